@@ -1,0 +1,161 @@
+"""What the benchmarks share: Odoo in this process, a clock that counts queries, an HTTP load, a table with bounds.
+
+A benchmark is a file of this folder with a function ``main()`` that measures and ends with ``return table.show()``.
+Each thing of ours is measured beside its peer (or floor) in one run, and judged by their ratio: a slow machine slows
+both.
+"""
+
+import contextlib
+import http.client
+import statistics
+import threading
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from dev.odoo import the_odoo
+
+# The id of the user "admin", in every database.
+ADMIN = 2
+
+
+@dataclass
+class Cost:
+    """What something took: wall-clock ``seconds``, SQL ``queries``, and what it returned."""
+
+    seconds: float
+    queries: int
+    result: object = None
+
+    def per(self, count):
+        """The cost of one of ``count`` things that were done together."""
+        return Cost(self.seconds / count, self.queries / count, self.result)
+
+
+def measure(env, function, *, repeat=1):
+    """Call ``function`` with flushed and emptied caches; the best of ``repeat`` times.
+
+    :rtype: Cost
+    """
+    costs = []
+    for _turn in range(repeat):
+        env.flush_all()
+        env.invalidate_all()
+        queries, start = env.cr.sql_log_count, time.perf_counter()
+        result = function()
+        env.flush_all()
+        costs.append(Cost(time.perf_counter() - start, env.cr.sql_log_count - queries, result))
+    return min(costs, key=lambda cost: cost.seconds)
+
+
+@contextlib.contextmanager
+def environment(database):
+    """Yield an Odoo environment (administrator) on ``database`` in this process; everything is rolled back."""
+    # Odoo can only be imported where `make bench` has put its source on the path.
+    from odoo import api  # noqa: PLC0415
+    from odoo.modules.registry import Registry  # noqa: PLC0415
+    from odoo.tools import config  # noqa: PLC0415
+
+    config.parse_config(the_odoo().options(database, "--no-http", "--log-level=error"), setup_logging=True)
+    registry = Registry(database)
+    with registry.cursor() as cursor:
+        try:
+            yield api.Environment(cursor, ADMIN, {})
+        finally:
+            cursor.rollback()
+
+
+@dataclass
+class Load:
+    """How a server held: answers per second (``rate``), and half (99 %) of them within ``p50`` (``p99``) seconds."""
+
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+
+
+def load(url, *, clients=4, seconds=5, headers=None):
+    """GET ``url`` again and again from ``clients`` threads with connections kept alive.
+
+    :rtype: Load
+    """
+    times, errors = [], []
+    end = time.perf_counter() + seconds
+    threads = [threading.Thread(target=_client, args=(url, headers or {}, end, times, errors)) for _n in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if not times:
+        raise RuntimeError(f"{url} gave no good answer: {errors[:3]}")
+    centiles = statistics.quantiles(times, n=100) if len(times) > 1 else times * 99
+    return Load(len(times) / seconds, centiles[49], centiles[98], len(errors))
+
+
+def _client(url, headers, end, times, errors):
+    parts = urlsplit(url)
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        try:
+            connection.request("GET", target, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            errors.append(repr(error))
+            connection.close()
+            continue
+        if answer.status == http.client.OK:
+            times.append(time.perf_counter() - start)
+        else:
+            errors.append(answer.status)
+
+
+class Table:
+    """Rows of what was measured; each may have a bound, and passes or fails."""
+
+    def __init__(self, title):
+        self.title, self.rows, self.failed = title, [], 0
+
+    def add(self, what, ours, peer=None, *, unit="", ratio=None, at_least=None, at_most=None):
+        """Add a row.
+
+        :param ours: what ours took (or yielded), a number
+        :param peer: the same of the peer or floor
+        :param ratio: what the bound is on (default: peer / ours, "times faster"; ours where there is no peer)
+        """
+        if ratio is None:
+            ratio = peer / ours if peer is not None and ours else ours
+        bound, passes = _judge(ratio, at_least, at_most)
+        self.failed += not passes
+        verdict = "" if not bound else "PASS" if passes else "FAIL"
+        peer_text = "" if peer is None else f"{_number(peer)}{unit}"
+        self.rows.append((what, f"{_number(ours)}{unit}", peer_text, _number(ratio), bound, verdict))
+
+    def show(self):
+        """Print the table.
+
+        :return: the exit code, 1 if a bound is not kept
+        """
+        rows = [("", "ours", "peer", "ratio", "bound", ""), *self.rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        print(f"\n{self.title}")
+        for row in rows:
+            first, *rest = (text.rjust(width) for text, width in zip(row, widths, strict=True))
+            print(f"  {row[0].ljust(len(first))}  {'  '.join(rest)}".rstrip())
+        return 1 if self.failed else 0
+
+
+def _judge(value, at_least, at_most):
+    """The bound as text, and whether ``value`` keeps it."""
+    if at_least is not None:
+        return f"≥ {_number(at_least)}", value >= at_least
+    if at_most is not None:
+        return f"≤ {_number(at_most)}", value <= at_most
+    return "", True
+
+
+def _number(value):
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -1,0 +1,1 @@
+"""What `make` runs: fetch Odoo, start a database, run, test, lint, measure."""

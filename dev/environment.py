@@ -1,0 +1,40 @@
+"""The Python environment: a virtual environment in the cache, named after the requirements it was made from."""
+
+import subprocess
+import sys
+
+from .system import CACHE, ROOT, Failed, digest, install_packages, made_once, run, step
+
+ODOO_REQUIREMENTS = ROOT / "dev/requirements.txt"
+OWN_REQUIREMENTS = ROOT / "requirements.txt"
+LINT_REQUIREMENTS = ROOT / "dev/requirements-lint.txt"
+
+
+def python():
+    """The interpreter (a path) of an environment with Odoo's and our requirements."""
+    return _environment("env", [ODOO_REQUIREMENTS, OWN_REQUIREMENTS])
+
+
+def lint_python():
+    """The interpreter of the environment of the linters."""
+    return _environment("lint", [LINT_REQUIREMENTS])
+
+
+def _environment(name, files):
+    if not (3, 10) <= sys.version_info[:2] <= (3, 13):
+        raise Failed(f"Python 3.10 to 3.13 is needed, this is {sys.version.split()[0]}: run `make PYTHON=python3.12 …`")
+    target = CACHE / f"{name}-{digest(sys.version, *files)}"
+    if not target.is_dir():
+        _need_venv()
+        with step(f"Installing the Python packages ({name})"), made_once(target) as folder:
+            run([sys.executable, "-m", "venv", "--copies", folder], quiet=True)
+            wanted = [word for file in files for word in ("-r", file)]
+            run([folder / "bin/python", "-m", "pip", "install", "-q", *wanted], quiet=True)
+    return target / "bin/python"
+
+
+def _need_venv():
+    probe = subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True, check=False)
+    if probe.returncode:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        install_packages([f"python{version}-venv"])

@@ -1,0 +1,85 @@
+"""``make test``: the tests of the add-ons inside Odoo, then those in ``live_tests/`` against a running server."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from . import live
+from .live_runner import run_live_tests
+from .log import Outcome, follow
+from .odoo import free_port, the_odoo
+from .report import Progress, report
+from .setup import optional_programs
+from .system import ADDONS, CACHE, ROOT, Failed, background, digest, say, step
+
+LOGS = CACHE / f"logs-{digest(ROOT)}"
+
+
+def main(arguments):
+    """Run the tests, print ``N passed, N failed`` at last.
+
+    :return: 0 if there were tests, all passed, and nothing was complained about
+    """
+    LOGS.mkdir(parents=True, exist_ok=True)
+    live.LOGS = LOGS
+    outcome = Outcome()
+    if arguments.target:
+        _run_target(arguments.target.removesuffix(".py"), outcome)
+    else:
+        optional_programs()
+        _run_everything(outcome)
+    return report(outcome)
+
+
+def _run_everything(outcome):
+    start = time.monotonic()
+    outcome.add(_run_in_odoo([f"/{addon}" for addon in ADDONS]))
+    for addon in ADDONS:
+        for path in (ROOT / addon / "tests").glob("test_*.py"):
+            if f"odoo.addons.{addon}.tests.{path.stem}" not in outcome.files:
+                outcome.failed[f"{addon}/tests/{path.name}"] = "No test of it ran: does tests/__init__.py import it?"
+    outcome.add(run_live_tests(sorted((ROOT / "live_tests").glob("test_*.py"))))
+    say(f"All tests: {time.monotonic() - start:.0f} s, logs in {LOGS}")
+
+
+def _run_target(target, outcome):
+    file, _, rest = target.rpartition("/")[2].partition(".")
+    inside = [addon for addon in ADDONS if (ROOT / addon / "tests" / f"{file}.py").is_file()]
+    alive = ROOT / "live_tests" / f"{file}.py"
+    if not inside and not alive.is_file():
+        raise Failed(f"No add-on has tests/{file}.py, nor is there live_tests/{file}.py")
+    if inside:
+        tags = [f"/{addon}/tests/{file}.py{f':{rest}' if rest else ''}" for addon in inside]
+        outcome.add(_run_in_odoo(tags))
+    if alive.is_file():
+        outcome.add(run_live_tests([alive], rest))
+
+
+def _run_in_odoo(tags):
+    """Install the add-ons in a copy of the base database and run the tests of ``tags``.
+
+    :rtype: Outcome
+    """
+    odoo = the_odoo()
+    log_path = LOGS / "odoo.log"
+    with odoo.scratch(odoo.base()) as database, step(f"Odoo's tests of {', '.join(tags)}"), log_path.open("w") as log:
+        options = ["--init", ",".join(ADDONS), "--test-tags", ",".join(tags), "--stop-after-init"]
+        options += ["--http-interface=127.0.0.1", f"--http-port={free_port()}", f"--gevent-port={free_port()}"]
+        command = odoo.command(database, *options)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+        with background(command, env=odoo.environment, **pipes) as process, Progress() as progress:
+            outcome = follow(_copied(process.stdout, log), progress)
+            code = process.wait()
+    if not outcome.finished:
+        outcome.failed["odoo"] = f"It ended ({code}) before its tests did:\n{_tail(log_path)}"
+    return outcome
+
+
+def _copied(lines, log):
+    for line in lines:
+        log.write(line)
+        yield line
+
+
+def _tail(path):
+    return "\n".join(Path(path).read_text(errors="replace").splitlines()[-25:])

@@ -1,0 +1,53 @@
+"""The words of the add-on: states, their labels and what leads to them."""
+
+# What a request for money can be (``paylink.link.state``). ``paid`` is final.
+STATES = [
+    ("draft", "Draft"),
+    ("open", "Open"),
+    ("pending", "In progress"),
+    ("failed", "Interrupted"),
+    ("paid", "Paid"),
+    ("expired", "Expired"),
+    ("cancelled", "Cancelled"),
+]
+
+# What people read (``paylink.link.status``): the state, told apart by what the customer did.
+STATUSES = [
+    ("draft", "Draft"),
+    ("not_opened", "Not opened"),
+    ("opened", "Opened"),
+    ("in_progress", "In progress"),
+    ("interrupted", "Interrupted"),
+    ("partly_paid", "Partly paid"),
+    ("paid", "Paid"),
+    ("expired", "Expired"),
+    ("cancelled", "Cancelled"),
+]
+
+# States in which the customer can pay, or is paying.
+LIVE_STATES = ("open", "pending", "failed")
+
+# Transactions that may still bring money, and those that have brought it.
+IN_FLIGHT_STATES = ("pending", "authorized")
+
+# Bootstrap colours of the status badges, shared by the views and the portal.
+STATUS_COLORS = {
+    "draft": "secondary",
+    "not_opened": "info",
+    "opened": "info",
+    "in_progress": "warning",
+    "interrupted": "danger",
+    "partly_paid": "warning",
+    "paid": "success",
+    "expired": "secondary",
+    "cancelled": "secondary",
+}
+
+# Length of a link's token: 18 random bytes are 144 bits, 24 characters in a URL (an SMS has few).
+TOKEN_BYTES = 18
+
+MAX_ATTEMPTS_PARAMETER = "paylink_addon.max_attempts_per_hour"
+DEFAULT_MAX_ATTEMPTS = 10
+
+# One SMS in the GSM alphabet.
+SMS_LENGTH = 160

@@ -1,0 +1,3 @@
+from . import pay
+from . import portal
+from . import status

@@ -1,0 +1,247 @@
+import secrets
+from http import HTTPStatus
+
+from psycopg2 import OperationalError
+
+from odoo import SUPERUSER_ID, http
+from odoo.exceptions import UserError
+from odoo.http import request
+
+from odoo.addons.payment.controllers.portal import PaymentPortal
+
+LANGUAGE_COOKIE = "paylink_lang"
+MAX_BODY = 64 * 1024
+
+# Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
+FORM_POLICY = (
+    "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval' {extra}; script-src-attr 'unsafe-inline'; "
+    "style-src 'self' 'unsafe-inline' {extra}; img-src 'self' data: {extra}; font-src 'self' data: {extra}; "
+    "connect-src 'self' {extra}; frame-src 'self' {extra}; form-action 'self' https:; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+PLAIN_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class PaylinkPay(http.Controller):
+    """The customer's page of a collection link. Whoever holds the token sees this link and nothing else."""
+
+    # === PAGES === #
+
+    @http.route("/pay/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False)
+    def page(self, token, amount=None, **_params):
+        """The page of a link in whatever state it is."""
+        link = self._link(token)
+        if not link:
+            return self._render_unknown()
+        view = link._page_view()
+        status = HTTPStatus.GONE if view == "closed" else HTTPStatus.OK
+        values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
+        if view == "pay":
+            return self._render_form(link, values, amount)
+        return self._render(f"paylink_addon.page_{view}", values, status=status)
+
+    @http.route(
+        "/pay/<string:token>/help", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
+    def help(self, token, **_params):
+        """How to pay, whether it is safe, whom to call."""
+        link = self._link(token)
+        if not link:
+            return self._render_unknown()
+        values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
+        return self._render("paylink_addon.page_help", values)
+
+    def _render_form(self, link, values, amount):
+        """The page with Odoo's payment form on it."""
+        values |= link._payment_form_values(amount)
+        values["show_tokenize_input_mapping"] = PaymentPortal._compute_show_tokenize_input_mapping(
+            values["providers_sudo"]
+        )
+        values["session_info"] = request.env["ir.http"].get_frontend_session_info()
+        values["nonce"] = secrets.token_urlsafe(12)
+        # A provider that shows its fields on the page brings its own scripts from its own site.
+        embedded = values["providers_sudo"].filtered(lambda p: p.inline_form_view_id and p.code != "demo")
+        policy = FORM_POLICY.format(nonce=values["nonce"], extra="https:" if embedded else "")
+        return self._render("paylink_addon.page_pay", values, policy=policy)
+
+    def _render_unknown(self):
+        lang = self._wanted_language() or request.best_lang or "en_US"
+        request.update_context(lang=lang)
+        values = {"languages": [], "lang": lang, "company": request.env["res.company"], "link": None}
+        return self._render("paylink_addon.page_unknown", values, status=HTTPStatus.NOT_FOUND)
+
+    def _render(self, template, values, status=HTTPStatus.OK, policy=PLAIN_POLICY):
+        """Render without any layout of Odoo, with headers that keep the token to ourselves."""
+        html = request.env["ir.qweb"].sudo()._render(template, values)
+        response = request.make_response(html, headers=self._headers(policy), status=status)
+        if wanted := request.httprequest.args.get("lang"):
+            response.set_cookie(LANGUAGE_COOKIE, wanted[:10], max_age=365 * 86400, path="/pay", samesite="Lax")
+        return response
+
+    @staticmethod
+    def _headers(policy=PLAIN_POLICY, content_type="text/html; charset=utf-8"):
+        return {
+            "Content-Type": content_type,
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "X-Robots-Tag": "noindex, nofollow",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    # === WHAT THE PAGE CALLS === #
+
+    @http.route(
+        "/pay/<string:token>/opened", type="http", methods=["POST"], auth="public", csrf=False, save_session=False,
+        max_content_length=MAX_BODY,
+    )
+    def opened(self, token, **_params):
+        """A person has touched the page (a mail scanner only fetches it). Employees do not count."""
+        link = self._link(token)
+        if not link:
+            return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
+        if not request.env.user._is_internal():
+            link._mark_opened()
+        return self._json({"ok": True})
+
+    @http.route(
+        "/pay/<string:token>/status", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
+    def status(self, token, **_params):
+        """The state of the link, for the page to follow it."""
+        link = self._link(token)
+        if not link:
+            return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
+        link._book_confirmed()
+        return self._json({
+            "state": link.state,
+            "status": link.status,
+            "label": dict(link._fields["status"]._description_selection(link.env))[link.status],
+            "view": link._page_view(),
+        })
+
+    @http.route("/pay/<string:token>/transaction", type="jsonrpc", auth="public", max_content_length=MAX_BODY)
+    def transaction(self, token, amount=None, access_token=None, **kwargs):
+        """Make the transaction of one attempt and return its processing values to Odoo's payment form.
+
+        :raises UserError: with a text for the customer if the link can't be paid (that way)
+        """
+        link = self._link(token)
+        if not link:
+            raise UserError(request.env._("This link does not exist: check the address in your message."))
+        PaymentPortal._validate_transaction_kwargs(kwargs)
+        values = link._start_attempt(
+            amount, kwargs.get("provider_id"), kwargs.get("payment_method_id"), kwargs.get("token_id")
+        )
+        flow = kwargs.get("flow") if kwargs.get("flow") in ("redirect", "direct", "token") else "redirect"
+        request.update_context(delay_token_charge=True, lang=link.env.lang)
+        tx_sudo = PaymentPortal()._create_transaction(
+            flow=flow,
+            tokenization_requested=bool(kwargs.get("tokenization_requested")),
+            landing_route="/payment/status",  # leads to the link's page, without its token in the transaction
+            reference_prefix=link.name,
+            **values,
+        )
+        if flow == "token":
+            self._charge(tx_sudo)
+        return tx_sudo._get_processing_values()
+
+    @staticmethod
+    def _charge(tx_sudo):
+        """Charge a saved method once: the attempt is committed before, its outcome right after.
+
+        A request that fails on a conflict is run again as a whole; it must then find this attempt.
+        """
+        cr = tx_sudo.env.cr
+        cr.commit()
+        try:
+            tx_sudo._charge_with_token()
+            cr.commit()
+        except OperationalError:
+            cr.rollback()  # what the provider did is unknown: its own message, or our next look, will tell
+
+    @http.route(
+        "/pay/<string:token>/renew", type="http", methods=["POST"], auth="public", csrf=False, save_session=False,
+        max_content_length=MAX_BODY,
+    )
+    def renew(self, token, **_params):
+        """The customer asks for a new link: its owner gets a task, once."""
+        link = self._link(token)
+        if not link:
+            return self._render_unknown()
+        link._ask_for_renewal()
+        values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
+        return self._render("paylink_addon.page_asked", values)
+
+    # === DOCUMENTS === #
+
+    @http.route(
+        "/pay/<string:token>/document/<int:line_id>", type="http", methods=["GET"], auth="public", sitemap=False,
+        save_session=False,
+    )
+    def document(self, token, line_id, **_params):
+        """The PDF of one of the link's invoices."""
+        link = self._link(token)
+        pdf = link and link._document_pdf(line_id)
+        return self._file(pdf) if pdf else self._render_unknown()
+
+    @http.route(
+        "/pay/<string:token>/receipt", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
+    def receipt(self, token, **_params):
+        """The receipt as a PDF; as a page to print where the server can't make PDFs."""
+        link = self._link(token)
+        if not link or not link.amount_paid:
+            return self._render_unknown()
+        return self._file(link._receipt_pdf())
+
+    @http.route(
+        "/pay/<string:token>/qr", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
+    def qr(self, token, **_params):
+        """The SEPA QR code of the transfer, as PNG."""
+        link = self._link(token)
+        image = link and link._transfer_qr()
+        if not image:
+            return self._render_unknown()
+        return request.make_response(image, headers=self._headers(content_type="image/png"))
+
+    def _file(self, document):
+        headers = self._headers("default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+                                document["content_type"])
+        headers["Content-Disposition"] = http.content_disposition(document["filename"], "inline")
+        return request.make_response(document["content"], headers=headers)
+
+    def _json(self, values, status=HTTPStatus.OK):
+        response = request.make_json_response(values, headers=self._headers(content_type="application/json"))
+        response.status_code = status
+        return response
+
+    # === HELPERS === #
+
+    def _link(self, token):
+        """The issued link with this token, in its company and the customer's language, or an empty record set."""
+        link = request.env["paylink.link"]._find_by_token(token)
+        if not link.issued_at:
+            return link.browse()
+        lang = self._wanted_language() or link.lang
+        request.update_context(lang=lang, allowed_company_ids=link.company_id.ids)
+        return link.with_user(SUPERUSER_ID).with_context(
+            lang=lang, allowed_company_ids=link.company_id.ids, tz=link._timezone()
+        )
+
+    @staticmethod
+    def _wanted_language():
+        """The installed language the customer switched to, if any."""
+        wanted = request.httprequest.args.get("lang") or request.httprequest.cookies.get(LANGUAGE_COOKIE)
+        installed = dict(request.env["res.lang"].get_installed())
+        return wanted if wanted in installed else None
+
+    @staticmethod
+    def _languages(link):
+        """The other installed languages, as ``(code, name)``."""
+        installed = link.env["res.lang"].get_installed()
+        return [(code, name.split(" /")[0]) for code, name in installed if code != link.env.lang]

@@ -1,0 +1,16 @@
+from odoo import http
+from odoo.http import request
+
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
+
+
+class PaylinkStatus(PaymentPostProcessing):
+    """Whoever pays a link comes back to the link's page."""
+
+    @http.route()
+    def display_status(self, **kwargs):
+        """Lead the payer of a link to its page, which follows the payment itself."""
+        link = self._get_monitored_transaction().paylink_id
+        if not link:
+            return super().display_status(**kwargs)
+        return request.redirect(f"/pay/{link.access_token}")

@@ -1,0 +1,116 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from ..const import STATUSES
+
+
+class AccountMove(models.Model):
+    """Invoices show the newest collection link that asks for them. Nothing of it is stored on them."""
+
+    _inherit = "account.move"
+
+    paylink_link_id = fields.Many2one(
+        "paylink.link", string="Collection Link", compute="_compute_paylink", search="_search_paylink_link_id"
+    )
+    paylink_link_count = fields.Integer(string="Collection Links", compute="_compute_paylink")
+    paylink_status = fields.Selection(
+        STATUSES, string="Link Status", compute="_compute_paylink", search="_search_paylink_status"
+    )
+    paylink_sent_at = fields.Datetime(string="Link sent on", compute="_compute_paylink")
+    paylink_amount_refunded = fields.Monetary(string="Refunded by link", compute="_compute_paylink")
+    paylink_can_send = fields.Boolean(compute="_compute_paylink_can_send")
+
+    # === COMPUTE METHODS === #
+
+    def _compute_paylink(self):
+        """One query for all moves; in sudo mode, as everyone who sees an invoice may know whether it was asked for."""
+        lines = self.env["paylink.link.line"].sudo().search_fetch(
+            [("move_id", "in", self.ids)], ["move_id", "link_id"], order="link_id desc"
+        )
+        links = {move_id: move_lines.link_id for move_id, move_lines in lines.grouped(lambda l: l.move_id.id).items()}
+        for move in self:
+            found = links.get(move.id, self.env["paylink.link"].sudo())
+            newest = found[:1]
+            move.paylink_link_id = newest.with_env(self.env)
+            move.paylink_link_count = len(found)
+            move.paylink_status = newest.status
+            move.paylink_sent_at = newest.sent_at
+            move.paylink_amount_refunded = sum(found.mapped("amount_refunded"))
+
+    @api.depends("state", "move_type", "amount_residual", "payment_state")
+    def _compute_paylink_can_send(self):
+        for move in self:
+            move.paylink_can_send = (
+                move.state == "posted"
+                and move.move_type in ("out_invoice", "out_receipt")
+                and move.payment_state in ("not_paid", "partial")
+            )
+
+    def _search_paylink_link_id(self, operator, value):
+        lines = self.env["paylink.link.line"].sudo()
+        if operator == "in" and set(value) == {False}:
+            return Domain("id", "not in", lines._search([]).subselect("move_id"))
+        return Domain("id", "in", lines._search([("link_id", operator, value)]).subselect("move_id"))
+
+    def _search_paylink_status(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        query = SQL(
+            "(SELECT id FROM account_move WHERE %s IN %s)",
+            self._paylink_status_sql(SQL.identifier("account_move")), tuple(value),
+        )
+        domain = Domain("id", "in", query)
+        if False in value:
+            domain |= Domain("paylink_link_id", "=", False)
+        return domain
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Let people group invoices by the status of their link, although it is not stored."""
+        if field_expr == "paylink_status":
+            return self._paylink_status_sql(SQL.identifier(alias))
+        return super()._field_to_sql(alias, field_expr, query)
+
+    def _paylink_status_sql(self, table):
+        """The status of a move's newest link, as an SQL expression."""
+        self.env["paylink.link"].flush_model(["status"])
+        return SQL(
+            """(SELECT link.status FROM paylink_link_line line JOIN paylink_link link ON link.id = line.link_id
+                 WHERE line.move_id = %s.id ORDER BY link.id DESC LIMIT 1)""",
+            table,
+        )
+
+    # === ACTIONS === #
+
+    def action_paylink_send(self):
+        """Open the wizard that sends collection links for these invoices."""
+        return self.env["paylink.send"]._action_open(self)
+
+    def action_paylink_open(self):
+        """Open the newest link."""
+        self.ensure_one()
+        return self._paylink_newest()._get_records_action()
+
+    def action_paylink_copy(self):
+        """Copy the URL of the newest link."""
+        self.ensure_one()
+        return self._paylink_newest().action_copy()
+
+    def action_paylink_view_links(self):
+        """Show all links of the invoice."""
+        self.ensure_one()
+        links = self.env["paylink.link"].search([("line_ids.move_id", "in", self.ids)])
+        return links._get_records_action(name=self.env._("Collection Links"))
+
+    def _paylink_newest(self):
+        link = self.paylink_link_id
+        if not link:
+            raise UserError(self.env._("No collection link has been made for %(name)s yet.", name=self.display_name))
+        return link
+
+    # === BUSINESS METHODS === #
+
+    def _paylink_open_items(self):
+        """The open receivable items of these moves, in sudo mode (only after access to the moves is checked)."""
+        return self.sudo().line_ids.filtered(lambda line: line._paylink_is_collectable())

@@ -1,0 +1,62 @@
+from odoo import fields, models
+
+
+class AccountMoveLine(models.Model):
+    _inherit = "account.move.line"
+
+    def _paylink_due(self, date=None):
+        """What is open of posted receivable items, in the currency of each, by id. Credits are negative.
+
+        :param date: the day the customer pays; an early payment discount that holds on it is deducted
+            (see ``account.move._is_eligible_for_early_payment_discount``)
+        """
+        date = date or fields.Date.context_today(self)
+        discounted = self._paylink_discounted(date)
+        return {
+            item.id: (
+                0.0 if item.parent_state != "posted" or item.reconciled
+                else item.discount_amount_currency if item in discounted
+                else item.amount_residual_currency
+            )
+            for item in self.sudo()
+        }
+
+    def _paylink_discounted(self, date):
+        """The items on which an early payment discount is granted to who pays on ``date``."""
+        return self.sudo().filtered(
+            lambda item: item.display_type == "payment_term"
+            and item.discount_date
+            and item.move_id._is_eligible_for_early_payment_discount(item.currency_id, date)
+        )
+
+    def _paylink_line_values(self, due=None):
+        """The values of the ``paylink.link.line`` of each item."""
+        due = self._paylink_due() if due is None else due
+        return [
+            {
+                "move_line_id": item.id,
+                "name": item._paylink_label(),
+                "date": item.date,
+                "date_due": item.date_maturity or item.date,
+                "amount": due[item.id],
+            }
+            for item in self.sudo()
+        ]
+
+    def _paylink_label(self):
+        """What the customer knows the item by: the document's number, with the instalment where there are several."""
+        self.ensure_one()
+        move = self.move_id
+        if not move.is_invoice(include_receipts=True):
+            return self.ref or self.name or move.name
+        terms = move.line_ids.filtered(lambda line: line.display_type == "payment_term").sorted("date_maturity")
+        if len(terms) < 2 or self not in terms:
+            return move.name
+        return f"{move.name}-{terms.ids.index(self.id) + 1}"
+
+    def _paylink_is_collectable(self):
+        """Whether a link may ask for the item: posted, receivable, open."""
+        self.ensure_one()
+        return (
+            self.parent_state == "posted" and self.account_id.account_type == "asset_receivable" and not self.reconciled
+        )

@@ -1,0 +1,321 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import SQL
+
+from ..const import IN_FLIGHT_STATES, LIVE_STATES, STATES, STATUSES
+
+
+class PaylinkLink(models.Model):
+    """A request for money with a durable URL of its own.
+
+    What it asks for is told by its *kind*, a pair of hooks named after it: ``_due_<kind>`` (what is due now) and
+    ``_settle_<kind>`` (how a confirmed payment is booked). A module adds a kind by extending the selection and
+    defining the two.
+    """
+
+    _name = "paylink.link"
+    _inherit = ["paylink.request.mixin"]
+    _description = "Collection Link"
+    _order = "id desc"
+    _page_path = "/pay"
+
+    kind = fields.Selection(
+        [("open_items", "Open items"), ("free", "Free amount")], required=True, default="free", readonly=True
+    )
+    line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
+    reference = fields.Char(
+        string="Reference", help="What the customer knows the debt by: a contract or invoice number."
+    )
+    currency_id = fields.Many2one(
+        "res.currency", required=True, default=lambda self: self.env.company.currency_id
+    )
+    amount = fields.Monetary(string="Amount asked", help="What was due when the link was made, or less if so chosen.")
+    is_limited = fields.Boolean(
+        string="Only a part", help="The link asks for its amount, although more is due.", readonly=True
+    )
+    allow_partial = fields.Boolean(
+        string="Customer may pay a part", default=lambda self: self.env.company.paylink_allow_partial
+    )
+    amount_due = fields.Monetary(
+        string="Due now", compute="_compute_amount_due", help="What is still open at this moment."
+    )
+    bank_account_id = fields.Many2one(
+        "res.partner.bank", string="Bank Account", check_company=True,
+        default=lambda self: self.env.company._paylink_bank_account(),
+        domain="[('partner_id', '=', company_partner_id)]",
+        help="Where the customer can pay by transfer.",
+    )
+    company_partner_id = fields.Many2one(related="company_id.partner_id", string="Company Contact")
+    attach_pdf = fields.Boolean(string="Attach the PDF")
+
+    transaction_ids = fields.One2many("payment.transaction", "paylink_id", string="Transactions", copy=False)
+    renewed_from_id = fields.Many2one(
+        "paylink.link", string="Replaces", readonly=True, copy=False, index="btree_not_null"
+    )
+    renewal_ids = fields.One2many("paylink.link", "renewed_from_id", string="Replaced by")
+
+    state = fields.Selection(
+        STATES, compute="_compute_state", store=True, index=True, copy=False,
+        help="Derived from the transactions, the expiry and the owner's actions.",
+    )
+    status = fields.Selection(STATUSES, compute="_compute_state", store=True, index=True, copy=False)
+    amount_paid = fields.Monetary(string="Paid", compute="_compute_state", store=True, copy=False)
+    amount_refunded = fields.Monetary(
+        string="Refunded", compute="_compute_state", store=True, copy=False
+    )
+    attempt_count = fields.Integer(
+        string="Attempts", compute="_compute_state", store=True, copy=False
+    )
+    paid_at = fields.Datetime(string="Paid on", compute="_compute_state", store=True, copy=False)
+    settled_elsewhere = fields.Boolean(
+        string="Settled another way", compute="_compute_state", store=True, copy=False,
+        help="Nothing is due any more, although it was not paid through this link.",
+    )
+
+    # What the templates of messages say, in the customer's language.
+    amount_display = fields.Char(string="Amount (text)", compute="_compute_displays")
+    documents_display = fields.Char(string="Documents (text)", compute="_compute_displays")
+    due_date_display = fields.Char(string="Due date (text)", compute="_compute_displays")
+    expires_display = fields.Char(string="Expiry (text)", compute="_compute_displays")
+    last_payment_display = fields.Char(string="Last payment (text)", compute="_compute_displays")
+    company_display = fields.Char(string="Company (short text)", compute="_compute_displays")
+
+    _token_unique = models.UniqueIndex("(access_token)")
+    _partner_state_index = models.Index("(partner_id, state)")
+
+    # === CONSTRAINTS === #
+
+    @api.constrains("kind", "amount")
+    def _check_amount(self):
+        for link in self:
+            if link.kind == "free" and link.currency_id.compare_amounts(link.amount, 0) <= 0:
+                raise ValidationError(self.env._("Give the amount to ask for: it must be more than zero."))
+
+    @api.constrains("line_ids", "currency_id", "company_id")
+    def _check_lines(self):
+        for link in self.sudo():
+            items = link.line_ids.move_line_id
+            if items - items.filtered(lambda i: i.company_id == link.company_id and i.currency_id == link.currency_id):
+                raise ValidationError(
+                    self.env._("All items of a link must have its company and currency: make one link per currency.")
+                )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(
+        "transaction_ids.state", "transaction_ids.amount", "transaction_ids.payment_id", "amount", "is_limited", "kind",
+        "line_ids.move_line_id.amount_residual_currency", "line_ids.move_line_id.parent_state",
+        "issued_at", "opened_at", "expires_at", "cancelled_at",
+    )
+    def _compute_state(self):
+        """The one place where state, status and what belongs to them are derived."""
+        due = self._due_amounts()
+        now = fields.Datetime.now()
+        for link in self:
+            transactions = link.sudo().transaction_ids
+            attempts = transactions._paylink_attempts()
+            link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
+            link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
+            link.attempt_count = len(attempts)
+            nothing_due = link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
+            if nothing_due and link.amount_paid and not link.paid_at:
+                link.paid_at = now
+            link.settled_elsewhere = bool(nothing_due and not link.amount_paid and link.line_ids)
+            link.state = link._derive_state(attempts, now)
+            link.status = link._derive_status()
+
+    def _derive_state(self, attempts, now):
+        """The state that these attempts and the link's own dates lead to.
+
+        A payment is final, whatever happens to the documents later: refunds and disputes stand beside it.
+        """
+        self.ensure_one()
+        rules = (
+            ("paid", self.paid_at),
+            ("cancelled", self.cancelled_at),
+            ("draft", not self.issued_at),
+            ("paid", self.settled_elsewhere),
+            ("pending", any(attempt.state in IN_FLIGHT_STATES for attempt in attempts)),
+            ("expired", self.expires_at and self.expires_at <= now),
+            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel")),
+        )
+        return next((state for state, holds in rules if holds), "open")
+
+    def _derive_status(self):
+        """What people read: the state, and whether the page was opened or a part has been paid."""
+        self.ensure_one()
+        if self.state == "open":
+            return "partly_paid" if self.amount_paid else "opened" if self.opened_at else "not_opened"
+        return {"pending": "in_progress", "failed": "interrupted"}.get(self.state, self.state)
+
+    @api.depends("line_ids.move_line_id.amount_residual_currency", "amount", "transaction_ids.state")
+    def _compute_amount_due(self):
+        due = self._due_amounts()
+        for link in self:
+            link.amount_due = due.get(link.id, 0.0)
+
+    def _compute_displays(self):
+        self._fill_displays()
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Number the links per company; nobody follows a link by making it."""
+        self._number(vals_list)
+        links = super(
+            PaylinkLink, self.with_context(mail_create_nolog=True, mail_create_nosubscribe=True, tracking_disable=True)
+        ).create(vals_list)
+        return links.with_env(self.env)
+
+    @api.model
+    def _number(self, vals_list):
+        """Give names to ``vals_list`` in place: one query per company, however many links."""
+        by_company = {}
+        for vals in vals_list:
+            if vals.get("name", "/") == "/":
+                by_company.setdefault(vals.get("company_id") or self.env.company.id, []).append(vals)
+        for company_id, values in by_company.items():
+            names = self.env["res.company"].browse(company_id).sudo()._paylink_next_names(len(values))
+            for vals, name in zip(values, names, strict=True):
+                vals["name"] = name
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_drafts(self):
+        if any(link.state != "draft" for link in self):
+            raise UserError(self.env._("Only drafts can be deleted: cancel the link instead."))
+
+    # === ACTIONS === #
+
+    def action_send(self):
+        """Send (or send again) the messages of live links, by the channels chosen on each."""
+        self.check_access("write")
+        self._check_payable()
+        self._issue()
+        self._queue_messages()
+        self.sent_at = fields.Datetime.now()
+        return True
+
+    def action_copy(self):
+        """Return the URL to the client, which copies it; a draft becomes open by it."""
+        self.ensure_one()
+        self.check_access("write")
+        if not self.issued_at:
+            self._check_payable()
+            self._issue()
+        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
+
+    def action_cancel(self):
+        """Cancel links: their URLs say so from then on. What is under way is closed at the provider."""
+        self.check_access("write")
+        if done := self.filtered(lambda link: link.state == "paid"):
+            raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
+        links = self.filtered(lambda link: not link.cancelled_at)
+        links.cancelled_at = fields.Datetime.now()
+        links._close_attempts(self.env._("The link was cancelled."))
+        links._log_events(self.env.ref("paylink_addon.mt_link_cancelled"))
+        return True
+
+    def action_renew(self):
+        """Make and send a successor of each cancelled or expired link; return the action that shows them."""
+        self.check_access("write")
+        if live := self.filtered(lambda link: link.state not in ("expired", "cancelled")):
+            raise UserError(self.env._("%(name)s is not expired or cancelled: send it again.", name=live[0].name))
+        successors = self.browse()
+        for link in self:
+            successors |= link.sudo()._renew().with_env(self.env)
+        successors.action_send()
+        return successors._action_show()
+
+    def _renew(self):
+        """A draft that asks for what is still due of this link."""
+        self.ensure_one()
+        values = {
+            "renewed_from_id": self.id,
+            "expires_at": self.company_id._paylink_expires_at(),
+            "line_ids": [fields.Command.create(line._successor_values()) for line in self.line_ids],
+        }
+        if self.kind == "free" or self.is_limited:
+            values["amount"] = max(self.amount - self.amount_paid, 0)
+        elif (due := self._due_amounts()[self.id]) > 0:
+            values["amount"] = due
+        return self.copy(values)
+
+    def action_open_page(self):
+        """Open the customer's page in a new tab."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
+
+    def action_view_transactions(self):
+        """Show the transactions of the link."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("payment.action_payment_transaction")
+        return action | {"domain": [("paylink_id", "=", self.id)], "context": {}}
+
+    def action_view_documents(self):
+        """Show the journal entries whose items the link asks for."""
+        moves = self.line_ids.move_id
+        return moves._get_records_action(name=self.env._("Documents"))
+
+    def _action_show(self):
+        if len(self) == 1:
+            return self._get_records_action()
+        return self._get_records_action(name=self.env._("Collection Links"), view_mode="list,form")
+
+    # === BUSINESS METHODS === #
+
+    def _issue(self):
+        """Make the URL usable."""
+        self.filtered(lambda link: not link.issued_at).issued_at = fields.Datetime.now()
+
+    def _check_payable(self):
+        """Refuse to send what can't be paid, saying why."""
+        due = self._due_amounts()
+        for link in self:
+            if link.state in ("paid", "expired", "cancelled"):
+                raise UserError(self.env._(
+                    "%(name)s is %(state)s: make a new link to ask again.", name=link.name,
+                    state=dict(link._fields["state"]._description_selection(self.env))[link.state].lower(),
+                ))
+            if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
+                raise UserError(self.env._("%(name)s: nothing is due any more.", name=link.name))
+
+    def _close_attempts(self, reason):
+        """Close the attempts that have not reached the provider's answer yet."""
+        drafts = self.sudo().transaction_ids.filtered(lambda tx: tx.state == "draft")
+        drafts._paylink_close(reason)
+
+    def _lock(self):
+        """Wait for, then hold, the rows that two payers of the same items fight for.
+
+        The rows are also touched: under REPEATABLE READ the one who waited then fails with a serialization error and is
+        run again with fresh data, instead of going on with what it read before the wait.
+        """
+        self.env.flush_all()
+        for table, ids in (("paylink_link", self.ids), ("account_move_line", self.sudo().line_ids.move_line_id.ids)):
+            if ids:
+                self.env.cr.execute(SQL(
+                    "SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", SQL.identifier(table), tuple(ids)
+                ))
+                self.env.cr.execute(SQL(
+                    "UPDATE %s SET write_date = write_date WHERE id IN %s", SQL.identifier(table), tuple(ids)
+                ))
+        self.env.invalidate_all()
+
+    # === CRON === #
+
+    @api.model
+    def _cron_expire(self, limit=500):
+        """Expire the links whose time is over, and close their open attempts."""
+        domain = [("state", "in", LIVE_STATES), ("expires_at", "<=", fields.Datetime.now())]
+        overdue = self.search(domain + [("transaction_ids.state", "not in", IN_FLIGHT_STATES)], limit=limit)
+        for company, links in overdue.grouped("company_id").items():
+            links = links.with_company(company)
+            self.env.add_to_compute(self._fields["state"], links)
+            links._close_attempts(self.env._("The link expired."))
+            links.flush_recordset()
+            links.filtered(lambda link: link.state == "expired")._log_events(
+                self.env.ref("paylink_addon.mt_link_expired")
+            )
+        remaining = self.search_count(domain) if len(overdue) == limit else 0
+        self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)

@@ -1,0 +1,148 @@
+from odoo import api, fields, models
+from odoo.tools import format_amount, format_date
+
+from ..const import IN_FLIGHT_STATES
+
+
+class PaylinkLinkDue(models.Model):
+    """What is due on a link, live, and how it is said to the customer."""
+
+    _inherit = "paylink.link"
+
+    def _due_amounts(self):
+        """What is due now, in the currency of each link, by id. Never negative.
+
+        Payments that are confirmed but not booked yet count as paid.
+        """
+        due = {}
+        for kind, links in self.sudo().grouped("kind").items():
+            due |= getattr(links, f"_due_{kind}")()
+        for link in self.sudo():
+            if link.is_limited:
+                due[link.id] = min(due[link.id], link.amount - link._received_amount())
+            due[link.id] = link.currency_id.round(max(due[link.id], 0.0))
+        return due
+
+    def _due_open_items(self):
+        """What is open of the items, credits netted, early payment discounts deducted while they last."""
+        open_by_item = self.line_ids.move_line_id._paylink_due()
+        return {
+            link.id: sum(open_by_item.get(item.id, 0.0) for item in link.line_ids.move_line_id)
+            - sum(link.transaction_ids._paylink_received().filtered(lambda tx: not tx._paylink_is_booked()).mapped("amount"))
+            for link in self
+        }
+
+    def _due_free(self):
+        """What has not been received of the amount asked for."""
+        return {link.id: link.amount - link._received_amount() for link in self}
+
+    def _received_amount(self):
+        return sum(self.transaction_ids._paylink_received().mapped("amount"))
+
+    def _payable_amount(self):
+        """What the customer may pay now: what is due, less what other payments of the same items may still bring.
+
+        Call it with the rows locked (:meth:`_lock`) when money depends on it.
+        """
+        self.ensure_one()
+        link = self.sudo()
+        in_flight = link.transaction_ids._paylink_attempts().filtered(lambda tx: tx.state in IN_FLIGHT_STATES)
+        in_flight |= link._rival_transactions()
+        payable = link._due_amounts()[link.id] - sum(in_flight.mapped("amount"))
+        return link.currency_id.round(max(payable, 0.0))
+
+    def _rival_transactions(self, states=(*IN_FLIGHT_STATES, "done")):
+        """Payments of the same items, not booked yet, that come from other links or from the customer portal."""
+        self.ensure_one()
+        items = self.line_ids.move_line_id
+        if not items:
+            return self.env["payment.transaction"]
+        others = self.env["paylink.link.line"].search([("move_line_id", "in", items.ids)]).link_id - self
+        return self.env["payment.transaction"].search([
+            ("state", "in", states),
+            ("operation", "not in", ("refund", "validation")),
+            ("paylink_id", "!=", self.id),
+            "|", ("paylink_id", "in", others.ids),
+            "&", ("paylink_id", "=", False), ("invoice_ids", "in", items.move_id.ids),
+        ]).filtered(lambda tx: tx.state != "done" or not tx._paylink_is_booked())
+
+    # === LINKS FROM OPEN ITEMS === #
+
+    @api.model
+    def _create_for_items(self, groups, **values):
+        """Make one open-items link for each group of journal items, in one batch.
+
+        :param list groups: ``(values, account.move.line)`` pairs: the items of one link and what is particular to it
+        :param values: what is common to all links
+        """
+        self.check_access("create")
+        items = self.env["account.move.line"].sudo().union(*(group for _values, group in groups))
+        due = items._paylink_due()
+        line_values = {vals["move_line_id"]: vals for vals in items._paylink_line_values(due)}
+        # Nobody may link to journal items directly: only from here, where callers have checked what may be asked for.
+        links = self.sudo().create([
+            {
+                "kind": "open_items",
+                "amount": sum(due[item.id] for item in group),
+                "currency_id": group.currency_id.id,
+                "company_id": group.company_id.id,
+                "line_ids": [fields.Command.create(line_values[item.id]) for item in group],
+                **values,
+                **particular,
+            }
+            for particular, group in groups
+        ]).with_env(self.env)
+        links.check_access("write")
+        return links
+
+    @api.model
+    def _live_links_by_items(self, items):
+        """The live links that ask for any of ``items``, newest first, as ``{link: set of item ids}``."""
+        lines = self.env["paylink.link.line"].sudo().search([
+            ("move_line_id", "in", items.ids), ("link_id.state", "in", ("open", "pending", "failed")),
+        ])
+        links = lines.link_id.filtered(
+            lambda link: not link.expires_at or link.expires_at > fields.Datetime.now()
+        ).sorted("id", reverse=True)
+        return {link: set(link.line_ids.move_line_id.ids) for link in links}
+
+    # === WHAT THE CUSTOMER READS === #
+
+    def _fill_displays(self):
+        due = self._due_amounts()
+        for link in self:
+            language = self.env(context=dict(self.env.context, lang=link.lang))
+            lines = link.sudo().line_ids
+            dates = [date for date in lines.mapped("date_due") if date]
+            link.amount_display = format_amount(language, due[link.id] or link.amount, link.currency_id)
+            link.documents_display = link._documents_text(language, lines)
+            link.due_date_display = format_date(language, min(dates)) if dates else False
+            link.expires_display = link._expiry_text(language)
+            received = link.sudo().transaction_ids._paylink_received().sorted("id")[-1:]
+            link.last_payment_display = format_amount(language, received.amount, link.currency_id) if received else False
+            link.company_display = (link.company_id.name or "")[:24].strip()
+
+    def _documents_text(self, language, lines):
+        """Names of up to three documents, then how many more there are."""
+        names = [name for name in dict.fromkeys(lines.mapped("name")) if name]
+        if not names:
+            return self.reference or self.name
+        if len(names) <= 3:
+            return ", ".join(names)
+        return language._("%(names)s and %(count)s more", names=", ".join(names[:2]), count=len(names) - 2)
+
+    def _expiry_text(self, language):
+        if not self.expires_at:
+            return False
+        zone = self.partner_id.tz or self.company_id.partner_id.tz or self.env.user.tz or "UTC"
+        local = fields.Datetime.context_timestamp(self.with_context(tz=zone), self.expires_at)
+        return f"{format_date(language, local.date())} {local:%H:%M}"
+
+    @api.model
+    def mail_allowed_qweb_expressions(self):
+        """What anyone may write in a template of this model; it is rendered without running code."""
+        return super().mail_allowed_qweb_expressions() + (
+            "object.url", "object.reference", "object.amount_display", "object.documents_display",
+            "object.last_payment_display", "object.due_date_display", "object.expires_display", "object.company_display", "object.company_id.name",
+            "object.company_id.phone", "object.company_id.email", "object.user_id.phone", "object.partner_id.display_name",
+        )

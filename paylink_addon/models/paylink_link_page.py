@@ -1,0 +1,282 @@
+import base64
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_amount, format_date
+
+from ..const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
+
+
+class PaylinkLinkPage(models.Model):
+    """What the customer's page shows, and what it may do. Callers have checked the token; everything is in sudo mode."""
+
+    _inherit = "paylink.link"
+
+    # === WHICH PAGE === #
+
+    def _is_expired(self):
+        """Whether the time is over, also before the job that says so has run."""
+        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
+
+    def _page_view(self):
+        """Which page the customer gets: ``pay``, ``progress``, ``paid`` or ``closed``."""
+        self.ensure_one()
+        if self.state == "paid" and self.amount_paid:
+            return "paid"
+        if self.state == "pending":
+            return "progress"
+        if self.state in LIVE_STATES and not self._is_expired() and self._payable_amount() > 0:
+            return "pay"
+        return "closed"
+
+    def _closed_reason(self):
+        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled`` or ``in_progress`` (by another link)."""
+        if self.state == "cancelled":
+            return "cancelled"
+        if self.settled_elsewhere or not self._due_amounts()[self.id]:
+            return "settled"
+        if self.state == "expired" or self._is_expired():
+            return "expired"
+        return "in_progress"
+
+    # === VALUES === #
+
+    def _timezone(self):
+        return self.partner_id.tz or self.company_id.partner_id.tz or self.user_id.tz or "Europe/Paris"
+
+    def _page_values(self):
+        """What all pages of the link show, ready to print, in the language of the context."""
+        self.ensure_one()
+        received = self.transaction_ids._paylink_received()
+        last = received.sorted("id")[-1:]
+        due = self._due_amounts()[self.id]
+        return {
+            "link": self,
+            "company": self.company_id,
+            "base": f"/pay/{self.access_token}",
+            "due": self._amount_text(due),
+            "paid": self._amount_text(self.amount_paid),
+            "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
+            "expires": self._expiry_text(self.env),
+            "documents": self._page_documents(),
+            "transfer": self._transfer_values(),
+            "reason": self._closed_reason() if self.state != "draft" else False,
+            "failure": self.state == "failed" and self._last_failure(),
+            "paid_on": format_date(self.env, fields.Datetime.context_timestamp(self, last.last_state_change))
+            if last else False,
+            "method": ", ".join(dict.fromkeys(received.payment_method_id.mapped("name"))),
+            "payment_reference": ", ".join(received.mapped("reference")),
+        }
+
+    def _amount_text(self, amount):
+        return format_amount(self.env, amount, self.currency_id)
+
+    def _last_failure(self):
+        """What the provider said about the last attempt, or that there was one."""
+        attempt = self.transaction_ids._paylink_attempts().sorted("id")[-1:]
+        return attempt.state_message if attempt.state == "error" else ""
+
+    def _page_documents(self):
+        """The items as the customer knows them."""
+        today = fields.Date.context_today(self)
+        open_now = self.line_ids.move_line_id._paylink_due()
+        return [
+            {
+                "name": line.name,
+                "date": format_date(self.env, line.date),
+                "due": format_date(self.env, line.date_due),
+                "overdue": bool(line.date_due and line.date_due < today and open_now[line.move_line_id.id] > 0),
+                "amount": self._amount_text(open_now[line.move_line_id.id] or line.amount),
+                "settled": not open_now[line.move_line_id.id],
+                "url": f"/pay/{self.access_token}/document/{line.id}"
+                if line.move_id.is_sale_document(include_receipts=True) else False,
+            }
+            for line in self.line_ids
+        ]
+
+    # === THE PAYMENT FORM === #
+
+    def _payment_form_values(self, amount=None):
+        """The context of Odoo's ``payment.form`` for this link.
+
+        :param amount: what the customer chose to pay, as text, where a part is allowed
+        """
+        payable = self._payable_amount()
+        chosen = self._chosen_amount(amount, payable)
+        providers, methods, tokens = self._payment_options(chosen)
+        return {
+            "amount": chosen,
+            "amount_text": self._amount_text(chosen),
+            "payable": payable,
+            "payable_text": self._amount_text(payable),
+            "currency": self.currency_id,
+            "partner_id": self.partner_id.id,
+            "providers_sudo": providers,
+            "payment_methods_sudo": methods,
+            "tokens_sudo": tokens,
+            "reference_prefix": self.name,
+            "transaction_route": f"/pay/{self.access_token}/transaction",
+            "landing_route": "/payment/status",
+            "access_token": None,
+            "availability_report": {},
+            "company_mismatch": False,
+        }
+
+    def _chosen_amount(self, amount, payable):
+        """The part the customer typed, if it is one, else all that is payable."""
+        if not self.allow_partial or not amount:
+            return payable
+        try:
+            chosen = self.currency_id.round(float(str(amount).replace(",", ".").replace(" ", "")))
+        except (ValueError, OverflowError):
+            return payable
+        return chosen if 0 < chosen <= payable else payable
+
+    def _payment_options(self, amount):
+        """The providers, methods and saved methods with which this amount can be paid."""
+        partner = self.partner_id
+        # Only what is published: the customer's page is the same for everyone who holds the link.
+        providers = self.env["payment.provider"]._get_compatible_providers(
+            self.company_id.id, partner.id, amount, currency_id=self.currency_id.id
+        ).filtered("is_published")
+        methods = self.env["payment.method"]._get_compatible_payment_methods(
+            providers.ids, partner.id, currency_id=self.currency_id.id
+        )
+        return providers, methods, self.env["payment.token"]._get_available_tokens(providers.ids, partner.id)
+
+    def _start_attempt(self, amount, provider_id, method_id, token_id):
+        """Check under lock that this may be paid this way now; return the values of the transaction to make.
+
+        :param amount: what the page showed, in major units of the link's currency
+        :raises UserError: with a text for the customer
+        """
+        self.ensure_one()
+        self._lock()
+        self._check_open()
+        self._check_attempts()
+        payable = self._checked_amount(amount)
+        providers, methods, tokens = self._payment_options(payable)
+        provider = providers.filtered(lambda p: p.id == provider_id)
+        token = tokens.filtered(lambda t: t.id == token_id)
+        method = methods.filtered(lambda m: m.id == method_id)
+        if not provider or not (token if token_id else method):
+            raise UserError(self.env._("This way to pay is not available any more: reload the page."))
+        # The newest attempt counts: one that was left on another tab must not be paid as well.
+        (self._rival_transactions(states=("draft",)) | self.transaction_ids.filtered(lambda t: t.state == "draft")) \
+            ._paylink_close(self.env._("The customer started again."))
+        self._mark_opened()
+        return {
+            "provider_id": provider.id,
+            "payment_method_id": method.id,
+            "token_id": token.id,
+            "amount": payable,
+            "currency_id": self.currency_id.id,
+            "partner_id": self.partner_id.id,
+            "custom_create_values": {
+                "paylink_id": self.id,
+                "invoice_ids": [fields.Command.set(self.line_ids.move_id.filtered(
+                    lambda move: move.is_sale_document(include_receipts=True)
+                ).ids)],
+            },
+        }
+
+    def _check_open(self):
+        if self.state not in LIVE_STATES or self._is_expired():
+            raise UserError(self.env._("This link can't be paid any more: reload the page."))
+
+    def _check_attempts(self):
+        """Stop who tries card after card."""
+        parameter = self.env["ir.config_parameter"].get_param(MAX_ATTEMPTS_PARAMETER)
+        limit = int(parameter) if (parameter or "").isdigit() else DEFAULT_MAX_ATTEMPTS
+        hour_ago = fields.Datetime.now() - timedelta(hours=1)
+        recent = self.transaction_ids.filtered(lambda tx: tx.create_date >= hour_ago and tx.operation != "refund")
+        if len(recent) >= limit:
+            raise UserError(self.env._("Too many attempts: wait an hour, or pay by transfer."))
+
+    def _checked_amount(self, amount):
+        """What is paid: what the page showed, if that is still right."""
+        payable = self._payable_amount()
+        if payable <= 0:
+            raise UserError(self.env._("Nothing is left to pay here, or a payment is in progress: reload the page."))
+        try:
+            shown = self.currency_id.round(float(amount))
+        except (TypeError, ValueError, OverflowError):
+            shown = 0.0
+        difference = self.currency_id.compare_amounts(shown, payable)
+        if difference == 0 or (self.allow_partial and difference < 0 < shown):
+            return shown
+        raise UserError(self.env._("The amount has changed: reload the page."))
+
+    def _book_confirmed(self):
+        """Book what the provider has confirmed, without waiting for the job."""
+        for tx in self.transaction_ids.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed):
+            tx._paylink_try_to_book()
+
+    def _ask_for_renewal(self):
+        """Give the owner the task to send a new link."""
+        if self._page_view() != "paid":
+            self._schedule(
+                self.env._("Send a new collection link"),
+                self.env._("%(partner)s asks for a new link in place of %(name)s.",
+                           partner=self.partner_id.display_name, name=self.name),
+            )
+
+    # === TRANSFER === #
+
+    def _transfer_values(self):
+        """How to pay by bank transfer, or ``False`` where the link names no account."""
+        bank = self.bank_account_id
+        if not bank:
+            return False
+        return {
+            "beneficiary": bank.acc_holder_name or bank.partner_id.name,
+            "account": bank.acc_number,
+            "is_iban": bank.acc_type == "iban",
+            "bic": bank.bank_bic,
+            "reference": self.name,
+            "has_qr": bank.acc_type == "iban" and self.currency_id.name == "EUR",
+        }
+
+    def _transfer_qr(self):
+        """The EPC QR code (PNG, bytes) of a transfer of what is payable, or ``None``."""
+        amount = self._payable_amount()
+        if not self.bank_account_id or amount <= 0:
+            return None
+        code = self.bank_account_id.build_qr_code_base64(
+            amount, self.name, "", self.currency_id, self.partner_id, qr_method="sct_qr", silent_errors=True
+        )
+        return base64.b64decode(code.split(",", 1)[1]) if code else None
+
+    # === DOCUMENTS === #
+
+    def _document_pdf(self, line_id):
+        """The PDF of the invoice of one line of this link, as ``{filename, content_type, content}``, or ``None``."""
+        move = self.line_ids.filtered(lambda line: line.id == line_id).move_id
+        if not move or not move.is_sale_document(include_receipts=True):
+            return None
+        stored = move.invoice_pdf_report_id
+        if stored:
+            return {"filename": stored.name, "content_type": "application/pdf", "content": stored.raw}
+        name = f"{move._get_report_base_filename() or move.name}"
+        return self._render_report("account.account_invoices", move, name)
+
+    def _receipt_pdf(self):
+        """The receipt, as ``{filename, content_type, content}``."""
+        name = self.env._("Receipt %(name)s", name=self.name)
+        return self._render_report("paylink_addon.report_receipt", self, name)
+
+    def _render_report(self, report, records, name):
+        """A report as PDF, or as HTML where wkhtmltopdf is missing."""
+        Report = self.env["ir.actions.report"].sudo()
+        name = name.replace("/", "-")
+        if Report.get_wkhtmltopdf_state() == "install":
+            content = Report._render_qweb_html(report, records.ids)[0]
+            return {"filename": f"{name}.html", "content_type": "text/html; charset=utf-8", "content": content}
+        content = Report._render_qweb_pdf(report, records.ids)[0]
+        is_pdf = content[:4] == b"%PDF"
+        return {
+            "filename": f"{name}.pdf" if is_pdf else f"{name}.html",
+            "content_type": "application/pdf" if is_pdf else "text/html; charset=utf-8",
+            "content": content,
+        }

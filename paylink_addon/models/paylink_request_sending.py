@@ -1,0 +1,274 @@
+from collections import defaultdict
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL, email_normalize
+
+from ..tools.addresses import BadAddress, mobile_e164, split_emails
+from ..tools.gsm import to_gsm
+
+FAILED_STATUSES = ("exception", "bounce")
+CUSTOMER_MESSAGES = ("email_outgoing", "sms")
+
+
+class PaylinkRequestSending(models.AbstractModel):
+    """How requests are sent: messages are queued in Odoo's own outboxes, in batch, and their fate is read back there."""
+
+    _inherit = "paylink.request.mixin"
+
+    delivery_state = fields.Selection(
+        selection=[("queued", "Waiting to be sent"), ("sent", "Delivered"), ("failed", "Not delivered")],
+        string="Delivery", compute="_compute_delivery", search="_search_delivery_state",
+    )
+    delivery_error = fields.Char(string="Why it was not delivered", compute="_compute_delivery")
+
+    # === COMPUTE METHODS === #
+
+    def _compute_delivery(self):
+        """Read the fate of the last message of each channel."""
+        found = self._last_notifications()
+        labels = dict(self.env["mail.notification"]._fields["failure_type"]._description_selection(self.env))
+        for request in self:
+            rows = found.get(request.id, [])
+            failed = [row for row in rows if row["status"] in FAILED_STATUSES]
+            waiting = [row for row in rows if row["status"] in ("ready", "process")]
+            request.delivery_state = "failed" if failed else "queued" if waiting else "sent" if rows else False
+            request.delivery_error = failed and (failed[0]["reason"] or labels.get(failed[0]["type"])) or False
+
+    def _last_notifications(self):
+        """What became of the last message of each channel, by record id."""
+        query = SQL(
+            """
+            SELECT m.res_id, n.notification_status, n.failure_type, n.failure_reason
+              FROM mail_notification n
+              JOIN (SELECT model, res_id, message_type, max(id) AS id
+                      FROM mail_message
+                     WHERE model = %s AND res_id IN %s AND message_type IN %s
+                  GROUP BY model, res_id, message_type) m ON m.id = n.mail_message_id
+            """,
+            self._name, tuple(self.ids) or (0,), CUSTOMER_MESSAGES,
+        )
+        self.env["mail.notification"].flush_model()
+        found = defaultdict(list)
+        for res_id, status, failure_type, reason in self.env.execute_query(query):
+            found[res_id].append({"status": status, "type": failure_type, "reason": reason})
+        return found
+
+    def _search_delivery_state(self, operator, value):
+        if operator != "in" or set(value) != {"failed"}:
+            return NotImplemented
+        query = SQL(
+            """
+            SELECT m.res_id FROM mail_message m JOIN mail_notification n ON n.mail_message_id = m.id
+             WHERE m.model = %s AND m.message_type IN %s AND n.notification_status IN %s
+            """,
+            self._name, CUSTOMER_MESSAGES, FAILED_STATUSES,
+        )
+        self.env["mail.notification"].flush_model()
+        candidates = self.browse({row[0] for row in self.env.execute_query(query)})
+        return Domain("id", "in", candidates.filtered(lambda request: request.delivery_state == "failed").ids)
+
+    # === RECIPIENTS === #
+
+    @api.model
+    def _recipient_problem(self, partner, email, phone, send_email, send_sms):
+        """Why a request can't be sent to these addresses, and what to do, or ``False``."""
+        name = partner.display_name or self.env._("The customer")
+        if send_email and not (email or "").strip():
+            return self.env._("%(name)s has no e-mail address: add one, or choose another way to send.", name=name)
+        if send_sms and not (phone or "").strip():
+            return self.env._("%(name)s has no mobile number: add one, or send by e-mail.", name=name)
+        try:
+            if send_email:
+                split_emails(email)
+            if send_sms:
+                mobile_e164(phone, self._phone_country(partner).code)
+        except BadAddress as error:
+            return self._bad_address_text(error, name)
+        return False
+
+    @api.model
+    def _recipient_warning(self, partner, email, send_email):
+        """What speaks against sending to these addresses although it is possible, or ``False``."""
+        if send_email and partner.message_bounce and email_normalize(email) == partner.email_normalized:
+            return self.env._("Messages to %(email)s have bounced: check the address.", email=email)
+        return False
+
+    @api.model
+    def _phone_country(self, partner):
+        return partner.country_id or partner.commercial_partner_id.country_id or self.env.company.country_id
+
+    def _bad_address_text(self, error, name):
+        texts = {
+            "email": self.env._("“%(value)s” is not an e-mail address: correct it.", value=error.value),
+            "phone": self.env._(
+                "“%(value)s” is not a telephone number of %(name)s's country: "
+                "correct it or write it with the country code, as +33…", value=error.value, name=name,
+            ),
+            "landline": self.env._(
+                "%(value)s is not a mobile number and can't receive an SMS: give a mobile number, or send by e-mail.",
+                value=error.value,
+            ),
+        }
+        return texts[error.code]
+
+    def _check_recipients(self):
+        """Refuse to send to a bad address; store numbers in E.164, addresses normalised."""
+        for request in self:
+            problem = self._recipient_problem(
+                request.partner_id, request.email, request.phone, request.send_email, request.send_sms
+            )
+            if problem:
+                raise UserError(problem)
+            if request.send_sms:
+                request.phone = mobile_e164(request.phone, self._phone_country(request.partner_id).code)
+            if request.send_email:
+                request.email = ", ".join(split_emails(request.email))
+
+    # === MESSAGES === #
+
+    def _queue_messages(self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None,
+        attachments=None):
+        """Queue the e-mail and the SMS of each request, by the channels chosen on it. Nothing leaves before the commit.
+
+        :param mail_template: ``mail.template`` to use, default the company's
+        :param sms_template: ``sms.template`` to use, default the company's
+        :param str subject: the final subject, instead of the template's
+        :param Markup body: the final text, instead of the template's; it is never rendered as a template
+        :param str sms_body: the final text of the SMS, likewise
+        :param dict attachments: ids of ``ir.attachment`` by id of request
+        """
+        self._check_recipients()
+        emailed = self.filtered("send_email")
+        texted = self.filtered("send_sms")
+        messages = []
+        for (company, lang), requests in emailed.grouped(lambda r: (r.company_id, r.lang)).items():
+            template = mail_template or company.sudo()._paylink_mail_template()
+            messages += requests._prepare_emails(template.with_context(lang=lang), subject, body, attachments)
+        self._create_emails(messages)
+        texts = dict.fromkeys(texted.ids, sms_body)
+        texts_to_render = texted.browse() if sms_body else texted
+        for (company, lang), requests in texts_to_render.grouped(lambda r: (r.company_id, r.lang)).items():
+            template = sms_template or company.sudo()._paylink_sms_template()
+            texts |= template.with_context(lang=lang)._render_field("body", requests.ids)
+        texted._create_sms(texts)
+
+    def _prepare_emails(
+        self, template, subject=None, body=None, attachments=None, *, email_to=None,
+        layout="paylink_addon.mail_layout", subtype="paylink_addon.mt_link_sent", **layout_values,
+    ):
+        """The values of one ``mail.mail`` for each request, all in the language of ``template``'s context."""
+        bodies = {} if body else template._render_field("body_html", self.ids)
+        subjects = {} if subject else template._render_field("subject", self.ids)
+        subtype_id = self.env.ref(subtype).id
+        values = []
+        for request in self.with_context(lang=template.env.lang):
+            text, title = body or bodies[request.id], subject or subjects[request.id]
+            sender, reply_to = request._sender()
+            files = (attachments or {}).get(request.id)
+            values.append(request._message_values(subtype_id) | {
+                "message_type": "email_outgoing",
+                "is_notification": True,
+                "subject": title,
+                "body": text,
+                "body_html": request._wrap_email(layout, text=text, subject=title, **layout_values),
+                "email_from": sender,
+                "reply_to": reply_to,
+                "email_to": email_to or request.email,
+                "auto_delete": True,
+                "attachment_ids": [fields.Command.set(files)] if files else [],
+            })
+        return values
+
+    def _message_values(self, subtype_id):
+        """What the messages of all channels have in common, as values of ``mail.message``."""
+        self.ensure_one()
+        return {
+            "model": self._name,
+            "res_id": self.id,
+            "subtype_id": subtype_id,
+            "is_internal": True,
+            "author_id": (self.user_id.partner_id or self.env.user.partner_id).id,
+            "record_name": self.name,
+        }
+
+    def _sender(self):
+        """From and Reply-To: the owner; answers go into the request's chatter where the company has a catch-all."""
+        company = self.company_id.sudo()
+        sender = self.user_id.email_formatted or company.email_formatted or self.env.user.email_formatted
+        return sender, company.catchall_formatted or sender
+
+    def _wrap_email(self, layout, **values):
+        """The whole HTML document around the text: company, amount, button, address and how to check who sends it."""
+        company = self.company_id.sudo()
+        values |= {"request": self, "company": company, "base_url": company._paylink_base_url()}
+        return self.env["ir.qweb"]._render(layout, values, minimal_qcontext=True)
+
+    def _create_emails(self, values_list):
+        """Create the e-mails in one batch, with the notifications that will tell their fate."""
+        if not values_list:
+            return
+        mails = self.env["mail.mail"].sudo().create(values_list)
+        partners = {request.id: request.partner_id for request in self}
+        self.env["mail.notification"].sudo().create([
+            self._prepare_email_notification(mail, address, partners[mail.res_id])
+            for mail in mails for address in split_emails(mail.email_to)
+        ])
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+
+    def _prepare_email_notification(self, mail, address, partner):
+        return {
+            "author_id": mail.author_id.id,
+            "mail_message_id": mail.mail_message_id.id,
+            "mail_mail_id": mail.id,
+            "notification_type": "email",
+            "notification_status": "ready",
+            "is_read": True,
+            # The partner, where the address is theirs: a bounce is then noted on the contact.
+            "res_partner_id": partner.id if partner.email_normalized == address else False,
+            "mail_email_address": address,
+        }
+
+    def _create_sms(self, texts):
+        """Create the SMS in one batch, with the notifications that will tell their fate.
+
+        :param dict texts: the message by id of request
+        """
+        if not self:
+            return
+        subtype = self.env.ref("paylink_addon.mt_link_sent").id
+        texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
+        messages = self.env["mail.message"].sudo().create([
+            request._message_values(subtype) | {
+                "message_type": "sms",
+                "email_from": request._sender()[0],
+                "reply_to": request._sender()[1],
+                "body": texts[request.id],
+            }
+            for request in self
+        ])
+        sms = self.env["sms.sms"].sudo().create([
+            {
+                "body": texts[request.id],
+                "number": request.phone,
+                "partner_id": request.partner_id.id,
+                "mail_message_id": message.id,
+            }
+            for request, message in zip(self, messages, strict=True)
+        ])
+        self.env["mail.notification"].sudo().create([
+            {
+                "author_id": text.mail_message_id.author_id.id,
+                "mail_message_id": text.mail_message_id.id,
+                "res_partner_id": text.partner_id.id,
+                "sms_number": text.number,
+                "sms_id_int": text.id,
+                "sms_tracker_ids": [fields.Command.create({"sms_uuid": text.uuid})],
+                "notification_type": "sms",
+                "notification_status": "ready",
+                "is_read": True,
+            }
+            for text in sms
+        ])
+        self.env.ref("sms.ir_cron_sms_scheduler_action").sudo()._trigger()

@@ -1,0 +1,157 @@
+from psycopg2 import OperationalError
+
+from odoo import fields, models
+from odoo.tools import SQL
+
+# What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
+LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
+
+EVENT_SUBTYPES = {
+    "pending": "paylink_addon.mt_link_pending",
+    "authorized": "paylink_addon.mt_link_authorized",
+    "error": "paylink_addon.mt_link_attempt_failed",
+    "cancel": "paylink_addon.mt_link_attempt_abandoned",
+}
+
+
+class PaymentTransaction(models.Model):
+    _inherit = "payment.transaction"
+
+    paylink_id = fields.Many2one(
+        "paylink.link", string="Collection Link", readonly=True, index="btree_not_null", ondelete="restrict"
+    )
+    paylink_closed = fields.Boolean(
+        string="Closed by us", readonly=True,
+        help="The attempt was closed before the provider answered; an answer that still comes is accepted.",
+    )
+
+    # === WHAT COUNTS AS WHAT === #
+
+    def _paylink_attempts(self):
+        """The customers' attempts to pay that have led to something."""
+        return self.filtered(
+            lambda tx: tx.state != "draft"
+            and tx.operation not in ("refund", "validation")
+            and not tx.source_transaction_id
+        )
+
+    def _paylink_received(self):
+        """The transactions whose money has come: of a payment captured in parts, the parts."""
+        return self.filtered(
+            lambda tx: tx.state == "done"
+            and tx.operation not in ("refund", "validation")
+            and not tx._paylink_captures()
+        )
+
+    def _paylink_captures(self):
+        return self.child_transaction_ids.filtered(
+            lambda child: child.operation != "refund" and child.state in ("done", "cancel")
+        )
+
+    def _paylink_refunds(self):
+        """The transactions whose money has gone back; their amounts are negative."""
+        return self.filtered(lambda tx: tx.state == "done" and tx.operation == "refund")
+
+    def _paylink_is_booked(self):
+        """Whether the payment is in the ledger."""
+        self.ensure_one()
+        return self.payment_id.state in ("in_process", "paid")
+
+    # === CREATION === #
+
+    def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
+        """Captures and refunds belong to the link of their source."""
+        if self.paylink_id:
+            custom_create_values.setdefault("paylink_id", self.paylink_id.id)
+        return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
+
+    # === STATES === #
+
+    def _update_state(self, allowed_states, target_state, state_message):
+        """Money that comes after we have closed an attempt is never refused; each change is told on the link."""
+        ours = self.filtered("paylink_id")
+        late = ours.filtered(lambda tx: tx.paylink_closed or target_state == "done")
+        updated = super(PaymentTransaction, self - late)._update_state(allowed_states, target_state, state_message)
+        if late:
+            sources = (*allowed_states, *LATE_SOURCES.get(target_state, ()))
+            updated |= super(PaymentTransaction, late)._update_state(sources, target_state, state_message)
+        if subtype := EVENT_SUBTYPES.get(target_state):
+            for tx in updated & ours:
+                tx.paylink_id._log_events(self.env.ref(subtype), {tx.paylink_id.id: state_message or ""})
+        return updated
+
+    def _paylink_close(self, reason):
+        """Give up attempts that the customer has not finished.
+
+        A provider that holds a session of its own for them ends it by extending this method.
+
+        :param str reason: what the time line says
+        """
+        for tx in self:
+            tx.paylink_closed = True
+            tx._set_canceled(state_message=reason)
+
+    # === POST-PROCESSING === #
+
+    def _post_process(self):
+        """Book the payments of links one at a time, under a lock, and tell who has to know, once each."""
+        ours = self.filtered("paylink_id")
+        if ours:
+            self.env.cr.execute(SQL(
+                "SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", tuple(ours.ids)
+            ))
+        for tx in ours.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
+            tx.payment_id = False  # cancelled while it was pending: the money has come all the same
+        unbooked = ours.filtered(lambda tx: not tx.payment_id)
+        result = super()._post_process()
+        for tx in unbooked.filtered("payment_id"):
+            tx.paylink_id.with_company(tx.company_id)._after_payment(tx)
+        return result
+
+    def _create_payment(self, **extra_create_values):
+        """The payment of a link settles exactly its items, which may be no invoices, or parts of them."""
+        self.ensure_one()
+        if not self.paylink_id:
+            return super()._create_payment(**extra_create_values)
+        return self.paylink_id.with_company(self.company_id)._book(self)
+
+    def _log_message_on_linked_documents(self, message):
+        """One batch for all documents of a link, instead of a post on each."""
+        ours = self.filtered("paylink_id")
+        for tx in ours:
+            author = tx.env.ref("base.partner_root")
+            tx.invoice_ids._message_log_batch({move.id: message for move in tx.invoice_ids}, author_id=author.id)
+        for tx in self - ours:
+            super(PaymentTransaction, tx)._log_message_on_linked_documents(message)
+
+    # === CRON === #
+
+    def _cron_paylink_book(self):
+        """Book confirmed payments of links that are not in the ledger yet, however old; tell a person what fails.
+
+        Odoo's own job gives up after four days without a word.
+        """
+        waiting = self.search([
+            ("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)
+        ], order="id")
+        for tx in waiting:
+            tx._paylink_try_to_book()
+            self.env["ir.cron"]._commit_progress(1)
+
+    def _paylink_try_to_book(self):
+        """Post-process; on failure undo it, and give the link's owner a task with the reason."""
+        self.ensure_one()
+        try:
+            with self.env.cr.savepoint():
+                self._post_process()
+        except OperationalError:
+            self.env.cr.rollback()  # somebody else works on the same rows: next time
+        except Exception as error:  # noqa: BLE001  whatever it is, a person has to see it
+            self.env.invalidate_all()
+            self.paylink_id._schedule(
+                self.env._("A payment could not be booked"),
+                self.env._(
+                    "Payment %(reference)s was confirmed by the provider but could not be booked: %(reason)s "
+                    "It is tried again every ten minutes.", reference=self.reference, reason=str(error),
+                ),
+            )

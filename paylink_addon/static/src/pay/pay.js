@@ -1,0 +1,55 @@
+/** The customer's page: tells that a person has seen it, follows the payment, copies and prints. No library. */
+(function () {
+    "use strict";
+
+    const main = document.getElementById("pl-main");
+    const base = main.dataset.base;
+
+    /** A scanner fetches the page and may run scripts, but it does not touch anything. */
+    function reportOpened() {
+        const events = ["pointerdown", "pointermove", "keydown", "scroll", "touchstart"];
+        const report = () => {
+            events.forEach((name) => removeEventListener(name, report));
+            fetch(`${base}/opened`, { method: "POST", credentials: "same-origin" }).catch(() => {});
+        };
+        events.forEach((name) => addEventListener(name, report, { passive: true }));
+    }
+
+    /** Ask for the state, more and more seldom, and show the page of the new one. */
+    function followPayment() {
+        let pause = 1500;
+        const ask = async () => {
+            try {
+                const answer = await fetch(`${base}/status`, { credentials: "same-origin" });
+                const status = await answer.json();
+                if (status.view && status.view !== main.dataset.view) {
+                    location.replace(base);
+                    return;
+                }
+            } catch {
+                // Not connected: ask again later.
+            }
+            pause = Math.min(pause * 1.3, 20000);
+            setTimeout(ask, pause);
+        };
+        setTimeout(ask, pause);
+    }
+
+    async function copy(button) {
+        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+        const label = button.innerHTML;
+        button.textContent = button.dataset.done;
+        setTimeout(() => (button.innerHTML = label), 2000);
+    }
+
+    if (base && main.dataset.view) {
+        reportOpened();
+    }
+    if (main.dataset.view === "progress") {
+        followPayment();
+    }
+    document.querySelectorAll("[data-copy]").forEach((button) => {
+        button.addEventListener("click", () => copy(button));
+    });
+    document.querySelectorAll("[data-print]").forEach((button) => button.addEventListener("click", () => print()));
+})();

@@ -1,0 +1,30 @@
+"""The alphabet of SMS (GSM 03.38): one character outside of it more than halves what a message holds."""
+
+import unicodedata
+
+BASIC = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENDED = set("^{}\\[~]|€")
+REPLACEMENTS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "œ": "oe", "Œ": "OE"})
+
+
+def to_gsm(text):
+    """``text`` with what the alphabet lacks replaced by the nearest characters it has, or left out."""
+    return "".join(_nearest(character) for character in text.translate(REPLACEMENTS))
+
+
+def _nearest(character):
+    if character in BASIC or character in EXTENDED:
+        return character
+    if character.isspace():  # amounts in French hold narrow no-break spaces
+        return " "
+    return "".join(part for part in unicodedata.normalize("NFKD", character) if part in BASIC)
+
+
+def gsm_length(text):
+    """How many of an SMS's 160 places ``text`` takes; ``None`` if it needs another alphabet."""
+    if set(text) - BASIC - EXTENDED:
+        return None
+    return sum(2 if character in EXTENDED else 1 for character in text)

@@ -1,0 +1,152 @@
+from odoo import api, fields, models
+
+
+class PaylinkSendLine(models.TransientModel):
+    """One link that the wizard will make: who is asked, for what, where it is sent, and what speaks against it."""
+
+    _name = "paylink.send.line"
+    _description = "Collection Link to Send"
+
+    wizard_id = fields.Many2one("paylink.send", required=True, ondelete="cascade", index=True)
+    # Which group of items it is (see _groups): what is asked for is read from there, never from the client.
+    key = fields.Char(readonly=True)
+    partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    documents = fields.Char(readonly=True)
+    document_count = fields.Integer(string="Number of documents", readonly=True)
+    amount = fields.Monetary(readonly=True)
+    email = fields.Char(string="E-mail")
+    phone = fields.Char(string="Mobile")
+    lang = fields.Selection(selection=lambda self: self.env["res.lang"].get_installed(), string="Language")
+    existing_link_id = fields.Many2one("paylink.link", string="Open link", readonly=True)
+    reuse = fields.Boolean(string="Send it again", default=True)
+    blocked = fields.Char(string="Why not", readonly=True)
+    problem = fields.Char(compute="_compute_problem")
+    warning = fields.Char(compute="_compute_problem")
+
+    @api.depends("blocked", "email", "phone", "wizard_id.send_email", "wizard_id.send_sms")
+    def _compute_problem(self):
+        requests = self.env["paylink.link"]
+        for line in self:
+            wizard = line.wizard_id
+            line.problem = line.blocked or requests._recipient_problem(
+                line.partner_id, line.email, line.phone, wizard.send_email, wizard.send_sms
+            )
+            line.warning = requests._recipient_warning(line.partner_id, line.email, wizard.send_email)
+
+    # === WHAT IS ASKED FOR === #
+
+    @api.model
+    def _groups(self, wizard):
+        """The open items of each link to make, by key: one per company, currency and customer (and document).
+
+        Items are in sudo mode; the user's right to the selected records is checked by :meth:`paylink.send._sources`.
+        """
+        sources = wizard._sources()
+        if sources._name == "res.partner":
+            items = sources._paylink_open_items(wizard.env.companies)
+        else:
+            items = sources.filtered(lambda move: move.company_id in wizard.env.companies)._paylink_open_items()
+        per_document = wizard.grouping == "document"
+        return items.grouped(lambda item: "-".join(map(str, (
+            item.company_id.id, item.currency_id.id, item.partner_id.commercial_partner_id.id,
+            item.move_id.id if per_document else 0,
+        ))))
+
+    @api.model
+    def _prepare_lines(self, wizard):
+        """The values of the lines of ``wizard``: what can be asked first, then what can't, with the reason."""
+        sources = wizard._sources()
+        if wizard.kind == "free":
+            return [self._free_values(wizard, partner) for partner in sources if sources._name == "res.partner"]
+        groups = self._groups(wizard)
+        items = self.env["account.move.line"].sudo().union(*groups.values())
+        due = items._paylink_due()
+        existing = self.env["paylink.link"]._live_links_by_items(items)
+        values = [self._group_values(key, group, due, existing) for key, group in groups.items()]
+        return values + self._blocked_values(sources, items)
+
+    @api.model
+    def _group_values(self, key, items, due, existing):
+        """The values of the line of one group of items."""
+        documents = items.move_id
+        partner = documents.partner_id if len(documents.partner_id) == 1 else items.partner_id.commercial_partner_id[:1]
+        wanted = set(items.ids)
+        link = next((link for link, asked in existing.items() if asked == wanted), self.env["paylink.link"])
+        amount = sum(due[item.id] for item in items)
+        nothing = items[:1].currency_id.compare_amounts(amount, 0) <= 0
+        return self._partner_values(partner) | {
+            "key": key,
+            "company_id": items.company_id.id,
+            "currency_id": items.currency_id.id,
+            "documents": ", ".join(items.mapped(lambda item: item._paylink_label())[:3])
+            + (f" +{len(items) - 3}" if len(items) > 3 else ""),
+            "document_count": len(documents),
+            "amount": amount,
+            "existing_link_id": link.id,
+            "blocked": nothing and self.env._("Nothing is due: credits cover the invoices."),
+        }
+
+    @api.model
+    def _free_values(self, wizard, partner):
+        return self._partner_values(partner) | {
+            "key": f"free-{partner.id}",
+            "company_id": wizard.company_id.id,
+            "currency_id": wizard.company_id.currency_id.id,
+        }
+
+    @api.model
+    def _partner_values(self, partner):
+        return {
+            "partner_id": partner.id,
+            "email": partner.email,
+            "phone": partner.phone,
+            "lang": partner.lang or self.env.lang,
+        }
+
+    @api.model
+    def _blocked_values(self, sources, items):
+        """A line for each selected record that nothing can be asked for, saying why."""
+        used = items.move_id if sources._name == "account.move" else items.partner_id.commercial_partner_id
+        return [
+            self._partner_values(record if sources._name == "res.partner" else record.partner_id) | {
+                "documents": record.display_name,
+                "company_id": self.env.company.id,
+                "currency_id": self.env.company.currency_id.id,
+                "blocked": self._why_blocked(record),
+            }
+            for record in sources
+            if (record if sources._name == "account.move" else record.commercial_partner_id).sudo() not in used.sudo()
+        ]
+
+    @api.model
+    def _why_blocked(self, record):
+        if record._name == "res.partner":
+            return self.env._("Nothing is due.")
+        if record.state != "posted":
+            return self.env._("Not posted yet: confirm it first.")
+        if record.move_type not in ("out_invoice", "out_refund", "out_receipt"):
+            return self.env._("Not a customer invoice.")
+        if record.company_id not in self.env.companies:
+            return self.env._("It belongs to another company: switch to it.")
+        return self.env._("Already paid.")
+
+    def _link_values(self):
+        """What is particular to the link of this line."""
+        self.ensure_one()
+        wizard = self.wizard_id
+        values = {
+            "partner_id": self.partner_id.id,
+            "company_id": self.company_id.id,
+            "currency_id": self.currency_id.id,
+            "email": self.email,
+            "phone": self.phone,
+            "lang": self.lang,
+        }
+        if len(wizard.line_ids) == 1:
+            limited = wizard.kind == "open_items" and self.currency_id.compare_amounts(wizard.amount, self.amount) < 0
+            values |= wizard._single_values()
+            if wizard.kind == "free" or limited:
+                values |= {"amount": wizard.amount, "is_limited": limited}
+        return values
