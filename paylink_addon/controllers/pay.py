@@ -6,6 +6,7 @@ from psycopg2 import OperationalError
 from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
+from odoo.tools import is_html_empty
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
@@ -61,6 +62,7 @@ class PaylinkPay(http.Controller):
             values["providers_sudo"]
         )
         values["session_info"] = request.env["ir.http"].get_frontend_session_info()
+        values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
         values["nonce"] = secrets.token_urlsafe(12)
         # A provider that shows its fields on the page brings its own scripts from its own site.
         embedded = values["providers_sudo"].filtered(lambda p: p.inline_form_view_id and p.code != "demo")

@@ -110,17 +110,17 @@ class PaylinkLinkDue(models.Model):
 
     def _fill_displays(self):
         due = self._due_amounts()
-        for link in self:
+        for link, link_sudo in zip(self, self.sudo(), strict=True):
             language = self.env(context=dict(self.env.context, lang=link.lang))
-            lines = link.sudo().line_ids
+            lines = link_sudo.line_ids
             dates = [date for date in lines.mapped("date_due") if date]
+            received = link_sudo.transaction_ids._paylink_received().sorted("id")[-1:]
             link.amount_display = format_amount(language, due[link.id] or link.amount, link.currency_id)
             link.documents_display = link._documents_text(language, lines)
             link.due_date_display = format_date(language, min(dates)) if dates else False
-            link.expires_display = link._expiry_text(language)
-            received = link.sudo().transaction_ids._paylink_received().sorted("id")[-1:]
+            link.expires_display = link_sudo._expiry_text(language)
             link.last_payment_display = format_amount(language, received.amount, link.currency_id) if received else False
-            link.company_display = (link.company_id.name or "")[:24].strip()
+            link.company_display = (link_sudo.company_id.name or "")[:24].strip()
 
     def _documents_text(self, language, lines):
         """Names of up to three documents, then how many more there are."""
@@ -134,8 +134,7 @@ class PaylinkLinkDue(models.Model):
     def _expiry_text(self, language):
         if not self.expires_at:
             return False
-        zone = self.partner_id.tz or self.company_id.partner_id.tz or self.env.user.tz or "UTC"
-        local = fields.Datetime.context_timestamp(self.with_context(tz=zone), self.expires_at)
+        local = fields.Datetime.context_timestamp(self.with_context(tz=self._timezone()), self.expires_at)
         return f"{format_date(language, local.date())} {local:%H:%M}"
 
     @api.model

@@ -1,2 +1,4 @@
 from . import test_link
 from . import test_money
+from . import test_pay
+from . import test_send

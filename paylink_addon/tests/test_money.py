@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 
@@ -337,13 +338,12 @@ class TestMoney(PaylinkCommon):
         link = self._link(self._invoice())
         transaction = self._attempt(link)
         transaction._set_done()
-        self.company.fiscalyear_lock_date = fields.Date.today() + timedelta(days=1)
-        transaction._paylink_try_to_book()
-        transaction._paylink_try_to_book()
+        with patch.object(type(link), "_settle_open_items", side_effect=UserError("The books are closed.")):
+            transaction._paylink_try_to_book()
+            transaction._paylink_try_to_book()
         self.assertEqual((link.state, bool(transaction.payment_id)), ("paid", False))
         self.assertEqual(len(link.activity_ids), 1)
         self.assertIn("could not be booked", link.activity_ids.summary)
-        self.company.fiscalyear_lock_date = False
         self._run_cron("ir_cron_paylink_book")
         self.assertEqual(link.line_ids.move_id.payment_state, "paid")
 

@@ -8,6 +8,7 @@ MOBILE_TYPES = {
     phonenumbers.PhoneNumberType.MOBILE,
     # In North America a number does not tell whether it is a mobile.
     phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    phonenumbers.PhoneNumberType.UNKNOWN,
 }
 
 
@@ -53,8 +54,9 @@ def mobile_e164(number, country_code=None):
         parsed = phonenumbers.parse(number or "", country_code or None)
     except phonenumbers.NumberParseException as error:
         raise BadAddress("phone", number) from error
-    if not phonenumbers.is_valid_number(parsed):
+    if not phonenumbers.is_possible_number_for_type(parsed, phonenumbers.PhoneNumberType.MOBILE):
         raise BadAddress("phone", number)
+    # Ranges not assigned yet have no type: possible is enough. What is known to be something else is refused.
     if phonenumbers.number_type(parsed) not in MOBILE_TYPES:
         raise BadAddress("landline", number)
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

@@ -23,14 +23,12 @@ class PaylinkSend(models.TransientModel):
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company, readonly=True)
     kind = fields.Selection(
         [("open_items", "All that is due"), ("free", "Another amount")], string="Ask for", required=True,
-        compute="_compute_kind", store=True, readonly=False, precompute=True,
+        default="open_items",
     )
     grouping = fields.Selection(
         [("partner", "One link per customer"), ("document", "One link per invoice")], default="partner", required=True
     )
-    line_ids = fields.One2many(
-        "paylink.send.line", "wizard_id", string="Links", compute="_compute_line_ids", store=True, readonly=False
-    )
+    line_ids = fields.One2many("paylink.send.line", "wizard_id", string="Links")
     is_single = fields.Boolean(compute="_compute_counts")
     ready_count = fields.Integer(string="Ready", compute="_compute_counts")
     problem_count = fields.Integer(string="Impossible", compute="_compute_counts")
@@ -58,32 +56,32 @@ class PaylinkSend(models.TransientModel):
     attach_pdf = fields.Boolean(string="Attach the invoice PDF")
 
     # With one link only: what can be changed about it.
-    partner_id = fields.Many2one("res.partner", string="Customer", compute="_compute_single", store=True)
-    currency_id = fields.Many2one("res.currency", compute="_compute_single", store=True)
-    amount_due = fields.Monetary(string="Due", compute="_compute_single", store=True)
-    amount = fields.Monetary(string="Amount", compute="_compute_single", store=True, readonly=False)
+    partner_id = fields.Many2one("res.partner", string="Customer", compute="_compute_single")
+    currency_id = fields.Many2one("res.currency", compute="_compute_single")
+    amount_due = fields.Monetary(string="Due", compute="_compute_single")
+    amount = fields.Monetary(string="Amount", compute="_compute_amount", store=True, readonly=False)
     can_limit = fields.Boolean(compute="_compute_can_limit")
-    email = fields.Char(string="E-mail to", compute="_compute_single", store=True, readonly=False)
-    phone = fields.Char(string="Mobile number", compute="_compute_single", store=True, readonly=False)
+    email = fields.Char(string="E-mail to", compute="_compute_email", store=True, readonly=False)
+    phone = fields.Char(string="Mobile number", compute="_compute_phone", store=True, readonly=False)
     lang = fields.Selection(
         selection=lambda self: self.env["res.lang"].get_installed(), string="Language",
-        compute="_compute_single", store=True, readonly=False,
+        compute="_compute_lang", store=True, readonly=False,
     )
-    reference = fields.Char(compute="_compute_single", store=True, readonly=False)
+    reference = fields.Char(compute="_compute_reference", store=True, readonly=False)
     save_on_contact = fields.Boolean(
         string="Save on the contact", default=True, help="Keep an address typed here on a contact that has none."
     )
     is_new_address = fields.Boolean(compute="_compute_is_new_address")
-    subject = fields.Char(compute="_compute_texts", store=True, readonly=False)
+    subject = fields.Char(compute="_compute_subject", store=True, readonly=False)
     body = fields.Html(
-        string="Content", compute="_compute_texts", store=True, readonly=False, sanitize_style=True,
+        string="Content", compute="_compute_body", store=True, readonly=False, sanitize_style=True,
         help="The amount, the button and your company's details are added around this text.",
     )
     sms_body = fields.Text(string="SMS text", compute="_compute_sms_body", store=True, readonly=False)
     sms_count = fields.Char(compute="_compute_sms_count")
     problem = fields.Char(compute="_compute_problem")
     warning = fields.Char(compute="_compute_problem")
-    existing_link_id = fields.Many2one("paylink.link", compute="_compute_single", store=True)
+    existing_link_id = fields.Many2one("paylink.link", compute="_compute_single")
     reuse = fields.Boolean(
         string="Use the open link again", default=True,
         help="An open link already asks for the same: send it again instead of making a second one.",
@@ -96,13 +94,42 @@ class PaylinkSend(models.TransientModel):
 
     @api.model
     def default_get(self, fields_list):
-        """Take the records to ask for from ``active_model`` and ``active_ids``."""
+        """Take the records to ask for from ``active_model`` and ``active_ids``, and prepare their lines."""
         values = super().default_get(fields_list)
         context = self.env.context
         if "source_ids" in fields_list and context.get("active_model") in ("account.move", "res.partner"):
             active_ids = context.get("active_ids") or [context.get("active_id")]
             values |= {"source_model": context["active_model"], "source_ids": [id_ for id_ in active_ids if id_]}
+            values.setdefault("company_id", self.env.company.id)
+            values["kind"] = self.new(values)._default_kind()
+            if "line_ids" in fields_list:
+                values["line_ids"] = self.new(values)._line_commands()
         return values
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Prepare the lines where the caller gives none."""
+        names = [name for name in self._fields if name != "line_ids"]
+        return super().create([
+            vals if "line_ids" in vals
+            else vals | {"line_ids": self.new({**self.default_get(names), **vals})._line_commands()}
+            for vals in vals_list
+        ])
+
+    @api.onchange("grouping", "kind")
+    def _onchange_grouping(self):
+        self.line_ids = [fields.Command.clear(), *self._line_commands()]
+
+    def _default_kind(self):
+        """A customer who owes nothing is asked for another amount."""
+        sources = self._sources()
+        if len(sources) != 1 or sources._name != "res.partner":
+            return "open_items"
+        due = sources._paylink_open_items(self.env.companies)._paylink_due()
+        return "open_items" if sum(due.values()) > 0 else "free"
+
+    def _line_commands(self):
+        return [fields.Command.create(values) for values in self.env["paylink.send.line"]._prepare_lines(self)]
 
     @api.model
     def _action_open(self, records):
@@ -124,22 +151,6 @@ class PaylinkSend(models.TransientModel):
         records.check_access("read")
         return records
 
-    @api.depends("source_model", "source_ids")
-    def _compute_kind(self):
-        """A customer who owes nothing is asked for another amount."""
-        for wizard in self:
-            sources = wizard._sources()
-            wizard.kind = "open_items"
-            if len(sources) == 1 and sources._name == "res.partner":
-                due = sources._paylink_open_items(wizard.env.companies)._paylink_due()
-                wizard.kind = "open_items" if sum(due.values()) > 0 else "free"
-
-    @api.depends("source_model", "source_ids", "grouping", "kind")
-    def _compute_line_ids(self):
-        for wizard in self:
-            values = self.env["paylink.send.line"]._prepare_lines(wizard)
-            wizard.line_ids = [fields.Command.clear(), *(fields.Command.create(vals) for vals in values)]
-
     @api.depends("line_ids.problem", "send_email", "send_sms", "line_ids.reuse")
     def _compute_counts(self):
         for wizard in self:
@@ -153,14 +164,45 @@ class PaylinkSend(models.TransientModel):
             bank = wizard.bank_account_id.sudo()
             wizard.beneficiary = bank and (bank.acc_holder_name or bank.partner_id.name)
 
+    def _only_line(self):
+        """The line of a wizard that makes one link, else an empty one."""
+        return self.line_ids if len(self.line_ids) == 1 else self.line_ids.browse()
+
     @api.depends("line_ids")
     def _compute_single(self):
         for wizard in self:
-            line = wizard.line_ids if len(wizard.line_ids) == 1 else wizard.line_ids.browse()
-            for name in ("partner_id", "currency_id", "email", "phone", "lang", "existing_link_id"):
-                wizard[name] = line[name]
-            wizard.amount_due = wizard.amount = line.amount
-            wizard.reference = line.documents if wizard.kind == "open_items" else False
+            line = wizard._only_line()
+            wizard.partner_id = line.partner_id
+            wizard.currency_id = line.currency_id
+            wizard.amount_due = line.amount
+            wizard.existing_link_id = line.existing_link_id
+
+    # Each field that can be edited has a computation of its own, so that giving one does not lose another.
+
+    @api.depends("line_ids")
+    def _compute_amount(self):
+        for wizard in self:
+            wizard.amount = wizard._only_line().amount
+
+    @api.depends("line_ids")
+    def _compute_email(self):
+        for wizard in self:
+            wizard.email = wizard._only_line().email
+
+    @api.depends("line_ids")
+    def _compute_phone(self):
+        for wizard in self:
+            wizard.phone = wizard._only_line().phone
+
+    @api.depends("line_ids")
+    def _compute_lang(self):
+        for wizard in self:
+            wizard.lang = wizard._only_line().lang
+
+    @api.depends("line_ids", "kind")
+    def _compute_reference(self):
+        for wizard in self:
+            wizard.reference = wizard._only_line().documents if wizard.kind == "open_items" else False
 
     @api.depends("kind", "company_id")
     def _compute_can_limit(self):
@@ -177,20 +219,27 @@ class PaylinkSend(models.TransientModel):
             )
 
     @api.depends("line_ids", "template_id", "lang", "amount", "reference", "expires_at", "reuse")
-    def _compute_texts(self):
-        """What the template says for the only link; edited texts are sent as they are, never rendered again."""
+    def _compute_subject(self):
         for wizard in self:
-            link = wizard._preview_link()
-            template = wizard.template_id.sudo().with_context(lang=wizard.lang)
-            wizard.subject = link and template and template._render_field("subject", [link.id])[link.id]
-            wizard.body = link and template and template._render_field("body_html", [link.id])[link.id]
+            wizard.subject = wizard._preview(wizard.template_id, "subject")
+
+    @api.depends("line_ids", "template_id", "lang", "amount", "reference", "expires_at", "reuse")
+    def _compute_body(self):
+        for wizard in self:
+            wizard.body = wizard._preview(wizard.template_id, "body_html")
 
     @api.depends("line_ids", "sms_template_id", "lang", "amount", "reference", "expires_at", "reuse")
     def _compute_sms_body(self):
         for wizard in self:
-            link = wizard._preview_link()
-            template = wizard.sms_template_id.sudo().with_context(lang=wizard.lang)
-            wizard.sms_body = link and template and to_gsm(template._render_field("body", [link.id])[link.id])
+            text = wizard._preview(wizard.sms_template_id, "body")
+            wizard.sms_body = text and to_gsm(text)
+
+    def _preview(self, template, field):
+        """What the template says for the only link; an edited text is sent as it is, never rendered again."""
+        link = self._preview_link()
+        if not link or not template:
+            return False
+        return template.sudo().with_context(lang=self.lang)._render_field(field, [link.id])[link.id]
 
     @api.depends("sms_body")
     def _compute_sms_count(self):
@@ -233,8 +282,15 @@ class PaylinkSend(models.TransientModel):
             return self.env["paylink.link"]
         if self.existing_link_id and self.reuse:
             return self.existing_link_id
-        items = self.env["paylink.send.line"]._groups(self).get(self.line_ids.key, self.env["account.move.line"])
-        values = self._common_values() | self._single_values() | {"kind": self.kind, "amount": self.amount}
+        line = self.line_ids
+        items = line._groups(self).get(line.key, self.env["account.move.line"])
+        values = self._common_values() | self._single_values() | {
+            "kind": self.kind,
+            "amount": self.amount,
+            "partner_id": line.partner_id.id,
+            "company_id": line.company_id.id,
+            "currency_id": line.currency_id.id,
+        }
         values["line_ids"] = [fields.Command.create(vals) for vals in items._paylink_line_values()]
         return self.env["paylink.link"].new(values)
 
@@ -252,8 +308,8 @@ class PaylinkSend(models.TransientModel):
     def _check(self):
         if not self.line_ids:
             raise UserError(self.env._("Choose invoices or customers to ask."))
-        problem = self.problem if len(self.line_ids) == 1 else False
-        if not problem and not self.line_ids.filtered(lambda line: not line.problem):
+        problem = self.problem
+        if len(self.line_ids) > 1 and not self.ready_count:
             problem = self.line_ids[0].problem
         if problem:
             raise UserError(problem)
@@ -287,9 +343,14 @@ class PaylinkSend(models.TransientModel):
             return Link
         common = self._common_values()
         if self.kind == "free":
-            return Link.create([common | line._link_values() | {"kind": "free"} for line in lines])
+            partner = self._sources()
+            return Link.create([
+                common | line._link_values() | {"kind": "free", "partner_id": partner.id} for line in lines
+            ])
         groups = self.env["paylink.send.line"]._groups(self)
-        return Link._create_for_items([(line._link_values(), groups[line.key]) for line in lines], **common)
+        return Link._create_for_items([
+            (line._link_values() | line._group_origin(groups[line.key]), groups[line.key]) for line in lines
+        ], **common)
 
     def _common_values(self):
         """What all links of this wizard have in common."""
@@ -305,9 +366,6 @@ class PaylinkSend(models.TransientModel):
     def _single_values(self):
         """What was chosen for the only link."""
         return {
-            "partner_id": self.partner_id.id,
-            "company_id": self.line_ids.company_id.id,
-            "currency_id": self.currency_id.id,
             "email": self.email,
             "phone": self.phone,
             "lang": self.lang,

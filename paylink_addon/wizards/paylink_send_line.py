@@ -71,15 +71,13 @@ class PaylinkSendLine(models.TransientModel):
     def _group_values(self, key, items, due, existing):
         """The values of the line of one group of items."""
         documents = items.move_id
-        partner = documents.partner_id if len(documents.partner_id) == 1 else items.partner_id.commercial_partner_id[:1]
         wanted = set(items.ids)
         link = next((link for link, asked in existing.items() if asked == wanted), self.env["paylink.link"])
         amount = sum(due[item.id] for item in items)
         nothing = items[:1].currency_id.compare_amounts(amount, 0) <= 0
-        return self._partner_values(partner) | {
+        origin = self._group_origin(items)
+        return self._partner_values(self.env["res.partner"].browse(origin["partner_id"])) | origin | {
             "key": key,
-            "company_id": items.company_id.id,
-            "currency_id": items.currency_id.id,
             "documents": ", ".join(items.mapped(lambda item: item._paylink_label())[:3])
             + (f" +{len(items) - 3}" if len(items) > 3 else ""),
             "document_count": len(documents),
@@ -87,6 +85,13 @@ class PaylinkSendLine(models.TransientModel):
             "existing_link_id": link.id,
             "blocked": nothing and self.env._("Nothing is due: credits cover the invoices."),
         }
+
+    @api.model
+    def _group_origin(self, items):
+        """Who owes these items to whom: the contact invoiced, or the customer where there are several."""
+        contacts = items.move_id.partner_id
+        partner = contacts if len(contacts) == 1 else items.partner_id.commercial_partner_id[:1]
+        return {"partner_id": partner.id, "company_id": items.company_id.id, "currency_id": items.currency_id.id}
 
     @api.model
     def _free_values(self, wizard, partner):
@@ -136,17 +141,13 @@ class PaylinkSendLine(models.TransientModel):
         """What is particular to the link of this line."""
         self.ensure_one()
         wizard = self.wizard_id
-        values = {
-            "partner_id": self.partner_id.id,
-            "company_id": self.company_id.id,
-            "currency_id": self.currency_id.id,
-            "email": self.email,
-            "phone": self.phone,
-            "lang": self.lang,
-        }
+        values = {"email": self.email, "phone": self.phone, "lang": self.lang}
         if len(wizard.line_ids) == 1:
             limited = wizard.kind == "open_items" and self.currency_id.compare_amounts(wizard.amount, self.amount) < 0
             values |= wizard._single_values()
-            if wizard.kind == "free" or limited:
-                values |= {"amount": wizard.amount, "is_limited": limited}
+            if wizard.kind == "free":
+                values |= {"amount": wizard.amount, "company_id": wizard.company_id.id,
+                           "currency_id": wizard.company_id.currency_id.id}
+            elif limited:
+                values |= {"amount": wizard.amount, "is_limited": True}
         return values
