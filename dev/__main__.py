@@ -36,7 +36,7 @@ def parse(arguments):
     parsers["demo"].add_argument("--prepare", action="store_true", help="make the database, start no server")
     parsers["test"].add_argument("target", nargs="?", help="test_file, test_file.Class or test_file.Class.test_method")
     parsers["lint"].add_argument("checks", nargs="*", help="only these (default: all of them)")
-    parsers["lint"].add_argument("--fix", action="store_true", help="let ruff correct what it can")
+    parsers["lint"].add_argument("--fix", action="store_true", help="correct what can be")
     parsers["bench"].add_argument("name", nargs="?", help="only bench/<name>.py")
     parsers["shell"].add_argument("database", nargs="?", default="paylink_demo")
     return parser.parse_args(arguments)

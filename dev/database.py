@@ -21,6 +21,8 @@ shared_buffers = 512MB
 max_connections = 200
 max_wal_size = 2GB
 """
+# The first version that can choose how to copy a database; older ones copy the files, which is what we want.
+POSTGRESQL_15 = 15_00_00
 
 
 class Server:
@@ -64,7 +66,9 @@ class Server:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
             source,
         )
-        self.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}" STRATEGY file_copy')
+        with contextlib.closing(self.connect()) as connection:
+            strategy = "STRATEGY file_copy" if connection.server_version >= POSTGRESQL_15 else ""
+        self.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}" {strategy}')
 
 
 @contextlib.contextmanager

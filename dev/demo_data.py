@@ -10,6 +10,8 @@ from datetime import timedelta
 from odoo import Command, fields
 from PIL import Image, ImageDraw, ImageFont
 
+from .demo_links import make_links
+
 COLOUR = "#7a4a21"
 COMPANY = {
     "name": "Menuiserie Lambert SARL",
@@ -189,7 +191,3 @@ def make_credit_note(env, customer, product):
     )
     note.action_post()
     return note
-
-
-def make_links(env, customers, invoices):
-    """Collection links in every state of their life."""

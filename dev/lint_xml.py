@@ -1,4 +1,6 @@
-"""Check that our XML can be parsed and is laid out alike: 4 spaces, no tabs, no line that is too long."""
+"""Check that our XML can be parsed and is laid out alike: 4 spaces, no tabs, long tags on several lines."""
+
+import re
 
 from lxml import etree
 
@@ -6,14 +8,24 @@ from .system import ROOT, addon_files
 
 LONGEST = 120
 INDENT = 4
+ATTRIBUTE = r"""[\w:.-]+=(?:"[^"]*"|'[^']*')"""
+# A line that begins with a tag of two or more attributes; text may follow it, which stays where it is.
+LONG_TAG = re.compile(
+    rf"(?P<indent> *)<(?P<name>[\w.:-]+)(?P<attributes>(?: +{ATTRIBUTE}){{2,}}) *(?P<end>/?>)(?P<rest>.*)"
+)
 
 
-def check_xml(addon):
-    """What is wrong in the XML files of ``addon``, as ``file:line: problem``."""
+def check_xml(addon, *, fix=False):
+    """What is wrong in the XML files of ``addon``, as ``file:line: problem``.
+
+    :param bool fix: put the attributes of long tags on lines of their own
+    """
     found = []
     for path in addon_files(addon):
         if path.suffix != ".xml":
             continue
+        if fix:
+            path.write_text("".join(map(_wrapped, path.read_text().splitlines(keepends=True))))
         name = path.relative_to(ROOT)
         try:
             etree.parse(str(path))
@@ -21,6 +33,16 @@ def check_xml(addon):
             found.append(f"{name}:{error.lineno}: {error.msg}")
         found += [f"{name}:{number}: {problem}" for number, problem in _layout(path.read_text())]
     return found
+
+
+def _wrapped(line):
+    """``line``, or a tag that is too long with one attribute per line."""
+    tag = LONG_TAG.match(line)
+    if len(line.rstrip("\n")) <= LONGEST or not tag:
+        return line
+    indent = tag["indent"]
+    attributes = [f"{indent}{' ' * INDENT}{attribute}" for attribute in re.findall(ATTRIBUTE, tag["attributes"])]
+    return "\n".join([f"{indent}<{tag['name']}", *attributes, f"{indent}{tag['end']}{tag['rest']}\n"])
 
 
 def _layout(text):
@@ -33,7 +55,7 @@ def _layout(text):
             yield number, "a tab"
         if line != line.rstrip():
             yield number, "white space at the end"
-        if len(line) > LONGEST:
-            yield number, f"longer than {LONGEST} characters"
+        if len(line) > LONGEST and LONG_TAG.match(line):
+            yield number, f"a tag longer than {LONGEST} characters: `make lint FIX=1` wraps it"
         if line.lstrip().startswith("<") and len(indent) % INDENT:
             yield number, f"not indented by a multiple of {INDENT}"

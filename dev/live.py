@@ -92,6 +92,7 @@ def running_server(database, *, workers=2, crons=0, env=None, options=(), expect
             yield server
     if found := complaints(path, expected):
         raise AssertionError("\n".join([f"The server logged (see {path}):", *[entry.text for entry in found]]))
+    server.log.unlink()
 
 
 def wait_until_it_answers(process, url, log=None):

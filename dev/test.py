@@ -33,7 +33,7 @@ def main(arguments):
 
 def _run_everything(outcome):
     start = time.monotonic()
-    outcome.add(_run_in_odoo([f"/{addon}" for addon in ADDONS]))
+    outcome.add(_run_in_odoo([f"/{addon}" for addon in ADDONS], "odoo.log"))
     for addon in ADDONS:
         for path in (ROOT / addon / "tests").glob("test_*.py"):
             if f"odoo.addons.{addon}.tests.{path.stem}" not in outcome.files:
@@ -50,18 +50,18 @@ def _run_target(target, outcome):
         raise Failed(f"No add-on has tests/{file}.py, nor is there live_tests/{file}.py")
     if inside:
         tags = [f"/{addon}/tests/{file}.py{f':{rest}' if rest else ''}" for addon in inside]
-        outcome.add(_run_in_odoo(tags))
+        outcome.add(_run_in_odoo(tags, f"{file}.log"))
     if alive.is_file():
         outcome.add(run_live_tests([alive], rest))
 
 
-def _run_in_odoo(tags):
+def _run_in_odoo(tags, log_name):
     """Install the add-ons in a copy of the base database and run the tests of ``tags``.
 
     :rtype: Outcome
     """
     odoo = the_odoo()
-    log_path = LOGS / "odoo.log"
+    log_path = LOGS / log_name
     with odoo.scratch(odoo.base()) as database, step(f"Odoo's tests of {', '.join(tags)}"), log_path.open("w") as log:
         options = ["--init", ",".join(ADDONS), "--test-tags", ",".join(tags), "--stop-after-init"]
         options += ["--http-interface=127.0.0.1", f"--http-port={free_port()}", f"--gevent-port={free_port()}"]

@@ -37,11 +37,12 @@ class PaylinkPay(http.Controller):
         link = self._link(token)
         if not link:
             return self._render_unknown()
-        view = link._page_view()
+        payable = link._payable_amount()
+        view = link._page_view(payable)
         status = HTTPStatus.GONE if view == "closed" else HTTPStatus.OK
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
         if view == "pay":
-            return self._render_form(link, values, amount)
+            return self._render_form(values | link._payment_form_values(payable, amount))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
 
     @http.route(
@@ -55,9 +56,8 @@ class PaylinkPay(http.Controller):
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
         return self._render("paylink_addon.page_help", values)
 
-    def _render_form(self, link, values, amount):
+    def _render_form(self, values):
         """The page with Odoo's payment form on it."""
-        values |= link._payment_form_values(amount)
         values["show_tokenize_input_mapping"] = PaymentPortal._compute_show_tokenize_input_mapping(
             values["providers_sudo"]
         )
@@ -231,6 +231,7 @@ class PaylinkPay(http.Controller):
             return link.browse()
         lang = self._wanted_language() or link.lang
         request.update_context(lang=lang, allowed_company_ids=link.company_id.ids)
+        link._prefetch_page()
         return link.with_user(SUPERUSER_ID).with_context(
             lang=lang, allowed_company_ids=link.company_id.ids, tz=link._timezone()
         )
@@ -244,6 +245,6 @@ class PaylinkPay(http.Controller):
 
     @staticmethod
     def _languages(link):
-        """The other installed languages, as ``(code, name)``."""
+        """The other installed languages, as ``(code, name)``, each named in itself: “French / Français”."""
         installed = link.env["res.lang"].get_installed()
-        return [(code, name.split(" /")[0]) for code, name in installed if code != link.env.lang]
+        return [(code, name.rpartition("/")[2].strip()) for code, name in installed if code != link.env.lang]

@@ -8,6 +8,8 @@ from . import paylink_link_page
 from . import account_move
 from . import account_move_line
 from . import account_payment
+from . import payment_method
+from . import payment_provider
 from . import payment_transaction
 from . import res_company
 from . import res_config_settings

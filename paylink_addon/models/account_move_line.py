@@ -36,6 +36,7 @@ class AccountMoveLine(models.Model):
             {
                 "move_line_id": item.id,
                 "name": item._paylink_label(),
+                "is_invoice": item.move_id.is_sale_document(include_receipts=True),
                 "date": item.date,
                 "date_due": item.date_maturity or item.date,
                 "amount": due[item.id],

@@ -1,8 +1,18 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
 
 from ..const import IN_FLIGHT_STATES, LIVE_STATES, STATES, STATUSES
+
+
+# Written by the link's own methods only (in sudo mode), never by a client.
+DERIVED_FIELDS = {
+    "name", "access_token", "kind", "is_limited", "issued_at", "sent_at", "opened_at", "cancelled_at", "paid_at", "unread",
+    "state", "status", "amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere", "renewed_from_id",
+    "transaction_ids",
+}
+# What the customer has been told, once the link is out.
+FROZEN_FIELDS = {"partner_id", "company_id", "currency_id", "amount", "reference", "allow_partial", "line_ids"}
 
 
 class PaylinkLink(models.Model):
@@ -162,11 +172,41 @@ class PaylinkLink(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """Number the links per company; nobody follows a link by making it."""
+        for vals in vals_list:
+            self._check_written(vals)
         self._number(vals_list)
         links = super(
             PaylinkLink, self.with_context(mail_create_nolog=True, mail_create_nosubscribe=True, tracking_disable=True)
         ).create(vals_list)
         return links.with_env(self.env)
+
+    @api.model
+    def _create_for_user(self, vals_list):
+        """Create links with fields that clients can't write, for what the user has the right to."""
+        self.check_access("create")
+        links = self.sudo().create(vals_list).with_env(self.env)
+        links.check_access("write")
+        return links
+
+    def write(self, vals):
+        """Refuse what is derived, and what the customer has already been told."""
+        self._check_written(vals)
+        issued = self.filtered("issued_at") if not self.env.su else self.browse()
+        if issued and (frozen := FROZEN_FIELDS & set(vals)):
+            label = self._fields[sorted(frozen)[0]]._description_string(self.env)
+            raise UserError(self.env._(
+                "“%(field)s” can't be changed once the link is out: cancel it and make a new one.", field=label
+            ))
+        return super().write(vals)
+
+    @api.model
+    def _check_written(self, vals):
+        """Some fields are written by the link's own methods only."""
+        if not self.env.su and (derived := DERIVED_FIELDS & set(vals)):
+            raise AccessError(self.env._(
+                "“%(field)s” follows from what happens to the link: it can't be written.",
+                field=self._fields[sorted(derived)[0]]._description_string(self.env),
+            ))
 
     @api.model
     def _number(self, vals_list):
@@ -193,7 +233,6 @@ class PaylinkLink(models.Model):
         self._check_payable()
         self._issue()
         self._queue_messages()
-        self.sent_at = fields.Datetime.now()
         return True
 
     def action_copy(self):
@@ -210,8 +249,11 @@ class PaylinkLink(models.Model):
         self.check_access("write")
         if done := self.filtered(lambda link: link.state == "paid"):
             raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
+        foreign = self.filtered(lambda link: link.user_id != self.env.user)
+        if foreign and not self.env.su and not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can cancel the links of others."))
         links = self.filtered(lambda link: not link.cancelled_at)
-        links.cancelled_at = fields.Datetime.now()
+        links.sudo().cancelled_at = fields.Datetime.now()
         links._close_attempts(self.env._("The link was cancelled."))
         links._log_events(self.env.ref("paylink_addon.mt_link_cancelled"))
         return True
@@ -241,6 +283,16 @@ class PaylinkLink(models.Model):
             values["amount"] = due
         return self.copy(values)
 
+    def action_refund(self):
+        """Open Odoo's refund of the link's last payment."""
+        self.ensure_one()
+        payment = self.transaction_ids._paylink_received().payment_id.filtered("amount_available_for_refund")[:1]
+        if not payment:
+            raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
+        return payment.action_refund_wizard() | {
+            "context": {"active_model": "account.payment", "active_id": payment.id},
+        }
+
     def action_open_page(self):
         """Open the customer's page in a new tab."""
         self.ensure_one()
@@ -266,7 +318,7 @@ class PaylinkLink(models.Model):
 
     def _issue(self):
         """Make the URL usable."""
-        self.filtered(lambda link: not link.issued_at).issued_at = fields.Datetime.now()
+        self.filtered(lambda link: not link.issued_at).sudo().issued_at = fields.Datetime.now()
 
     def _check_payable(self):
         """Refuse to send what can't be paid, saying why."""

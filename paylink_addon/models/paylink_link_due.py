@@ -1,7 +1,7 @@
 from odoo import api, fields, models
-from odoo.tools import format_amount, format_date
+from odoo.tools import SQL, format_amount, format_date
 
-from ..const import IN_FLIGHT_STATES
+from ..const import BOOKED_STATES, IN_FLIGHT_STATES
 
 
 class PaylinkLinkDue(models.Model):
@@ -28,7 +28,7 @@ class PaylinkLinkDue(models.Model):
         open_by_item = self.line_ids.move_line_id._paylink_due()
         return {
             link.id: sum(open_by_item.get(item.id, 0.0) for item in link.line_ids.move_line_id)
-            - sum(link.transaction_ids._paylink_received().filtered(lambda tx: not tx._paylink_is_booked()).mapped("amount"))
+            - sum(link.transaction_ids._paylink_received()._paylink_unbooked().mapped("amount"))
             for link in self
         }
 
@@ -57,14 +57,28 @@ class PaylinkLinkDue(models.Model):
         items = self.line_ids.move_line_id
         if not items:
             return self.env["payment.transaction"]
-        others = self.env["paylink.link.line"].search([("move_line_id", "in", items.ids)]).link_id - self
-        return self.env["payment.transaction"].search([
-            ("state", "in", states),
-            ("operation", "not in", ("refund", "validation")),
-            ("paylink_id", "!=", self.id),
-            "|", ("paylink_id", "in", others.ids),
-            "&", ("paylink_id", "=", False), ("invoice_ids", "in", items.move_id.ids),
-        ]).filtered(lambda tx: tx.state != "done" or not tx._paylink_is_booked())
+        self.env["payment.transaction"].flush_model()
+        self.env["account.payment"].flush_model(["state"])
+        self.env["paylink.link.line"].flush_model(["move_line_id", "link_id"])
+        query = SQL(
+            """
+            SELECT tx.id
+              FROM payment_transaction tx
+         LEFT JOIN account_payment payment ON payment.id = tx.payment_id
+             WHERE tx.state IN %(states)s
+               AND tx.operation NOT IN ('refund', 'validation')
+               AND (tx.state != 'done' OR payment.id IS NULL OR payment.state NOT IN %(booked)s)
+               AND (tx.paylink_id IN (SELECT link_id FROM paylink_link_line WHERE move_line_id IN %(items)s)
+                    OR (tx.paylink_id IS NULL AND tx.id IN (
+                        SELECT transaction_id FROM account_invoice_transaction_rel rel
+                          JOIN paylink_link_line line ON line.move_id = rel.invoice_id
+                         WHERE line.link_id = %(link)s)))
+               AND tx.paylink_id IS DISTINCT FROM %(link)s
+          ORDER BY tx.id
+            """,
+            states=tuple(states), booked=BOOKED_STATES, items=tuple(items.ids), link=self.id,
+        )
+        return self.env["payment.transaction"].browse(row[0] for row in self.env.execute_query(query))
 
     # === LINKS FROM OPEN ITEMS === #
 
@@ -75,12 +89,11 @@ class PaylinkLinkDue(models.Model):
         :param list groups: ``(values, account.move.line)`` pairs: the items of one link and what is particular to it
         :param values: what is common to all links
         """
-        self.check_access("create")
         items = self.env["account.move.line"].sudo().union(*(group for _values, group in groups))
         due = items._paylink_due()
         line_values = {vals["move_line_id"]: vals for vals in items._paylink_line_values(due)}
         # Nobody may link to journal items directly: only from here, where callers have checked what may be asked for.
-        links = self.sudo().create([
+        return self._create_for_user([
             {
                 "kind": "open_items",
                 "amount": sum(due[item.id] for item in group),
@@ -91,9 +104,7 @@ class PaylinkLinkDue(models.Model):
                 **particular,
             }
             for particular, group in groups
-        ]).with_env(self.env)
-        links.check_access("write")
-        return links
+        ])
 
     @api.model
     def _live_links_by_items(self, items):

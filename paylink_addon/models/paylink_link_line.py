@@ -17,6 +17,7 @@ class PaylinkLinkLine(models.Model):
     move_id = fields.Many2one(
         related="move_line_id.move_id", string="Document", store=True, index=True, precompute=True
     )
+    is_invoice = fields.Boolean(readonly=True, help="The document is one the customer can open.")
     name = fields.Char(string="Number", readonly=True)
     date = fields.Date(string="Date", readonly=True)
     date_due = fields.Date(string="Due Date", readonly=True)

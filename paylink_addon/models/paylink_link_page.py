@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount, format_date
+from odoo.tools import format_amount, format_date, formatLang
 
 from ..const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
 
@@ -19,16 +19,20 @@ class PaylinkLinkPage(models.Model):
         """Whether the time is over, also before the job that says so has run."""
         return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
 
-    def _page_view(self):
-        """Which page the customer gets: ``pay``, ``progress``, ``paid`` or ``closed``."""
+    def _page_view(self, payable=None):
+        """Which page the customer gets: ``pay``, ``progress``, ``paid`` or ``closed``.
+
+        :param float payable: :meth:`_payable_amount`, where the caller has it already
+        """
         self.ensure_one()
         if self.state == "paid" and self.amount_paid:
             return "paid"
         if self.state == "pending":
             return "progress"
-        if self.state in LIVE_STATES and not self._is_expired() and self._payable_amount() > 0:
-            return "pay"
-        return "closed"
+        if self.state not in LIVE_STATES or self._is_expired():
+            return "closed"
+        payable = self._payable_amount() if payable is None else payable
+        return "pay" if payable > 0 else "closed"
 
     def _closed_reason(self):
         """Why a link can't be paid: ``cancelled``, ``expired``, ``settled`` or ``in_progress`` (by another link)."""
@@ -43,7 +47,19 @@ class PaylinkLinkPage(models.Model):
     # === VALUES === #
 
     def _timezone(self):
-        return self.partner_id.tz or self.company_id.partner_id.tz or self.user_id.tz or "Europe/Paris"
+        return self.partner_id.tz or self.company_id.paylink_tz
+
+    def _prefetch_page(self):
+        """Read only what the page shows: whole rows of customers, companies and journal items take longer than the rest."""
+        self.partner_id.fetch(["name", "display_name", "lang", "tz", "country_id", "company_id"])
+        self.company_id.fetch([
+            "name", "phone", "email", "vat", "currency_id", "paylink_tz", "uses_default_logo",
+        ])
+        self.line_ids.fetch(["name", "date", "date_due", "amount", "move_line_id", "is_invoice", "link_id"])
+        self.line_ids.move_line_id.fetch([
+            "parent_state", "reconciled", "amount_residual_currency", "currency_id", "display_type", "discount_date",
+            "discount_amount_currency", "move_id",
+        ])
 
     def _page_values(self):
         """What all pages of the link show, ready to print, in the language of the context."""
@@ -89,25 +105,30 @@ class PaylinkLinkPage(models.Model):
                 "overdue": bool(line.date_due and line.date_due < today and open_now[line.move_line_id.id] > 0),
                 "amount": self._amount_text(open_now[line.move_line_id.id] or line.amount),
                 "settled": not open_now[line.move_line_id.id],
-                "url": f"/pay/{self.access_token}/document/{line.id}"
-                if line.move_id.is_sale_document(include_receipts=True) else False,
+                "url": f"/pay/{self.access_token}/document/{line.id}" if line.is_invoice else False,
             }
             for line in self.line_ids
         ]
 
     # === THE PAYMENT FORM === #
 
-    def _payment_form_values(self, amount=None):
+    def _payment_form_values(self, payable, amount=None):
         """The context of Odoo's ``payment.form`` for this link.
 
+        :param float payable: what may be paid now, in major units
         :param amount: what the customer chose to pay, as text, where a part is allowed
         """
-        payable = self._payable_amount()
         chosen = self._chosen_amount(amount, payable)
-        providers, methods, tokens = self._payment_options(chosen)
+        provider_ids, method_ids = self.env["payment.provider"]._paylink_option_ids(
+            self.company_id.id, self.partner_id.country_id.id, self.currency_id.id, chosen, self.partner_id
+        )
+        providers = self.env["payment.provider"].browse(provider_ids)
+        methods = self.env["payment.method"].browse(method_ids)
+        tokens = self.env["payment.token"]._get_available_tokens(providers.ids, self.partner_id.id)
         return {
             "amount": chosen,
             "amount_text": self._amount_text(chosen),
+            "amount_input": formatLang(self.env, chosen, digits=self.currency_id.decimal_places, grouping=False),
             "payable": payable,
             "payable_text": self._amount_text(payable),
             "currency": self.currency_id,
@@ -136,12 +157,8 @@ class PaylinkLinkPage(models.Model):
     def _payment_options(self, amount):
         """The providers, methods and saved methods with which this amount can be paid."""
         partner = self.partner_id
-        # Only what is published: the customer's page is the same for everyone who holds the link.
-        providers = self.env["payment.provider"]._get_compatible_providers(
-            self.company_id.id, partner.id, amount, currency_id=self.currency_id.id
-        ).filtered("is_published")
-        methods = self.env["payment.method"]._get_compatible_payment_methods(
-            providers.ids, partner.id, currency_id=self.currency_id.id
+        providers, methods = self.env["payment.provider"]._paylink_options(
+            self.company_id.id, self.currency_id.id, amount, partner
         )
         return providers, methods, self.env["payment.token"]._get_available_tokens(providers.ids, partner.id)
 
@@ -175,9 +192,7 @@ class PaylinkLinkPage(models.Model):
             "partner_id": self.partner_id.id,
             "custom_create_values": {
                 "paylink_id": self.id,
-                "invoice_ids": [fields.Command.set(self.line_ids.move_id.filtered(
-                    lambda move: move.is_sale_document(include_receipts=True)
-                ).ids)],
+                "invoice_ids": [fields.Command.set(self.line_ids.filtered("is_invoice").move_id.ids)],
             },
         }
 
@@ -252,8 +267,8 @@ class PaylinkLinkPage(models.Model):
 
     def _document_pdf(self, line_id):
         """The PDF of the invoice of one line of this link, as ``{filename, content_type, content}``, or ``None``."""
-        move = self.line_ids.filtered(lambda line: line.id == line_id).move_id
-        if not move or not move.is_sale_document(include_receipts=True):
+        move = self.line_ids.filtered(lambda line: line.id == line_id and line.is_invoice).move_id
+        if not move:
             return None
         stored = move.invoice_pdf_report_id
         if stored:

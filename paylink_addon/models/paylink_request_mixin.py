@@ -98,12 +98,12 @@ class PaylinkRequestMixin(models.AbstractModel):
         """
         if not isinstance(token, str) or not 16 <= len(token) <= 64 or not token.isascii():
             return self.sudo().browse()
-        return self.sudo().search([("access_token", "=", token)], limit=1)
+        return self.sudo().search_fetch([("access_token", "=", token)], limit=1)
 
     def action_replace_token(self):
         """Give the requests new tokens: whoever holds an old URL can't use it any more."""
         self.check_access("write")
-        for request in self:
+        for request in self.sudo():
             request.access_token = self._new_token()
         self._log_events(self.env.ref("paylink_addon.mt_link_replaced"))
         return True
@@ -121,7 +121,7 @@ class PaylinkRequestMixin(models.AbstractModel):
     def _mark_opened(self):
         """Note that a person has opened the page, the first time only."""
         new = self.filtered(lambda request: not request.opened_at)
-        new.opened_at = fields.Datetime.now()
+        new.sudo().opened_at = fields.Datetime.now()
         new._log_events(self.env.ref("paylink_addon.mt_link_opened"))
 
     # === TIME LINE === #
@@ -153,7 +153,7 @@ class PaylinkRequestMixin(models.AbstractModel):
     def _notify_owner(self, subject, body):
         """Tell the owner in Odoo (inbox or e-mail, as the user prefers) and mark the request as unread."""
         self.ensure_one()
-        self.unread = True
+        self.sudo().unread = True
         owner = self.user_id
         if not owner or not owner.active:
             return

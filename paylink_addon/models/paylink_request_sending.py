@@ -153,6 +153,7 @@ class PaylinkRequestSending(models.AbstractModel):
             template = sms_template or company.sudo()._paylink_sms_template()
             texts |= template.with_context(lang=lang)._render_field("body", requests.ids)
         texted._create_sms(texts)
+        (emailed | texted).sudo().sent_at = fields.Datetime.now()
 
     def _prepare_emails(
         self, template, subject=None, body=None, attachments=None, *, email_to=None,

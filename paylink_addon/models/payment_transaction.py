@@ -1,7 +1,10 @@
 from psycopg2 import OperationalError
 
 from odoo import fields, models
+from odoo.exceptions import AccessError
 from odoo.tools import SQL
+
+from ..const import BOOKED_STATES
 
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
@@ -52,10 +55,9 @@ class PaymentTransaction(models.Model):
         """The transactions whose money has gone back; their amounts are negative."""
         return self.filtered(lambda tx: tx.state == "done" and tx.operation == "refund")
 
-    def _paylink_is_booked(self):
-        """Whether the payment is in the ledger."""
-        self.ensure_one()
-        return self.payment_id.state in ("in_process", "paid")
+    def _paylink_unbooked(self):
+        """The transactions whose payment is not in the ledger (yet)."""
+        return self.filtered(lambda tx: tx.payment_id.state not in BOOKED_STATES)
 
     # === CREATION === #
 
@@ -64,6 +66,15 @@ class PaymentTransaction(models.Model):
         if self.paylink_id:
             custom_create_values.setdefault("paylink_id", self.paylink_id.id)
         return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
+
+    # === ACTIONS === #
+
+    def action_refund(self, amount_to_refund=None):
+        """Refunding what came by a link is for payment managers."""
+        if self.filtered("paylink_id") and not self.env.su \
+                and not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can refund the payment of a collection link."))
+        return super().action_refund(amount_to_refund=amount_to_refund)
 
     # === STATES === #
 

@@ -3,6 +3,8 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from odoo.addons.base.models.res_partner import _tz_get
+
 SEQUENCE_CODE = "paylink.link"
 
 
@@ -21,6 +23,10 @@ class ResCompany(models.Model):
         "res.partner.bank", string="Account for transfers", check_company=True,
         domain="[('partner_id', '=', partner_id)]",
         help="The account customers are offered for a transfer. Empty: the company's first one.",
+    )
+    paylink_tz = fields.Selection(
+        _tz_get, string="Time zone", required=True, default=lambda self: self.env.user.tz or "Europe/Paris",
+        help="In which times are told to customers whose own time zone is not known.",
     )
     paylink_mail_template_id = fields.Many2one(
         "mail.template", string="E-mail of links", domain=[("model", "=", "paylink.link")]

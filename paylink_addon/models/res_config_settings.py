@@ -15,6 +15,7 @@ class ResConfigSettings(models.TransientModel):
         domain="[('partner_id', '=', company_partner_id)]",
     )
     company_partner_id = fields.Many2one(related="company_id.partner_id")
+    paylink_tz = fields.Selection(related="company_id.paylink_tz", readonly=False)
     paylink_mail_template_id = fields.Many2one(related="company_id.paylink_mail_template_id", readonly=False)
     paylink_sms_template_id = fields.Many2one(related="company_id.paylink_sms_template_id", readonly=False)
 

@@ -333,7 +333,6 @@ class PaylinkSend(models.TransientModel):
                 mail_template=self.template_id, sms_template=self.sms_template_id,
                 attachments=self._attachments(links) if self.attach_pdf and self.send_email else None, **texts,
             )
-            links.sent_at = fields.Datetime.now()
         return links
 
     def _make_links(self, lines):
@@ -344,8 +343,8 @@ class PaylinkSend(models.TransientModel):
         common = self._common_values()
         if self.kind == "free":
             partner = self._sources()
-            return Link.create([
-                common | line._link_values() | {"kind": "free", "partner_id": partner.id} for line in lines
+            return Link._create_for_user([
+                common | line._link_values() | {"partner_id": partner.id} for line in lines
             ])
         groups = self.env["paylink.send.line"]._groups(self)
         return Link._create_for_items([

@@ -1,0 +1,65 @@
+from odoo.tests import HttpCase, tagged
+
+from .common import PaylinkCommon
+
+
+@tagged("post_install", "-at_install")
+class TestTours(PaylinkCommon, HttpCase):
+    """The main job in a real browser, in French: ask, pay, see it paid."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
+        cls.seller = cls._create_new_internal_user(
+            login="camille", name="Camille Lambert", lang="fr_FR", groups="account.group_account_invoice",
+            company_id=cls.company.id, company_ids=[(6, 0, cls.company.ids)], email="camille@example.com",
+        )
+
+    def test_send_from_an_invoice(self):
+        invoice = self._invoice(amount=120)
+        self.start_tour(f"/odoo/customer-invoices/{invoice.id}", "paylink_send_invoice", login="camille")
+        link = invoice.paylink_link_id
+        self.assertEqual((link.state, link.amount, link.user_id), ("open", 120, self.seller))
+        self.assertEqual(len(self._customer_mails(link)), 1)
+
+    def test_send_from_the_list(self):
+        invoices = self._invoice() + self._invoice(self.john)
+        self.start_tour("/odoo/customer-invoices", "paylink_send_list", login="camille")
+        self.assertEqual(invoices.mapped("paylink_status"), ["not_opened", "not_opened"])
+
+    def test_ask_a_customer(self):
+        self.start_tour(f"/odoo/res.partner/{self.john.id}", "paylink_ask_customer", login="camille")
+        link = self.env["paylink.link"].search([("partner_id", "=", self.john.id)])
+        self.assertEqual((link.kind, link.amount, link.reference), ("free", 250, "Contrat 7"))
+
+    def test_pay_on_the_page(self):
+        link = self._link(self._invoice(amount=120))
+        self.start_tour(f"/pay/{link.access_token}", "paylink_pay_page", login=None)
+        self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))
+        self.assertTrue(link.opened_at)
+
+    def test_pending_then_paid_without_reloading(self):
+        link = self._link(self._invoice(amount=120))
+        self.start_tour(f"/pay/{link.access_token}", "paylink_pay_pending", login=None)
+        self.assertEqual(link.state, "pending")
+
+    def test_declined_then_paid(self):
+        link = self._link(self._invoice(amount=120))
+        self.start_tour(f"/pay/{link.access_token}", "paylink_pay_declined", login=None)
+        self.assertEqual((link.state, link.attempt_count), ("paid", 2))
+
+    def test_follow_links(self):
+        """List, search, form, copy and cancel, as the owner uses them."""
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        self.start_tour("/odoo/action-paylink_addon.paylink_link_action", "paylink_follow", login="camille")
+        self.assertEqual(link.state, "cancelled")
+
+    def test_settings(self):
+        self.start_tour("/odoo/action-paylink_addon.paylink_config_action", "paylink_settings", login="admin")
+
+    def test_portal(self):
+        user = self._create_new_portal_user(login="client")
+        user.partner_id.parent_id = self.marie
+        self._link(self._invoice())
+        self.start_tour("/my", "paylink_portal", login="client")
