@@ -3,7 +3,7 @@
 # What a request for money can be (``paylink.link.state``). ``paid`` is final.
 STATES = [
     ("draft", "Draft"),
-    ("open", "Open"),
+    ("open", "Awaiting payment"),
     ("pending", "In progress"),
     ("failed", "Interrupted"),
     ("paid", "Paid"),

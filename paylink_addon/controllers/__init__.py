@@ -1,3 +1,1 @@
-from . import pay
-from . import portal
-from . import status
+from . import pay, portal, status

@@ -1,12 +1,11 @@
 import secrets
 from http import HTTPStatus
 
-from psycopg2 import OperationalError
-
 from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
 from odoo.tools import is_html_empty
+from psycopg2 import OperationalError
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
@@ -78,7 +77,8 @@ class PaylinkPay(http.Controller):
     def _render(self, template, values, status=HTTPStatus.OK, policy=PLAIN_POLICY):
         """Render without any layout of Odoo, with headers that keep the token to ourselves."""
         html = request.env["ir.qweb"].sudo()._render(template, values)
-        response = request.make_response(html, headers=self._headers(policy), status=status)
+        # The document type stands here: Odoo does not translate templates that begin with it.
+        response = request.make_response(f"<!DOCTYPE html>\n{html}", headers=self._headers(policy), status=status)
         if wanted := request.httprequest.args.get("lang"):
             response.set_cookie(LANGUAGE_COOKIE, wanted[:10], max_age=365 * 86400, path="/pay", samesite="Lax")
         return response
@@ -97,7 +97,12 @@ class PaylinkPay(http.Controller):
     # === WHAT THE PAGE CALLS === #
 
     @http.route(
-        "/pay/<string:token>/opened", type="http", methods=["POST"], auth="public", csrf=False, save_session=False,
+        "/pay/<string:token>/opened",
+        type="http",
+        methods=["POST"],
+        auth="public",
+        csrf=False,
+        save_session=False,
         max_content_length=MAX_BODY,
     )
     def opened(self, token, **_params):
@@ -118,38 +123,47 @@ class PaylinkPay(http.Controller):
         if not link:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
         link._book_confirmed()
-        return self._json({
-            "state": link.state,
-            "status": link.status,
-            "label": dict(link._fields["status"]._description_selection(link.env))[link.status],
-            "view": link._page_view(),
-        })
+        return self._json(
+            {
+                "state": link.state,
+                "status": link.status,
+                "label": dict(link._fields["status"]._description_selection(link.env))[link.status],
+                "view": link._page_view(),
+            }
+        )
 
     @http.route("/pay/<string:token>/transaction", type="jsonrpc", auth="public", max_content_length=MAX_BODY)
-    def transaction(self, token, amount=None, access_token=None, **kwargs):
+    def transaction(self, token, amount=None, **kwargs):
         """Make the transaction of one attempt and return its processing values to Odoo's payment form.
 
-        :raises UserError: with a text for the customer if the link can't be paid (that way)
+        Of what the form sends only the choice of method is taken; whatever else modules add to it is ignored. What
+        can't be paid (that way) is answered as the form expects it of a failed payment, with a text for the customer.
         """
-        link = self._link(token)
+        try:
+            tx_sudo = self._make_transaction(self._link(token), amount, kwargs)
+        except UserError as error:
+            request.env.cr.rollback()
+            return {"state": "error", "state_message": str(error)}
+        if tx_sudo.operation == "online_token":
+            self._charge(tx_sudo)
+        return tx_sudo._get_processing_values()
+
+    @staticmethod
+    def _make_transaction(link, amount, choice):
         if not link:
             raise UserError(request.env._("This link does not exist: check the address in your message."))
-        PaymentPortal._validate_transaction_kwargs(kwargs)
         values = link._start_attempt(
-            amount, kwargs.get("provider_id"), kwargs.get("payment_method_id"), kwargs.get("token_id")
+            amount, choice.get("provider_id"), choice.get("payment_method_id"), choice.get("token_id")
         )
-        flow = kwargs.get("flow") if kwargs.get("flow") in ("redirect", "direct", "token") else "redirect"
+        flow = choice.get("flow") if choice.get("flow") in ("redirect", "direct") else "redirect"
         request.update_context(delay_token_charge=True, lang=link.env.lang)
-        tx_sudo = PaymentPortal()._create_transaction(
-            flow=flow,
-            tokenization_requested=bool(kwargs.get("tokenization_requested")),
+        return PaymentPortal()._create_transaction(
+            flow="token" if values["token_id"] else flow,
+            tokenization_requested=bool(choice.get("tokenization_requested")),
             landing_route="/payment/status",  # leads to the link's page, without its token in the transaction
             reference_prefix=link.name,
             **values,
         )
-        if flow == "token":
-            self._charge(tx_sudo)
-        return tx_sudo._get_processing_values()
 
     @staticmethod
     def _charge(tx_sudo):
@@ -158,15 +172,20 @@ class PaylinkPay(http.Controller):
         A request that fails on a conflict is run again as a whole; it must then find this attempt.
         """
         cr = tx_sudo.env.cr
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit
         try:
             tx_sudo._charge_with_token()
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
         except OperationalError:
             cr.rollback()  # what the provider did is unknown: its own message, or our next look, will tell
 
     @http.route(
-        "/pay/<string:token>/renew", type="http", methods=["POST"], auth="public", csrf=False, save_session=False,
+        "/pay/<string:token>/renew",
+        type="http",
+        methods=["POST"],
+        auth="public",
+        csrf=False,
+        save_session=False,
         max_content_length=MAX_BODY,
     )
     def renew(self, token, **_params):
@@ -181,7 +200,11 @@ class PaylinkPay(http.Controller):
     # === DOCUMENTS === #
 
     @http.route(
-        "/pay/<string:token>/document/<int:line_id>", type="http", methods=["GET"], auth="public", sitemap=False,
+        "/pay/<string:token>/document/<int:line_id>",
+        type="http",
+        methods=["GET"],
+        auth="public",
+        sitemap=False,
         save_session=False,
     )
     def document(self, token, line_id, **_params):
@@ -212,8 +235,9 @@ class PaylinkPay(http.Controller):
         return request.make_response(image, headers=self._headers(content_type="image/png"))
 
     def _file(self, document):
-        headers = self._headers("default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
-                                document["content_type"])
+        headers = self._headers(
+            "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:", document["content_type"]
+        )
         headers["Content-Disposition"] = http.content_disposition(document["filename"], "inline")
         return request.make_response(document["content"], headers=headers)
 

@@ -25,10 +25,14 @@ class PaylinkPortal(CustomerPortal):
         """The customer's links, newest first."""
         Link = request.env["paylink.link"]
         domain = self._paylink_domain()
-        pages = pager(
-            url="/my/payment_links", total=Link.search_count(domain), page=page, step=PER_PAGE
-        )
+        pages = pager(url="/my/payment_links", total=Link.search_count(domain), page=page, step=PER_PAGE)
         links = Link.search(domain, limit=PER_PAGE, offset=pages["offset"])
-        return request.render("paylink_addon.portal_my_payment_links", {
-            "links": links, "page_name": "payment_links", "pager": pages, "default_url": "/my/payment_links",
-        })
+        return request.render(
+            "paylink_addon.portal_my_payment_links",
+            {
+                "links": links,
+                "page_name": "payment_links",
+                "pager": pages,
+                "default_url": "/my/payment_links",
+            },
+        )

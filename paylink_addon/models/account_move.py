@@ -26,10 +26,12 @@ class AccountMove(models.Model):
 
     def _compute_paylink(self):
         """One query for all moves; in sudo mode, as everyone who sees an invoice may know whether it was asked for."""
-        lines = self.env["paylink.link.line"].sudo().search_fetch(
-            [("move_id", "in", self.ids)], ["move_id", "link_id"], order="link_id desc"
+        lines = (
+            self.env["paylink.link.line"]
+            .sudo()
+            .search_fetch([("move_id", "in", self.ids)], ["move_id", "link_id"], order="link_id desc")
         )
-        links = {move_id: move_lines.link_id for move_id, move_lines in lines.grouped(lambda l: l.move_id.id).items()}
+        links = {move.id: move_lines.link_id for move, move_lines in lines.grouped("move_id").items()}
         for move in self:
             found = links.get(move.id, self.env["paylink.link"].sudo())
             newest = found[:1]
@@ -59,7 +61,8 @@ class AccountMove(models.Model):
             return NotImplemented
         query = SQL(
             "(SELECT id FROM account_move WHERE %s IN %s)",
-            self._paylink_status_sql(SQL.identifier("account_move")), tuple(value),
+            self._paylink_status_sql(SQL.identifier("account_move")),
+            tuple(value),
         )
         domain = Domain("id", "in", query)
         if False in value:

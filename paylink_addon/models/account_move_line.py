@@ -1,4 +1,7 @@
 from odoo import fields, models
+from odoo.tools import SQL
+
+from ..const import IN_FLIGHT_STATES
 
 
 class AccountMoveLine(models.Model):
@@ -14,8 +17,10 @@ class AccountMoveLine(models.Model):
         discounted = self._paylink_discounted(date)
         return {
             item.id: (
-                0.0 if item.parent_state != "posted" or item.reconciled
-                else item.discount_amount_currency if item in discounted
+                0.0
+                if item.parent_state != "posted" or item.reconciled
+                else item.discount_amount_currency
+                if item in discounted
                 else item.amount_residual_currency
             )
             for item in self.sudo()
@@ -24,9 +29,11 @@ class AccountMoveLine(models.Model):
     def _paylink_discounted(self, date):
         """The items on which an early payment discount is granted to who pays on ``date``."""
         return self.sudo().filtered(
-            lambda item: item.display_type == "payment_term"
-            and item.discount_date
-            and item.move_id._is_eligible_for_early_payment_discount(item.currency_id, date)
+            lambda item: (
+                item.display_type == "payment_term"
+                and item.discount_date
+                and item.move_id._is_eligible_for_early_payment_discount(item.currency_id, date)
+            )
         )
 
     def _paylink_line_values(self, due=None):
@@ -54,6 +61,31 @@ class AccountMoveLine(models.Model):
         if len(terms) < 2 or self not in terms:
             return move.name
         return f"{move.name}-{terms.ids.index(self.id) + 1}"
+
+    def _paylink_in_flight(self):
+        """The items that a payment still in progress may settle: of any link, or of the customer portal."""
+        if not self:
+            return self
+        self.env["payment.transaction"].flush_model()
+        self.env["paylink.link.line"].flush_model(["move_line_id", "link_id"])
+        query = SQL(
+            """
+            SELECT line.move_line_id
+              FROM paylink_link_line line JOIN payment_transaction tx ON tx.paylink_id = line.link_id
+             WHERE line.move_line_id IN %(items)s AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
+             UNION
+            SELECT item.id
+              FROM account_move_line item
+              JOIN account_invoice_transaction_rel rel ON rel.invoice_id = item.move_id
+              JOIN payment_transaction tx ON tx.id = rel.transaction_id
+             WHERE item.id IN %(items)s AND tx.paylink_id IS NULL
+               AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
+            """,
+            items=tuple(self.ids),
+            states=IN_FLIGHT_STATES,
+            others=("refund", "validation"),
+        )
+        return self.browse(row[0] for row in self.env.execute_query(query))
 
     def _paylink_is_collectable(self):
         """Whether a link may ask for the item: posted, receivable, open."""

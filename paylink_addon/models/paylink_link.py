@@ -1,14 +1,27 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import SQL
 
-from ..const import IN_FLIGHT_STATES, LIVE_STATES, STATES, STATUSES
-
+from ..const import IN_FLIGHT_STATES, STATES, STATUSES
 
 # Written by the link's own methods only (in sudo mode), never by a client.
 DERIVED_FIELDS = {
-    "name", "access_token", "kind", "is_limited", "issued_at", "sent_at", "opened_at", "cancelled_at", "paid_at", "unread",
-    "state", "status", "amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere", "renewed_from_id",
+    "name",
+    "access_token",
+    "kind",
+    "is_limited",
+    "issued_at",
+    "sent_at",
+    "opened_at",
+    "cancelled_at",
+    "paid_at",
+    "unread",
+    "state",
+    "status",
+    "amount_paid",
+    "amount_refunded",
+    "attempt_count",
+    "settled_elsewhere",
+    "renewed_from_id",
     "transaction_ids",
 }
 # What the customer has been told, once the link is out.
@@ -33,12 +46,8 @@ class PaylinkLink(models.Model):
         [("open_items", "Open items"), ("free", "Free amount")], required=True, default="free", readonly=True
     )
     line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
-    reference = fields.Char(
-        string="Reference", help="What the customer knows the debt by: a contract or invoice number."
-    )
-    currency_id = fields.Many2one(
-        "res.currency", required=True, default=lambda self: self.env.company.currency_id
-    )
+    reference = fields.Char(help="What the customer knows the debt by: a contract or invoice number.")
+    currency_id = fields.Many2one("res.currency", required=True, default=lambda self: self.env.company.currency_id)
     amount = fields.Monetary(string="Amount asked", help="What was due when the link was made, or less if so chosen.")
     is_limited = fields.Boolean(
         string="Only a part", help="The link asks for its amount, although more is due.", readonly=True
@@ -50,7 +59,8 @@ class PaylinkLink(models.Model):
         string="Due now", compute="_compute_amount_due", help="What is still open at this moment."
     )
     bank_account_id = fields.Many2one(
-        "res.partner.bank", string="Bank Account", check_company=True,
+        "res.partner.bank",
+        check_company=True,
         default=lambda self: self.env.company._paylink_bank_account(),
         domain="[('partner_id', '=', company_partner_id)]",
         help="Where the customer can pay by transfer.",
@@ -65,20 +75,23 @@ class PaylinkLink(models.Model):
     renewal_ids = fields.One2many("paylink.link", "renewed_from_id", string="Replaced by")
 
     state = fields.Selection(
-        STATES, compute="_compute_state", store=True, index=True, copy=False,
+        STATES,
+        compute="_compute_state",
+        store=True,
+        index=True,
+        copy=False,
         help="Derived from the transactions, the expiry and the owner's actions.",
     )
     status = fields.Selection(STATUSES, compute="_compute_state", store=True, index=True, copy=False)
     amount_paid = fields.Monetary(string="Paid", compute="_compute_state", store=True, copy=False)
-    amount_refunded = fields.Monetary(
-        string="Refunded", compute="_compute_state", store=True, copy=False
-    )
-    attempt_count = fields.Integer(
-        string="Attempts", compute="_compute_state", store=True, copy=False
-    )
+    amount_refunded = fields.Monetary(string="Refunded", compute="_compute_state", store=True, copy=False)
+    attempt_count = fields.Integer(string="Attempts", compute="_compute_state", store=True, copy=False)
     paid_at = fields.Datetime(string="Paid on", compute="_compute_state", store=True, copy=False)
     settled_elsewhere = fields.Boolean(
-        string="Settled another way", compute="_compute_state", store=True, copy=False,
+        string="Settled another way",
+        compute="_compute_state",
+        store=True,
+        copy=False,
         help="Nothing is due any more, although it was not paid through this link.",
     )
 
@@ -105,7 +118,7 @@ class PaylinkLink(models.Model):
     def _check_lines(self):
         for link in self.sudo():
             items = link.line_ids.move_line_id
-            if items - items.filtered(lambda i: i.company_id == link.company_id and i.currency_id == link.currency_id):
+            if items.company_id - link.company_id or items.currency_id - link.currency_id:
                 raise ValidationError(
                     self.env._("All items of a link must have its company and currency: make one link per currency.")
                 )
@@ -113,9 +126,18 @@ class PaylinkLink(models.Model):
     # === COMPUTE METHODS === #
 
     @api.depends(
-        "transaction_ids.state", "transaction_ids.amount", "transaction_ids.payment_id", "amount", "is_limited", "kind",
-        "line_ids.move_line_id.amount_residual_currency", "line_ids.move_line_id.parent_state",
-        "issued_at", "opened_at", "expires_at", "cancelled_at",
+        "transaction_ids.state",
+        "transaction_ids.amount",
+        "transaction_ids.payment_id",
+        "amount",
+        "is_limited",
+        "kind",
+        "line_ids.move_line_id.amount_residual_currency",
+        "line_ids.move_line_id.parent_state",
+        "issued_at",
+        "opened_at",
+        "expires_at",
+        "cancelled_at",
     )
     def _compute_state(self):
         """The one place where state, status and what belongs to them are derived."""
@@ -194,19 +216,23 @@ class PaylinkLink(models.Model):
         issued = self.filtered("issued_at") if not self.env.su else self.browse()
         if issued and (frozen := FROZEN_FIELDS & set(vals)):
             label = self._fields[sorted(frozen)[0]]._description_string(self.env)
-            raise UserError(self.env._(
-                "“%(field)s” can't be changed once the link is out: cancel it and make a new one.", field=label
-            ))
+            raise UserError(
+                self.env._(
+                    "“%(field)s” can't be changed once the link is out: cancel it and make a new one.", field=label
+                )
+            )
         return super().write(vals)
 
     @api.model
     def _check_written(self, vals):
         """Some fields are written by the link's own methods only."""
         if not self.env.su and (derived := DERIVED_FIELDS & set(vals)):
-            raise AccessError(self.env._(
-                "“%(field)s” follows from what happens to the link: it can't be written.",
-                field=self._fields[sorted(derived)[0]]._description_string(self.env),
-            ))
+            raise AccessError(
+                self.env._(
+                    "“%(field)s” follows from what happens to the link: it can't be written.",
+                    field=self._fields[sorted(derived)[0]]._description_string(self.env),
+                )
+            )
 
     @api.model
     def _number(self, vals_list):
@@ -224,150 +250,3 @@ class PaylinkLink(models.Model):
     def _unlink_only_drafts(self):
         if any(link.state != "draft" for link in self):
             raise UserError(self.env._("Only drafts can be deleted: cancel the link instead."))
-
-    # === ACTIONS === #
-
-    def action_send(self):
-        """Send (or send again) the messages of live links, by the channels chosen on each."""
-        self.check_access("write")
-        self._check_payable()
-        self._issue()
-        self._queue_messages()
-        return True
-
-    def action_copy(self):
-        """Return the URL to the client, which copies it; a draft becomes open by it."""
-        self.ensure_one()
-        self.check_access("write")
-        if not self.issued_at:
-            self._check_payable()
-            self._issue()
-        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
-
-    def action_cancel(self):
-        """Cancel links: their URLs say so from then on. What is under way is closed at the provider."""
-        self.check_access("write")
-        if done := self.filtered(lambda link: link.state == "paid"):
-            raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
-        foreign = self.filtered(lambda link: link.user_id != self.env.user)
-        if foreign and not self.env.su and not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can cancel the links of others."))
-        links = self.filtered(lambda link: not link.cancelled_at)
-        links.sudo().cancelled_at = fields.Datetime.now()
-        links._close_attempts(self.env._("The link was cancelled."))
-        links._log_events(self.env.ref("paylink_addon.mt_link_cancelled"))
-        return True
-
-    def action_renew(self):
-        """Make and send a successor of each cancelled or expired link; return the action that shows them."""
-        self.check_access("write")
-        if live := self.filtered(lambda link: link.state not in ("expired", "cancelled")):
-            raise UserError(self.env._("%(name)s is not expired or cancelled: send it again.", name=live[0].name))
-        successors = self.browse()
-        for link in self:
-            successors |= link.sudo()._renew().with_env(self.env)
-        successors.action_send()
-        return successors._action_show()
-
-    def _renew(self):
-        """A draft that asks for what is still due of this link."""
-        self.ensure_one()
-        values = {
-            "renewed_from_id": self.id,
-            "expires_at": self.company_id._paylink_expires_at(),
-            "line_ids": [fields.Command.create(line._successor_values()) for line in self.line_ids],
-        }
-        if self.kind == "free" or self.is_limited:
-            values["amount"] = max(self.amount - self.amount_paid, 0)
-        elif (due := self._due_amounts()[self.id]) > 0:
-            values["amount"] = due
-        return self.copy(values)
-
-    def action_refund(self):
-        """Open Odoo's refund of the link's last payment."""
-        self.ensure_one()
-        payment = self.transaction_ids._paylink_received().payment_id.filtered("amount_available_for_refund")[:1]
-        if not payment:
-            raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
-        return payment.action_refund_wizard() | {
-            "context": {"active_model": "account.payment", "active_id": payment.id},
-        }
-
-    def action_open_page(self):
-        """Open the customer's page in a new tab."""
-        self.ensure_one()
-        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
-
-    def action_view_transactions(self):
-        """Show the transactions of the link."""
-        self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("payment.action_payment_transaction")
-        return action | {"domain": [("paylink_id", "=", self.id)], "context": {}}
-
-    def action_view_documents(self):
-        """Show the journal entries whose items the link asks for."""
-        moves = self.line_ids.move_id
-        return moves._get_records_action(name=self.env._("Documents"))
-
-    def _action_show(self):
-        if len(self) == 1:
-            return self._get_records_action()
-        return self._get_records_action(name=self.env._("Collection Links"), view_mode="list,form")
-
-    # === BUSINESS METHODS === #
-
-    def _issue(self):
-        """Make the URL usable."""
-        self.filtered(lambda link: not link.issued_at).sudo().issued_at = fields.Datetime.now()
-
-    def _check_payable(self):
-        """Refuse to send what can't be paid, saying why."""
-        due = self._due_amounts()
-        for link in self:
-            if link.state in ("paid", "expired", "cancelled"):
-                raise UserError(self.env._(
-                    "%(name)s is %(state)s: make a new link to ask again.", name=link.name,
-                    state=dict(link._fields["state"]._description_selection(self.env))[link.state].lower(),
-                ))
-            if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
-                raise UserError(self.env._("%(name)s: nothing is due any more.", name=link.name))
-
-    def _close_attempts(self, reason):
-        """Close the attempts that have not reached the provider's answer yet."""
-        drafts = self.sudo().transaction_ids.filtered(lambda tx: tx.state == "draft")
-        drafts._paylink_close(reason)
-
-    def _lock(self):
-        """Wait for, then hold, the rows that two payers of the same items fight for.
-
-        The rows are also touched: under REPEATABLE READ the one who waited then fails with a serialization error and is
-        run again with fresh data, instead of going on with what it read before the wait.
-        """
-        self.env.flush_all()
-        for table, ids in (("paylink_link", self.ids), ("account_move_line", self.sudo().line_ids.move_line_id.ids)):
-            if ids:
-                self.env.cr.execute(SQL(
-                    "SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", SQL.identifier(table), tuple(ids)
-                ))
-                self.env.cr.execute(SQL(
-                    "UPDATE %s SET write_date = write_date WHERE id IN %s", SQL.identifier(table), tuple(ids)
-                ))
-        self.env.invalidate_all()
-
-    # === CRON === #
-
-    @api.model
-    def _cron_expire(self, limit=500):
-        """Expire the links whose time is over, and close their open attempts."""
-        domain = [("state", "in", LIVE_STATES), ("expires_at", "<=", fields.Datetime.now())]
-        overdue = self.search(domain + [("transaction_ids.state", "not in", IN_FLIGHT_STATES)], limit=limit)
-        for company, links in overdue.grouped("company_id").items():
-            links = links.with_company(company)
-            self.env.add_to_compute(self._fields["state"], links)
-            links._close_attempts(self.env._("The link expired."))
-            links.flush_recordset()
-            links.filtered(lambda link: link.state == "expired")._log_events(
-                self.env.ref("paylink_addon.mt_link_expired")
-            )
-        remaining = self.search_count(domain) if len(overdue) == limit else 0
-        self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)

@@ -1,5 +1,4 @@
 from markupsafe import Markup
-
 from odoo import models
 from odoo.tools import format_amount
 
@@ -21,8 +20,10 @@ class PaylinkLinkBooking(models.Model):
         if transaction.operation == "refund":
             return self._book_refund(transaction)
         values, items = getattr(self, f"_settle_{self.kind}")(transaction)
-        payment = self.env["account.payment"].with_context(force_payment_move=True).create(
-            self._prepare_payment(transaction) | values
+        payment = (
+            self.env["account.payment"]
+            .with_context(force_payment_move=True)
+            .create(self._prepare_payment(transaction) | values)
         )
         payment.action_post()
         transaction.payment_id = payment
@@ -128,17 +129,23 @@ class PaylinkLinkBooking(models.Model):
         """
         source = transaction.source_transaction_id.payment_id
         account = source.destination_account_id
-        payment = self.env["account.payment"].with_context(force_payment_move=True).create(
-            self._prepare_payment(transaction)
-            | ({"destination_account_id": account.id} if account else {})
-            | {"invoice_ids": []}
+        payment = (
+            self.env["account.payment"]
+            .with_context(force_payment_move=True)
+            .create(
+                self._prepare_payment(transaction)
+                | ({"destination_account_id": account.id} if account else {})
+                | {"invoice_ids": []}
+            )
         )
         payment.action_post()
         transaction.payment_id = payment
         credit_notes = self.line_ids.move_id.reversal_move_ids
-        payment._paylink_reconcile((source.move_id + credit_notes).line_ids.filtered(
-            lambda item: item.account_id == account and item.balance < 0 and item._paylink_is_collectable()
-        ))
+        payment._paylink_reconcile(
+            (source.move_id + credit_notes).line_ids.filtered(
+                lambda item: item.account_id == account and item.balance < 0 and item._paylink_is_collectable()
+            )
+        )
         return payment
 
     # === WHAT FOLLOWS === #
@@ -166,13 +173,15 @@ class PaylinkLinkBooking(models.Model):
 
     def _announce_payment(self, transaction):
         """Notify the owner, in the owner's language."""
-        owner = self.with_context(lang=self.user_id.lang or self.env.lang)
+        env = self._owner_env()
         self._notify_owner(
-            subject=owner.env._("%(name)s has been paid", name=self.name),
-            body=owner.env._(
+            subject=env._("%(name)s has been paid", name=self.name),
+            body=env._(
                 "%(partner)s paid %(amount)s (%(name)s: %(documents)s).",
-                partner=self.partner_id.display_name, name=self.name, documents=self.documents_display,
-                amount=format_amount(owner.env, transaction.amount, transaction.currency_id),
+                partner=self.partner_id.display_name,
+                name=self.name,
+                documents=self.documents_display,
+                amount=format_amount(env, transaction.amount, transaction.currency_id),
             ),
         )
 
@@ -184,27 +193,43 @@ class PaylinkLinkBooking(models.Model):
             return  # a receipt is no reason to fail: the page shows it too
         if addresses:
             template = self.env.ref("paylink_addon.mail_template_receipt").sudo().with_context(lang=self.lang)
-            self._create_emails(self._prepare_emails(
-                template, email_to=", ".join(addresses), layout="paylink_addon.mail_layout_receipt",
-                subtype="paylink_addon.mt_link_receipt", transaction=transaction,
-            ))
+            self._create_emails(
+                self._prepare_emails(
+                    template,
+                    email_to=", ".join(addresses),
+                    layout="paylink_addon.mail_layout_receipt",
+                    subtype="paylink_addon.mt_link_receipt",
+                    transaction=transaction,
+                )
+            )
 
     def _report_excess(self, transaction, excess):
         """Money that came although nothing was due any more is the customer's credit, and somebody's task."""
-        amount = format_amount(self.env, excess, transaction.currency_id)
+        env = self._owner_env()
+        amount = format_amount(env, excess, transaction.currency_id)
         self._schedule(
-            self.env._("%(amount)s too much was paid", amount=amount),
-            self.env._(
+            env._("%(amount)s too much was paid", amount=amount),
+            env._(
                 "%(partner)s paid %(amount)s more than was due (payment %(payment)s). It is an open credit of the "
                 "customer: refund it, or use it for another document.",
-                partner=self.partner_id.display_name, amount=amount, payment=transaction.payment_id.name,
+                partner=self.partner_id.display_name,
+                amount=amount,
+                payment=transaction.payment_id.name,
             ),
         )
 
-    def _schedule(self, summary, note, user=None):
-        """Give the owner (or ``user``) a task on the link, unless the same one is still open."""
+    def _task_user(self):
+        """Who gets the tasks of the link: the owner, or an administrator where the owner has left."""
+        return self.user_id if self.user_id.active else self.env.ref("base.user_admin")
+
+    def _owner_env(self):
+        """An environment in the language of whoever gets the link's tasks and notifications."""
+        return self.env(context=dict(self.env.context, lang=self._task_user().lang))
+
+    def _schedule(self, summary, note):
+        """Give the owner a task on the link, unless the same one is still open. Texts: see :meth:`_owner_env`."""
         self.ensure_one()
-        user = user or (self.user_id if self.user_id.active else False) or self.env.ref("base.user_admin")
+        user = self._task_user()
         if summary not in self.activity_ids.mapped("summary"):
             self.activity_schedule(
                 "mail.mail_activity_data_todo", summary=summary, note=Markup("<p>%s</p>") % note, user_id=user.id

@@ -76,7 +76,10 @@ class PaylinkLinkDue(models.Model):
                AND tx.paylink_id IS DISTINCT FROM %(link)s
           ORDER BY tx.id
             """,
-            states=tuple(states), booked=BOOKED_STATES, items=tuple(items.ids), link=self.id,
+            states=tuple(states),
+            booked=BOOKED_STATES,
+            items=tuple(items.ids),
+            link=self.id,
         )
         return self.env["payment.transaction"].browse(row[0] for row in self.env.execute_query(query))
 
@@ -93,25 +96,34 @@ class PaylinkLinkDue(models.Model):
         due = items._paylink_due()
         line_values = {vals["move_line_id"]: vals for vals in items._paylink_line_values(due)}
         # Nobody may link to journal items directly: only from here, where callers have checked what may be asked for.
-        return self._create_for_user([
-            {
-                "kind": "open_items",
-                "amount": sum(due[item.id] for item in group),
-                "currency_id": group.currency_id.id,
-                "company_id": group.company_id.id,
-                "line_ids": [fields.Command.create(line_values[item.id]) for item in group],
-                **values,
-                **particular,
-            }
-            for particular, group in groups
-        ])
+        return self._create_for_user(
+            [
+                {
+                    "kind": "open_items",
+                    "amount": sum(due[item.id] for item in group),
+                    "currency_id": group.currency_id.id,
+                    "company_id": group.company_id.id,
+                    "line_ids": [fields.Command.create(line_values[item.id]) for item in group],
+                    **values,
+                    **particular,
+                }
+                for particular, group in groups
+            ]
+        )
 
     @api.model
     def _live_links_by_items(self, items):
         """The live links that ask for any of ``items``, newest first, as ``{link: set of item ids}``."""
-        lines = self.env["paylink.link.line"].sudo().search([
-            ("move_line_id", "in", items.ids), ("link_id.state", "in", ("open", "pending", "failed")),
-        ])
+        lines = (
+            self.env["paylink.link.line"]
+            .sudo()
+            .search(
+                [
+                    ("move_line_id", "in", items.ids),
+                    ("link_id.state", "in", ("open", "pending", "failed")),
+                ]
+            )
+        )
         links = lines.link_id.filtered(
             lambda link: not link.expires_at or link.expires_at > fields.Datetime.now()
         ).sorted("id", reverse=True)
@@ -130,7 +142,9 @@ class PaylinkLinkDue(models.Model):
             link.documents_display = link._documents_text(language, lines)
             link.due_date_display = format_date(language, min(dates)) if dates else False
             link.expires_display = link_sudo._expiry_text(language)
-            link.last_payment_display = format_amount(language, received.amount, link.currency_id) if received else False
+            link.last_payment_display = (
+                format_amount(language, received.amount, link.currency_id) if received else False
+            )
             link.company_display = (link_sudo.company_id.name or "")[:24].strip()
 
     def _documents_text(self, language, lines):
@@ -151,8 +165,19 @@ class PaylinkLinkDue(models.Model):
     @api.model
     def mail_allowed_qweb_expressions(self):
         """What anyone may write in a template of this model; it is rendered without running code."""
-        return super().mail_allowed_qweb_expressions() + (
-            "object.url", "object.reference", "object.amount_display", "object.documents_display",
-            "object.last_payment_display", "object.due_date_display", "object.expires_display", "object.company_display", "object.company_id.name",
-            "object.company_id.phone", "object.company_id.email", "object.user_id.phone", "object.partner_id.display_name",
+        return (
+            *super().mail_allowed_qweb_expressions(),
+            "object.url",
+            "object.reference",
+            "object.amount_display",
+            "object.documents_display",
+            "object.last_payment_display",
+            "object.due_date_display",
+            "object.expires_display",
+            "object.company_display",
+            "object.company_id.name",
+            "object.company_id.phone",
+            "object.company_id.email",
+            "object.user_id.phone",
+            "object.partner_id.display_name",
         )

@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class PaylinkLinkLine(models.Model):
-    """One open receivable item that a link settles. It keeps what it was called and how much was open when it was made."""
+    """One open receivable item that a link settles. It keeps its name and amount of that day."""
 
     _name = "paylink.link.line"
     _description = "Item of a Collection Link"
@@ -19,7 +19,7 @@ class PaylinkLinkLine(models.Model):
     )
     is_invoice = fields.Boolean(readonly=True, help="The document is one the customer can open.")
     name = fields.Char(string="Number", readonly=True)
-    date = fields.Date(string="Date", readonly=True)
+    date = fields.Date(readonly=True)
     date_due = fields.Date(string="Due Date", readonly=True)
     amount = fields.Monetary(string="Amount then open", readonly=True)
     amount_residual = fields.Monetary(string="Open now", compute="_compute_amount_residual", compute_sudo=True)

@@ -19,27 +19,35 @@ class PaylinkRequestMixin(models.AbstractModel):
     _mail_post_access = "read"
 
     name = fields.Char(string="Number", required=True, readonly=True, copy=False, default="/", index="trigram")
-    company_id = fields.Many2one(
-        "res.company", string="Company", required=True, index=True, default=lambda self: self.env.company
-    )
+    company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
     partner_id = fields.Many2one(
         "res.partner", string="Customer", required=True, index=True, check_company=True, ondelete="restrict"
     )
     user_id = fields.Many2one(
-        "res.users", string="Owner", index=True, default=lambda self: self.env.user,
+        "res.users",
+        string="Owner",
+        index=True,
+        default=lambda self: self.env.user,
         help="Gets the notifications about this request.",
     )
     lang = fields.Selection(
-        selection=lambda self: self.env["res.lang"].get_installed(), string="Language", required=True,
-        compute="_compute_recipient", store=True, readonly=False, precompute=True,
+        selection=lambda self: self.env["res.lang"].get_installed(),
+        string="Language",
+        required=True,
+        compute="_compute_recipient",
+        store=True,
+        readonly=False,
+        precompute=True,
     )
     email = fields.Char(
-        string="E-mail", compute="_compute_recipient", store=True, readonly=False, precompute=True,
+        string="E-mail",
+        compute="_compute_recipient",
+        store=True,
+        readonly=False,
+        precompute=True,
         help="Several addresses are separated by commas.",
     )
-    phone = fields.Char(
-        string="Mobile", compute="_compute_recipient", store=True, readonly=False, precompute=True
-    )
+    phone = fields.Char(string="Mobile", compute="_compute_recipient", store=True, readonly=False, precompute=True)
     send_email = fields.Boolean(string="Send by E-mail", default=True)
     send_sms = fields.Boolean(string="Send by SMS")
 
@@ -53,12 +61,12 @@ class PaylinkRequestMixin(models.AbstractModel):
     opened_at = fields.Datetime(string="Opened on", readonly=True, copy=False)
     cancelled_at = fields.Datetime(string="Cancelled on", readonly=True, copy=False)
     expires_at = fields.Datetime(
-        string="Expires on", copy=False, default=lambda self: self._default_expires_at(),
+        string="Expires on",
+        copy=False,
+        default=lambda self: self._default_expires_at(),
         help="The customer can pay until then. Empty: no expiry.",
     )
-    unread = fields.Boolean(
-        string="Unread", readonly=True, copy=False, help="Something happened that the owner has not seen yet."
-    )
+    unread = fields.Boolean(readonly=True, copy=False, help="Something happened that the owner has not seen yet.")
 
     # === COMPUTE METHODS === #
 
@@ -112,8 +120,11 @@ class PaylinkRequestMixin(models.AbstractModel):
         """Mark the user's own requests as read (nobody reads for somebody else)."""
         if foreign := self.filtered(lambda request: request.user_id != self.env.user):
             raise AccessError(
-                self.env._("Only the owner can mark %(name)s as read: it is %(owner)s.",
-                           name=foreign[0].display_name, owner=foreign[0].user_id.name or "-")
+                self.env._(
+                    "Only the owner can mark %(name)s as read: it is %(owner)s.",
+                    name=foreign[0].display_name,
+                    owner=foreign[0].user_id.name or "-",
+                )
             )
         self.sudo().unread = False
         return True
@@ -134,21 +145,23 @@ class PaylinkRequestMixin(models.AbstractModel):
         """
         bodies = bodies or {}
         author = self.env.ref("base.partner_root") if self.env.user._is_public() else self.env.user.partner_id
-        self.env["mail.message"].sudo().create([
-            {
-                "model": self._name,
-                "res_id": request.id,
-                "message_type": "auto_comment",
-                "subtype_id": subtype.id,
-                "is_internal": True,
-                "author_id": author.id,
-                "email_from": author.email_formatted,
-                "reply_to": author.email_formatted,
-                "record_name": request.name,
-                "body": bodies.get(request.id, ""),
-            }
-            for request in self
-        ])
+        self.env["mail.message"].sudo().create(
+            [
+                {
+                    "model": self._name,
+                    "res_id": request.id,
+                    "message_type": "auto_comment",
+                    "subtype_id": subtype.id,
+                    "is_internal": True,
+                    "author_id": author.id,
+                    "email_from": author.email_formatted,
+                    "reply_to": author.email_formatted,
+                    "record_name": request.name,
+                    "body": bodies.get(request.id, ""),
+                }
+                for request in self
+            ]
+        )
 
     def _notify_owner(self, subject, body):
         """Tell the owner in Odoo (inbox or e-mail, as the user prefers) and mark the request as unread."""

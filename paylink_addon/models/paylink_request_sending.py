@@ -13,13 +13,15 @@ CUSTOMER_MESSAGES = ("email_outgoing", "sms")
 
 
 class PaylinkRequestSending(models.AbstractModel):
-    """How requests are sent: messages are queued in Odoo's own outboxes, in batch, and their fate is read back there."""
+    """How requests are sent: messages are queued in Odoo's own outboxes, in batch; their fate is read there."""
 
     _inherit = "paylink.request.mixin"
 
     delivery_state = fields.Selection(
-        selection=[("queued", "Waiting to be sent"), ("sent", "Delivered"), ("failed", "Not delivered")],
-        string="Delivery", compute="_compute_delivery", search="_search_delivery_state",
+        selection=[("queued", "Waiting to be sent"), ("sent", "Sent"), ("failed", "Not delivered")],
+        string="Delivery",
+        compute="_compute_delivery",
+        search="_search_delivery_state",
     )
     delivery_error = fields.Char(string="Why it was not delivered", compute="_compute_delivery")
 
@@ -34,7 +36,7 @@ class PaylinkRequestSending(models.AbstractModel):
             failed = [row for row in rows if row["status"] in FAILED_STATUSES]
             waiting = [row for row in rows if row["status"] in ("ready", "process")]
             request.delivery_state = "failed" if failed else "queued" if waiting else "sent" if rows else False
-            request.delivery_error = failed and (failed[0]["reason"] or labels.get(failed[0]["type"])) or False
+            request.delivery_error = (failed and (failed[0]["reason"] or labels.get(failed[0]["type"]))) or False
 
     def _last_notifications(self):
         """What became of the last message of each channel, by record id."""
@@ -47,7 +49,9 @@ class PaylinkRequestSending(models.AbstractModel):
                      WHERE model = %s AND res_id IN %s AND message_type IN %s
                   GROUP BY model, res_id, message_type) m ON m.id = n.mail_message_id
             """,
-            self._name, tuple(self.ids) or (0,), CUSTOMER_MESSAGES,
+            self._name,
+            tuple(self.ids) or (0,),
+            CUSTOMER_MESSAGES,
         )
         self.env["mail.notification"].flush_model()
         found = defaultdict(list)
@@ -63,7 +67,9 @@ class PaylinkRequestSending(models.AbstractModel):
             SELECT m.res_id FROM mail_message m JOIN mail_notification n ON n.mail_message_id = m.id
              WHERE m.model = %s AND m.message_type IN %s AND n.notification_status IN %s
             """,
-            self._name, CUSTOMER_MESSAGES, FAILED_STATUSES,
+            self._name,
+            CUSTOMER_MESSAGES,
+            FAILED_STATUSES,
         )
         self.env["mail.notification"].flush_model()
         candidates = self.browse({row[0] for row in self.env.execute_query(query)})
@@ -104,7 +110,9 @@ class PaylinkRequestSending(models.AbstractModel):
             "email": self.env._("“%(value)s” is not an e-mail address: correct it.", value=error.value),
             "phone": self.env._(
                 "“%(value)s” is not a telephone number of %(name)s's country: "
-                "correct it or write it with the country code, as +33…", value=error.value, name=name,
+                "correct it or write it with the country code, as +33…",
+                value=error.value,
+                name=name,
             ),
             "landline": self.env._(
                 "%(value)s is not a mobile number and can't receive an SMS: give a mobile number, or send by e-mail.",
@@ -128,8 +136,9 @@ class PaylinkRequestSending(models.AbstractModel):
 
     # === MESSAGES === #
 
-    def _queue_messages(self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None,
-        attachments=None):
+    def _queue_messages(
+        self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None, attachments=None
+    ):
         """Queue the e-mail and the SMS of each request, by the channels chosen on it. Nothing leaves before the commit.
 
         :param mail_template: ``mail.template`` to use, default the company's
@@ -156,8 +165,16 @@ class PaylinkRequestSending(models.AbstractModel):
         (emailed | texted).sudo().sent_at = fields.Datetime.now()
 
     def _prepare_emails(
-        self, template, subject=None, body=None, attachments=None, *, email_to=None,
-        layout="paylink_addon.mail_layout", subtype="paylink_addon.mt_link_sent", **layout_values,
+        self,
+        template,
+        subject=None,
+        body=None,
+        attachments=None,
+        *,
+        email_to=None,
+        layout="paylink_addon.mail_layout",
+        subtype="paylink_addon.mt_link_sent",
+        **layout_values,
     ):
         """The values of one ``mail.mail`` for each request, all in the language of ``template``'s context."""
         bodies = {} if body else template._render_field("body_html", self.ids)
@@ -168,18 +185,21 @@ class PaylinkRequestSending(models.AbstractModel):
             text, title = body or bodies[request.id], subject or subjects[request.id]
             sender, reply_to = request._sender()
             files = (attachments or {}).get(request.id)
-            values.append(request._message_values(subtype_id) | {
-                "message_type": "email_outgoing",
-                "is_notification": True,
-                "subject": title,
-                "body": text,
-                "body_html": request._wrap_email(layout, text=text, subject=title, **layout_values),
-                "email_from": sender,
-                "reply_to": reply_to,
-                "email_to": email_to or request.email,
-                "auto_delete": True,
-                "attachment_ids": [fields.Command.set(files)] if files else [],
-            })
+            values.append(
+                request._message_values(subtype_id)
+                | {
+                    "message_type": "email_outgoing",
+                    "is_notification": True,
+                    "subject": title,
+                    "body": text,
+                    "body_html": request._wrap_email(layout, text=text, subject=title, **layout_values),
+                    "email_from": sender,
+                    "reply_to": reply_to,
+                    "email_to": email_to or request.email,
+                    "auto_delete": True,
+                    "attachment_ids": [fields.Command.set(files)] if files else [],
+                }
+            )
         return values
 
     def _message_values(self, subtype_id):
@@ -212,10 +232,13 @@ class PaylinkRequestSending(models.AbstractModel):
             return
         mails = self.env["mail.mail"].sudo().create(values_list)
         partners = {request.id: request.partner_id for request in self}
-        self.env["mail.notification"].sudo().create([
-            self._prepare_email_notification(mail, address, partners[mail.res_id])
-            for mail in mails for address in split_emails(mail.email_to)
-        ])
+        self.env["mail.notification"].sudo().create(
+            [
+                self._prepare_email_notification(mail, address, partners[mail.res_id])
+                for mail in mails
+                for address in split_emails(mail.email_to)
+            ]
+        )
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
 
     def _prepare_email_notification(self, mail, address, partner):
@@ -240,36 +263,51 @@ class PaylinkRequestSending(models.AbstractModel):
             return
         subtype = self.env.ref("paylink_addon.mt_link_sent").id
         texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
-        messages = self.env["mail.message"].sudo().create([
-            request._message_values(subtype) | {
-                "message_type": "sms",
-                "email_from": request._sender()[0],
-                "reply_to": request._sender()[1],
-                "body": texts[request.id],
-            }
-            for request in self
-        ])
-        sms = self.env["sms.sms"].sudo().create([
-            {
-                "body": texts[request.id],
-                "number": request.phone,
-                "partner_id": request.partner_id.id,
-                "mail_message_id": message.id,
-            }
-            for request, message in zip(self, messages, strict=True)
-        ])
-        self.env["mail.notification"].sudo().create([
-            {
-                "author_id": text.mail_message_id.author_id.id,
-                "mail_message_id": text.mail_message_id.id,
-                "res_partner_id": text.partner_id.id,
-                "sms_number": text.number,
-                "sms_id_int": text.id,
-                "sms_tracker_ids": [fields.Command.create({"sms_uuid": text.uuid})],
-                "notification_type": "sms",
-                "notification_status": "ready",
-                "is_read": True,
-            }
-            for text in sms
-        ])
+        messages = (
+            self.env["mail.message"]
+            .sudo()
+            .create(
+                [
+                    request._message_values(subtype)
+                    | {
+                        "message_type": "sms",
+                        "email_from": request._sender()[0],
+                        "reply_to": request._sender()[1],
+                        "body": texts[request.id],
+                    }
+                    for request in self
+                ]
+            )
+        )
+        sms = (
+            self.env["sms.sms"]
+            .sudo()
+            .create(
+                [
+                    {
+                        "body": texts[request.id],
+                        "number": request.phone,
+                        "partner_id": request.partner_id.id,
+                        "mail_message_id": message.id,
+                    }
+                    for request, message in zip(self, messages, strict=True)
+                ]
+            )
+        )
+        self.env["mail.notification"].sudo().create(
+            [
+                {
+                    "author_id": text.mail_message_id.author_id.id,
+                    "mail_message_id": text.mail_message_id.id,
+                    "res_partner_id": text.partner_id.id,
+                    "sms_number": text.number,
+                    "sms_id_int": text.id,
+                    "sms_tracker_ids": [fields.Command.create({"sms_uuid": text.uuid})],
+                    "notification_type": "sms",
+                    "notification_status": "ready",
+                    "is_read": True,
+                }
+                for text in sms
+            ]
+        )
         self.env.ref("sms.ir_cron_sms_scheduler_action").sudo()._trigger()

@@ -16,8 +16,10 @@ class PaymentProvider(models.Model):
         """
         providers = self.sudo()._get_compatible_providers(company_id, partner.id, amount, currency_id=currency_id)
         providers = providers.filtered("is_published")
-        methods = self.env["payment.method"].sudo()._get_compatible_payment_methods(
-            providers.ids, partner.id, currency_id=currency_id
+        methods = (
+            self.env["payment.method"]
+            .sudo()
+            ._get_compatible_payment_methods(providers.ids, partner.id, currency_id=currency_id)
         )
         return providers, methods
 
@@ -45,13 +47,16 @@ class PaymentProvider(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        """A new one may be offered."""
         self.env.registry.clear_cache()
         return super().create(vals_list)
 
     def write(self, vals):
+        """What is offered may change."""
         self.env.registry.clear_cache()
         return super().write(vals)
 
     def unlink(self):
+        """It is not offered any more."""
         self.env.registry.clear_cache()
         return super().unlink()

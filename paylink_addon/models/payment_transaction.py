@@ -1,8 +1,7 @@
-from psycopg2 import OperationalError
-
 from odoo import fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
+from psycopg2 import OperationalError
 
 from ..const import BOOKED_STATES
 
@@ -24,7 +23,8 @@ class PaymentTransaction(models.Model):
         "paylink.link", string="Collection Link", readonly=True, index="btree_not_null", ondelete="restrict"
     )
     paylink_closed = fields.Boolean(
-        string="Closed by us", readonly=True,
+        string="Closed by us",
+        readonly=True,
         help="The attempt was closed before the provider answered; an answer that still comes is accepted.",
     )
 
@@ -33,17 +33,17 @@ class PaymentTransaction(models.Model):
     def _paylink_attempts(self):
         """The customers' attempts to pay that have led to something."""
         return self.filtered(
-            lambda tx: tx.state != "draft"
-            and tx.operation not in ("refund", "validation")
-            and not tx.source_transaction_id
+            lambda tx: (
+                tx.state != "draft" and tx.operation not in ("refund", "validation") and not tx.source_transaction_id
+            )
         )
 
     def _paylink_received(self):
         """The transactions whose money has come: of a payment captured in parts, the parts."""
         return self.filtered(
-            lambda tx: tx.state == "done"
-            and tx.operation not in ("refund", "validation")
-            and not tx._paylink_captures()
+            lambda tx: (
+                tx.state == "done" and tx.operation not in ("refund", "validation") and not tx._paylink_captures()
+            )
         )
 
     def _paylink_captures(self):
@@ -71,8 +71,11 @@ class PaymentTransaction(models.Model):
 
     def action_refund(self, amount_to_refund=None):
         """Refunding what came by a link is for payment managers."""
-        if self.filtered("paylink_id") and not self.env.su \
-                and not self.env.user.has_group("paylink_addon.group_payment_manager"):
+        if (
+            self.filtered("paylink_id")
+            and not self.env.su
+            and not self.env.user.has_group("paylink_addon.group_payment_manager")
+        ):
             raise AccessError(self.env._("Only payment managers can refund the payment of a collection link."))
         return super().action_refund(amount_to_refund=amount_to_refund)
 
@@ -108,9 +111,9 @@ class PaymentTransaction(models.Model):
         """Book the payments of links one at a time, under a lock, and tell who has to know, once each."""
         ours = self.filtered("paylink_id")
         if ours:
-            self.env.cr.execute(SQL(
-                "SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", tuple(ours.ids)
-            ))
+            self.env.cr.execute(
+                SQL("SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", tuple(ours.ids))
+            )
         for tx in ours.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
             tx.payment_id = False  # cancelled while it was pending: the money has come all the same
         unbooked = ours.filtered(lambda tx: not tx.payment_id)
@@ -128,12 +131,12 @@ class PaymentTransaction(models.Model):
 
     def _log_message_on_linked_documents(self, message):
         """One batch for all documents of a link, instead of a post on each."""
-        ours = self.filtered("paylink_id")
-        for tx in ours:
-            author = tx.env.ref("base.partner_root")
-            tx.invoice_ids._message_log_batch({move.id: message for move in tx.invoice_ids}, author_id=author.id)
-        for tx in self - ours:
-            super(PaymentTransaction, tx)._log_message_on_linked_documents(message)
+        self.ensure_one()
+        if not self.paylink_id:
+            return super()._log_message_on_linked_documents(message)
+        author = self.env.ref("base.partner_root")
+        self.invoice_ids._message_log_batch(dict.fromkeys(self.invoice_ids.ids, message), author_id=author.id)
+        return None
 
     # === CRON === #
 
@@ -142,9 +145,9 @@ class PaymentTransaction(models.Model):
 
         Odoo's own job gives up after four days without a word.
         """
-        waiting = self.search([
-            ("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)
-        ], order="id")
+        waiting = self.search(
+            [("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)], order="id"
+        )
         for tx in waiting:
             tx._paylink_try_to_book()
             self.env["ir.cron"]._commit_progress(1)
@@ -159,10 +162,13 @@ class PaymentTransaction(models.Model):
             self.env.cr.rollback()  # somebody else works on the same rows: next time
         except Exception as error:  # noqa: BLE001  whatever it is, a person has to see it
             self.env.invalidate_all()
+            env = self.paylink_id._owner_env()
             self.paylink_id._schedule(
-                self.env._("A payment could not be booked"),
-                self.env._(
-                    "Payment %(reference)s was confirmed by the provider but could not be booked: %(reason)s "
-                    "It is tried again every ten minutes.", reference=self.reference, reason=str(error),
+                env._("A payment could not be booked"),
+                env._(
+                    "Payment %(reference)s was confirmed by the provider but could not be booked. "
+                    "It is tried again every ten minutes. The reason: %(reason)s",
+                    reference=self.reference,
+                    reason=str(error),
                 ),
             )

@@ -20,12 +20,17 @@ class ResCompany(models.Model):
         help="The address customers see, as https://pay.example.com. Empty: the address of this server.",
     )
     paylink_bank_account_id = fields.Many2one(
-        "res.partner.bank", string="Account for transfers", check_company=True,
+        "res.partner.bank",
+        string="Account for transfers",
+        check_company=True,
         domain="[('partner_id', '=', partner_id)]",
         help="The account customers are offered for a transfer. Empty: the company's first one.",
     )
     paylink_tz = fields.Selection(
-        _tz_get, string="Time zone", required=True, default=lambda self: self.env.user.tz or "Europe/Paris",
+        _tz_get,
+        string="Time zone",
+        required=True,
+        default=lambda self: self.env.user.tz or "Europe/Paris",
         help="In which times are told to customers whose own time zone is not known.",
     )
     paylink_mail_template_id = fields.Many2one(
@@ -43,6 +48,7 @@ class ResCompany(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        """A new company has its own sequence of links."""
         companies = super().create(vals_list)
         companies.sudo()._paylink_set_up()
         return companies
@@ -52,24 +58,24 @@ class ResCompany(models.Model):
     def _paylink_set_up(self):
         """Give each company its own sequence of links, numbered anew each year."""
         existing = self.env["ir.sequence"].search([("code", "=", SEQUENCE_CODE), ("company_id", "in", self.ids)])
-        self.env["ir.sequence"].create([
-            {
-                "name": f"Collection links ({company.name})",
-                "code": SEQUENCE_CODE,
-                "company_id": company.id,
-                "prefix": "PL/%(range_year)s/",
-                "padding": 5,
-                "use_date_range": True,
-            }
-            for company in self - existing.company_id
-        ])
+        self.env["ir.sequence"].create(
+            [
+                {
+                    "name": f"Collection links ({company.name})",
+                    "code": SEQUENCE_CODE,
+                    "company_id": company.id,
+                    "prefix": "PL/%(range_year)s/",
+                    "padding": 5,
+                    "use_date_range": True,
+                }
+                for company in self - existing.company_id
+            ]
+        )
 
     def _paylink_next_names(self, count):
         """The next ``count`` numbers of links of this company, in one query."""
         self.ensure_one()
-        sequence = self.env["ir.sequence"].search(
-            [("code", "=", SEQUENCE_CODE), ("company_id", "=", self.id)], limit=1
-        )
+        sequence = self.env["ir.sequence"].search([("code", "=", SEQUENCE_CODE), ("company_id", "=", self.id)], limit=1)
         today = fields.Date.context_today(self)
         date_range = sequence.date_range_ids.filtered(lambda r: r.date_from <= today <= r.date_to)[:1]
         date_range = date_range or sequence._create_date_range_seq(today)
@@ -92,9 +98,10 @@ class ResCompany(models.Model):
     def _paylink_bank_account(self):
         """The account offered for transfers: the one chosen, else the company's first one."""
         company = self.sudo()
-        return company.paylink_bank_account_id or company.partner_id.bank_ids.filtered(
-            lambda bank: not bank.company_id or bank.company_id == company
-        )[:1]
+        return (
+            company.paylink_bank_account_id
+            or company.partner_id.bank_ids.filtered(lambda bank: not bank.company_id or bank.company_id == company)[:1]
+        )
 
     def _paylink_mail_template(self):
         return self.paylink_mail_template_id or self.env.ref("paylink_addon.mail_template_link")

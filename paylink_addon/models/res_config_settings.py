@@ -11,7 +11,8 @@ class ResConfigSettings(models.TransientModel):
     paylink_allow_partial = fields.Boolean(related="company_id.paylink_allow_partial", readonly=False)
     paylink_base_url = fields.Char(related="company_id.paylink_base_url", readonly=False)
     paylink_bank_account_id = fields.Many2one(
-        related="company_id.paylink_bank_account_id", readonly=False,
+        related="company_id.paylink_bank_account_id",
+        readonly=False,
         domain="[('partner_id', '=', company_partner_id)]",
     )
     company_partner_id = fields.Many2one(related="company_id.partner_id")
@@ -32,7 +33,9 @@ class ResConfigSettings(models.TransientModel):
         for settings in self.filtered("paylink_base_url"):
             parts = urlsplit(settings.paylink_base_url.strip())
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-                raise UserError(self.env._(
-                    "“%(url)s” is not the address of a site: write it as https://pay.example.com.",
-                    url=settings.paylink_base_url,
-                ))
+                raise UserError(
+                    self.env._(
+                        "“%(url)s” is not the address of a site: write it as https://pay.example.com.",
+                        url=settings.paylink_base_url,
+                    )
+                )

@@ -24,12 +24,13 @@ class ResPartner(models.Model):
         for contact, state, count, sent in self.env["paylink.link"]._read_group(
             [("partner_id", "in", contacts.ids)], ["partner_id", "state"], ["__count", "sent_at:max"]
         ):
-            while contact:
-                if contact in totals:
-                    totals[contact][0] += count
-                    totals[contact][1] += count if state in LIVE_STATES else 0
-                    totals[contact][2] += [sent] if sent else []
-                contact = contact.parent_id
+            ancestor = contact
+            while ancestor:
+                if ancestor in totals:
+                    totals[ancestor][0] += count
+                    totals[ancestor][1] += count if state in LIVE_STATES else 0
+                    totals[ancestor][2] += [sent] if sent else []
+                ancestor = ancestor.parent_id
         for partner, (count, live, sent) in totals.items():
             partner.paylink_link_count = count
             partner.paylink_open_link_count = live
@@ -59,10 +60,17 @@ class ResPartner(models.Model):
         if not self.env.su and not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
         self.check_access("read")
-        return self.env["account.move.line"].sudo().search([
-            ("partner_id", "child_of", self.commercial_partner_id.ids),
-            ("company_id", "in", companies.ids),
-            ("parent_state", "=", "posted"),
-            ("account_type", "=", "asset_receivable"),
-            ("reconciled", "=", False),
-        ], order="date_maturity, id")
+        return (
+            self.env["account.move.line"]
+            .sudo()
+            .search(
+                [
+                    ("partner_id", "child_of", self.commercial_partner_id.ids),
+                    ("company_id", "in", companies.ids),
+                    ("parent_state", "=", "posted"),
+                    ("account_type", "=", "asset_receivable"),
+                    ("reconciled", "=", False),
+                ],
+                order="date_maturity, id",
+            )
+        )

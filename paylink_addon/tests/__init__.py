@@ -1,3 +1,4 @@
+from . import test_attempts
 from . import test_link
 from . import test_money
 from . import test_pay

@@ -12,12 +12,15 @@ class PaylinkCommon(AccountPaymentCommon):
         cls.env["res.lang"]._activate_lang("fr_FR")
         cls.env["ir.config_parameter"].set_param("web.base.url", "https://pay.example.com")
         cls.company = cls.company_data["company"]
-        cls.bank_account = cls.env["res.partner.bank"].create({
-            "acc_number": "FR7630006000011234567890189",
-            "partner_id": cls.company.partner_id.id,
-            "acc_holder_name": "Menuiserie Lambert",
-        })
+        cls.bank_account = cls.env["res.partner.bank"].create(
+            {
+                "acc_number": "FR7630006000011234567890189",
+                "partner_id": cls.company.partner_id.id,
+                "acc_holder_name": "Menuiserie Lambert",
+            }
+        )
         cls.company.country_id = cls.env.ref("base.fr")
+        cls.dummy_provider.is_published = False
         cls.provider = cls._demo_provider(cls.company)
         cls.payment_method_id = cls.provider.payment_method_ids[:1].id
         cls.marie = cls._customer("Marie Dubois", email="marie@example.com", phone="+33639981234", lang="fr_FR")
@@ -28,10 +31,20 @@ class PaylinkCommon(AccountPaymentCommon):
         """A provider that works without any account: Odoo's own for demonstrations."""
         method = cls.env.ref("payment_demo.payment_method_demo")
         method.active = True
-        return cls.env.ref("payment.payment_provider_demo").sudo().copy({
-            "company_id": company.id, "state": "test", "is_published": True, "allow_tokenization": True,
-            "payment_method_ids": [Command.set(method.ids)],
-        }).with_env(cls.env)
+        return (
+            cls.env.ref("payment.payment_provider_demo")
+            .sudo()
+            .copy(
+                {
+                    "company_id": company.id,
+                    "state": "test",
+                    "is_published": True,
+                    "allow_tokenization": True,
+                    "payment_method_ids": [Command.set(method.ids)],
+                }
+            )
+            .with_env(cls.env)
+        )
 
     @classmethod
     def _customer(cls, name, **values):
@@ -40,13 +53,15 @@ class PaylinkCommon(AccountPaymentCommon):
     @classmethod
     def _invoice(cls, partner=None, amount=100.0, move_type="out_invoice", post=True, **values):
         """An invoice of ``amount`` without taxes, due today unless said otherwise."""
-        invoice = cls.env["account.move"].create({
-            "move_type": move_type,
-            "partner_id": (partner or cls.marie).id,
-            "invoice_date": fields.Date.today(),
-            "invoice_line_ids": [Command.create({"name": "Work", "price_unit": amount, "tax_ids": []})],
-            **values,
-        })
+        invoice = cls.env["account.move"].create(
+            {
+                "move_type": move_type,
+                "partner_id": (partner or cls.marie).id,
+                "invoice_date": fields.Date.today(),
+                "invoice_line_ids": [Command.create({"name": "Work", "price_unit": amount, "tax_ids": []})],
+                **values,
+            }
+        )
         if post:
             invoice.action_post()
         return invoice
@@ -76,10 +91,19 @@ class PaylinkCommon(AccountPaymentCommon):
         payable = link._payable_amount() if amount is None else amount
         prepared = link.sudo()._start_attempt(payable, cls.provider.id, cls.payment_method_id, None)
         custom = prepared.pop("custom_create_values")
-        return cls.env["payment.transaction"].sudo().create({
-            **prepared, **custom, "operation": "online_redirect",
-            "reference": cls.env["payment.transaction"]._compute_reference("none", prefix=link.name), **values,
-        })
+        return (
+            cls.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    **prepared,
+                    **custom,
+                    "operation": "online_redirect",
+                    "reference": cls.env["payment.transaction"]._compute_reference("none", prefix=link.name),
+                    **values,
+                }
+            )
+        )
 
     @classmethod
     def _pay(cls, link, amount=None):
@@ -92,17 +116,23 @@ class PaylinkCommon(AccountPaymentCommon):
     @classmethod
     def _force_attempt(cls, link, amount):
         """A draft transaction that no check has seen: as a provider's that we can't stop any more."""
-        return cls.env["payment.transaction"].sudo().create({
-            "paylink_id": link.id,
-            "provider_id": cls.provider.id,
-            "payment_method_id": cls.payment_method_id,
-            "amount": amount,
-            "currency_id": link.currency_id.id,
-            "partner_id": link.partner_id.id,
-            "operation": "online_redirect",
-            "reference": cls.env["payment.transaction"]._compute_reference("none", prefix=link.name),
-            "invoice_ids": [Command.set(link.line_ids.move_id.ids)],
-        })
+        return (
+            cls.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    "paylink_id": link.id,
+                    "provider_id": cls.provider.id,
+                    "payment_method_id": cls.payment_method_id,
+                    "amount": amount,
+                    "currency_id": link.currency_id.id,
+                    "partner_id": link.partner_id.id,
+                    "operation": "online_redirect",
+                    "reference": cls.env["payment.transaction"]._compute_reference("none", prefix=link.name),
+                    "invoice_ids": [Command.set(link.line_ids.move_id.ids)],
+                }
+            )
+        )
 
     def _run_cron(self, name):
         """Run one of our jobs as the scheduler does, commits included."""
@@ -116,6 +146,8 @@ class PaylinkCommon(AccountPaymentCommon):
         return sorted((line.account_id.code, line.amount_currency) for line in lines)
 
     def _customer_mails(self, link):
-        return self.env["mail.mail"].sudo().search(
-            [("model", "=", "paylink.link"), ("res_id", "=", link.id), ("message_type", "=", "email_outgoing")]
+        return (
+            self.env["mail.mail"]
+            .sudo()
+            .search([("model", "=", "paylink.link"), ("res_id", "=", link.id), ("message_type", "=", "email_outgoing")])
         )

@@ -2,11 +2,9 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
-
 from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
 
 from .common import PaylinkCommon
 
@@ -23,7 +21,9 @@ class TestMoney(PaylinkCommon):
         payment = transaction.payment_id
         self.assertEqual((invoice.payment_state, invoice.amount_residual), ("paid", 0))
         self.assertEqual((payment.amount, payment.payment_type), (120, "inbound"))
-        self.assertTrue(payment.move_id.line_ids.filtered(lambda l: l.account_id == payment.destination_account_id).reconciled)
+        self.assertTrue(
+            payment.move_id.line_ids.filtered(lambda line: line.account_id == payment.destination_account_id).reconciled
+        )
         self.assertEqual(payment.journal_id, self.provider.journal_id)
 
     def test_post_processing_twice_books_once(self):
@@ -51,32 +51,39 @@ class TestMoney(PaylinkCommon):
         self.assertEqual((older.amount_residual, invoice.amount_residual), (500, 0))
 
     def test_several_receivable_accounts(self):
-        second = self.env["account.account"].create({
-            "code": "411999", "name": "Receivable B", "account_type": "asset_receivable", "reconcile": True,
-        })
+        second = self.env["account.account"].create(
+            {
+                "code": "411999",
+                "name": "Receivable B",
+                "account_type": "asset_receivable",
+                "reconcile": True,
+            }
+        )
         invoice = self._invoice(amount=100)
         partner = self._customer("Second", property_account_receivable_id=second.id)
         other = self._invoice(partner, amount=40, partner_id=partner.id)
-        self.assertEqual(other.line_ids.filtered(lambda l: l.display_type == "payment_term").account_id, second)
+        self.assertEqual(other.line_ids.filtered(lambda line: line.display_type == "payment_term").account_id, second)
         link = self._link(invoice + other)
         transaction = self._pay(link)
         self.assertEqual((invoice.payment_state, other.payment_state), ("paid", "paid"))
-        first = invoice.line_ids.filtered(lambda l: l.display_type == "payment_term").account_id
-        self.assertEqual(
-            self._receivables(transaction.payment_id), sorted([(first.code, -100), (second.code, -40)])
-        )
+        first = invoice.line_ids.filtered(lambda line: line.display_type == "payment_term").account_id
+        self.assertEqual(self._receivables(transaction.payment_id), sorted([(first.code, -100), (second.code, -40)]))
 
     def test_entry_that_is_no_invoice(self):
         """An opening balance is asked for and settled like an invoice."""
         receivable = self.company_data["default_account_receivable"]
-        entry = self.env["account.move"].create({
-            "move_type": "entry",
-            "ref": "Opening",
-            "line_ids": [
-                Command.create({"account_id": receivable.id, "partner_id": self.marie.id, "debit": 75, "name": "Opening"}),
-                Command.create({"account_id": self.company_data["default_account_revenue"].id, "credit": 75}),
-            ],
-        })
+        entry = self.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "ref": "Opening",
+                "line_ids": [
+                    Command.create(
+                        {"account_id": receivable.id, "partner_id": self.marie.id, "debit": 75, "name": "Opening"}
+                    ),
+                    Command.create({"account_id": self.company_data["default_account_revenue"].id, "credit": 75}),
+                ],
+            }
+        )
         entry.action_post()
         items = self._items(entry)
         link = self.env["paylink.link"]._create_for_items([({}, items)], partner_id=self.marie.id)
@@ -86,13 +93,15 @@ class TestMoney(PaylinkCommon):
 
     def test_instalments(self):
         """A link may ask for one instalment; the others stay open."""
-        terms = self.env["account.payment.term"].create({
-            "name": "Half now",
-            "line_ids": [
-                Command.create({"value": "percent", "value_amount": 50, "nb_days": 0}),
-                Command.create({"value": "percent", "value_amount": 50, "nb_days": 30}),
-            ],
-        })
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "Half now",
+                "line_ids": [
+                    Command.create({"value": "percent", "value_amount": 50, "nb_days": 0}),
+                    Command.create({"value": "percent", "value_amount": 50, "nb_days": 30}),
+                ],
+            }
+        )
         invoice = self._invoice(amount=100, invoice_payment_term_id=terms.id)
         first = self._items(invoice).sorted("date_maturity")[0]
         link = self.env["paylink.link"]._create_for_items([({}, first)], partner_id=self.marie.id)
@@ -104,15 +113,22 @@ class TestMoney(PaylinkCommon):
 
     def test_early_payment_discount(self):
         """Granted while it lasts, also if the provider confirms later; not afterwards."""
-        terms = self.env["account.payment.term"].create({
-            "name": "2% 10 days", "early_discount": True, "discount_percentage": 2, "discount_days": 10,
-            "early_pay_discount_computation": "included",
-            "line_ids": [Command.create({"value": "percent", "value_amount": 100, "nb_days": 30})],
-        })
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "2% 10 days",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 10,
+                "early_pay_discount_computation": "included",
+                "line_ids": [Command.create({"value": "percent", "value_amount": 100, "nb_days": 30})],
+            }
+        )
         tax = self.company_data["default_tax_sale"]
-        invoice = self._invoice(amount=100, invoice_payment_term_id=terms.id, invoice_line_ids=[
-            Command.create({"name": "Work", "price_unit": 100, "tax_ids": tax.ids})
-        ])
+        invoice = self._invoice(
+            amount=100,
+            invoice_payment_term_id=terms.id,
+            invoice_line_ids=[Command.create({"name": "Work", "price_unit": 100, "tax_ids": tax.ids})],
+        )
         total = invoice.amount_total
         link = self._link(invoice)
         self.assertAlmostEqual(link.amount_due, total * 0.98, 2)
@@ -148,112 +164,6 @@ class TestMoney(PaylinkCommon):
         self._pay(link)
         self.assertEqual((link.state, invoice.amount_residual), ("paid", 60))
 
-    def test_amount_is_checked(self):
-        """The client chooses nothing, unless a part is allowed, and then never more than is due."""
-        cases = [
-            (False, 100.0, True), (False, 99.99, False), (False, 100.01, False), (False, 0, False), (False, -100, False),
-            (False, None, False), (False, "abc", False), (False, float("nan"), False), (False, float("inf"), False),
-            (True, 100.0, True), (True, 0.01, True), (True, 100.01, False), (True, 0.001, False), (True, -1, False),
-        ]
-        for partial, amount, allowed in cases:
-            with self.subTest(partial=partial, amount=amount):
-                link = self._link(self._invoice(amount=100), allow_partial=partial)
-                if allowed:
-                    self.assertEqual(link._checked_amount(amount), amount)
-                else:
-                    with self.assertRaises(UserError):
-                        link._checked_amount(amount)
-
-    def test_second_attempt_replaces_the_first(self):
-        link = self._link(self._invoice())
-        first = self._attempt(link)
-        second = self._attempt(link)
-        self.assertEqual((first.state, second.state), ("cancel", "draft"))
-
-    def test_pending_payment_blocks_a_second(self):
-        invoice = self._invoice()
-        link, other = self._link(invoice), self._link(invoice)
-        self._attempt(link)._set_pending()
-        for candidate in (link, other):
-            with self.assertRaisesRegex(UserError, "(?i)in progress|can't be paid"):
-                self._attempt(candidate, 100)
-
-    def test_money_that_comes_twice_is_a_credit(self):
-        """Two links, both paid before we could close one: one settles, the other is a credit and somebody's task."""
-        invoice = self._invoice(amount=100)
-        link, other = self._link(invoice), self._link(invoice)
-        first, second = self._attempt(link), self._force_attempt(other, 100)
-        for transaction in (first, second):
-            transaction._set_done()
-            transaction._post_process()
-        self.assertEqual(invoice.payment_state, "paid")
-        self.assertEqual(second.payment_id._paylink_open_credit(), 100)
-        self.assertEqual(first.payment_id._paylink_open_credit(), 0)
-        self.assertIn("too much", other.activity_ids.summary)
-        self.assertFalse(link.activity_ids)
-
-    def test_rival_draft_is_closed_and_late_money_is_kept(self):
-        invoice = self._invoice(amount=100)
-        link, other = self._link(invoice), self._link(invoice)
-        rival = self._force_attempt(other, 100)
-        self._pay(link)
-        self.assertEqual((rival.state, other.state), ("cancel", "paid"))
-        rival._set_done()
-        rival._post_process()
-        self.assertEqual(rival.state, "done")
-        self.assertEqual(rival.payment_id._paylink_open_credit(), 100)
-
-    def test_manual_payment_in_between(self):
-        invoice = self._invoice(amount=100)
-        link = self._link(invoice)
-        transaction = self._attempt(link)
-        self.env["account.payment.register"].with_context(
-            active_model="account.move", active_ids=invoice.ids
-        ).create({"amount": 70})._create_payments()
-        transaction._set_done()
-        transaction._post_process()
-        self.assertEqual(invoice.payment_state, "paid")
-        self.assertEqual(transaction.payment_id._paylink_open_credit(), 70)
-        self.assertTrue(link.activity_ids)
-
-    def test_pending_then_done(self):
-        link = self._link(self._invoice())
-        transaction = self._attempt(link)
-        transaction._set_pending()
-        transaction._post_process()
-        self.assertEqual((link.state, bool(transaction.payment_id)), ("pending", False))
-        transaction._set_done()
-        transaction._post_process()
-        self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))
-
-    def test_cancel_then_done(self):
-        """The provider confirms what was cancelled before: the money is booked."""
-        link = self._link(self._invoice())
-        transaction = self._attempt(link)
-        transaction._set_canceled()
-        transaction._post_process()
-        transaction._set_done()
-        transaction._post_process()
-        self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))
-
-    def test_done_after_a_cancelled_payment(self):
-        """A payment cancelled while its transaction was pending does not swallow the money (odoo/odoo#253876)."""
-        link = self._link(self._invoice())
-        transaction = self._pay(link)
-        old = transaction.payment_id
-        old.action_draft()
-        old.action_cancel()
-        transaction._post_process()
-        self.assertNotEqual(transaction.payment_id, old)
-        self.assertEqual(link.line_ids.move_id.payment_state, "paid")
-
-    def test_late_pending_of_a_failed_attempt_is_refused(self):
-        transaction = self._attempt(self._link(self._invoice()))
-        transaction._set_error("No")
-        with mute_logger(TRANSACTIONS):
-            transaction._set_pending()
-        self.assertEqual(transaction.state, "error")
-
     def test_authorized_then_captured(self):
         self.provider.capture_manually = True
         link = self._link(self._invoice(amount=100))
@@ -265,7 +175,9 @@ class TestMoney(PaylinkCommon):
         (transaction + child)._post_process()
         self.assertEqual((link.state, link.amount_paid, link.attempt_count), ("paid", 100, 1))
         self.assertEqual(link.line_ids.move_id.payment_state, "paid")
-        self.assertEqual(self.env["account.payment"].search_count([("payment_transaction_id", "in", (transaction + child).ids)]), 1)
+        self.assertEqual(
+            self.env["account.payment"].search_count([("payment_transaction_id", "in", (transaction + child).ids)]), 1
+        )
 
     def test_authorized_then_voided(self):
         self.provider.capture_manually = True
@@ -283,9 +195,11 @@ class TestMoney(PaylinkCommon):
         transaction = self._pay(link)
         self._refund(transaction, 30)
         self.assertEqual((link.state, link.amount_refunded, invoice.paylink_amount_refunded), ("paid", 30, 30))
-        credit = self.env["account.move.reversal"].with_context(
-            active_model="account.move", active_ids=invoice.ids
-        ).create({"journal_id": invoice.journal_id.id})
+        credit = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({"journal_id": invoice.journal_id.id})
+        )
         note = self.env["account.move"].browse(credit.refund_moves()["res_id"])
         note.invoice_line_ids.price_unit = 70
         note.action_post()
@@ -315,24 +229,14 @@ class TestMoney(PaylinkCommon):
         link = self._link(self._invoice())
         self._pay(link)
         self.assertTrue(link.unread)
-        notified = self.env["mail.message"].search([
-            ("model", "=", link._name), ("res_id", "=", link.id), ("message_type", "=", "user_notification")
-        ])
+        notified = self.env["mail.message"].search(
+            [("model", "=", link._name), ("res_id", "=", link.id), ("message_type", "=", "user_notification")]
+        )
         self.assertEqual(notified.notified_partner_ids, link.user_id.partner_id)
         receipt = self._customer_mails(link)
         self.assertEqual((len(receipt), receipt.email_to), (1, "marie@example.com"))
         self.assertIn("100,00\N{NO-BREAK SPACE}", receipt.subject)
         self.assertIn("nous avons reçu", receipt.subject)
-
-    def test_attempts_are_limited(self):
-        self.env["ir.config_parameter"].set_param("paylink_addon.max_attempts_per_hour", "3")
-        link = self._link(self._invoice())
-        for _ in range(3):
-            self._attempt(link)._set_error("No")
-        with self.assertRaisesRegex(UserError, "Too many attempts"):
-            self._attempt(link)
-        with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
-            self.assertTrue(self._attempt(link))
 
     def test_failed_booking_is_shown_and_tried_again(self):
         link = self._link(self._invoice())
@@ -350,7 +254,9 @@ class TestMoney(PaylinkCommon):
     def test_settled_by_a_module_of_odoo_without_link(self):
         """Transactions without a link are booked as ever."""
         invoice = self._invoice()
-        transaction = self._create_transaction("redirect", invoice_ids=[Command.set(invoice.ids)], amount=100, reference="native")
+        transaction = self._create_transaction(
+            "redirect", invoice_ids=[Command.set(invoice.ids)], amount=100, reference="native"
+        )
         transaction._set_done()
         transaction._post_process()
         self.assertTrue(transaction.payment_id)

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.tests import HttpCase, tagged
-from odoo.tools import mute_logger
 
 from ..tools.redact import TokenFilter
 from .common import PaylinkCommon
@@ -20,17 +19,23 @@ class TestPay(PaylinkCommon, HttpCase):
     def _transaction(self, link, **params):
         """Call the route of the payment form as its script does; return the answer's result or error."""
         payload = {
-            "provider_id": self.provider.id, "payment_method_id": self.payment_method_id, "token_id": None,
-            "amount": link._payable_amount(), "flow": "direct", "tokenization_requested": False,
-            "landing_route": "/payment/status", "is_validation": False, "access_token": None, "csrf_token": "",
+            "provider_id": self.provider.id,
+            "payment_method_id": self.payment_method_id,
+            "token_id": None,
+            "amount": link._payable_amount(),
+            "flow": "direct",
+            "tokenization_requested": False,
+            "landing_route": "/payment/status",
+            "is_validation": False,
+            "access_token": None,
+            "csrf_token": "",
         } | params
         response = self.url_open(
             f"/pay/{link.access_token}/transaction",
             data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": payload}),
             headers={"Content-Type": "application/json"},
         )
-        answer = response.json()
-        return answer.get("result") or answer["error"]["data"]
+        return response.json()["result"]
 
     # === PAGES === #
 
@@ -56,6 +61,7 @@ class TestPay(PaylinkCommon, HttpCase):
 
     def test_page_of_each_state(self):
         """A page of its own, with the right code, for whatever became of the link."""
+
         def expire(link):
             link.expires_at = fields.Datetime.now() - timedelta(minutes=1)
 
@@ -72,7 +78,7 @@ class TestPay(PaylinkCommon, HttpCase):
             "cancelled": (lambda link: link.action_cancel(), 410, "was cancelled"),
             "expired": (expire, 410, "has expired"),
             "settled": (settle, 410, "Nothing is due any more"),
-            "draft": (lambda link: setattr(link, "issued_at", False), 404, "We can't find this link"),
+            "draft": (lambda link: setattr(link.sudo(), "issued_at", False), 404, "We can't find this link"),
         }
         for name, (lead, code, text) in cases.items():
             with self.subTest(name):
@@ -130,7 +136,14 @@ class TestPay(PaylinkCommon, HttpCase):
 
     def test_part_can_be_chosen_where_allowed(self):
         link = self._link(self._invoice(self.john), allow_partial=True)
-        for text, shown in (("40", "40.0"), ("40,50", "40.5"), ("500", "100.0"), ("-1", "100.0"), ("abc", "100.0"), ("nan", "100.0")):
+        for text, shown in (
+            ("40", "40.0"),
+            ("40,50", "40.5"),
+            ("500", "100.0"),
+            ("-1", "100.0"),
+            ("abc", "100.0"),
+            ("nan", "100.0"),
+        ):
             with self.subTest(amount=text):
                 self.assertIn(f'data-amount="{shown}"', self._get(link, f"?amount={text}").text)
         fixed = self._link(self._invoice(self.john))
@@ -179,9 +192,16 @@ class TestPay(PaylinkCommon, HttpCase):
         self.assertEqual((values["amount"], values["provider_code"]), (100, "demo"))
         self.url_open(
             "/payment/demo/simulate_payment",
-            data=json.dumps({"jsonrpc": "2.0", "params": {
-                "reference": values["reference"], "simulated_state": "done", "payment_details": "1234",
-            }}),
+            data=json.dumps(
+                {
+                    "jsonrpc": "2.0",
+                    "params": {
+                        "reference": values["reference"],
+                        "simulated_state": "done",
+                        "payment_details": "1234",
+                    },
+                }
+            ),
             headers={"Content-Type": "application/json"},
         )
         status = self._get(link, "/status").json()
@@ -192,26 +212,45 @@ class TestPay(PaylinkCommon, HttpCase):
         self.assertTrue(landing.headers["Location"].endswith(f"/pay/{link.access_token}"))
         self.assertNotIn(link.access_token, link.transaction_ids.landing_route)
 
-    @mute_logger("odoo.http")
     def test_what_the_client_sends_is_not_trusted(self):
         """Amounts, providers, methods and saved cards of others are refused with a text, and nothing is made."""
         other = self.setup_other_company()["company"]
         foreign = self._demo_provider(other)
         token = self._create_token(partner_id=self.john.id)
         cases = [
-            {"amount": 1}, {"amount": 100.01}, {"amount": None}, {"amount": "1e400"}, {"amount": "x"},
-            {"provider_id": foreign.id}, {"provider_id": None}, {"provider_id": "1 OR 1"}, {"payment_method_id": 0},
-            {"payment_method_id": None}, {"token_id": token.id, "flow": "token"}, {"token_id": 999999, "flow": "token"},
-            {"partner_id": self.john.id}, {"custom_create_values": {"state": "done"}}, {"reference_prefix": "X"},
+            {"amount": 1},
+            {"amount": 100.01},
+            {"amount": None},
+            {"amount": "1e400"},
+            {"amount": "x"},
+            {"provider_id": foreign.id},
+            {"provider_id": None},
+            {"provider_id": "1 OR 1"},
+            {"payment_method_id": 0},
+            {"payment_method_id": None},
+            {"token_id": token.id, "flow": "token"},
+            {"token_id": 999999, "flow": "token"},
         ]
         for params in cases:
             with self.subTest(params=params):
                 link = self._link(self._invoice())
                 answer = self._transaction(link, **params)
-                self.assertTrue(answer.get("message"), answer)
+                self.assertEqual(answer["state"], "error")
+                self.assertTrue(answer["state_message"])
                 self.assertFalse(link.transaction_ids)
 
-    @mute_logger("odoo.http")
+    def test_what_modules_add_to_the_form_is_ignored(self):
+        """Nothing but the choice of method gets into the transaction."""
+        link = self._link(self._invoice())
+        answer = self._transaction(
+            link, partner_id=self.john.id, custom_create_values={"state": "done"}, reference_prefix="X",
+            payment_reference="Y", is_validation=True, landing_route="https://evil.example",
+        )
+        transaction = link.transaction_ids
+        self.assertEqual((answer["reference"], transaction.partner_id), (link.name, self.marie))
+        self.assertEqual((transaction.state, transaction.operation), ("draft", "online_direct"))
+        self.assertEqual((transaction.amount, transaction.landing_route), (100, "/payment/status"))
+
     def test_closed_links_cannot_be_paid(self):
         for lead in (
             lambda link: link.action_cancel(),
@@ -223,7 +262,7 @@ class TestPay(PaylinkCommon, HttpCase):
             lead(link)
             count = len(link.transaction_ids)
             answer = self._transaction(link, amount=100)
-            self.assertIn("odoo.exceptions.UserError", answer["name"])
+            self.assertEqual(answer["state"], "error")
             self.assertEqual(len(link.transaction_ids), count)
 
     def test_saved_method_is_charged_once(self):
@@ -232,20 +271,23 @@ class TestPay(PaylinkCommon, HttpCase):
         link = self._link(self._invoice())
         values = self._transaction(link, token_id=token.id, flow="token")
         self.assertEqual(values["state"], "done")
-        with mute_logger("odoo.http"):
-            again = self._transaction(link, token_id=token.id, flow="token", amount=100)
-        self.assertIn("UserError", again["name"])
+        again = self._transaction(link, token_id=token.id, flow="token", amount=100)
+        self.assertEqual(again["state"], "error")
         self.assertEqual(link.transaction_ids.mapped("state"), ["done"])
 
     def test_query_count(self):
-        """The page of ten invoices takes as few queries as that of one: under 20, those of the session apart."""
-        link = self._link(self.env["account.move"].union(*(self._invoice() for _ in range(10))))
-        self._get(link)
-        self.env.flush_all()
-        self.env.invalidate_all()
-        before = self.env.cr.sql_log_count
-        self._get(link)
-        self.assertLess(self.env.cr.sql_log_count - before, 20)
+        """The page of ten invoices takes as few queries as that of one: some of them are the test's own."""
+        counts = []
+        for number in (1, 10):
+            link = self._link(self.env["account.move"].union(*(self._invoice() for _ in range(number))))
+            self._get(link)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self._get(link)
+            counts.append(self.env.cr.sql_log_count - before)
+        self.assertLessEqual(counts[1], counts[0])
+        self.assertLess(counts[1], 20)
 
     # === PORTAL === #
 

@@ -53,7 +53,9 @@ class TestRights(PaylinkCommon):
     def test_companies_do_not_mix(self):
         other = self.setup_other_company()["company"]
         stranger = self._create_new_internal_user(
-            login="stranger", groups="paylink_addon.group_payment_manager", company_id=other.id,
+            login="stranger",
+            groups="paylink_addon.group_payment_manager",
+            company_id=other.id,
             company_ids=[(6, 0, other.ids)],
         )
         self.assertNotIn(self.link, self.env["paylink.link"].with_user(stranger).search([]))
@@ -79,9 +81,12 @@ class TestRights(PaylinkCommon):
         for model in ("account.move", "account.move.line", "payment.transaction"):
             with self.assertRaises(AccessError):
                 self.env[model].with_user(seller).search([])
-        wizard = self.env["paylink.send"].with_user(seller).with_context(
-            active_model="res.partner", active_ids=self.john.ids
-        ).create({})
+        wizard = (
+            self.env["paylink.send"]
+            .with_user(seller)
+            .with_context(active_model="res.partner", active_ids=self.john.ids)
+            .create({})
+        )
         action = wizard.action_send()
         link = self.env["paylink.link"].with_user(seller).browse(action["res_id"])
         self.assertEqual((link.amount, link.amount_due, link.user_id), (80, 80, seller))
@@ -93,23 +98,36 @@ class TestRights(PaylinkCommon):
         item = self._items(self._invoice(self.john))
         for user in (self.salesperson, self.invoicing, self.manager):
             with self.subTest(user=user.login), self.assertRaises(AccessError):
-                self.env["paylink.link"].with_user(user).create({
-                    "partner_id": self.marie.id, "kind": "open_items",
-                    "line_ids": [(0, 0, {"move_line_id": item.id})],
-                })
+                self.env["paylink.link"].with_user(user).create(
+                    {
+                        "partner_id": self.marie.id,
+                        "kind": "open_items",
+                        "line_ids": [(0, 0, {"move_line_id": item.id})],
+                    }
+                )
 
     def test_nobody_gives_a_link_away_or_takes_one(self):
         with self.assertRaises(AccessError):
-            self.env["paylink.link"].with_user(self.salesperson).create({
-                "partner_id": self.marie.id, "amount": 5, "user_id": self.invoicing.id,
-            })
+            self.env["paylink.link"].with_user(self.salesperson).create(
+                {
+                    "partner_id": self.marie.id,
+                    "amount": 5,
+                    "user_id": self.invoicing.id,
+                }
+            )
         with self.assertRaises(AccessError):
             self.link.with_user(self.invoicing).user_id = self.invoicing
 
     def test_derived_fields_cannot_be_written(self):
         """A client that says “paid” is not believed."""
-        for values in ({"state": "paid"}, {"amount_paid": 100}, {"access_token": "x" * 24}, {"paid_at": "2020-01-01"},
-                       {"issued_at": False}, {"kind": "free"}):
+        for values in (
+            {"state": "paid"},
+            {"amount_paid": 100},
+            {"access_token": "x" * 24},
+            {"paid_at": "2020-01-01"},
+            {"issued_at": False},
+            {"kind": "free"},
+        ):
             with self.subTest(values=values), self.assertRaises(UserError):
                 self.link.with_user(self.salesperson).write(values)
 
@@ -118,8 +136,10 @@ class TestRights(PaylinkCommon):
         payment = transaction.payment_id
         for user, allowed in ((self.invoicing, False), (self.manager, True)):
             with self.subTest(user=user.login):
-                wizard = self.env["payment.refund.wizard"].with_user(user).with_context(
-                    active_model="account.payment", active_id=payment.id
+                wizard = (
+                    self.env["payment.refund.wizard"]
+                    .with_user(user)
+                    .with_context(active_model="account.payment", active_id=payment.id)
                 )
                 if allowed:
                     user.group_ids |= self.env.ref("account.group_account_invoice")

@@ -14,9 +14,7 @@ class TestSend(PaylinkCommon):
     """The wizard: who is asked for what, by which way, and what is refused before anything is sent."""
 
     def _wizard(self, records, **values):
-        return self.env["paylink.send"].with_context(
-            active_model=records._name, active_ids=records.ids
-        ).create(values)
+        return self.env["paylink.send"].with_context(active_model=records._name, active_ids=records.ids).create(values)
 
     def _sent(self, wizard):
         wizard.action_send()
@@ -48,15 +46,17 @@ class TestSend(PaylinkCommon):
         for (email, sms), counts in cases.items():
             with self.subTest(email=email, sms=sms):
                 link = self._sent(self._wizard(self._invoice(), send_email=email, send_sms=sms))
-                messages = self.env["sms.sms"].sudo().search([
-                    ("mail_message_id.model", "=", "paylink.link"), ("mail_message_id.res_id", "=", link.id)
-                ])
+                messages = (
+                    self.env["sms.sms"]
+                    .sudo()
+                    .search([("mail_message_id.model", "=", "paylink.link"), ("mail_message_id.res_id", "=", link.id)])
+                )
                 self.assertEqual((len(self._customer_mails(link)), len(messages)), counts)
                 self.assertEqual(link.state, "open")
                 self.assertEqual(bool(link.sent_at), any(counts))
 
     def test_sms_is_one_message(self):
-        """In both languages, with a long company name, the text with the link fits into 160 places of the GSM alphabet."""
+        """In both languages, with a long company name, text and link fit into 160 places of the GSM alphabet."""
         self.company.name = "Établissements Réunis Lambert & Fils, Menuiserie Générale de Bâtiment"
         self.company.paylink_base_url = "https://paiement.etablissements-lambert.example"
         for partner in (self.marie, self.john):
@@ -96,7 +96,11 @@ class TestSend(PaylinkCommon):
                 self.assertEqual(self.env["paylink.link"].search_count([]), count)
 
     def test_numbers_are_stored_in_e164(self):
-        cases = [("06 39 98 12 34", "base.fr", "+33639981234"), ("514-555-0199", "base.ca", None), ("0470 12 34 56", "base.be", "+32470123456")]
+        cases = [
+            ("06 39 98 12 34", "base.fr", "+33639981234"),
+            ("514-555-0199", "base.ca", None),
+            ("0470 12 34 56", "base.be", "+32470123456"),
+        ]
         for number, country, expected in cases:
             with self.subTest(number=number):
                 partner = self._customer("Somebody", phone=number, country_id=self.env.ref(country).id)
@@ -174,20 +178,23 @@ class TestSend(PaylinkCommon):
         good = self._invoice(self.john)
         draft = self._invoice(post=False)
         paid = self._invoice()
-        self.env["account.payment.register"].with_context(
-            active_model="account.move", active_ids=paid.ids
-        ).create({})._create_payments()
+        self.env["account.payment.register"].with_context(active_model="account.move", active_ids=paid.ids).create(
+            {}
+        )._create_payments()
         bill = self._invoice(move_type="in_invoice")
+        paying = self._invoice()
+        self._attempt(self._link(paying))._set_pending()
         nowhere = self._invoice(self._customer("Nowhere"))
-        wizard = self._wizard(good + draft + paid + bill + nowhere, grouping="document")
+        wizard = self._wizard(good + draft + paid + bill + paying + nowhere, grouping="document")
         problems = {line.documents: line.problem for line in wizard.line_ids}
-        self.assertEqual(len(problems), 5)
+        self.assertEqual(len(problems), 6)
+        self.assertIn("in progress", problems[paying.display_name])
         self.assertIn("Not posted", problems[draft.display_name])
         self.assertIn("Already paid", problems[paid.display_name])
         self.assertIn("Not a customer invoice", problems[bill.display_name])
         self.assertIn("no e-mail address", problems[nowhere.name])
         self.assertFalse(problems[good.name])
-        self.assertEqual((wizard.ready_count, wizard.problem_count), (1, 4))
+        self.assertEqual((wizard.ready_count, wizard.problem_count), (1, 5))
         self.assertEqual(self._sent(wizard).partner_id, self.john)
 
     def test_credits_cover_everything(self):
@@ -247,7 +254,9 @@ class TestSend(PaylinkCommon):
     def test_delivery_failure_shows_and_can_be_corrected(self):
         link = self._sent(self._wizard(self._invoice()))
         self.assertEqual(link.delivery_state, "queued")
-        self._customer_mails(link)._postprocess_sent_message([], [], failure_reason="User unknown", failure_type="mail_smtp")
+        self._customer_mails(link)._postprocess_sent_message(
+            [], [], failure_reason="User unknown", failure_type="mail_smtp"
+        )
         link.invalidate_recordset()
         self.assertEqual((link.delivery_state, link.delivery_error), ("failed", "User unknown"))
         self.assertIn(link, self.env["paylink.link"].search([("delivery_state", "=", "failed")]))
@@ -269,9 +278,9 @@ class TestSend(PaylinkCommon):
 
     def test_many_take_few_queries(self):
         """500 links with e-mails: the number of queries is that of a batch."""
-        invoices = self.env["account.move"].union(*(
-            self._invoice(self._customer(f"Customer {n}", email=f"c{n}@example.com")) for n in range(40)
-        ))
+        invoices = self.env["account.move"].union(
+            *(self._invoice(self._customer(f"Customer {n}", email=f"c{n}@example.com")) for n in range(40))
+        )
         few, many = self._wizard(invoices[:5]), self._wizard(invoices[5:])
         counts = []
         for wizard in (few, many):

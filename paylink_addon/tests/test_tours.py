@@ -12,8 +12,13 @@ class TestTours(PaylinkCommon, HttpCase):
         super().setUpClass()
         cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
         cls.seller = cls._create_new_internal_user(
-            login="camille", name="Camille Lambert", lang="fr_FR", groups="account.group_account_invoice",
-            company_id=cls.company.id, company_ids=[(6, 0, cls.company.ids)], email="camille@example.com",
+            login="camille",
+            name="Camille Lambert",
+            lang="fr_FR",
+            groups="account.group_account_invoice",
+            company_id=cls.company.id,
+            company_ids=[(6, 0, cls.company.ids)],
+            email="camille@example.com",
         )
 
     def test_send_from_an_invoice(self):

@@ -1,7 +1,6 @@
 """Checks of e-mail addresses and mobile numbers. Knows no Odoo model."""
 
 import phonenumbers
-
 from odoo.tools.mail import email_normalize, email_split
 
 MOBILE_TYPES = {

@@ -1,2 +1,4 @@
 from . import paylink_send
+from . import paylink_send_preview
+from . import paylink_send_run
 from . import paylink_send_line

@@ -48,11 +48,21 @@ class PaylinkSendLine(models.TransientModel):
             items = sources._paylink_open_items(wizard.env.companies)
         else:
             items = sources.filtered(lambda move: move.company_id in wizard.env.companies)._paylink_open_items()
+        items -= items._paylink_in_flight()
         per_document = wizard.grouping == "document"
-        return items.grouped(lambda item: "-".join(map(str, (
-            item.company_id.id, item.currency_id.id, item.partner_id.commercial_partner_id.id,
-            item.move_id.id if per_document else 0,
-        ))))
+        return items.grouped(
+            lambda item: "-".join(
+                map(
+                    str,
+                    (
+                        item.company_id.id,
+                        item.currency_id.id,
+                        item.partner_id.commercial_partner_id.id,
+                        item.move_id.id if per_document else 0,
+                    ),
+                )
+            )
+        )
 
     @api.model
     def _prepare_lines(self, wizard):
@@ -76,15 +86,19 @@ class PaylinkSendLine(models.TransientModel):
         amount = sum(due[item.id] for item in items)
         nothing = items[:1].currency_id.compare_amounts(amount, 0) <= 0
         origin = self._group_origin(items)
-        return self._partner_values(self.env["res.partner"].browse(origin["partner_id"])) | origin | {
-            "key": key,
-            "documents": ", ".join(items.mapped(lambda item: item._paylink_label())[:3])
-            + (f" +{len(items) - 3}" if len(items) > 3 else ""),
-            "document_count": len(documents),
-            "amount": amount,
-            "existing_link_id": link.id,
-            "blocked": nothing and self.env._("Nothing is due: credits cover the invoices."),
-        }
+        return (
+            self._partner_values(self.env["res.partner"].browse(origin["partner_id"]))
+            | origin
+            | {
+                "key": key,
+                "documents": ", ".join(items.mapped(lambda item: item._paylink_label())[:3])
+                + (f" +{len(items) - 3}" if len(items) > 3 else ""),
+                "document_count": len(documents),
+                "amount": amount,
+                "existing_link_id": link.id,
+                "blocked": nothing and self.env._("Nothing is due: credits cover the invoices."),
+            }
+        )
 
     @api.model
     def _group_origin(self, items):
@@ -115,7 +129,8 @@ class PaylinkSendLine(models.TransientModel):
         """A line for each selected record that nothing can be asked for, saying why."""
         used = items.move_id if sources._name == "account.move" else items.partner_id.commercial_partner_id
         return [
-            self._partner_values(record if sources._name == "res.partner" else record.partner_id) | {
+            self._partner_values(record if sources._name == "res.partner" else record.partner_id)
+            | {
                 "documents": record.display_name,
                 "company_id": self.env.company.id,
                 "currency_id": self.env.company.currency_id.id,
@@ -128,13 +143,15 @@ class PaylinkSendLine(models.TransientModel):
     @api.model
     def _why_blocked(self, record):
         if record._name == "res.partner":
-            return self.env._("Nothing is due.")
+            return self.env._("Nothing is due, or a payment is in progress.")
         if record.state != "posted":
             return self.env._("Not posted yet: confirm it first.")
         if record.move_type not in ("out_invoice", "out_refund", "out_receipt"):
             return self.env._("Not a customer invoice.")
         if record.company_id not in self.env.companies:
             return self.env._("It belongs to another company: switch to it.")
+        if record._paylink_open_items():
+            return self.env._("A payment is in progress.")
         return self.env._("Already paid.")
 
     def _link_values(self):
@@ -146,8 +163,11 @@ class PaylinkSendLine(models.TransientModel):
             limited = wizard.kind == "open_items" and self.currency_id.compare_amounts(wizard.amount, self.amount) < 0
             values |= wizard._single_values()
             if wizard.kind == "free":
-                values |= {"amount": wizard.amount, "company_id": wizard.company_id.id,
-                           "currency_id": wizard.company_id.currency_id.id}
+                values |= {
+                    "amount": wizard.amount,
+                    "company_id": wizard.company_id.id,
+                    "currency_id": wizard.company_id.currency_id.id,
+                }
             elif limited:
                 values |= {"amount": wizard.amount, "is_limited": True}
         return values

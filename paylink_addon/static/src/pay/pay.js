@@ -37,9 +37,12 @@
 
     async function copy(button) {
         await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-        const label = button.innerHTML;
-        button.textContent = button.dataset.done;
-        setTimeout(() => (button.innerHTML = label), 2000);
+        const show = (copied) => {
+            button.querySelector(".pl-before").hidden = copied;
+            button.querySelector(".pl-after").hidden = !copied;
+        };
+        show(true);
+        setTimeout(() => show(false), 2000);
     }
 
     if (base && main.dataset.view) {

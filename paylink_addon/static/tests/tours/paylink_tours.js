@@ -86,7 +86,7 @@ tours.add("paylink_follow", {
 tours.add("paylink_settings", {
     steps: () => [
         { trigger: "#paylink_expiry .o_field_widget[name=paylink_expiry_hours] input", run: "edit 48" },
-        { trigger: "button.o_form_button_save", run: "click" },
+        { trigger: "button[name=execute]", run: "click", expectUnloadPage: true },
         { trigger: "#paylink_expiry .o_field_widget[name=paylink_expiry_hours] input:value(48)" },
     ],
 });

@@ -1,0 +1,162 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+
+
+class PaylinkLinkActions(models.Model):
+    """What people do with links, and the job that ends them."""
+
+    _inherit = "paylink.link"
+
+    # === ACTIONS === #
+
+    def action_send(self):
+        """Send (or send again) the messages of live links, by the channels chosen on each."""
+        self.check_access("write")
+        self._check_payable()
+        self._issue()
+        self._queue_messages()
+        return True
+
+    def action_copy(self):
+        """Return the URL to the client, which copies it; a draft becomes open by it."""
+        self.ensure_one()
+        self.check_access("write")
+        if not self.issued_at:
+            self._check_payable()
+            self._issue()
+        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
+
+    def action_cancel(self):
+        """Cancel links: their URLs say so from then on. What is under way is closed at the provider."""
+        self.check_access("write")
+        if done := self.filtered(lambda link: link.state == "paid"):
+            raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
+        foreign = self.filtered(lambda link: link.user_id != self.env.user)
+        if foreign and not self.env.su and not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can cancel the links of others."))
+        links = self.filtered(lambda link: not link.cancelled_at)
+        links.sudo().cancelled_at = fields.Datetime.now()
+        links._close_attempts(self.env._("The link was cancelled."))
+        links._log_events(self.env.ref("paylink_addon.mt_link_cancelled"))
+        return True
+
+    def action_renew(self):
+        """Make and send a successor of each cancelled or expired link; return the action that shows them."""
+        self.check_access("write")
+        if live := self.filtered(lambda link: link.state not in ("expired", "cancelled")):
+            raise UserError(self.env._("%(name)s is not expired or cancelled: send it again.", name=live[0].name))
+        successors = self.browse()
+        for link in self:
+            successors |= link.sudo()._renew().with_env(self.env)
+        successors.action_send()
+        return successors._action_show()
+
+    def _renew(self):
+        """A draft that asks for what is still due of this link."""
+        self.ensure_one()
+        values = {
+            "renewed_from_id": self.id,
+            "expires_at": self.company_id._paylink_expires_at(),
+            "line_ids": [fields.Command.create(line._successor_values()) for line in self.line_ids],
+        }
+        if self.kind == "free" or self.is_limited:
+            values["amount"] = max(self.amount - self.amount_paid, 0)
+        elif (due := self._due_amounts()[self.id]) > 0:
+            values["amount"] = due
+        return self.copy(values)
+
+    def action_refund(self):
+        """Open Odoo's refund of the link's last payment."""
+        self.ensure_one()
+        payment = self.transaction_ids._paylink_received().payment_id.filtered("amount_available_for_refund")[:1]
+        if not payment:
+            raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
+        return payment.action_refund_wizard() | {
+            "context": {"active_model": "account.payment", "active_id": payment.id},
+        }
+
+    def action_open_page(self):
+        """Open the customer's page in a new tab."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
+
+    def action_view_transactions(self):
+        """Show the transactions of the link."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("payment.action_payment_transaction")
+        return action | {"domain": [("paylink_id", "=", self.id)], "context": {}}
+
+    def action_view_documents(self):
+        """Show the journal entries whose items the link asks for."""
+        moves = self.line_ids.move_id
+        return moves._get_records_action(name=self.env._("Documents"))
+
+    def _action_show(self):
+        if len(self) == 1:
+            return self._get_records_action()
+        return self._get_records_action(name=self.env._("Collection Links"), view_mode="list,form")
+
+    # === BUSINESS METHODS === #
+
+    def _issue(self):
+        """Make the URL usable."""
+        self.filtered(lambda link: not link.issued_at).sudo().issued_at = fields.Datetime.now()
+
+    def _check_payable(self):
+        """Refuse to send what can't be paid, saying why."""
+        due = self._due_amounts()
+        for link in self:
+            if link.state in ("paid", "expired", "cancelled"):
+                raise UserError(
+                    self.env._(
+                        "%(name)s is %(state)s: make a new link to ask again.",
+                        name=link.name,
+                        state=dict(link._fields["state"]._description_selection(self.env))[link.state].lower(),
+                    )
+                )
+            if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
+                raise UserError(self.env._("%(name)s: nothing is due any more.", name=link.name))
+
+    def _close_attempts(self, reason):
+        """Close the attempts that have not reached the provider's answer yet."""
+        drafts = self.sudo().transaction_ids.filtered(lambda tx: tx.state == "draft")
+        drafts._paylink_close(reason)
+
+    def _lock(self):
+        """Wait for, then hold, the rows that two payers of the same items fight for.
+
+        The rows are also touched: under REPEATABLE READ the one who waited then fails with a serialization error and is
+        run again with fresh data, instead of going on with what it read before the wait.
+        """
+        self.env.flush_all()
+        for table, ids in (("paylink_link", self.ids), ("account_move_line", self.sudo().line_ids.move_line_id.ids)):
+            if ids:
+                self.env.cr.execute(
+                    SQL(
+                        "SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE",
+                        SQL.identifier(table),
+                        tuple(ids),
+                    )
+                )
+                self.env.cr.execute(
+                    SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", SQL.identifier(table), tuple(ids))
+                )
+        self.env.invalidate_all()
+
+    # === CRON === #
+
+    @api.model
+    def _cron_expire(self, limit=500):
+        """Expire the links whose time is over, and close their open attempts."""
+        # What is in progress is left to the provider's answer.
+        domain = [("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())]
+        overdue = self.search(domain, limit=limit)
+        overdue._close_attempts(self.env._("The link expired."))
+        self.env.add_to_compute(self._fields["state"], overdue)
+        overdue._recompute_recordset(["state"])
+        overdue.filtered(lambda link: link.state == "expired")._log_events(
+            self.env.ref("paylink_addon.mt_link_expired")
+        )
+        remaining = self.search_count(domain) if len(overdue) == limit else 0
+        self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)
