@@ -45,7 +45,8 @@ class Odoo:
 
     def command(self, database, *options, subcommand="server", extra_addons=()):
         """The argument list that runs Odoo on ``database``."""
-        program = [sys.executable, "-c", "import odoo.cli; odoo.cli.main()", subcommand]
+        # A file, not "-c": a server of several processes starts its websocket process by this name.
+        program = [sys.executable, self.tree.program, subcommand]
         return program + self.options(database, *options, extra_addons=extra_addons)
 
     @property

@@ -1,4 +1,4 @@
-from odoo import http
+from odoo import SUPERUSER_ID, http
 from odoo.http import request
 
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
@@ -13,4 +13,5 @@ class PaylinkStatus(PaymentPostProcessing):
         link = self._get_monitored_transaction().paylink_id
         if not link:
             return super().display_status(**kwargs)
+        link.with_user(SUPERUSER_ID)._book_confirmed()
         return request.redirect(f"/pay/{link.access_token}")

@@ -89,6 +89,8 @@ class PaymentTransaction(models.Model):
         if late:
             sources = (*allowed_states, *LATE_SOURCES.get(target_state, ()))
             updated |= super(PaymentTransaction, late)._update_state(sources, target_state, state_message)
+        if target_state == "done" and updated & ours:
+            self.env.ref("paylink_addon.ir_cron_paylink_book").sudo()._trigger()
         if subtype := EVENT_SUBTYPES.get(target_state):
             for tx in updated & ours:
                 tx.paylink_id._log_events(self.env.ref(subtype), {tx.paylink_id.id: state_message or ""})

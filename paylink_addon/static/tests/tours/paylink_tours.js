@@ -11,8 +11,8 @@ tours.add("paylink_send_invoice", {
         { trigger: ".modal footer button[name=action_send]", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
         { trigger: ".o-mail-Message" },
-        { trigger: ".o_breadcrumb .o_back_button a, .o_breadcrumb .breadcrumb-item a", run: "click" },
-        { trigger: "button[name=action_paylink_open]:contains(Lien d'encaissement envoyé)" },
+        { trigger: ".o_breadcrumb .o_back_button a", run: "click" },
+        { trigger: "button[name=action_paylink_open]:contains(/Lien d.encaissement envoyé/)" },
     ],
 });
 
@@ -21,7 +21,7 @@ tours.add("paylink_send_list", {
     steps: () => [
         { trigger: "thead .o_list_record_selector input", run: "click" },
         { trigger: ".o_cp_action_menus button .fa-cog", run: "click" },
-        { trigger: ".o-dropdown--menu .o_menu_item:contains(Envoyer un lien d'encaissement)", run: "click" },
+        { trigger: ".o-dropdown--menu .o_menu_item:contains(/Envoyer un lien/)", run: "click" },
         { trigger: ".modal .o_field_widget[name=line_ids] .o_data_row:contains(John Smith)" },
         { trigger: ".modal .o_field_widget[name=line_ids] .o_data_row:contains(Marie Dubois)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
@@ -42,35 +42,6 @@ tours.add("paylink_ask_customer", {
     ],
 });
 
-/** Pays a link on its page with the demo provider, and waits for the page to say so by itself. */
-tours.add("paylink_pay_page", {
-    steps: () => [
-        { trigger: ".pl-total:contains(120)" },
-        { trigger: "button[name=o_payment_submit_button]:not(:disabled)", run: "click", expectUnloadPage: true },
-        { trigger: ".pl-success h1:contains(Merci)" },
-    ],
-});
-
-/** A payment that the provider has not confirmed yet shows as such. */
-tours.add("paylink_pay_pending", {
-    steps: () => [
-        { trigger: "#simulated_payment_state", run: "select pending" },
-        { trigger: "button[name=o_payment_submit_button]:not(:disabled)", run: "click", expectUnloadPage: true },
-        { trigger: "main[data-view=progress]" },
-    ],
-});
-
-/** A declined payment leads back to the form, which works. */
-tours.add("paylink_pay_declined", {
-    steps: () => [
-        { trigger: "#simulated_payment_state", run: "select error" },
-        { trigger: "button[name=o_payment_submit_button]:not(:disabled)", run: "click", expectUnloadPage: true },
-        { trigger: ".pl-alert-danger" },
-        { trigger: "button[name=o_payment_submit_button]:not(:disabled)", run: "click", expectUnloadPage: true },
-        { trigger: ".pl-success" },
-    ],
-});
-
 /** The owner finds a link in the list, opens it, and cancels it. */
 tours.add("paylink_follow", {
     steps: () => [
@@ -86,7 +57,7 @@ tours.add("paylink_follow", {
 tours.add("paylink_settings", {
     steps: () => [
         { trigger: "#paylink_expiry .o_field_widget[name=paylink_expiry_hours] input", run: "edit 48" },
-        { trigger: "button[name=execute]", run: "click", expectUnloadPage: true },
+        { trigger: "button.o_form_button_save", run: "click", expectUnloadPage: true },
         { trigger: "#paylink_expiry .o_field_widget[name=paylink_expiry_hours] input:value(48)" },
     ],
 });
