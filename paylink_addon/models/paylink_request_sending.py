@@ -223,7 +223,13 @@ class PaylinkRequestSending(models.AbstractModel):
     def _wrap_email(self, layout, **values):
         """The whole HTML document around the text: company, amount, button, address and how to check who sends it."""
         company = self.company_id.sudo()
-        values |= {"request": self, "company": company, "base_url": company._paylink_base_url()}
+        values |= {
+            "request": self,
+            "company": company,
+            "base_url": company._paylink_base_url(),
+            "button_color": company.email_secondary_color or "#17604f",
+            "button_text_color": company.email_primary_color or "#ffffff",
+        }
         return self.env["ir.qweb"]._render(layout, values, minimal_qcontext=True)
 
     def _create_emails(self, values_list):

@@ -21,7 +21,8 @@ class TestSend(PaylinkCommon):
         return wizard.link_ids
 
     def test_one_invoice(self):
-        """The link, the e-mail with its button and address, and the invoice's badge."""
+        """The link, the e-mail with its button (in the company's colours) and address, and the invoice's badge."""
+        self.company.write({"email_secondary_color": "#123456", "email_primary_color": "#fedcba"})
         invoice = self._invoice(amount=120)
         link = self._sent(self._wizard(invoice, expires_at=False))
         self.assertEqual((link.kind, link.state, link.amount, link.user_id), ("open_items", "open", 120, self.env.user))
@@ -31,6 +32,7 @@ class TestSend(PaylinkCommon):
         self.assertIn(link.url, mail.body_html)
         self.assertIn(invoice.name, mail.subject)
         self.assertIn('lang="fr-FR"', mail.body_html)
+        self.assertIn("background:#123456;color:#fedcba", mail.body_html)
         self.assertEqual((invoice.paylink_link_id, invoice.paylink_status), (link, "not_opened"))
         self.assertEqual(invoice.paylink_sent_at, link.sent_at)
 
