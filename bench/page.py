@@ -1,0 +1,57 @@
+"""The customer's page beside Odoo's own invoice payment page and its login page, on one server of two workers."""
+
+import re
+import statistics
+
+import requests
+
+from dev.live import fresh_database, run_script, running_server
+
+from .common import Table, load
+
+ROUNDS = 3
+SCRIPT = """
+from dev.demo_data import make
+make(env)
+env["ir.config_parameter"].set_param("account_payment.enable_portal_payment", "True")
+links = env["paylink.link"].search([("state", "=", "open"), ("kind", "=", "open_items")])
+invoice = env["account.move"].search([("move_type", "=", "out_invoice"), ("payment_state", "=", "not_paid")], limit=1)
+env["ir.qweb"]._pregenerate_assets_bundles()
+env.cr.commit()
+print("LINKS", *links.mapped("access_token"))
+print("INVOICE", f"/my/invoices/{invoice.id}?access_token={invoice._portal_ensure_token()}")
+env.cr.commit()
+"""
+
+
+def main():
+    """Measure in turns, so that whatever else the machine does hits all alike."""
+    table = Table("Pages, 4 clients on 2 workers")
+    with fresh_database("bench_page") as database:
+        output = run_script(database, SCRIPT)
+        tokens = re.search(r"^LINKS (.+)$", output, re.MULTILINE)[1].split()
+        invoice = re.search(r"^INVOICE (\S+)$", output, re.MULTILINE)[1]
+        with running_server(database, options=["--log-level=info"]) as odoo:
+            pages = {"ours": f"/pay/{tokens[0]}", "odoo": invoice, "login": "/web/login"}
+            for path in [*pages.values(), *(f"/pay/{token}" for token in tokens)] * 4:
+                requests.get(odoo.url + path, timeout=60).raise_for_status()
+            found = {name: [] for name in pages}
+            for _round in range(ROUNDS):
+                for name, path in pages.items():
+                    found[name].append(load(odoo.url + path, clients=4, seconds=4))
+            queries = {name: count_queries(odoo.log_text(), pattern) for name, pattern in (
+                ("ours", r"GET /pay/…"), ("odoo", r"GET /my/invoices/")
+            )}
+    p50 = {name: statistics.median(one.p50 for one in loads) for name, loads in found.items()}
+    rate = {name: statistics.median(one.rate for one in loads) for name, loads in found.items()}
+    table.add("p50, beside Odoo's invoice page (ms)", p50["ours"] * 1e3, p50["odoo"] * 1e3, at_least=3)
+    table.add("pages a second", rate["ours"], rate["odoo"], ratio=rate["ours"] / rate["odoo"], at_least=3)
+    table.add("p50, beside the login page (ms)", p50["ours"] * 1e3, p50["login"] * 1e3)
+    table.add("queries", queries["ours"], queries["odoo"], ratio=queries["ours"], at_most=19)
+    return table.show()
+
+
+def count_queries(log, pattern):
+    """The median number of queries that the server's log tells of a page's requests."""
+    counts = re.findall(rf'{pattern}[^"]*" 200 - (\d+) ', re.sub(r"\x1b\[[0-9;]*m", "", log))
+    return statistics.median(int(count) for count in counts)
