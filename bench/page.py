@@ -39,9 +39,10 @@ def main():
             for _round in range(ROUNDS):
                 for name, path in pages.items():
                     found[name].append(load(odoo.url + path, clients=4, seconds=4))
-            queries = {name: count_queries(odoo.log_text(), pattern) for name, pattern in (
-                ("ours", r"GET /pay/…"), ("odoo", r"GET /my/invoices/")
-            )}
+            queries = {
+                name: count_queries(odoo.log_text(), pattern)
+                for name, pattern in (("ours", r"GET /pay/…"), ("odoo", r"GET /my/invoices/"))
+            }
     p50 = {name: statistics.median(one.p50 for one in loads) for name, loads in found.items()}
     rate = {name: statistics.median(one.rate for one in loads) for name, loads in found.items()}
     table.add("p50, beside Odoo's invoice page (ms)", p50["ours"] * 1e3, p50["odoo"] * 1e3, at_least=3)

@@ -6,8 +6,9 @@ import time
 import unittest
 
 import requests
-from dev.live import run_script
 from support import Ledger, Payer, at_once, log_in, server
+
+from dev.live import run_script
 
 ROUNDS = 5
 # What a booking writes early and late: the worker is killed when it has come that far.

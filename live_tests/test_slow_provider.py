@@ -5,9 +5,11 @@ import re
 import time
 import unittest
 
-from support import Ledger, Payer, at_once, log_in, server, slow_provider
+from support import CONFLICTS, Ledger, Payer, at_once, log_in, server, slow_provider
 
 ROUNDS = 3
+# What the owner is told who cancels too late.
+EXPECTED = [*CONFLICTS, r"is paid: refund it instead"]
 SCRIPT = f"""
 cases = {{
     "links": [case(f"Links{{n}}", links=2, saved=True) for n in range({ROUNDS})],
@@ -24,7 +26,7 @@ class TestSlowProvider(unittest.TestCase):
     def setUpClass(cls):
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
-        cls.odoo, cls.data = stack.enter_context(server("slow", SCRIPT, options=slow_provider()))
+        cls.odoo, cls.data = stack.enter_context(server("slow", SCRIPT, EXPECTED, options=slow_provider()))
         cls.ledger = Ledger(cls.odoo)
         cls.addClassCleanup(cls.ledger.connection.close)
 

@@ -30,9 +30,6 @@ LIVE_STATES = ("open", "pending", "failed")
 # Transactions that may still bring money, and those that have brought it.
 IN_FLIGHT_STATES = ("pending", "authorized")
 
-# States of an ``account.payment`` that is in the ledger.
-BOOKED_STATES = ("in_process", "paid")
-
 # Length of a link's token: 18 random bytes are 144 bits, 24 characters in a URL (an SMS has few).
 TOKEN_BYTES = 18
 

@@ -31,15 +31,18 @@ class PaylinkPay(http.Controller):
     # === PAGES === #
 
     @http.route("/pay/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False)
-    def page(self, token, amount=None, **_params):
+    def page(self, token, amount=None, **params):
         """The page of a link in whatever state it is."""
         link = self._link(token)
         if not link:
             return self._render_unknown()
         payable = link._payable_amount()
         view = link._page_view(payable)
-        status = HTTPStatus.GONE if view == "closed" else HTTPStatus.OK
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
+        gone = view == "closed" and values["reason"] not in ("in_progress", "changing")
+        status = HTTPStatus.GONE if gone else HTTPStatus.OK
+        if view == "pay" and params.get("returned") and link._awaits_provider():
+            return self._render("paylink_addon.page_progress", values | {"returned": True})
         if view == "pay":
             return self._render_form(values | link._payment_form_values(payable, amount))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
@@ -127,6 +130,7 @@ class PaylinkPay(http.Controller):
             {
                 "state": link.state,
                 "status": link.status,
+                "attempts": link.attempt_count,
                 "label": dict(link._fields["status"]._description_selection(link.env))[link.status],
                 "view": link._page_view(),
             }
@@ -141,12 +145,12 @@ class PaylinkPay(http.Controller):
         """
         try:
             tx_sudo = self._make_transaction(self._link(token), amount, kwargs)
+            if tx_sudo.operation == "online_token":
+                self._charge(tx_sudo)
+            return tx_sudo._get_processing_values()
         except UserError as error:
             request.env.cr.rollback()
             return {"state": "error", "state_message": str(error)}
-        if tx_sudo.operation == "online_token":
-            self._charge(tx_sudo)
-        return tx_sudo._get_processing_values()
 
     @staticmethod
     def _make_transaction(link, amount, choice):
@@ -167,11 +171,13 @@ class PaylinkPay(http.Controller):
 
     @staticmethod
     def _charge(tx_sudo):
-        """Charge a saved method once: the attempt is committed before, its outcome right after.
+        """Charge a saved method once: the attempt is committed before, as in progress, its outcome right after.
 
-        A request that fails on a conflict is run again as a whole; it must then find this attempt.
+        A request that fails on a conflict is run again as a whole, and a second click waits for nothing: both must find
+        this attempt, and that money may be under way.
         """
         cr = tx_sudo.env.cr
+        tx_sudo._set_pending()
         cr.commit()  # pylint: disable=invalid-commit
         try:
             tx_sudo._charge_with_token()

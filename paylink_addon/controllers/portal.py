@@ -17,7 +17,8 @@ class PaylinkPortal(CustomerPortal):
         """Count the links to pay."""
         values = super()._prepare_home_portal_values(counters)
         if "paylink_count" in counters:
-            values["paylink_count"] = request.env["paylink.link"].search_count(self._paylink_domain())
+            Link = request.env["paylink.link"]
+            values["paylink_count"] = Link.search_count(self._paylink_domain()) if Link.has_access("read") else 0
         return values
 
     @http.route(["/my/payment_links", "/my/payment_links/page/<int:page>"], type="http", auth="user", website=True)

@@ -10,8 +10,11 @@ class PaylinkStatus(PaymentPostProcessing):
     @http.route()
     def display_status(self, **kwargs):
         """Lead the payer of a link to its page, which follows the payment itself."""
-        link = self._get_monitored_transaction().paylink_id
+        transaction = self._get_monitored_transaction()
+        link = transaction.paylink_id
         if not link:
             return super().display_status(**kwargs)
         link.with_user(SUPERUSER_ID)._book_confirmed()
-        return request.redirect(f"/pay/{link.access_token}")
+        # The provider may not have told us yet: the page then waits for it instead of asking for the money again.
+        returned = "?returned=1" if transaction.state == "draft" else ""
+        return request.redirect(f"/pay/{link.access_token}{returned}")

@@ -29,11 +29,11 @@ class AccountMove(models.Model):
         lines = (
             self.env["paylink.link.line"]
             .sudo()
-            .search_fetch([("move_id", "in", self.ids)], ["move_id", "link_id"], order="link_id desc")
+            .search_fetch([("move_id", "in", self.ids)], ["move_id", "link_id"], order="id")
         )
         links = {move.id: move_lines.link_id for move, move_lines in lines.grouped("move_id").items()}
         for move in self:
-            found = links.get(move.id, self.env["paylink.link"].sudo())
+            found = links.get(move.id, self.env["paylink.link"].sudo()).sorted("id", reverse=True)
             newest = found[:1]
             move.paylink_link_id = newest.with_env(self.env)
             move.paylink_link_count = len(found)
@@ -51,22 +51,29 @@ class AccountMove(models.Model):
             )
 
     def _search_paylink_link_id(self, operator, value):
+        """By ids, or by conditions on the links that the user may see (never on others': a token could be guessed)."""
         lines = self.env["paylink.link.line"].sudo()
-        if operator == "in" and set(value) == {False}:
-            return Domain("id", "not in", lines._search([]).subselect("move_id"))
-        return Domain("id", "in", lines._search([("link_id", operator, value)]).subselect("move_id"))
+        if operator == "any":
+            operator, value = "in", self.env["paylink.link"].search(value).ids
+        if operator != "in" or not all(isinstance(link_id, int) for link_id in value):
+            return NotImplemented
+        domain = Domain("id", "in", lines._search([("link_id", "in", [i for i in value if i])]).subselect("move_id"))
+        return domain | Domain("id", "not in", lines._search([]).subselect("move_id")) if False in value else domain
 
     def _search_paylink_status(self, operator, value):
         if operator != "in":
             return NotImplemented
-        query = SQL(
-            "(SELECT id FROM account_move WHERE %s IN %s)",
-            self._paylink_status_sql(SQL.identifier("account_move")),
-            tuple(value),
-        )
-        domain = Domain("id", "in", query)
-        if False in value:
-            domain |= Domain("paylink_link_id", "=", False)
+        domain = Domain("paylink_link_id", "=", False) if False in value else Domain.FALSE
+        if statuses := tuple(status for status in value if status):
+            domain |= Domain(
+                "id",
+                "in",
+                SQL(
+                    "(SELECT id FROM account_move WHERE %s IN %s)",
+                    self._paylink_status_sql(SQL.identifier("account_move")),
+                    statuses,
+                ),
+            )
         return domain
 
     def _field_to_sql(self, alias, field_expr, query=None):

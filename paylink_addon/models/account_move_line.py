@@ -71,13 +71,16 @@ class AccountMoveLine(models.Model):
         query = SQL(
             """
             SELECT line.move_line_id
-              FROM paylink_link_line line JOIN payment_transaction tx ON tx.paylink_id = line.link_id
+              FROM paylink_link_line line
+              JOIN payment_transaction tx ON tx.paylink_id = line.link_id
+              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
              WHERE line.move_line_id IN %(items)s AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
              UNION
             SELECT item.id
               FROM account_move_line item
               JOIN account_invoice_transaction_rel rel ON rel.invoice_id = item.move_id
               JOIN payment_transaction tx ON tx.id = rel.transaction_id
+              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
              WHERE item.id IN %(items)s AND tx.paylink_id IS NULL
                AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
             """,

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from ..const import IN_FLIGHT_STATES, STATES, STATUSES
+from ..const import STATES, STATUSES
 
 # Written by the link's own methods only (in sudo mode), never by a client.
 DERIVED_FIELDS = {
@@ -25,7 +25,16 @@ DERIVED_FIELDS = {
     "transaction_ids",
 }
 # What the customer has been told, once the link is out.
-FROZEN_FIELDS = {"partner_id", "company_id", "currency_id", "amount", "reference", "allow_partial", "line_ids"}
+FROZEN_FIELDS = {
+    "partner_id",
+    "company_id",
+    "currency_id",
+    "amount",
+    "reference",
+    "allow_partial",
+    "line_ids",
+    "bank_account_id",
+}
 
 
 class PaylinkLink(models.Model):
@@ -53,7 +62,7 @@ class PaylinkLink(models.Model):
         string="Only a part", help="The link asks for its amount, although more is due.", readonly=True
     )
     allow_partial = fields.Boolean(
-        string="Customer may pay a part", default=lambda self: self.env.company.paylink_allow_partial
+        string="Customer may pay a part", compute="_compute_allow_partial", store=True, readonly=False, precompute=True
     )
     amount_due = fields.Monetary(
         string="Due now", compute="_compute_amount_due", help="What is still open at this moment."
@@ -61,12 +70,14 @@ class PaylinkLink(models.Model):
     bank_account_id = fields.Many2one(
         "res.partner.bank",
         check_company=True,
-        default=lambda self: self.env.company._paylink_bank_account(),
+        compute="_compute_bank_account_id",
+        store=True,
+        readonly=False,
+        precompute=True,
         domain="[('partner_id', '=', company_partner_id)]",
         help="Where the customer can pay by transfer.",
     )
     company_partner_id = fields.Many2one(related="company_id.partner_id", string="Company Contact")
-    attach_pdf = fields.Boolean(string="Attach the PDF")
 
     transaction_ids = fields.One2many("payment.transaction", "paylink_id", string="Transactions", copy=False)
     renewed_from_id = fields.Many2one(
@@ -94,6 +105,8 @@ class PaylinkLink(models.Model):
         copy=False,
         help="Nothing is due any more, although it was not paid through this link.",
     )
+
+    settlement_display = fields.Char(string="Settled by", compute="_compute_settlement_display", compute_sudo=True)
 
     # What the templates of messages say, in the customer's language.
     amount_display = fields.Char(string="Amount (text)", compute="_compute_displays")
@@ -123,12 +136,35 @@ class PaylinkLink(models.Model):
                     self.env._("All items of a link must have its company and currency: make one link per currency.")
                 )
 
+    @api.constrains("bank_account_id", "company_id")
+    def _check_bank_account(self):
+        """Customers are offered the company's own accounts only."""
+        for link in self.sudo():
+            if link.bank_account_id and link.bank_account_id.partner_id != link.company_id.partner_id:
+                raise ValidationError(
+                    self.env._(
+                        "%(account)s is not an account of %(company)s: choose one of its own.",
+                        account=link.bank_account_id.acc_number,
+                        company=link.company_id.name,
+                    )
+                )
+
     # === COMPUTE METHODS === #
+
+    @api.depends("company_id")
+    def _compute_allow_partial(self):
+        for link in self:
+            link.allow_partial = link.company_id.paylink_allow_partial
+
+    @api.depends("company_id")
+    def _compute_bank_account_id(self):
+        for link in self:
+            link.bank_account_id = link.company_id._paylink_bank_account()
 
     @api.depends(
         "transaction_ids.state",
         "transaction_ids.amount",
-        "transaction_ids.payment_id",
+        "transaction_ids.is_post_processed",
         "amount",
         "is_limited",
         "kind",
@@ -149,12 +185,22 @@ class PaylinkLink(models.Model):
             link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
             link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
             link.attempt_count = len(attempts)
-            nothing_due = link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
+            nothing_due = link._documents_stand() and (
+                link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
+            )
             if nothing_due and link.amount_paid and not link.paid_at:
                 link.paid_at = now
             link.settled_elsewhere = bool(nothing_due and not link.amount_paid and link.line_ids)
             link.state = link._derive_state(attempts, now)
             link.status = link._derive_status()
+
+    def _documents_stand(self):
+        """Whether what the link asks for is posted: what is being changed or was deleted is not settled."""
+        self.ensure_one()
+        lines = self.sudo().line_ids
+        return self.kind != "open_items" or (
+            bool(lines) and all(item.parent_state == "posted" for item in lines.move_line_id)
+        )
 
     def _derive_state(self, attempts, now):
         """The state that these attempts and the link's own dates lead to.
@@ -167,7 +213,7 @@ class PaylinkLink(models.Model):
             ("cancelled", self.cancelled_at),
             ("draft", not self.issued_at),
             ("paid", self.settled_elsewhere),
-            ("pending", any(attempt.state in IN_FLIGHT_STATES for attempt in attempts)),
+            ("pending", attempts._paylink_in_flight()),
             ("expired", self.expires_at and self.expires_at <= now),
             ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel")),
         )
@@ -185,6 +231,13 @@ class PaylinkLink(models.Model):
         due = self._due_amounts()
         for link in self:
             link.amount_due = due.get(link.id, 0.0)
+
+    def _compute_settlement_display(self):
+        """The entries (payments, credit notes) that settled the items."""
+        for link in self:
+            items = link.line_ids.move_line_id
+            partials = items.matched_credit_ids.credit_move_id | items.matched_debit_ids.debit_move_id
+            link.settlement_display = ", ".join((partials - items).move_id.mapped("name"))
 
     def _compute_displays(self):
         self._fill_displays()

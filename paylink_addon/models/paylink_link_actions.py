@@ -106,13 +106,16 @@ class PaylinkLinkActions(models.Model):
     def _check_payable(self):
         """Refuse to send what can't be paid, saying why."""
         due = self._due_amounts()
+        labels = dict(self._fields["state"]._description_selection(self.env))
         for link in self:
-            if link.state in ("paid", "expired", "cancelled"):
+            if not link.issued_at and link._is_expired():
+                link.expires_at = link.company_id._paylink_expires_at()
+            if link.state in ("paid", "expired", "cancelled") or link._is_expired():
                 raise UserError(
                     self.env._(
                         "%(name)s is %(state)s: make a new link to ask again.",
                         name=link.name,
-                        state=dict(link._fields["state"]._description_selection(self.env))[link.state].lower(),
+                        state=labels["expired" if link._is_expired() else link.state].lower(),
                     )
                 )
             if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
@@ -120,8 +123,7 @@ class PaylinkLinkActions(models.Model):
 
     def _close_attempts(self, reason):
         """Close the attempts that have not reached the provider's answer yet."""
-        drafts = self.sudo().transaction_ids.filtered(lambda tx: tx.state == "draft")
-        drafts._paylink_close(reason)
+        self.sudo().transaction_ids._paylink_closable()._paylink_close(reason)
 
     def _lock(self):
         """Wait for, then hold, the rows that two payers of the same items fight for.

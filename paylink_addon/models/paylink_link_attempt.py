@@ -29,9 +29,7 @@ class PaylinkLinkAttempt(models.Model):
         if not provider or not (token if token_id else method):
             raise UserError(self.env._("This way to pay is not available any more: reload the page."))
         # The newest attempt counts: one that was left on another tab must not be paid as well.
-        (
-            self._rival_transactions(states=("draft",)) | self.transaction_ids.filtered(lambda t: t.state == "draft")
-        )._paylink_close(self.env._("The customer started again."))
+        self._open_drafts()._paylink_close(self.env._("The customer started again."))
         self._mark_opened()
         return {
             "provider_id": provider.id,
@@ -77,6 +75,11 @@ class PaylinkLinkAttempt(models.Model):
         """Book what the provider has confirmed, without waiting for the job."""
         for tx in self.transaction_ids.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed):
             tx._paylink_try_to_book()
+
+    def _awaits_provider(self):
+        """Whether an attempt of the last quarter of an hour has not been answered by its provider."""
+        since = fields.Datetime.now() - timedelta(minutes=15)
+        return bool(self.transaction_ids._paylink_closable().filtered(lambda tx: tx.create_date >= since))
 
     def _ask_for_renewal(self):
         """Give the owner the task to send a new link."""

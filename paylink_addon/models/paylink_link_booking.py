@@ -1,8 +1,13 @@
+import logging
+
 from markupsafe import Markup
-from odoo import models
+from odoo import fields, models
 from odoo.tools import format_amount
+from psycopg2 import OperationalError
 
 from ..tools.addresses import BadAddress, split_emails
+
+_logger = logging.getLogger(__name__)
 
 
 class PaylinkLinkBooking(models.Model):
@@ -68,16 +73,23 @@ class PaylinkLinkBooking(models.Model):
         items = self.line_ids.move_line_id.filtered(lambda item: item._paylink_is_collectable())
         if not items:
             return {}, items
-        paid_on = transaction.create_date.date()
+        paid_on = self._paid_on(transaction)
         due = items._paylink_due(paid_on)
         discounted = items._paylink_discounted(paid_on)
         if self.currency_id.compare_amounts(sum(due.values()), transaction.amount):
             discounted, due = discounted.browse(), {item.id: item.amount_residual_currency for item in items}
         shares = self._share_out(items, due, transaction.amount)
+        for item in discounted:  # the discount is taken from the account of its item
+            shares[item.account_id] += item.amount_residual_currency - item.discount_amount_currency
         main, *others = sorted(shares, key=lambda account: -shares[account])
         write_offs = self._discount_values(discounted, transaction)
         write_offs += [self._share_values(other, shares[other], transaction) for other in others if shares[other]]
         return {"destination_account_id": main.id, "write_off_line_vals": write_offs}, items
+
+    def _paid_on(self, transaction):
+        """The day on which the customer paid, where the customer is."""
+        paid_at = (transaction.source_transaction_id or transaction).create_date
+        return fields.Datetime.context_timestamp(self.with_context(tz=self._timezone()), paid_at).date()
 
     def _share_out(self, items, due, amount):
         """How much of ``amount`` goes to each receivable account: credits first, then the oldest due item."""
@@ -151,25 +163,31 @@ class PaylinkLinkBooking(models.Model):
     # === WHAT FOLLOWS === #
 
     def _after_payment(self, transaction):
-        """Tell who has to know that ``transaction`` has been booked; runs once per payment."""
-        self.ensure_one()
-        amount = format_amount(self.env, abs(transaction.amount), transaction.currency_id)
-        if transaction.operation == "refund":
-            self._log_events(self.env.ref("paylink_addon.mt_link_refunded"), {self.id: amount})
-            return
-        self._log_events(self.env.ref("paylink_addon.mt_link_paid"), {self.id: amount})
-        self._close_rivals()
-        self._announce_payment(transaction)
-        self._send_receipt(transaction)
-        if excess := transaction.payment_id._paylink_open_credit() if self.kind != "free" else 0:
-            self._report_excess(transaction, excess)
+        """Tell who has to know that ``transaction`` has been booked; runs once per payment.
 
-    def _close_rivals(self):
+        The books come first: what fails here (a template that was deleted or broken) is logged and does not undo them.
+        """
+        self.ensure_one()
+        steps = [self._log_booked]
+        if transaction.operation != "refund":
+            steps += [self._close_rivals, self._announce_payment, self._send_receipt, self._report_excess]
+        for step in steps:
+            try:
+                with self.env.cr.savepoint():
+                    step(transaction)
+            except OperationalError:
+                raise
+            except Exception:
+                _logger.exception("%s: %s failed", self.name, step.__name__)
+
+    def _log_booked(self, transaction):
+        amount = format_amount(self.env, abs(transaction.amount), transaction.currency_id)
+        name = "refunded" if transaction.operation == "refund" else "paid"
+        self._log_events(self.env.ref(f"paylink_addon.mt_link_{name}"), {self.id: amount})
+
+    def _close_rivals(self, _transaction):
         """Nothing of what was just paid may be paid a second time: close the other attempts."""
-        rivals = self._rival_transactions(states=("draft",)) | self.transaction_ids.filtered(
-            lambda tx: tx.state == "draft"
-        )
-        rivals._paylink_close(self.env._("Another payment of the same documents succeeded."))
+        self._open_drafts()._paylink_close(self.env._("Another payment of the same documents succeeded."))
 
     def _announce_payment(self, transaction):
         """Notify the owner, in the owner's language."""
@@ -203,8 +221,11 @@ class PaylinkLinkBooking(models.Model):
                 )
             )
 
-    def _report_excess(self, transaction, excess):
+    def _report_excess(self, transaction):
         """Money that came although nothing was due any more is the customer's credit, and somebody's task."""
+        excess = transaction.payment_id._paylink_open_credit() if self.kind != "free" else 0
+        if not excess:
+            return
         env = self._owner_env()
         amount = format_amount(env, excess, transaction.currency_id)
         self._schedule(

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL, format_amount, format_date
 
-from ..const import BOOKED_STATES, IN_FLIGHT_STATES
+from ..const import IN_FLIGHT_STATES
 
 
 class PaylinkLinkDue(models.Model):
@@ -46,10 +46,13 @@ class PaylinkLinkDue(models.Model):
         """
         self.ensure_one()
         link = self.sudo()
-        in_flight = link.transaction_ids._paylink_attempts().filtered(lambda tx: tx.state in IN_FLIGHT_STATES)
-        in_flight |= link._rival_transactions()
+        in_flight = link.transaction_ids._paylink_attempts()._paylink_in_flight() | link._rival_transactions()
         payable = link._due_amounts()[link.id] - sum(in_flight.mapped("amount"))
         return link.currency_id.round(max(payable, 0.0))
+
+    def _open_drafts(self):
+        """The attempts on these items, of this link and of others, that the customer has not finished."""
+        return (self._rival_transactions(states=("draft",)) | self.transaction_ids)._paylink_closable()
 
     def _rival_transactions(self, states=(*IN_FLIGHT_STATES, "done")):
         """Payments of the same items, not booked yet, that come from other links or from the customer portal."""
@@ -58,16 +61,16 @@ class PaylinkLinkDue(models.Model):
         if not items:
             return self.env["payment.transaction"]
         self.env["payment.transaction"].flush_model()
-        self.env["account.payment"].flush_model(["state"])
         self.env["paylink.link.line"].flush_model(["move_line_id", "link_id"])
         query = SQL(
             """
             SELECT tx.id
               FROM payment_transaction tx
-         LEFT JOIN account_payment payment ON payment.id = tx.payment_id
+              JOIN payment_provider provider ON provider.id = tx.provider_id
              WHERE tx.state IN %(states)s
+               AND provider.code != 'custom'
                AND tx.operation NOT IN ('refund', 'validation')
-               AND (tx.state != 'done' OR payment.id IS NULL OR payment.state NOT IN %(booked)s)
+               AND (tx.state != 'done' OR tx.is_post_processed IS NOT TRUE)
                AND (tx.paylink_id IN (SELECT link_id FROM paylink_link_line WHERE move_line_id IN %(items)s)
                     OR (tx.paylink_id IS NULL AND tx.id IN (
                         SELECT transaction_id FROM account_invoice_transaction_rel rel
@@ -77,7 +80,6 @@ class PaylinkLinkDue(models.Model):
           ORDER BY tx.id
             """,
             states=tuple(states),
-            booked=BOOKED_STATES,
             items=tuple(items.ids),
             link=self.id,
         )

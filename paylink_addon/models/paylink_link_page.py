@@ -33,9 +33,11 @@ class PaylinkLinkPage(models.Model):
         return "pay" if payable > 0 else "closed"
 
     def _closed_reason(self):
-        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled`` or ``in_progress`` (by another link)."""
+        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled``, ``changing`` or ``in_progress``."""
         if self.state == "cancelled":
             return "cancelled"
+        if not self._documents_stand():
+            return "changing"
         if self.settled_elsewhere or not self._due_amounts()[self.id]:
             return "settled"
         if self.state == "expired" or self._is_expired():
@@ -163,8 +165,11 @@ class PaylinkLinkPage(models.Model):
         """The part the customer typed, if it is one, else all that is payable."""
         if not self.allow_partial or not amount:
             return payable
+        text = "".join(str(amount).split())
+        if "," in text and "." in text:  # one of the two groups the thousands: the first
+            text = text.replace(min(",.", key=text.rindex), "")
         try:
-            chosen = self.currency_id.round(float(str(amount).replace(",", ".").replace(" ", "")))
+            chosen = self.currency_id.round(float(text.replace(",", ".")))
         except (ValueError, OverflowError):
             return payable
         return chosen if 0 < chosen <= payable else payable

@@ -1,9 +1,12 @@
+import re
 import secrets
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
 from ..const import TOKEN_BYTES
+
+TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 
 
 class PaylinkRequestMixin(models.AbstractModel):
@@ -104,7 +107,7 @@ class PaylinkRequestMixin(models.AbstractModel):
 
         :param str token: as it came in a URL: anything
         """
-        if not isinstance(token, str) or not 16 <= len(token) <= 64 or not token.isascii():
+        if not isinstance(token, str) or not TOKEN_PATTERN.fullmatch(token):
             return self.sudo().browse()
         return self.sudo().search_fetch([("access_token", "=", token)], limit=1)
 

@@ -46,12 +46,13 @@ class PaylinkRequestSending(models.AbstractModel):
               FROM mail_notification n
               JOIN (SELECT model, res_id, message_type, max(id) AS id
                       FROM mail_message
-                     WHERE model = %s AND res_id IN %s AND message_type IN %s
+                     WHERE model = %s AND res_id IN %s AND message_type IN %s AND subtype_id = %s
                   GROUP BY model, res_id, message_type) m ON m.id = n.mail_message_id
             """,
             self._name,
             tuple(self.ids) or (0,),
             CUSTOMER_MESSAGES,
+            self.env.ref("paylink_addon.mt_link_sent").id,
         )
         self.env["mail.notification"].flush_model()
         found = defaultdict(list)
@@ -149,6 +150,7 @@ class PaylinkRequestSending(models.AbstractModel):
         :param dict attachments: ids of ``ir.attachment`` by id of request
         """
         self._check_recipients()
+        self._check_templates(mail_template, sms_template)
         emailed = self.filtered("send_email")
         texted = self.filtered("send_sms")
         messages = []
@@ -163,6 +165,15 @@ class PaylinkRequestSending(models.AbstractModel):
             texts |= template.with_context(lang=lang)._render_field("body", requests.ids)
         texted._create_sms(texts)
         (emailed | texted).sudo().sent_at = fields.Datetime.now()
+
+    @api.model
+    def _check_templates(self, *templates):
+        """Only templates of this model are rendered: another one would read other records with their secrets."""
+        for template in templates:
+            if template and template.sudo().model != self._name:
+                raise UserError(
+                    self.env._("“%(name)s” is not a template of collection links.", name=template.sudo().name)
+                )
 
     def _prepare_emails(
         self,

@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError
 from odoo.tools import SQL
 from psycopg2 import OperationalError
 
-from ..const import BOOKED_STATES
+from ..const import IN_FLIGHT_STATES
 
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
@@ -30,13 +30,26 @@ class PaymentTransaction(models.Model):
 
     # === WHAT COUNTS AS WHAT === #
 
+    def _paylink_is_incoming(self):
+        """Whether the transaction is a customer's attempt to pay: no refund, no capture, no validation of a card."""
+        self.ensure_one()
+        return self.operation not in ("refund", "validation") and not self.source_transaction_id
+
     def _paylink_attempts(self):
-        """The customers' attempts to pay that have led to something."""
+        """The customers' attempts to pay that have led to something; not those that we closed ourselves."""
         return self.filtered(
             lambda tx: (
-                tx.state != "draft" and tx.operation not in ("refund", "validation") and not tx.source_transaction_id
+                tx._paylink_is_incoming() and tx.state != "draft" and not (tx.paylink_closed and tx.state == "cancel")
             )
         )
+
+    def _paylink_in_flight(self):
+        """Those that may still bring money. A wire transfer announced is a promise: the customer may pay otherwise."""
+        return self.filtered(lambda tx: tx.state in IN_FLIGHT_STATES and tx.provider_id.code != "custom")
+
+    def _paylink_closable(self):
+        """Attempts by links that wait for the customer. Those of Odoo's own portal are left to it."""
+        return self.filtered(lambda tx: tx.state == "draft" and tx.paylink_id and tx._paylink_is_incoming())
 
     def _paylink_received(self):
         """The transactions whose money has come: of a payment captured in parts, the parts."""
@@ -56,8 +69,8 @@ class PaymentTransaction(models.Model):
         return self.filtered(lambda tx: tx.state == "done" and tx.operation == "refund")
 
     def _paylink_unbooked(self):
-        """The transactions whose payment is not in the ledger (yet)."""
-        return self.filtered(lambda tx: tx.payment_id.state not in BOOKED_STATES)
+        """The transactions that have not been booked yet; a payment cancelled later by a person does not count."""
+        return self.filtered(lambda tx: not tx.is_post_processed)
 
     # === CREATION === #
 
@@ -118,6 +131,10 @@ class PaymentTransaction(models.Model):
             )
         for tx in ours.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
             tx.payment_id = False  # cancelled while it was pending: the money has come all the same
+        for tx in ours:
+            # An invoice that is being changed is not posted by its payment.
+            if drafts := tx.invoice_ids.filtered(lambda move: move.state == "draft"):
+                tx.invoice_ids -= drafts
         unbooked = ours.filtered(lambda tx: not tx.payment_id)
         result = super()._post_process()
         for tx in unbooked.filtered("payment_id"):

@@ -44,6 +44,11 @@ class ResCompany(models.Model):
         "CHECK(paylink_expiry_hours >= 0)", "The time a link lasts can't be negative."
     )
 
+    @api.constrains("paylink_mail_template_id", "paylink_sms_template_id")
+    def _check_paylink_templates(self):
+        for company in self:
+            self.env["paylink.link"]._check_templates(company.paylink_mail_template_id, company.paylink_sms_template_id)
+
     # === CRUD METHODS === #
 
     @api.model_create_multi

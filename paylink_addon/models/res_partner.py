@@ -70,6 +70,10 @@ class ResPartner(models.Model):
                     ("parent_state", "=", "posted"),
                     ("account_type", "=", "asset_receivable"),
                     ("reconciled", "=", False),
+                    # Money given back waits for its credit note: it is not asked for again.
+                    "|",
+                    ("payment_id", "=", False),
+                    ("payment_id.payment_type", "=", "inbound"),
                 ],
                 order="date_maturity, id",
             )

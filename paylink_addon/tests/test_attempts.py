@@ -141,3 +141,93 @@ class TestAttempts(PaylinkCommon):
             self._attempt(link)
         with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
             self.assertTrue(self._attempt(link))
+
+    # === WHAT REVIEWERS BROKE === #
+
+    def test_native_attempt_is_left_to_the_portal(self):
+        """A payment begun in Odoo's own portal is not closed by us: its money would not be booked."""
+        invoice = self._invoice()
+        link = self._link(invoice)
+        native = self._create_transaction("redirect", invoice_ids=[(6, 0, invoice.ids)], amount=100, reference="native")
+        self._pay(link)
+        self.assertEqual(native.state, "draft")
+        native._set_done()
+        native._post_process()
+        self.assertTrue(native.payment_id)
+
+    def test_saved_method_in_progress_blocks_a_second_charge(self):
+        link = self._link(self._invoice())
+        first = self._attempt(link, operation="online_token")
+        first._set_pending()
+        with self.assertRaises(UserError):
+            self._attempt(link, 100)
+        self.assertEqual(first.state, "pending")
+
+    def test_wire_transfer_does_not_block(self):
+        """A customer who announced a transfer may still pay by card."""
+        link = self._link(self._invoice())
+        transaction = self._attempt(link)
+        self.env.cr.execute("UPDATE payment_provider SET code = 'custom' WHERE id = %s", [self.provider.id])
+        self.provider.invalidate_recordset(["code"])
+        transaction._set_pending()
+        self.assertEqual((link.state, link._payable_amount()), ("open", 100))
+
+    def test_payment_cancelled_later_frees_the_invoice(self):
+        invoice = self._invoice()
+        transaction = self._pay(self._link(invoice))
+        transaction.payment_id.action_draft()
+        transaction.payment_id.action_cancel()
+        again = self._link(invoice)
+        self.assertEqual((again.amount_due, again._payable_amount()), (100, 100))
+
+    def test_invoice_being_changed_is_not_settled(self):
+        """Reset to draft, the invoice is neither paid nor thanked for; posted again, it is due again."""
+        invoice = self._invoice()
+        link = self._link(invoice)
+        invoice.button_draft()
+        self.assertEqual((link.state, link._page_view(), link._closed_reason()), ("open", "closed", "changing"))
+        invoice.action_post()
+        self.assertEqual((link.state, link._page_view()), ("open", "pay"))
+        invoice.button_draft()
+        invoice.with_context(force_delete=True).unlink()
+        self.env.invalidate_all()
+        self.assertEqual(link._closed_reason(), "changing")
+
+    def test_draft_invoice_is_not_posted_by_its_payment(self):
+        invoice = self._invoice()
+        link = self._link(invoice)
+        transaction = self._attempt(link)
+        invoice.button_draft()
+        transaction._set_done()
+        transaction._post_process()
+        self.assertEqual(invoice.state, "draft")
+        self.assertEqual(transaction.payment_id._paylink_open_credit(), 100)
+        self.assertTrue(link.activity_ids)
+
+    def test_missing_template_does_not_stop_the_books(self):
+        self.env.ref("paylink_addon.mail_template_receipt").unlink()
+        link = self._link(self._invoice())
+        with mute_logger("odoo.addons.paylink_addon.models.paylink_link_booking"):
+            transaction = self._pay(link)
+        self.assertEqual(link.line_ids.move_id.payment_state, "paid")
+        self.assertTrue(transaction.payment_id)
+
+    def test_refund_in_progress_is_not_closed(self):
+        link = self._link(self._invoice(amount=100), allow_partial=True)
+        refund = self._pay(link, 40)._create_child_transaction(10, is_refund=True)
+        self._attempt(link)
+        self.assertEqual(refund.state, "draft")
+
+    def test_refund_is_not_asked_back(self):
+        transaction = self._pay(self._link(self._invoice()))
+        refund = transaction._create_child_transaction(100, is_refund=True)
+        refund._set_done()
+        refund._post_process()
+        self.assertFalse(self.marie._paylink_open_items(self.company))
+
+    def test_expired_link_is_not_sent(self):
+        link = self._link(self._invoice())
+        link.expires_at = fields.Datetime.now() - timedelta(minutes=1)
+        with self.assertRaisesRegex(UserError, "expired"):
+            link.action_send()
+        self.assertFalse(self._customer_mails(link))

@@ -21,7 +21,7 @@ class TestLink(PaylinkCommon):
         self.assertGreaterEqual(len(first.access_token), 22)
         self.assertNotEqual(first.access_token, second.access_token)
         self.assertEqual(first.url, f"https://pay.example.com/pay/{first.access_token}")
-        self.assertNotEqual(first.copy().access_token, first.access_token)
+        self.assertNotEqual(first.sudo().copy().access_token, first.access_token)
 
     def test_numbers_of_companies_do_not_mix(self):
         other = self.setup_other_company()["company"]
@@ -61,6 +61,9 @@ class TestLink(PaylinkCommon):
                 lead(link)
                 self.assertEqual((link.state, link.status), (state, status))
                 self.assertEqual(link.settled_elsewhere, name == "settled")
+                if name == "settled":
+                    payment = link.line_ids.move_id.matched_payment_ids
+                    self.assertEqual(link.settlement_display, payment.move_id.name)
 
     def test_failed_then_paid_counts_attempts(self):
         link = self._link(self._invoice())

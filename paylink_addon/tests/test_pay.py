@@ -243,8 +243,13 @@ class TestPay(PaylinkCommon, HttpCase):
         """Nothing but the choice of method gets into the transaction."""
         link = self._link(self._invoice())
         answer = self._transaction(
-            link, partner_id=self.john.id, custom_create_values={"state": "done"}, reference_prefix="X",
-            payment_reference="Y", is_validation=True, landing_route="https://evil.example",
+            link,
+            partner_id=self.john.id,
+            custom_create_values={"state": "done"},
+            reference_prefix="X",
+            payment_reference="Y",
+            is_validation=True,
+            landing_route="https://evil.example",
         )
         transaction = link.transaction_ids
         self.assertEqual((answer["reference"], transaction.partner_id), (link.name, self.marie))

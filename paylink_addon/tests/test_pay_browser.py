@@ -94,6 +94,7 @@ class TestPayBrowser(PaylinkCommon, HttpCase):
         """Scripts run in a mail scanner too; only a touch counts as a person."""
         link = self._link(self._invoice())
         with self._browse(f"/pay/{link.access_token}") as evaluate:
+            self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
             self.env.invalidate_all()
             self.assertFalse(link.opened_at)
             evaluate("window.dispatchEvent(new Event('scroll'))")

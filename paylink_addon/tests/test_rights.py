@@ -148,3 +148,50 @@ class TestRights(PaylinkCommon):
                 else:
                     with self.assertRaises(AccessError):
                         wizard.create({"payment_id": payment.id, "amount_to_refund": 10}).action_refund()
+
+    def test_wizard_renders_no_foreign_template_or_link(self):
+        """Neither a template of another model nor a link one can't read is rendered for the user."""
+        foreign = self._link(self._invoice(self.john))
+        template = self.env["mail.template"].search([("model", "=", "res.users")], limit=1)
+        Wizard = (
+            self.env["paylink.send"]
+            .with_user(self.salesperson)
+            .with_context(active_model="res.partner", active_ids=self.marie.ids)
+        )
+        wizard = Wizard.create({})
+        wizard.line_ids.existing_link_id = foreign
+        wizard.invalidate_recordset()
+        self.env.add_to_compute(wizard._fields["sms_body"], wizard)
+        self.assertNotIn(foreign.access_token, wizard.sms_body or "")
+        with self.assertRaisesRegex(UserError, "not a template of collection links"):
+            wizard.template_id = template
+            wizard.flush_recordset()
+        with self.assertRaisesRegex(UserError, "not a template of collection links"):
+            self.link.with_user(self.salesperson)._queue_messages(mail_template=template)
+
+    def test_token_cannot_be_guessed_by_searching_invoices(self):
+        prefix = self.link.access_token[:6]
+        found = (
+            self.env["account.move"]
+            .with_user(self.invoicing)
+            .search_count([("paylink_link_id.access_token", "=like", f"{prefix}%")])
+        )
+        self.assertFalse(found)
+
+    def test_bank_account_is_the_companys(self):
+        """Nobody puts another account on the page, nor changes it once the link is out."""
+        foreign = self.env["res.partner.bank"].create(
+            {"acc_number": "FR7630006000011234567890100", "partner_id": self.john.id}
+        )
+        with self.assertRaisesRegex(UserError, "is not an account of"):
+            self.env["paylink.link"].with_user(self.salesperson).create(
+                {"partner_id": self.marie.id, "amount": 5, "bank_account_id": foreign.id}
+            )
+        with self.assertRaises(UserError):
+            self.link.with_user(self.salesperson).bank_account_id = False
+
+    def test_each_company_offers_its_own_account(self):
+        other = self.setup_other_company()["company"]
+        link = self.env["paylink.link"].create({"company_id": other.id, "partner_id": self.john.id, "amount": 5})
+        self.assertNotEqual(link.bank_account_id, self.bank_account)
+        self.assertEqual(self._free_link().bank_account_id, self.bank_account)

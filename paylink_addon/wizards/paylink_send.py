@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
 
 
 class PaylinkSend(models.TransientModel):
@@ -254,7 +255,9 @@ class PaylinkSend(models.TransientModel):
     def action_send(self):
         """Make (or use again) the links, queue their messages, and show them."""
         self.ensure_one()
-        self.lock_for_update()
+        # Wait for a first click that is still at work; then find what it has done (or be run again to find it).
+        self.env.cr.execute(SQL("SELECT id FROM paylink_send WHERE id = %s FOR UPDATE", self.id))
+        self.invalidate_recordset(["link_ids"])
         if not self.link_ids:  # a second click finds the work done
             self._check()
             self.link_ids = self._send()

@@ -73,7 +73,7 @@ class PaylinkSendLine(models.TransientModel):
         groups = self._groups(wizard)
         items = self.env["account.move.line"].sudo().union(*groups.values())
         due = items._paylink_due()
-        existing = self.env["paylink.link"]._live_links_by_items(items)
+        existing = self._reusable_links(groups)
         values = [self._group_values(key, group, due, existing) for key, group in groups.items()]
         return values + self._blocked_values(sources, items)
 
@@ -81,8 +81,6 @@ class PaylinkSendLine(models.TransientModel):
     def _group_values(self, key, items, due, existing):
         """The values of the line of one group of items."""
         documents = items.move_id
-        wanted = set(items.ids)
-        link = next((link for link, asked in existing.items() if asked == wanted), self.env["paylink.link"])
         amount = sum(due[item.id] for item in items)
         nothing = items[:1].currency_id.compare_amounts(amount, 0) <= 0
         origin = self._group_origin(items)
@@ -95,10 +93,25 @@ class PaylinkSendLine(models.TransientModel):
                 + (f" +{len(items) - 3}" if len(items) > 3 else ""),
                 "document_count": len(documents),
                 "amount": amount,
-                "existing_link_id": link.id,
-                "blocked": nothing and self.env._("Nothing is due: credits cover the invoices."),
+                "existing_link_id": existing[key].id,
+                "blocked": (nothing and self.env._("Nothing is due: credits cover the invoices."))
+                or (not origin["partner_id"] and self.env._("The entry names no customer.")),
             }
         )
+
+    @api.model
+    def _reusable_links(self, groups):
+        """The newest live link that asks for exactly the items of each group and that the user may read, by key."""
+        items = self.env["account.move.line"].sudo().union(*groups.values())
+        live = self.env["paylink.link"]._live_links_by_items(items)
+        readable = self.env["paylink.link"].browse([link.id for link in live])._filtered_access("read")
+        return {
+            key: next(
+                (link for link in readable if live[link.sudo()] == set(group.ids) and not link.is_limited),
+                readable.browse(),
+            )
+            for key, group in groups.items()
+        }
 
     @api.model
     def _group_origin(self, items):
@@ -106,6 +119,15 @@ class PaylinkSendLine(models.TransientModel):
         contacts = items.move_id.partner_id
         partner = contacts if len(contacts) == 1 else items.partner_id.commercial_partner_id[:1]
         return {"partner_id": partner.id, "company_id": items.company_id.id, "currency_id": items.currency_id.id}
+
+    @api.model
+    def _free_origin(self, wizard):
+        """Who is asked for a free amount, and by which company."""
+        return {
+            "partner_id": wizard._sources()[:1].id,
+            "company_id": wizard.company_id.id,
+            "currency_id": wizard.company_id.currency_id.id,
+        }
 
     @api.model
     def _free_values(self, wizard, partner):
@@ -163,11 +185,10 @@ class PaylinkSendLine(models.TransientModel):
             limited = wizard.kind == "open_items" and self.currency_id.compare_amounts(wizard.amount, self.amount) < 0
             values |= wizard._single_values()
             if wizard.kind == "free":
-                values |= {
-                    "amount": wizard.amount,
-                    "company_id": wizard.company_id.id,
-                    "currency_id": wizard.company_id.currency_id.id,
-                }
+                values["amount"] = wizard.amount
             elif limited:
                 values |= {"amount": wizard.amount, "is_limited": True}
+        # The account chosen is one company's: the links of another one offer that one's own.
+        if self.company_id == wizard.company_id:
+            values["bank_account_id"] = wizard.bank_account_id.id
         return values

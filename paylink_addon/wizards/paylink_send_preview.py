@@ -42,7 +42,8 @@ class PaylinkSendPreview(models.TransientModel):
         link = self._preview_link()
         if not link or not template:
             return False
-        return template.sudo().with_context(lang=self.lang)._render_field(field, [link.id])[link.id]
+        self.env["paylink.link"]._check_templates(template)
+        return template.with_context(lang=self.lang)._render_field(field, [link.id])[link.id]
 
     @api.depends("sms_body")
     def _compute_sms_count(self):
@@ -57,20 +58,15 @@ class PaylinkSendPreview(models.TransientModel):
         self.ensure_one()
         if len(self.line_ids) != 1 or not self.partner_id or self.line_ids.blocked:
             return self.env["paylink.link"]
-        if self.existing_link_id and self.reuse:
-            return self.existing_link_id
+        # What is asked and of whom is read again: a client could have changed the line.
         line = self.line_ids
-        items = line._groups(self).get(line.key, self.env["account.move.line"])
-        values = (
-            self._common_values()
-            | self._single_values()
-            | {
-                "kind": self.kind,
-                "amount": self.amount,
-                "partner_id": line.partner_id.id,
-                "company_id": line.company_id.id,
-                "currency_id": line.currency_id.id,
-            }
-        )
+        groups = line._groups(self) if self.kind != "free" else {}
+        items = groups.get(line.key, self.env["account.move.line"])
+        if groups and not items:
+            return self.env["paylink.link"]
+        if items and self.reuse and (link := line._reusable_links({line.key: items})[line.key]):
+            return link
+        origin = line._group_origin(items) if items else line._free_origin(self)
+        values = self._common_values() | self._single_values() | origin | {"kind": self.kind, "amount": self.amount}
         values["line_ids"] = [fields.Command.create(vals) for vals in items._paylink_line_values()]
         return self.env["paylink.link"].new(values)

@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.exceptions import UserError
 
 # Above this many links no missing PDF is made: each takes a second.
 MAX_NEW_PDFS = 20
@@ -13,13 +14,18 @@ class PaylinkSendRun(models.TransientModel):
         """Make the links, send them, return them."""
         single = len(self.line_ids) == 1
         lines = self.line_ids if single else self.line_ids.filtered(lambda line: not line.problem)
-        again = lines.filtered(lambda line: line.existing_link_id and (self.reuse if single else line.reuse))
-        links = again.existing_link_id | self._make_links(lines - again)
+        groups = lines._groups(self) if self.kind != "free" else {}
+        if groups and (gone := lines.filtered(lambda line: line.key not in groups)):
+            raise UserError(
+                self.env._("%(documents)s: paid meanwhile. Close this and start again.", documents=gone[0].documents)
+            )
+        reusable = lines._reusable_links({line.key: groups[line.key] for line in lines}) if groups else {}
+        again = lines.filtered(lambda line: reusable.get(line.key) and self._wants_again(line, single))
+        links = self.env["paylink.link"].union(*(reusable[line.key] for line in again))
+        links |= self._make_links(lines - again, groups)
         if single:
             self._apply_single(links)
-        texts = {}
-        if single:
-            texts = {"subject": self.subject, "body": self.body, "sms_body": self.sms_body}
+        texts = {"subject": self.subject, "body": self.body, "sms_body": self.sms_body} if single else {}
         links._issue()
         if self.send_email or self.send_sms:
             links._queue_messages(
@@ -30,16 +36,20 @@ class PaylinkSendRun(models.TransientModel):
             )
         return links
 
-    def _make_links(self, lines):
+    def _wants_again(self, line, single):
+        """Whether the open link is used again: not if another amount is asked."""
+        if not single:
+            return line.reuse
+        return self.reuse and not self.currency_id.compare_amounts(self.amount, self.amount_due)
+
+    def _make_links(self, lines, groups):
         """New links for ``lines``, in one batch."""
         Link = self.env["paylink.link"]
         if not lines:
             return Link
         common = self._common_values()
         if self.kind == "free":
-            partner = self._sources()
-            return Link._create_for_user([common | line._link_values() | {"partner_id": partner.id} for line in lines])
-        groups = self.env["paylink.send.line"]._groups(self)
+            return Link._create_for_user([common | line._link_values() | line._free_origin(self) for line in lines])
         return Link._create_for_items(
             [(line._link_values() | line._group_origin(groups[line.key]), groups[line.key]) for line in lines], **common
         )
@@ -51,8 +61,6 @@ class PaylinkSendRun(models.TransientModel):
             "send_email": self.send_email,
             "send_sms": self.send_sms,
             "expires_at": self.expires_at,
-            "bank_account_id": self.bank_account_id.id,
-            "attach_pdf": self.attach_pdf,
         }
 
     def _single_values(self):
@@ -67,9 +75,10 @@ class PaylinkSendRun(models.TransientModel):
 
     def _apply_single(self, link):
         """Put on the only link what was chosen for it, and a new address on the contact."""
-        values = {"email": self.email, "phone": self.phone, "lang": self.lang} | {
-            key: self._common_values()[key] for key in ("send_email", "send_sms", "expires_at")
-        }
+        values = {"email": self.email, "phone": self.phone, "lang": self.lang}
+        values |= {"send_email": self.send_email, "send_sms": self.send_sms}
+        if link.expires_at and (not self.expires_at or self.expires_at > link.expires_at):
+            values["expires_at"] = self.expires_at  # a link used again never gets a shorter life
         link.write(values)
         if self.is_new_address and self.save_on_contact:
             known = self.partner_id

@@ -22,7 +22,9 @@
             try {
                 const answer = await fetch(`${base}/status`, { credentials: "same-origin" });
                 const status = await answer.json();
-                if (status.view && status.view !== main.dataset.view) {
+                const changed =
+                    status.view !== main.dataset.waiting || status.attempts !== Number(main.dataset.attempts);
+                if (status.view && changed) {
                     location.replace(base);
                     return;
                 }
