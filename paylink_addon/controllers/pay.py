@@ -176,14 +176,15 @@ class PaylinkPay(http.Controller):
         A request that fails on a conflict is run again as a whole, and a second click waits for nothing: both must find
         this attempt, and that money may be under way.
         """
-        cr = tx_sudo.env.cr
+        cr, answers = tx_sudo.env.cr, []
         tx_sudo._set_pending()
         cr.commit()  # pylint: disable=invalid-commit
         try:
-            tx_sudo._charge_with_token()
+            tx_sudo.with_context(paylink_answers=answers)._charge_with_token()
             cr.commit()  # pylint: disable=invalid-commit
         except OperationalError:
-            cr.rollback()  # what the provider did is unknown: its own message, or our next look, will tell
+            cr.rollback()
+            tx_sudo._paylink_apply(answers)
 
     @http.route(
         "/pay/<string:token>/renew",

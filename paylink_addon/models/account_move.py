@@ -20,6 +20,8 @@ class AccountMove(models.Model):
     )
     paylink_sent_at = fields.Datetime(string="Link sent on", compute="_compute_paylink")
     paylink_amount_refunded = fields.Monetary(string="Refunded by link", compute="_compute_paylink")
+    # The user may open the link: it may be a colleague's.
+    paylink_is_readable = fields.Boolean(string="Link can be opened", compute="_compute_paylink")
     paylink_can_send = fields.Boolean(compute="_compute_paylink_can_send")
 
     # === COMPUTE METHODS === #
@@ -32,12 +34,14 @@ class AccountMove(models.Model):
             .search_fetch([("move_id", "in", self.ids)], ["move_id", "link_id"], order="id")
         )
         links = {move.id: move_lines.link_id for move, move_lines in lines.grouped("move_id").items()}
+        readable = set(lines.link_id.sudo(False)._filtered_access("read").ids)
         for move in self:
             found = links.get(move.id, self.env["paylink.link"].sudo()).sorted("id", reverse=True)
             newest = found[:1]
             move.paylink_link_id = newest.with_env(self.env)
             move.paylink_link_count = len(found)
             move.paylink_status = newest.status
+            move.paylink_is_readable = newest.id in readable
             move.paylink_sent_at = newest.sent_at
             move.paylink_amount_refunded = sum(found.mapped("amount_refunded"))
 

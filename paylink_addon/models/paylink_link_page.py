@@ -51,13 +51,12 @@ class PaylinkLinkPage(models.Model):
 
     def _prefetch_page(self):
         """Read only what the page shows: whole rows of customers, companies and items take longer than all the rest."""
-        self.partner_id.fetch(["name", "display_name", "lang", "tz", "country_id", "company_id"])
+        self.partner_id.fetch(["name", "lang", "tz", "country_id"])
         self.company_id.fetch(
             [
                 "name",
                 "phone",
                 "email",
-                "vat",
                 "currency_id",
                 "paylink_tz",
                 "uses_default_logo",

@@ -8,6 +8,9 @@ from ..const import IN_FLIGHT_STATES
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
 
+# How often the answer to a charge is applied when others change the same rows.
+MAX_TRIES = 5
+
 EVENT_SUBTYPES = {
     "pending": "paylink_addon.mt_link_pending",
     "authorized": "paylink_addon.mt_link_authorized",
@@ -91,6 +94,32 @@ class PaymentTransaction(models.Model):
         ):
             raise AccessError(self.env._("Only payment managers can refund the payment of a collection link."))
         return super().action_refund(amount_to_refund=amount_to_refund)
+
+    # === ANSWERS OF THE PROVIDER === #
+
+    def _process(self, provider_code, payment_data):
+        """Keep what a provider answers to a charge for who made it: a conflict must not lose it."""
+        answers = self.env.context.get("paylink_answers")
+        if answers is not None:
+            answers.append((provider_code, payment_data))
+        return super()._process(provider_code, payment_data)
+
+    def _paylink_apply(self, answers):
+        """Apply kept answers after the conflict that undid them; the provider is not asked again.
+
+        Where it did not answer, the transaction stays in progress until its own message comes.
+
+        :param list answers: ``(provider_code, payment_data)`` as :meth:`_process` got them
+        """
+        cr = self.env.cr
+        for _try in range(MAX_TRIES):
+            try:
+                for provider_code, payment_data in answers:
+                    self._process(provider_code, payment_data)
+                cr.commit()  # pylint: disable=invalid-commit
+                return
+            except OperationalError:
+                cr.rollback()
 
     # === STATES === #
 

@@ -195,3 +195,35 @@ class TestRights(PaylinkCommon):
         link = self.env["paylink.link"].create({"company_id": other.id, "partner_id": self.john.id, "amount": 5})
         self.assertNotEqual(link.bank_account_id, self.bank_account)
         self.assertEqual(self._free_link().bank_account_id, self.bank_account)
+
+    def test_invoice_of_a_colleagues_link_can_be_asked_for(self):
+        """Who can't open a colleague's link sees its status, and may send an own one."""
+        invoice = self.link.line_ids.move_id
+        for user, readable in ((self.invoicing, False), (self.everyone, True)):
+            user.group_ids |= self.env.ref("account.group_account_invoice")
+            seen = invoice.with_user(user)
+            seen.invalidate_recordset()
+            self.assertEqual((seen.paylink_status, seen.paylink_is_readable), ("not_opened", readable))
+        wizard = (
+            self.env["paylink.send"]
+            .with_user(self.invoicing)
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({})
+        )
+        self.assertFalse(wizard.existing_link_id)
+        wizard.action_send()
+        invoice.invalidate_recordset()
+        self.assertEqual(invoice.paylink_link_id.user_id, self.invoicing)
+
+    def test_newest_link_is_shown(self):
+        invoice = self.link.line_ids.move_id
+        self.link.action_cancel()
+        second = self._link(invoice)
+        invoice.invalidate_recordset()
+        self.assertEqual((invoice.paylink_link_id, invoice.paylink_status), (second, "not_opened"))
+        Move = self.env["account.move"]
+        self.assertIn(invoice, Move.search([("paylink_status", "=", "not_opened")]))
+        self.assertNotIn(invoice, Move.search([("paylink_status", "=", False)]))
+        self.assertIn(
+            "not_opened", [status for status, _count in Move._read_group([], ["paylink_status"], ["__count"])]
+        )
