@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 import unittest
+from functools import partial
 
 import requests
 from support import Ledger, Payer, at_once, log_in, server
@@ -70,16 +71,13 @@ class TestPayers(unittest.TestCase):
         """The newer attempt survives; who pays both all the same has an open credit, and somebody knows."""
         for case in self.data["links"] + self.data["tabs"]:
             with self.subTest(links=len(case["links"]), number=case["number"]):
-                first, second = self.payers(case)
-                references = at_once(lambda: first.start(case["amount"]), lambda: second.start(case["amount"]))
+                payers = self.payers(case)
+                references = at_once(*[partial(payer.start, case["amount"]) for payer in payers])
                 states = [state for _id, state, _payment in self.ledger.transactions(case)]
                 self.assertEqual(states.count("draft"), 1)
                 self.assertLessEqual(set(states), {"draft", "cancel"})
-                confirmations = [
-                    lambda reference=reference: first.confirm(reference) for reference in references if reference
-                ]
-                at_once(*confirmations)
-                self.follow(first, second)
+                at_once(*[partial(payers[0].confirm, reference) for reference in references if reference])
+                self.follow(*payers)
                 self.check_books(case)
 
     # === A SAVED METHOD === #
@@ -88,11 +86,11 @@ class TestPayers(unittest.TestCase):
         """It is charged in the request itself: of two at the same moment one is refused."""
         for case in self.data["saved_links"] + self.data["saved_tabs"]:
             with self.subTest(links=len(case["links"]), number=case["number"]):
-                first, second = self.payers(case)
-                at_once(*[lambda p=payer: p.start(case["amount"], case["saved"]) for payer in (first, second)])
+                payers = self.payers(case)
+                at_once(*[partial(payer.start, case["amount"], case["saved"]) for payer in payers])
                 states = [state for _id, state, _payment in self.ledger.transactions(case)]
                 self.assertEqual(states.count("done"), 1, states)
-                self.follow(first, second)
+                self.follow(*payers)
                 self.check_books(case)
 
     # === BOOKING === #
@@ -163,9 +161,7 @@ class TestPayers(unittest.TestCase):
             with self.subTest(number=case["number"]):
                 context = {"active_model": "account.move", "active_ids": [case["invoice"]]}
                 wizard = users[0].call("paylink.send", "create", [{}], context=context)
-                actions = at_once(
-                    *[lambda user=user: user.call("paylink.send", "action_send", [wizard]) for user in users]
-                )
+                actions = at_once(*[partial(user.call, "paylink.send", "action_send", [wizard]) for user in users])
                 links = {action["res_id"] for action in actions}
                 self.assertEqual(len(links), 1, actions)
                 ((link,),) = self.ledger.rows(

@@ -4,6 +4,7 @@ import contextlib
 import re
 import time
 import unittest
+from functools import partial
 
 from support import CONFLICTS, Ledger, Payer, at_once, log_in, server, slow_provider
 
@@ -47,7 +48,7 @@ class TestSlowProvider(unittest.TestCase):
             with self.subTest(links=len(case["links"]), number=case["number"]):
                 tokens = [link["token"] for link in case["links"]] * 2
                 payers = [Payer(self.odoo, self.data, token) for token in tokens[:2]]
-                at_once(*[lambda p=payer: p.start(case["amount"], case["saved"]) for payer in payers])
+                at_once(*[partial(payer.start, case["amount"], case["saved"]) for payer in payers])
                 self.assertEqual(len(self.charges(case)), 1, self.ledger.transactions(case))
                 self.assertEqual([state for _id, state, _payment in self.ledger.transactions(case)].count("done"), 1)
 

@@ -23,7 +23,7 @@ env.ref("base.user_admin").company_ids |= other
 env["account.chart.template"].try_loading("fr", other)
 other_env = env(context=dict(env.context, allowed_company_ids=other.ids))
 other.partner_id.bank_ids = [
-    Command.create({"acc_number": "FR1420041010050500013M02606", "acc_holder_name": "Peeters"})
+    Command.create({"acc_number": "FR1420041010050500013M02606", "acc_holder_name": "Peeters"}),
 ]
 other_provider = provider.copy({
     "name": "Demo of Peeters", "company_id": other.id, "state": "test", "is_published": True,

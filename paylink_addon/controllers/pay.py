@@ -39,6 +39,8 @@ class PaylinkPay(http.Controller):
         payable = link._payable_amount()
         view = link._page_view(payable)
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
+        if view == "closed":
+            values["reason"] = link._closed_reason()
         gone = view == "closed" and values["reason"] not in ("in_progress", "changing")
         status = HTTPStatus.GONE if gone else HTTPStatus.OK
         if view == "pay" and params.get("returned") and link._awaits_provider():

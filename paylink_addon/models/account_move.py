@@ -127,4 +127,16 @@ class AccountMove(models.Model):
 
     def _paylink_open_items(self):
         """The open receivable items of these moves, in sudo mode (only after access to the moves is checked)."""
-        return self.sudo().line_ids.filtered(lambda line: line._paylink_is_collectable())
+        return (
+            self.env["account.move.line"]
+            .sudo()
+            .search(
+                [
+                    ("move_id", "in", self.ids),
+                    ("account_type", "=", "asset_receivable"),
+                    ("parent_state", "=", "posted"),
+                    ("reconciled", "=", False),
+                ],
+                order="date_maturity, id",
+            )
+        )

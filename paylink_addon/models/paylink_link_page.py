@@ -92,7 +92,6 @@ class PaylinkLinkPage(models.Model):
             "expires": self._expiry_text(self.env),
             "documents": self._page_documents(),
             "transfer": self._transfer_values(),
-            "reason": self._closed_reason() if self.state != "draft" else False,
             "failure": self.state == "failed" and self._last_failure(),
             "paid_on": format_date(self.env, fields.Datetime.context_timestamp(self, last.last_state_change))
             if last
@@ -188,6 +187,7 @@ class PaylinkLinkPage(models.Model):
         bank = self.bank_account_id
         if not bank:
             return False
+        bank.fetch(["acc_number", "sanitized_acc_number", "acc_holder_name", "bank_id", "partner_id"])
         return {
             "beneficiary": bank.acc_holder_name or bank.partner_id.name,
             "account": bank.acc_number,

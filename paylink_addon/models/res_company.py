@@ -88,7 +88,8 @@ class ResCompany(models.Model):
         relation = f"ir_sequence_{sequence.id:03d}_{date_range.id:03d}"
         numbers = self.env.execute_query(SQL("SELECT nextval(%s) FROM generate_series(1, %s)", relation, count))
         sequence = sequence.with_context(ir_sequence_date_range=date_range.date_from)
-        return [sequence.get_next_char(number) for (number,) in numbers]
+        prefix, suffix = sequence._get_prefix_suffix()
+        return [f"{prefix}{number:0{sequence.padding}d}{suffix}" for (number,) in numbers]
 
     def _paylink_expires_at(self):
         """When a link made now expires, or ``False``."""
