@@ -49,14 +49,27 @@ class LiveResult(unittest.TestResult):
 
 
 def run_live_tests(files, names=""):
-    """Run ``files``; ``names`` (``Class`` or ``Class.method``) narrows it down.
+    """Run ``files`` of ``live_tests/``; ``names`` (``Class`` or ``Class.method``) narrows it down.
+
+    :rtype: Outcome
+    """
+    if files:
+        the_odoo().with_addons()  # what they start from; now, lest it be counted as a test's time
+    return run_plain_tests(files, names)
+
+
+def run_plain_tests(files, names=""):
+    """Run plain ``unittest`` files, likewise; those of ``unit_tests/`` test what needs no Odoo.
 
     :rtype: Outcome
     """
     outcome = Outcome()
-    if files:
-        the_odoo().with_addons()  # what they start from; now, lest it be counted as a test's time
-    sys.path.insert(0, str(ROOT / "live_tests"))
+    sys.path += [
+        str(ROOT / "paylink_addon"),
+        str(ROOT / "paylink_addon/tests"),
+    ]  # for their ``tools`` and ``fake_stripe``
+    for folder in {str(file.parent) for file in files}:
+        sys.path.insert(0, folder)
     suites = [_load(file.stem, names) for file in files]
     with Progress() as progress:
         unittest.TestSuite(suites).run(LiveResult(outcome, progress))

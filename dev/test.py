@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from . import live
-from .live_runner import run_live_tests
+from .live_runner import run_live_tests, run_plain_tests
 from .log import Outcome, follow
 from .odoo import free_port, the_odoo
 from .report import Progress, report
@@ -38,6 +38,7 @@ def _run_everything(outcome):
         for path in (ROOT / addon / "tests").glob("test_*.py"):
             if f"odoo.addons.{addon}.tests.{path.stem}" not in outcome.files:
                 outcome.failed[f"{addon}/tests/{path.name}"] = "No test of it ran: does tests/__init__.py import it?"
+    outcome.add(run_plain_tests(sorted((ROOT / "unit_tests").glob("test_*.py"))))
     outcome.add(run_live_tests(sorted((ROOT / "live_tests").glob("test_*.py"))))
     say(f"All tests: {time.monotonic() - start:.0f} s, logs in {LOGS}")
 
@@ -46,11 +47,14 @@ def _run_target(target, outcome):
     file, _, rest = target.rpartition("/")[2].partition(".")
     inside = [addon for addon in ADDONS if (ROOT / addon / "tests" / f"{file}.py").is_file()]
     alive = ROOT / "live_tests" / f"{file}.py"
-    if not inside and not alive.is_file():
+    plain = ROOT / "unit_tests" / f"{file}.py"
+    if not inside and not alive.is_file() and not plain.is_file():
         raise Failed(f"No add-on has tests/{file}.py, nor is there live_tests/{file}.py")
     if inside:
         tags = [f"/{addon}/tests/{file}.py{f':{rest}' if rest else ''}" for addon in inside]
         outcome.add(_run_in_odoo(tags, f"{file}.log"))
+    if plain.is_file():
+        outcome.add(run_plain_tests([plain], rest))
     if alive.is_file():
         outcome.add(run_live_tests([alive], rest))
 

@@ -1,4 +1,5 @@
-from . import controllers, models, tools, wizards
+from . import controllers, models, wizards
 from .hooks import post_init_hook
+from .tools.redact import install
 
-tools.redact.install()
+install()

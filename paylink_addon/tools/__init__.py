@@ -1,1 +1,0 @@
-from . import addresses, gsm, redact

@@ -1,0 +1,177 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""Money: what amounts are allowed, balance transactions with their fees, and payouts."""
+
+from decimal import Decimal
+
+from stripe import params as p
+
+from .errors import ApiError
+from .lists import listing
+from .routing import route
+from .world import timer
+
+# https://docs.stripe.com/currencies: special cases, three decimals, minimum (in minor units; 1 where not listed).
+WHOLE, TENS = {"isk", "ugx"}, {"bhd", "jod", "kwd", "omr", "tnd"}
+NO_DECIMALS = {"jpy", "krw", "mga", "clp", "vnd", "xaf", "xof", "xpf"}
+MINIMUM = {"eur": 50, "usd": 50, "cad": 50, "gbp": 30, "jpy": 50, "chf": 50, "aud": 50, "isk": 100}
+MAXIMUM = 99999999
+
+# Fee by type of payment method: hundredths of a percent, and minor units.
+FEES = {"card": (150, 25), "sepa_debit": (0, 35), "klarna": (299, 35), "afterpay_clearpay": (600, 30)}
+DAYS = 86400
+
+
+def check_amount(amount, currency, param="amount"):
+    """Refuse an amount that can't be charged.
+
+    :param int amount: minor units
+    :raise ApiError: as Stripe would
+    """
+    if amount < MINIMUM.get(currency, 1):
+        raise ApiError(f"Amount must be at least {MINIMUM.get(currency, 1)} {currency}", "amount_too_small", param)
+    if amount > MAXIMUM:
+        raise ApiError(f"Amount must be no more than {MAXIMUM} {currency}", "amount_too_large", param)
+    check_step(amount, currency, param)
+
+
+def check_step(amount, currency, param="amount"):
+    """Refuse an amount with digits that the currency doesn't have."""
+    step = 100 if currency in WHOLE else 10 if currency in TENS else 1
+    if amount % step:
+        code = "invalid_charge_amount_no_decimal_compatible" if step == 100 else "parameter_invalid_integer"
+        raise ApiError(f"Invalid amount. {currency.upper()} amounts must be divisible by {step}.", code, param)
+
+
+def written(amount, currency):
+    """An amount of minor units for people, as in ``50.00 EUR``."""
+    decimals = 0 if currency in NO_DECIMALS else 3 if currency in TENS else 2
+    return f"{Decimal(amount).scaleb(-decimals)} {currency.upper()}"
+
+
+def fee_of(method_type, amount):
+    """The fee for a payment, in minor units of its settlement currency."""
+    rate, fixed = FEES[method_type]
+    return (amount * rate + 5000) // 10000 + fixed
+
+
+def transaction(realm, source, kind, category, amount, *, fee=0, fee_text="Stripe processing fees"):
+    """Book on the account's balance.
+
+    :param dict source: the object that it is about, with its ``currency``
+    :param str kind: type of the balance transaction
+    :param str category: its reporting category
+    :param int amount: minor units of the source's currency; negative takes
+    :param int fee: minor units of the settlement currency; negative gives back
+    :return: the balance transaction
+    """
+    settled, currency, rate = realm.account.settle(amount, source["currency"])
+    details = {"amount": fee, "application": None, "currency": currency, "description": fee_text, "type": "stripe_fee"}
+    return realm.add(
+        "balance_transaction",
+        "txn",
+        amount=settled,
+        available_on=realm.now() + 2 * DAYS,
+        balance_type="payments",
+        currency=currency,
+        description=source.get("description"),
+        exchange_rate=rate,
+        fee=fee,
+        fee_details=[details] if fee else [],
+        net=settled - fee,
+        reporting_category=category,
+        source=source["id"],
+        status="pending",
+        type=kind,
+    )
+
+
+@timer
+def make_available(realm):
+    for found in realm.all("balance_transaction"):
+        if found["status"] == "pending" and found["available_on"] <= realm.now():
+            found["status"] = "available"
+
+
+# === PAYOUTS === #
+
+
+def payout(realm, currency=None):
+    """Pay out everything in a currency that has not been paid out yet.
+
+    :return: the payout, ``pending``
+    :raise ValueError: there is nothing
+    """
+    currency = currency or realm.account.currency
+    paid_out = {one for found in realm.all("payout") for one in realm.hidden[found["id"]]["transactions"]}
+    due = [one for one in realm.all("balance_transaction") if one["id"] not in paid_out and one["currency"] == currency]
+    if not due:
+        raise ValueError(f"Nothing to pay out in {currency}.")
+    found = _new_payout(realm, currency, sum(one["net"] for one in due))
+    booked = transaction(realm, found, "payout", "payout", -found["amount"])
+    realm.hidden[found["id"]]["transactions"] = [one["id"] for one in due] + [booked["id"]]
+    found["balance_transaction"] = booked["id"]
+    realm.emit("payout.created", found)
+    return found
+
+
+def _new_payout(realm, currency, amount):
+    return realm.add(
+        "payout",
+        "po",
+        hidden={"transactions": []},
+        amount=amount,
+        arrival_date=realm.now() + 2 * DAYS,
+        automatic=True,
+        currency=currency,
+        description="STRIPE PAYOUT",
+        destination=f"ba_{realm.account.id}",
+        metadata={},
+        method="standard",
+        reconciliation_status="in_progress",
+        source_type="card",
+        status="pending",
+        type="bank_account",
+    )
+
+
+def pay_payout(realm, found):
+    """The money arrives; its composition is known."""
+    realm.update(found, "payout.updated", "payout.paid", status="paid")
+    realm.update(found, "payout.reconciliation_completed", reconciliation_status="completed")
+
+
+def fail_payout(realm, found, code="account_closed"):
+    """The bank sends the money back, also after the payout was paid."""
+    booked = transaction(realm, found, "payout_failure", "payout_reversal", found["amount"])
+    realm.update(
+        found,
+        "payout.failed",
+        status="failed",
+        failure_code=code,
+        failure_message="The bank account has been closed.",
+        failure_balance_transaction=booked["id"],
+    )
+
+
+@route("GET", "/v1/payouts/{}", p.PayoutRetrieveParams)
+def retrieve_payout(realm, params, payout_id):
+    return realm.get("payout", payout_id)
+
+
+@route("GET", "/v1/payouts", p.PayoutListParams)
+def list_payouts(realm, params):
+    return listing(realm.all("payout"), params, "/v1/payouts")
+
+
+@route("GET", "/v1/balance_transactions/{}", p.BalanceTransactionRetrieveParams)
+def retrieve_transaction(realm, params, transaction_id):
+    return realm.get("balance_transaction", transaction_id)
+
+
+@route("GET", "/v1/balance_transactions", p.BalanceTransactionListParams)
+def list_transactions(realm, params):
+    found = realm.all("balance_transaction")
+    if "payout" in params:
+        payout_id = realm.get("payout", params.pop("payout"), "payout")["id"]
+        found = [one for one in found if one["id"] in realm.hidden[payout_id]["transactions"]]
+    return listing(found, params, "/v1/balance_transactions")

@@ -1,0 +1,179 @@
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""Customers and their payment methods."""
+
+from dataclasses import dataclass
+
+from stripe import params as p
+
+from .errors import ApiError
+from .lists import listing
+from .routing import route
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of payment method.
+
+    :ivar details: what Stripe tells of it
+    :ivar currencies: that it can be used with; empty for all
+    :ivar delayed: whether success is known only days later
+    :ivar reusable: whether it can be stored
+    """
+
+    details: dict
+    currencies: frozenset = frozenset()
+    delayed: bool = False
+    reusable: bool = True
+
+
+KINDS = {
+    "card": Kind(
+        {"brand": "visa", "country": "FR", "exp_month": 12, "exp_year": 2034, "funding": "credit", "last4": "4242"}
+    ),
+    "sepa_debit": Kind({"bank_code": "37040044", "country": "DE", "last4": "3000"}, frozenset({"eur"}), delayed=True),
+    "klarna": Kind({}, frozenset({"eur", "gbp", "usd", "sek", "dkk", "nok", "cad", "aud"}), reusable=False),
+    "afterpay_clearpay": Kind({}, frozenset({"aud", "cad", "gbp", "nzd", "usd"}), reusable=False),
+}
+
+# Test payment methods that can be named instead of a stored one: type, and how they behave.
+# https://docs.stripe.com/testing
+TEST_METHODS = {
+    "pm_card_visa": ("card", "succeed"),
+    "pm_card_visa_chargeDeclined": ("card", "generic_decline"),
+    "pm_card_visa_chargeDeclinedInsufficientFunds": ("card", "insufficient_funds"),
+    "pm_card_chargeDeclinedExpiredCard": ("card", "expired_card"),
+    "pm_card_authenticationRequired": ("card", "authentication_required"),
+}
+
+_NO_DETAILS = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
+
+
+def new_method(realm, kind, outcome="succeed", customer=None, email=None):
+    """Make a payment method.
+
+    :param str kind: a key of :data:`KINDS`
+    :param str outcome: how later charges of it end; see :func:`.payments.attempt`
+    :param str customer: id of its customer, or None
+    """
+    found = realm.add(
+        "payment_method",
+        "pm",
+        hidden={"outcome": outcome},
+        allow_redisplay="unspecified",
+        billing_details={**_NO_DETAILS, "email": email},
+        customer=customer,
+        metadata={},
+        type=kind,
+        **{kind: dict(KINDS[kind].details)},
+    )
+    if customer:
+        realm.emit("payment_method.attached", found)
+    return found
+
+
+def use(realm, method_id, customer):
+    """The payment method that a request names, checked to be usable for its customer.
+
+    :raise ApiError: it belongs to another customer, to none any more, or does not exist
+    """
+    if method_id in TEST_METHODS:
+        return new_method(realm, *TEST_METHODS[method_id], customer=customer)
+    found = realm.get("payment_method", method_id, "payment_method")
+    if found["customer"] != customer or not customer:
+        raise ApiError(
+            "The provided PaymentMethod was detached, or belongs to another Customer. It can't be used here.",
+            "payment_method_unexpected_state",
+            "payment_method",
+        )
+    return found
+
+
+@route("GET", "/v1/payment_methods/{}", p.PaymentMethodRetrieveParams)
+def retrieve_method(realm, params, method_id):
+    return realm.get("payment_method", method_id)
+
+
+@route("GET", "/v1/customers/{}/payment_methods", p.CustomerPaymentMethodListParams)
+def list_methods(realm, params, customer_id):
+    realm.get("customer", customer_id)
+    return listing(
+        realm.all("payment_method"), {**params, "customer": customer_id}, f"/v1/customers/{customer_id}/payment_methods"
+    )
+
+
+@route("POST", "/v1/payment_methods/{}/detach", p.PaymentMethodDetachParams)
+def detach_method(realm, params, method_id):
+    found = realm.get("payment_method", method_id)
+    if not found["customer"]:
+        raise ApiError("The payment method you provided is not attached to a customer so detachment is impossible.")
+    realm.update(found, customer=None)
+    realm.emit("payment_method.detached", found)
+    return found
+
+
+def new_customer(realm, **values):
+    """Make a customer."""
+    found = realm.add(
+        "customer",
+        "cus",
+        balance=0,
+        delinquent=False,
+        invoice_settings={},
+        metadata=values.pop("metadata", {}),
+        tax_exempt="none",
+        **values,
+    )
+    realm.emit("customer.created", found)
+    return found
+
+
+_CUSTOMER_FIELDS = {"address", "description", "email", "metadata", "name", "phone", "preferred_locales"}
+
+
+@route("POST", "/v1/customers", p.CustomerCreateParams)
+def create_customer(realm, params):
+    unknown = set(params) - _CUSTOMER_FIELDS
+    if unknown:
+        raise NotImplementedError(f"The fake keeps no {unknown} of a customer.")
+    return new_customer(realm, **params)
+
+
+@route("POST", "/v1/customers/{}", p.CustomerUpdateParams)
+def update_customer(realm, params, customer_id):
+    found = realm.get("customer", customer_id)
+    metadata = {**found["metadata"], **params.pop("metadata", {})}
+    realm.update(found, "customer.updated", metadata=metadata, **params)
+    return found
+
+
+@route("GET", "/v1/customers/{}", p.CustomerRetrieveParams)
+def retrieve_customer(realm, params, customer_id):
+    found = realm.get("customer", customer_id)
+    gone = realm.hidden[customer_id].get("deleted")
+    return {"id": customer_id, "object": "customer", "deleted": True} if gone else found
+
+
+@route("GET", "/v1/customers", p.CustomerListParams)
+def list_customers(realm, params):
+    return listing(realm.all("customer"), params, "/v1/customers")
+
+
+@route("DELETE", "/v1/customers/{}", p.CustomerDeleteParams)
+def delete_customer(realm, params, customer_id):
+    found = realm.get("customer", customer_id)
+    realm.hidden[customer_id]["deleted"] = True
+    realm.emit("customer.deleted", found)
+    return {"id": customer_id, "object": "customer", "deleted": True}
+
+
+def customer_of(realm, params):
+    """The customer that a request names, or None.
+
+    :raise ApiError: it does not exist any more
+    """
+    if "customer" not in params:
+        return None
+    found = realm.get("customer", params["customer"], "customer")
+    if realm.hidden[found["id"]].get("deleted"):
+        raise ApiError(f"No such customer: '{found['id']}'", "resource_missing", "customer")
+    return found
