@@ -162,7 +162,8 @@ class TestControls(EventCase):
             self.assertEqual(api.customer_create(key="l")["created"], 1_800_000_005)
 
     def test_command(self):
-        command = [sys.executable, str(Path(__file__).parent / "fake_stripe"), "--port", "0", "--account", "shop"]
+        folder = Path(__file__).resolve().parents[1] / "paylink_addon/tests/fake_stripe"
+        command = [sys.executable, str(folder), "--port", "0", "--account", "shop"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 base, key = (process.stdout.readline().strip().split("=")[1] for _line in range(2))
