@@ -13,28 +13,23 @@ class ResPartner(models.Model):
     paylink_open_link_count = fields.Integer(
         string="Open Collection Links", compute="_compute_paylink", groups="paylink_addon.group_paylink_user"
     )
-    paylink_last_sent_at = fields.Datetime(
-        string="Last link sent on", compute="_compute_paylink", groups="paylink_addon.group_paylink_user"
-    )
 
     def _compute_paylink(self):
         """The links the user may see, of each customer and of the contacts below it."""
-        totals = {partner: [0, 0, []] for partner in self}
+        totals = {partner: [0, 0] for partner in self}
         contacts = self.with_context(active_test=False).search_fetch([("id", "child_of", self.ids)], ["parent_id"])
-        for contact, state, count, sent in self.env["paylink.link"]._read_group(
-            [("partner_id", "in", contacts.ids)], ["partner_id", "state"], ["__count", "sent_at:max"]
+        for contact, state, count in self.env["paylink.link"]._read_group(
+            [("partner_id", "in", contacts.ids)], ["partner_id", "state"], ["__count"]
         ):
             ancestor = contact
             while ancestor:
                 if ancestor in totals:
                     totals[ancestor][0] += count
                     totals[ancestor][1] += count if state in LIVE_STATES else 0
-                    totals[ancestor][2] += [sent] if sent else []
                 ancestor = ancestor.parent_id
-        for partner, (count, live, sent) in totals.items():
+        for partner, (count, live) in totals.items():
             partner.paylink_link_count = count
             partner.paylink_open_link_count = live
-            partner.paylink_last_sent_at = max(sent, default=False)
 
     def action_paylink_view_links(self):
         """Show the links of the customer."""
