@@ -36,9 +36,9 @@ class PaylinkPay(http.Controller):
         link = self._link(token)
         if not link:
             return self._render_unknown()
-        payable = link._payable_amount()
-        view = link._page_view(payable)
-        values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
+        money = link._page_money()
+        view = link._page_view(money.payable)
+        values = link._page_texts(money.due) | {"languages": self._languages(link), "lang": link.env.lang}
         if view == "closed":
             values["reason"] = link._closed_reason()
         gone = view == "closed" and values["reason"] not in ("in_progress", "changing")
@@ -46,7 +46,7 @@ class PaylinkPay(http.Controller):
         if view == "pay" and params.get("returned") and link._awaits_provider():
             return self._render("paylink_addon.page_progress", values | {"returned": True})
         if view == "pay":
-            return self._render_form(values | link._payment_form_values(payable, amount))
+            return self._render_form(values | link._payment_form_values(money, amount))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
 
     @http.route(
@@ -62,15 +62,15 @@ class PaylinkPay(http.Controller):
 
     def _render_form(self, values):
         """The page with Odoo's payment form on it."""
-        values["show_tokenize_input_mapping"] = PaymentPortal._compute_show_tokenize_input_mapping(
-            values["providers_sudo"]
-        )
+        if values["embedded"]:
+            values["show_tokenize_input_mapping"] = PaymentPortal._compute_show_tokenize_input_mapping(
+                values["providers_sudo"]
+            )
         values["session_info"] = request.env["ir.http"].get_frontend_session_info()
         values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
         values["nonce"] = secrets.token_urlsafe(12)
         # A provider that shows its fields on the page brings its own scripts from its own site.
-        embedded = values["providers_sudo"].filtered(lambda p: p.inline_form_view_id and p.code != "demo")
-        policy = FORM_POLICY.format(nonce=values["nonce"], extra="https:" if embedded else "")
+        policy = FORM_POLICY.format(nonce=values["nonce"], extra="https:" if values["embedded"] else "")
         return self._render("paylink_addon.page_pay", values, policy=policy)
 
     def _render_unknown(self):

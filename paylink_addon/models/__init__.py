@@ -10,6 +10,7 @@ from . import paylink_link_attempt
 from . import account_move
 from . import account_move_line
 from . import account_payment
+from . import paylink_options_mixin
 from . import payment_method
 from . import payment_provider
 from . import payment_transaction

@@ -50,6 +50,11 @@ class PaylinkLink(models.Model):
     _description = "Collection Link"
     _order = "id desc"
     _page_path = "/pay"
+    _page_fields = (
+        *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
+        *("is_limited", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
+        *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere"),
+    )
 
     kind = fields.Selection(
         [("open_items", "Open items"), ("free", "Free amount")], required=True, default="free", readonly=True

@@ -3,6 +3,9 @@ from odoo.tools import SQL, format_amount, format_date
 
 from ..const import IN_FLIGHT_STATES
 
+# Transactions of others that bring money, or may still.
+RIVAL_STATES = (*IN_FLIGHT_STATES, "done")
+
 
 class PaylinkLinkDue(models.Model):
     """What is due on a link, live, and how it is said to the customer."""
@@ -46,23 +49,26 @@ class PaylinkLinkDue(models.Model):
         """
         self.ensure_one()
         link = self.sudo()
-        in_flight = link.transaction_ids._paylink_attempts()._paylink_in_flight() | link._rival_transactions()
-        payable = link._due_amounts()[link.id] - sum(in_flight.mapped("amount"))
-        return link.currency_id.round(max(payable, 0.0))
+        return link._payable_of(link._due_amounts()[link.id], link._rival_transactions())
+
+    def _payable_of(self, due, rivals):
+        in_flight = self.transaction_ids._paylink_attempts()._paylink_in_flight() | rivals
+        return self.currency_id.round(max(due - sum(in_flight.mapped("amount")), 0.0))
 
     def _open_drafts(self):
         """The attempts on these items, of this link and of others, that the customer has not finished."""
         return (self._rival_transactions(states=("draft",)) | self.transaction_ids)._paylink_closable()
 
-    def _rival_transactions(self, states=(*IN_FLIGHT_STATES, "done")):
+    def _rival_transactions(self, states=RIVAL_STATES):
         """Payments of the same items, not booked yet, that come from other links or from the customer portal."""
         self.ensure_one()
-        items = self.line_ids.move_line_id
-        if not items:
-            return self.env["payment.transaction"]
         self.env["payment.transaction"].flush_model()
-        self.env["paylink.link.line"].flush_model(["move_line_id", "link_id"])
-        query = SQL(
+        self.env["paylink.link.line"].flush_model(["move_line_id", "move_id", "link_id"])
+        rows = self.env.execute_query(SQL("%s ORDER BY id", self._rivals_query(states)))
+        return self.env["payment.transaction"].browse(row[0] for row in rows)
+
+    def _rivals_query(self, states=RIVAL_STATES):
+        return SQL(
             """
             SELECT tx.id
               FROM payment_transaction tx
@@ -71,19 +77,19 @@ class PaylinkLinkDue(models.Model):
                AND provider.code != 'custom'
                AND tx.operation NOT IN ('refund', 'validation')
                AND (tx.state != 'done' OR tx.is_post_processed IS NOT TRUE)
-               AND (tx.paylink_id IN (SELECT link_id FROM paylink_link_line WHERE move_line_id IN %(items)s)
+               AND (tx.paylink_id IN (SELECT other.link_id
+                                        FROM paylink_link_line line
+                                        JOIN paylink_link_line other USING (move_line_id)
+                                       WHERE line.link_id = %(link)s)
                     OR (tx.paylink_id IS NULL AND tx.id IN (
                         SELECT transaction_id FROM account_invoice_transaction_rel rel
                           JOIN paylink_link_line line ON line.move_id = rel.invoice_id
                          WHERE line.link_id = %(link)s)))
                AND tx.paylink_id IS DISTINCT FROM %(link)s
-          ORDER BY tx.id
             """,
             states=tuple(states),
-            items=tuple(items.ids),
             link=self.id,
         )
-        return self.env["payment.transaction"].browse(row[0] for row in self.env.execute_query(query))
 
     # === LINKS FROM OPEN ITEMS === #
 

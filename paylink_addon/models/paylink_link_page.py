@@ -1,9 +1,18 @@
 import base64
+from typing import NamedTuple
 
 from odoo import fields, models
-from odoo.tools import format_amount, format_date, formatLang
+from odoo.tools import SQL, format_amount, format_date, formatLang
 
 from ..const import LIVE_STATES
+
+
+class PageMoney(NamedTuple):
+    """What is ``due``, what of it is ``payable`` now (major units), and whether the customer has saved methods."""
+
+    due: float
+    payable: float
+    has_tokens: bool
 
 
 class PaylinkLinkPage(models.Model):
@@ -46,6 +55,28 @@ class PaylinkLinkPage(models.Model):
 
     # === VALUES === #
 
+    def _page_money(self):
+        """What this page needs to know of money, from one query on the transactions of the link and of its rivals.
+
+        :rtype: PageMoney
+        """
+        self.ensure_one()
+        query = SQL(
+            """
+            SELECT ARRAY(SELECT id FROM payment_transaction WHERE paylink_id = %(link)s ORDER BY id DESC),
+                   ARRAY(%(rivals)s),
+                   EXISTS(SELECT FROM payment_token WHERE partner_id = %(partner)s AND active)
+            """,
+            link=self.id,
+            rivals=self._rivals_query(),
+            partner=self.partner_id.id,
+        )
+        self.env.flush_all()
+        own, rivals, has_tokens = self.env.execute_query(query)[0]
+        self._fields["transaction_ids"]._insert_cache(self, [tuple(own)])
+        due = self._due_amounts()[self.id]
+        return PageMoney(due, self._payable_of(due, self.env["payment.transaction"].browse(rivals)), has_tokens)
+
     def _timezone(self):
         return self.partner_id.tz or self.company_id.paylink_tz
 
@@ -62,8 +93,12 @@ class PaylinkLinkPage(models.Model):
                 "uses_default_logo",
             ]
         )
-        self.line_ids.fetch(["name", "date", "date_due", "amount", "move_line_id", "is_invoice", "link_id"])
-        self.line_ids.move_line_id.fetch(
+        lines = self.env["paylink.link.line"].search_fetch(
+            [("link_id", "=", self.id)],
+            ["name", "date", "date_due", "amount", "move_line_id", "is_invoice", "link_id"],
+        )
+        self._fields["line_ids"]._insert_cache(self, [lines._ids])  # else they are looked up once more
+        lines.move_line_id.fetch(
             [
                 "parent_state",
                 "reconciled",
@@ -78,10 +113,12 @@ class PaylinkLinkPage(models.Model):
 
     def _page_values(self):
         """What all pages of the link show, ready to print, in the language of the context."""
+        return self._page_texts(self._due_amounts()[self.id])
+
+    def _page_texts(self, due):
         self.ensure_one()
         received = self.transaction_ids._paylink_received()
         last = received.sorted("id")[-1:]
-        due = self._due_amounts()[self.id]
         return {
             "link": self,
             "company": self.company_id,
@@ -127,19 +164,22 @@ class PaylinkLinkPage(models.Model):
 
     # === THE PAYMENT FORM === #
 
-    def _payment_form_values(self, payable, amount=None):
+    def _payment_form_values(self, money, amount=None):
         """The context of Odoo's ``payment.form`` for this link.
 
-        :param float payable: what may be paid now, in major units
+        :param PageMoney money: what may be paid now
         :param amount: what the customer chose to pay, as text, where a part is allowed
         """
+        payable = money.payable
         chosen = self._chosen_amount(amount, payable)
         provider_ids, method_ids = self.env["payment.provider"]._paylink_option_ids(
             self.company_id.id, self.partner_id.country_id.id, self.currency_id.id, chosen, self.partner_id
         )
         providers = self.env["payment.provider"].browse(provider_ids)
         methods = self.env["payment.method"].browse(method_ids)
-        tokens = self.env["payment.token"]._get_available_tokens(providers.ids, self.partner_id.id)
+        method_forms = providers._paylink_method_forms(provider_ids, method_ids)
+        Token = self.env["payment.token"]
+        tokens = Token._get_available_tokens(providers.ids, self.partner_id.id) if money.has_tokens else Token
         return {
             "amount": chosen,
             "amount_text": self._amount_text(chosen),
@@ -151,6 +191,8 @@ class PaylinkLinkPage(models.Model):
             "providers_sudo": providers,
             "payment_methods_sudo": methods,
             "tokens_sudo": tokens,
+            "method_forms": method_forms or {},
+            "embedded": method_forms is None,
             "reference_prefix": self.name,
             "transaction_route": f"/pay/{self.access_token}/transaction",
             "landing_route": "/payment/status",

@@ -98,6 +98,8 @@ class PaylinkRequestMixin(models.AbstractModel):
 
     # Where the page of this model is, without the token.
     _page_path = "/"
+    # What every page shows of the record; None: everything.
+    _page_fields = None
 
     # === BUSINESS METHODS === #
 
@@ -109,7 +111,7 @@ class PaylinkRequestMixin(models.AbstractModel):
         """
         if not isinstance(token, str) or not TOKEN_PATTERN.fullmatch(token):
             return self.sudo().browse()
-        return self.sudo().search_fetch([("access_token", "=", token)], limit=1)
+        return self.sudo().search_fetch([("access_token", "=", token)], self._page_fields, limit=1)
 
     def action_replace_token(self):
         """Give the requests new tokens: whoever holds an old URL can't use it any more."""

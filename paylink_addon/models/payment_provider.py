@@ -1,9 +1,12 @@
 from odoo import api, models
-from odoo.tools import ormcache
+from odoo.tools import is_html_empty, ormcache
+
+from odoo.addons.payment.controllers.portal import PaymentPortal
 
 
 class PaymentProvider(models.Model):
-    _inherit = "payment.provider"
+    _name = "payment.provider"
+    _inherit = ["payment.provider", "paylink.options.mixin"]
 
     @api.model
     def _paylink_options(self, company_id, currency_id, amount, partner):
@@ -43,20 +46,35 @@ class PaymentProvider(models.Model):
         providers, methods = self._paylink_options(company_id, currency_id, amount or 0.0, partner)
         return tuple(providers.ids), tuple(methods.ids)
 
-    # === CRUD METHODS === #
+    @api.model
+    @ormcache("self.env.lang", "provider_ids", "method_ids", cache="templates")
+    def _paylink_method_forms(self, provider_ids, method_ids):
+        """The choices of Odoo's payment form, ready to print: they are the same on each link.
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        """A new one may be offered."""
-        self.env.registry.clear_cache()
-        return super().create(vals_list)
+        A provider that asks for something on the page itself may look at the amount or the customer: its choices are
+        left to be rendered on each page.
 
-    def write(self, vals):
-        """What is offered may change."""
-        self.env.registry.clear_cache()
-        return super().write(vals)
+        :param tuple provider_ids: of the providers that are offered
+        :param tuple method_ids: of the methods that are offered
+        :return: the HTML of each method, by id, or ``None`` where a provider has fields on the page
+        """
+        providers = self.sudo().browse(provider_ids)
+        if providers._paylink_embedded():
+            return None
+        values = {
+            "mode": "payment",
+            "providers_sudo": providers,
+            "show_tokenize_input_mapping": PaymentPortal._compute_show_tokenize_input_mapping(providers),
+            "is_html_empty": is_html_empty,
+        }
+        qweb = self.env["ir.qweb"].with_user(self.env.ref("base.public_user")).sudo()
+        return {
+            method.id: qweb._render(
+                "payment.method_form", values | {"pm_sudo": method, "is_selected": len(method_ids) == 1}
+            )
+            for method in self.env["payment.method"].sudo().browse(method_ids)
+        }
 
-    def unlink(self):
-        """It is not offered any more."""
-        self.env.registry.clear_cache()
-        return super().unlink()
+    def _paylink_embedded(self):
+        """The providers that ask for something on the page itself, with scripts from their own site."""
+        return self.filtered(lambda provider: provider.inline_form_view_id and provider.code != "demo")
