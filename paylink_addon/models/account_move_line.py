@@ -39,10 +39,11 @@ class AccountMoveLine(models.Model):
     def _paylink_line_values(self, due=None):
         """The values of the ``paylink.link.line`` of each item."""
         due = self._paylink_due() if due is None else due
+        labels = self.sudo()._paylink_labels()
         return [
             {
                 "move_line_id": item.id,
-                "name": item._paylink_label(),
+                "name": labels[item.id],
                 "is_invoice": item.move_id.is_sale_document(include_receipts=True),
                 "date": item.date,
                 "date_due": item.date_maturity or item.date,
@@ -51,16 +52,28 @@ class AccountMoveLine(models.Model):
             for item in self.sudo()
         ]
 
-    def _paylink_label(self):
-        """What the customer knows the item by: the document's number, with the instalment where there are several."""
+    def _paylink_labels(self):
+        """What the customer knows each item by, by id: the document's number, with the instalment where there are
+        several."""
+        invoices = self.move_id.filtered(lambda move: move.is_invoice(include_receipts=True))
+        terms = {
+            move: list(dict(sorted(zip(ids, dates, strict=True), key=lambda term: (term[1], term[0]))))
+            for move, ids, dates in self._read_group(
+                [("move_id", "in", invoices.ids), ("display_type", "=", "payment_term")],
+                ["move_id"],
+                ["id:array_agg", "date_maturity:array_agg"],
+                having=[("__count", ">", 1)],
+            )
+        }
+        return {item.id: item._paylink_label(terms.get(item.move_id, ())) for item in self}
+
+    def _paylink_label(self, terms):
+        """:param terms: ids of the instalments of the item's document, the first due first, if there are several"""
         self.ensure_one()
         move = self.move_id
         if not move.is_invoice(include_receipts=True):
             return self.ref or self.name or move.name
-        terms = move.line_ids.filtered(lambda line: line.display_type == "payment_term").sorted("date_maturity")
-        if len(terms) < 2 or self not in terms:
-            return move.name
-        return f"{move.name}-{terms.ids.index(self.id) + 1}"
+        return f"{move.name}-{terms.index(self.id) + 1}" if self.id in terms else move.name
 
     def _paylink_in_flight(self):
         """The items that a payment still in progress may settle: of any link, or of the customer portal."""

@@ -74,7 +74,15 @@ class PaylinkSendLine(models.TransientModel):
         items = self.env["account.move.line"].sudo().union(*groups.values())
         due = items._paylink_due()
         existing = self._reusable_links(groups)
-        values = [self._group_values(key, group, due, existing) for key, group in groups.items()]
+        labels = items._paylink_labels()
+        values = [
+            self._group_values(key, group, due, existing)
+            | {
+                "documents": ", ".join(labels[item.id] for item in group[:3])
+                + (f" +{len(group) - 3}" if len(group) > 3 else ""),
+            }
+            for key, group in groups.items()
+        ]
         return values + self._blocked_values(sources, items)
 
     @api.model
@@ -89,8 +97,6 @@ class PaylinkSendLine(models.TransientModel):
             | origin
             | {
                 "key": key,
-                "documents": ", ".join(items.mapped(lambda item: item._paylink_label())[:3])
-                + (f" +{len(items) - 3}" if len(items) > 3 else ""),
                 "document_count": len(documents),
                 "amount": amount,
                 "existing_link_id": existing[key].id,
