@@ -5,6 +5,7 @@ from . import paylink_link_actions
 from . import paylink_link_line
 from . import paylink_link_due
 from . import paylink_link_booking
+from . import paylink_link_booked
 from . import paylink_link_page
 from . import paylink_link_attempt
 from . import account_move

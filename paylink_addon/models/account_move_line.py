@@ -54,7 +54,8 @@ class AccountMoveLine(models.Model):
 
     def _paylink_labels(self):
         """What the customer knows each item by, by id: the document's number, with the instalment where there are
-        several."""
+        several.
+        """
         invoices = self.move_id.filtered(lambda move: move.is_invoice(include_receipts=True))
         terms = {
             move: list(dict(sorted(zip(ids, dates, strict=True), key=lambda term: (term[1], term[0]))))

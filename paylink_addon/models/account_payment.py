@@ -11,9 +11,16 @@ class AccountPayment(models.Model):
         )
 
     def _paylink_reconcile(self, items):
-        """Reconcile the payment with ``items``, account by account, in one plan."""
-        groups = (self._paylink_receivable_lines() + items).grouped("account_id").values()
-        plan = [group for group in groups if len({line.balance > 0 for line in group}) == 2]
+        """Reconcile each payment with its ``items``, account by account, all in one plan.
+
+        :param list items: an ``account.move.line`` record set for each payment
+        """
+        plan = [
+            group
+            for payment, own in zip(self, items, strict=True)
+            for group in (payment._paylink_receivable_lines() + own).grouped("account_id").values()
+            if len({line.balance > 0 for line in group}) == 2
+        ]
         if plan:
             self.env["account.move.line"]._reconcile_plan(plan)
 

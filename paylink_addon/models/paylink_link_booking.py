@@ -1,39 +1,47 @@
-import logging
+from odoo import api, fields, models
 
-from markupsafe import Markup
-from odoo import fields, models
-from odoo.tools import format_amount
-from psycopg2 import OperationalError
-
-from ..tools.addresses import BadAddress, split_emails
-
-_logger = logging.getLogger(__name__)
+QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
 
 
 class PaylinkLinkBooking(models.Model):
-    """How a confirmed payment of a link gets into the books, and what follows from it."""
+    """How confirmed payments of links get into the books."""
 
     _inherit = "paylink.link"
 
-    def _book(self, transaction):
-        """Create, post and reconcile the payment of a confirmed transaction.
+    @api.model
+    def _book(self, transactions):
+        """Create, post and reconcile the payments of confirmed transactions of links, set-wise.
 
-        :param transaction: a ``payment.transaction`` of this link in state ``done``
-        :return: the ``account.payment``
+        :param transactions: ``payment.transaction`` in state ``done``, without payments, all of one company, and no two
+            of the same items (:meth:`payment.transaction._paylink_rounds`)
         """
-        self.ensure_one()
-        if transaction.operation == "refund":
-            return self._book_refund(transaction)
-        values, items = getattr(self, f"_settle_{self.kind}")(transaction)
-        payment = (
-            self.env["account.payment"]
-            .with_context(force_payment_move=True)
-            .create(self._prepare_payment(transaction) | values)
+        # What is told of payments stands on the link and, in one line, on its documents.
+        transactions = transactions.with_context(**QUIET)
+        refunds = transactions.filtered(lambda tx: tx.operation == "refund")
+        for refund in refunds:
+            refund.paylink_id._book_refund(refund)
+        received = transactions - refunds
+        settled = [getattr(tx.paylink_id, f"_settle_{tx.paylink_id.kind}")(tx) for tx in received]
+        payments = self._create_payments(
+            [
+                tx.paylink_id._prepare_payment(tx) | values
+                for tx, (values, _items) in zip(received, settled, strict=True)
+            ]
         )
-        payment.action_post()
-        transaction.payment_id = payment
-        payment._paylink_reconcile(items)
-        return payment
+        for tx, payment in zip(received, payments, strict=True):
+            tx.payment_id = payment
+        payments._paylink_reconcile([items for _values, items in settled])
+        transactions.env.flush_all()  # here nothing is tracked
+
+    @api.model
+    def _create_payments(self, vals_list):
+        """Post payments with their entries, which Odoo makes in one batch where there is nothing to write off."""
+        for vals in vals_list:
+            if not vals["write_off_line_vals"]:
+                del vals["write_off_line_vals"]
+        payments = self.env["account.payment"].with_context(force_payment_move=True, **QUIET).create(vals_list)
+        payments.action_post()
+        return payments
 
     def _prepare_payment(self, transaction):
         """The values of the ``account.payment``, as ``account_payment`` makes them for its own transactions."""
@@ -141,117 +149,14 @@ class PaylinkLinkBooking(models.Model):
         """
         source = transaction.source_transaction_id.payment_id
         account = source.destination_account_id
-        payment = (
-            self.env["account.payment"]
-            .with_context(force_payment_move=True)
-            .create(
-                self._prepare_payment(transaction)
-                | ({"destination_account_id": account.id} if account else {})
-                | {"invoice_ids": []}
-            )
-        )
-        payment.action_post()
+        values = self._prepare_payment(transaction) | {"invoice_ids": []}
+        payment = self._create_payments([values | ({"destination_account_id": account.id} if account else {})])
         transaction.payment_id = payment
         credit_notes = self.line_ids.move_id.reversal_move_ids
         payment._paylink_reconcile(
-            (source.move_id + credit_notes).line_ids.filtered(
-                lambda item: item.account_id == account and item.balance < 0 and item._paylink_is_collectable()
-            )
-        )
-        return payment
-
-    # === WHAT FOLLOWS === #
-
-    def _after_payment(self, transaction):
-        """Tell who has to know that ``transaction`` has been booked; runs once per payment.
-
-        The books come first: what fails here (a template that was deleted or broken) is logged and does not undo them.
-        """
-        self.ensure_one()
-        steps = [self._log_booked]
-        if transaction.operation != "refund":
-            steps += [self._close_rivals, self._announce_payment, self._send_receipt, self._report_excess]
-        for step in steps:
-            try:
-                with self.env.cr.savepoint():
-                    step(transaction)
-            except OperationalError:
-                raise
-            except Exception:
-                _logger.exception("%s: %s failed", self.name, step.__name__)
-
-    def _log_booked(self, transaction):
-        amount = format_amount(self.env, abs(transaction.amount), transaction.currency_id)
-        name = "refunded" if transaction.operation == "refund" else "paid"
-        self._log_events(self.env.ref(f"paylink_addon.mt_link_{name}"), {self.id: amount})
-
-    def _close_rivals(self, _transaction):
-        """Nothing of what was just paid may be paid a second time: close the other attempts."""
-        self._open_drafts()._paylink_close(self.env._("Another payment of the same documents succeeded."))
-
-    def _announce_payment(self, transaction):
-        """Notify the owner, in the owner's language."""
-        env = self._owner_env()
-        self._notify_owner(
-            subject=env._("%(name)s has been paid", name=self.name),
-            body=env._(
-                "%(partner)s paid %(amount)s (%(name)s: %(documents)s).",
-                partner=self.partner_id.display_name,
-                name=self.name,
-                documents=self.documents_display,
-                amount=format_amount(env, transaction.amount, transaction.currency_id),
-            ),
-        )
-
-    def _send_receipt(self, transaction):
-        """Queue the receipt to whoever the link was sent to, in the customer's language."""
-        try:
-            addresses = split_emails(self.email or self.partner_id.email)
-        except BadAddress:
-            return  # a receipt is no reason to fail: the page shows it too
-        if addresses:
-            template = self.env.ref("paylink_addon.mail_template_receipt").sudo().with_context(lang=self.lang)
-            self._create_emails(
-                self._prepare_emails(
-                    template,
-                    email_to=", ".join(addresses),
-                    layout="paylink_addon.mail_layout_receipt",
-                    subtype="paylink_addon.mt_link_receipt",
-                    transaction=transaction,
+            [
+                (source.move_id + credit_notes).line_ids.filtered(
+                    lambda item: item.account_id == account and item.balance < 0 and item._paylink_is_collectable()
                 )
-            )
-
-    def _report_excess(self, transaction):
-        """Money that came although nothing was due any more is the customer's credit, and somebody's task."""
-        excess = transaction.payment_id._paylink_open_credit() if self.kind != "free" else 0
-        if not excess:
-            return
-        env = self._owner_env()
-        amount = format_amount(env, excess, transaction.currency_id)
-        self._schedule(
-            env._("%(amount)s too much was paid", amount=amount),
-            env._(
-                "%(partner)s paid %(amount)s more than was due (payment %(payment)s). It is an open credit of the "
-                "customer: refund it, or use it for another document.",
-                partner=self.partner_id.display_name,
-                amount=amount,
-                payment=transaction.payment_id.name,
-            ),
+            ]
         )
-
-    def _task_user(self):
-        """Who gets the tasks of the link: the owner, or an administrator where the owner has left."""
-        return self.user_id if self.user_id.active else self.env.ref("base.user_admin")
-
-    def _owner_env(self):
-        """An environment in the language of whoever gets the link's tasks and notifications."""
-        return self.env(context=dict(self.env.context, lang=self._task_user().lang))
-
-    def _schedule(self, summary, note):
-        """Give the owner a task on the link, unless the same one is still open. Texts: see :meth:`_owner_env`."""
-        self.ensure_one()
-        user = self._task_user()
-        if summary not in self.activity_ids.mapped("summary"):
-            self.activity_schedule(
-                "mail.mail_activity_data_todo", summary=summary, note=Markup("<p>%s</p>") % note, user_id=user.id
-            )

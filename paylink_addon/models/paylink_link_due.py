@@ -56,18 +56,26 @@ class PaylinkLinkDue(models.Model):
         return self.currency_id.round(max(due - sum(in_flight.mapped("amount")), 0.0))
 
     def _open_drafts(self):
-        """The attempts on these items, of this link and of others, that the customer has not finished."""
-        return (self._rival_transactions(states=("draft",)) | self.transaction_ids)._paylink_closable()
+        """The attempts on the items of these links, by them and by others, that the customer has not finished."""
+        sharing = (
+            self
+            | self.env["paylink.link.line"].search([("move_line_id", "in", self.line_ids.move_line_id.ids)]).link_id
+        )
+        return (
+            self.env["payment.transaction"]
+            .search([("paylink_id", "in", sharing.ids), ("state", "=", "draft")])
+            ._paylink_closable()
+        )
 
-    def _rival_transactions(self, states=RIVAL_STATES):
+    def _rival_transactions(self):
         """Payments of the same items, not booked yet, that come from other links or from the customer portal."""
         self.ensure_one()
         self.env["payment.transaction"].flush_model()
         self.env["paylink.link.line"].flush_model(["move_line_id", "move_id", "link_id"])
-        rows = self.env.execute_query(SQL("%s ORDER BY id", self._rivals_query(states)))
+        rows = self.env.execute_query(SQL("%s ORDER BY id", self._rivals_query()))
         return self.env["payment.transaction"].browse(row[0] for row in rows)
 
-    def _rivals_query(self, states=RIVAL_STATES):
+    def _rivals_query(self):
         return SQL(
             """
             SELECT tx.id
@@ -87,7 +95,7 @@ class PaylinkLinkDue(models.Model):
                          WHERE line.link_id = %(link)s)))
                AND tx.paylink_id IS DISTINCT FROM %(link)s
             """,
-            states=tuple(states),
+            states=RIVAL_STATES,
             link=self.id,
         )
 

@@ -169,13 +169,12 @@ class PaylinkRequestMixin(models.AbstractModel):
         )
 
     def _notify_owner(self, subject, body):
-        """Tell the owner in Odoo (inbox or e-mail, as the user prefers) and mark the request as unread."""
-        self.ensure_one()
+        """Tell the one owner of these in Odoo (inbox or e-mail, as the user prefers) and mark them as unread."""
         self.sudo().unread = True
         owner = self.user_id
         if not owner or not owner.active:
             return
-        self.message_notify(
+        self[:1].message_notify(
             partner_ids=owner.partner_id.ids,
             subject=subject,
             body=body,

@@ -185,9 +185,13 @@ class PaylinkRequestSending(models.AbstractModel):
         email_to=None,
         layout="paylink_addon.mail_layout",
         subtype="paylink_addon.mt_link_sent",
-        **layout_values,
+        transactions=None,
     ):
-        """The values of one ``mail.mail`` for each request, all in the language of ``template``'s context."""
+        """The values of one ``mail.mail`` for each request, all in the language of ``template``'s context.
+
+        :param dict email_to: other addresses than those of the requests, by id
+        :param dict transactions: what the layout tells a payment of, by id
+        """
         bodies = {} if body else template._render_field("body_html", self.ids)
         subjects = {} if subject else template._render_field("subject", self.ids)
         subtype_id = self.env.ref(subtype).id
@@ -196,6 +200,7 @@ class PaylinkRequestSending(models.AbstractModel):
             text, title = body or bodies[request.id], subject or subjects[request.id]
             sender, reply_to = request._sender()
             files = (attachments or {}).get(request.id)
+            told = {"transaction": transactions[request.id]} if transactions else {}
             values.append(
                 request._message_values(subtype_id)
                 | {
@@ -203,10 +208,10 @@ class PaylinkRequestSending(models.AbstractModel):
                     "is_notification": True,
                     "subject": title,
                     "body": text,
-                    "body_html": request._wrap_email(layout, text=text, subject=title, **layout_values),
+                    "body_html": request._wrap_email(layout, text=text, subject=title, **told),
                     "email_from": sender,
                     "reply_to": reply_to,
-                    "email_to": email_to or request.email,
+                    "email_to": (email_to or {}).get(request.id, request.email),
                     "auto_delete": True,
                     "attachment_ids": [fields.Command.set(files)] if files else [],
                 }

@@ -1,6 +1,6 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError
-from odoo.tools import SQL
+from odoo.tools import SQL, format_amount
 from psycopg2 import OperationalError
 
 from ..const import IN_FLIGHT_STATES
@@ -165,26 +165,65 @@ class PaymentTransaction(models.Model):
             if drafts := tx.invoice_ids.filtered(lambda move: move.state == "draft"):
                 tx.invoice_ids -= drafts
         unbooked = ours.filtered(lambda tx: not tx.payment_id)
-        result = super()._post_process()
-        for tx in unbooked.filtered("payment_id"):
-            tx.paylink_id.with_company(tx.company_id)._after_payment(tx)
+        ready = unbooked._paylink_ready()
+        for transactions in ready._paylink_rounds():
+            self.env["paylink.link"].with_company(transactions.company_id)._book(transactions)
+        result = super(PaymentTransaction, self.with_context(paylink_booked_ids=ready.ids))._post_process()
+        for transactions in unbooked.filtered("payment_id")._paylink_rounds():
+            self.env["paylink.link"].with_company(transactions.company_id)._after_payments(transactions)
         return result
+
+    def _paylink_ready(self):
+        """Those that can be booked before anything else is done: what belongs to an order waits for its invoice."""
+        return (self._paylink_received() | self._paylink_refunds()).filtered(lambda tx: not tx.sale_order_ids)
+
+    def _paylink_rounds(self):
+        """Split into sets that can be booked at once: of one company, no two of the same link or items."""
+        rounds = []
+        for tx in self.sorted("id"):
+            claims = {tx.paylink_id, *tx.paylink_id.line_ids.move_line_id}
+            fitting = (found for found in rounds if found[0].company_id == tx.company_id and not found[1] & claims)
+            found = next(fitting, None)
+            if found:
+                found[0] |= tx
+                found[1] |= claims
+            else:
+                rounds.append([tx, claims])
+        return [found[0] for found in rounds]
+
+    def _paylink_announcement(self, env):
+        """What the owner of the link is told of this payment, in the language of ``env``."""
+        self.ensure_one()
+        link = self.paylink_id
+        return env._(
+            "%(partner)s paid %(amount)s (%(name)s: %(documents)s).",
+            partner=link.partner_id.display_name,
+            name=link.name,
+            documents=link.documents_display,
+            amount=format_amount(env, self.amount, self.currency_id),
+        )
 
     def _create_payment(self, **extra_create_values):
         """The payment of a link settles exactly its items, which may be no invoices, or parts of them."""
         self.ensure_one()
         if not self.paylink_id:
             return super()._create_payment(**extra_create_values)
-        return self.paylink_id.with_company(self.company_id)._book(self)
+        self.env["paylink.link"].with_company(self.company_id)._book(self)
+        return self.payment_id
 
     def _log_message_on_linked_documents(self, message):
-        """One batch for all documents of a link, instead of a post on each."""
+        """One batch for all documents of a link, instead of a post on each; of those that are booked, one for all."""
         self.ensure_one()
         if not self.paylink_id:
             return super()._log_message_on_linked_documents(message)
-        author = self.env.ref("base.partner_root")
-        self.invoice_ids._message_log_batch(dict.fromkeys(self.invoice_ids.ids, message), author_id=author.id)
+        if self.id not in self.env.context.get("paylink_booked_ids", ()):
+            self.invoice_ids._message_log_batch(
+                dict.fromkeys(self.invoice_ids.ids, message), author_id=self._paylink_bot()
+            )
         return None
+
+    def _paylink_bot(self):
+        return self.env.ref("base.partner_root").id
 
     # === CRON === #
 

@@ -207,7 +207,7 @@ class TestAttempts(PaylinkCommon):
     def test_missing_template_does_not_stop_the_books(self):
         self.env.ref("paylink_addon.mail_template_receipt").unlink()
         link = self._link(self._invoice())
-        with mute_logger("odoo.addons.paylink_addon.models.paylink_link_booking"):
+        with mute_logger("odoo.addons.paylink_addon.models.paylink_link_booked"):
             transaction = self._pay(link)
         self.assertEqual(link.line_ids.move_id.payment_state, "paid")
         self.assertTrue(transaction.payment_id)
