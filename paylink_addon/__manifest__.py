@@ -24,6 +24,7 @@
         "views/res_config_settings_views.xml",
         "views/portal_templates.xml",
         "views/pay_templates.xml",
+        "views/pay_document_templates.xml",
     ],
     "assets": {
         "web.assets_backend": ["paylink_addon/static/src/js/copy_action.js"],

@@ -6,8 +6,11 @@ from . import paylink_link_line
 from . import paylink_link_due
 from . import paylink_link_booking
 from . import paylink_link_page
+from . import paylink_link_pdf
 from . import paylink_link_attempt
+from . import paylink_link_documents
 from . import account_move
+from . import account_move_documents
 from . import account_move_line
 from . import account_payment
 from . import payment_method

@@ -62,6 +62,11 @@ class AccountMoveLine(models.Model):
             return move.name
         return f"{move.name}-{terms.ids.index(self.id) + 1}"
 
+    def _paylink_debtor(self):
+        """What a link can ask for as a whole: a document, and whose share of it (an entry may have several debtors)."""
+        self.ensure_one()
+        return self.move_id, self.partner_id.commercial_partner_id
+
     def _paylink_in_flight(self):
         """The items that a payment still in progress may settle: of any link, or of the customer portal."""
         if not self:

@@ -57,7 +57,10 @@ class PaylinkLink(models.Model):
     line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
     reference = fields.Char(help="What the customer knows the debt by: a contract or invoice number.")
     currency_id = fields.Many2one("res.currency", required=True, default=lambda self: self.env.company.currency_id)
-    amount = fields.Monetary(string="Amount asked", help="What was due when the link was made, or less if so chosen.")
+    amount = fields.Monetary(
+        string="Amount asked",
+        help="What was due when the link was made or its documents were changed, or less if so chosen.",
+    )
     is_limited = fields.Boolean(
         string="Only a part", help="The link asks for its amount, although more is due.", readonly=True
     )
@@ -199,7 +202,7 @@ class PaylinkLink(models.Model):
         self.ensure_one()
         lines = self.sudo().line_ids
         return self.kind != "open_items" or (
-            bool(lines) and all(item.parent_state == "posted" for item in lines.move_line_id)
+            bool(lines) and all(line.move_line_id.parent_state == "posted" for line in lines)
         )
 
     def _derive_state(self, attempts, now):

@@ -58,7 +58,9 @@ class PaylinkLinkActions(models.Model):
         values = {
             "renewed_from_id": self.id,
             "expires_at": self.company_id._paylink_expires_at(),
-            "line_ids": [fields.Command.create(line._successor_values()) for line in self.line_ids],
+            "line_ids": [
+                fields.Command.create(line._successor_values()) for line in self.line_ids if line.move_line_id
+            ],
         }
         if self.kind == "free" or self.is_limited:
             values["amount"] = max(self.amount - self.amount_paid, 0)

@@ -1,4 +1,6 @@
 from . import test_attempts
+from . import test_document_pdf
+from . import test_documents
 from . import test_link
 from . import test_money
 from . import test_pay
