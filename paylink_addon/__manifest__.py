@@ -17,6 +17,7 @@
         "data/mail_templates.xml",
         "report/receipt.xml",
         "wizards/paylink_send_views.xml",
+        "wizards/paylink_refund_views.xml",
         "views/paylink_link_views.xml",
         "views/account_move_views.xml",
         "views/res_partner_views.xml",

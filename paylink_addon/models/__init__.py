@@ -9,6 +9,8 @@ from . import paylink_link_page
 from . import paylink_link_pdf
 from . import paylink_link_attempt
 from . import paylink_link_documents
+from . import paylink_link_cancel
+from . import paylink_link_authorized
 from . import account_move
 from . import account_move_documents
 from . import account_move_line
@@ -16,6 +18,7 @@ from . import account_payment
 from . import payment_method
 from . import payment_provider
 from . import payment_transaction
+from . import payment_transaction_lifecycle
 from . import res_company
 from . import res_config_settings
 from . import res_partner

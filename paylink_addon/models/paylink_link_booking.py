@@ -171,6 +171,10 @@ class PaylinkLinkBooking(models.Model):
         steps = [self._log_booked]
         if transaction.operation != "refund":
             steps += [self._close_rivals, self._announce_payment, self._send_receipt, self._report_excess]
+        self._run_steps(steps, transaction)
+
+    def _run_steps(self, steps, transaction):
+        """Do what follows from ``transaction``: what fails is logged, the rest is done all the same."""
         for step in steps:
             try:
                 with self.env.cr.savepoint():

@@ -217,7 +217,7 @@ class TestDocuments(PaylinkCommon):
     # === WHAT MUST NEVER HAPPEN === #
 
     def test_document_that_becomes_somebody_elses(self):
-        """A link never asks its customer for another customer's document, nor for another currency; it may come back."""
+        """A link asks nobody for another customer's document, nor in another currency; what comes back is asked."""
         other_currency = self.setup_other_currency("CAD")
         for changed in ({"partner_id": self.john.id}, {"currency_id": other_currency.id}):
             with self.subTest(changed=changed):
@@ -279,7 +279,7 @@ class TestDocuments(PaylinkCommon):
         searched, search = [], Line.search
 
         def spy(records, domain, **options):
-            searched.append(list(domain)[0][0])
+            searched.append(next(iter(domain))[0])
             return search(records, domain, **options)
 
         self.patch(Line, "search", spy)
