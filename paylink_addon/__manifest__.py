@@ -17,6 +17,7 @@
         "data/mail_templates.xml",
         "report/receipt.xml",
         "wizards/paylink_send_views.xml",
+        "wizards/paylink_refund_views.xml",
         "views/paylink_link_views.xml",
         "views/account_move_views.xml",
         "views/res_partner_views.xml",
@@ -24,6 +25,7 @@
         "views/res_config_settings_views.xml",
         "views/portal_templates.xml",
         "views/pay_templates.xml",
+        "views/pay_document_templates.xml",
     ],
     "assets": {
         "web.assets_backend": ["paylink_addon/static/src/js/copy_action.js"],

@@ -36,5 +36,12 @@ TOKEN_BYTES = 18
 MAX_ATTEMPTS_PARAMETER = "paylink_addon.max_attempts_per_hour"
 DEFAULT_MAX_ATTEMPTS = 10
 
+# Minutes after which a customer who went to a provider and did not come back has left; 0: never.
+ABANDONED_AFTER_PARAMETER = "paylink_addon.abandoned_after_minutes"
+DEFAULT_ABANDONED_AFTER = 60
+
+# Days for which an authorized amount is taken to be reserved, where the provider does not say it.
+AUTHORIZATION_DAYS = 7
+
 # One SMS in the GSM alphabet.
 SMS_LENGTH = 160

@@ -219,7 +219,12 @@ class PaylinkPay(http.Controller):
     def document(self, token, line_id, **_params):
         """The PDF of one of the link's invoices."""
         link = self._link(token)
-        pdf = link and link._document_pdf(line_id)
+        pdf = link._document_pdf(line_id) if link else None
+        if pdf is False:
+            values = link._page_values() | {"languages": [], "lang": link.env.lang}
+            response = self._render("paylink_addon.page_preparing", values, status=HTTPStatus.ACCEPTED)
+            response.headers["Refresh"] = "2"
+            return response
         return self._file(pdf) if pdf else self._render_unknown()
 
     @http.route(

@@ -76,6 +76,11 @@ class AccountMoveLine(models.Model):
             return self.ref or self.name or move.name
         return f"{move.name}-{terms.index(self.id) + 1}" if self.id in terms else move.name
 
+    def _paylink_debtor(self):
+        """What a link can ask for as a whole: a document, and whose share of it (an entry may have several debtors)."""
+        self.ensure_one()
+        return self.move_id, self.partner_id.commercial_partner_id
+
     def _paylink_in_flight(self):
         """The items that a payment still in progress may settle: of any link, or of the customer portal."""
         if not self:

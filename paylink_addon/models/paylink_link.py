@@ -13,6 +13,7 @@ DERIVED_FIELDS = {
     "sent_at",
     "opened_at",
     "cancelled_at",
+    "cancel_requested_at",
     "paid_at",
     "unread",
     "state",
@@ -20,6 +21,7 @@ DERIVED_FIELDS = {
     "amount_paid",
     "amount_refunded",
     "attempt_count",
+    "failed_count",
     "settled_elsewhere",
     "renewed_from_id",
     "transaction_ids",
@@ -62,7 +64,10 @@ class PaylinkLink(models.Model):
     line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
     reference = fields.Char(help="What the customer knows the debt by: a contract or invoice number.")
     currency_id = fields.Many2one("res.currency", required=True, default=lambda self: self.env.company.currency_id)
-    amount = fields.Monetary(string="Amount asked", help="What was due when the link was made, or less if so chosen.")
+    amount = fields.Monetary(
+        string="Amount asked",
+        help="What was due when the link was made or its documents were changed, or less if so chosen.",
+    )
     is_limited = fields.Boolean(
         string="Only a part", help="The link asks for its amount, although more is due.", readonly=True
     )
@@ -102,6 +107,13 @@ class PaylinkLink(models.Model):
     amount_paid = fields.Monetary(string="Paid", compute="_compute_state", store=True, copy=False)
     amount_refunded = fields.Monetary(string="Refunded", compute="_compute_state", store=True, copy=False)
     attempt_count = fields.Integer(string="Attempts", compute="_compute_state", store=True, copy=False)
+    failed_count = fields.Integer(
+        string="Failed Attempts",
+        compute="_compute_state",
+        store=True,
+        copy=False,
+        help="Attempts that were refused or that the customer gave up.",
+    )
     paid_at = fields.Datetime(string="Paid on", compute="_compute_state", store=True, copy=False)
     settled_elsewhere = fields.Boolean(
         string="Settled another way",
@@ -170,6 +182,7 @@ class PaylinkLink(models.Model):
         "transaction_ids.state",
         "transaction_ids.amount",
         "transaction_ids.is_post_processed",
+        "transaction_ids.paylink_abandoned",
         "amount",
         "is_limited",
         "kind",
@@ -190,6 +203,7 @@ class PaylinkLink(models.Model):
             link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
             link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
             link.attempt_count = len(attempts)
+            link.failed_count = len(attempts.filtered(lambda tx: tx.state in ("error", "cancel")))
             nothing_due = link._documents_stand() and (
                 link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
             )
@@ -204,7 +218,7 @@ class PaylinkLink(models.Model):
         self.ensure_one()
         lines = self.sudo().line_ids
         return self.kind != "open_items" or (
-            bool(lines) and all(item.parent_state == "posted" for item in lines.move_line_id)
+            bool(lines) and all(line.move_line_id.parent_state == "posted" for line in lines)
         )
 
     def _derive_state(self, attempts, now):
@@ -225,10 +239,15 @@ class PaylinkLink(models.Model):
         return next((state for state, holds in rules if holds), "open")
 
     def _derive_status(self):
-        """What people read: the state, and whether the page was opened or a part has been paid."""
+        """What people read: the state, and whether the page was opened or a part has been paid.
+
+        Money received counts for more than a failed attempt to pay the rest: the number of those is shown beside it.
+        """
         self.ensure_one()
+        if self.amount_paid and self.state in ("open", "failed"):
+            return "partly_paid"
         if self.state == "open":
-            return "partly_paid" if self.amount_paid else "opened" if self.opened_at else "not_opened"
+            return "opened" if self.opened_at else "not_opened"
         return {"pending": "in_progress", "failed": "interrupted"}.get(self.state, self.state)
 
     @api.depends("line_ids.move_line_id.amount_residual_currency", "amount", "transaction_ids.state")

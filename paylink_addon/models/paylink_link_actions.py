@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 
@@ -27,20 +27,6 @@ class PaylinkLinkActions(models.Model):
             self._issue()
         return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
 
-    def action_cancel(self):
-        """Cancel links: their URLs say so from then on. What is under way is closed at the provider."""
-        self.check_access("write")
-        if done := self.filtered(lambda link: link.state == "paid"):
-            raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
-        foreign = self.filtered(lambda link: link.user_id != self.env.user)
-        if foreign and not self.env.su and not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can cancel the links of others."))
-        links = self.filtered(lambda link: not link.cancelled_at)
-        links.sudo().cancelled_at = fields.Datetime.now()
-        links._close_attempts(self.env._("The link was cancelled."))
-        links._log_events(self.env.ref("paylink_addon.mt_link_cancelled"))
-        return True
-
     def action_renew(self):
         """Make and send a successor of each cancelled or expired link; return the action that shows them."""
         self.check_access("write")
@@ -58,23 +44,15 @@ class PaylinkLinkActions(models.Model):
         values = {
             "renewed_from_id": self.id,
             "expires_at": self.company_id._paylink_expires_at(),
-            "line_ids": [fields.Command.create(line._successor_values()) for line in self.line_ids],
+            "line_ids": [
+                fields.Command.create(line._successor_values()) for line in self.line_ids if line.move_line_id
+            ],
         }
         if self.kind == "free" or self.is_limited:
             values["amount"] = max(self.amount - self.amount_paid, 0)
         elif (due := self._due_amounts()[self.id]) > 0:
             values["amount"] = due
         return self.copy(values)
-
-    def action_refund(self):
-        """Open Odoo's refund of the link's last payment."""
-        self.ensure_one()
-        payment = self.transaction_ids._paylink_received().payment_id.filtered("amount_available_for_refund")[:1]
-        if not payment:
-            raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
-        return payment.action_refund_wizard() | {
-            "context": {"active_model": "account.payment", "active_id": payment.id},
-        }
 
     def action_open_page(self):
         """Open the customer's page in a new tab."""
@@ -150,7 +128,9 @@ class PaylinkLinkActions(models.Model):
 
     @api.model
     def _cron_expire(self, limit=500):
-        """Expire the links whose time is over, and close their open attempts."""
+        """Expire the links whose time is over, and close their open attempts; end what else was left half done."""
+        self.env["payment.transaction"]._paylink_close_abandoned(limit)
+        self._resume_cancellations()
         # What is in progress is left to the provider's answer.
         domain = [("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())]
         overdue = self.search(domain, limit=limit)

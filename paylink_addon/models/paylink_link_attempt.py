@@ -45,7 +45,7 @@ class PaylinkLinkAttempt(models.Model):
         }
 
     def _check_open(self):
-        if self.state not in LIVE_STATES or self._is_expired():
+        if self.state not in LIVE_STATES or self._is_expired() or self.cancel_requested_at:
             raise UserError(self.env._("This link can't be paid any more: reload the page."))
 
     def _check_attempts(self):

@@ -111,6 +111,7 @@ class PaylinkLinkDue(models.Model):
         items = self.env["account.move.line"].sudo().union(*(group for _values, group in groups))
         due = items._paylink_due()
         line_values = {vals["move_line_id"]: vals for vals in items._paylink_line_values(due)}
+        siblings = items.move_id._paylink_items_by_debtor()
         # Nobody may link to journal items directly: only from here, where callers have checked what may be asked for.
         return self._create_for_user(
             [
@@ -119,7 +120,12 @@ class PaylinkLinkDue(models.Model):
                     "amount": sum(due[item.id] for item in group),
                     "currency_id": group.currency_id.id,
                     "company_id": group.company_id.id,
-                    "line_ids": [fields.Command.create(line_values[item.id]) for item in group],
+                    "line_ids": [
+                        fields.Command.create(
+                            line_values[item.id] | {"is_whole": siblings[item._paylink_debtor()] <= set(group.ids)}
+                        )
+                        for item in group
+                    ],
                     **values,
                     **particular,
                 }

@@ -1,8 +1,12 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class PaylinkLinkLine(models.Model):
-    """One open receivable item that a link settles. It keeps its name and amount of that day."""
+    """One open receivable item that a link settles. It keeps its name and amount of that day.
+
+    The item is gone while its document, reset to draft, is being changed: what then happens to the line is told by
+    :meth:`paylink.link._follow_documents`.
+    """
 
     _name = "paylink.link.line"
     _description = "Item of a Collection Link"
@@ -12,10 +16,21 @@ class PaylinkLinkLine(models.Model):
     company_id = fields.Many2one(related="link_id.company_id", store=True, precompute=True)
     currency_id = fields.Many2one(related="link_id.currency_id")
     move_line_id = fields.Many2one(
-        "account.move.line", string="Journal Item", required=True, readonly=True, index=True, ondelete="cascade"
+        "account.move.line", string="Journal Item", readonly=True, index=True, ondelete="set null"
     )
     move_id = fields.Many2one(
-        related="move_line_id.move_id", string="Document", store=True, index=True, precompute=True
+        "account.move",
+        string="Document",
+        compute="_compute_move_id",
+        store=True,
+        precompute=True,
+        index=True,
+        ondelete="cascade",
+    )
+    is_whole = fields.Boolean(
+        string="Whole Document",
+        readonly=True,
+        help="The link was made for all that was open of the document, and follows it when it is changed.",
     )
     is_invoice = fields.Boolean(readonly=True, help="The document is one the customer can open.")
     name = fields.Char(string="Number", readonly=True)
@@ -23,6 +38,12 @@ class PaylinkLinkLine(models.Model):
     date_due = fields.Date(string="Due Date", readonly=True)
     amount = fields.Monetary(string="Amount then open", readonly=True)
     amount_residual = fields.Monetary(string="Open now", compute="_compute_amount_residual", compute_sudo=True)
+
+    @api.depends("move_line_id")
+    def _compute_move_id(self):
+        """The document stays known when the item has been deleted."""
+        for line in self:
+            line.move_id = line.move_line_id.move_id or line.move_id
 
     def _compute_amount_residual(self):
         due = self.move_line_id._paylink_due()
@@ -32,4 +53,4 @@ class PaylinkLinkLine(models.Model):
     def _successor_values(self):
         """The values of the same item on a link that replaces this one."""
         self.ensure_one()
-        return self.move_line_id._paylink_line_values()[0]
+        return self.move_line_id._paylink_line_values()[0] | {"is_whole": self.is_whole}

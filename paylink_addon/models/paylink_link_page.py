@@ -82,7 +82,6 @@ class PaylinkLinkPage(models.Model):
 
     def _prefetch_page(self):
         """Read only what the page shows: whole rows of customers, companies and items take longer than all the rest."""
-        self.partner_id.fetch(["name", "lang", "tz", "country_id"])
         self.company_id.fetch(
             [
                 "name",
@@ -108,8 +107,11 @@ class PaylinkLinkPage(models.Model):
                 "discount_date",
                 "discount_amount_currency",
                 "move_id",
+                "partner_id",
             ]
         )
+        partners = self.partner_id | self.line_ids.move_line_id.partner_id
+        partners.fetch(["name", "lang", "tz", "country_id", "commercial_partner_id"])
 
     def _page_values(self):
         """What all pages of the link show, ready to print, in the language of the context."""
@@ -148,7 +150,7 @@ class PaylinkLinkPage(models.Model):
     def _page_documents(self):
         """The items as the customer knows them."""
         today = fields.Date.context_today(self)
-        open_now = self.line_ids.move_line_id._paylink_due()
+        open_now = self.line_ids.move_line_id._paylink_due() | {False: 0.0}
         return [
             {
                 "name": line.name,
@@ -156,8 +158,9 @@ class PaylinkLinkPage(models.Model):
                 "due": format_date(self.env, line.date_due),
                 "overdue": bool(line.date_due and line.date_due < today and open_now[line.move_line_id.id] > 0),
                 "amount": self._amount_text(open_now[line.move_line_id.id] or line.amount),
-                "settled": not open_now[line.move_line_id.id],
-                "url": f"/pay/{self.access_token}/document/{line.id}" if line.is_invoice else False,
+                "settled": not open_now[line.move_line_id.id]
+                and (self.state == "paid" or line.move_line_id.parent_state == "posted"),
+                "url": f"/pay/{self.access_token}/document/{line.id}" if line._has_pdf() else False,
             }
             for line in self.line_ids
         ]
@@ -250,17 +253,6 @@ class PaylinkLinkPage(models.Model):
         return base64.b64decode(code.split(",", 1)[1]) if code else None
 
     # === DOCUMENTS === #
-
-    def _document_pdf(self, line_id):
-        """The PDF of the invoice of one line of this link, as ``{filename, content_type, content}``, or ``None``."""
-        move = self.line_ids.filtered(lambda line: line.id == line_id and line.is_invoice).move_id
-        if not move:
-            return None
-        stored = move.invoice_pdf_report_id
-        if stored:
-            return {"filename": stored.name, "content_type": "application/pdf", "content": stored.raw}
-        name = f"{move._get_report_base_filename() or move.name}"
-        return self._render_report("account.account_invoices", move, name)
 
     def _receipt_pdf(self):
         """The receipt, as ``{filename, content_type, content}``."""

@@ -1,5 +1,4 @@
 from odoo import fields, models
-from odoo.exceptions import AccessError
 from odoo.tools import SQL, format_amount
 from psycopg2 import OperationalError
 
@@ -10,13 +9,6 @@ LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending
 
 # How often the answer to a charge is applied when others change the same rows.
 MAX_TRIES = 5
-
-EVENT_SUBTYPES = {
-    "pending": "paylink_addon.mt_link_pending",
-    "authorized": "paylink_addon.mt_link_authorized",
-    "error": "paylink_addon.mt_link_attempt_failed",
-    "cancel": "paylink_addon.mt_link_attempt_abandoned",
-}
 
 
 class PaymentTransaction(models.Model):
@@ -39,10 +31,12 @@ class PaymentTransaction(models.Model):
         return self.operation not in ("refund", "validation") and not self.source_transaction_id
 
     def _paylink_attempts(self):
-        """The customers' attempts to pay that have led to something; not those that we closed ourselves."""
+        """The customers' attempts to pay that have led to something; not those that we closed for another reason."""
         return self.filtered(
             lambda tx: (
-                tx._paylink_is_incoming() and tx.state != "draft" and not (tx.paylink_closed and tx.state == "cancel")
+                tx._paylink_is_incoming()
+                and tx.state != "draft"
+                and not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
             )
         )
 
@@ -83,18 +77,6 @@ class PaymentTransaction(models.Model):
             custom_create_values.setdefault("paylink_id", self.paylink_id.id)
         return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
 
-    # === ACTIONS === #
-
-    def action_refund(self, amount_to_refund=None):
-        """Refunding what came by a link is for payment managers."""
-        if (
-            self.filtered("paylink_id")
-            and not self.env.su
-            and not self.env.user.has_group("paylink_addon.group_payment_manager")
-        ):
-            raise AccessError(self.env._("Only payment managers can refund the payment of a collection link."))
-        return super().action_refund(amount_to_refund=amount_to_refund)
-
     # === ANSWERS OF THE PROVIDER === #
 
     def _process(self, provider_code, payment_data):
@@ -126,6 +108,7 @@ class PaymentTransaction(models.Model):
     def _update_state(self, allowed_states, target_state, state_message):
         """Money that comes after we have closed an attempt is never refused; each change is told on the link."""
         ours = self.filtered("paylink_id")
+        before = {tx.id: tx.state for tx in ours}
         late = ours.filtered(lambda tx: tx.paylink_closed or target_state == "done")
         updated = super(PaymentTransaction, self - late)._update_state(allowed_states, target_state, state_message)
         if late:
@@ -133,9 +116,8 @@ class PaymentTransaction(models.Model):
             updated |= super(PaymentTransaction, late)._update_state(sources, target_state, state_message)
         if target_state == "done" and updated & ours:
             self.env.ref("paylink_addon.ir_cron_paylink_book").sudo()._trigger()
-        if subtype := EVENT_SUBTYPES.get(target_state):
-            for tx in updated & ours:
-                tx.paylink_id._log_events(self.env.ref(subtype), {tx.paylink_id.id: state_message or ""})
+        for tx in updated & ours:
+            tx._paylink_changed(before[tx.id], state_message or "")
         return updated
 
     def _paylink_close(self, reason):

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 from odoo import Command, fields
 
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
@@ -139,6 +141,26 @@ class PaylinkCommon(AccountPaymentCommon):
         with self.enter_registry_test_mode():
             self.env.ref(f"paylink_addon.{name}").method_direct_trigger()
         self.env.invalidate_all()
+
+    @contextmanager
+    def _request(self, record, user=None):
+        """``record`` as a request of ``user`` has it: with a cursor that can be committed, and is at the end."""
+        self.env.flush_all()
+        with self.enter_registry_test_mode(), self.registry.cursor() as cr:
+            yield record.with_env(self.env(cr=cr, user=user or self.env.user))
+        self.env.invalidate_all()
+
+    def _authorized(self, link, amount=None):
+        """An attempt on ``link`` that the provider has authorized, to be captured by hand."""
+        self.provider.sudo().capture_manually = True
+        transaction = self._attempt(link, amount)
+        transaction._set_authorized()
+        return transaction
+
+    def _time_line(self, link, name):
+        """The lines of the link's time line of one kind."""
+        subtype = self.env.ref(f"paylink_addon.mt_link_{name}")
+        return link.message_ids.filtered(lambda message: message.subtype_id == subtype)
 
     def _receivables(self, payment):
         """The receivable lines of a payment as ``(account, amount)``."""
