@@ -36,5 +36,7 @@ TOKEN_BYTES = 18
 MAX_ATTEMPTS_PARAMETER = "paylink_addon.max_attempts_per_hour"
 DEFAULT_MAX_ATTEMPTS = 10
 
-# One SMS in the GSM alphabet.
+# One SMS in the GSM alphabet; each part of a longer one, which phones join again (each is billed); how many are sent.
 SMS_LENGTH = 160
+SMS_PART_LENGTH = 153
+MAX_SMS_PARTS = 4
