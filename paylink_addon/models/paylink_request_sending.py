@@ -136,9 +136,7 @@ class PaylinkRequestSending(models.AbstractModel):
 
     # === MESSAGES === #
 
-    def _queue_messages(
-        self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None
-    ):
+    def _queue_messages(self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None):
         """Queue the e-mail and the SMS of each request, by the channels chosen on it. Nothing leaves before the commit.
 
         :param mail_template: ``mail.template`` to use, default the company's

@@ -37,7 +37,10 @@ class PaylinkStatusMixin(models.AbstractModel):
     )
     paylink_sent_at = fields.Datetime(string="Link sent on", compute="_compute_paylink", groups=GROUP)
     paylink_is_live = fields.Boolean(
-        string="Link can be paid", compute="_compute_paylink", groups=GROUP, help="The newest link still asks for money."
+        string="Link can be paid",
+        compute="_compute_paylink",
+        groups=GROUP,
+        help="The newest link still asks for money.",
     )
     # The user may open the link: it may be a colleague's.
     paylink_is_readable = fields.Boolean(string="Link can be opened", compute="_compute_paylink", groups=GROUP)

@@ -8,10 +8,29 @@ BASIC = set(
 )
 EXTENDED = set("^{}\\[~]|€")
 # An amount without its currency would be worse than a long one.
-CURRENCIES = {
-    "¢": "c", "฿": "THB", "₡": "CRC", "₦": "NGN", "₩": "KRW", "₪": "ILS", "₫": "VND", "₭": "LAK", "₮": "MNT", "₱": "PHP",
-    "₲": "PYG", "₴": "UAH", "₵": "GHS", "₸": "KZT", "₹": "INR", "₺": "TRY", "₼": "AZN", "₽": "RUB", "₾": "GEL", "֏": "AMD",
-}  # fmt: skip
+CURRENCIES = dict(
+    pair.split()
+    for pair in [
+        "฿ THB",
+        "₡ CRC",
+        "₦ NGN",
+        "₩ KRW",
+        "₪ ILS",
+        "₫ VND",
+        "₭ LAK",
+        "₮ MNT",
+        "₱ PHP",
+        "₲ PYG",
+        "₴ UAH",
+        "₵ GHS",
+        "₸ KZT",
+        "₹ INR",
+        "₺ TRY",
+        "₼ AZN",
+        "₽ RUB",
+        "₾ GEL",
+    ]
+)
 REPLACEMENTS = str.maketrans(
     CURRENCIES
     | {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "œ": "oe", "Œ": "OE"}

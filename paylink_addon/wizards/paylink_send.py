@@ -133,7 +133,10 @@ class PaylinkSend(models.TransientModel):
             return "open_items"
         items = sources._paylink_open_items(self.env.companies)
         due = items._paylink_due()
-        owed = (sum(due[item.id] for item in group) for group in items.grouped(lambda item: (item.company_id, item.currency_id)).values())
+        owed = (
+            sum(due[item.id] for item in group)
+            for group in items.grouped(lambda item: (item.company_id, item.currency_id)).values()
+        )
         return "open_items" if any(amount > 0 for amount in owed) else "free"
 
     def _line_commands(self):

@@ -1,6 +1,7 @@
 from typing import NamedTuple
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
 # How much of what is to be asked for an open link already asks for, best first.
@@ -102,15 +103,24 @@ class PaylinkSendLineReuse(models.TransientModel):
 
         :param existing: what :meth:`_existing_links` finds now: a link that only overlaps must be the one chosen
         """
-        self.ensure_one()
         wizard = self.wizard_id
-        only = wizard._only_line() == self
-        if not (wizard.reuse if only else self.reuse):
+        if not self._wants_again():
             return existing.link.browse()
         if existing.cover != "same":
             return existing.link & self.existing_link_id
-        changed = only and wizard.currency_id.compare_amounts(wizard.amount, wizard.amount_due)
+        changed = wizard._only_line() == self and wizard.currency_id.compare_amounts(wizard.amount, wizard.amount_due)
         return existing.link.browse() if changed else existing.link
+
+    def _wants_again(self):
+        self.ensure_one()
+        wizard = self.wizard_id
+        return wizard.reuse if wizard._only_line() == self else self.reuse
+
+    def _check_nothing_chosen(self):
+        """Make no new link where another one was to be sent again, but has changed since: its amount would differ."""
+        for line in self:
+            if line.existing_cover in ("more", "part") and line._wants_again():
+                raise UserError(self.env._("The open link has changed meanwhile. Close this and start again."))
 
 
 class PaylinkSendReuse(models.TransientModel):

@@ -12,13 +12,14 @@ class PaylinkSendRun(models.TransientModel):
         single = len(self.line_ids) == 1
         lines = self.line_ids if single else self.line_ids.filtered(lambda line: not line.problem)
         groups = lines._groups(self) if self.kind != "free" else {}
-        if groups and (gone := lines.filtered(lambda line: line.key not in groups)):
+        if self.kind != "free" and (gone := lines.filtered(lambda line: line.key not in groups)):
             raise UserError(
                 self.env._("%(documents)s: paid meanwhile. Close this and start again.", documents=gone[0].documents)
             )
         existing = lines._existing_links({line.key: groups[line.key] for line in lines}) if groups else {}
         reused = {line: line._reused_link(existing[line.key]) for line in lines if line.key in existing}
-        again = lines.filtered(lambda line: reused.get(line))
+        again = lines.filtered(reused.get)
+        (lines - again)._check_nothing_chosen()
         links = self.env["paylink.link"].union(*(reused[line] for line in again))
         links.filtered(lambda link: link.attach_pdf != self.attach_pdf).attach_pdf = self.attach_pdf
         links |= self._make_links(lines - again, groups)
