@@ -163,7 +163,8 @@ class PaylinkLinkDue(models.Model):
         """Names of up to three documents, then how many more there are."""
         names = [name for name in dict.fromkeys(lines.mapped("name")) if name]
         if not names:
-            return self.reference or self.name
+            # A link that is not made yet (a preview) has no number.
+            return self.reference or (self.name if self.name != "/" else language._("the amount due"))
         if len(names) <= 3:
             return ", ".join(names)
         return language._("%(names)s and %(count)s more", names=", ".join(names[:2]), count=len(names) - 2)

@@ -52,8 +52,10 @@ class PaylinkSendPreview(models.TransientModel):
         requests = self.env["paylink.link"]
         for wizard in self:
             length = gsm_length(to_gsm(wizard.sms_body or ""))
-            wizard.sms_count = self.env._(
-                "%(length)s of %(limit)s characters of one SMS", length=length, limit=SMS_LENGTH
+            wizard.sms_count = (
+                self.env._("%(length)s of %(limit)s characters of one SMS", length=length, limit=SMS_LENGTH)
+                if length <= SMS_LENGTH
+                else self.env._("%(length)s characters, one SMS has %(limit)s", length=length, limit=SMS_LENGTH)
             )
             wizard.sms_warning = wizard.send_sms and requests._sms_warning(wizard.sms_body)
             wizard.sms_problem = wizard.send_sms and requests._sms_problem(

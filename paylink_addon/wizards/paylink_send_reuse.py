@@ -131,6 +131,7 @@ class PaylinkSendReuse(models.TransientModel):
     existing_link_id = fields.Many2one("paylink.link", compute="_compute_existing")
     existing_text = fields.Char(compute="_compute_existing")
     existing_cover = fields.Selection(COVERS, compute="_compute_existing")
+    has_existing = fields.Boolean(compute="_compute_existing")
     reuse = fields.Boolean(
         string="Send this link again as it is, instead of making a new one",
         compute="_compute_reuse",
@@ -145,6 +146,7 @@ class PaylinkSendReuse(models.TransientModel):
             wizard.existing_link_id = line.existing_link_id
             wizard.existing_text = line.existing_text
             wizard.existing_cover = line.existing_cover
+            wizard.has_existing = bool(wizard.line_ids.existing_link_id)
 
     @api.depends("line_ids")
     def _compute_reuse(self):
