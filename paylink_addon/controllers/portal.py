@@ -27,11 +27,12 @@ class PaylinkPortal(CustomerPortal):
         Link = request.env["paylink.link"]
         domain = self._paylink_domain()
         pages = pager(url="/my/payment_links", total=Link.search_count(domain), page=page, step=PER_PAGE)
-        links = Link.search(domain, limit=PER_PAGE, offset=pages["offset"])
+        # What a link shows of its items and payments is shown to whoever may read the link.
+        links = Link.search(domain, limit=PER_PAGE, offset=pages["offset"]).sudo()
         return request.render(
             "paylink_addon.portal_my_payment_links",
             {
-                "links": links,
+                "links": links._portal_rows(),
                 "page_name": "payment_links",
                 "pager": pages,
                 "default_url": "/my/payment_links",

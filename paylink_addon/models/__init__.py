@@ -1,5 +1,7 @@
 from . import paylink_request_mixin
 from . import paylink_request_sending
+from . import paylink_request_sms
+from . import paylink_status_mixin
 from . import paylink_link
 from . import paylink_link_actions
 from . import paylink_link_line

@@ -2,11 +2,18 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+# With more invoices than this no missing PDF is made: each takes a second.
+MAX_NEW_PDFS = 20
+
 
 class PaylinkLinkActions(models.Model):
     """What people do with links, and the job that ends them."""
 
     _inherit = "paylink.link"
+
+    attach_pdf = fields.Boolean(
+        string="Attach the invoice PDF", help="Each time the link is sent by e-mail, also when it is sent again."
+    )
 
     # === ACTIONS === #
 
@@ -76,6 +83,18 @@ class PaylinkLinkActions(models.Model):
         return self._get_records_action(name=self.env._("Collection Links"), view_mode="list,form")
 
     # === BUSINESS METHODS === #
+
+    def _message_attachments(self):
+        """The PDFs of the invoices of the links that are sent with them: those stored; a few missing ones are made."""
+        links = self.filtered("attach_pdf").sudo()
+        moves = links.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
+        missing = moves.filtered(lambda move: not move.invoice_pdf_report_id)
+        if len(missing) <= MAX_NEW_PDFS:
+            for move in missing:
+                self.env["account.move.send"].sudo()._generate_and_send_invoices(
+                    move, sending_methods=[], allow_fallback_pdf=False
+                )
+        return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in links}
 
     def _issue(self):
         """Make the URL usable."""

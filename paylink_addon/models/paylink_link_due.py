@@ -1,7 +1,12 @@
 from odoo import api, fields, models
 from odoo.tools import SQL, format_amount, format_date
 
-from ..const import IN_FLIGHT_STATES
+from ..const import IN_FLIGHT_STATES, SMS_LENGTH
+from ..tools.gsm import gsm_length, to_gsm
+
+# How much of a company's name an SMS tells at most, and the places that the words of our own template take.
+COMPANY_LENGTH = 24
+SMS_WORDS = 20
 
 # Transactions of others that bring money, or may still.
 RIVAL_STATES = (*IN_FLIGHT_STATES, "done")
@@ -167,13 +172,19 @@ class PaylinkLinkDue(models.Model):
             link.last_payment_display = (
                 format_amount(language, received.amount, link.currency_id) if received else False
             )
-            link.company_display = (link_sudo.company_id.name or "")[:24].strip()
+            link.company_display = (link_sudo.company_id.name or "")[: link._sms_room()].strip()
+
+    def _sms_room(self):
+        """How long the company's name may be for our own text to be one SMS, with this URL and amount."""
+        taken = gsm_length(to_gsm(f"{self.url or ''}{self.amount_display or ''}")) + SMS_WORDS
+        return min(COMPANY_LENGTH, max(SMS_LENGTH - taken, 0))
 
     def _documents_text(self, language, lines):
         """Names of up to three documents, then how many more there are."""
         names = [name for name in dict.fromkeys(lines.mapped("name")) if name]
         if not names:
-            return self.reference or self.name
+            # A link that is not made yet (a preview) has no number.
+            return self.reference or (self.name if self.name != "/" else language._("the amount due"))
         if len(names) <= 3:
             return ", ".join(names)
         return language._("%(names)s and %(count)s more", names=", ".join(names[:2]), count=len(names) - 2)

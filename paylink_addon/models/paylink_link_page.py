@@ -165,6 +165,42 @@ class PaylinkLinkPage(models.Model):
             for line in self.line_ids
         ]
 
+    # === THE PORTAL === #
+
+    def _portal_rows(self):
+        """The links as their customer reads them in the portal, in the language of the context."""
+        due = self._due_amounts()
+        return [
+            {
+                "name": link.name,
+                "documents": link._documents_text(self.env, link.line_ids),
+                "due": link._amount_text(due[link.id]) if link.state in LIVE_STATES else "",
+                "asked": link._amount_text(link.amount),
+                "expires": link._expiry_text(self.env) if link.state in LIVE_STATES else "",
+                "status": link._portal_status(due[link.id]),
+                "payable": link.state in ("open", "failed") and not link._is_expired() and due[link.id] > 0,
+                "url": f"/pay/{link.access_token}",
+            }
+            for link in self
+        ]
+
+    def _portal_status(self, due):
+        """Where the link stands, as its customer would say: a text and its colour."""
+        self.ensure_one()
+        settled = self.settled_elsewhere or (self.state in ("open", "failed") and not due)
+        expired = self.state in ("open", "failed") and self._is_expired()
+        status = "settled" if settled else "expired" if expired else self.status
+        texts = {
+            "settled": (self.env._("Settled another way"), "success"),
+            "paid": (self.env._("Paid"), "success"),
+            "partly_paid": (self.env._("Partly paid"), "warning"),
+            "in_progress": (self.env._("Payment in progress"), "warning"),
+            "interrupted": (self.env._("Payment failed: try again"), "danger"),
+            "expired": (self.env._("Expired"), "secondary"),
+            "cancelled": (self.env._("Cancelled"), "secondary"),
+        }
+        return texts.get(status, (self.env._("To pay"), "info"))
+
     # === THE PAYMENT FORM === #
 
     def _payment_form_values(self, money, amount=None):

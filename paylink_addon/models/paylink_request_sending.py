@@ -6,7 +6,6 @@ from odoo.fields import Domain
 from odoo.tools import SQL, email_normalize
 
 from ..tools.addresses import BadAddress, mobile_e164, split_emails
-from ..tools.gsm import to_gsm
 
 FAILED_STATUSES = ("exception", "bounce")
 CUSTOMER_MESSAGES = ("email_outgoing", "sms")
@@ -137,9 +136,7 @@ class PaylinkRequestSending(models.AbstractModel):
 
     # === MESSAGES === #
 
-    def _queue_messages(
-        self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None, attachments=None
-    ):
+    def _queue_messages(self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None):
         """Queue the e-mail and the SMS of each request, by the channels chosen on it. Nothing leaves before the commit.
 
         :param mail_template: ``mail.template`` to use, default the company's
@@ -147,12 +144,12 @@ class PaylinkRequestSending(models.AbstractModel):
         :param str subject: the final subject, instead of the template's
         :param Markup body: the final text, instead of the template's; it is never rendered as a template
         :param str sms_body: the final text of the SMS, likewise
-        :param dict attachments: ids of ``ir.attachment`` by id of request
         """
         self._check_recipients()
         self._check_templates(mail_template, sms_template)
         emailed = self.filtered("send_email")
         texted = self.filtered("send_sms")
+        attachments = emailed._message_attachments()
         messages = []
         for (company, lang), requests in emailed.grouped(lambda r: (r.company_id, r.lang)).items():
             template = mail_template or company.sudo()._paylink_mail_template()
@@ -165,6 +162,10 @@ class PaylinkRequestSending(models.AbstractModel):
             texts |= template.with_context(lang=lang)._render_field("body", requests.ids)
         texted._create_sms(texts)
         (emailed | texted).sudo().sent_at = fields.Datetime.now()
+
+    def _message_attachments(self):
+        """What is attached to the e-mails: ids of ``ir.attachment`` by id of request."""
+        return {}
 
     @api.model
     def _check_templates(self, *templates):
@@ -275,61 +276,3 @@ class PaylinkRequestSending(models.AbstractModel):
             "res_partner_id": partner.id if partner.email_normalized == address else False,
             "mail_email_address": address,
         }
-
-    def _create_sms(self, texts):
-        """Create the SMS in one batch, with the notifications that will tell their fate.
-
-        :param dict texts: the message by id of request
-        """
-        if not self:
-            return
-        subtype = self.env.ref("paylink_addon.mt_link_sent").id
-        texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
-        messages = (
-            self.env["mail.message"]
-            .sudo()
-            .create(
-                [
-                    request._message_values(subtype)
-                    | {
-                        "message_type": "sms",
-                        "email_from": request._sender()[0],
-                        "reply_to": request._sender()[1],
-                        "body": texts[request.id],
-                    }
-                    for request in self
-                ]
-            )
-        )
-        sms = (
-            self.env["sms.sms"]
-            .sudo()
-            .create(
-                [
-                    {
-                        "body": texts[request.id],
-                        "number": request.phone,
-                        "partner_id": request.partner_id.id,
-                        "mail_message_id": message.id,
-                    }
-                    for request, message in zip(self, messages, strict=True)
-                ]
-            )
-        )
-        self.env["mail.notification"].sudo().create(
-            [
-                {
-                    "author_id": text.mail_message_id.author_id.id,
-                    "mail_message_id": text.mail_message_id.id,
-                    "res_partner_id": text.partner_id.id,
-                    "sms_number": text.number,
-                    "sms_id_int": text.id,
-                    "sms_tracker_ids": [fields.Command.create({"sms_uuid": text.uuid})],
-                    "notification_type": "sms",
-                    "notification_status": "ready",
-                    "is_read": True,
-                }
-                for text in sms
-            ]
-        )
-        self.env.ref("sms.ir_cron_sms_scheduler_action").sudo()._trigger()

@@ -1,35 +1,38 @@
-from odoo import fields, models
+from odoo import models
 from odoo.exceptions import AccessError
-
-from ..const import LIVE_STATES
+from odoo.tools import SQL
 
 
 class ResPartner(models.Model):
-    _inherit = "res.partner"
+    _name = "res.partner"
+    _inherit = ["res.partner", "paylink.status.mixin"]
 
-    paylink_link_count = fields.Integer(
-        string="Collection Links", compute="_compute_paylink", groups="paylink_addon.group_paylink_user"
-    )
-    paylink_open_link_count = fields.Integer(
-        string="Open Collection Links", compute="_compute_paylink", groups="paylink_addon.group_paylink_user"
-    )
+    # === WHICH LINKS === #
 
-    def _compute_paylink(self):
-        """The links the user may see, of each customer and of the contacts below it."""
-        totals = {partner: [0, 0] for partner in self}
-        contacts = self.with_context(active_test=False).search_fetch([("id", "child_of", self.ids)], ["parent_id"])
-        for contact, state, count in self.env["paylink.link"]._read_group(
-            [("partner_id", "in", contacts.ids)], ["partner_id", "state"], ["__count"]
-        ):
-            ancestor = contact
-            while ancestor:
-                if ancestor in totals:
-                    totals[ancestor][0] += count
-                    totals[ancestor][1] += count if state in LIVE_STATES else 0
-                ancestor = ancestor.parent_id
-        for partner, (count, live) in totals.items():
-            partner.paylink_link_count = count
-            partner.paylink_open_link_count = live
+    def _paylink_pairs_sql(self):
+        """The links that the user may see of each customer and of the contacts below it.
+
+        Unlike an invoice, a customer may be shared: neither another company's links nor a colleague's show.
+        """
+        domain = [("partner_id", "child_of", self.ids)] if self else []
+        links = self.env["paylink.link"].with_context(active_test=False)._search(domain)
+        self.env["paylink.link"].flush_model(["partner_id"])
+        self.flush_model(["parent_id"])
+        return SQL(
+            """
+            WITH RECURSIVE asked(record_id, link_id) AS (
+                SELECT link.partner_id, link.id FROM paylink_link link WHERE link.id IN %s
+                 UNION
+                SELECT contact.parent_id, asked.link_id
+                  FROM asked JOIN res_partner contact ON contact.id = asked.record_id
+                 WHERE contact.parent_id IS NOT NULL
+            )
+            SELECT record_id, link_id FROM asked
+            """,
+            links.subselect(),
+        )
+
+    # === ACTIONS === #
 
     def action_paylink_view_links(self):
         """Show the links of the customer."""
@@ -42,9 +45,7 @@ class ResPartner(models.Model):
             "context": {"default_partner_id": self.id},
         }
 
-    def action_paylink_send(self):
-        """Open the wizard that asks these customers for all they owe."""
-        return self.env["paylink.send"]._action_open(self)
+    # === BUSINESS METHODS === #
 
     def _paylink_open_items(self, companies):
         """The customers' open receivable items in ``companies``, in sudo mode.

@@ -10,3 +10,8 @@ from . import test_pay_browser
 from . import test_rights
 from . import test_send
 from . import test_tours
+from . import test_customer
+from . import test_portal
+from . import test_send_addresses
+from . import test_send_reuse
+from . import test_upgrade

@@ -7,8 +7,33 @@ BASIC = set(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENDED = set("^{}\\[~]|€")
+# An amount without its currency would be worse than a long one.
+CURRENCIES = dict(
+    pair.split()
+    for pair in [
+        "฿ THB",
+        "₡ CRC",
+        "₦ NGN",
+        "₩ KRW",
+        "₪ ILS",
+        "₫ VND",
+        "₭ LAK",
+        "₮ MNT",
+        "₱ PHP",
+        "₲ PYG",
+        "₴ UAH",
+        "₵ GHS",
+        "₸ KZT",
+        "₹ INR",
+        "₺ TRY",
+        "₼ AZN",
+        "₽ RUB",
+        "₾ GEL",
+    ]
+)
 REPLACEMENTS = str.maketrans(
-    {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "œ": "oe", "Œ": "OE"}
+    CURRENCIES
+    | {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "œ": "oe", "Œ": "OE"}
 )
 
 
@@ -30,3 +55,20 @@ def gsm_length(text):
     if set(text) - BASIC - EXTENDED:
         return None
     return sum(2 if character in EXTENDED else 1 for character in text)
+
+
+def gsm_parts(text, length, part_length):
+    """How many SMS ``text``, in this alphabet, is sent as.
+
+    :param int length: the places of a message that is one SMS
+    :param int part_length: the places of each part of a longer one; a character of two places is not torn apart
+    """
+    sizes = [2 if character in EXTENDED else 1 for character in text]
+    if sum(sizes) <= length:
+        return 1
+    parts, used = 1, 0
+    for size in sizes:
+        if used + size > part_length:
+            parts, used = parts + 1, 0
+        used += size
+    return parts

@@ -29,6 +29,8 @@ class PaylinkSend(models.TransientModel):
     is_single = fields.Boolean(compute="_compute_counts")
     ready_count = fields.Integer(string="Ready", compute="_compute_counts")
     problem_count = fields.Integer(string="Impossible", compute="_compute_counts")
+    is_one_customer = fields.Boolean(compute="_compute_counts")
+    has_several_currencies = fields.Boolean(compute="_compute_counts")
 
     send_email = fields.Boolean(string="E-mail", default=True)
     send_sms = fields.Boolean(string="SMS")
@@ -61,7 +63,13 @@ class PaylinkSend(models.TransientModel):
 
     # With one link only: what can be changed about it.
     partner_id = fields.Many2one("res.partner", string="Customer", compute="_compute_single")
-    currency_id = fields.Many2one("res.currency", compute="_compute_single")
+    currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_currency_id",
+        store=True,
+        readonly=False,
+        domain=[("active", "=", True)],
+    )
     amount_due = fields.Monetary(string="Due", compute="_compute_single")
     amount = fields.Monetary(compute="_compute_amount", store=True, readonly=False)
     can_limit = fields.Boolean(compute="_compute_can_limit")
@@ -76,17 +84,11 @@ class PaylinkSend(models.TransientModel):
     )
     reference = fields.Char(compute="_compute_reference", store=True, readonly=False)
     save_on_contact = fields.Boolean(
-        string="Save on the contact", default=True, help="Keep an address typed here on a contact that has none."
+        string="Save on the contact", default=True, help="Keep the addresses typed here on contacts that have none."
     )
     is_new_address = fields.Boolean(compute="_compute_is_new_address")
     problem = fields.Char(compute="_compute_problem")
     warning = fields.Char(compute="_compute_problem")
-    existing_link_id = fields.Many2one("paylink.link", compute="_compute_single")
-    reuse = fields.Boolean(
-        string="Use the open link again",
-        default=True,
-        help="An open link already asks for the same: send it again instead of making a second one.",
-    )
     # The link made of this preview gets the token that the preview shows.
     access_token = fields.Char(default=lambda self: self.env["paylink.link"]._new_token(), readonly=True)
     link_ids = fields.Many2many("paylink.link", readonly=True)
@@ -129,8 +131,13 @@ class PaylinkSend(models.TransientModel):
         sources = self._sources()
         if len(sources) != 1 or sources._name != "res.partner":
             return "open_items"
-        due = sources._paylink_open_items(self.env.companies)._paylink_due()
-        return "open_items" if sum(due.values()) > 0 else "free"
+        items = sources._paylink_open_items(self.env.companies)
+        due = items._paylink_due()
+        owed = (
+            sum(due[item.id] for item in group)
+            for group in items.grouped(lambda item: (item.company_id, item.currency_id)).values()
+        )
+        return "open_items" if any(amount > 0 for amount in owed) else "free"
 
     def _line_commands(self):
         return [fields.Command.create(values) for values in self.env["paylink.send.line"]._prepare_lines(self)]
@@ -155,12 +162,22 @@ class PaylinkSend(models.TransientModel):
         records.check_access("read")
         return records
 
-    @api.depends("line_ids.problem", "send_email", "send_sms", "line_ids.reuse")
+    @api.depends("line_ids.problem", "send_email", "send_sms", "line_ids.reuse", "source_ids")
     def _compute_counts(self):
         for wizard in self:
+            wizard.is_one_customer = wizard.source_model == "res.partner" and len(wizard.source_ids or []) == 1
+            wizard.has_several_currencies = wizard._has_several_currencies()
             wizard.is_single = len(wizard.line_ids) == 1
             wizard.problem_count = len(wizard.line_ids.filtered("problem"))
             wizard.ready_count = len(wizard.line_ids) - wizard.problem_count
+
+    def _has_several_currencies(self):
+        """Whether a customer gets more than one link because a link asks for one currency only."""
+        currencies = {}
+        for line in self.line_ids.filtered(lambda line: not line.blocked):
+            customer = (line.partner_id.commercial_partner_id, line.company_id)
+            currencies.setdefault(customer, set()).add(line.currency_id)
+        return any(len(found) > 1 for found in currencies.values())
 
     @api.depends("bank_account_id", "company_id")
     def _compute_beneficiary(self):
@@ -177,11 +194,14 @@ class PaylinkSend(models.TransientModel):
         for wizard in self:
             line = wizard._only_line()
             wizard.partner_id = line.partner_id
-            wizard.currency_id = line.currency_id
             wizard.amount_due = line.amount
-            wizard.existing_link_id = line.existing_link_id
 
     # Each field that can be edited has a computation of its own, so that giving one does not lose another.
+
+    @api.depends("line_ids")
+    def _compute_currency_id(self):
+        for wizard in self:
+            wizard.currency_id = wizard._only_line().currency_id
 
     @api.depends("line_ids")
     def _compute_amount(self):
@@ -213,14 +233,10 @@ class PaylinkSend(models.TransientModel):
         for wizard in self:
             wizard.can_limit = wizard.kind == "free" or wizard.company_id.paylink_allow_partial
 
-    @api.depends("partner_id", "email", "phone", "send_email", "send_sms")
+    @api.depends("email", "phone", "send_email", "send_sms", "line_ids.email", "line_ids.phone")
     def _compute_is_new_address(self):
         for wizard in self:
-            partner = wizard.partner_id
-            wizard.is_new_address = bool(partner) and bool(
-                (wizard.send_email and wizard.email and not partner.email)
-                or (wizard.send_sms and wizard.phone and not partner.phone)
-            )
+            wizard.is_new_address = any(line._contact_values() for line in wizard.line_ids)
 
     @api.depends("line_ids.problem", "partner_id", "email", "phone", "send_email", "send_sms", "amount", "kind")
     def _compute_problem(self):
@@ -266,7 +282,7 @@ class PaylinkSend(models.TransientModel):
     def _check(self):
         if not self.line_ids:
             raise UserError(self.env._("Choose invoices or customers to ask."))
-        problem = self.problem
+        problem = self.problem or self.sms_problem
         if len(self.line_ids) > 1 and not self.ready_count:
             problem = self.line_ids[0].problem
         if problem:

@@ -19,8 +19,6 @@ class PaylinkSendLine(models.TransientModel):
     email = fields.Char(string="E-mail")
     phone = fields.Char(string="Mobile")
     lang = fields.Selection(selection=lambda self: self.env["res.lang"].get_installed(), string="Language")
-    existing_link_id = fields.Many2one("paylink.link", string="Open link", readonly=True)
-    reuse = fields.Boolean(string="Send it again", default=True)
     blocked = fields.Char(string="Why not", readonly=True)
     problem = fields.Char(compute="_compute_problem")
     warning = fields.Char(compute="_compute_problem")
@@ -73,7 +71,7 @@ class PaylinkSendLine(models.TransientModel):
         groups = self._groups(wizard)
         items = self.env["account.move.line"].sudo().union(*groups.values())
         due = items._paylink_due()
-        existing = self._reusable_links(groups)
+        existing = self._existing_links(groups)
         labels = items._paylink_labels()
         values = [
             self._group_values(key, group, due, existing)
@@ -99,25 +97,11 @@ class PaylinkSendLine(models.TransientModel):
                 "key": key,
                 "document_count": len(documents),
                 "amount": amount,
-                "existing_link_id": existing[key].id,
                 "blocked": (nothing and self.env._("Nothing is due: credits cover the invoices."))
                 or (not origin["partner_id"] and self.env._("The entry names no customer.")),
             }
+            | existing[key].line_values()
         )
-
-    @api.model
-    def _reusable_links(self, groups):
-        """The newest live link that asks for exactly the items of each group and that the user may read, by key."""
-        items = self.env["account.move.line"].sudo().union(*groups.values())
-        live = self.env["paylink.link"]._live_links_by_items(items)
-        readable = self.env["paylink.link"].browse([link.id for link in live])._filtered_access("read")
-        return {
-            key: next(
-                (link for link in readable if live[link.sudo()] == set(group.ids) and not link.is_limited),
-                readable.browse(),
-            )
-            for key, group in groups.items()
-        }
 
     @api.model
     def _group_origin(self, items):
@@ -132,7 +116,7 @@ class PaylinkSendLine(models.TransientModel):
         return {
             "partner_id": wizard._sources()[:1].id,
             "company_id": wizard.company_id.id,
-            "currency_id": wizard.company_id.currency_id.id,
+            "currency_id": (wizard.currency_id or wizard.company_id.currency_id).id,
         }
 
     @api.model
@@ -198,3 +182,19 @@ class PaylinkSendLine(models.TransientModel):
         if self.company_id == wizard.company_id:
             values["bank_account_id"] = wizard.bank_account_id.id
         return values
+
+    def _save_on_contacts(self):
+        """Keep the addresses typed here on the contacts."""
+        for line in self:
+            if values := line._contact_values():
+                line.partner_id.write(values)
+
+    def _contact_values(self):
+        """The addresses given here that the contact lacks, where the user may save them."""
+        self.ensure_one()
+        wizard = self.wizard_id
+        given = wizard if len(wizard.line_ids) == 1 else self
+        used = {"email": wizard.send_email, "phone": wizard.send_sms}
+        partner = self.partner_id
+        values = {name: given[name] for name, sent in used.items() if sent and given[name] and not partner[name]}
+        return values if values and partner and partner.has_access("write") else {}
