@@ -1,8 +1,10 @@
 from datetime import timedelta
 
+from lxml import etree
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
+from odoo.tools.safe_eval import safe_eval
 
 from .common import PaylinkCommon
 from .test_lifecycle import REFUSAL, refuse
@@ -101,6 +103,25 @@ class TestAuthorized(PaymentManagerCommon):
             self.assertEqual(requested.action_void()["params"]["type"], "danger")
         self.assertEqual(transaction.state, "authorized")
         self.assertIn(REFUSAL, self._time_line(link, "operation_failed").body)
+
+    def test_buttons_of_the_form(self):
+        """One *Cancel*, whose question fits what is under way; what is the managers' is not shown to others."""
+        cases = [("open", 0, 1), ("pending", 0, 1), ("pending", 50, 1), ("paid", 0, 0), ("cancelled", 0, 0)]
+        questions = set()
+        for user, managed in ((self.manager, True), (self.colleague, False)):
+            view = self.env["paylink.link"].with_user(user).get_view(view_type="form")
+            buttons = etree.fromstring(view["arch"]).findall(".//header/button")
+            for state, authorized, count in cases:
+                values = {"state": state, "amount_authorized": authorized, "amount_paid": 0, "amount_refunded": 0}
+                values["unread"] = False
+                shown = [b for b in buttons if not safe_eval(b.get("invisible", "False"), dict(values))]
+                cancel = [button for button in shown if button.get("name") == "action_cancel"]
+                questions |= {button.get("confirm") for button in cancel}
+                names = {button.get("name") for button in shown}
+                with self.subTest(user=user.login, state=state, authorized=authorized):
+                    self.assertEqual(len(cancel), count)
+                    self.assertEqual({"action_capture", "action_void"} <= names, managed and bool(authorized))
+        self.assertEqual(len(questions), 3)
 
     def test_who_captures_and_voids(self):
         link = self._link(self._invoice())
