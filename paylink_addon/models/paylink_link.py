@@ -182,6 +182,7 @@ class PaylinkLink(models.Model):
         "transaction_ids.state",
         "transaction_ids.amount",
         "transaction_ids.is_post_processed",
+        "transaction_ids.payment_id",
         "transaction_ids.paylink_abandoned",
         "amount",
         "is_limited",

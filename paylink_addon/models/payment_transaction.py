@@ -67,7 +67,7 @@ class PaymentTransaction(models.Model):
 
     def _paylink_unbooked(self):
         """The transactions that have not been booked yet; a payment cancelled later by a person does not count."""
-        return self.filtered(lambda tx: not tx.is_post_processed)
+        return self.filtered(lambda tx: not tx.is_post_processed and not tx.payment_id)
 
     # === CREATION === #
 

@@ -136,6 +136,14 @@ class PaylinkCommon(AccountPaymentCommon):
             )
         )
 
+    def _wizard(self, records, **values):
+        """The sending wizard, as opened on ``records`` (invoices or customers)."""
+        return self.env["paylink.send"].with_context(active_model=records._name, active_ids=records.ids).create(values)
+
+    def _sent(self, wizard):
+        wizard.action_send()
+        return wizard.link_ids
+
     def _run_cron(self, name):
         """Run one of our jobs as the scheduler does, commits included."""
         with self.enter_registry_test_mode():

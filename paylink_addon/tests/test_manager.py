@@ -56,7 +56,7 @@ class TestAuthorized(PaymentManagerCommon):
             raise ValueError("No template")
 
         self.patch(type(link), "_announce_authorization", broken)
-        with self.assertLogs("odoo.addons.paylink_addon.models.paylink_link_booking", "ERROR"):
+        with self.assertLogs("odoo.addons.paylink_addon.models.paylink_link_booked", "ERROR"):
             transaction = self._authorized(link)
         self.assertEqual((transaction.state, link.state), ("authorized", "pending"))
 

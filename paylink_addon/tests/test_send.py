@@ -13,13 +13,6 @@ from .common import PaylinkCommon
 class TestSend(PaylinkCommon):
     """The wizard: who is asked for what, by which way, and what is refused before anything is sent."""
 
-    def _wizard(self, records, **values):
-        return self.env["paylink.send"].with_context(active_model=records._name, active_ids=records.ids).create(values)
-
-    def _sent(self, wizard):
-        wizard.action_send()
-        return wizard.link_ids
-
     def test_one_invoice(self):
         """The link, the e-mail with its button (in the company's colours) and address, and the invoice's badge."""
         self.company.write({"email_secondary_color": "#123456", "email_primary_color": "#fedcba"})

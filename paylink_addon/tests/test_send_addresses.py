@@ -11,13 +11,6 @@ from .common import PaylinkCommon
 class TestSendAddresses(PaylinkCommon):
     """The wizard: addresses typed for many, SMS of any length, customers who owe in two currencies."""
 
-    def _wizard(self, records, **values):
-        return self.env["paylink.send"].with_context(active_model=records._name, active_ids=records.ids).create(values)
-
-    def _sent(self, wizard):
-        wizard.action_send()
-        return wizard.link_ids
-
     def _sms(self, link):
         domain = [("mail_message_id.model", "=", "paylink.link"), ("mail_message_id.res_id", "=", link.id)]
         return self.env["sms.sms"].sudo().search(domain)

@@ -14,13 +14,6 @@ class TestSendReuse(PaylinkCommon):
         super().setUpClass()
         cls.first, cls.second, cls.third = cls._invoice(), cls._invoice(amount=50), cls._invoice(amount=7)
 
-    def _wizard(self, records, **values):
-        return self.env["paylink.send"].with_context(active_model=records._name, active_ids=records.ids).create(values)
-
-    def _sent(self, wizard):
-        wizard.action_send()
-        return wizard.link_ids
-
     def test_what_an_open_link_covers(self):
         """Only one for just the same is used again unasked."""
         link = self._link(self.first + self.second)

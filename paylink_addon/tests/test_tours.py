@@ -38,6 +38,41 @@ class TestTours(PaylinkCommon, HttpCase):
         link = self.env["paylink.link"].search([("partner_id", "=", self.john.id)])
         self.assertEqual((link.kind, link.amount, link.reference), ("free", 250, "Contrat 7"))
 
+    def test_ask_a_customer_in_another_currency(self):
+        foreign = self.setup_other_currency("CAD")
+        self.seller.group_ids |= self.env.ref("base.group_multi_currency")
+        self._invoice(self.john, amount=80)
+        self._invoice(self.john, amount=30, currency_id=foreign.id)
+        self.start_tour(f"/odoo/res.partner/{self.john.id}", "paylink_ask_in_currency", login="camille")
+        link = self.env["paylink.link"].search([("partner_id", "=", self.john.id)])
+        self.assertEqual((link.kind, link.amount, link.currency_id), ("free", 45, foreign))
+
+    def test_send_an_overlapping_link_again(self):
+        invoice = self._invoice()
+        link = self._link(invoice + self._invoice(amount=50), user_id=self.seller.id)
+        self.start_tour(f"/odoo/customer-invoices/{invoice.id}", "paylink_send_overlapping", login="camille")
+        self.assertEqual(invoice.paylink_link_id, link)
+        self.assertEqual(len(self._customer_mails(link)), 1)
+
+    def test_long_sms(self):
+        invoice = self._invoice()
+        self.start_tour(f"/odoo/customer-invoices/{invoice.id}", "paylink_long_sms", login="camille")
+        sms = self.env["sms.sms"].sudo().search([("mail_message_id.res_id", "=", invoice.paylink_link_id.id)])
+        self.assertEqual(sms.body, "x" * 170)
+
+    def test_type_an_address_among_many(self):
+        self.seller.group_ids |= self.env.ref("base.group_partner_manager")
+        nobody = self._customer("Nobody")
+        self._invoice(nobody)
+        self._invoice()
+        self.start_tour("/odoo/customer-invoices", "paylink_type_address", login="camille")
+        self.assertEqual(nobody.email, "new@example.com")
+
+    def test_customers_by_status(self):
+        self._invoice(self.john)
+        self._link(self._invoice(), user_id=self.seller.id)
+        self.start_tour("/odoo/customers", "paylink_customers", login="camille")
+
     def test_follow_links(self):
         """List, search, form, copy and cancel, as the owner uses them."""
         link = self._link(self._invoice(), user_id=self.seller.id)

@@ -39,6 +39,87 @@ tours.add("paylink_ask_customer", {
         { trigger: ".modal .o_field_widget[name=subject] input:value(/Contrat 7/)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
+        { trigger: ".o_breadcrumb .o_back_button a", run: "click" },
+        { trigger: ".o_form_view .o_field_widget[name=paylink_status] .badge:contains(Pas ouvert)" },
+        { trigger: "div[name=paylink] button[name=action_paylink_copy]" },
+        { trigger: ".oe_stat_button[name=action_paylink_open] .o_field_widget[name=paylink_sent_at]" },
+        { trigger: ".oe_stat_button[name=action_paylink_open]", run: "click" },
+        { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
+    ],
+});
+
+/** Asks a customer who owes in two currencies for an amount in the other one. */
+tours.add("paylink_ask_in_currency", {
+    steps: () => [
+        { trigger: "button[name=action_paylink_send]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=line_ids] .o_data_row:eq(1)" },
+        { trigger: ".modal .o_field_widget[name=kind] input:eq(1)", run: "click" },
+        { trigger: ".modal .o_field_widget[name=currency_id] input", run: "edit CAD" },
+        { trigger: ".o-autocomplete--dropdown-item a:contains(/^CAD$/)", run: "click" },
+        { trigger: ".modal .o_field_widget[name=amount] input", run: "edit 45" },
+        { trigger: ".modal .o_field_widget[name=reference] input", run: "edit Contrat 3" },
+        { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
+        { trigger: ".modal .o_field_widget[name=subject] input:value(/45.*Contrat 3/)" },
+        { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
+    ],
+});
+
+/** Sends an open link again that asks for more than this invoice: its amount is not the wizard's to choose. */
+tours.add("paylink_send_overlapping", {
+    steps: () => [
+        { trigger: ".o_form_view .o_field_widget[name=paylink_status]" },
+        { trigger: ".o_cp_action_menus button .fa-cog", run: "click" },
+        { trigger: ".o-dropdown--menu .o_menu_item:contains(/Envoyer un lien/)", run: "click" },
+        { trigger: ".modal .alert-info .o_field_widget[name=existing_text]:contains(150)" },
+        { trigger: ".modal .o_field_widget[name=amount]" },
+        { trigger: ".modal .o_field_widget[name=reuse] input:not(:checked)", run: "click" },
+        { trigger: ".modal .o_field_widget[name=subject] input:value(/150/)" },
+        { trigger: ".modal:not(:has(.o_field_widget[name=amount])) footer button[name=action_send]", run: "click" },
+        { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
+    ],
+});
+
+/** Writes too long an SMS, reads why it can't be sent, and shortens it. */
+tours.add("paylink_long_sms", {
+    steps: () => [
+        { trigger: "button[name=action_paylink_send]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=send_sms] input", run: "click" },
+        { trigger: ".modal .o_field_widget[name=sms_body] textarea", run: `edit ${"x".repeat(620)}` },
+        { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
+        { trigger: ".modal .alert-danger .o_field_widget[name=sms_problem]:contains(5)" },
+        { trigger: ".modal .o_field_widget[name=sms_body] textarea", run: `edit ${"x".repeat(170)}` },
+        { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
+        { trigger: ".modal .alert-warning .o_field_widget[name=sms_warning]:contains(2)" },
+        { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
+    ],
+});
+
+/** Types the address of one customer among many, and keeps it on the contact. */
+tours.add("paylink_type_address", {
+    steps: () => [
+        { trigger: "thead .o_list_record_selector input", run: "click" },
+        { trigger: ".o_cp_action_menus button .fa-cog", run: "click" },
+        { trigger: ".o-dropdown--menu .o_menu_item:contains(/Envoyer un lien/)", run: "click" },
+        { trigger: ".modal .o_data_row.text-danger td[name=email]", run: "click" },
+        { trigger: ".modal .o_selected_row .o_field_widget[name=email] input", run: "edit new@example.com" },
+        { trigger: ".modal .o_field_widget[name=beneficiary]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=save_on_contact] input:checked" },
+        { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_list_view .o_data_row .badge:contains(Pas ouvert)" },
+    ],
+});
+
+/** Finds customers by the status of their link: column, filter, groups. */
+tours.add("paylink_customers", {
+    steps: () => [
+        { trigger: ".o_data_row:contains(Marie Dubois) td[name=paylink_status] .badge:contains(Pas ouvert)" },
+        { trigger: ".o_searchview_dropdown_toggler", run: "click" },
+        { trigger: ".o_group_by_menu .o_menu_item:contains(Statut du lien)", run: "click" },
+        { trigger: ".o_group_header:contains(Pas ouvert)" },
+        { trigger: ".o_filter_menu .o_menu_item:contains(Sans lien)", run: "click" },
+        { trigger: ".o_list_view:not(:has(.o_group_header:contains(Pas ouvert))) .o_group_header" },
     ],
 });
 
