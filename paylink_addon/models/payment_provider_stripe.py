@@ -1,3 +1,4 @@
+import contextlib
 import secrets
 
 from odoo import api, fields, models
@@ -97,10 +98,11 @@ class PaymentProvider(models.Model):
 
     def _compute_feature_support_fields(self):
         """Stripe's hosted page stores methods, and what it took can be captured later and refunded in parts."""
-        super()._compute_feature_support_fields()
+        result = super()._compute_feature_support_fields()
         self.filtered(lambda provider: provider.code == STRIPE_CODE).update(
             {"support_tokenization": True, "support_manual_capture": "partial", "support_refund": "partial"}
         )
+        return result
 
     @api.depends("paylink_stripe_secret_key")
     def _compute_paylink_stripe_mode(self):
@@ -314,10 +316,8 @@ class PaymentProvider(models.Model):
         )
         self.env.cr.commit()  # pylint: disable=invalid-commit
         for webhook_id in replaced:
-            try:
+            with contextlib.suppress(StripeAbsent):  # somebody else has deleted it
                 stripe.webhook_delete(webhook_id)
-            except StripeAbsent:
-                pass  # somebody else has deleted it
 
     @api.model
     def _paylink_database_uuid(self):
