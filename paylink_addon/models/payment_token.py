@@ -36,9 +36,10 @@ class PaymentToken(models.Model):
 
     def _handle_archiving(self):
         """What is archived here can't be charged by anybody any more."""
-        super()._handle_archiving()
+        result = super()._handle_archiving()
         if stripe := self.filtered(lambda token: token.provider_code == STRIPE_CODE):
             stripe._paylink_stripe_detach_after_commit()
+        return result
 
     def _paylink_stripe_detach_after_commit(self):
         """Detach at Stripe once the archiving is committed. Not being able to is no reason to keep the token here."""
@@ -51,9 +52,8 @@ class PaymentToken(models.Model):
 
     def _paylink_stripe_detach(self):
         for token in self:
+            stripe, method_id = token.provider_id._paylink_stripe(), token.provider_ref
             try:
-                token.provider_id._paylink_stripe().method_detach(
-                    token.provider_ref, key=f"detach-{token.provider_ref}"
-                )
+                stripe.method_detach(method_id, key=f"detach-{method_id}")
             except StripeFailure as error:
-                _logger.info("%s stays attached at Stripe: %s", token.provider_ref, error)
+                _logger.info("%s stays attached at Stripe: %s", method_id, error)

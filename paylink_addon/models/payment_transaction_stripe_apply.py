@@ -28,6 +28,7 @@ INTENT_STATUSES = {
     "succeeded": "_paylink_stripe_received",
     "canceled": "_paylink_stripe_canceled",
 }
+METHOD_NAMES = {"sepa_debit": "SEPA", "afterpay_clearpay": "Afterpay / Clearpay", "ideal": "iDEAL"}
 TOKEN_OPERATIONS = ("offline", "online_token")
 
 # What to retrieve with an intent to know the method used and the fee.
@@ -239,7 +240,7 @@ class PaymentTransaction(models.Model):
     def _paylink_stripe_method_name(self, kind, known):
         """As in “Visa •••• 4242 (Apple Pay)”."""
         name = (known.get("brand") if kind == "card" else None) or kind
-        name = {"sepa_debit": "SEPA", "afterpay_clearpay": "Afterpay / Clearpay"}.get(
+        name = METHOD_NAMES.get(name) or name.replace("_", " ").title()
             name, name.replace("_", " ").title()
         )
         wallet = (known.get("wallet") or {}).get("type")
