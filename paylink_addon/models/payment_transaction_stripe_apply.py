@@ -241,8 +241,6 @@ class PaymentTransaction(models.Model):
         """As in “Visa •••• 4242 (Apple Pay)”."""
         name = (known.get("brand") if kind == "card" else None) or kind
         name = METHOD_NAMES.get(name) or name.replace("_", " ").title()
-            name, name.replace("_", " ").title()
-        )
         wallet = (known.get("wallet") or {}).get("type")
         last4 = f" •••• {known['last4']}" if known.get("last4") else ""
         return f"{name}{last4}" + (f" ({wallet.replace('_', ' ').title()})" if wallet else "")
