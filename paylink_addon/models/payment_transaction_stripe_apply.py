@@ -142,7 +142,7 @@ class PaymentTransaction(models.Model):
         if not error:
             return
         method = error.get("payment_method") or {}
-        charge = error.get("charge") or id_of(intent.get("latest_charge")) or method.get("id") or intent["id"]
+        charge = error.get("charge") or method.get("id") or id_of(intent.get("latest_charge")) or intent["id"]
         if intent.get("paylink_final") or self._paylink_stripe_is_final(intent, charge):
             self._paylink_stripe_fail(error, charge)
         else:
@@ -163,6 +163,8 @@ class PaymentTransaction(models.Model):
         declined = [known for known in self.paylink_stripe_declined or () if known != charge]
         if len(declined) != self.paylink_stripe_declines:
             self.write({"paylink_stripe_declined": declined, "paylink_stripe_declines": len(declined)})
+        if not self.paylink_stripe_charge:
+            self.paylink_stripe_charge = charge
         if self._paylink_stripe_become("error", self._paylink_stripe_reason(error)):
             codes = (error.get("code"), error.get("decline_code"))
             self.paylink_action_needed = "authentication_required" in codes
