@@ -162,6 +162,13 @@ class StripeCommon(PaylinkCommon, HttpCase):
         """Run the job that sends what is to be sent to Stripe."""
         self._run_cron("ir_cron_paylink_stripe_send")
 
+    def look_up(self, transactions):
+        """Look transactions up as the sweep does, with the commits that it makes."""
+        self.env.flush_all()
+        with self.registry.cursor() as cr:
+            transactions.with_env(self.env(cr=cr, su=True))._paylink_stripe_lookup()
+        self.env.invalidate_all()
+
     def requests(self, method, path):
         """The fake's journal of one operation."""
         return [entry for entry in self.fake.journal() if (entry.method, entry.path) == (method, path)]

@@ -85,9 +85,11 @@ class TestStripeCheckout(StripeCommon):
         for name, invoices, values, amount, expected in cases:
             with self.subTest(name):
                 tx = self.start(self._link(invoices, **values), amount=amount)
-                items = list(self.provider._paylink_stripe().call(
-                    "checkout.sessions.line_items.list", tx.paylink_stripe_session
-                )["data"])
+                items = list(
+                    self.provider._paylink_stripe().call(
+                        "checkout.sessions.line_items.list", tx.paylink_stripe_session
+                    )["data"]
+                )
                 self.assertEqual(sorted(item["amount_total"] for item in items), sorted(expected))
                 for invoice in invoices if len(items) > 1 else []:
                     self.assertIn(invoice.name, " ".join(item["description"] for item in items))
