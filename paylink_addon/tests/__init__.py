@@ -6,8 +6,11 @@ from . import test_pay_browser
 from . import test_rights
 from . import test_send
 from . import test_tours
+from . import test_stripe_browser
 from . import test_stripe_checkout
 from . import test_stripe_messages
 from . import test_stripe_provider
 from . import test_stripe_refund
 from . import test_stripe_token
+from . import test_stripe_token_use
+from . import test_stripe_tries

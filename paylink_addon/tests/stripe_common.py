@@ -158,6 +158,12 @@ class StripeCommon(PaylinkCommon, HttpCase):
         self.env.ref(f"paylink_addon.{name}").method_direct_trigger()
         self.env.invalidate_all()
 
+    def _stored(self, method="card", **values):
+        """A token, made by a payment."""
+        link = self._free_link(10, **values)
+        tx = self.pay_on_page(link, method, tokenize=True)
+        return tx.token_id
+
     def send_waiting(self):
         """Run the job that sends what is to be sent to Stripe."""
         self._run_cron("ir_cron_paylink_stripe_send")

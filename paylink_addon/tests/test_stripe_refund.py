@@ -19,7 +19,6 @@ class TestStripeRefund(StripeCommon):
         """Refund from Odoo, until Stripe has answered and it is booked."""
         tx.action_refund(amount_to_refund=amount)
         self.send_waiting()
-        self._run_cron("ir_cron_paylink_book")
         return tx.child_transaction_ids.sorted("id")[-1:]
 
     def _refunded(self):
@@ -80,6 +79,7 @@ class TestStripeRefund(StripeCommon):
         refund = self._refund(tx, 50)
         self.assertEqual((refund.state, bool(refund.payment_id)), ("error", False))
         self.assertIn("greater than", refund.state_message)
+        self.assertIn("failed", self.link.activity_ids.summary)
 
     # === FROM THE DASHBOARD === #
 
