@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from ..const import STATES, STATUSES
+from ..const import IN_FLIGHT_STATES, STATES, STATUSES
 
 # Written by the link's own methods only (in sudo mode), never by a client.
 DERIVED_FIELDS = {
@@ -181,6 +181,7 @@ class PaylinkLink(models.Model):
     @api.depends(
         "transaction_ids.state",
         "transaction_ids.amount",
+        "transaction_ids.paylink_stripe_declines",
         "transaction_ids.is_post_processed",
         "transaction_ids.payment_id",
         "transaction_ids.paylink_abandoned",
@@ -203,8 +204,10 @@ class PaylinkLink(models.Model):
             attempts = transactions._paylink_attempts()
             link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
             link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
-            link.attempt_count = len(attempts)
-            link.failed_count = len(attempts.filtered(lambda tx: tx.state in ("error", "cancel")))
+            link.attempt_count = attempts._paylink_try_count()
+            link.failed_count = link.attempt_count - len(
+                attempts.filtered(lambda tx: tx.state in (*IN_FLIGHT_STATES, "done"))
+            )
             nothing_due = link._documents_stand() and (
                 link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
             )
@@ -235,7 +238,7 @@ class PaylinkLink(models.Model):
             ("paid", self.settled_elsewhere),
             ("pending", attempts._paylink_in_flight()),
             ("expired", self.expires_at and self.expires_at <= now),
-            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel")),
+            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel", "draft")),
         )
         return next((state for state, holds in rules if holds), "open")
 

@@ -35,9 +35,19 @@ class PaymentTransaction(models.Model):
         return self.filtered(
             lambda tx: (
                 tx._paylink_is_incoming()
-                and tx.state != "draft"
-                and not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
+                and (tx.paylink_stripe_declines or tx.state != "draft")
+                and (
+                    tx.paylink_stripe_declines
+                    or not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
+                )
             )
+        )
+
+    def _paylink_try_count(self):
+        """How often the customers tried: on a provider's page they may try several cards in one attempt."""
+        return sum(
+            tx.paylink_stripe_declines + (tx.state not in ("draft", "cancel") or not tx.paylink_stripe_declines)
+            for tx in self._paylink_attempts()
         )
 
     def _paylink_in_flight(self):

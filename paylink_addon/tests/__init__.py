@@ -15,3 +15,11 @@ from . import test_portal
 from . import test_send_addresses
 from . import test_send_reuse
 from . import test_upgrade
+from . import test_stripe_browser
+from . import test_stripe_checkout
+from . import test_stripe_messages
+from . import test_stripe_provider
+from . import test_stripe_refund
+from . import test_stripe_token
+from . import test_stripe_token_use
+from . import test_stripe_tries
