@@ -1,1 +1,1 @@
-from . import pay, portal, status
+from . import pay, portal, status, stripe_webhook

@@ -16,3 +16,7 @@ from . import payment_transaction
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import paylink_event
+from . import paylink_event_handling
+from . import payment_provider_events
+from . import payment_transaction_events

@@ -1,0 +1,342 @@
+import logging
+from datetime import timedelta
+from itertools import groupby
+
+from markupsafe import Markup
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+from psycopg2 import OperationalError
+
+from ..tools.stripe_client import API_VERSION
+from ..tools.stripe_errors import StripeFailure, redact
+from .payment_transaction_stripe import PaylinkStripeMismatch
+
+_logger = logging.getLogger(__name__)
+
+BATCH = 100
+# After which pauses (in minutes) what failed is tried again: for three days, as long as Stripe repeats a message.
+PAUSES = (1, 5, 30, 120, 360, 720, 720, 720, 720, 720)
+# How often a transaction that others disturbed is run again at once.
+MAX_TRIES = 5
+ERROR_LENGTH = 2000
+
+# How an object is asked for anew: by the names of its kind and of the method of StripeApi.
+READERS = {
+    "checkout.session": "session",
+    "payment_intent": "intent",
+    "setup_intent": "setup_intent",
+    "charge": "charge",
+    "refund": "refund",
+    "dispute": "dispute",
+    "payout": "payout",
+}
+
+
+class PaylinkEventHandling(models.Model):
+    """How stored events are handled: in sets as long as all goes well, else one by one.
+
+    *Handlers* are methods of this model named after the type of event, or the beginning of it: for
+    ``charge.dispute.created`` the first of ``_handle_charge_dispute_created``, ``_handle_charge_dispute`` and
+    ``_handle_charge`` that exists; without any it is ignored. A handler gets the events (``self``, in order of arrival, all locked), calls
+    :meth:`_ignore` for those that are not ours, raises if it can't go on, and returns the transactions that have
+    changed: they are post-processed together. It may be called again for an event that it has handled before.
+    """
+
+    _inherit = "paylink.event"
+
+    # === HANDLERS === #
+
+    def _handle_checkout_session(self):
+        return self._apply_to_transactions()
+
+    def _handle_payment_intent(self):
+        return self._apply_to_transactions()
+
+    def _handle_setup_intent(self):
+        return self._apply_to_transactions()
+
+    def _handle_charge_succeeded(self):
+        return self._apply_to_transactions()
+
+    def _handle_charge_refunded(self):
+        return self._apply_to_transactions()
+
+    def _handle_refund(self):
+        return self._apply_to_transactions()
+
+    def _apply_to_transactions(self):
+        """Tell each transaction what happened to it.
+
+        :return: the transactions
+        """
+        Transaction = self.env["payment.transaction"].sudo()
+        transactions = Transaction.browse()
+        for provider, events in self.grouped("provider_id").items():
+            objects = [event._object() for event in events]
+            found = Transaction._paylink_stripe_find(provider, objects)
+            for event, data, transaction in zip(events, objects, found, strict=True):
+                if transaction:
+                    event.transaction_id = transaction
+                    transaction._paylink_stripe_apply(data, event.type)
+                    transactions |= transaction
+                else:
+                    event._ignore()
+        return transactions
+
+    def _object(self):
+        """What the event is about, as it was when it happened.
+
+        An event from the list of events is written in the account's API version, not in ours: its object is asked for
+        as it is now, in ours.
+        """
+        self.ensure_one()
+        data = self.payload["object"]
+        reader = READERS.get(data.get("object"))
+        if self.api_version in (False, API_VERSION) or not reader:
+            return data
+        return getattr(self.provider_id._paylink_stripe(), reader)(data["id"])
+
+    def _ignore(self):
+        """Note that the events are nothing to us: an unknown type, an object of somebody else."""
+        self._conclude("ignored")
+
+    def _handler(self):
+        """The name of the method that handles this event, or None."""
+        self.ensure_one()
+        words = self.type.split(".")
+        names = ("_handle_" + "_".join(words[:count]) for count in range(len(words), 0, -1))
+        return next((name for name in names if hasattr(self, name)), None)
+
+    # === JOB === #
+
+    @api.model
+    def _cron_handle(self):
+        """Handle what waits: new events set by set, then one by one those whose next try is due."""
+        job = self.env["ir.cron"]
+        while events := self._take_new():
+            events._work_together()
+            if not job._commit_progress(len(events)):
+                break
+        for event in self.search(self._due_domain(), order="id", limit=BATCH):
+            event._work_alone()
+            if not job._commit_progress(1):
+                break
+        job._commit_progress(remaining=self.search_count(self._due_domain()))
+
+    @api.model
+    def _due_domain(self):
+        """Those to be handled now."""
+        now = fields.Datetime.now()
+        return ["&", ("state", "=", "waiting"), "|", ("next_try_at", "=", False), ("next_try_at", "<=", now)]
+
+    def _take_new(self):
+        """The next set of events that nobody has tried to handle yet."""
+        for _try in range(MAX_TRIES):
+            try:
+                return self._take(SQL("next_try_at IS NULL"), BATCH)
+            except OperationalError as error:
+                self._undo(error)
+        return self.browse()
+
+    def _redo(self):
+        """Handle these events now, one by one, in transactions of their own."""
+        with self.pool.cursor() as cursor:
+            events = self.sorted("id").with_env(self.env(cr=cursor, user=SUPERUSER_ID, su=True))
+            events.write({"state": "waiting", "try_count": 0, "next_try_at": fields.Datetime.now()})
+            cursor.commit()
+            for event in events:
+                event._work_alone()
+        self.invalidate_recordset()
+
+    # === TRANSACTIONS === #
+
+    @api.model
+    def _take(self, condition, limit):
+        """Lock waiting events, and the objects they are about, until the end of the transaction.
+
+        What somebody else works on is left out: so the events of one object are handled one after the other, however
+        many jobs and administrators are at work. What somebody else has *finished* since this transaction began raises
+        a serialization failure: it must begin again.
+
+        :param SQL condition: which of those that wait
+        :return: the events, in order of arrival
+        """
+        self.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH candidate AS MATERIALIZED (
+                    SELECT id, provider_id, object_key FROM paylink_event
+                     WHERE state = 'waiting' AND %s ORDER BY id LIMIT %s
+                ), object AS MATERIALIZED (
+                    SELECT provider_id, object_key,
+                           pg_try_advisory_xact_lock(hashtextextended('paylink_event ' || object_key, provider_id)) AS ours
+                      FROM (SELECT DISTINCT provider_id, object_key FROM candidate) AS object
+                )
+                SELECT event.id FROM paylink_event AS event
+                  JOIN candidate ON candidate.id = event.id
+                  JOIN object ON object.provider_id = event.provider_id AND object.object_key = event.object_key
+                 WHERE object.ours ORDER BY event.id FOR NO KEY UPDATE OF event SKIP LOCKED
+                """,
+                condition,
+                limit,
+            )
+        )
+        return self.browse(row[0] for row in self.env.cr.fetchall())
+
+    def _work_together(self):
+        """Handle events that were taken as one set; if that fails, each in a transaction of its own."""
+        try:
+            self._post_process(self._run_handlers())
+            self.env.flush_all()
+        except Exception as error:  # noqa: BLE001  whatever it is: it will come again, and then be told apart
+            self._undo(error)
+            for event in self:
+                event._work_alone()
+
+    def _work_alone(self):
+        """Handle one event in a transaction of its own: committed, or undone and its error stored in another one."""
+        self.ensure_one()
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                for event in self._take(SQL("id = %s", self.id), 1):
+                    event._work_and_note()
+                self.env.flush_all()
+            except OperationalError as error:  # others work on the same rows
+                self._undo(error)
+                if not tries_left:
+                    self._conclude_alone(error)
+            except Exception as error:  # noqa: BLE001  it is stored and shown
+                self._undo(error)
+                self._conclude_alone(error)
+                break
+            else:
+                break
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+
+    def _undo(self, error):
+        """Undo the transaction; the next one sees what others have done."""
+        _logger.info("Undone: %s", redact(str(error)))
+        self.env.cr.rollback()
+
+    def _work_and_note(self):
+        """Handle one event; what can't be booked is undone, but not the news that it has been paid."""
+        transactions = self._run_handlers()
+        try:
+            with self.env.cr.savepoint():
+                self._post_process(transactions)
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001  it is stored and shown
+            self.env.invalidate_all()
+            self._fail(error)
+
+    def _run_handlers(self):
+        """Call the handlers of the events, in order of arrival; what they don't ignore is done.
+
+        :return: the transactions that have changed
+        """
+        transactions = self.env["payment.transaction"].sudo()
+        for name, group in groupby(self, lambda event: event._handler()):
+            events = self.concat(*group)
+            if name:
+                transactions |= getattr(events, name)() or transactions.browse()
+            else:
+                events._ignore()
+        self.filtered(lambda event: event.state == "waiting")._conclude("done")
+        return transactions
+
+    @api.model
+    def _post_process(self, transactions):
+        """Book the transactions, and their captures and refunds, that have changed since they were booked last."""
+        transactions |= transactions.child_transaction_ids
+        due = transactions.filtered(lambda tx: not tx.is_post_processed and tx.state != "draft")
+        if due:
+            due._post_process()
+
+    # === OUTCOMES === #
+
+    def _conclude(self, state, error=False):
+        self.write({"state": state, "error": error, "handled_at": fields.Datetime.now(), "next_try_at": False})
+
+    def _conclude_alone(self, error):
+        """Store the error of an event whose handling was undone, unless somebody else is at it or has handled it."""
+        try:
+            for event in self._take(SQL("id = %s", self.id), 1):
+                event._fail(error)
+            self.env.flush_all()
+        except OperationalError as conflict:
+            self._undo(conflict)
+
+    def _fail(self, error):
+        """Note why the event was not handled, and when it is tried again; in the end, tell people."""
+        self.ensure_one()
+        text = _explain(error)
+        if isinstance(error, PaylinkStripeMismatch):
+            self._conclude("refused", text)
+        elif self.try_count == len(PAUSES):
+            self._conclude("failed", text)
+        else:
+            next_try = fields.Datetime.now() + timedelta(minutes=PAUSES[self.try_count])
+            self._conclude("waiting", text)
+            self.write({"try_count": self.try_count + 1, "next_try_at": next_try, "handled_at": False})
+            return
+        self._tell_managers()
+
+    # === TELLING PEOPLE === #
+
+    def _tell_managers(self):
+        """Give the payment managers of the company a task, on the link if there is one."""
+        self.ensure_one()
+        link = (self.transaction_id or self._look_for_transaction()).paylink_id
+        values = {"automated": True, "activity_type_id": self.env.ref("mail.mail_activity_data_todo").id}
+        if link:
+            values |= {"res_model_id": self.env["ir.model"]._get_id("paylink.link"), "res_id": link.id}
+        self.env["mail.activity"].sudo().create(
+            [
+                {**values, "user_id": user.id, **self.with_context(lang=user.lang)._problem_texts()}
+                for user in self.provider_id.company_id._paylink_managers()
+            ]
+        )
+
+    def _look_for_transaction(self):
+        """The transaction that an event which was not handled is about, if that can be found out."""
+        Transaction = self.env["payment.transaction"].sudo()
+        try:
+            with self.env.cr.savepoint():
+                (found,) = Transaction._paylink_stripe_find(self.provider_id, [self.payload["object"]])
+        except OperationalError:
+            raise
+        except Exception:  # noqa: BLE001  perhaps the very reason why it was not handled
+            found = Transaction.browse()
+        self.transaction_id = found
+        return found
+
+    def _problem_texts(self):
+        """Summary and note of the task."""
+        values = {"event": self.event_id, "type": self.type, "provider": self.provider_id.name, "reason": self.error}
+        if self.state == "refused":
+            summary = self.env._("A message of %(provider)s was refused", provider=self.provider_id.name)
+            note = self.env._(
+                "Event %(event)s (%(type)s) of %(provider)s does not fit the payment that it is about, so nothing was "
+                "changed. The reason: %(reason)s Compare the payment at the provider with the one in Odoo.",
+                **values,
+            )
+        else:
+            summary = self.env._("A message of %(provider)s could not be handled", provider=self.provider_id.name)
+            note = self.env._(
+                "Event %(event)s (%(type)s) of %(provider)s could not be handled for three days. The reason: %(reason)s "
+                "Once that is mended, an administrator can handle it again under Collection Links, Configuration, "
+                "Provider Events.",
+                **values,
+            )
+        return {"summary": summary, "note": Markup("<p>%s</p>") % note}
+
+
+def _explain(error):
+    """The text of an error, for administrators."""
+    text = str(error) or type(error).__name__
+    if not isinstance(error, UserError | StripeFailure):
+        text = f"{type(error).__name__}: {text}"
+    return redact(text)[:ERROR_LENGTH]
