@@ -27,6 +27,7 @@ class StripeWebhook(http.Controller):
         methods=["POST"],
         auth="none",
         csrf=False,
+        readonly=False,  # which routes without authentication are otherwise
         save_session=False,
         max_content_length=MAX_BODY,
     )
