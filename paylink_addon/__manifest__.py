@@ -6,7 +6,7 @@
     "author": "Paylink",
     "license": "LGPL-3",
     "depends": ["account_payment", "sale", "sms", "account_qr_code_sepa"],
-    "external_dependencies": {"python": ["phonenumbers"]},
+    "external_dependencies": {"python": ["phonenumbers", "stripe"]},
     "data": [
         "security/paylink_groups.xml",
         "security/ir.model.access.csv",
@@ -26,11 +26,15 @@
         "views/paylink_event_views.xml",
         "views/portal_templates.xml",
         "views/pay_templates.xml",
+        "views/payment_provider_views.xml",
+        "views/payment_stripe_templates.xml",
+        "data/payment_provider_stripe.xml",
     ],
     "assets": {
         "web.assets_backend": ["paylink_addon/static/src/js/copy_action.js"],
         "web.assets_tests": ["paylink_addon/static/tests/tours/*.js"],
     },
     "post_init_hook": "post_init_hook",
+    "uninstall_hook": "uninstall_hook",
     "application": True,
 }

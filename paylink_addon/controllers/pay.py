@@ -9,6 +9,8 @@ from psycopg2 import OperationalError
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
+from ..tools.stripe_client import api_base
+
 LANGUAGE_COOKIE = "paylink_lang"
 MAX_BODY = 64 * 1024
 
@@ -16,13 +18,18 @@ MAX_BODY = 64 * 1024
 FORM_POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval' {extra}; script-src-attr 'unsafe-inline'; "
     "style-src 'self' 'unsafe-inline' {extra}; img-src 'self' data: {extra}; font-src 'self' data: {extra}; "
-    "connect-src 'self' {extra}; frame-src 'self' {extra}; form-action 'self' https:; "
+    "connect-src 'self' {extra}; frame-src 'self' {extra}; form-action {targets}; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 PLAIN_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+def form_targets():
+    """Where our forms may lead: to providers' sites, and to the Stripe that a server option names."""
+    return " ".join(filter(None, ("'self'", "https:", api_base())))
 
 
 class PaylinkPay(http.Controller):
@@ -70,7 +77,7 @@ class PaylinkPay(http.Controller):
         values["nonce"] = secrets.token_urlsafe(12)
         # A provider that shows its fields on the page brings its own scripts from its own site.
         embedded = values["providers_sudo"].filtered(lambda p: p.inline_form_view_id and p.code != "demo")
-        policy = FORM_POLICY.format(nonce=values["nonce"], extra="https:" if embedded else "")
+        policy = FORM_POLICY.format(nonce=values["nonce"], extra="https:" if embedded else "", targets=form_targets())
         return self._render("paylink_addon.page_pay", values, policy=policy)
 
     def _render_unknown(self):

@@ -13,6 +13,16 @@ from . import account_payment
 from . import payment_method
 from . import payment_provider
 from . import payment_transaction
+from . import payment_provider_stripe
+from . import payment_transaction_stripe
+from . import payment_transaction_stripe_apply
+from . import payment_transaction_stripe_requests
+from . import payment_transaction_stripe_checkout
+from . import payment_transaction_stripe_token
+from . import payment_transaction_stripe_refund
+from . import payment_transaction_stripe_booking
+from . import payment_token
+from . import paylink_stripe_customer
 from . import res_company
 from . import res_config_settings
 from . import res_partner

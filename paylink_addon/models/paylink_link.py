@@ -164,6 +164,7 @@ class PaylinkLink(models.Model):
     @api.depends(
         "transaction_ids.state",
         "transaction_ids.amount",
+        "transaction_ids.paylink_stripe_declines",
         "transaction_ids.is_post_processed",
         "amount",
         "is_limited",
@@ -184,7 +185,7 @@ class PaylinkLink(models.Model):
             attempts = transactions._paylink_attempts()
             link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
             link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
-            link.attempt_count = len(attempts)
+            link.attempt_count = attempts._paylink_try_count()
             nothing_due = link._documents_stand() and (
                 link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
             )
@@ -215,7 +216,7 @@ class PaylinkLink(models.Model):
             ("paid", self.settled_elsewhere),
             ("pending", attempts._paylink_in_flight()),
             ("expired", self.expires_at and self.expires_at <= now),
-            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel")),
+            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel", "draft")),
         )
         return next((state for state, holds in rules if holds), "open")
 

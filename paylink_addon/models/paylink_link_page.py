@@ -96,7 +96,9 @@ class PaylinkLinkPage(models.Model):
             "paid_on": format_date(self.env, fields.Datetime.context_timestamp(self, last.last_state_change))
             if last
             else False,
-            "method": ", ".join(dict.fromkeys(received.payment_method_id.mapped("name"))),
+            "method": ", ".join(
+                dict.fromkeys(tx.paylink_method_display or tx.payment_method_id.name for tx in received)
+            ),
             "payment_reference": ", ".join(received.mapped("reference")),
         }
 
@@ -106,7 +108,7 @@ class PaylinkLinkPage(models.Model):
     def _last_failure(self):
         """What the provider said about the last attempt, or that there was one."""
         attempt = self.transaction_ids._paylink_attempts().sorted("id")[-1:]
-        return attempt.state_message if attempt.state == "error" else ""
+        return attempt.state_message if attempt.state in ("error", "draft") else ""
 
     def _page_documents(self):
         """The items as the customer knows them."""

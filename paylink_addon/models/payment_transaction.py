@@ -42,8 +42,17 @@ class PaymentTransaction(models.Model):
         """The customers' attempts to pay that have led to something; not those that we closed ourselves."""
         return self.filtered(
             lambda tx: (
-                tx._paylink_is_incoming() and tx.state != "draft" and not (tx.paylink_closed and tx.state == "cancel")
+                tx._paylink_is_incoming()
+                and (tx.paylink_stripe_declines or tx.state != "draft")
+                and (tx.paylink_stripe_declines or not (tx.paylink_closed and tx.state == "cancel"))
             )
+        )
+
+    def _paylink_try_count(self):
+        """How often the customers tried: on a provider's page they may try several cards in one attempt."""
+        return sum(
+            tx.paylink_stripe_declines + (tx.state not in ("draft", "cancel") or not tx.paylink_stripe_declines)
+            for tx in self._paylink_attempts()
         )
 
     def _paylink_in_flight(self):

@@ -6,4 +6,5 @@ from . import test_pay_browser
 from . import test_rights
 from . import test_send
 from . import test_tours
+from . import test_stripe_checkout
 from . import test_event_receiving
