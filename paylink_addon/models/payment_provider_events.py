@@ -19,6 +19,9 @@ WINDOW = timedelta(days=1)
 # How many types the list can be asked for at once.
 TYPES_AT_ONCE = 20
 ROWS_AT_ONCE = 500
+# A payment of which nothing was heard for so long is asked for, and then after pauses of half its age.
+SILENCE = timedelta(minutes=30)
+LOOKUPS_AT_ONCE = 50
 
 
 class PaymentProviderEvents(models.Model):
@@ -113,6 +116,7 @@ class PaymentProviderEvents(models.Model):
         try:
             self._paylink_sweep()
             self._paylink_note_sweep(error=None)
+            self._paylink_look_up_silent()
         except StripeFailure as failure:
             self.env.cr.rollback()
             _logger.info("Provider %s could not be swept: %s", self.id, failure)
@@ -136,6 +140,29 @@ class PaymentProviderEvents(models.Model):
             self._paylink_note_sweep(last_sweep=until)
             self.env.cr.commit()  # pylint: disable=invalid-commit
             since = until
+
+    def _paylink_look_up_silent(self):
+        """Ask for payments that are under way, or were left, and of which nothing was heard for some time."""
+        now = fields.Datetime.now()
+        silent = self.env["payment.transaction"].search(
+            [
+                ("provider_id", "=", self.id),
+                ("state", "in", ("draft", "pending")),
+                ("last_state_change", "<=", now - SILENCE),
+                "|",
+                ("paylink_stripe_session", "!=", False),
+                ("paylink_stripe_intent", "!=", False),
+                "|",
+                ("paylink_stripe_ask_at", "=", False),
+                ("paylink_stripe_ask_at", "<=", now),
+            ],
+            order="paylink_stripe_ask_at NULLS FIRST, id",
+            limit=LOOKUPS_AT_ONCE,
+        )
+        for tx in silent:
+            tx.paylink_stripe_ask_at = now + max(SILENCE, (now - tx.create_date) / 2)
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        silent._paylink_stripe_lookup()
 
     def _paylink_note_sweep(self, **values):
         """Write past the ORM: it would empty every worker's caches, each quarter of an hour."""

@@ -29,6 +29,16 @@ class PaymentToken(models.Model):
             return False
         return date(details["exp_year"], details["exp_month"], 1) + relativedelta(months=1, days=-1)
 
+    def _paylink_stripe_renew(self, method):
+        """Take over what a bank has changed of a stored card: its number and expiry.
+
+        :param dict method: Stripe's payment method
+        """
+        details = method.get(method.get("type")) or {}
+        for token in self:
+            token.payment_details = details.get("last4") or token.payment_details
+            token.paylink_expires_on = self._paylink_expiry(details)
+
     def _build_display_name(self, *args, **kwargs):
         """Name the brand: a customer may have two cards."""
         name = super()._build_display_name(*args, **kwargs)

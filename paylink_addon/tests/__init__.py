@@ -8,3 +8,6 @@ from . import test_send
 from . import test_tours
 from . import test_stripe_checkout
 from . import test_event_receiving
+from . import test_event_handling
+from . import test_event_failures
+from . import test_event_sweep
