@@ -134,7 +134,8 @@ class PaymentProviderEvents(models.Model):
         since = max((self.paylink_stripe_last_sweep or self.create_date) - OVERLAP, now - HORIZON)
         while since < now:
             until = min(since + WINDOW, now)
-            events = _events_between(api, since, until)
+            # The last part has no end: Stripe's clock may be ahead of ours.
+            events = _events_between(api, since, until if until < now else None)
             for start in range(0, len(events), ROWS_AT_ONCE):
                 self.env["paylink.event"]._receive(self.id, events[start : start + ROWS_AT_ONCE], is_swept=True)
             self._paylink_note_sweep(last_sweep=until)
@@ -173,8 +174,8 @@ class PaymentProviderEvents(models.Model):
 
 
 def _events_between(api, since, until):
-    """The events of our types from ``since`` until before ``until`` (naive times in UTC), oldest first."""
-    created = {"gte": _stamp(since), "lt": _stamp(until)}
+    """The events of our types from ``since`` until before ``until`` (naive times in UTC, or None), oldest first."""
+    created = {"gte": _stamp(since)} | ({"lt": _stamp(until)} if until else {})
     events = []
     for start in range(0, len(STRIPE_EVENTS), TYPES_AT_ONCE):
         events += api.events(types=list(STRIPE_EVENTS[start : start + TYPES_AT_ONCE]), created=created)
