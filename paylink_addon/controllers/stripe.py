@@ -63,7 +63,7 @@ class PaylinkStripe(http.Controller):
         if transaction:
             lang = transaction.paylink_id.lang or transaction.partner_lang or request.env.lang
             request.update_context(lang=lang, allowed_company_ids=transaction.company_id.ids)
-        return transaction.with_user(SUPERUSER_ID).with_context(request.env.context)
+        return transaction.with_user(SUPERUSER_ID).with_context(**request.env.context)
 
     def _refused(self, transaction):
         """Nothing that the customer can do something about."""

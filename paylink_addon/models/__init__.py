@@ -14,6 +14,7 @@ from . import payment_method
 from . import payment_provider
 from . import payment_transaction
 from . import payment_provider_stripe
+from . import payment_provider_stripe_webhook
 from . import payment_transaction_stripe
 from . import payment_transaction_stripe_apply
 from . import payment_transaction_stripe_requests

@@ -62,15 +62,8 @@ class PaylinkEventHandling(models.Model):
     def _handle_payment_method(self):
         """A stored card was renewed by its bank, or removed at Stripe."""
         for event in self:
-            method = event._object()
-            token = self.env["payment.token"].sudo()
-            token = token.search([("provider_id", "=", event.provider_id.id), ("provider_ref", "=", method["id"])])
-            if not token:
+            if not self.env["payment.token"]._paylink_stripe_apply(event.provider_id, event._object(), event.type):
                 event._ignore()
-            elif event.type == "payment_method.detached":
-                token.active = False
-            else:
-                token._paylink_stripe_renew(method)
         return self.env["payment.transaction"]
 
     def _apply_to_transactions(self):

@@ -1,5 +1,5 @@
 import logging
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 from odoo import api, fields, models, tools
 from odoo.tools import SQL
@@ -103,7 +103,7 @@ class PaymentProviderEvents(models.Model):
         job = self.env["ir.cron"]
         providers = self.search([("code", "=", STRIPE_CODE), ("state", "!=", "disabled")])
         providers = providers.filtered("paylink_stripe_secret_key")
-        providers = providers.sorted(lambda provider: provider.paylink_stripe_last_sweep or provider.create_date)
+        providers = providers.sorted(lambda provider: provider.paylink_stripe_last_sweep or datetime.min)
         job._commit_progress(remaining=len(providers))
         for provider in providers:
             provider._paylink_try_to_sweep()
@@ -131,7 +131,7 @@ class PaymentProviderEvents(models.Model):
         """
         self.ensure_one()
         api, now = self._paylink_stripe(), fields.Datetime.now()
-        since = max((self.paylink_stripe_last_sweep or self.create_date) - OVERLAP, now - HORIZON)
+        since = max((self.paylink_stripe_last_sweep or self._paylink_first_payment()) - OVERLAP, now - HORIZON)
         while since < now:
             until = min(since + WINDOW, now)
             # The last part has no end: Stripe's clock may be ahead of ours.
@@ -141,6 +141,11 @@ class PaymentProviderEvents(models.Model):
             self._paylink_note_sweep(last_sweep=until)
             self.env.cr.commit()  # pylint: disable=invalid-commit
             since = until
+
+    def _paylink_first_payment(self):
+        """When the provider was used first: what its account did before is nothing to us."""
+        first = self.env["payment.transaction"].search([("provider_id", "=", self.id)], order="id", limit=1)
+        return first.create_date or fields.Datetime.now()
 
     def _paylink_look_up_silent(self):
         """Ask for payments that are under way, or were left, and of which nothing was heard for some time."""

@@ -1,17 +1,9 @@
-import secrets
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ..const import STRIPE_CODE, STRIPE_CURRENCIES, STRIPE_EVENTS
-from ..tools.money import to_minor
-from ..tools.stripe_client import API_VERSION, StripeApi, api_base, is_live
+from ..const import STRIPE_CODE, STRIPE_CURRENCIES
+from ..tools.stripe_client import StripeApi, api_base, is_live
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
-
-# Major units of a test event's session, which nobody can pay: above any minimum of Stripe's.
-TEST_AMOUNT = 1000
-
-WEBHOOK_PATH = "/paylink/stripe/webhook"
 
 
 def _secret(**values):
@@ -97,10 +89,11 @@ class PaymentProvider(models.Model):
 
     def _compute_feature_support_fields(self):
         """Stripe's hosted page stores methods, and what it took can be captured later and refunded in parts."""
-        super()._compute_feature_support_fields()
+        result = super()._compute_feature_support_fields()
         self.filtered(lambda provider: provider.code == STRIPE_CODE).update(
             {"support_tokenization": True, "support_manual_capture": "partial", "support_refund": "partial"}
         )
+        return result
 
     @api.depends("paylink_stripe_secret_key")
     def _compute_paylink_stripe_mode(self):
@@ -181,30 +174,6 @@ class PaymentProvider(models.Model):
             return self.env._("It fits the provider's state. Next: “Create webhook”.")
         return self.env._("It fits the provider's state.")
 
-    def action_paylink_stripe_create_webhook(self):
-        """Have Stripe send our events to this server; an earlier webhook of ours at the same address is replaced."""
-        self._paylink_check_administrator()
-        try:
-            self._paylink_stripe_create_webhook()
-        except StripeFailure as error:
-            raise self._paylink_stripe_user_error(error) from None
-        return self._paylink_notification(
-            self.env._("Stripe now reports to %(url)s. Try it: “Send a test event”.", url=self._paylink_webhook_url())
-        )
-
-    def action_paylink_stripe_send_test(self):
-        """Make Stripe send a real, harmless event: a session that expires at once."""
-        self._paylink_check_administrator()
-        if not self.paylink_stripe_webhook_secret:
-            raise UserError(self.env._("There is no webhook yet: click “Create webhook” first."))
-        try:
-            self._paylink_stripe_send_test()
-        except StripeFailure as error:
-            raise self._paylink_stripe_user_error(error) from None
-        return self._paylink_notification(
-            self.env._("Stripe has been asked for a test event. It arrives within seconds.")
-        )
-
     def _paylink_check_administrator(self):
         self.ensure_one()
         self.check_access("write")
@@ -280,63 +249,3 @@ class PaymentProvider(models.Model):
         if not provider.paylink_stripe_account:
             provider._paylink_stripe_connect()
         return provider.paylink_stripe_account
-
-    # === WEBHOOK === #
-
-    def _paylink_webhook_url(self):
-        """Where Stripe reports to: the company's own address."""
-        return f"{self.company_id._paylink_base_url()}{WEBHOOK_PATH}/{self.id}"
-
-    def _paylink_stripe_create_webhook(self):
-        """Create the new one, keep its secret, commit, and only then delete what it replaces.
-
-        Stripe shows a secret once: if it were lost, with the old webhook gone, no message could be verified. Whatever
-        fails in between leaves a webhook at the same address, which the next click replaces.
-        """
-        stripe, url = self._paylink_stripe(), self._paylink_webhook_url()
-        replaced = [found["id"] for found in stripe.webhooks() if found["url"] == url]
-        made = stripe.webhook_create(
-            key=secrets.token_urlsafe(24),
-            url=url,
-            enabled_events=list(STRIPE_EVENTS),
-            api_version=API_VERSION,
-            description="Paylink for Odoo",
-            metadata={"paylink_db": self._paylink_database_uuid()},
-        )
-        provider = self.sudo()
-        provider.write(
-            {
-                "paylink_stripe_webhook_secret_old": provider.paylink_stripe_webhook_secret,
-                "paylink_stripe_webhook_secret": made["secret"],
-                "paylink_stripe_webhook": made["id"],
-                "paylink_stripe_webhook_version": made["api_version"],
-            }
-        )
-        self.env.cr.commit()  # pylint: disable=invalid-commit
-        for webhook_id in replaced:
-            try:
-                stripe.webhook_delete(webhook_id)
-            except StripeAbsent:
-                pass  # somebody else has deleted it
-
-    @api.model
-    def _paylink_database_uuid(self):
-        """Tells our objects from those that another Odoo made in the same Stripe account."""
-        return self.env["ir.config_parameter"].sudo().get_param("database.uuid")
-
-    def _paylink_stripe_send_test(self):
-        stripe, currency = self._paylink_stripe(), self.company_id.currency_id.name
-        price = {
-            "currency": currency.lower(),
-            "unit_amount": to_minor(TEST_AMOUNT, currency),
-            "product_data": {"name": "Test"},
-        }
-        key = secrets.token_urlsafe(24)
-        session = stripe.session_create(
-            key=key,
-            mode="payment",
-            line_items=[{"quantity": 1, "price_data": price}],
-            success_url=self._paylink_webhook_url(),
-            metadata={"paylink_test": self._paylink_database_uuid()},
-        )
-        stripe.session_expire(session["id"], key=f"{key}-expire")

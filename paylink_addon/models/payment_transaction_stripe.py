@@ -145,7 +145,7 @@ class PaymentTransaction(models.Model):
     # === APPLYING === #
 
     def _paylink_stripe_apply(self, obj, event_type=None):
-        """Bring the transaction to what an object of Stripe's says. Idempotent; what is older than the state is nothing.
+        """Bring the transaction to what an object of Stripe's says. Idempotent; what is old news changes nothing.
 
         Asks Stripe only where the object can't decide. Does not post-process.
 

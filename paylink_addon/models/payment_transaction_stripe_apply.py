@@ -28,6 +28,7 @@ INTENT_STATUSES = {
     "succeeded": "_paylink_stripe_received",
     "canceled": "_paylink_stripe_canceled",
 }
+METHOD_NAMES = {"sepa_debit": "SEPA", "afterpay_clearpay": "Afterpay / Clearpay", "ideal": "iDEAL"}
 TOKEN_OPERATIONS = ("offline", "online_token")
 
 # What to retrieve with an intent to know the method used and the fee.
@@ -141,7 +142,7 @@ class PaymentTransaction(models.Model):
         if not error:
             return
         method = error.get("payment_method") or {}
-        charge = error.get("charge") or id_of(intent.get("latest_charge")) or method.get("id") or intent["id"]
+        charge = error.get("charge") or method.get("id") or id_of(intent.get("latest_charge")) or intent["id"]
         if intent.get("paylink_final") or self._paylink_stripe_is_final(intent, charge):
             self._paylink_stripe_fail(error, charge)
         else:
@@ -162,6 +163,8 @@ class PaymentTransaction(models.Model):
         declined = [known for known in self.paylink_stripe_declined or () if known != charge]
         if len(declined) != self.paylink_stripe_declines:
             self.write({"paylink_stripe_declined": declined, "paylink_stripe_declines": len(declined)})
+        if not self.paylink_stripe_charge:
+            self.paylink_stripe_charge = charge
         if self._paylink_stripe_become("error", self._paylink_stripe_reason(error)):
             codes = (error.get("code"), error.get("decline_code"))
             self.paylink_action_needed = "authentication_required" in codes
@@ -239,9 +242,7 @@ class PaymentTransaction(models.Model):
     def _paylink_stripe_method_name(self, kind, known):
         """As in “Visa •••• 4242 (Apple Pay)”."""
         name = (known.get("brand") if kind == "card" else None) or kind
-        name = {"sepa_debit": "SEPA", "afterpay_clearpay": "Afterpay / Clearpay"}.get(
-            name, name.replace("_", " ").title()
-        )
+        name = METHOD_NAMES.get(name) or name.replace("_", " ").title()
         wallet = (known.get("wallet") or {}).get("type")
         last4 = f" •••• {known['last4']}" if known.get("last4") else ""
         return f"{name}{last4}" + (f" ({wallet.replace('_', ' ').title()})" if wallet else "")

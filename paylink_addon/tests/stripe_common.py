@@ -153,6 +153,11 @@ class StripeCommon(PaylinkCommon, HttpCase):
         self.come_back(tx)
         return tx
 
+    def _run_cron(self, name):
+        """Run one of our jobs; an :class:`HttpCase` is in test mode already."""
+        self.env.ref(f"paylink_addon.{name}").method_direct_trigger()
+        self.env.invalidate_all()
+
     def send_waiting(self):
         """Run the job that sends what is to be sent to Stripe."""
         self._run_cron("ir_cron_paylink_stripe_send")

@@ -109,13 +109,9 @@ class TestEventSweep(EventCommon):
         self.assertTrue(self.provider.paylink_sweep_error)
         self.assertNotIn("sk_test_revoked", self.provider.paylink_sweep_error)
 
-    def test_new_provider_starts_with_its_creation(self):
+    def test_new_provider_starts_with_its_first_payment(self):
         """What the account did before is nobody's."""
-        self.env.cr.execute(
-            "UPDATE payment_provider SET create_date = %s, paylink_stripe_last_sweep = NULL WHERE id = %s",
-            [fields.Datetime.now() - 3 * DAY, self.provider.id],
-        )
-        self.provider.invalidate_recordset()
+        self.assertFalse(self.env["payment.transaction"].search([("provider_id", "=", self.provider.id)]))
         with freeze_time(fields.Datetime.now() - 5 * DAY):
             self.fake.pay(
                 self.provider._paylink_stripe().session_create(
