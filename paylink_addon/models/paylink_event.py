@@ -110,7 +110,8 @@ class PaylinkEvent(models.Model):
     def _receive(self, provider_id, events, is_swept=False):
         """Store the events that are not known yet, and wake the job that handles them as soon as that is committed.
 
-        Plain SQL in one statement: Stripe's customers wait for the answer to this.
+        Plain SQL: Stripe's customers wait for the answer to this. Nothing else may have been written in the transaction:
+        if somebody else stores the same event at this moment, it is begun anew.
 
         :param int provider_id: of a ``payment.provider``
         :param list events: as Stripe gives them, verified; in order of arrival
@@ -121,56 +122,69 @@ class PaylinkEvent(models.Model):
         now = fields.Datetime.now()
         fixed = (provider_id, now, is_swept, "waiting", 0)
         rows = [(*fixed, *(values[name] for name in COLUMNS)) for values in map(event_values, events)]
-        count, called_at = self._store(self._receiving(rows, now))
-        if count and self._must_call(called_at, now):
-            self.env.cr.postcommit.add(self._call_job)
+        try:
+            return self._store(rows, now)
+        except psycopg2.errors.SerializationFailure:
+            self.env.cr.rollback()
+            return self._store(rows, now)
+
+    def _store(self, rows, now):
+        cr = self.env.cr
+        cr.execute(
+            SQL(
+                """
+                INSERT INTO paylink_event (provider_id, received_at, is_swept, state, try_count, %s) VALUES %s
+                ON CONFLICT (provider_id, event_id) DO NOTHING
+                """,
+                SQL(", ").join(SQL.identifier(name) for name in COLUMNS),
+                SQL(", ").join(SQL("%s", row) for row in rows),
+            ),
+            log_exceptions=False,
+        )
+        count = cr.rowcount
+        if count and self._must_call(self._called_at(now), now):
+            cr.postcommit.add(self._call_job)
         return count
 
-    def _store(self, query):
-        """Run the statement; again, if somebody else has just stored one of the events (which ends the transaction)."""
-        cr = self.env.cr
-        try:
-            cr.execute(query, log_exceptions=False)
-        except psycopg2.errors.SerializationFailure:
-            cr.rollback()
-            cr.execute(query)
-        return cr.fetchone()
+    # === WAKING THE JOB === #
 
-    def _receiving(self, rows, now):
-        """The statement that stores and wakes.
+    def _called_at(self, now):
+        """Make sure that the job will run after this transaction is committed.
 
         The job is started by a row in ``ir_cron_trigger``, which it deletes first of all, and one such row is enough
-        for any number of events. An event relies on a row that is there already only if it can lock it:
+        for any number of events. So an event makes none if it can lock one that is there:
 
-        - a row that a running job has deleted (that is committed when it ends) is locked by the job and skipped here.
-          Who knows whether the job will still see this event? So a new row is made, for its next run;
+        - a row that a running job has deleted (which is committed only when the job ends) is locked by the job and
+          skipped here. Who knows whether that job will still see this event? A new row is made, for its next run.
         - a row that could be locked is kept until this event is committed: the job that deletes it waits for that, and
-          only then begins to look for events.
+          only then looks for events.
 
-        So no event is left to the regular interval, unless the server dies between the commit and the call.
+        No event is left to the regular interval, unless the server dies between this commit and the call.
+
+        :return: since when the job is called (a naive time in UTC), or None: it was not
         """
-        return SQL(
-            """
-            WITH stored AS (
-                INSERT INTO paylink_event (provider_id, received_at, is_swept, state, try_count, %(columns)s)
-                VALUES %(rows)s
-                ON CONFLICT (provider_id, event_id) DO NOTHING RETURNING id
-            ), called AS MATERIALIZED (
-                SELECT call_at FROM ir_cron_trigger
-                 WHERE cron_id = %(job)s AND call_at <= %(now)s AND EXISTS (SELECT FROM stored)
-                 ORDER BY id LIMIT 1 FOR KEY SHARE SKIP LOCKED
-            ), calling AS (
-                INSERT INTO ir_cron_trigger (cron_id, call_at)
-                SELECT id, %(now)s FROM ir_cron
-                 WHERE id = %(job)s AND active AND EXISTS (SELECT FROM stored) AND NOT EXISTS (SELECT FROM called)
-            )
-            SELECT (SELECT count(*) FROM stored), (SELECT call_at FROM called)
-            """,
-            columns=SQL(", ").join(SQL.identifier(name) for name in COLUMNS),
-            rows=SQL(", ").join(SQL("%s", row) for row in rows),
-            job=self.env["ir.model.data"]._xmlid_to_res_id(HANDLE_JOB) or 0,
-            now=now,
+        cr, job = self.env.cr, self.env["ir.model.data"]._xmlid_to_res_id(HANDLE_JOB)
+        cr.execute(
+            SQL(
+                """
+                SELECT call_at FROM ir_cron_trigger WHERE cron_id = %s AND call_at <= %s
+                 LIMIT 1 FOR KEY SHARE SKIP LOCKED
+                """,
+                job or 0,
+                now,
+            ),
+            log_exceptions=False,
         )
+        if row := cr.fetchone():
+            return row[0]
+        cr.execute(
+            SQL(
+                "INSERT INTO ir_cron_trigger (cron_id, call_at) SELECT id, %s FROM ir_cron WHERE id = %s AND active",
+                now,
+                job or 0,
+            )
+        )
+        return None
 
     @api.model
     def _must_call(self, called_at, now):
