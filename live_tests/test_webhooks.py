@@ -214,7 +214,9 @@ class TestReceiving(WebhookCase):
         sending.start()
         self.until(lambda: self.stopped_at("stored"))
         job.start()
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
         self.until(lambda: self.ledger.value(waiting))
         self.assertFalse(seen)
         self.go_on("stored")

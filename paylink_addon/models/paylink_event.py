@@ -46,9 +46,9 @@ class PaylinkEvent(models.Model):
     _log_access = False  # nobody writes here but the jobs; `received_at` and `handled_at` say when
 
     provider_id = fields.Many2one("payment.provider", required=True, readonly=True, ondelete="cascade")
-    event_id = fields.Char(string="Event", required=True, readonly=True)
+    event_id = fields.Char(required=True, readonly=True)
     type = fields.Char(required=True, readonly=True)
-    object_id = fields.Char(string="Object", readonly=True, help="What the message is about, as the provider names it.")
+    object_id = fields.Char(readonly=True, help="What the message is about, as the provider names it.")
     object_key = fields.Char(
         string="Payment",
         required=True,
@@ -61,7 +61,9 @@ class PaylinkEvent(models.Model):
     created_at = fields.Datetime(string="Happened on", readonly=True)
     received_at = fields.Datetime(string="Received on", required=True, readonly=True, default=fields.Datetime.now)
     is_swept = fields.Boolean(
-        string="Found Later", readonly=True, help="It did not come by itself: the provider was asked what we have missed."
+        string="Found Later",
+        readonly=True,
+        help="It did not come by itself: the provider was asked what we have missed.",
     )
     payload = fields.Json(string="Data", readonly=True)
     payload_display = fields.Text(string="Data (text)", compute="_compute_payload_display")
@@ -71,9 +73,7 @@ class PaylinkEvent(models.Model):
     try_count = fields.Integer(string="Failed Tries", readonly=True, default=0)
     next_try_at = fields.Datetime(string="Next Try on", readonly=True)
     handled_at = fields.Datetime(string="Handled on", readonly=True)
-    transaction_id = fields.Many2one(
-        "payment.transaction", readonly=True, index="btree_not_null", ondelete="set null"
-    )
+    transaction_id = fields.Many2one("payment.transaction", readonly=True, index="btree_not_null", ondelete="set null")
 
     _event_unique = models.Constraint("UNIQUE (provider_id, event_id)", "An event is stored once.")
     _waiting_index = models.Index("(id) WHERE state = 'waiting'")
@@ -110,8 +110,8 @@ class PaylinkEvent(models.Model):
     def _receive(self, provider_id, events, is_swept=False):
         """Store the events that are not known yet, and wake the job that handles them as soon as that is committed.
 
-        Plain SQL: Stripe's customers wait for the answer to this. Nothing else may have been written in the transaction:
-        if somebody else stores the same event at this moment, it is begun anew.
+        Plain SQL: Stripe's customers wait for the answer to this. Nothing else may have been written in the
+        transaction: if somebody else stores the same event at this moment, it is begun anew.
 
         :param int provider_id: of a ``payment.provider``
         :param list events: as Stripe gives them, verified; in order of arrival
@@ -203,7 +203,9 @@ class PaylinkEvent(models.Model):
         try:
             self.env["ir.cron"]._notifydb()
         except psycopg2.Error:
-            _logger.exception("The job that handles provider events could not be called: it comes by itself in a minute")
+            _logger.exception(
+                "The job that handles provider events could not be called: it comes by itself in a minute"
+            )
 
     # === CLEANING UP === #
 

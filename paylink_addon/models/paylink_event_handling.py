@@ -1,8 +1,7 @@
 import logging
-from itertools import groupby
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.tools import SQL
+from odoo.tools import SQL, groupby
 from psycopg2 import OperationalError
 
 from ..tools.stripe_client import API_VERSION
@@ -10,7 +9,7 @@ from ..tools.stripe_errors import redact
 
 _logger = logging.getLogger(__name__)
 
-BATCH = 100
+BATCH = 50
 # How often a transaction that others disturbed is run again at once.
 MAX_TRIES = 5
 
@@ -32,32 +31,15 @@ class PaylinkEventHandling(models.Model):
 
     *Handlers* are methods of this model named after the type of event, or the beginning of it: for
     ``charge.dispute.created`` the first of ``_handle_charge_dispute_created``, ``_handle_charge_dispute`` and
-    ``_handle_charge`` that exists; without any it is ignored. A handler gets the events (``self``, in order of arrival, all locked), calls
-    :meth:`_ignore` for those that are not ours, raises if it can't go on, and returns the transactions that have
-    changed: they are post-processed together. It may be called again for an event that it has handled before.
+    ``_handle_charge`` that exists; without any it is ignored. A handler gets the events (``self``, in order of arrival,
+    all locked), calls :meth:`_ignore` for those that are not ours, raises if it can't go on, and returns the
+    transactions that have changed: they are post-processed together. It may be called again for an event that it has
+    handled before.
     """
 
     _inherit = "paylink.event"
 
     # === HANDLERS === #
-
-    def _handle_checkout_session(self):
-        return self._apply_to_transactions()
-
-    def _handle_payment_intent(self):
-        return self._apply_to_transactions()
-
-    def _handle_setup_intent(self):
-        return self._apply_to_transactions()
-
-    def _handle_charge_succeeded(self):
-        return self._apply_to_transactions()
-
-    def _handle_charge_refunded(self):
-        return self._apply_to_transactions()
-
-    def _handle_refund(self):
-        return self._apply_to_transactions()
 
     def _handle_payment_method(self):
         """A stored card was renewed by its bank, or removed at Stripe."""
@@ -76,6 +58,7 @@ class PaylinkEventHandling(models.Model):
         for provider, events in self.grouped("provider_id").items():
             objects = [event._object() for event in events]
             found = Transaction._paylink_stripe_find(provider, objects)
+            self._lock(Transaction.concat(*found))
             for event, data, transaction in zip(events, objects, found, strict=True):
                 if transaction:
                     event.transaction_id = transaction
@@ -84,6 +67,27 @@ class PaylinkEventHandling(models.Model):
                 else:
                     event._ignore()
         return transactions
+
+    _handle_checkout_session = _apply_to_transactions
+    _handle_payment_intent = _apply_to_transactions
+    _handle_setup_intent = _apply_to_transactions
+    _handle_charge_succeeded = _apply_to_transactions
+    _handle_charge_refunded = _apply_to_transactions
+    _handle_refund = _apply_to_transactions
+
+    @api.model
+    def _lock(self, transactions):
+        """Lock them, and their links, at once: whoever changes them meanwhile waits, instead of undoing a whole set."""
+        for records in (transactions.paylink_id, transactions):
+            if records:
+                self.env.cr.execute(
+                    SQL(
+                        "SELECT FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE",
+                        SQL.identifier(records._table),
+                        tuple(records.ids),
+                    ),
+                    log_exceptions=False,
+                )
 
     def _object(self):
         """What the event is about, as it was when it happened.
@@ -103,11 +107,11 @@ class PaylinkEventHandling(models.Model):
         self._conclude("ignored")
 
     def _handler(self):
-        """The name of the method that handles this event, or None."""
+        """The function that handles this event, or None."""
         self.ensure_one()
         words = self.type.split(".")
         names = ("_handle_" + "_".join(words[:count]) for count in range(len(words), 0, -1))
-        return next((name for name in names if hasattr(self, name)), None)
+        return next((getattr(type(self), name) for name in names if hasattr(type(self), name)), None)
 
     # === JOB === #
 
@@ -115,30 +119,15 @@ class PaylinkEventHandling(models.Model):
     def _cron_handle(self):
         """Handle what waits: new events set by set, then one by one those whose next try is due."""
         job = self.env["ir.cron"]
-        while events := self._take_new():
-            events._work_together()
-            if not job._commit_progress(len(events)):
-                break
-        for event in self.search(self._due_domain(), order="id", limit=BATCH):
+        while count := self._work_new():
+            if not job._commit_progress(count, remaining=1):
+                return
+        due = [("state", "=", "waiting"), ("next_try_at", "<=", fields.Datetime.now())]
+        for event in self.search(due, order="id", limit=BATCH):
             event._work_alone()
-            if not job._commit_progress(1):
-                break
-        job._commit_progress(remaining=self.search_count(self._due_domain()))
-
-    @api.model
-    def _due_domain(self):
-        """Those to be handled now."""
-        now = fields.Datetime.now()
-        return ["&", ("state", "=", "waiting"), "|", ("next_try_at", "=", False), ("next_try_at", "<=", now)]
-
-    def _take_new(self):
-        """The next set of events that nobody has tried to handle yet."""
-        for _try in range(MAX_TRIES):
-            try:
-                return self._take(SQL("next_try_at IS NULL"), BATCH)
-            except OperationalError as error:
-                self._undo(error)
-        return self.browse()
+            if not job._commit_progress(1, remaining=1):
+                return
+        job._commit_progress(remaining=0)
 
     def _redo(self):
         """Handle these events now, one by one, in transactions of their own."""
@@ -171,8 +160,8 @@ class PaylinkEventHandling(models.Model):
                     SELECT id, provider_id, object_key FROM paylink_event
                      WHERE state = 'waiting' AND %s ORDER BY id LIMIT %s
                 ), object AS MATERIALIZED (
-                    SELECT provider_id, object_key,
-                           pg_try_advisory_xact_lock(hashtextextended('paylink_event ' || object_key, provider_id)) AS ours
+                    SELECT provider_id, object_key, pg_try_advisory_xact_lock(
+                               hashtextextended('paylink_event ' || object_key, provider_id)) AS ours
                       FROM (SELECT DISTINCT provider_id, object_key FROM candidate) AS object
                 )
                 SELECT event.id FROM paylink_event AS event
@@ -186,15 +175,27 @@ class PaylinkEventHandling(models.Model):
         )
         return self.browse(row[0] for row in self.env.cr.fetchall())
 
-    def _work_together(self):
-        """Handle events that were taken as one set; if that fails, each in a transaction of its own."""
-        try:
-            self._post_process(self._run_handlers())
-            self.env.flush_all()
-        except Exception as error:  # noqa: BLE001  whatever it is: it will come again, and then be told apart
-            self._undo(error)
-            for event in self:
-                event._work_alone()
+    def _work_new(self):
+        """Handle the next new events as one set; if that fails, each in a transaction of its own. Does not commit.
+
+        :return: how many they were
+        """
+        for _try in range(MAX_TRIES):
+            try:
+                events = self._take(SQL("next_try_at IS NULL"), BATCH)
+                self._post_process(events._run_handlers())
+                self.env.flush_all()
+            except OperationalError as error:  # others work on the same rows
+                self._undo(error)
+            except Exception as error:  # noqa: BLE001  whatever it is: it will come again, and then be told apart
+                self._undo(error)
+                break
+            else:
+                return len(events)
+        events = self.search([("state", "=", "waiting"), ("next_try_at", "=", False)], order="id", limit=BATCH)
+        for event in events:
+            event._work_alone()
+        return len(events)
 
     def _work_alone(self):
         """Handle one event in a transaction of its own: committed, or undone and its error stored in another one."""
@@ -233,17 +234,17 @@ class PaylinkEventHandling(models.Model):
             self._fail(error)
 
     def _run_handlers(self):
-        """Call the handlers of the events, in order of arrival; what they don't ignore is done.
+        """Call each handler with all its events; what it does not ignore is done.
 
         :return: the transactions that have changed
         """
         transactions = self.env["payment.transaction"].sudo()
-        for name, group in groupby(self, lambda event: event._handler()):
-            events = self.browse(event.id for event in group)
-            if name:
-                transactions |= getattr(events, name)() or transactions.browse()
+        for handler, events in groupby(self, lambda event: event._handler()):
+            group = self.browse(event.id for event in events)
+            if handler:
+                transactions |= handler(group) or transactions.browse()
             else:
-                events._ignore()
+                group._ignore()
         self.filtered(lambda event: event.state == "waiting")._conclude("done")
         return transactions
 

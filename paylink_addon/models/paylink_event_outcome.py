@@ -88,8 +88,8 @@ class PaylinkEventOutcome(models.Model):
         else:
             summary = self.env._("A message of %(provider)s could not be handled", provider=self.provider_id.name)
             note = self.env._(
-                "Event %(event)s (%(type)s) of %(provider)s could not be handled for three days. The reason: %(reason)s "
-                "Once that is mended, an administrator can handle it again under Collection Links, Configuration, "
+                "Event %(event)s (%(type)s) of %(provider)s could not be handled for three days. The reason: "
+                "%(reason)s Once that is mended, an administrator can handle it again under Collection Links, Configuration, "
                 "Provider Events.",
                 **values,
             )

@@ -1,5 +1,5 @@
 import logging
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 from odoo import api, fields, models, tools
 from odoo.tools import SQL
@@ -101,9 +101,9 @@ class PaymentProviderEvents(models.Model):
     def _cron_paylink_sweep(self):
         """Ask each provider for what we may have missed, whoever has waited longest first."""
         job = self.env["ir.cron"]
-        providers = self.search([("code", "=", STRIPE_CODE), ("state", "!=", "disabled")])
-        providers = providers.filtered("paylink_stripe_secret_key")
-        providers = providers.sorted(lambda provider: provider.paylink_stripe_last_sweep or datetime.min)
+        # A disabled one takes no new payments, but those that are under way still have an end.
+        providers = self.search([("code", "=", STRIPE_CODE), ("paylink_stripe_secret_key", "!=", False)])
+        providers = providers.sorted(lambda found: fields.Datetime.to_string(found.paylink_stripe_last_sweep) or "")
         job._commit_progress(remaining=len(providers))
         for provider in providers:
             provider._paylink_try_to_sweep()
@@ -184,7 +184,7 @@ def _events_between(api, since, until):
     events = []
     for start in range(0, len(STRIPE_EVENTS), TYPES_AT_ONCE):
         events += api.events(types=list(STRIPE_EVENTS[start : start + TYPES_AT_ONCE]), created=created)
-    return sorted(reversed(events), key=lambda event: event["created"])
+    return sorted(events[::-1], key=lambda event: event["created"])
 
 
 def _stamp(moment):

@@ -234,7 +234,11 @@ class TestEventFailures(EventCommon):
         (old | waiting).write({"received_at": fields.Datetime.now() - timedelta(days=91)})
         recent.received_at = fields.Datetime.now() - timedelta(days=89)
         self.env.flush_all()
-        for parameter, emptied in (("", [True, False, False]), ("soon", [True, False, False]), ("30", [True, False, True])):
+        for parameter, emptied in (
+            ("", [True, False, False]),
+            ("soon", [True, False, False]),
+            ("30", [True, False, True]),
+        ):
             with self.subTest(parameter):
                 parameters.set_param("paylink_addon.event_retention_days", parameter)
                 Event._gc_payloads()

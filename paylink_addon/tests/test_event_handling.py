@@ -115,7 +115,16 @@ class TestEventHandling(EventCommon):
 
     def test_unknown_types_are_ignored(self):
         """Also those that are named like methods here."""
-        for event_type in ("balance.available", "invoice.paid", "", "again", "charge", "charge.exotic", "x" * 300, "é.è"):
+        for event_type in (
+            "balance.available",
+            "invoice.paid",
+            "",
+            "again",
+            "charge",
+            "charge.exotic",
+            "x" * 300,
+            "é.è",
+        ):
             with self.subTest(event_type):
                 self.send(self.event(event_type))
                 self.run_job()
@@ -169,7 +178,9 @@ class TestEventHandling(EventCommon):
         counts = []
         for number in (4, 12):
             for _n in range(number):
-                self.send(self.event("payment_intent.succeeded", {"object": "payment_intent", "id": f"pi_{self.serial}"}))
+                self.send(
+                    self.event("payment_intent.succeeded", {"object": "payment_intent", "id": f"pi_{self.serial}"})
+                )
             before = self.env.cr.sql_log_count
             self.run_job()
             counts.append(self.env.cr.sql_log_count - before)

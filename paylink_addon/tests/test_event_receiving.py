@@ -138,7 +138,17 @@ class TestEventReceiving(EventCommon):
         stored = self.stored()
         self.assertEqual(
             stored.read(
-                ["event_id", "type", "object_id", "object_key", "account", "is_live", "api_version", "state", "try_count"]
+                [
+                    "event_id",
+                    "type",
+                    "object_id",
+                    "object_key",
+                    "account",
+                    "is_live",
+                    "api_version",
+                    "state",
+                    "try_count",
+                ]
             )[0]
             | {"id": 0},
             {

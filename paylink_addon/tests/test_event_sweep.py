@@ -96,7 +96,9 @@ class TestEventSweep(EventCommon):
         tx = self.paid_at_stripe()
         self.fake.fault("503", path="/v1/events", times=3)
         self.sweep()
-        self.assertEqual((self.provider.paylink_stripe_last_sweep, bool(self.provider.paylink_sweep_error)), (mark, True))
+        self.assertEqual(
+            (self.provider.paylink_stripe_last_sweep, bool(self.provider.paylink_sweep_error)), (mark, True)
+        )
         self.sweep()
         self.assertFalse(self.provider.paylink_sweep_error)
         self.assertGreater(self.provider.paylink_stripe_last_sweep, mark)

@@ -34,7 +34,7 @@ def set_stops():
     stop_after(PaylinkEventHandling, "_run_handlers", "applied", when=bool)
     stop_before(PaylinkLinkBooking, "_book", "booking")
     stop_after(PaylinkLinkBooking, "_book", "booked")
-    stop_after(PaylinkEventHandling, "_work_together", "handled")
+    stop_after(PaylinkEventHandling, "_work_new", "handled", when=bool)
     stop_after(IrCron, "_commit_progress", "committed")
 
 
