@@ -1,1 +1,2 @@
 from . import pay, portal, status, stripe
+from . import stripe_webhook

@@ -37,3 +37,8 @@ from . import paylink_stripe_customer
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import paylink_event
+from . import paylink_event_handling
+from . import paylink_event_outcome
+from . import payment_provider_events
+from . import payment_transaction_events

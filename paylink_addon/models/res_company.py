@@ -114,3 +114,9 @@ class ResCompany(models.Model):
 
     def _paylink_sms_template(self):
         return self.paylink_sms_template_id or self.env.ref("paylink_addon.sms_template_link")
+
+    def _paylink_managers(self):
+        """The payment managers of this company, who get the tasks that are nobody's in particular."""
+        self.ensure_one()
+        managers = self.env.ref("paylink_addon.group_payment_manager").sudo().all_user_ids
+        return managers.filtered(lambda user: user.active and not user.share and self in user.company_ids)

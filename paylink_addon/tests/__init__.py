@@ -23,3 +23,7 @@ from . import test_stripe_refund
 from . import test_stripe_token
 from . import test_stripe_token_use
 from . import test_stripe_tries
+from . import test_event_receiving
+from . import test_event_handling
+from . import test_event_failures
+from . import test_event_sweep
