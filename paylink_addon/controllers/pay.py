@@ -77,7 +77,9 @@ class PaylinkPay(http.Controller):
         values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
         values["nonce"] = secrets.token_urlsafe(12)
         # A provider that shows its fields on the page brings its own scripts from its own site.
-        policy = FORM_POLICY.format(nonce=values["nonce"], extra="https:" if values["embedded"] else "", targets=form_targets())
+        policy = FORM_POLICY.format(
+            nonce=values["nonce"], extra="https:" if values["embedded"] else "", targets=form_targets()
+        )
         return self._render("paylink_addon.page_pay", values, policy=policy)
 
     def _render_unknown(self):
