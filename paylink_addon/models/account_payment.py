@@ -25,6 +25,10 @@ class AccountPayment(models.Model):
         open_amount = -sum(self._paylink_receivable_lines().mapped("amount_residual_currency"))
         return self.currency_id.round(max(open_amount, 0.0))
 
+    def _paylink_is_waiting(self):
+        """Whether the payment is not in the books yet; Odoo's registration makes its entry, in draft, at once."""
+        return bool(self) and (self.state == "draft" or self.move_id.state == "draft")
+
     def _paylink_undo(self):
         """Take a payment out of the books, whose money never moved: cancelled, or reversed in a closed period."""
         for payment in self:

@@ -283,5 +283,5 @@ class PaymentTransaction(models.Model):
         self._paylink_stripe_adopt(paylink_stripe_intent=refusal.get("intent"))
         if refusal["declined"]:
             self._paylink_stripe_fail(refusal)
-        else:
-            self._paylink_stripe_become("error", refusal["message"])
+        elif self._paylink_stripe_become("error", refusal["message"]) and self.source_transaction_id:
+            self._paylink_stripe_report_failure(refusal["message"])

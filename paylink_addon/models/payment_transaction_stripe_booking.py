@@ -11,7 +11,7 @@ class PaymentTransaction(models.Model):
         stripe = self.filtered(lambda tx: tx._paylink_is_stripe() and not tx.is_post_processed)
         for tx in stripe.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
             tx.payment_id = False
-        waiting = stripe.filtered(lambda tx: tx.payment_id.state == "draft")
+        waiting = stripe.filtered(lambda tx: tx.payment_id._paylink_is_waiting())
         result = super()._post_process()
         for tx in waiting:
             if tx.state == "done":

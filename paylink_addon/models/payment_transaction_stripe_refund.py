@@ -93,7 +93,7 @@ class PaymentTransaction(models.Model):
         if target not in ("error", "cancel"):
             return None
         reason = (refund.get("failure_reason") or refund["status"]).replace("_", " ")
-        return self.env._("The refund did not succeed at Stripe: %(reason)s", reason=reason)
+        return self.env._("The refund did not succeed at Stripe: %(reason)s.", reason=reason)
 
     def _paylink_stripe_undo_refund(self, refund):
         """The money has come back after all: the books say so, and a person is told."""
@@ -103,34 +103,37 @@ class PaymentTransaction(models.Model):
         payment = self.payment_id
         if payment.state not in (False, "draft", "canceled", "rejected"):
             payment._paylink_undo()
-        self._paylink_stripe_report_failed_refund(reason)
+        self._paylink_stripe_report_failure(reason)
 
-    def _paylink_stripe_report_failed_refund(self, reason):
-        amount = abs(self.amount)
-        if link := self.paylink_id:
+    # === WHAT A PERSON HAS TO KNOW === #
+
+    def _paylink_stripe_report_failure(self, reason):
+        """Give somebody the task to look after what was asked for here and did not happen."""
+        link, payment = self.paylink_id, self.source_transaction_id.payment_id
+        if link:
             env = link._owner_env()
-            link.with_company(self.company_id)._schedule(*self._paylink_stripe_failed_refund_texts(env, amount, reason))
-        elif source := self.source_transaction_id.payment_id:
-            summary, note = self._paylink_stripe_failed_refund_texts(self.env, amount, reason)
-            source.activity_schedule(
-                "mail.mail_activity_data_todo",
-                summary=summary,
-                note=note,
-                user_id=(source.invoice_ids.invoice_user_id[:1] or self.env.ref("base.user_admin")).id,
-            )
+            link.with_company(self.company_id)._schedule(*self._paylink_stripe_failure_texts(env, reason))
+        elif payment:
+            summary, note = self._paylink_stripe_failure_texts(self.env, reason)
+            owner = payment.invoice_ids.invoice_user_id[:1] or self.env.ref("base.user_admin")
+            payment.activity_schedule("mail.mail_activity_data_todo", summary=summary, note=note, user_id=owner.id)
 
-    def _paylink_stripe_failed_refund_texts(self, env, amount, reason):
-        text = format_amount(env, amount, self.currency_id)
-        summary = env._("The refund of %(amount)s failed", amount=text)
-        note = env._(
-            "%(partner)s has not got %(amount)s back (%(reference)s): %(reason)s. The refund has been taken out of the "
-            "books. Pay the customer another way.",
-            partner=self.partner_id.display_name,
-            amount=text,
-            reference=self.reference,
+    def _paylink_stripe_failure_texts(self, env, reason):
+        """Summary and note of the task, in the language of ``env``."""
+        amount = format_amount(env, abs(self.amount), self.currency_id)
+        facts = {"partner": self.partner_id.display_name, "amount": amount, "reference": self.reference}
+        if self.operation != "refund":
+            return env._("%(amount)s could not be captured or released", amount=amount), env._(
+                "%(reference)s (%(partner)s): %(reason)s Look at the payment in Stripe's dashboard.",
+                **facts,
+                reason=reason,
+            )
+        return env._("The refund of %(amount)s failed", amount=amount), env._(
+            "%(partner)s has not got %(amount)s back (%(reference)s): %(reason)s It is not in the books (any more). "
+            "Pay the customer another way, or refund again.",
+            **facts,
             reason=reason,
         )
-        return summary, note
 
     # === CAPTURES AND VOIDS === #
 

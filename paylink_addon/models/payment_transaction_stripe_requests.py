@@ -57,6 +57,8 @@ class PaymentTransaction(models.Model):
         :param str todo: a key of :data:`TODO`
         :param bool after_commit: False where the caller sends it
         """
+        if not self:
+            return
         self.write({"paylink_stripe_todo": todo, "paylink_stripe_sent_at": False})
         if todo in MONEY and after_commit:
             self._paylink_stripe_send_after_commit()
@@ -106,6 +108,27 @@ class PaymentTransaction(models.Model):
         if answer:
             # In a transaction of its own: the question may have taken long, and others have written meanwhile.
             self._paylink_apply([(STRIPE_CODE, answer)])
+            if todo in MONEY:
+                self._paylink_stripe_book()
+
+    def _paylink_stripe_book(self):
+        """Book what the answer has settled, for the user who waits for it; the jobs do it where this fails."""
+        payment = self._paylink_stripe_payment()
+        for tx in self | payment | payment.child_transaction_ids:
+            if tx.state in ("done", "cancel", "error") and not tx.is_post_processed:
+                tx._paylink_stripe_try_to_book()
+
+    def _paylink_stripe_try_to_book(self):
+        if self.paylink_id:
+            self._paylink_try_to_book()
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+            return
+        try:
+            self._post_process()
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        except Exception as error:  # noqa: BLE001  Odoo's job tries again, and logs what is wrong
+            self.env.cr.rollback()
+            _logger.info("%s is booked later: %s", self.reference, error)
 
     def _paylink_stripe_ask(self, todo):
         """Send a request that moves money, and return Stripe's answer, or a refusal in the place of one.

@@ -6,7 +6,14 @@ from . import test_pay_browser
 from . import test_rights
 from . import test_send
 from . import test_tours
+from . import test_stripe_browser
 from . import test_stripe_checkout
+from . import test_stripe_messages
+from . import test_stripe_provider
+from . import test_stripe_refund
+from . import test_stripe_token
+from . import test_stripe_token_use
+from . import test_stripe_tries
 from . import test_event_receiving
 from . import test_event_handling
 from . import test_event_failures

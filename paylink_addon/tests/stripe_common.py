@@ -158,9 +158,22 @@ class StripeCommon(PaylinkCommon, HttpCase):
         self.env.ref(f"paylink_addon.{name}").method_direct_trigger()
         self.env.invalidate_all()
 
+    def _stored(self, method="card", **values):
+        """A token, made by a payment."""
+        link = self._free_link(10, **values)
+        tx = self.pay_on_page(link, method, tokenize=True)
+        return tx.token_id
+
     def send_waiting(self):
         """Run the job that sends what is to be sent to Stripe."""
         self._run_cron("ir_cron_paylink_stripe_send")
+
+    def look_up(self, transactions):
+        """Look transactions up as the sweep does, with the commits that it makes."""
+        self.env.flush_all()
+        with self.registry.cursor() as cr:
+            transactions.with_env(self.env(cr=cr, su=True))._paylink_stripe_lookup()
+        self.env.invalidate_all()
 
     def requests(self, method, path):
         """The fake's journal of one operation."""
