@@ -27,6 +27,7 @@ HANDLING = ["taken", "applied", "booking", "booked", "handled", "committed"]
 STATUS_ROUNDS = 5
 JOB = "SELECT res_id FROM ir_model_data WHERE module = 'paylink_addon' AND name = 'ir_cron_paylink_handle_events'"
 TRIGGERS = f"SELECT count(*) FROM ir_cron_trigger WHERE cron_id = ({JOB})"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 SCRIPT = """
 stripe = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", company.id)], limit=1)
 stripe = stripe or env.ref("paylink_addon.payment_provider_stripe").copy({{"company_id": company.id}})
@@ -214,10 +215,7 @@ class TestReceiving(WebhookCase):
         sending.start()
         self.until(lambda: self.stopped_at("stored"))
         job.start()
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        self.until(lambda: self.ledger.value(waiting))
+        self.until(lambda: self.ledger.value(WAITING))
         self.assertFalse(seen)
         self.go_on("stored")
         sending.join()

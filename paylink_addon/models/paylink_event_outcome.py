@@ -89,8 +89,8 @@ class PaylinkEventOutcome(models.Model):
             summary = self.env._("A message of %(provider)s could not be handled", provider=self.provider_id.name)
             note = self.env._(
                 "Event %(event)s (%(type)s) of %(provider)s could not be handled for three days. The reason: "
-                "%(reason)s Once that is mended, an administrator can handle it again under Collection Links, Configuration, "
-                "Provider Events.",
+                "%(reason)s Once that is mended, an administrator can handle it again under Collection Links, "
+                "Configuration, Provider Events.",
                 **values,
             )
         return {"summary": summary, "note": Markup("<p>%s</p>") % note}

@@ -184,7 +184,8 @@ def _events_between(api, since, until):
     events = []
     for start in range(0, len(STRIPE_EVENTS), TYPES_AT_ONCE):
         events += api.events(types=list(STRIPE_EVENTS[start : start + TYPES_AT_ONCE]), created=created)
-    return sorted(events[::-1], key=lambda event: event["created"])
+    events.reverse()
+    return sorted(events, key=lambda event: event["created"])
 
 
 def _stamp(moment):

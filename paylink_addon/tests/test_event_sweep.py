@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import pairwise
 
 from freezegun import freeze_time
 from odoo import fields
@@ -161,6 +162,6 @@ class TestEventSweep(EventCommon):
             if len(self.requests("GET", path)) > before:
                 asked.append(minutes)
         self.assertEqual(asked[0], 30)
-        pauses = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in pairwise(asked)]
         self.assertEqual(pauses, sorted(pauses))
         self.assertLess(len(asked), 10)
