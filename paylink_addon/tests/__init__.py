@@ -27,3 +27,4 @@ from . import test_event_receiving
 from . import test_event_handling
 from . import test_event_failures
 from . import test_event_sweep
+from . import test_event_tours
