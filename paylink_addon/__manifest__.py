@@ -26,7 +26,10 @@
         "views/pay_templates.xml",
     ],
     "assets": {
-        "web.assets_backend": ["paylink_addon/static/src/js/copy_action.js"],
+        "web.assets_backend": [
+            "paylink_addon/static/src/css/backend.css",
+            "paylink_addon/static/src/js/copy_action.js",
+        ],
         "web.assets_tests": ["paylink_addon/static/tests/tours/*.js"],
     },
     "post_init_hook": "post_init_hook",
