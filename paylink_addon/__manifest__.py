@@ -33,7 +33,10 @@
         "data/payment_provider_stripe.xml",
     ],
     "assets": {
-        "web.assets_backend": ["paylink_addon/static/src/js/copy_action.js"],
+        "web.assets_backend": [
+            "paylink_addon/static/src/css/backend.css",
+            "paylink_addon/static/src/js/copy_action.js",
+        ],
         "web.assets_tests": ["paylink_addon/static/tests/tours/*.js"],
     },
     "post_init_hook": "post_init_hook",

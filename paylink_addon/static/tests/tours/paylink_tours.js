@@ -111,6 +111,21 @@ tours.add("paylink_type_address", {
     ],
 });
 
+/** On a phone: opens the card of one of two links, and sends it elsewhere. */
+tours.add("paylink_phone_address", {
+    steps: () => [
+        { trigger: ".o_control_panel button:has(.fa-bolt)", run: "click" },
+        { trigger: ".o-dropdown--menu [name=action_paylink_send]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=line_ids] .o_kanban_record:eq(1)" },
+        { trigger: ".modal .o_field_widget[name=line_ids] .o_kanban_record:first", run: "click" },
+        { trigger: ".o_paylink_send_line .o_field_widget[name=email] input", run: "edit new@example.com" },
+        { trigger: ".o_paylink_send_line .o_form_button_save", run: "click" },
+        { trigger: ".modal .o_kanban_record:contains(new@example.com)" },
+        { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_list_view .o_data_row:eq(1), .o_kanban_view .o_kanban_record:eq(1)" },
+    ],
+});
+
 /** Finds customers by the status of their link: column, filter, groups. */
 tours.add("paylink_customers", {
     steps: () => [
