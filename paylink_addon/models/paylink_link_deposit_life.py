@@ -88,7 +88,10 @@ class PaylinkLinkDepositLife(models.Model):
             ("expires_at", "=", False),
             ("expires_at", ">", fields.Datetime.now()),
         ]
-        self.search(domain, limit=limit).expires_at = fields.Datetime.now()
+        ended = self.search(domain, limit=limit)
+        ended._close_attempts(self.env._("The quotation expired."))
+        ended.expires_at = fields.Datetime.now()
+        ended._log_events(self.env.ref("paylink_addon.mt_link_expired"))
         return super()._cron_expire(limit=limit)
 
 
