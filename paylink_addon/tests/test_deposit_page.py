@@ -20,7 +20,12 @@ class TestDepositPage(DepositCommon, HttpCase):
 
     def test_page_shows_the_order(self):
         text = self._text()
-        for shown in (f"Deposit on order {self.order.name}", "Your order", "Left to pay", f"/{self.link.access_token}/order"):
+        for shown in (
+            f"Deposit on order {self.order.name}",
+            "Your order",
+            "Left to pay",
+            f"/{self.link.access_token}/order",
+        ):
             with self.subTest(shown=shown):
                 self.assertIn(shown, text)
         self.assertNotIn("Already paid", text)
@@ -78,7 +83,8 @@ class TestDepositPage(DepositCommon, HttpCase):
 
         def render(_link, report, records, name):
             rendered.append((report, records))
-            return {"filename": f"{name}.pdf", "content_type": "application/pdf", "content": b"%PDF-1.4 " + name.encode()}
+            content = b"%PDF-1.4 " + name.encode()
+            return {"filename": f"{name}.pdf", "content_type": "application/pdf", "content": content}
 
         self.patch(Link, "_render_report", render)
         answers = [self._get("/order"), self._get("/order")]

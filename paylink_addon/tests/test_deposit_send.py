@@ -183,7 +183,9 @@ class TestDepositSend(DepositCommon):
         seller = self._salesman()
         other = self.setup_other_company()["company"]
         self.env.user.company_ids += other
-        foreign = self.env["sale.order"].with_company(other).create({"partner_id": self.john.id, "company_id": other.id})
+        foreign = (
+            self.env["sale.order"].with_company(other).create({"partner_id": self.john.id, "company_id": other.id})
+        )
         for order in (self._order(user_id=self.env.user.id), foreign.with_company(self.company)):
             wizard = self.env["paylink.send"].with_user(seller)
             with self.subTest(order=order), self.assertRaises(AccessError):

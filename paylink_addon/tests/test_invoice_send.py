@@ -14,7 +14,9 @@ class TestInvoiceSend(PaylinkCommon):
         self.company.paylink_on_invoice_mail = True
 
     def _dialog(self, invoice):
-        return Form(self.env["account.move.send.wizard"].with_context(active_model="account.move", active_ids=invoice.ids))
+        return Form(
+            self.env["account.move.send.wizard"].with_context(active_model="account.move", active_ids=invoice.ids)
+        )
 
     def _send(self, invoice, **values):
         with self._dialog(invoice) as form:
