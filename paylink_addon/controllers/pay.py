@@ -228,7 +228,18 @@ class PaylinkPay(http.Controller):
     def document(self, token, line_id, **_params):
         """The PDF of one of the link's invoices."""
         link = self._link(token)
-        pdf = link._document_pdf(line_id) if link else None
+        return self._document(link, link._document_pdf(line_id) if link else None)
+
+    @http.route(
+        "/pay/<string:token>/order", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
+    def order(self, token, **_params):
+        """The PDF of the order that a deposit is for."""
+        link = self._link(token)
+        return self._document(link, link._order_pdf() if link else None)
+
+    def _document(self, link, pdf):
+        """Answer with ``pdf``, or that it is being prepared (``False``), or that there is none."""
         if pdf is False:
             values = link._page_values() | {"languages": [], "lang": link.env.lang}
             response = self._render("paylink_addon.page_preparing", values, status=HTTPStatus.ACCEPTED)

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import clean_context
 
 from ..const import IN_FLIGHT_STATES, STATES, STATUSES
 
@@ -24,6 +25,7 @@ DERIVED_FIELDS = {
     "failed_count",
     "settled_elsewhere",
     "renewed_from_id",
+    "sale_order_id",
     "transaction_ids",
 }
 # What the customer has been told, once the link is out.
@@ -55,11 +57,14 @@ class PaylinkLink(models.Model):
     _page_fields = (
         *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
         *("is_limited", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
-        *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere"),
+        *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere", "sale_order_id"),
     )
 
     kind = fields.Selection(
-        [("open_items", "Open items"), ("free", "Free amount")], required=True, default="free", readonly=True
+        [("open_items", "Open items"), ("deposit", "Deposit on an order"), ("free", "Free amount")],
+        required=True,
+        default="free",
+        readonly=True,
     )
     line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
     reference = fields.Char(help="What the customer knows the debt by: a contract or invoice number.")
@@ -141,7 +146,7 @@ class PaylinkLink(models.Model):
     @api.constrains("kind", "amount")
     def _check_amount(self):
         for link in self:
-            if link.kind == "free" and link.currency_id.compare_amounts(link.amount, 0) <= 0:
+            if link.kind != "open_items" and link.currency_id.compare_amounts(link.amount, 0) <= 0:
                 raise ValidationError(self.env._("Give the amount to ask for: it must be more than zero."))
 
     @api.constrains("line_ids", "currency_id", "company_id")
@@ -190,6 +195,8 @@ class PaylinkLink(models.Model):
         "kind",
         "line_ids.move_line_id.amount_residual_currency",
         "line_ids.move_line_id.parent_state",
+        "sale_order_id.state",
+        "sale_order_id.amount_total",
         "issued_at",
         "opened_at",
         "expires_at",
@@ -278,9 +285,9 @@ class PaylinkLink(models.Model):
         for vals in vals_list:
             self._check_written(vals)
         self._number(vals_list)
-        links = super(
-            PaylinkLink, self.with_context(mail_create_nolog=True, mail_create_nosubscribe=True, tracking_disable=True)
-        ).create(vals_list)
+        # Defaults given by a client in the context could be of derived fields.
+        context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
+        links = super(PaylinkLink, self.with_context(context, tracking_disable=True)).create(vals_list)
         return links.with_env(self.env)
 
     @api.model
