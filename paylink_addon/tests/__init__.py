@@ -3,6 +3,7 @@ from . import test_deposit
 from . import test_deposit_life
 from . import test_deposit_page
 from . import test_deposit_send
+from . import test_deposit_tours
 from . import test_document_pdf
 from . import test_documents
 from . import test_invoice_send
