@@ -24,6 +24,7 @@ DERIVED_FIELDS = {
     "failed_count",
     "settled_elsewhere",
     "renewed_from_id",
+    "statement_id",
     "transaction_ids",
 }
 # What the customer has been told, once the link is out.

@@ -5,3 +5,5 @@ from . import paylink_send_run
 from . import paylink_send_line
 from . import paylink_send_reuse
 from . import payment_capture_wizard
+from . import paylink_send_account
+from . import paylink_statement_send

@@ -2,6 +2,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+# What can be asked for: documents, customers, items of a customer's account.
+SOURCES = ("account.move", "res.partner", "paylink.account.item")
+
 
 class PaylinkSend(models.TransientModel):
     """Makes collection links and queues their messages: for one customer with every detail, for many at once.
@@ -100,7 +103,7 @@ class PaylinkSend(models.TransientModel):
         """Take the records to ask for from ``active_model`` and ``active_ids``, and prepare their lines."""
         values = super().default_get(fields_list)
         context = self.env.context
-        if "source_ids" in fields_list and context.get("active_model") in ("account.move", "res.partner"):
+        if "source_ids" in fields_list and context.get("active_model") in SOURCES:
             active_ids = context.get("active_ids") or [context.get("active_id")]
             values |= {"source_model": context["active_model"], "source_ids": [id_ for id_ in active_ids if id_]}
             values.setdefault("company_id", self.env.company.id)
@@ -154,7 +157,7 @@ class PaylinkSend(models.TransientModel):
     def _sources(self):
         """The selected records, once the user's right to read them is checked."""
         self.ensure_one()
-        if self.source_model not in ("account.move", "res.partner"):
+        if self.source_model not in SOURCES:
             return self.env["account.move"]
         if not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
