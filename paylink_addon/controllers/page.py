@@ -29,7 +29,9 @@ class PageMixin:
         # The document type stands here: Odoo does not translate templates that begin with it.
         response = request.make_response(f"<!DOCTYPE html>\n{html}", headers=self._headers(policy), status=status)
         if wanted := request.httprequest.args.get("lang"):
-            response.set_cookie(LANGUAGE_COOKIE, wanted[:10], max_age=365 * 86400, path=self._cookie_path, samesite="Lax")
+            response.set_cookie(
+                LANGUAGE_COOKIE, wanted[:10], max_age=365 * 86400, path=self._cookie_path, samesite="Lax"
+            )
         return response
 
     @staticmethod

@@ -10,7 +10,7 @@ from psycopg2 import OperationalError
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..tools.stripe_client import api_base
-from .page import MAX_BODY, PLAIN_POLICY, PageMixin
+from .page import MAX_BODY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
 FORM_POLICY = (
@@ -71,7 +71,9 @@ class PaylinkPay(PageMixin, http.Controller):
         values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
         values["nonce"] = secrets.token_urlsafe(12)
         # A provider that shows its fields on the page brings its own scripts from its own site.
-        policy = FORM_POLICY.format(nonce=values["nonce"], extra="https:" if values["embedded"] else "", targets=form_targets())
+        policy = FORM_POLICY.format(
+            nonce=values["nonce"], extra="https:" if values["embedded"] else "", targets=form_targets()
+        )
         return self._render("paylink_addon.page_pay", values, policy=policy)
 
     # === WHAT THE PAGE CALLS === #

@@ -17,7 +17,16 @@ class PaylinkStatement(models.Model):
     _order = "id desc"
     _rec_name = "partner_id"
     _page_path = "/account"
-    _page_fields = ("name", "access_token", "company_id", "partner_id", "lang", "issued_at", "cancelled_at", "opened_at")
+    _page_fields = (
+        "name",
+        "access_token",
+        "company_id",
+        "partner_id",
+        "lang",
+        "issued_at",
+        "cancelled_at",
+        "opened_at",
+    )
 
     partner_id = fields.Many2one(ondelete="cascade")
     expires_at = fields.Datetime(default=False)
@@ -46,7 +55,8 @@ class PaylinkStatement(models.Model):
             language = self.env(context=dict(self.env.context, lang=statement.lang))
             statement.document_count = len(items)
             totals = {
-                currency: sum(due[item.id] for item in group) for currency, group in items.grouped("currency_id").items()
+                currency: sum(due[item.id] for item in group)
+                for currency, group in items.grouped("currency_id").items()
             }
             totals = totals or {statement.company_id.currency_id: 0.0}
             statement.amount_display = " + ".join(
@@ -120,9 +130,7 @@ class PaylinkStatement(models.Model):
 
     def _prepare_emails(self, template, *args, **options):
         """Our e-mails have a layout of their own."""
-        return super()._prepare_emails(
-            template, *args, **{"layout": "paylink_addon.mail_layout_statement", **options}
-        )
+        return super()._prepare_emails(template, *args, **{"layout": "paylink_addon.mail_layout_statement", **options})
 
     @api.model
     def mail_allowed_qweb_expressions(self):

@@ -120,7 +120,7 @@ class PaylinkStatementPage(models.Model):
             user_id=self.user_id.id,
             email=self.email,
             phone=self.phone,
-            lang=self.env.lang,
+            lang=self.env.lang or self.lang,
             expires_at=self.company_id._paylink_expires_at(),
         )
         link._issue()

@@ -104,7 +104,9 @@ class ResPartner(models.Model):
                 "tag": "display_notification",
                 "params": {
                     "type": "success",
-                    "message": self.env._("Nothing speaks against the addresses of these %(count)s contacts.", count=len(self)),
+                    "message": self.env._(
+                        "Nothing speaks against the addresses of these %(count)s contacts.", count=len(self)
+                    ),
                 },
             }
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.res_partner_address_action")

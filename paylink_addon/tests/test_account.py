@@ -44,7 +44,9 @@ class TestAccount(PaylinkCommon):
             {
                 "journal_id": self.company_data["default_journal_misc"].id,
                 "line_ids": [
-                    Command.create({"name": "Opening", "partner_id": partner.id, "account_id": account, "balance": value})
+                    Command.create(
+                        {"name": "Opening", "partner_id": partner.id, "account_id": account, "balance": value}
+                    )
                     for account, value in ((receivable.id, amount), (other.id, -amount))
                 ],
             }
@@ -148,7 +150,9 @@ class TestAccount(PaylinkCommon):
         self._invoice(self.firm, amount=10)
         self._invoice(self.firm, amount=20, currency_id=foreign.id)
         links = self._sent(self._ask(self._rows(self.firm)))
-        self.assertEqual({(link.currency_id, link.amount) for link in links}, {(self.company.currency_id, 10), (foreign, 20)})
+        self.assertEqual(
+            {(link.currency_id, link.amount) for link in links}, {(self.company.currency_id, 10), (foreign, 20)}
+        )
 
     def test_what_is_paid_meanwhile_is_not_asked_for(self):
         invoice, other = self._invoice(self.firm), self._invoice(self.firm, amount=40)
@@ -182,10 +186,11 @@ class TestAccount(PaylinkCommon):
     def test_opens_with_a_constant_number_of_queries(self):
         """200 open items cost as many queries as 20."""
         few, many = self._customer("Few"), self._customer("Many")
+        self._entries(self.john, 1)
         self._entries(few, 20)
         self._entries(many, 200)
-        counts = [self._count_queries(partner) for partner in (few, few, many)]
-        self.assertEqual(counts[1], counts[2], counts)
+        counts = [self._count_queries(partner) for partner in (few, many)]
+        self.assertEqual(counts[0], counts[1], counts)
 
     def _entries(self, partner, count):
         receivable, other = (self.company_data[f"default_account_{name}"] for name in ("receivable", "revenue"))
@@ -193,7 +198,9 @@ class TestAccount(PaylinkCommon):
             {
                 "journal_id": self.company_data["default_journal_misc"].id,
                 "line_ids": [
-                    Command.create({"name": "Opening", "partner_id": partner.id, "account_id": account.id, "balance": value})
+                    Command.create(
+                        {"name": "Opening", "partner_id": partner.id, "account_id": account.id, "balance": value}
+                    )
                     for account, value in ((receivable, 10.0), (other, -10.0))
                 ],
             }
@@ -204,10 +211,10 @@ class TestAccount(PaylinkCommon):
     def _count_queries(self, partner):
         self.env.flush_all()
         self.env.invalidate_all()
-        rows = self._rows(self.john)  # who the user is and what it may do is known after this
+        names = ["name", "date_due", "bucket", "amount", "currency_id", "in_progress"]
+        self._rows(self.john).read(names)  # who the user is and what it may do is known after this
         before = self.env.cr.sql_log_count
-        rows = self._rows(partner)
-        rows.read(["name", "date_due", "bucket", "amount", "currency_id", "in_progress"])
+        self._rows(partner).read(names)
         self.env.flush_all()
         return self.env.cr.sql_log_count - before
 

@@ -156,7 +156,19 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         self._pay(self._link(settled))
         credit = self._items(self._invoice(amount=10, move_type="out_refund"))
         known = self._links()
-        cases = [[], ["x"], ["-1"], ["9" * 30], ["٣"], ["1e3"], [other], [mine, other], [mine, "x"], settled_items, credit]
+        cases = [
+            [],
+            ["x"],
+            ["-1"],
+            ["9" * 30],
+            ["٣"],
+            ["1e3"],
+            [other],
+            [mine, other],
+            [mine, "x"],
+            settled_items,
+            credit,
+        ]
         for items in cases:
             with self.subTest(items=items):
                 answer = self._post(items)
@@ -245,7 +257,9 @@ class TestAccountPage(PaylinkCommon, HttpCase):
             {
                 "journal_id": self.company_data["default_journal_misc"].id,
                 "line_ids": [
-                    Command.create({"name": "Opening", "partner_id": partner.id, "account_id": account.id, "balance": value})
+                    Command.create(
+                        {"name": "Opening", "partner_id": partner.id, "account_id": account.id, "balance": value}
+                    )
                     for account, value in ((receivable, 10.0), (other, -10.0))
                 ],
             }
@@ -257,7 +271,12 @@ class TestAccountPage(PaylinkCommon, HttpCase):
 
     def _wizard_for(self, partners, user=None):
         action = partners.with_user(user or self.seller).action_paylink_send_statements()
-        return self.env["paylink.statement.send"].with_user(user or self.seller).with_context(**action["context"]).create({})
+        return (
+            self.env["paylink.statement.send"]
+            .with_user(user or self.seller)
+            .with_context(**action["context"])
+            .create({})
+        )
 
     def _mails(self, statement):
         return self.env["mail.mail"].sudo().search([("model", "=", "paylink.statement"), ("res_id", "=", statement.id)])
@@ -319,7 +338,10 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         with self.assertRaises(AccessError):
             page.action_revoke()
         stranger = self._create_new_internal_user(login="stranger", groups="base.group_user")
-        for action in (self.marie.with_user(stranger).action_paylink_statement, self.statement.with_user(stranger).action_copy):
+        for action in (
+            self.marie.with_user(stranger).action_paylink_statement,
+            self.statement.with_user(stranger).action_copy,
+        ):
             with self.assertRaises(AccessError):
                 action()
         own = self.env["paylink.statement"].with_user(self.seller)._for_customers(self.john)
