@@ -10,9 +10,7 @@ from psycopg2 import OperationalError
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..tools.stripe_client import api_base
-
-LANGUAGE_COOKIE = "paylink_lang"
-MAX_BODY = 64 * 1024
+from .page import MAX_BODY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
 FORM_POLICY = (
@@ -21,10 +19,6 @@ FORM_POLICY = (
     "connect-src 'self' {extra}; frame-src 'self' {extra}; form-action {targets}; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-PLAIN_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 def form_targets():
@@ -32,7 +26,7 @@ def form_targets():
     return " ".join(filter(None, ("'self'", "https:", api_base())))
 
 
-class PaylinkPay(http.Controller):
+class PaylinkPay(PageMixin, http.Controller):
     """The customer's page of a collection link. Whoever holds the token sees this link and nothing else."""
 
     # === PAGES === #
@@ -81,32 +75,6 @@ class PaylinkPay(http.Controller):
             nonce=values["nonce"], extra="https:" if values["embedded"] else "", targets=form_targets()
         )
         return self._render("paylink_addon.page_pay", values, policy=policy)
-
-    def _render_unknown(self):
-        lang = self._wanted_language() or request.best_lang or "en_US"
-        request.update_context(lang=lang)
-        values = {"languages": [], "lang": lang, "company": request.env["res.company"], "link": None}
-        return self._render("paylink_addon.page_unknown", values, status=HTTPStatus.NOT_FOUND)
-
-    def _render(self, template, values, status=HTTPStatus.OK, policy=PLAIN_POLICY):
-        """Render without any layout of Odoo, with headers that keep the token to ourselves."""
-        html = request.env["ir.qweb"].sudo()._render(template, values)
-        # The document type stands here: Odoo does not translate templates that begin with it.
-        response = request.make_response(f"<!DOCTYPE html>\n{html}", headers=self._headers(policy), status=status)
-        if wanted := request.httprequest.args.get("lang"):
-            response.set_cookie(LANGUAGE_COOKIE, wanted[:10], max_age=365 * 86400, path="/pay", samesite="Lax")
-        return response
-
-    @staticmethod
-    def _headers(policy=PLAIN_POLICY, content_type="text/html; charset=utf-8"):
-        return {
-            "Content-Type": content_type,
-            "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "X-Robots-Tag": "noindex, nofollow",
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-        }
 
     # === WHAT THE PAGE CALLS === #
 
@@ -275,11 +243,6 @@ class PaylinkPay(http.Controller):
         headers["Content-Disposition"] = http.content_disposition(document["filename"], "inline")
         return request.make_response(document["content"], headers=headers)
 
-    def _json(self, values, status=HTTPStatus.OK):
-        response = request.make_json_response(values, headers=self._headers(content_type="application/json"))
-        response.status_code = status
-        return response
-
     # === HELPERS === #
 
     def _link(self, token):
@@ -293,16 +256,3 @@ class PaylinkPay(http.Controller):
         return link.with_user(SUPERUSER_ID).with_context(
             lang=lang, allowed_company_ids=link.company_id.ids, tz=link._timezone()
         )
-
-    @staticmethod
-    def _wanted_language():
-        """The installed language the customer switched to, if any."""
-        wanted = request.httprequest.args.get("lang") or request.httprequest.cookies.get(LANGUAGE_COOKIE)
-        installed = dict(request.env["res.lang"].get_installed())
-        return wanted if wanted in installed else None
-
-    @staticmethod
-    def _languages(link):
-        """The other installed languages, as ``(code, name)``, each named in itself: “French / Français”."""
-        installed = link.env["res.lang"].get_installed()
-        return [(code, name.rpartition("/")[2].strip()) for code, name in installed if code != link.env.lang]

@@ -26,6 +26,7 @@ DERIVED_FIELDS = {
     "settled_elsewhere",
     "renewed_from_id",
     "sale_order_id",
+    "statement_id",
     "transaction_ids",
 }
 # What the customer has been told, once the link is out.

@@ -1,3 +1,7 @@
+from . import test_account
+from . import test_account_page
+from . import test_account_tours
+from . import test_addresses
 from . import test_attempts
 from . import test_deposit
 from . import test_deposit_life

@@ -2,8 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
-# What can be asked for: documents, customers, orders.
-SOURCES = ("account.move", "res.partner", "sale.order")
+# What can be asked for: documents, customers, orders, items of a customer's account.
+SOURCES = ("account.move", "res.partner", "sale.order", "paylink.account.item")
 
 
 class PaylinkSend(models.TransientModel):
