@@ -30,7 +30,7 @@ tours.add("paylink_deposit_received", {
         { trigger: ".o_filter_menu .o_menu_item:contains(/Acompte reçu|Deposit received/)", run: "click" },
         { trigger: ".o_facet_value:contains(/Acompte reçu|Deposit received/)" },
         { trigger: ".o_kanban_record:not(.o_kanban_ghost)", run: "click" },
-        { trigger: ".o_form_view .ribbon:contains(/Acompte reçu|Deposit received/)" },
+        { trigger: ".o_form_view .ribbon .text-bg-warning" },
         { trigger: ".o_form_view .o_field_widget[name=paylink_amount_received]:contains(/300,00/)" },
         { trigger: ".o_form_view .o_field_widget[name=paylink_amount_remaining]:contains(/700,00/)" },
     ],
