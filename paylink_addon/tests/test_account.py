@@ -4,7 +4,7 @@ from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
-from ..models.paylink_account_item import age_bucket
+from ..wizards.paylink_account_item import age_bucket
 from .common import PaylinkCommon
 
 GROUPS = "paylink_addon.group_paylink_user,base.group_partner_manager"

@@ -5,5 +5,6 @@ from . import paylink_send_run
 from . import paylink_send_line
 from . import paylink_send_reuse
 from . import payment_capture_wizard
+from . import paylink_account_item
 from . import paylink_send_account
 from . import paylink_statement_send
