@@ -46,7 +46,6 @@ from . import res_config_settings
 from . import res_partner
 from . import res_partner_account
 from . import res_partner_addresses
-from . import paylink_account_item
 from . import paylink_statement
 from . import paylink_statement_page
 from . import paylink_link_statement

@@ -14,7 +14,7 @@ class AddressState extends Component {
     static template = xml`
         <i
             t-if="state"
-            class="fa fa-fw ms-1"
+            class="fa fa-fw me-1"
             t-att-class="icon"
             t-att-data-state="state"
             t-att-title="reason"

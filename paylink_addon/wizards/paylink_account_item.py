@@ -93,7 +93,9 @@ class PaylinkAccountItem(models.TransientModel):
         items = self.env["account.move.line"].sudo()
         for partner, rows in self.grouped("partner_id").items():
             wanted = set(rows.mapped("item_id"))
-            items |= partner._paylink_open_items(rows.company_id).filtered(lambda item, wanted=wanted: item.id in wanted)
+            items |= partner._paylink_open_items(rows.company_id).filtered(
+                lambda item, wanted=wanted: item.id in wanted
+            )
         return items
 
     # === ACTIONS === #
