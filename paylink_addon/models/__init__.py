@@ -42,3 +42,8 @@ from . import paylink_event_handling
 from . import paylink_event_outcome
 from . import payment_provider_events
 from . import payment_transaction_events
+from . import paylink_dispute
+from . import paylink_dispute_booking
+from . import paylink_dispute_stripe
+from . import paylink_link_dispute
+from . import res_company_dispute

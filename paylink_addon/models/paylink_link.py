@@ -25,6 +25,8 @@ DERIVED_FIELDS = {
     "settled_elsewhere",
     "renewed_from_id",
     "transaction_ids",
+    "dispute_ids",
+    "disputed",
 }
 # What the customer has been told, once the link is out.
 FROZEN_FIELDS = {

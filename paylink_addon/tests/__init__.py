@@ -1,4 +1,5 @@
 from . import test_attempts
+from . import test_disputes
 from . import test_document_pdf
 from . import test_documents
 from . import test_lifecycle
