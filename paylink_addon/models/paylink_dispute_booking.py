@@ -53,7 +53,7 @@ class PaylinkDisputeBooking(models.Model):
         partials = self._lines(source).matched_debit_ids
         theirs = partials.filtered(lambda partial: partial.debit_move_id.payment_id.payment_type != "outbound")
         return theirs.sorted(
-            lambda partial: (partial.debit_move_id.date_maturity or partial.debit_move_id.date, partial.id),
+            lambda partial: (partial.debit_move_id.date_maturity or partial.debit_move_id.date, partial.debit_move_id.id),
             reverse=True,
         )
 
@@ -74,9 +74,8 @@ class PaylinkDisputeBooking(models.Model):
         :return: the items that were settled by it
         """
         items = partials.debit_move_id.browse()
-        for account, share in shares.items():
-            own = partials.filtered(lambda partial, account=account: partial.credit_move_id.account_id == account)
-            missing = share + sum(own.credit_move_id.mapped("amount_residual_currency"))
+        for account, own in partials.grouped(lambda partial: partial.credit_move_id.account_id).items():
+            missing = shares.get(account, 0.0) + sum(own.credit_move_id.mapped("amount_residual_currency"))
             for partial in own:
                 if self.currency_id.compare_amounts(missing, 0) <= 0:
                     break

@@ -2,6 +2,7 @@ from . import test_attempts
 from . import test_disputes
 from . import test_document_pdf
 from . import test_documents
+from . import test_ledgers
 from . import test_lifecycle
 from . import test_link
 from . import test_manager

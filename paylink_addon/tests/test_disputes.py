@@ -104,12 +104,11 @@ class TestDisputes(EventCommon):
         self.fake.disturb("duplicate", "charge.dispute.*", times=2)
         dispute = self.dispute_of(self.disputed(tx, due_by=int(due.timestamp())))
         self.assertEqual(dispute.evidence_due, due.replace(tzinfo=None))
-        print("DEBUG", owner.company_ids, manager.company_ids, self.company, self.company._paylink_managers(), dispute.link_id.user_id, dispute.with_user(owner).has_access("read"), dispute.with_user(manager).has_access("read"), dispute._people())
-        users = dispute.activity_ids.mapped("user_id")
-        self.assertEqual(len(users), len(dispute.activity_ids))
+        users = dispute.sudo().activity_ids.mapped("user_id")
+        self.assertEqual(len(users), len(dispute.sudo().activity_ids))
         self.assertLessEqual(owner | manager, users)
-        self.assertEqual(set(dispute.activity_ids.mapped("date_deadline")), {due.date()})
-        self.assertIn("100.00", dispute.activity_ids[0].summary)
+        self.assertEqual(set(dispute.sudo().activity_ids.mapped("date_deadline")), {due.date()})
+        self.assertIn("100.00", dispute.sudo().activity_ids[0].summary)
         self.assertTrue(dispute.with_user(owner).has_access("read"))
         self.assertFalse(dispute.with_user(stranger).has_access("read"))
         self.assertFalse(dispute.with_user(manager).has_access("write"))
@@ -118,7 +117,7 @@ class TestDisputes(EventCommon):
         tx = self.paid(100)
         dispute = self.dispute_of(self.disputed(tx, due_by=0))
         self.assertFalse(dispute.evidence_due)
-        self.assertTrue(dispute.activity_ids)
+        self.assertTrue(dispute.sudo().activity_ids)
 
     def test_inquiry_takes_nothing(self):
         tx = self.paid(100)
@@ -129,7 +128,7 @@ class TestDisputes(EventCommon):
         self.assertEqual(dispute.item_ids, tx.paylink_id.line_ids.move_line_id, "nothing is asked for meanwhile")
         self.close(found, won=False)
         self.assertEqual((dispute.status, tx.paylink_id.disputed), ("warning_closed", False))
-        self.assertFalse(dispute.activity_ids)
+        self.assertFalse(dispute.sudo().activity_ids)
 
     # === CLOSED === #
 
@@ -145,7 +144,7 @@ class TestDisputes(EventCommon):
                 self.assertEqual(tx.paylink_id.line_ids.move_id.payment_state, "paid")
                 self.check_payment(dispute.withdrawal_id, "outbound", 100)
                 self.check_payment(dispute.reinstatement_id, "inbound", 100)
-                self.assertFalse(dispute.activity_ids)
+                self.assertFalse(dispute.sudo().activity_ids)
                 fees = (dispute.fee_move_id | dispute.fee_returned_move_id).line_ids
                 expense = fees.filtered(lambda line: line.account_id == self.expenses)
                 self.assertEqual(sorted(expense.mapped("amount_currency")), [-20, 20] if fee_back else [20])
@@ -158,7 +157,7 @@ class TestDisputes(EventCommon):
         dispute = self.dispute_of(found)
         self.assertEqual((dispute.status, tx.paylink_id.disputed, self.residuals(tx)), ("lost", True, [100]))
         self.assertFalse(dispute.reinstatement_id)
-        self.assertFalse(dispute.activity_ids)
+        self.assertFalse(dispute.sudo().activity_ids)
 
     def test_won_after_it_was_settled_another_way(self):
         """What comes back is the customer's open credit, and somebody's task."""
@@ -171,7 +170,7 @@ class TestDisputes(EventCommon):
         self.close(found, won=True)
         dispute = self.dispute_of(found)
         self.check_payment(dispute.reinstatement_id, "inbound", 100, open_amount=-100)
-        self.assertIn("not needed", dispute.activity_ids[0].summary)
+        self.assertIn("not needed", dispute.sudo().activity_ids[0].summary)
 
     # === PARTS === #
 
@@ -206,7 +205,7 @@ class TestDisputes(EventCommon):
         refund = tx.child_transaction_ids.payment_id
         found = self.disputed(tx, amount=7000)
         self.assertEqual(self.residuals(tx), [70])
-        self.check_payment(refund, "outbound", 30, open_amount=30)
+        self.assertEqual([line[1:] for line in self.lines(refund.move_id)][1:], [(30, 30)])
         self.check_payment(self.dispute_of(found).withdrawal_id, "outbound", 70)
         self.close(found, won=True)
         self.assertEqual((self.residuals(tx), tx.paylink_id.amount_refunded), ([0], 30))
@@ -222,7 +221,7 @@ class TestDisputes(EventCommon):
         self.assertEqual((tx.payment_id._paylink_open_credit(), link.state), (0, "paid"))
         self.close(found, won=True)
         self.check_payment(dispute.reinstatement_id, "inbound", 50, open_amount=-50)
-        self.assertFalse(dispute.activity_ids, "that is what it was before")
+        self.assertFalse(dispute.sudo().activity_ids, "that is what it was before")
 
     def test_two_receivable_accounts(self):
         """Each gets its share of what is taken back."""
@@ -332,7 +331,7 @@ class TestDisputes(EventCommon):
         tx = self.paid(100)
         dispute = self.dispute_of(self.disputed(tx))
         self.assertFalse(dispute.fee_move_id)
-        self.assertTrue(dispute.activity_ids.filtered(lambda activity: "not booked" in activity.summary))
+        self.assertTrue(dispute.sudo().activity_ids.filtered(lambda activity: "not booked" in activity.summary))
         self.company.sudo().paylink_fee_account_id = self.expenses
         dispute.action_book_fees()
         move = dispute.fee_move_id
