@@ -1,7 +1,6 @@
 """Stripe in the demo: the one that the tests use, beside Odoo, or Stripe's own test mode."""
 
 import contextlib
-import os
 import subprocess
 import sys
 
@@ -11,13 +10,16 @@ FAKE = ROOT / "paylink_addon/tests/fake_stripe"
 # What the five steps of the README do, for the demo company.
 SCRIPT = """
 import os
-provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", env.ref("base.main_company").id)], limit=1)
-provider.company_id.paylink_base_url = os.environ["PAYLINK_DEMO_URL"]
+company = env.ref("base.main_company")
+mine = [("company_id", "=", company.id)]
+provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), *mine], limit=1)
+company.paylink_base_url = os.environ["PAYLINK_DEMO_URL"]
 provider.write({"paylink_stripe_secret_key": os.environ["STRIPE_SECRET_KEY"], "state": "test"})
 provider.action_paylink_stripe_connect()
 if os.environ.get("PAYLINK_STRIPE_API_BASE"):
     provider.action_paylink_stripe_create_webhook()
-provider.journal_id = provider.journal_id or env["account.journal"].search([("type", "=", "bank"), ("company_id", "=", provider.company_id.id)], limit=1)
+bank = env["account.journal"].search([("type", "=", "bank"), *mine], limit=1)
+provider.journal_id = provider.journal_id or bank
 provider.is_published = True
 env.cr.commit()
 """

@@ -93,7 +93,9 @@ class PaylinkDispute(models.Model):
     fee = fields.Monetary(string="Dispute Fee", currency_field="fee_currency_id", readonly=True)
     fee_returned = fields.Monetary(string="Fee returned", currency_field="fee_currency_id", readonly=True)
     fee_move_id = fields.Many2one("account.move", string="Fee Entry", readonly=True, copy=False)
-    fee_returned_move_id = fields.Many2one("account.move", string="Entry of the returned Fee", readonly=True, copy=False)
+    fee_returned_move_id = fields.Many2one(
+        "account.move", string="Entry of the returned Fee", readonly=True, copy=False
+    )
 
     _name_unique = models.Constraint("UNIQUE (provider_id, name)", "A dispute is stored once.")
     _standing_index = models.Index("(transaction_id) WHERE is_standing")

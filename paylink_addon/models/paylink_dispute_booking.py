@@ -49,11 +49,14 @@ class PaylinkDisputeBooking(models.Model):
         return lines.sorted(lambda line: (line.account_id != payment.destination_account_id, line.id))
 
     def _settled_partials(self, source):
-        """How the payment is reconciled with what it paid, what is due last first; refunds and disputes are not that."""
+        """How the payment is reconciled with what it paid, the last due first; refunds and disputes are not that."""
         partials = self._lines(source).matched_debit_ids
         theirs = partials.filtered(lambda partial: partial.debit_move_id.payment_id.payment_type != "outbound")
         return theirs.sorted(
-            lambda partial: (partial.debit_move_id.date_maturity or partial.debit_move_id.date, partial.debit_move_id.id),
+            lambda partial: (
+                partial.debit_move_id.date_maturity or partial.debit_move_id.date,
+                partial.debit_move_id.id,
+            ),
             reverse=True,
         )
 

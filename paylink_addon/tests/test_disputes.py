@@ -164,9 +164,9 @@ class TestDisputes(EventCommon):
         tx = self.paid(100)
         found = self.disputed(tx)
         invoice = tx.paylink_id.line_ids.move_id
-        self.env["account.payment.register"].with_context(
-            active_model="account.move", active_ids=invoice.ids
-        ).create({})._create_payments()
+        self.env["account.payment.register"].with_context(active_model="account.move", active_ids=invoice.ids).create(
+            {}
+        )._create_payments()
         self.close(found, won=True)
         dispute = self.dispute_of(found)
         self.check_payment(dispute.reinstatement_id, "inbound", 100, open_amount=-100)
