@@ -34,6 +34,7 @@
         "views/payment_transaction_views.xml",
         "views/res_config_settings_views.xml",
         "views/paylink_event_views.xml",
+        "views/paylink_dispute_views.xml",
         "views/portal_templates.xml",
         "views/pay_templates.xml",
         "views/pay_document_templates.xml",

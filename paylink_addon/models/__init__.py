@@ -56,3 +56,8 @@ from . import payment_provider_events
 from . import payment_transaction_events
 from . import sale_order
 from . import sale_order_money
+from . import paylink_dispute
+from . import paylink_dispute_booking
+from . import paylink_dispute_stripe
+from . import paylink_link_dispute
+from . import res_company_dispute

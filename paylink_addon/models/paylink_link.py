@@ -28,6 +28,8 @@ DERIVED_FIELDS = {
     "sale_order_id",
     "statement_id",
     "transaction_ids",
+    "dispute_ids",
+    "disputed",
 }
 # What the customer has been told, once the link is out.
 FROZEN_FIELDS = {
