@@ -198,7 +198,7 @@ class PaylinkLink(models.Model):
             link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
             link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
             link.attempt_count = len(attempts)
-            link.failed_count = len(attempts.filtered(lambda tx: tx.state in ("error", "cancel")))
+            link.failed_count = len(attempts._paylink_failed())
             nothing_due = link._documents_stand() and (
                 link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
             )
