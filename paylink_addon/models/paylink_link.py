@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import clean_context
 
-from ..const import IN_FLIGHT_STATES, STATES, STATUSES
+from ..const import STATES, STATUSES
 
 # Written by the link's own methods only (in sudo mode), never by a client.
 DERIVED_FIELDS = {
@@ -215,9 +215,7 @@ class PaylinkLink(models.Model):
             link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
             link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
             link.attempt_count = attempts._paylink_try_count()
-            link.failed_count = link.attempt_count - len(
-                attempts.filtered(lambda tx: tx.state in (*IN_FLIGHT_STATES, "done"))
-            )
+            link.failed_count = attempts._paylink_failure_count()
             nothing_due = link._documents_stand() and (
                 link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
             )
