@@ -65,7 +65,7 @@ class TestPortal(PaylinkCommon, HttpCase):
                 self.assertIn(amount, page)
                 self.assertIn(f"{link.expires_at:{date}}"[:10], page)
                 self.assertIn(f"/pay/{link.access_token}", page)
-                self.assertIn('class="badge text-bg-info"', page)
+                self.assertIn("text-bg-info", page)
 
     def test_list_takes_the_same_queries_for_any_number(self):
         self._link(self._invoice())
