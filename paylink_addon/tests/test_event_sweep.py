@@ -151,6 +151,18 @@ class TestEventSweep(EventCommon):
             self.sweep()
         self.assertEqual(tx.state, "done")
 
+    def test_one_that_does_not_fit_keeps_nobody_from_the_others(self):
+        """Its page says another amount: an error in the log, and the next one is asked for all the same."""
+        strange, good = self.paid_at_stripe(), self.paid_at_stripe()
+        self.fake.world.realms[self.fake.secret_key].objects[strange.paylink_stripe_session]["amount_total"] = 1
+        self.fake.world.realms[self.fake.secret_key].kinds["event"].clear()
+        with (
+            freeze_time(fields.Datetime.now() + timedelta(minutes=31)),
+            self.assertLogs("odoo.addons.paylink_addon.models.payment_transaction_events", "ERROR"),
+        ):
+            self.sweep()
+        self.assertEqual((strange.state, good.state), ("draft", "done"))
+
     def test_pauses_between_questions_grow(self):
         tx = self.start(self._free_link())
         start, asked = fields.Datetime.now(), []
