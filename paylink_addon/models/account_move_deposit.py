@@ -15,10 +15,11 @@ class AccountMove(models.Model):
         """
         posted = super()._post(soft)
         invoices = posted.filtered(lambda move: move.is_sale_document(include_receipts=True))
-        for invoice, credit in invoices._paylink_deposit_credits():
-            if not invoice.currency_id.is_zero(invoice.amount_residual) and not credit.reconciled:
-                invoice.js_assign_outstanding_line(credit.id)
-        invoices._paylink_orders()._paylink_end_links()
+        if orders := invoices._paylink_orders():
+            for invoice, credit in invoices._paylink_deposit_credits(orders):
+                if not invoice.currency_id.is_zero(invoice.amount_residual) and not credit.reconciled:
+                    invoice.js_assign_outstanding_line(credit.id)
+            orders._paylink_end_links()
         return posted
 
     def _paylink_orders(self):
@@ -39,14 +40,12 @@ class AccountMove(models.Model):
         self.env.flush_all()
         return self.env["sale.order"].sudo().browse(row[0] for row in self.env.execute_query(query))
 
-    def _paylink_deposit_credits(self):
+    def _paylink_deposit_credits(self, orders):
         """The open credits of paid deposits on the orders of each invoice, oldest first.
 
+        :param orders: those of the invoices that have links
         :return: ``(account.move, account.move.line)`` pairs
         """
-        orders = self.filtered(lambda move: move.move_type != "out_refund")._paylink_orders()
-        if not orders:
-            return
         for invoice in self.filtered(lambda move: move.move_type != "out_refund"):
             payments = (invoice.sudo().line_ids.sale_line_ids.order_id & orders)._paylink_deposit_payments()
             for credit in payments.sorted("id")._paylink_receivable_lines():

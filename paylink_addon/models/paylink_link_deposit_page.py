@@ -7,7 +7,10 @@ class PaylinkLinkDepositPage(models.Model):
 
     _inherit = "paylink.link"
 
-    order_pdf = fields.Binary(string="PDF of the Order", attachment=True, copy=False, readonly=True)
+    # Made by us alone, and what the customer gets: nobody else reads or changes it.
+    order_pdf = fields.Binary(
+        string="PDF of the Order", attachment=True, copy=False, readonly=True, groups="base.group_system"
+    )
 
     def _closed_reason(self):
         """A deposit is *settled* when nothing is left of its order, also after its link was cancelled for that."""
@@ -36,7 +39,7 @@ class PaylinkLinkDepositPage(models.Model):
         settled = order._paylink_settled()
         return {
             "name": order.name,
-            "date": format_date(self.env, order.date_order),
+            "date": format_date(self.env, fields.Datetime.context_timestamp(self, order.date_order)),
             "total": self._amount_text(order.amount_total),
             "settled": self._amount_text(settled) if settled > 0 else False,
             "left": self._amount_text(max(order.amount_total - settled, 0.0)),

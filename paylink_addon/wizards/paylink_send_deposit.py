@@ -160,7 +160,9 @@ class PaylinkSendLineDeposit(models.TransientModel):
     def _open_deposits(self, orders):
         """The newest live deposit of each order that the user may read."""
         links = self.env["paylink.link"].search([("sale_order_id", "in", orders.ids)], order="id")
-        return {link.sale_order_id: link for link in links if link._is_live() and link._payable_amount() > 0}
+        due = links._due_amounts()
+        waiting = links.filtered(lambda link: link._is_live() and link.state != "pending" and due[link.id])
+        return {link.sale_order_id: link for link in waiting}
 
     @api.model
     def _existing_links(self, groups):
