@@ -139,11 +139,14 @@ class WebhookCase(unittest.TestCase):
         return self.ledger.value("SELECT state FROM paylink_link WHERE id = %s", case["links"][0]["id"])
 
     def until(self, is_so, meanwhile=lambda: None):
-        """Return as soon as it is so."""
+        """Return as soon as it is so; ``meanwhile`` is done once a second."""
         end = time.monotonic() + PATIENCE
+        due = time.monotonic() + 1
         while not is_so():
             self.assertLess(time.monotonic(), end)
-            meanwhile()
+            if time.monotonic() > due:
+                meanwhile()
+                due = time.monotonic() + 1
             time.sleep(0.02)
 
     # === STOPS === #
