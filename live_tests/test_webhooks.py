@@ -252,10 +252,12 @@ class TestHandling(WebhookCase):
                 self.stop_at(step)
                 sending = threading.Thread(target=lambda messages=messages: [self.send(one) for one in messages])
                 sending.start()
-                self.until(lambda step=step: self.stopped_at(step))
-                self.odoo.kill(self.stopped_at(step))
-                self.go_on(step)
-                sending.join()
+                try:
+                    self.until(lambda step=step: self.stopped_at(step))
+                    self.odoo.kill(self.stopped_at(step))
+                finally:
+                    self.go_on(step)
+                    sending.join()
                 # Nobody else calls the job after its worker's death but the next message, or the next minute.
                 self.until(lambda case=case: self.is_paid(case), lambda: self.send(self.other_message()))
                 self.until(lambda: not self.events("state = 'waiting'"), lambda: self.send(self.other_message()))
