@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 
@@ -36,6 +37,14 @@ class AccountMove(models.Model):
                 and move.move_type in ("out_invoice", "out_receipt")
                 and move.payment_state in ("not_paid", "partial")
             )
+
+    # === SEARCH METHODS === #
+
+    def _search_reconciled_payment_ids(self, operator, value):
+        """See ``account.payment._search_reconciled_invoice_ids``."""
+        if self.env.context.get("paylink_new_entries"):
+            return Domain.FALSE
+        return super()._search_reconciled_payment_ids(operator, value)
 
     # === ACTIONS === #
 

@@ -1,11 +1,25 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from ..const import STRIPE_CODE
 
 
 class AccountPayment(models.Model):
     _inherit = "account.payment"
+
+    # === NEW ENTRIES === #
+
+    def _search_reconciled_invoice_ids(self, operator, value):
+        """No invoice is reconciled with an entry that is just being made.
+
+        Odoo looks for such invoices, with a dozen queries, on each of the steps that make and post a payment.
+        """
+        if self.env.context.get("paylink_new_entries"):
+            return Domain.FALSE
+        return super()._search_reconciled_invoice_ids(operator, value)
+
+    # === RECONCILING === #
 
     def _paylink_receivable_lines(self):
         """The open lines of the payment on receivable accounts."""

@@ -94,7 +94,7 @@ class PaylinkDisputeStripe(models.Model):
     def _log_on_link(self):
         if link := self.link_id:
             amount = self._facts(link._owner_env())["amount"]
-            link._log_events(self.env.ref("paylink_addon.mt_link_disputed"), {link.id: amount})
+            link._log_events("disputed", {link.id: amount})
 
 
 class PaymentTransaction(models.Model):

@@ -129,27 +129,7 @@ class PaylinkEvent(models.Model):
             return self._store(rows, now)
 
     def _store(self, rows, now):
-        cr = self.env.cr
-        cr.execute(
-            SQL(
-                """
-                INSERT INTO paylink_event (provider_id, received_at, is_swept, state, try_count, %s) VALUES %s
-                ON CONFLICT (provider_id, event_id) DO NOTHING
-                """,
-                SQL(", ").join(SQL.identifier(name) for name in COLUMNS),
-                SQL(", ").join(SQL("%s", row) for row in rows),
-            ),
-            log_exceptions=False,
-        )
-        count = cr.rowcount
-        if count and self._must_call(self._called_at(now), now):
-            cr.postcommit.add(self._call_job)
-        return count
-
-    # === WAKING THE JOB === #
-
-    def _called_at(self, now):
-        """Make sure that the job will run after this transaction is committed.
+        """Store the rows and make sure, in the same statement, that the job will run after this is committed.
 
         The job is started by a row in ``ir_cron_trigger``, which it deletes first of all, and one such row is enough
         for any number of events. So an event makes none if it can lock one that is there:
@@ -161,30 +141,43 @@ class PaylinkEvent(models.Model):
 
         No event is left to the regular interval, unless the server dies between this commit and the call.
 
-        :return: since when the job is called (a naive time in UTC), or None: it was not
+        :return: how many rows were new
         """
-        cr, job = self.env.cr, self.env["ir.model.data"]._xmlid_to_res_id(HANDLE_JOB)
+        cr, job = self.env.cr, self.env["ir.model.data"]._xmlid_to_res_id(HANDLE_JOB) or 0
         cr.execute(
             SQL(
                 """
-                SELECT call_at FROM ir_cron_trigger WHERE cron_id = %s AND call_at <= %s
-                 LIMIT 1 FOR KEY SHARE SKIP LOCKED
+                WITH stored AS (
+                    INSERT INTO paylink_event (provider_id, received_at, is_swept, state, try_count, %s) VALUES %s
+                    ON CONFLICT (provider_id, event_id) DO NOTHING RETURNING id
+                ), call AS (
+                    SELECT call_at FROM ir_cron_trigger
+                     WHERE cron_id = %s AND call_at <= %s AND EXISTS (SELECT FROM stored)
+                     LIMIT 1 FOR KEY SHARE SKIP LOCKED
+                )
+                SELECT (SELECT count(*) FROM stored), (SELECT call_at FROM call)
                 """,
-                job or 0,
+                SQL(", ").join(SQL.identifier(name) for name in COLUMNS),
+                SQL(", ").join(SQL("%s", row) for row in rows),
+                job,
                 now,
             ),
             log_exceptions=False,
         )
-        if row := cr.fetchone():
-            return row[0]
-        cr.execute(
-            SQL(
-                "INSERT INTO ir_cron_trigger (cron_id, call_at) SELECT id, %s FROM ir_cron WHERE id = %s AND active",
-                now,
-                job or 0,
+        count, called_at = cr.fetchone()
+        if count and not called_at:
+            cr.execute(
+                SQL(
+                    "INSERT INTO ir_cron_trigger (cron_id, call_at) SELECT id, %s FROM ir_cron WHERE id = %s AND active",
+                    now,
+                    job,
+                )
             )
-        )
-        return None
+        if count and self._must_call(called_at, now):
+            cr.postcommit.add(self._call_job)
+        return count
+
+    # === WAKING THE JOB === #
 
     @api.model
     def _must_call(self, called_at, now):

@@ -115,17 +115,31 @@ class PaylinkEventHandling(models.Model):
 
     @api.model
     def _cron_handle(self):
-        """Handle what waits: new events set by set, then one by one those whose next try is due."""
+        """Handle what waits: new events set by set, then one by one those whose next try is due.
+
+        The books come first: people are told when they are committed.
+        """
         job = self.env["ir.cron"]
         while count := self._work_new():
             if not job._commit_progress(count, remaining=1):
                 return
+            self._tell()
         due = [("state", "=", "waiting"), ("next_try_at", "<=", fields.Datetime.now())]
         for event in self.search(due, order="id", limit=BATCH):
             event._work_alone()
             if not job._commit_progress(1, remaining=1):
                 return
+        self._tell()
         job._commit_progress(remaining=0)
+
+    @api.model
+    def _tell(self):
+        """Tell of what has been booked, in a transaction of its own; what fails now is told by the job that books."""
+        try:
+            self.env["payment.transaction"].sudo()._paylink_tell_booked()
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        except OperationalError as error:  # others work on the same rows
+            self._undo(error)
 
     def _redo(self):
         """Handle these events now, one by one, in transactions of their own."""
@@ -135,6 +149,7 @@ class PaylinkEventHandling(models.Model):
             cursor.commit()
             for event in events:
                 event._work_alone()
+            events._tell()
         self.invalidate_recordset()
 
     # === TRANSACTIONS === #
@@ -171,7 +186,9 @@ class PaylinkEventHandling(models.Model):
                 limit,
             )
         )
-        return self.browse(row[0] for row in self.env.cr.fetchall())
+        # What is paid is booked here and now (no job has to be called for it) and told of after the commit.
+        taken = self.with_context(paylink_booked_at_once=True)
+        return taken.browse(row[0] for row in self.env.cr.fetchall())
 
     def _work_new(self):
         """Handle the next new events as one set; if that fails, each in a transaction of its own. Does not commit.

@@ -160,8 +160,6 @@ class PaylinkLinkActions(models.Model):
         overdue._close_attempts(self.env._("The link expired."))
         self.env.add_to_compute(self._fields["state"], overdue)
         overdue._recompute_recordset(["state"])
-        overdue.filtered(lambda link: link.state == "expired")._log_events(
-            self.env.ref("paylink_addon.mt_link_expired")
-        )
+        overdue.filtered(lambda link: link.state == "expired")._log_events("expired")
         remaining = self.search_count(domain) if len(overdue) == limit else 0
         self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)

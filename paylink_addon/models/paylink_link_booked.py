@@ -21,10 +21,11 @@ class PaylinkLinkBooked(models.Model):
 
         :param transactions: of different links
         """
-        received = transactions.filtered(lambda tx: tx.operation != "refund")
-        self._run_steps([self._log_booked, self._log_on_documents], transactions)
+        refunds = transactions.filtered(lambda tx: tx.operation == "refund")
+        logs = [self._log_booked, self._log_on_documents]
+        self._run_steps(logs, refunds)
         self._run_steps(
-            [self._close_rivals, self._announce_payments, self._send_receipts, self._report_excess], received
+            [*logs, self._announce_payments, self._send_receipts, self._report_excess], transactions - refunds
         )
 
     @api.model
@@ -33,9 +34,11 @@ class PaylinkLinkBooked(models.Model):
 
         The books come first: what fails here (a template that was deleted or broken) is logged and does not undo them.
         """
+        if not transactions:
+            return
         try:
             with self.env.cr.savepoint():
-                for step in steps if transactions else ():
+                for step in steps:
                     step(transactions)
         except OperationalError:
             raise
@@ -53,7 +56,7 @@ class PaylinkLinkBooked(models.Model):
             lambda tx: "refunded" if tx.operation == "refund" else "paid"
         ).items():
             amounts = {tx.paylink_id.id: format_amount(self.env, abs(tx.amount), tx.currency_id) for tx in changed}
-            changed.paylink_id._log_events(self.env.ref(f"paylink_addon.mt_link_{name}"), amounts)
+            changed.paylink_id._log_events(name, amounts)
 
     @api.model
     def _log_on_documents(self, transactions):
@@ -68,13 +71,20 @@ class PaylinkLinkBooked(models.Model):
             for move in tx.invoice_ids
         }
         moves = self.env["account.move"].browse(texts)
-        moves._message_log_batch(texts, author_id=self.env.ref("base.partner_root").id)
+        moves._message_log_batch(texts, author_id=transactions._paylink_bot())
 
     @api.model
     def _close_rivals(self, transactions):
-        """Nothing of what was just paid may be paid a second time: close the other attempts."""
-        drafts = transactions.paylink_id._open_drafts()
-        drafts._paylink_close(self.env._("Another payment of the same documents succeeded."))
+        """Nothing of what was just paid may be paid a second time: close the other attempts.
+
+        :param transactions: booked payments, and refunds, which close nothing
+        """
+        drafts = transactions.filtered(lambda tx: tx.operation != "refund").paylink_id._open_drafts()
+        self._run_steps([self._close_drafts], drafts)
+
+    @api.model
+    def _close_drafts(self, transactions):
+        transactions._paylink_close(self.env._("Another payment of the same documents succeeded."))
 
     @api.model
     def _announce_payments(self, transactions):
@@ -102,7 +112,7 @@ class PaylinkLinkBooked(models.Model):
                     template.sudo().with_context(lang=lang),
                     email_to=addresses,
                     layout="paylink_addon.mail_layout_receipt",
-                    subtype="paylink_addon.mt_link_receipt",
+                    event="receipt",
                     transactions={tx.paylink_id.id: tx for tx in paid},
                 )
             )

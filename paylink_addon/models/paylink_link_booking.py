@@ -39,24 +39,25 @@ class PaylinkLinkBooking(models.Model):
         for vals in vals_list:
             if not vals["write_off_line_vals"]:
                 del vals["write_off_line_vals"]
-        payments = self.env["account.payment"].with_context(force_payment_move=True, **QUIET).create(vals_list)
+        making = {"force_payment_move": True, "paylink_new_entries": True, **QUIET}
+        payments = self.env["account.payment"].with_context(**making).create(vals_list)
         payments.action_post()
-        return payments
+        return payments.with_context(paylink_new_entries=False)
 
     def _prepare_payment(self, transaction):
         """The values of the ``account.payment``, as ``account_payment`` makes them for its own transactions."""
         provider = transaction.provider_id
+        line = provider._paylink_payment_method_line()
         inbound = transaction.amount > 0
-        lines = provider.journal_id.inbound_payment_method_line_ids  # a provider has no other, for refunds neither
         return {
             "amount": abs(transaction.amount),
             "payment_type": "inbound" if inbound else "outbound",
             "currency_id": transaction.currency_id.id,
             "partner_id": transaction.partner_id.commercial_partner_id.id,
             "partner_type": "customer",
-            "journal_id": provider.journal_id.id,
+            "journal_id": line.journal_id.id,
             "company_id": provider.company_id.id,
-            "payment_method_line_id": lines.filtered(lambda line: line.payment_provider_id == provider)[:1].id,
+            "payment_method_line_id": line.id,
             "payment_token_id": transaction.token_id.id,
             "payment_transaction_id": transaction.id,
             "memo": " - ".join(filter(None, [self.reference, transaction.reference, transaction.provider_reference])),

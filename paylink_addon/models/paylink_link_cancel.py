@@ -51,7 +51,7 @@ class PaylinkLinkCancel(models.Model):
         self.sudo().write({"cancelled_at": fields.Datetime.now(), "cancel_requested_at": False})
         self._close_attempts(self.env._("The link was cancelled."))
         self._log_events(
-            self.env.ref("paylink_addon.mt_link_cancelled"),
+            "cancelled",
             {link.id: " ".join(filter(None, [reason, link._pending_text()])) for link in self},
         )
 

@@ -110,7 +110,7 @@ class PaylinkLinkDeposit(models.Model):
             if order
         }
         orders = self.env["sale.order"].browse(texts)
-        orders._message_log_batch(texts, author_id=self.env.ref("base.partner_root").id)
+        orders._message_log_batch(texts, author_id=transactions._paylink_bot())
         return result
 
     # === WHAT PEOPLE READ === #

@@ -91,7 +91,7 @@ class PaylinkLinkDepositLife(models.Model):
         ended = self.search(domain, limit=limit)
         ended._close_attempts(self.env._("The quotation expired."))
         ended.expires_at = fields.Datetime.now()
-        ended._log_events(self.env.ref("paylink_addon.mt_link_expired"))
+        ended._log_events("expired")
         return super()._cron_expire(limit=limit)
 
 

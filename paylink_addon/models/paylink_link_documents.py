@@ -32,7 +32,7 @@ class PaylinkLinkDocuments(models.Model):
         links._drop_lines(lines - kept)
         links._refresh_amount()
         changed = links.filtered(lambda link: link._asked() != before[link])
-        changed._log_events(self.env.ref("paylink_addon.mt_link_documents_changed"))
+        changed._log_events("documents_changed")
 
     def _asked(self):
         """What the link asks for, to compare."""

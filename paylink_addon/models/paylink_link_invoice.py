@@ -72,4 +72,4 @@ class PaylinkLinkInvoice(models.Model):
         self.ensure_one()
         link = self.sudo()
         link.write({"sent_at": fields.Datetime.now(), "send_email": True, "email": email or link.email})
-        link._log_events(self.env.ref("paylink_addon.mt_link_sent"), {link.id: text})
+        link._log_events("sent", {link.id: text})

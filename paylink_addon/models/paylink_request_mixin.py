@@ -118,7 +118,7 @@ class PaylinkRequestMixin(models.AbstractModel):
         self.check_access("write")
         for request in self.sudo():
             request.access_token = self._new_token()
-        self._log_events(self.env.ref("paylink_addon.mt_link_replaced"))
+        self._log_events("replaced")
         return True
 
     def action_mark_read(self):
@@ -138,17 +138,23 @@ class PaylinkRequestMixin(models.AbstractModel):
         """Note that a person has opened the page, the first time only."""
         new = self.filtered(lambda request: not request.opened_at)
         new.sudo().opened_at = fields.Datetime.now()
-        new._log_events(self.env.ref("paylink_addon.mt_link_opened"))
+        new._log_events("opened")
 
     # === TIME LINE === #
 
-    def _log_events(self, subtype, bodies=None):
+    @api.model
+    def _event_subtype_id(self, name):
+        """The id of the ``mail.message.subtype`` of what happens to a link: ``sent``, ``paid``…"""
+        return self.env["ir.model.data"]._xmlid_to_res_id(f"paylink_addon.mt_link_{name}", raise_if_not_found=True)
+
+    def _log_events(self, name, bodies=None):
         """Add one line to each request's chatter; its text is the subtype's description, in the reader's language.
 
-        :param subtype: a ``mail.message.subtype``
+        :param str name: what has happened (see :meth:`_event_subtype_id`)
         :param dict bodies: what to add to the text, by record id (a reason, an amount)
         """
         bodies = bodies or {}
+        subtype_id = self._event_subtype_id(name)
         author = self.env.ref("base.partner_root") if self.env.user._is_public() else self.env.user.partner_id
         self.env["mail.message"].sudo().create(
             [
@@ -156,7 +162,7 @@ class PaylinkRequestMixin(models.AbstractModel):
                     "model": self._name,
                     "res_id": request.id,
                     "message_type": "auto_comment",
-                    "subtype_id": subtype.id,
+                    "subtype_id": subtype_id,
                     "is_internal": True,
                     "author_id": author.id,
                     "email_from": author.email_formatted,

@@ -51,7 +51,7 @@ class PaylinkRequestSending(models.AbstractModel):
             self._name,
             tuple(self.ids) or (0,),
             CUSTOMER_MESSAGES,
-            self.env.ref("paylink_addon.mt_link_sent").id,
+            self._event_subtype_id("sent"),
         )
         self.env["mail.notification"].flush_model()
         found = defaultdict(list)
@@ -185,7 +185,7 @@ class PaylinkRequestSending(models.AbstractModel):
         *,
         email_to=None,
         layout="paylink_addon.mail_layout",
-        subtype="paylink_addon.mt_link_sent",
+        event="sent",
         transactions=None,
     ):
         """The values of one ``mail.mail`` for each request, all in the language of ``template``'s context.
@@ -195,7 +195,7 @@ class PaylinkRequestSending(models.AbstractModel):
         """
         bodies = {} if body else template._render_field("body_html", self.ids)
         subjects = {} if subject else template._render_field("subject", self.ids)
-        subtype_id = self.env.ref(subtype).id
+        subtype_id = self._event_subtype_id(event)
         values = []
         for request in self.with_context(lang=template.env.lang):
             text, title = body or bodies[request.id], subject or subjects[request.id]

@@ -52,7 +52,7 @@ class PaylinkRequestSms(models.AbstractModel):
         """
         if not self:
             return
-        subtype = self.env.ref("paylink_addon.mt_link_sent").id
+        subtype = self._event_subtype_id("sent")
         texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
         self._check_sms(texts)
         messages = (

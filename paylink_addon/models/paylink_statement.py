@@ -186,7 +186,7 @@ class PaylinkStatement(models.Model):
             )
         live = self.filtered(lambda statement: not statement.cancelled_at)
         live.sudo().cancelled_at = fields.Datetime.now()
-        live._log_events(self.env.ref("paylink_addon.mt_link_cancelled"))
+        live._log_events("cancelled")
         return True
 
     def action_view_account(self):

@@ -75,6 +75,14 @@ class PaymentProvider(models.Model):
             for method in self.env["payment.method"].sudo().browse(method_ids)
         }
 
+    def _paylink_payment_method_line(self):
+        """The line of a journal with which payments of the provider are booked; a provider has one, for refunds too."""
+        self.ensure_one()
+        Line = self.env["account.payment.method.line"]
+        domain = [("payment_provider_id", "=", self.id), ("journal_id", "!=", False)]
+        # Reading the journal makes the line where there is none.
+        return Line.search(domain, limit=1) or (self.journal_id and Line.search(domain, limit=1))
+
     def _paylink_embedded(self):
         """The providers that ask for something on the page itself, with scripts from their own site."""
         return self.filtered(lambda provider: provider.inline_form_view_id and provider.code != "demo")

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL, format_amount
 from psycopg2 import OperationalError
 
@@ -6,6 +6,9 @@ from ..const import IN_FLIGHT_STATES
 
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
+
+# How many booked payments are told of at once.
+BATCH = 50
 
 # How often the answer to a charge is applied when others change the same rows.
 MAX_TRIES = 5
@@ -22,6 +25,12 @@ class PaymentTransaction(models.Model):
         readonly=True,
         help="The attempt was closed before the provider answered; an answer that still comes is accepted.",
     )
+    paylink_untold = fields.Boolean(
+        string="To be told",
+        readonly=True,
+        help="The payment is booked, but the customer has no receipt yet, and the link's owner does not know.",
+    )
+    _paylink_untold_index = models.Index("(id) WHERE paylink_untold")
 
     # === WHAT COUNTS AS WHAT === #
 
@@ -129,7 +138,7 @@ class PaymentTransaction(models.Model):
         if late:
             sources = (*allowed_states, *LATE_SOURCES.get(target_state, ()))
             updated |= super(PaymentTransaction, late)._update_state(sources, target_state, state_message)
-        if target_state == "done" and updated & ours:
+        if target_state == "done" and updated & ours and not self.env.context.get("paylink_booked_at_once"):
             self.env.ref("paylink_addon.ir_cron_paylink_book").sudo()._trigger()
         for tx in updated & ours:
             tx._paylink_changed(before[tx.id], state_message or "")
@@ -166,8 +175,11 @@ class PaymentTransaction(models.Model):
         for transactions in ready._paylink_rounds():
             self.env["paylink.link"].with_company(transactions.company_id)._book(transactions)
         result = super(PaymentTransaction, self.with_context(paylink_booked_ids=ready.ids))._post_process()
-        for transactions in unbooked.filtered("payment_id")._paylink_rounds():
-            self.env["paylink.link"].with_company(transactions.company_id)._after_payments(transactions)
+        booked = unbooked.filtered("payment_id")
+        booked.paylink_untold = True
+        self.env["paylink.link"]._close_rivals(booked)
+        if not self.env.context.get("paylink_booked_at_once"):
+            booked._paylink_tell()
         return result
 
     def _paylink_ready(self):
@@ -187,6 +199,20 @@ class PaymentTransaction(models.Model):
             else:
                 rounds.append([tx, claims])
         return [found[0] for found in rounds]
+
+    def _paylink_tell(self):
+        """Tell who has to know of booked payments, which is done once for each."""
+        for transactions in self._paylink_rounds():
+            self.env["paylink.link"].with_company(transactions.company_id)._after_payments(transactions)
+        self.paylink_untold = False
+
+    @api.model
+    def _paylink_tell_booked(self):
+        """Tell of the payments that were booked without waiting for it, unless somebody else is at it."""
+        untold = self.search([("paylink_untold", "=", True)], order="id", limit=BATCH)
+        locked = untold.try_lock_for_update(allow_referencing=True)
+        locked.invalidate_recordset(["paylink_untold"])  # somebody else may have told of them before they were locked
+        locked.filtered("paylink_untold")._paylink_tell()
 
     def _paylink_announcement(self, env):
         """What the owner of the link is told of this payment, in the language of ``env``."""
@@ -213,14 +239,14 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if not self.paylink_id:
             return super()._log_message_on_linked_documents(message)
-        if self.id not in self.env.context.get("paylink_booked_ids", ()):
+        if self.state != "done" and self.id not in self.env.context.get("paylink_booked_ids", ()):
             self.invoice_ids._message_log_batch(
                 dict.fromkeys(self.invoice_ids.ids, message), author_id=self._paylink_bot()
             )
         return None
 
     def _paylink_bot(self):
-        return self.env.ref("base.partner_root").id
+        return self.env["ir.model.data"]._xmlid_to_res_id("base.partner_root")
 
     # === CRON === #
 
@@ -235,6 +261,7 @@ class PaymentTransaction(models.Model):
         for tx in waiting:
             tx._paylink_try_to_book()
             self.env["ir.cron"]._commit_progress(1)
+        self._paylink_tell_booked()
 
     def _paylink_try_to_book(self):
         """Post-process; on failure undo it, and give the link's owner a task with the reason."""

@@ -9,19 +9,19 @@ from ..const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABAND
 
 # What the time line of the link says about a change of state: of a customer's attempt, or of what we asked the provider
 # to do with it (capture, void, refund).
-ATTEMPT_SUBTYPES = {
-    "pending": "paylink_addon.mt_link_pending",
-    "authorized": "paylink_addon.mt_link_authorized",
-    "error": "paylink_addon.mt_link_attempt_failed",
-    "cancel": "paylink_addon.mt_link_attempt_abandoned",
+ATTEMPT_EVENTS = {
+    "pending": "pending",
+    "authorized": "authorized",
+    "error": "attempt_failed",
+    "cancel": "attempt_abandoned",
 }
-OPERATION_SUBTYPES = {
-    "error": "paylink_addon.mt_link_operation_failed",
-    "cancel": "paylink_addon.mt_link_voided",
+OPERATION_EVENTS = {
+    "error": "operation_failed",
+    "cancel": "voided",
 }
 # A refund that was stored but, after that time, not answered has probably never been sent.
 REFUND_ANSWER = timedelta(days=1)
-REFUND_SUBTYPES = dict.fromkeys(("error", "cancel"), "paylink_addon.mt_link_operation_failed")
+REFUND_EVENTS = dict.fromkeys(("error", "cancel"), "operation_failed")
 
 
 class PaymentTransaction(models.Model):
@@ -45,23 +45,23 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         link = self.paylink_id
-        if subtype := self._paylink_subtype(before):
-            link._log_events(self.env.ref(subtype), {link.id: message or self._paylink_voided_text()})
+        if name := self._paylink_event_name(before):
+            link._log_events(name, {link.id: message or self._paylink_voided_text()})
         if self.state == "authorized" and self._paylink_is_incoming():
             link._run_steps([link._announce_authorization], self)
         if link.cancel_requested_at:
             link._end_cancellation(self)
 
-    def _paylink_subtype(self, before):
+    def _paylink_event_name(self, before):
         """Which line of the time line tells the state, if any."""
         if self.operation == "refund":
-            return REFUND_SUBTYPES.get(self.state)
+            return REFUND_EVENTS.get(self.state)
         if self.source_transaction_id:
-            return OPERATION_SUBTYPES.get(self.state)
+            return OPERATION_EVENTS.get(self.state)
         if before == "authorized" and self.state == "cancel":
             told = "cancel" in self.child_transaction_ids.mapped("state")
-            return None if told else OPERATION_SUBTYPES["cancel"]
-        return ATTEMPT_SUBTYPES.get(self.state)
+            return None if told else OPERATION_EVENTS["cancel"]
+        return ATTEMPT_EVENTS.get(self.state)
 
     def _paylink_voided_text(self):
         voided = self.state == "cancel" and self.source_transaction_id and self.operation != "refund"

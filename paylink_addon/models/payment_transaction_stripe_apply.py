@@ -179,7 +179,7 @@ class PaymentTransaction(models.Model):
         if self.state == "draft":
             self.state_message = message
         if link := self.paylink_id:
-            link._log_events(self.env.ref("paylink_addon.mt_link_attempt_failed"), {link.id: message})
+            link._log_events("attempt_failed", {link.id: message})
 
     def _paylink_customer_env(self):
         """An environment in the language of who pays."""

@@ -1,6 +1,10 @@
+from unittest.mock import patch
+
 from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import mute_logger
+from psycopg2 import OperationalError
 
 from ..tools.stripe_client import API_VERSION
 from .event_common import EventCommon
@@ -46,6 +50,24 @@ class TestEventHandling(EventCommon):
                 invoice, tx = self.paid_at_stripe()
                 self.deliver_and_handle(order=order)
                 self.check_paid(invoice, tx)
+
+    def test_the_books_come_before_the_news(self):
+        """What goes wrong when people are told undoes no booking; they are told once, later."""
+        invoice, tx = self.paid_at_stripe()
+        link = self.env.registry["paylink.link"]
+        with patch.object(link, "_after_payments", side_effect=OperationalError), mute_logger("odoo.sql_db"):
+            self.deliver_and_handle()
+        self.check_paid(invoice, tx)
+        told, receipts = (
+            [("subtype_id", "=", self.env.ref(f"paylink_addon.mt_link_{name}").id)] for name in ("paid", "receipt")
+        )
+        self.assertTrue(tx.paylink_untold)
+        self.assertFalse(tx.paylink_id.message_ids.filtered_domain(told))
+        for job in ("ir_cron_paylink_book", "ir_cron_paylink_handle_events"):
+            self.run_job(job)
+            self.assertFalse(tx.paylink_untold)
+            for once in (told, receipts):
+                self.assertEqual(len(tx.paylink_id.message_ids.filtered_domain(once)), 1)
 
     def test_one_by_one(self):
         """Each message handled before the next one arrives: the same."""
