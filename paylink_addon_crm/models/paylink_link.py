@@ -1,0 +1,56 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import format_amount
+
+
+class PaylinkLink(models.Model):
+    _inherit = "paylink.link"
+
+    lead_id = fields.Many2one(
+        "crm.lead",
+        string="Opportunity",
+        index="btree_not_null",
+        ondelete="set null",
+        help="Where the payment was asked for.",
+    )
+
+    @api.constrains("lead_id", "company_id")
+    def _check_lead(self):
+        self.lead_id.check_access("read")  # or strangers could write on it, by a payment
+        for link in self.sudo():
+            if link.lead_id.company_id and link.lead_id.company_id != link.company_id:
+                raise ValidationError(
+                    self.env._(
+                        "“%(lead)s” belongs to another company than its payment %(link)s.",
+                        lead=link.lead_id.name,
+                        link=link.name,
+                    )
+                )
+
+    @api.model
+    def _after_payments(self, transactions):
+        """The opportunity, too, tells what has been paid."""
+        super()._after_payments(transactions)
+        asked = transactions.filtered(lambda tx: tx.paylink_id.sudo().lead_id)
+        self._run_steps([self._log_on_leads, self._tag_leads], asked)
+
+    @api.model
+    def _log_on_leads(self, transactions):
+        """A line for each payment, and for each refund, on the opportunity it was asked for."""
+        for tx in transactions.sudo():
+            lead, amount = tx.paylink_id.lead_id, format_amount(self.env, abs(tx.amount), tx.currency_id)
+            link = tx.paylink_id._get_html_link()
+            refunded = tx.operation == "refund"
+            lead._message_log(
+                body=self.env._("%(amount)s was refunded (%(link)s).", amount=amount, link=link)
+                if refunded
+                else self.env._("%(amount)s was paid (%(link)s).", amount=amount, link=link),
+                author_id=self.env.ref("base.partner_root").id,
+            )
+
+    @api.model
+    def _tag_leads(self, transactions):
+        """An opportunity whose payment is complete is tagged; where the tag was deleted, nobody wants it."""
+        leads = transactions.sudo().paylink_id.filtered(lambda link: link.state == "paid").lead_id
+        if tag := self.env.ref("paylink_addon_crm.crm_tag_paid", raise_if_not_found=False):
+            leads.tag_ids |= tag
