@@ -12,6 +12,7 @@ class TestOpportunity(PaylinkCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.env.user.group_ids |= cls.env.ref("sales_team.group_sale_manager")
         cls.tag = cls.env.ref("paylink_addon_crm.crm_tag_paid")
         cls.seller, cls.colleague = (
             cls._create_new_internal_user(
@@ -154,7 +155,6 @@ class TestOpportunity(PaylinkCommon):
         first, second = (self._lead(partner_id=self.john.id) for _n in range(2))
         links = self._ask(first) | self._ask(second)
         manager = self.env.user
-        manager.group_ids |= self.env.ref("sales_team.group_sale_manager")
         merged = (first | second).with_user(manager).merge_opportunity()
         self.assertEqual(links.with_user(manager).lead_id, merged)
         self.assertEqual(merged.paylink_link_count, 2)

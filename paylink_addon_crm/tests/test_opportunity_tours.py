@@ -18,7 +18,7 @@ class TestOpportunityTours(PaylinkCommon, HttpCase):
             company_ids=[(6, 0, self.company.ids)],
             email="camille@example.com",
         )
-        lead = self.env["crm.lead"].create(
+        lead = self.env["crm.lead"].sudo().create(
             {
                 "name": "Escalier",
                 "type": "opportunity",

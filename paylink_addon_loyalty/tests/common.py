@@ -7,6 +7,7 @@ class WalletCommon(PaylinkCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.env.user.group_ids |= cls.env.ref("sales_team.group_sale_manager")
         cls.company._paylink_set_up_wallet()
         cls.program = cls.company._paylink_wallet_program().with_env(cls.env)
         cls.account = cls.program.paylink_account_id

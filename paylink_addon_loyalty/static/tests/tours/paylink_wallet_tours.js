@@ -5,6 +5,8 @@ const tours = registry.category("web_tour.tours");
 /** Asks a customer for a top-up: no choice of what is asked for, an amount is enough. */
 tours.add("paylink_top_up", {
     steps: () => [
+        // Beside what other apps show of a customer there may be no room for it.
+        { trigger: ".o_form_view .o-form-buttonbox .o_button_more", run: "click" },
         { trigger: "button[name=action_paylink_top_up]", run: "click" },
         { trigger: ".modal:not(:has(.o_field_widget[name=kind])) .o_field_widget[name=amount] input", run: "edit 75" },
         { trigger: ".modal .o_field_widget[name=reference] input", run: "click" },
