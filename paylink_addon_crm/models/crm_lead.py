@@ -26,7 +26,9 @@ class CrmLead(models.Model):
         self.ensure_one()
         if self.company_id and self.company_id != self.env.company:
             raise UserError(
-                self.env._("“%(lead)s” belongs to %(company)s: switch to it.", lead=self.name, company=self.company_id.name)
+                self.env._(
+                    "“%(lead)s” belongs to %(company)s: switch to it.", lead=self.name, company=self.company_id.name
+                )
             )
         self._paylink_ensure_customer()
         action = self.env["paylink.send"]._action_open(self.partner_id)
@@ -57,5 +59,6 @@ class CrmLead(models.Model):
 
     def _merge_dependences(self, opportunities):
         """What has been asked for on merged opportunities belongs to the one that remains."""
-        super()._merge_dependences(opportunities)
+        result = super()._merge_dependences(opportunities)
         self.env["paylink.link"].sudo().search([("lead_id", "in", opportunities.ids)]).lead_id = self
+        return result

@@ -16,7 +16,6 @@ class PaylinkLink(models.Model):
 
     @api.constrains("lead_id", "company_id")
     def _check_lead(self):
-        self.lead_id.check_access("read")  # or strangers could write on it, by a payment
         for link in self.sudo():
             if link.lead_id.company_id and link.lead_id.company_id != link.company_id:
                 raise ValidationError(
@@ -28,11 +27,18 @@ class PaylinkLink(models.Model):
                 )
 
     @api.model
+    def _check_written(self, vals):
+        """Who may not read an opportunity can't write on it by a payment either."""
+        self.env["crm.lead"].browse(vals.get("lead_id") or ()).check_access("read")
+        return super()._check_written(vals)
+
+    @api.model
     def _after_payments(self, transactions):
         """The opportunity, too, tells what has been paid."""
-        super()._after_payments(transactions)
+        result = super()._after_payments(transactions)
         asked = transactions.filtered(lambda tx: tx.paylink_id.sudo().lead_id)
         self._run_steps([self._log_on_leads, self._tag_leads], asked)
+        return result
 
     @api.model
     def _log_on_leads(self, transactions):

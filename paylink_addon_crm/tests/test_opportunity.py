@@ -67,7 +67,9 @@ class TestOpportunity(PaylinkCommon):
         lead = self._lead(partner_id=self.john.id)
         link = self._ask(lead)
         lead.invalidate_recordset()
-        self.assertEqual((lead.paylink_link_count, lead.paylink_status, lead.tag_ids), (1, "not_opened", self.tag.browse()))
+        self.assertEqual(
+            (lead.paylink_link_count, lead.paylink_status, lead.tag_ids), (1, "not_opened", self.tag.browse())
+        )
         before = self._log(lead)
         tx = self._pay(link.with_user(self.env.user))
         lead.invalidate_recordset()

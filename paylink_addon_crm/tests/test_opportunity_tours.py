@@ -18,14 +18,18 @@ class TestOpportunityTours(PaylinkCommon, HttpCase):
             company_ids=[(6, 0, self.company.ids)],
             email="camille@example.com",
         )
-        lead = self.env["crm.lead"].sudo().create(
-            {
-                "name": "Escalier",
-                "type": "opportunity",
-                "user_id": seller.id,
-                "contact_name": "Zoé Petit",
-                "email_from": "zoe@example.com",
-            }
+        lead = (
+            self.env["crm.lead"]
+            .sudo()
+            .create(
+                {
+                    "name": "Escalier",
+                    "type": "opportunity",
+                    "user_id": seller.id,
+                    "contact_name": "Zoé Petit",
+                    "email_from": "zoe@example.com",
+                }
+            )
         )
         self.start_tour(f"/odoo/action-crm.crm_lead_action_pipeline/{lead.id}", "paylink_opportunity", login="camille")
         link = self.env["paylink.link"].search([("lead_id", "=", lead.id)])

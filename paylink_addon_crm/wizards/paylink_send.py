@@ -12,9 +12,10 @@ class PaylinkSend(models.TransientModel):
 
     @api.depends("lead_id")
     def _compute_reference(self):
-        super()._compute_reference()
+        result = super()._compute_reference()
         for wizard in self.filtered(lambda wizard: wizard.lead_id and wizard.kind == "free"):
             wizard.reference = wizard.lead_id.name
+        return result
 
     def _common_values(self):
         values = super()._common_values()

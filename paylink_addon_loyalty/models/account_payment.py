@@ -6,8 +6,9 @@ class AccountPayment(models.Model):
 
     def _paylink_undo(self):
         """A refund that failed after all leaves the wallet as it was, as a cancelled order does in Odoo."""
-        super()._paylink_undo()
+        result = super()._paylink_undo()
         history = self.payment_transaction_id._paylink_wallet_history()
         for line in history:
             line.card_id._paylink_add(line.used - line.issued)
         history.unlink()
+        return result

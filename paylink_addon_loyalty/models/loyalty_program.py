@@ -53,12 +53,18 @@ class LoyaltyProgram(models.Model):
             account = program.paylink_account_id
             if program.program_type != "ewallet" or not program.company_id:
                 raise ValidationError(
-                    self.env._("%(program)s: only the eWallets of one company have a wallet account.", program=program.name)
+                    self.env._(
+                        "%(program)s: only the eWallets of one company have a wallet account.", program=program.name
+                    )
                 )
-            if account.account_type != "liability_current" or program.company_id.root_id not in account.company_ids.root_id:
+            if (
+                account.account_type != "liability_current"
+                or program.company_id.root_id not in account.company_ids.root_id
+            ):
                 raise ValidationError(
                     self.env._(
-                        "%(account)s can't hold wallets: choose an account of type “Current Liabilities” of %(company)s.",
+                        "%(account)s can't hold wallets: choose an account of type “Current Liabilities” of "
+                        "%(company)s.",
                         account=account.display_name,
                         company=program.company_id.name,
                     )

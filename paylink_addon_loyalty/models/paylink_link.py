@@ -30,13 +30,14 @@ class PaylinkLink(models.Model):
     @api.model
     def _book(self, transactions):
         """The wallet is credited with the booking, or neither happens."""
-        super()._book(transactions)
+        result = super()._book(transactions)
         transactions._paylink_move_wallets()
+        return result
 
     @api.model
     def _report_excess(self, transactions):
         """Money that came twice is in the wallet, where nobody would look for it: it is somebody's task."""
-        super()._report_excess(transactions)
+        result = super()._report_excess(transactions)
         for link in transactions.paylink_id.filtered(lambda link: link.kind == "wallet"):
             excess = link.amount_paid - link.amount
             if link.currency_id.compare_amounts(excess, 0) > 0:
@@ -45,8 +46,10 @@ class PaylinkLink(models.Model):
                 link._schedule(
                     env._("%(amount)s too much was paid", amount=amount),
                     env._(
-                        "%(partner)s paid %(amount)s more than was asked for. It is in the wallet: refund it, or leave it.",
+                        "%(partner)s paid %(amount)s more than was asked for. It is in the wallet: refund it, or leave "
+                        "it.",
                         partner=link.partner_id.display_name,
                         amount=amount,
                     ),
                 )
+        return result

@@ -41,8 +41,8 @@ class PaymentTransaction(models.Model):
         link._schedule(
             env._("The wallet of %(partner)s is overdrawn", partner=link.partner_id.display_name),
             env._(
-                "%(refund)s was refunded, more than the wallet still held: it stands at %(balance)s. Ask the customer for "
-                "the difference.",
+                "%(refund)s was refunded, more than the wallet still held: it stands at %(balance)s. Ask the customer "
+                "for the difference.",
                 refund=format_amount(env, -self.amount, self.currency_id),
                 balance=format_amount(env, card.points * card.program_id._paylink_rate(), card.currency_id),
             ),

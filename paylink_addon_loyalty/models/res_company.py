@@ -23,15 +23,15 @@ class ResCompany(models.Model):
         if programs:
             raise UserError(
                 self.env._(
-                    "%(program)s has no wallet account: ask an accountant to choose it in Sales → Products → Gift cards "
-                    "& eWallet.",
+                    "%(program)s has no wallet account: ask an accountant to choose it in Sales → Products → Gift "
+                    "cards & eWallet.",
                     program=programs[0].name,
                 )
             )
         raise UserError(
             self.env._(
-                "%(company)s has no chart of accounts yet: choose one in Invoicing → Configuration → Settings, then top up "
-                "wallets.",
+                "%(company)s has no chart of accounts yet: choose one in Invoicing → Configuration → Settings, then top "
+                "up wallets.",
                 company=self.name,
             )
         )
@@ -64,7 +64,7 @@ class ResCompany(models.Model):
         )
 
     def _paylink_wallet_account(self, program):
-        """The account on which the rewards of ``program`` are booked already, if it can hold wallets; else a new one."""
+        """The account that the rewards of ``program`` are booked on already, if it can hold wallets; else a new one."""
         Account = self.env["account.account"]
         booked = program.reward_ids.discount_line_product_id.with_company(self).property_account_income_id[:1]
         taken = self.env["loyalty.program"].search([("paylink_account_id", "=", booked.id)]) if booked else True
@@ -73,7 +73,9 @@ class ResCompany(models.Model):
         code = ACCOUNT_CODES.get(self.account_fiscal_country_id.code)
         if not code:
             others = Account._check_company_domain(self)
-            liability = Account.search([*others, ("account_type", "=", "liability_current")], order="code desc", limit=1)
+            liability = Account.search(
+                [*others, ("account_type", "=", "liability_current")], order="code desc", limit=1
+            )
             code = liability.code or "210000"
         return Account.create(
             {
@@ -90,5 +92,7 @@ class ResCompany(models.Model):
         if currency.compare_amounts(amount, 0) <= 0:
             return self.env._("Give the amount to ask for: it must be more than zero.")
         if currency != program.currency_id:
-            return self.env._("Wallets are kept in %(currency)s: ask for that currency.", currency=program.currency_id.name)
+            return self.env._(
+                "Wallets are kept in %(currency)s: ask for that currency.", currency=program.currency_id.name
+            )
         return False

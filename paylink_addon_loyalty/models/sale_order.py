@@ -16,4 +16,6 @@ class SaleOrder(models.Model):
         """Whether the order sells money in a wallet: what is booked on the account of one."""
         products = self.order_line.filtered(lambda line: not line.is_reward_line).product_id
         accounts = products.with_company(self.company_id).sudo().property_account_income_id
-        return bool(self.env["loyalty.program"].sudo().search_count([("paylink_account_id", "in", accounts.ids)], limit=1))
+        return bool(
+            self.env["loyalty.program"].sudo().search_count([("paylink_account_id", "in", accounts.ids)], limit=1)
+        )

@@ -39,7 +39,7 @@ class WalletCommon(PaylinkCommon):
     def _history(self, card):
         return [(line.issued, line.used) for line in card.history_ids.sorted("id")]
 
-    def assertWalletsMatchBooks(self, total):
+    def _assert_wallets_match_books(self, total):
         """The wallets hold ``total``, and so does the account, once all orders are invoiced."""
         self.env.invalidate_all()
         program = self.program

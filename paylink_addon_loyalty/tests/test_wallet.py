@@ -22,13 +22,13 @@ class TestWallet(WalletCommon):
         self.assertIn(link.name, card.history_ids.description)
         self.assertEqual((link.state, link.amount_paid), ("paid", 80))
         self.assertFalse(link.activity_ids)
-        self.assertWalletsMatchBooks(80)
+        self._assert_wallets_match_books(80)
 
     def test_second_top_up_fills_the_same_wallet(self):
         for amount in (30, 12.5):
             self._pay(self._wallet_link(amount))
         self.assertEqual((len(self._card()), self._card().points), (1, 42.5))
-        self.assertWalletsMatchBooks(42.5)
+        self._assert_wallets_match_books(42.5)
 
     def test_wallet_is_credited_once_however_often_it_is_processed(self):
         tx = self._pay(self._wallet_link(50))
@@ -40,7 +40,7 @@ class TestWallet(WalletCommon):
                     tx.payment_id.action_cancel()
                 tx._post_process()
                 self.assertEqual((self._card().points, self._history(self._card())), (50, [(50, 0)]))
-                self.assertWalletsMatchBooks(50)
+                self._assert_wallets_match_books(50)
 
     def test_part_payments_fill_the_wallet_bit_by_bit(self):
         link = self._wallet_link(50, allow_partial=True)
@@ -48,7 +48,7 @@ class TestWallet(WalletCommon):
         self.assertEqual((link.status, self._card().points), ("partly_paid", 20))
         self._pay(link)
         self.assertEqual((link.state, self._card().points), ("paid", 50))
-        self.assertWalletsMatchBooks(50)
+        self._assert_wallets_match_books(50)
 
     def test_what_comes_twice_is_in_the_wallet_and_somebodys_task(self):
         link = self._wallet_link(50)
@@ -58,7 +58,7 @@ class TestWallet(WalletCommon):
         late._post_process()
         self.assertEqual(self._card().points, 100)
         self.assertEqual(len(link.activity_ids), 1)
-        self.assertWalletsMatchBooks(100)
+        self._assert_wallets_match_books(100)
 
     def test_refund_debits_the_wallet_it_went_into(self):
         link = self._wallet_link(50)
@@ -70,7 +70,7 @@ class TestWallet(WalletCommon):
         self.assertEqual((self._card().points, self._history(self._card())), (30, [(50, 0), (0, 20)]))
         self.assertEqual((link.state, link.amount_refunded), ("paid", 20))
         self.assertFalse(link.activity_ids)
-        self.assertWalletsMatchBooks(30)
+        self._assert_wallets_match_books(30)
         refund.is_post_processed = False
         refund._post_process()
         self.assertEqual(self._card().points, 30)
@@ -89,16 +89,16 @@ class TestWallet(WalletCommon):
         refund = self._refund(tx, 20)
         refund.payment_id._paylink_undo()
         self.assertEqual((self._card().points, self._history(self._card())), (50, [(50, 0)]))
-        self.assertWalletsMatchBooks(50)
+        self._assert_wallets_match_books(50)
 
     def test_points_follow_their_worth(self):
         self.program.reward_ids.discount = 0.5
         tx = self._pay(self._wallet_link(50))
         self.assertEqual(self._card().points, 100)
-        self.assertWalletsMatchBooks(50)
+        self._assert_wallets_match_books(50)
         self._refund(tx, 10)
         self.assertEqual(self._card().points, 80)
-        self.assertWalletsMatchBooks(40)
+        self._assert_wallets_match_books(40)
 
     def test_what_cannot_be_asked_for(self):
         foreign = self.setup_other_currency("CAD")

@@ -43,7 +43,7 @@ class TestWalletOrders(WalletCommon):
         self.assertEqual(self._card().points, 20)
         # The wallet is debited by the order, the account by its invoice: until then the difference is accounted for.
         self.assertEqual((self.program.paylink_account_balance, self.program.paylink_uninvoiced), (50, -30))
-        self.assertWalletsMatchBooks(20)
+        self._assert_wallets_match_books(20)
         invoice = order._create_invoices()
         invoice.action_post()
         income = invoice.line_ids.filtered(lambda line: line.product_id == self.work).account_id.code
@@ -51,8 +51,8 @@ class TestWalletOrders(WalletCommon):
             [line for line in self._lines(invoice) if line[1] or line[2]],
             sorted([(income, 0, 30), (self.account.code, 30, 0)]),
         )
+        self._assert_wallets_match_books(20)
         self.assertEqual(self.program.paylink_uninvoiced, 0)
-        self.assertWalletsMatchBooks(20)
 
     def test_cancelled_order_gives_it_back(self):
         order = self._order(self.work)
@@ -60,18 +60,18 @@ class TestWalletOrders(WalletCommon):
         order.action_confirm()
         order._action_cancel()
         self.assertEqual(self._card().points, 50)
-        self.assertWalletsMatchBooks(50)
+        self._assert_wallets_match_books(50)
 
     def test_odoos_own_top_up_product_is_booked_alike(self):
         order = self._order(self.top_up)
         order.action_confirm()
         self.assertEqual(self._card().points, 100)
-        self.assertWalletsMatchBooks(100)
+        self._assert_wallets_match_books(100)
         invoice = order._create_invoices()
         invoice.action_post()
         receivable = self.marie.property_account_receivable_id.code
         self.assertEqual(self._lines(invoice), sorted([(receivable, 50, 0), (self.account.code, 0, 50)]))
-        self.assertWalletsMatchBooks(100)
+        self._assert_wallets_match_books(100)
 
     def test_wallet_never_pays_a_top_up(self):
         with self.assertRaisesRegex(UserError, "can't be topped up from a wallet"):

@@ -64,7 +64,7 @@ class TestWalletProgram(WalletCommon):
         self.program.paylink_account_id = self.account
         self._run_cron("ir_cron_paylink_book")
         self.assertEqual((tx.is_post_processed, self._card().points), (True, 50))
-        self.assertWalletsMatchBooks(50)
+        self._assert_wallets_match_books(50)
 
     def test_accounts_that_cannot_hold_wallets(self):
         income = self.company_data["default_account_revenue"]
@@ -105,6 +105,4 @@ class TestWalletProgram(WalletCommon):
             self.assertEqual(form.paylink_difference, 0)
             self.assertEqual(form.paylink_account_balance, 50)
         action = self.program.action_paylink_journal_items()
-        self.assertEqual(
-            sum(self.env["account.move.line"].search(action["domain"]).mapped("balance")), -50
-        )
+        self.assertEqual(sum(self.env["account.move.line"].search(action["domain"]).mapped("balance")), -50)

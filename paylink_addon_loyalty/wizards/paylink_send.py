@@ -11,10 +11,11 @@ class PaylinkSend(models.TransientModel):
 
     @api.depends("to_wallet")
     def _compute_reference(self):
-        super()._compute_reference()
+        result = super()._compute_reference()
         for wizard in self.filtered(lambda wizard: wizard.to_wallet and wizard.kind == "free"):
             language = wizard.env(context=dict(wizard.env.context, lang=wizard.lang or wizard.env.lang))
             wizard.reference = language._("Wallet top-up")
+        return result
 
     def _amount_problem(self):
         if self.to_wallet and self.kind == "free":

@@ -5,7 +5,7 @@ registry.category("web_tour.tours").add("paylink_opportunity", {
     steps: () => [
         { trigger: ".o_form_view button[name=action_paylink_send]", run: "click" },
         { trigger: ".modal .o_field_widget[name=amount] input", run: "edit 300" },
-        { trigger: ".modal .o_field_widget[name=reference] input:value(Escalier)" },
+        { trigger: ".modal .o_field_widget[name=reference] input:value(Escalier)", run: "click" },
         { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
