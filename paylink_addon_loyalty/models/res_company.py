@@ -30,8 +30,8 @@ class ResCompany(models.Model):
             )
         raise UserError(
             self.env._(
-                "%(company)s has no chart of accounts yet: choose one in Invoicing → Configuration → Settings, then top "
-                "up wallets.",
+                "%(company)s has no chart of accounts yet: choose one in Invoicing → Configuration → Settings, then "
+                "top up wallets.",
                 company=self.name,
             )
         )

@@ -12,6 +12,7 @@ class TestWalletOrders(WalletCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.marie.lang = "en_US"  # an order speaks its customer's language
         cls._pay(cls._wallet_link(50))
         cls.work = cls.env["product.product"].create(
             {"name": "Work", "list_price": 30, "type": "service", "invoice_policy": "order", "taxes_id": False}

@@ -76,6 +76,7 @@ class TestWalletProgram(WalletCommon):
         with self.assertRaises(UniqueViolation), mute_logger("odoo.sql_db"), self.env.cr.savepoint():
             second.paylink_account_id = self.account
             second.flush_recordset()
+            self.env.cr.execute("SELECT id, name, paylink_account_id FROM loyalty_program"); print("DBG", self.env.cr.fetchall(), self.account, second, self.program)
 
     def test_salesperson_asks_without_seeing_the_books(self):
         seller = self._create_new_internal_user(
