@@ -1,3 +1,4 @@
+from . import account_chart_template
 from . import account_payment
 from . import loyalty_card
 from . import loyalty_history

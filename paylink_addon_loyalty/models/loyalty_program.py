@@ -14,7 +14,7 @@ class LoyaltyProgram(models.Model):
         string="Wallet Account",
         domain="[('account_type', '=', 'liability_current'), ('company_ids', 'parent_of', company_id)]",
         copy=False,
-        ondelete="restrict",
+        ondelete="set null",  # a company that changes its chart loses its accounts
         groups=ACCOUNTANTS,
         help="The liability that holds what is in the wallets: topping up credits it, spending debits it.",
     )

@@ -42,7 +42,7 @@ class TestWalletProgram(WalletCommon):
         self.assertFalse(self.env["loyalty.card"].search([("program_id", "=", theirs.id)]))
         product = self.program.reward_ids.discount_line_product_id
         self.assertNotEqual(product.with_company(other).property_account_income_id, self.account)
-        with self.assertRaisesRegex(ValidationError, "can't hold wallets"):
+        with self.assertRaisesRegex(ValidationError, "can't hold wallets"), self.env.cr.savepoint():
             theirs.paylink_account_id = self.account
 
     def test_what_is_missing_is_said(self):
@@ -68,15 +68,14 @@ class TestWalletProgram(WalletCommon):
 
     def test_accounts_that_cannot_hold_wallets(self):
         income = self.company_data["default_account_revenue"]
-        with self.assertRaisesRegex(ValidationError, "can't hold wallets"):
+        with self.assertRaisesRegex(ValidationError, "can't hold wallets"), self.env.cr.savepoint():
             self.program.paylink_account_id = income
-        with self.assertRaisesRegex(ValidationError, "only the eWallets of one company"):
+        with self.assertRaisesRegex(ValidationError, "only the eWallets of one company"), self.env.cr.savepoint():
             self.program.company_id = False
         second = self.company._paylink_create_ewallet()
         with self.assertRaises(UniqueViolation), mute_logger("odoo.sql_db"), self.env.cr.savepoint():
             second.paylink_account_id = self.account
             second.flush_recordset()
-            self.env.cr.execute("SELECT id, name, paylink_account_id FROM loyalty_program"); print("DBG", self.env.cr.fetchall(), self.account, second, self.program)
 
     def test_salesperson_asks_without_seeing_the_books(self):
         seller = self._create_new_internal_user(
