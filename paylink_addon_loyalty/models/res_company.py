@@ -49,6 +49,8 @@ class ResCompany(models.Model):
             company = company.with_company(company).with_context(lang=company.partner_id.lang)  # noqa: PLW2901
             programs = company._paylink_ewallets() or company._paylink_create_ewallet()
             for program in programs.filtered(lambda program: not program.paylink_account_id):
+                if not program.coupon_count:  # the currency changes with the chart
+                    program.currency_id = company.currency_id
                 program.paylink_account_id = company._paylink_wallet_account(program)
 
     def _paylink_create_ewallet(self):
