@@ -1,4 +1,4 @@
-"""Messages of Stripe beside Odoo's own ``payment_stripe``: acknowledged, and from the message to a reconciled invoice."""
+"""Messages of Stripe beside Odoo's own ``payment_stripe``: acknowledged, and then booked."""
 
 import itertools
 import json
@@ -25,7 +25,8 @@ import json
 from dev.demo_data import make_company
 from bench.webhooks import make_ours, make_peers
 company = make_company(env)
-print(json.dumps({{"provider": make_ours(env, company).id, "references": make_peers(env, company, {ROUNDS * PEER + 10})}}))
+references = make_peers(env, company, {ROUNDS * PEER + 10})
+print(json.dumps({{"provider": make_ours(env, company).id, "references": references}}))
 env.cr.commit()
 """
 
@@ -39,7 +40,7 @@ def main():
 
 
 def measure_acknowledging(database):
-    """How many messages a second are stored and acknowledged, in turns: whatever else the machine does hits all alike."""
+    """How many messages a second are stored and acknowledged; in turns, as other work of the machine hits all alike."""
     table = Table("Messages acknowledged a second, 8 clients on 2 workers")
     data = json.loads(run_script(database, SCRIPT).splitlines()[-1])
     paths = [*the_odoo().tree.addons_path, ROOT, ROOT / "bench/addons"]
@@ -93,8 +94,8 @@ def measure_rounds(odoo, data):
 def measure_handling(database):
     """From a stored message to a reconciled invoice: queries and time, for one and for a burst."""
     table = Table("From the message to the reconciled invoice, for one (ms)")
-    with environment(database) as env:
-        env = env(user=1)  # as the job
+    with environment(database) as admin_env:
+        env = admin_env(user=1)  # as the job
         company = env.ref("base.main_company")
         links, peers = make_our_payments(env, company, 2 * BURST), make_peers(env, company, 2 * BURST, "handled")
         env.cr.commit()

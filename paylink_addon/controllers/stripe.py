@@ -6,7 +6,8 @@ from odoo.http import request
 
 from ..models.payment_transaction_stripe_checkout import CHECKOUT_PATH, RETURN_PATH
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
-from .pay import MAX_BODY, PLAIN_POLICY, PaylinkPay, form_targets
+from .page import MAX_BODY, PLAIN_POLICY
+from .pay import PaylinkPay, form_targets
 
 _logger = logging.getLogger(__name__)
 

@@ -21,8 +21,6 @@ READERS = {
     "charge": "charge",
     "refund": "refund",
     "dispute": "dispute",
-    "payment_method": "method",
-    "payout": "payout",
 }
 
 
@@ -44,7 +42,8 @@ class PaylinkEventHandling(models.Model):
     def _handle_payment_method(self):
         """A stored card was renewed by its bank, or removed at Stripe."""
         for event in self:
-            if not self.env["payment.token"]._paylink_stripe_apply(event.provider_id, event._object(), event.type):
+            method = event.payload["object"]
+            if not self.env["payment.token"]._paylink_stripe_apply(event.provider_id, method, event.type):
                 event._ignore()
         return self.env["payment.transaction"]
 
@@ -56,13 +55,12 @@ class PaylinkEventHandling(models.Model):
         Transaction = self.env["payment.transaction"].sudo()
         transactions = Transaction.browse()
         for provider, events in self.grouped("provider_id").items():
-            objects = [event._object() for event in events]
-            found = Transaction._paylink_stripe_find(provider, objects)
+            found = Transaction._paylink_stripe_find(provider, [event.payload["object"] for event in events])
             self._lock(Transaction.concat(*found))
-            for event, data, transaction in zip(events, objects, found, strict=True):
+            for event, transaction in zip(events, found, strict=True):
                 if transaction:
                     event.transaction_id = transaction
-                    transaction._paylink_stripe_apply(data, event.type)
+                    transaction._paylink_stripe_apply(event._object(), event.type)
                     transactions |= transaction
                 else:
                     event._ignore()

@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 from markupsafe import Markup
@@ -8,6 +9,8 @@ from psycopg2 import OperationalError
 
 from ..tools.stripe_errors import StripeFailure, redact
 from .payment_transaction_stripe import PaylinkStripeMismatch
+
+_logger = logging.getLogger(__name__)
 
 # After which pauses (in minutes) what failed is tried again: for three days, as long as Stripe repeats a message.
 PAUSES = (1, 5, 30, 120, 360, 720, 720, 720, 720, 720)
@@ -37,16 +40,26 @@ class PaylinkEventOutcome(models.Model):
         text = _explain(error)
         if isinstance(error, PaylinkStripeMismatch):
             self._conclude("refused", text)
-            self._tell_managers()
+            self._try_to_tell()
         elif self.try_count == len(PAUSES):
             self._conclude("failed", text)
-            self._tell_managers()
+            self._try_to_tell()
         else:
             next_try = fields.Datetime.now() + timedelta(minutes=PAUSES[self.try_count])
             self._conclude("waiting", text)
             self.write({"try_count": self.try_count + 1, "next_try_at": next_try, "handled_at": False})
 
     # === TELLING PEOPLE === #
+
+    def _try_to_tell(self):
+        """Tell people; not being able to must not undo what is noted."""
+        try:
+            with self.env.cr.savepoint():
+                self._tell_managers()
+        except OperationalError:
+            raise
+        except Exception:
+            _logger.exception("Nobody was told of event %s", self.event_id)
 
     def _tell_managers(self):
         """Give the payment managers of the company a task, on the link if there is one."""
@@ -89,8 +102,8 @@ class PaylinkEventOutcome(models.Model):
             summary = self.env._("A message of %(provider)s could not be handled", provider=self.provider_id.name)
             note = self.env._(
                 "Event %(event)s (%(type)s) of %(provider)s could not be handled for three days. The reason: "
-                "%(reason)s Once that is mended, an administrator can handle it again under Collection Links, Configuration, "
-                "Provider Events.",
+                "%(reason)s Once that is mended, an administrator can handle it again under Collection Links, "
+                "Configuration, Provider Events.",
                 **values,
             )
         return {"summary": summary, "note": Markup("<p>%s</p>") % note}

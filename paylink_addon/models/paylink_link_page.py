@@ -130,6 +130,7 @@ class PaylinkLinkPage(models.Model):
             "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
             "expires": self._expiry_text(self.env),
             "documents": self._page_documents(),
+            "subject": self._page_subject(),
             "transfer": self._transfer_values(),
             "failure": self.state == "failed" and self._last_failure(),
             "paid_on": format_date(self.env, fields.Datetime.context_timestamp(self, last.last_state_change))
@@ -140,6 +141,10 @@ class PaylinkLinkPage(models.Model):
             ),
             "payment_reference": ", ".join(received.mapped("reference")),
         }
+
+    def _page_subject(self):
+        """What the link is for, where it names no documents."""
+        return self.reference
 
     def _amount_text(self, amount):
         return format_amount(self.env, amount, self.currency_id)

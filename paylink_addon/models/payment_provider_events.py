@@ -6,7 +6,7 @@ from odoo.tools import SQL
 
 from ..const import STRIPE_CODE, STRIPE_EVENTS
 from ..tools.stripe_client import API_VERSION
-from ..tools.stripe_errors import StripeFailure
+from ..tools.stripe_errors import StripeFailure, redact
 
 _logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class PaymentProviderEvents(models.Model):
                 break
 
     def _paylink_try_to_sweep(self):
-        """Sweep; what Stripe answers instead is shown on the provider."""
+        """Sweep; why it was not possible is shown on the provider, and keeps nobody from the other providers."""
         self.ensure_one()
         try:
             self._paylink_sweep()
@@ -121,6 +121,10 @@ class PaymentProviderEvents(models.Model):
             self.env.cr.rollback()
             _logger.info("Provider %s could not be swept: %s", self.id, failure)
             self._paylink_note_sweep(error=str(failure))
+        except Exception as error:
+            self.env.cr.rollback()
+            _logger.exception("Provider %s could not be swept", self.id)
+            self._paylink_note_sweep(error=redact(str(error)))
 
     def _paylink_sweep(self):
         """Store the events since the last success that are not known: a day at a time, each with its mark.
@@ -168,7 +172,8 @@ class PaymentProviderEvents(models.Model):
         for tx in silent:
             tx.paylink_stripe_ask_at = now + max(SILENCE, (now - tx.create_date) / 2)
         self.env.cr.commit()  # pylint: disable=invalid-commit
-        silent._paylink_stripe_lookup()
+        for tx in silent:
+            tx._paylink_try_to_look_up()
 
     def _paylink_note_sweep(self, **values):
         """Write past the ORM: it would empty every worker's caches, each quarter of an hour."""
@@ -184,7 +189,8 @@ def _events_between(api, since, until):
     events = []
     for start in range(0, len(STRIPE_EVENTS), TYPES_AT_ONCE):
         events += api.events(types=list(STRIPE_EVENTS[start : start + TYPES_AT_ONCE]), created=created)
-    return sorted(events[::-1], key=lambda event: event["created"])
+    events.reverse()
+    return sorted(events, key=lambda event: event["created"])
 
 
 def _stamp(moment):

@@ -50,6 +50,11 @@ class PaymentTransaction(models.Model):
             for tx in self._paylink_attempts()
         )
 
+    def _paylink_failure_count(self):
+        """How many of these tries were refused or given up."""
+        ended = self._paylink_failed().filtered(lambda tx: tx.state != "cancel" or not tx.paylink_stripe_declines)
+        return sum(self.mapped("paylink_stripe_declines")) + len(ended)
+
     def _paylink_in_flight(self):
         """Those that may still bring money. A wire transfer announced is a promise: the customer may pay otherwise."""
         return self.filtered(lambda tx: tx.state in IN_FLIGHT_STATES and tx.provider_id.code != "custom")

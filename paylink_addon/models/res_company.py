@@ -40,6 +40,16 @@ class ResCompany(models.Model):
         "sms.template", string="SMS of links", domain=[("model", "=", "paylink.link")]
     )
 
+    paylink_on_invoice_mail = fields.Boolean(
+        string="Collection link in invoice e-mails",
+        default=True,
+        help="Proposed when an invoice is sent by Odoo's own Send; who sends can decide otherwise.",
+    )
+    paylink_on_invoice_pdf = fields.Boolean(
+        string="Payment link on invoices",
+        help="The PDF of a customer invoice shows a QR code and the address of a link to pay it.",
+    )
+
     _paylink_expiry_hours_positive = models.Constraint(
         "CHECK(paylink_expiry_hours >= 0)", "The time a link lasts can't be negative."
     )

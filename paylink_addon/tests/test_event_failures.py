@@ -106,7 +106,7 @@ class TestEventFailures(EventCommon):
 
         def settle_or_not(link, transaction):
             if transaction == bad:
-                raise UserError("The journal is closed.")
+                raise ValueError("The journal is closed.")
             return settle(link, transaction)
 
         with patch.object(PaylinkLinkBooking, "_settle_free", settle_or_not):
@@ -115,7 +115,7 @@ class TestEventFailures(EventCommon):
         self.assertEqual((good.is_post_processed, bad.is_post_processed), (True, False))
         waiting = self.stored().filtered(lambda event: event.state == "waiting")
         self.assertEqual(waiting.transaction_id, bad)
-        self.assertEqual(set(waiting.mapped("error")), {"The journal is closed."})
+        self.assertEqual(set(waiting.mapped("error")), {"ValueError: The journal is closed."})
         with freeze_time(fields.Datetime.now() + timedelta(minutes=2)):
             self.run_job()
         self.assertEqual((len(self.payments(good)), len(self.payments(bad))), (1, 1))
@@ -191,7 +191,7 @@ class TestEventFailures(EventCommon):
                 attempt()
         admin = self.stored().with_user(self._create_new_internal_user(login="boss", groups="base.group_system"))
         self.assertTrue(admin.read(["payload_display"]))
-        for attempt in (lambda: admin.write({"state": "done"}), admin.unlink, lambda: admin.copy()):
+        for attempt in (lambda: admin.write({"state": "done"}), admin.unlink, admin.copy):
             with self.assertRaises(AccessError):
                 attempt()
 

@@ -136,34 +136,18 @@ class TestEventReceiving(EventCommon):
         )
         self.send(event)
         stored = self.stored()
-        self.assertEqual(
-            stored.read(
-                [
-                    "event_id",
-                    "type",
-                    "object_id",
-                    "object_key",
-                    "account",
-                    "is_live",
-                    "api_version",
-                    "state",
-                    "try_count",
-                ]
-            )[0]
-            | {"id": 0},
-            {
-                "id": 0,
-                "event_id": event["id"],
-                "type": "payment_intent.succeeded",
-                "object_id": "pi_1",
-                "object_key": "pi_1",
-                "account": "acct_1",
-                "is_live": True,
-                "api_version": "2020-01-01",
-                "state": "waiting",
-                "try_count": 0,
-            },
-        )
+        expected = {
+            "event_id": event["id"],
+            "type": "payment_intent.succeeded",
+            "object_id": "pi_1",
+            "object_key": "pi_1",
+            "account": "acct_1",
+            "is_live": True,
+            "api_version": "2020-01-01",
+            "state": "waiting",
+            "try_count": 0,
+        }
+        self.assertEqual({name: stored[name] for name in expected}, expected)
         self.assertEqual(str(stored.created_at), "2023-11-14 22:13:20")
         self.assertEqual(stored.payload, {"object": {"object": "payment_intent", "id": "pi_1", "amount": 100}})
 

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import pairwise
 
 from freezegun import freeze_time
 from odoo import fields
@@ -150,6 +151,18 @@ class TestEventSweep(EventCommon):
             self.sweep()
         self.assertEqual(tx.state, "done")
 
+    def test_one_that_does_not_fit_keeps_nobody_from_the_others(self):
+        """Its page says another amount: an error in the log, and the next one is asked for all the same."""
+        strange, good = self.paid_at_stripe(), self.paid_at_stripe()
+        self.fake.world.realms[self.fake.secret_key].objects[strange.paylink_stripe_session]["amount_total"] = 1
+        self.fake.world.realms[self.fake.secret_key].kinds["event"].clear()
+        with (
+            freeze_time(fields.Datetime.now() + timedelta(minutes=31)),
+            self.assertLogs("odoo.addons.paylink_addon.models.payment_transaction_events", "ERROR"),
+        ):
+            self.sweep()
+        self.assertEqual((strange.state, good.state), ("draft", "done"))
+
     def test_pauses_between_questions_grow(self):
         tx = self.start(self._free_link())
         start, asked = fields.Datetime.now(), []
@@ -161,6 +174,6 @@ class TestEventSweep(EventCommon):
             if len(self.requests("GET", path)) > before:
                 asked.append(minutes)
         self.assertEqual(asked[0], 30)
-        pauses = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in pairwise(asked)]
         self.assertEqual(pauses, sorted(pauses))
         self.assertLess(len(asked), 10)
