@@ -176,13 +176,51 @@ class TestOpportunity(PaylinkCommon):
         with Form(link) as form:
             self.assertEqual(form.lead_id, lead)
 
-    def test_link_is_read_by_who_has_no_right_to_opportunities(self):
-        link = self._ask(self._lead(partner_id=self.john.id))
+    def test_users_without_rights_to_opportunities_work_as_without_them(self):
+        """They read, list, export, make, change, send and renew links; of the opportunity they see nothing."""
         accountant = self._create_new_internal_user(
             login="crm-accountant",
-            groups="account.group_account_invoice,paylink_addon.group_paylink_all",
+            groups="account.group_account_invoice,paylink_addon.group_payment_manager,base.group_allow_export",
             company_id=self.company.id,
             company_ids=[Command.set(self.company.ids)],
         )
-        with Form(link.with_user(accountant)) as form:
-            self.assertEqual(form.name, link.name)
+        with self.assertRaises(AccessError):
+            self.env["crm.lead"].with_user(accountant).search([])
+        asked = self._ask(self._lead(partner_id=self.john.id))
+        Link = self.env["paylink.link"].with_user(accountant)
+        link = Link.browse(asked.id)
+        link.invalidate_recordset()
+        self.assertNotIn("lead_id", link.read()[0])
+        listed = Link.web_search_read([("id", "=", link.id)], dict.fromkeys(Link.fields_get(), {}))
+        self.assertEqual(listed["records"][0]["name"], link.name)
+        self.assertEqual(link.export_data(["name", "partner_id/name"])["datas"], [[link.name, "John Smith"]])
+        with Form(link) as form:
+            form.email = "jack@example.com"
+        link.action_cancel()
+        link.action_renew()
+        self.assertEqual(asked.renewal_ids.lead_id, asked.lead_id)
+        own = Link.create({"partner_id": self.marie.id, "amount": 5})
+        own.reference = "C-17"
+        wizard = self.env["paylink.send"].with_user(accountant)
+        wizard = wizard.with_context(active_model="res.partner", active_ids=self.john.ids)
+        self.assertEqual(self._sent(wizard.create({"kind": "free", "amount": 7})).user_id, accountant)
+
+    def test_opportunity_is_hidden_from_users_without_rights_to_it(self):
+        link = self._ask(self._lead(partner_id=self.john.id))
+        user = self._create_new_internal_user(
+            login="crm-nosy",
+            groups="paylink_addon.group_payment_manager,base.group_allow_export",
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+        theirs = link.with_user(user)
+        theirs.invalidate_recordset()
+        for ask in (
+            lambda: theirs.read(["lead_id"]),
+            lambda: theirs.search([("lead_id.name", "=like", "Oak%")]),
+            lambda: theirs.export_data(["lead_id/name"]),
+            lambda: theirs.write({"lead_id": False}),
+            lambda: theirs.create({"partner_id": self.john.id, "amount": 5, "lead_id": link.lead_id.id}),
+        ):
+            with self.subTest(ask=ask), self.assertRaises(AccessError):
+                ask()
