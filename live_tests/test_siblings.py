@@ -9,7 +9,9 @@ from support import COMPANY, Ledger, at_once, log_in, server
 
 from dev.live import fresh_database, run_script
 
-ROUNDS = 4
+ROUNDS = 3
+# One of two is told so, and run again: see odoo.service.model.retrying.
+CONFLICTS = [r"could not serialize access", r"deadlock detected"]
 SIBLINGS = ["paylink_addon_loyalty", "paylink_addon_crm"]
 TOP_UP = """
 company._paylink_set_up_wallet()
@@ -98,7 +100,7 @@ class TestWalletAtOnce(unittest.TestCase):
     def setUpClass(cls):
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
-        cls.odoo, cls.data = stack.enter_context(server("wallet", CONCURRENT))
+        cls.odoo, cls.data = stack.enter_context(server("wallet", CONCURRENT, expected=CONFLICTS))
         cls.ledger = Ledger(cls.odoo)
         cls.addClassCleanup(cls.ledger.connection.close)
         cls.users = [log_in(cls.odoo) for _n in range(2)]
@@ -138,12 +140,14 @@ class TestWithoutSiblings(unittest.TestCase):
     def test_links_stay_when_the_add_ons_go_and_come_back(self):
         """Uninstalled, a top-up is a free amount that can be paid; installed again, the books are found again."""
         with fresh_database("siblings") as database:
-            data = json.loads(run_script(database, COMPANY + DATA).splitlines()[-1])
-            run_script(database, MODULES % "uninstall")
-            found = json.loads(run_script(database, READ % data["links"]).splitlines()[-1])
+            data = self.run_in(database, COMPANY + DATA + MODULES % "uninstall")
+            found = self.run_in(database, READ % data["links"] + MODULES % "install")
             self.assertEqual(found["kinds"], ["free"] * 3)
             self.assertEqual(found["states"], ["open", "paid", "paid"])
             self.assertEqual((found["read"], found["account"]), (3, "asset_receivable"))
-            run_script(database, MODULES % "install")
-            again = json.loads(run_script(database, AGAIN % data["links"]).splitlines()[-1])
+            again = self.run_in(database, AGAIN % data["links"])
             self.assertEqual(again, {"programs": 1, "kinds": ["free"] * 3, "numbers": [80.0, 80.0, 0.0]})
+
+    def run_in(self, database, script):
+        """Run ``script`` in a process of its own, as after a restart; return what it printed."""
+        return json.loads(run_script(database, script).splitlines()[-1])
