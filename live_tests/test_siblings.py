@@ -20,25 +20,9 @@ def top_up(partner, amount=50.0):
     made = env["paylink.link"]._create_for_user([{"partner_id": partner.id, "amount": amount, "kind": "wallet"}])
     made._issue()
     return made
-
-def paid(made):
-    values = made._start_attempt(made.amount, provider.id, provider.payment_method_ids[:1].id, None)
-    values |= values.pop("custom_create_values")
-    values |= {"operation": "online_redirect", "reference": made.name}
-    tx = env["payment.transaction"].create(values)
-    tx._set_done()
-    return tx
-"""
-# The server is asked to book by the jobs that do so: two of them, or twice the same one.
-BOOK = """
-def book(*transactions):
-    return env["ir.actions.server"].create({
-        "name": "Book", "model_id": env.ref("payment.model_payment_transaction").id, "state": "code",
-        "code": f"env['payment.transaction'].browse({[tx.id for tx in transactions]})._post_process()",
-    }).id
 """
 CONCURRENT = f"""
-{TOP_UP}{BOOK}
+{TOP_UP}
 same, two = [], []
 for n in range({ROUNDS}):
     partner = customer(f"Same{{n}}")
