@@ -1,3 +1,4 @@
+from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import format_amount
@@ -45,16 +46,23 @@ class PaylinkLink(models.Model):
     @api.model
     def _log_on_leads(self, transactions):
         """A line for each payment, and for each refund, on the opportunity it was asked for."""
-        for tx in transactions.sudo():
-            lead, amount = tx.paylink_id.lead_id, format_amount(self.env, abs(tx.amount), tx.currency_id)
-            link = tx.paylink_id._get_html_link()
-            refunded = tx.operation == "refund"
-            lead._message_log(
-                body=self.env._("%(amount)s was refunded (%(link)s).", amount=amount, link=link)
-                if refunded
-                else self.env._("%(amount)s was paid (%(link)s).", amount=amount, link=link),
-                author_id=self.env.ref("base.partner_root").id,
-            )
+        texts = {
+            lead.id: Markup("<br/>").join(self._lead_note(tx) for tx in own)
+            for lead, own in transactions.sudo().grouped(lambda tx: tx.paylink_id.lead_id).items()
+        }
+        leads = self.env["crm.lead"].sudo().browse(texts)
+        leads._message_log_batch(texts, author_id=self.env.ref("base.partner_root").id)
+
+    @api.model
+    def _lead_note(self, transaction):
+        """What the opportunity's chatter says of a payment or refund."""
+        values = {
+            "amount": format_amount(self.env, abs(transaction.amount), transaction.currency_id),
+            "link": transaction.paylink_id._get_html_link(),
+        }
+        if transaction.operation == "refund":
+            return self.env._("%(amount)s was refunded (%(link)s).", **values)
+        return self.env._("%(amount)s was paid (%(link)s).", **values)
 
     @api.model
     def _tag_leads(self, transactions):

@@ -168,6 +168,36 @@ class TestOpportunity(PaylinkCommon):
         action = lead.action_paylink_view_links()
         self.assertEqual(self.env["paylink.link"].search(action["domain"]).ids, link.ids)
 
+    def test_list_takes_a_constant_number_of_queries(self):
+        counts = []
+        fields = {"name": {}, "paylink_link_count": {}, "paylink_status": {}, "paylink_is_live": {}}
+        Lead = self.env["crm.lead"].with_user(self.seller)
+        for number in (2, 20):
+            leads = Lead.union(*[self._lead(partner_id=self.john.id, name=f"Stairs {n}") for n in range(number)])
+            self.env["paylink.link"].with_user(self.seller).create(
+                [{"partner_id": self.john.id, "amount": 5, "lead_id": lead.id} for lead in leads]
+            )
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            records = Lead.web_search_read([("id", "in", leads.ids)], fields)["records"]
+            counts.append(self.cr.sql_log_count - before)
+            self.assertEqual({record["paylink_link_count"] for record in records}, {1})
+            self.assertEqual(len(records), number)
+        self.assertEqual(counts[1], counts[0])
+
+    def test_payments_that_come_together_are_told_on_each_opportunity(self):
+        leads = [self._lead(partner_id=self.john.id) for _n in range(3)]
+        links = [self._ask(lead).with_user(self.env.user) for lead in (leads[0], *leads)]
+        before = [len(self._log(lead)) for lead in leads]
+        transactions = self.env["payment.transaction"].union(*[self._attempt(link) for link in links])
+        transactions._set_done()
+        transactions._post_process()
+        self.assertEqual([len(self._log(lead)) for lead in leads], [count + 1 for count in before])
+        for link in links:
+            self.assertIn(link.name, self._log(link.lead_id)[-1])
+            self.assertEqual(link.lead_id.tag_ids, self.tag)
+
     def test_forms_stand(self):
         lead = self._lead(partner_id=self.john.id)
         link = self._ask(lead)

@@ -12,17 +12,24 @@ class PaymentTransaction(models.Model):
     def _paylink_move_wallets(self):
         """Credit the wallets with booked top-ups, debit them by booked refunds: once per transaction, ever."""
         ours = self.sudo().filtered(lambda tx: tx.paylink_id.kind == "wallet" and tx.payment_id)
-        for tx in ours - ours._paylink_wallet_history().paylink_transaction_id:
-            if card := tx._paylink_wallet():
-                card._paylink_move(tx, tx._paylink_wallet_text())
-                tx._paylink_report_overdrawn(card)
+        if new := ours - ours._paylink_wallet_history().paylink_transaction_id:
+            wallets = new._paylink_wallets()
+            self.env["loyalty.card"].sudo()._paylink_move(
+                [(wallets[tx.id], tx, tx._paylink_wallet_text()) for tx in new if wallets[tx.id]]
+            )
+            for refund in new.filtered(lambda tx: tx.operation == "refund"):
+                refund._paylink_report_overdrawn(wallets[refund.id])
 
-    def _paylink_wallet(self):
-        """The wallet to change: of a refund, the one that the payment went into."""
-        if self.operation == "refund":
-            return self.source_transaction_id._paylink_wallet_history().card_id[:1]
-        program = self.company_id._paylink_wallet_program()
-        return self.env["loyalty.card"].sudo()._paylink_wallet_of(self.paylink_id.partner_id, program)
+    def _paylink_wallets(self):
+        """The wallet that each changes, by id: a refund the one that the payment went into."""
+        Card = self.env["loyalty.card"].sudo()
+        refunds = self.filtered(lambda tx: tx.operation == "refund")
+        filled = {line.paylink_transaction_id: line.card_id for line in refunds.source_transaction_id._paylink_wallet_history()}
+        wallets = {tx.id: filled.get(tx.source_transaction_id, Card) for tx in refunds}
+        for company, received in (self - refunds).grouped("company_id").items():
+            cards = Card._paylink_wallets_of(received.paylink_id.partner_id, company._paylink_wallet_program())
+            wallets |= {tx.id: cards[tx.paylink_id.partner_id] for tx in received}
+        return wallets
 
     def _paylink_wallet_text(self):
         """What the wallet's history says, which the customer can read in the portal."""
@@ -34,7 +41,7 @@ class PaymentTransaction(models.Model):
 
     def _paylink_report_overdrawn(self, card):
         """Money was given back that had been spent: a person has to ask the customer for it."""
-        if card.currency_id.compare_amounts(card.points, 0) >= 0:
+        if not card or card.currency_id.compare_amounts(card.points, 0) >= 0:
             return
         link = self.paylink_id
         env = link._owner_env()

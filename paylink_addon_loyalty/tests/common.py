@@ -27,9 +27,9 @@ class WalletCommon(PaylinkCommon):
         refund._post_process()
         return refund
 
-    def _card(self, partner=None):
+    def _card(self, partners=None):
         return self.env["loyalty.card"].search(
-            [("partner_id", "=", (partner or self.marie).id), ("program_id", "=", self.program.id)]
+            [("partner_id", "in", (partners or self.marie).ids), ("program_id", "=", self.program.id)]
         )
 
     def _lines(self, moves):

@@ -123,3 +123,36 @@ class TestWallet(WalletCommon):
         self.assertEqual((renewed.kind, renewed.amount), ("wallet", 50))
         self._pay(renewed)
         self.assertEqual(self._card().points, 50)
+
+    # === IN SETS === #
+
+    def _pay_together(self, count):
+        """Top up the wallets of ``count`` new customers, all of them booked at once."""
+        partners = [self._customer(f"Customer {n}") for n in range(count)]
+        links = [self._wallet_link(10 + n, partner_id=partner.id) for n, partner in enumerate(partners)]
+        transactions = self.env["payment.transaction"].union(*[self._attempt(link) for link in links])
+        transactions._set_done()
+        transactions._post_process()
+        return transactions
+
+    def test_many_top_ups_are_booked_together(self):
+        transactions = self._pay_together(12)
+        cards = self._card(transactions.partner_id)
+        self.assertEqual(sorted(cards.mapped("points")), [10 + n for n in range(12)])
+        self._assert_wallets_match_books(sum(range(10, 22)))
+
+    def test_wallets_are_moved_with_a_constant_number_of_queries(self):
+        counts = []
+        for number in (2, 12):
+            transactions = self._pay_together(number)
+            cards = self._card(transactions.partner_id)
+            cards.sudo().history_ids.unlink()
+            cards.points = 0
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            transactions._paylink_move_wallets()
+            self.env.flush_all()
+            counts.append(self.cr.sql_log_count - before)
+            self.assertEqual(sum(cards.mapped("points")), sum(range(10, 10 + number)))
+        self.assertEqual(counts[1], counts[0])
