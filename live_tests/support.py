@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
@@ -129,20 +130,22 @@ def meet_at(odoo, statement, table, row_id, *functions):
     :raises AssertionError: one of them does not ask for it
     """
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
-    with contextlib.closing(odoo.connect()) as blocker, contextlib.closing(Ledger(odoo).connection) as watcher:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        contextlib.closing(odoo.connect()) as blocker,
+        contextlib.closing(odoo.connect()) as watcher,
+    ):
         blocker.autocommit = False
         blocker.cursor().execute(f"SELECT FROM {table} WHERE id = %s FOR NO KEY UPDATE", [row_id])
-        results = []
-        thread = threading.Thread(target=lambda: results.extend(at_once(*functions)))
-        thread.start()
+        calls = pool.submit(at_once, *functions)
         end, waiting = time.monotonic() + WAIT, 0
-        while waiting < len(functions) and thread.is_alive() and time.monotonic() < end:
+        while waiting < len(functions) and not calls.done() and time.monotonic() < end:
             time.sleep(0.05)
             with watcher.cursor() as cursor:
                 cursor.execute(query, [f"{statement}%"])
                 waiting = cursor.fetchone()[0]
         blocker.rollback()
-        thread.join()
+        results = calls.result()
     if waiting < len(functions):
         raise AssertionError(f"{waiting} of {len(functions)} waited for the row of {table}")
     return results

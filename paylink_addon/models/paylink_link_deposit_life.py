@@ -207,8 +207,8 @@ class SaleOrder(models.Model):
             link._schedule(
                 env._("The deposit on %(order)s is not counted any more", order=link.sale_order_id.name),
                 env._(
-                    "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It is "
-                    "an open credit of that customer: refund it, or use it for another document.",
+                    "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It "
+                    "is an open credit of that customer: refund it, or use it for another document.",
                     order=link.sale_order_id.name,
                     partner=link.partner_id.display_name,
                     amount=link.currency_id.format(link.amount_paid - link.amount_refunded),

@@ -55,7 +55,9 @@ class SaleOrder(models.Model):
 
         Those of a former customer or currency of the order are none: see :meth:`paylink.link._belongs_to_order`.
         """
-        self.env["paylink.link"].flush_model(["sale_order_id", "amount_paid", "amount_refunded", "state"])
+        self.env["paylink.link"].flush_model(
+            ["sale_order_id", "partner_id", "currency_id", "company_id", "amount_paid", "amount_refunded", "state"]
+        )
         self.env["res.partner"].flush_model(["commercial_partner_id"])
         self.flush_model(["partner_invoice_id", "currency_id", "company_id"])
         return SQL(

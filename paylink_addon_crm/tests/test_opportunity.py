@@ -221,7 +221,7 @@ class TestOpportunity(PaylinkCommon):
         link = Link.browse(asked.id)
         link.invalidate_recordset()
         self.assertNotIn("lead_id", link.read()[0])
-        listed = Link.web_search_read([("id", "=", link.id)], dict.fromkeys(Link.fields_get(), {}))
+        listed = Link.web_search_read([("id", "=", link.id)], {field: {} for field in Link.fields_get()})
         self.assertEqual(listed["records"][0]["name"], link.name)
         self.assertEqual(link.export_data(["name", "partner_id/name"])["datas"], [[link.name, "John Smith"]])
         with Form(link) as form:

@@ -24,7 +24,8 @@ class PaymentTransaction(models.Model):
         """The wallet that each changes, by id: a refund the one that the payment went into."""
         Card = self.env["loyalty.card"].sudo()
         refunds = self.filtered(lambda tx: tx.operation == "refund")
-        filled = {line.paylink_transaction_id: line.card_id for line in refunds.source_transaction_id._paylink_wallet_history()}
+        history = refunds.source_transaction_id._paylink_wallet_history()
+        filled = {line.paylink_transaction_id: line.card_id for line in history}
         wallets = {tx.id: filled.get(tx.source_transaction_id, Card) for tx in refunds}
         for company, received in (self - refunds).grouped("company_id").items():
             cards = Card._paylink_wallets_of(received.paylink_id.partner_id, company._paylink_wallet_program())
