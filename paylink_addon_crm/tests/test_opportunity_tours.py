@@ -32,5 +32,5 @@ class TestOpportunityTours(PaylinkCommon, HttpCase):
             )
         )
         self.start_tour(f"/odoo/action-crm.crm_lead_action_pipeline/{lead.id}", "paylink_opportunity", login="camille")
-        link = self.env["paylink.link"].search([("lead_id", "=", lead.id)])
+        link = self.env["paylink.link"].with_user(seller).search([("lead_id", "=", lead.id)])
         self.assertEqual((link.amount, link.partner_id.name, link.user_id), (300, "Zoé Petit", seller))
