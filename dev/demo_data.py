@@ -66,6 +66,7 @@ def make(env):
     company = make_company(env)
     env = env(context={**env.context, "lang": "fr_FR", "allowed_company_ids": company.ids})
     enable_payments(env, company)
+    company._paylink_set_up_wallet()
     customers = make_customers(env)
     invoices = make_invoices(env, customers)
     make_links(env, customers, invoices)

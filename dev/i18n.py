@@ -22,7 +22,7 @@ for addon in {addons!r}:
         file.write(buffer.getvalue())
 """
 # Terms of Odoo that each of our models has too ("Created by", "Activities"): translated as Odoo translates them.
-ODOO_ADDONS = ["base", "mail", "portal", "account", "payment", "sale"]
+ODOO_ADDONS = ["base", "mail", "portal", "account", "payment", "sale", "loyalty", "crm"]
 NAMES = ("model:ir.model.fields,", "model:ir.model,name:")
 HEADER = {
     "Project-Id-Version": "Odoo Server 19.0",

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
@@ -13,8 +15,10 @@ from dev.system import ROOT
 # Two who want the same row: one of them is told so, and its request is run again (see odoo.service.model.retrying).
 CONFLICTS = [r"could not serialize access"]
 TIMEOUT = 60
+# How long two requests may take to reach the same row.
+WAIT = 20
 
-COMPANY = """
+COMPANY = '''
 import json
 from dev import demo_data
 from odoo import Command, fields
@@ -56,10 +60,26 @@ def case(name, links=1, saved=False):
         "links": [link(move) for _n in range(links)], "saved": saved and saved_method(partner),
     }
 
+def paid(made):
+    """A confirmed payment of a link, not in the books yet."""
+    values = made._start_attempt(made.amount_due, provider.id, provider.payment_method_ids[:1].id, None)
+    values |= values.pop("custom_create_values")
+    values |= {"operation": "online_redirect", "reference": f"{made.name}-paid"}
+    tx = env["payment.transaction"].create(values)
+    tx._set_done()
+    return tx
+
+def book(*transactions):
+    """What asks the server to book payments, as its jobs do: the id of a server action."""
+    return env["ir.actions.server"].create({
+        "name": "Book", "model_id": env.ref("payment.model_payment_transaction").id, "state": "code",
+        "code": f"env['payment.transaction'].browse({[tx.id for tx in transactions]})._post_process()",
+    }).id
+
 def done(result):
     env.cr.commit()
     print(json.dumps({"provider": provider.id, "method": provider.payment_method_ids[:1].id, **result}))
-"""
+'''
 
 
 @contextlib.contextmanager
@@ -99,6 +119,35 @@ def at_once(*functions):
         thread.join()
     if errors:
         raise errors[0]
+    return results
+
+
+def meet_at(odoo, statement, table, row_id, *functions):
+    """Call the functions in a thread each, and let them go on when all of them wait for the same row.
+
+    :param statement: how the SQL begins by which they ask for it
+    :return: what they return
+    :raises AssertionError: one of them does not ask for it
+    """
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        contextlib.closing(odoo.connect()) as blocker,
+        contextlib.closing(odoo.connect()) as watcher,
+    ):
+        blocker.autocommit = False
+        blocker.cursor().execute(f"SELECT FROM {table} WHERE id = %s FOR NO KEY UPDATE", [row_id])
+        calls = pool.submit(at_once, *functions)
+        end, waiting = time.monotonic() + WAIT, 0
+        while waiting < len(functions) and not calls.done() and time.monotonic() < end:
+            time.sleep(0.05)
+            with watcher.cursor() as cursor:
+                cursor.execute(query, [f"{statement}%"])
+                waiting = cursor.fetchone()[0]
+        blocker.rollback()
+        results = calls.result()
+    if waiting < len(functions):
+        raise AssertionError(f"{waiting} of {len(functions)} waited for the row of {table}")
     return results
 
 

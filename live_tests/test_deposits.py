@@ -4,13 +4,13 @@ import contextlib
 import unittest
 from functools import partial
 
-from support import Ledger, Payer, at_once, log_in, server
+from support import Ledger, Payer, at_once, log_in, meet_at, server
 
 from dev.live import run_script
 
 ROUNDS = 4
 REFUSED = [r"could not serialize access", r"deadlock detected", r"No more than .* can be asked for"]
-SCRIPT = f"""
+SCRIPT = f'''
 env["ir.config_parameter"].set_param("sale.automatic_invoice", "True")
 env["ir.config_parameter"].set_param("sale.async_emails", "True")  # no PDFs here
 product = env["product.product"].create({{"name": "Kitchen", "type": "service", "invoice_policy": "order"}})
@@ -31,12 +31,23 @@ def order_case(name, deposits, total=1000.0):
         "links": [{{"id": made.id, "token": made.access_token, "amount": made.amount}} for made in links],
     }}
 
+def booked_case(name):
+    """A confirmed order with an open credit of 300 that is not invoiced, and two payments to book."""
+    case = order_case(name, [300, 200, 250])
+    order = env["sale.order"].browse(case["order"])
+    order.prepayment_percent = 0.5
+    first, *others = env["paylink.link"].browse([made["id"] for made in case["links"]])
+    paid(first)._post_process()
+    order.action_confirm()
+    return case | {{"actions": [book(paid(made)) for made in others]}}
+
 done({{
+    "booked": [booked_case(f"Booked{{n}}") for n in range({ROUNDS})],
     "tabs": [order_case(f"Tabs{{n}}", [400]) for n in range({ROUNDS})],
     "links": [order_case(f"Links{{n}}", [300, 400]) for n in range({ROUNDS})],
     "sellers": [order_case(f"Sellers{{n}}", []) for n in range({ROUNDS})],
 }})
-"""
+'''
 
 
 class TestDeposits(unittest.TestCase):
@@ -104,6 +115,25 @@ class TestDeposits(unittest.TestCase):
                 self.assertEqual(self.ledger.open_credit(case), 0)
                 state = self.ledger.value("SELECT state FROM sale_order WHERE id = %s", case["order"])
                 self.assertEqual(state, "sale")
+
+    def test_two_bookings_of_one_order(self):
+        """The second one waits for the first one, before it does anything: no credit is invoiced twice."""
+        users = [log_in(self.odoo) for _n in range(2)]
+        for case in self.data["booked"]:
+            with self.subTest(order=case["name"]):
+                meet_at(
+                    self.odoo,
+                    "SELECT id FROM sale_order",
+                    "sale_order",
+                    case["order"],
+                    *[
+                        partial(user.call, "ir.actions.server", "run", [[action]])
+                        for user, action in zip(users, case["actions"], strict=True)
+                    ],
+                )
+                self.check_books(case, 750.0)
+                self.assertEqual(self.ledger.open_credit(case), 0)
+                self.assertIn(sorted(total for total, _left in self.invoices(case)), ([200, 550], [250, 500]))
 
     def test_two_sellers_ask_at_the_same_moment(self):
         """Each of them alone may ask for 600 of 1000, not both."""

@@ -18,8 +18,28 @@ class PaylinkLinkDeposit(models.Model):
 
     def _due_deposit(self):
         """What has not been received of the deposit, and at most what is left of the order."""
-        rooms = self.sale_order_id._paylink_rooms() | {False: 0.0}
-        return {link.id: min(link.amount - link._received_amount(), rooms[link.sale_order_id.id]) for link in self}
+        rooms = self.sale_order_id._paylink_rooms()
+        return {
+            link.id: min(link.amount - link._received_amount(), rooms[link.sale_order_id.id])
+            if link._fits_order()
+            else 0.0
+            for link in self
+        }
+
+    def _fits_order(self):
+        """Whether the order can still be paid by this link."""
+        return self._belongs_to_order() and self.sudo().sale_order_id.state != "cancel"
+
+    def _belongs_to_order(self):
+        """Whether the order is still what the customer was asked to pay: it may have been changed or given away."""
+        self.ensure_one()
+        order = self.sudo().sale_order_id
+        return (
+            bool(order)
+            and order.currency_id == self.currency_id
+            and order.company_id == self.company_id
+            and order.partner_invoice_id.commercial_partner_id == self.partner_id.commercial_partner_id
+        )
 
     def _payable_of(self, due, rivals):
         """Payments under way of other deposits are no rivals as long as the order has room for both."""
@@ -27,7 +47,7 @@ class PaylinkLinkDeposit(models.Model):
         if self.kind != "deposit":
             return payable
         own = sum(self.transaction_ids._paylink_attempts()._paylink_in_flight().mapped("amount"))
-        room = (self.sale_order_id._paylink_rooms() | {False: 0.0})[self.sale_order_id.id]
+        room = sum(self.sale_order_id._paylink_rooms().values())
         left = min(due - own, room - own - sum(rivals.mapped("amount")))
         return self.currency_id.round(max(left, 0.0))
 
@@ -46,8 +66,10 @@ class PaylinkLinkDeposit(models.Model):
                AND provider.code != 'custom'
                AND tx.operation NOT IN ('refund', 'validation')
                AND tx.paylink_id IS DISTINCT FROM %(link)s
+               AND (tx.paylink_id IS NULL OR tx.paylink_id IN %(links)s)
             """,
             order=self.sale_order_id.id or None,
+            links=tuple(self.sudo().sale_order_id._paylink_own_links().ids) or (None,),
             states=IN_FLIGHT_STATES,
             link=self.id,
         )
@@ -66,8 +88,7 @@ class PaylinkLinkDeposit(models.Model):
         """A deposit stands as long as its order does."""
         if self.kind != "deposit":
             return super()._documents_stand()
-        order = self.sudo().sale_order_id
-        return bool(order) and order.state != "cancel"
+        return self._fits_order()
 
     def _rows_to_lock(self):
         """Payers of deposits fight for their order."""
@@ -96,8 +117,7 @@ class PaylinkLinkDeposit(models.Model):
         if self.kind != "deposit":
             return super()._excess(transaction)
         credit = transaction.payment_id._paylink_open_credit()
-        over = self.sale_order_id._paylink_overpaid()
-        return self.currency_id.round(min(credit, over))
+        return min(credit, self.sale_order_id._paylink_overpaid()) if self._fits_order() else credit
 
     @api.model
     def _log_on_documents(self, transactions):

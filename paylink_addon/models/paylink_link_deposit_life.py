@@ -6,6 +6,9 @@ from odoo.exceptions import UserError
 
 from ..const import LIVE_STATES
 
+# What says who pays an order, and in which currency: changed, nobody may pay it by the links of before.
+PAYER_FIELDS = {"partner_id", "partner_invoice_id", "pricelist_id", "company_id"}
+
 
 class PaylinkLinkDepositLife(models.Model):
     """How deposits are made, made anew, and ended with their orders."""
@@ -40,6 +43,14 @@ class PaylinkLinkDepositLife(models.Model):
             return super()._renew()
         order = self.sale_order_id
         order._paylink_lock()
+        if not self._belongs_to_order():
+            raise UserError(
+                self.env._(
+                    "%(link)s can't be made anew: its order was deleted, or has another customer or currency now. Ask "
+                    "for a new deposit on the order.",
+                    link=self.name,
+                )
+            )
         amount = min(self.amount - self.amount_paid, order._paylink_askable().get(order.id, 0.0))
         if problem := order._paylink_deposit_problem(amount, amount):
             raise UserError(problem)
@@ -163,10 +174,11 @@ class SaleOrder(models.Model):
     # === ENDING === #
 
     def write(self, vals):
-        """A cancelled order closes its links."""
+        """An order that is cancelled, or becomes another customer's or another currency's, closes its links."""
         result = super().write(vals)
-        if vals.get("state") == "cancel":
+        if vals.get("state") == "cancel" or PAYER_FIELDS & set(vals):
             self._paylink_end_links()
+            self._paylink_report_left_behind()
         return result
 
     def _paylink_end_links(self):
@@ -175,14 +187,33 @@ class SaleOrder(models.Model):
         if not links:
             return
         cancelled = links.filtered(lambda link: link.sale_order_id.state == "cancel")
+        changed = (links - cancelled).filtered(lambda link: not link._fits_order())
         cancelled._end_deposits(self.env._("The order was cancelled."))
-        due = (links - cancelled)._due_amounts()
-        over = links.filtered(lambda link: link not in cancelled and not due[link.id])
+        changed._end_deposits(self.env._("The customer or the currency of the order was changed."))
+        links -= cancelled | changed
+        due = links._due_amounts()
+        over = links.filtered(lambda link: not due[link.id])
         # Those of which a part was paid are paid now; see _compute_state.
         self.env.add_to_compute(over._fields["state"], over)
         over._recompute_recordset(["state"])
         waiting = over.filtered(lambda link: link.state in LIVE_STATES and not link.amount_pending)
         waiting._end_deposits(self.env._("The order is paid or invoiced: nothing is left to be paid as a deposit."))
+
+    def _paylink_report_left_behind(self):
+        """What was paid stays a credit of who paid it; somebody has to know that the order does not count it."""
+        links = self.sudo().paylink_link_ids.filtered(lambda link: link.amount_paid > link.amount_refunded)
+        for link in links.filtered(lambda link: not link._belongs_to_order()):
+            env = link._owner_env()
+            link._schedule(
+                env._("The deposit on %(order)s is not counted any more", order=link.sale_order_id.name),
+                env._(
+                    "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It "
+                    "is an open credit of that customer: refund it, or use it for another document.",
+                    order=link.sale_order_id.name,
+                    partner=link.partner_id.display_name,
+                    amount=link.currency_id.format(link.amount_paid - link.amount_refunded),
+                ),
+            )
 
     @api.ondelete(at_uninstall=False)
     def _paylink_unlink_unpaid(self):

@@ -17,7 +17,7 @@ class PaylinkLinkDepositPage(models.Model):
         order = self.sale_order_id
         if self.kind != "deposit" or not order:
             return super()._closed_reason()
-        if order.state == "cancel":
+        if not self._fits_order():
             return "cancelled"
         if order.state == "sale" and not order._paylink_rooms()[order.id]:
             return "settled"
@@ -34,7 +34,7 @@ class PaylinkLinkDepositPage(models.Model):
     def _page_order(self):
         """The order as its customer knows it, ready to print, or ``False``."""
         order = self.sale_order_id
-        if self.kind != "deposit" or not order:
+        if self.kind != "deposit" or not self._fits_order():
             return False
         settled = order._paylink_settled()
         return {
@@ -49,13 +49,9 @@ class PaylinkLinkDepositPage(models.Model):
     # === THE PDF === #
 
     def _has_order_pdf(self):
-        """Whether the customer may open the order: it is not cancelled, and still this customer's."""
-        order = self.sale_order_id
-        return (
-            self.kind == "deposit"
-            and order.state in ("draft", "sent", "sale")
-            and order.partner_id.commercial_partner_id == self.partner_id.commercial_partner_id
-        )
+        """Whether the customer may open the order."""
+        customer = self.sale_order_id.partner_id.commercial_partner_id
+        return self.kind == "deposit" and self._fits_order() and customer == self.partner_id.commercial_partner_id
 
     def _order_pdf(self):
         """The PDF of the order.

@@ -11,6 +11,12 @@ class PaymentTransaction(models.Model):
     def _paylink_deposits(self):
         return self.filtered(lambda tx: tx.paylink_id.kind == "deposit")
 
+    def _paylink_of_order(self):
+        """Those whose order is still the one that was paid."""
+        return self.filtered(
+            lambda tx: tx.sale_order_ids == tx.paylink_id.sale_order_id and tx.paylink_id._fits_order()
+        )
+
     def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
         """A captured part of a deposit confirms and invoices the order, as the whole would."""
         if not is_refund and self._paylink_deposits():
@@ -33,7 +39,7 @@ class PaymentTransaction(models.Model):
         """
         deposits = self._paylink_deposits()
         confirmed = super(PaymentTransaction, self - deposits)._check_amount_and_confirm_order()
-        for tx in deposits.filtered(lambda tx: not any(order._has_to_be_signed() for order in tx.sale_order_ids)):
+        for tx in deposits._paylink_of_order().filtered(lambda tx: not tx.sale_order_ids._has_to_be_signed()):
             confirmed |= tx._paylink_on_order(super(PaymentTransaction, tx)._check_amount_and_confirm_order) or (
                 confirmed.browse()
             )
@@ -43,7 +49,7 @@ class PaymentTransaction(models.Model):
         """With automatic invoices: once for each payment, and only for what it brings."""
         deposits = self._paylink_deposits()
         result = super(PaymentTransaction, self - deposits)._invoice_sale_orders()
-        for tx in deposits._paylink_received().filtered(lambda tx: not tx.payment_id):
+        for tx in deposits._paylink_received()._paylink_of_order().filtered(lambda tx: not tx.payment_id):
             payment = tx.with_context(paylink_received=tx.amount)
             tx._paylink_on_order(super(PaymentTransaction, payment)._invoice_sale_orders)
         return result

@@ -51,8 +51,15 @@ class SaleOrder(models.Model):
         )
 
     def _paylink_deposit_sql(self):
-        """A query of ``(record_id, deposit)``: how the deposits on each order stand."""
-        self.env["paylink.link"].flush_model(["sale_order_id", "amount_paid", "amount_refunded", "state"])
+        """A query of ``(record_id, deposit)``: how the deposits on each order stand.
+
+        Those of a former customer or currency of the order are none: see :meth:`paylink.link._belongs_to_order`.
+        """
+        self.env["paylink.link"].flush_model(
+            ["sale_order_id", "partner_id", "currency_id", "company_id", "amount_paid", "amount_refunded", "state"]
+        )
+        self.env["res.partner"].flush_model(["commercial_partner_id"])
+        self.flush_model(["partner_invoice_id", "currency_id", "company_id"])
         return SQL(
             """
             SELECT link.sale_order_id AS record_id,
@@ -61,7 +68,12 @@ class SaleOrder(models.Model):
                         WHEN bool_or(link.amount_refunded > 0) THEN 'refunded'
                         WHEN bool_or(link.state IN ('expired', 'cancelled')) THEN 'ended' END AS deposit
               FROM paylink_link link
-             WHERE link.sale_order_id IS NOT NULL
+              JOIN res_partner payer ON payer.id = link.partner_id
+              JOIN sale_order so ON so.id = link.sale_order_id
+                                AND so.currency_id = link.currency_id
+                                AND so.company_id = link.company_id
+              JOIN res_partner customer ON customer.id = so.partner_invoice_id
+                                       AND customer.commercial_partner_id = payer.commercial_partner_id
           GROUP BY link.sale_order_id
             """,
             LIVE_STATES,
@@ -97,11 +109,17 @@ class SaleOrder(models.Model):
             )
         return domain
 
-    @api.depends("amount_total", "state", "order_line.invoice_lines.move_id.amount_residual")
+    @api.depends(
+        "amount_total",
+        "state",
+        "order_line.invoice_lines.move_id.amount_residual",
+        "partner_invoice_id",
+        "currency_id",
+    )
     def _compute_paylink_amounts(self):
         askable = self._paylink_askable()
         for order in self:
-            links = order.sudo().paylink_link_ids
+            links = order._paylink_own_links()
             paid, refunded = sum(links.mapped("amount_paid")), sum(links.mapped("amount_refunded"))
             asked = sum(link.amount if link.state in (*LIVE_STATES, "paid") else link.amount_paid for link in links)
             order.paylink_amount_asked = asked
@@ -121,9 +139,13 @@ class SaleOrder(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _paylink_own_links(self):
+        """The links of these orders, in sudo mode, but those of a former customer or currency of them."""
+        return self.sudo().paylink_link_ids.filtered(lambda link: link._belongs_to_order())
+
     def _paylink_deposit_payments(self):
         """The payments that links have brought for these orders."""
-        return self.sudo().paylink_link_ids.transaction_ids._paylink_received().payment_id
+        return self._paylink_own_links().transaction_ids._paylink_received().payment_id
 
     def _send_payment_succeeded_for_order_mail(self):
         """Who pays by a link gets its receipt, once."""

@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import Command, api, models
 from odoo.tools import SQL
 
 
@@ -20,19 +20,19 @@ class SaleOrder(models.Model):
     # === TRANSACTIONS === #
 
     def _paylink_transactions(self):
-        """The order's transactions, with the refunds of them, which Odoo does not link to it."""
+        """The order's transactions, with the refunds of them, which Odoo does not link to it.
+
+        Those of before the order became another customer's or another currency's are not its own any more: what they
+        bring is a credit of who paid.
+        """
         transactions = self.sudo().transaction_ids
-        return transactions | transactions.child_transaction_ids.filtered(lambda tx: tx.operation == "refund")
+        transactions |= transactions.child_transaction_ids.filtered(lambda tx: tx.operation == "refund")
+        return transactions.filtered(lambda tx: not tx.paylink_id or tx.paylink_id._belongs_to_order())
 
     def _paylink_counted(self):
         """The transactions that have moved money: received, and given back."""
         transactions = self._paylink_transactions()
         return transactions._paylink_received() | transactions._paylink_refunds()
-
-    def _paylink_received(self):
-        """What has been received for the order and not been given back, in its currency."""
-        self.ensure_one()
-        return self.currency_id.round(sum(self._paylink_counted().mapped("amount")))
 
     def _paylink_credit(self):
         """What of it no invoice has taken yet; less than zero if more was given back than was left."""
@@ -42,17 +42,25 @@ class SaleOrder(models.Model):
         lines = counted.payment_id._paylink_receivable_lines().filtered(lambda line: line.parent_state == "posted")
         return sum(unbooked.mapped("amount")) - sum(lines.mapped("amount_residual_currency"))
 
-    @api.depends("transaction_ids.state", "transaction_ids.amount", "transaction_ids.child_transaction_ids.state")
+    @api.depends(
+        "transaction_ids.state",
+        "transaction_ids.amount",
+        "transaction_ids.child_transaction_ids.state",
+        "partner_invoice_id",
+        "currency_id",
+        "company_id",
+    )
     def _compute_amount_paid(self):
         """Of payments by links count what was captured, and not what was given back: Odoo confirms orders by it."""
         result = super()._compute_amount_paid()
         for order in self:
-            ours = order._paylink_transactions().filtered("paylink_id")
-            if not ours:
+            linked = order.sudo().transaction_ids.filtered("paylink_id")
+            if not linked:
                 continue
-            counted = ours.filtered(lambda tx: tx.state in ("authorized", "done") and tx.operation != "refund")
+            ours = order._paylink_transactions().filtered("paylink_id")
             moved = ours._paylink_received() | ours._paylink_refunds()
             net = sum(moved.mapped("amount")) + ours._paylink_authorized()._paylink_authorized_amount()
+            counted = linked.filtered(lambda tx: tx.state in ("authorized", "done"))
             order.amount_paid += net - sum(counted.mapped("amount"))
         return result
 
@@ -64,9 +72,8 @@ class SaleOrder(models.Model):
         return self.currency_id.round(self.amount_total - self.amount_invoiced - self._paylink_credit())
 
     def _paylink_overpaid(self):
-        """What has been received too much; of a cancelled order everything has."""
-        if not self or self.state == "cancel":
-            return float("inf")
+        """What has been received too much."""
+        self.ensure_one()
         return max(-self._paylink_balance(), 0.0)
 
     def _paylink_rooms(self):
@@ -79,7 +86,7 @@ class SaleOrder(models.Model):
         """What deposits may bring, less what payments under way may still bring."""
         if not self:
             return 0.0
-        in_flight = self.sudo().transaction_ids._paylink_attempts()._paylink_in_flight()
+        in_flight = self._paylink_transactions()._paylink_attempts()._paylink_in_flight()
         return self._paylink_rooms()[self.id] - sum(in_flight.mapped("amount"))
 
     def _paylink_askable(self):
@@ -92,7 +99,7 @@ class SaleOrder(models.Model):
         due = links._due_amounts()
         for order in self.sudo():
             asked = sum(due[link.id] for link in links & order.paylink_link_ids)
-            foreign = order.transaction_ids.filtered(lambda tx: not tx.paylink_id or tx.paylink_id not in links)
+            foreign = order._paylink_transactions().filtered(lambda tx: tx.paylink_id not in links)
             coming = sum(foreign._paylink_attempts()._paylink_in_flight().mapped("amount"))
             rooms[order.id] = order.currency_id.round(max(rooms[order.id] - asked - coming, 0.0))
         return rooms
@@ -107,6 +114,14 @@ class SaleOrder(models.Model):
         return self.currency_id.round(settled)
 
     # === INVOICES OF DEPOSITS === #
+
+    def _prepare_invoice(self):
+        """Odoo has an invoice take what its transactions have paid: not what a former customer has."""
+        values = super()._prepare_invoice()
+        if foreign := self.sudo().transaction_ids - self._paylink_transactions():
+            commands = values.get("transaction_ids") or []
+            values["transaction_ids"] = [*commands, *[Command.unlink(tx.id) for tx in foreign]]
+        return values
 
     def _generate_downpayment_invoices(self):
         """Odoo invoices all that was ever paid each time: of deposits by links, what is not invoiced yet.

@@ -1,0 +1,36 @@
+from odoo.tests import HttpCase, tagged
+
+from odoo.addons.paylink_addon.tests.common import PaylinkCommon
+
+
+@tagged("post_install", "-at_install")
+class TestOpportunityTours(PaylinkCommon, HttpCase):
+    """What a salesperson does, in a real browser, in French."""
+
+    def test_ask_from_an_opportunity(self):
+        self.env["ir.config_parameter"].set_param("web.base.url", self.base_url())
+        seller = self._create_new_internal_user(
+            login="camille",
+            name="Camille Lambert",
+            lang="fr_FR",
+            groups="sales_team.group_sale_salesman,base.group_partner_manager",
+            company_id=self.company.id,
+            company_ids=[(6, 0, self.company.ids)],
+            email="camille@example.com",
+        )
+        lead = (
+            self.env["crm.lead"]
+            .sudo()
+            .create(
+                {
+                    "name": "Escalier",
+                    "type": "opportunity",
+                    "user_id": seller.id,
+                    "contact_name": "Zoé Petit",
+                    "email_from": "zoe@example.com",
+                }
+            )
+        )
+        self.start_tour(f"/odoo/action-crm.crm_lead_action_pipeline/{lead.id}", "paylink_opportunity", login="camille")
+        link = self.env["paylink.link"].with_user(seller).search([("lead_id", "=", lead.id)])
+        self.assertEqual((link.amount, link.partner_id.name, link.user_id), (300, "Zoé Petit", seller))

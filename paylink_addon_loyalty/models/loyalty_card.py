@@ -1,0 +1,54 @@
+from odoo import api, models
+from odoo.tools import SQL
+
+
+class LoyaltyCard(models.Model):
+    _inherit = "loyalty.card"
+
+    @api.model
+    def _paylink_wallets_of(self, partners, program):
+        """The wallets of ``partners`` in ``program``, as ``{partner: card}``; those that are missing are made.
+
+        Of two payments that both find none, the second one waits, fails on what the first one has touched, and is run
+        again: then it finds the wallet.
+        """
+        domain = [("partner_id", "in", partners.ids), ("program_id", "=", program.id)]
+        cards = self.search(domain, order="id")
+        if missing := partners - cards.partner_id:
+            ids = tuple(missing.ids)
+            self.env.cr.execute(SQL("SELECT id FROM res_partner WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", ids))
+            self.env.cr.execute(SQL("UPDATE res_partner SET write_date = write_date WHERE id IN %s", ids))
+            # The customer is told by the receipt; a mail that can't be made must not stop the booking.
+            cards |= self.with_context(loyalty_no_mail=True).create(
+                [{"partner_id": partner.id, "program_id": program.id} for partner in missing]
+            )
+        return {partner: own[0] for partner, own in cards.grouped("partner_id").items()}
+
+    @api.model
+    def _paylink_move(self, moves):
+        """Credit wallets with payments, or debit them by refunds (whose amount is negative), and tell their history.
+
+        See ``loyalty.card.update.balance``. Two at once conflict on the row: the second one is run again.
+
+        :param list moves: ``(card, transaction, description)``: booked, not in the history yet, in the program's
+            currency
+        """
+        points = [card.program_id._paylink_points(transaction.amount) for card, transaction, _text in moves]
+        self.env["loyalty.history"].create(
+            [
+                {
+                    "card_id": card.id,
+                    "description": text,
+                    "issued": max(change, 0.0),
+                    "used": max(-change, 0.0),
+                    "paylink_transaction_id": transaction.id,
+                }
+                for (card, transaction, text), change in zip(moves, points, strict=True)
+            ]
+        )
+        for (card, _transaction, _text), change in zip(moves, points, strict=True):
+            card._paylink_add(change)
+
+    def _paylink_add(self, points):
+        """Add ``points`` (negative: take them) without writing to the customer."""
+        self.with_context(loyalty_no_mail=True).points = self.currency_id.round(self.points + points)

@@ -1,0 +1,57 @@
+from odoo import models
+from odoo.tools import format_amount
+
+
+class PaymentTransaction(models.Model):
+    _inherit = "payment.transaction"
+
+    def _paylink_wallet_history(self):
+        """What these transactions have done to wallets."""
+        return self.env["loyalty.history"].sudo().search([("paylink_transaction_id", "in", self.ids)])
+
+    def _paylink_move_wallets(self):
+        """Credit the wallets with booked top-ups, debit them by booked refunds: once per transaction, ever."""
+        ours = self.sudo().filtered(lambda tx: tx.paylink_id.kind == "wallet" and tx.payment_id)
+        if new := ours - ours._paylink_wallet_history().paylink_transaction_id:
+            wallets = new._paylink_wallets()
+            self.env["loyalty.card"].sudo()._paylink_move(
+                [(wallets[tx.id], tx, tx._paylink_wallet_text()) for tx in new if wallets[tx.id]]
+            )
+            for refund in new.filtered(lambda tx: tx.operation == "refund"):
+                refund._paylink_report_overdrawn(wallets[refund.id])
+
+    def _paylink_wallets(self):
+        """The wallet that each changes, by id: a refund the one that the payment went into."""
+        Card = self.env["loyalty.card"].sudo()
+        refunds = self.filtered(lambda tx: tx.operation == "refund")
+        history = refunds.source_transaction_id._paylink_wallet_history()
+        filled = {line.paylink_transaction_id: line.card_id for line in history}
+        wallets = {tx.id: filled.get(tx.source_transaction_id, Card) for tx in refunds}
+        for company, received in (self - refunds).grouped("company_id").items():
+            cards = Card._paylink_wallets_of(received.paylink_id.partner_id, company._paylink_wallet_program())
+            wallets |= {tx.id: cards[tx.paylink_id.partner_id] for tx in received}
+        return wallets
+
+    def _paylink_wallet_text(self):
+        """What the wallet's history says, which the customer can read in the portal."""
+        link = self.paylink_id
+        env = self.env(context=dict(self.env.context, lang=link.lang))
+        if self.operation == "refund":
+            return env._("Refund of payment %(link)s", link=link.name)
+        return env._("Top-up by payment %(link)s", link=link.name)
+
+    def _paylink_report_overdrawn(self, card):
+        """Money was given back that had been spent: a person has to ask the customer for it."""
+        if not card or card.currency_id.compare_amounts(card.points, 0) >= 0:
+            return
+        link = self.paylink_id
+        env = link._owner_env()
+        link._schedule(
+            env._("The wallet of %(partner)s is overdrawn", partner=link.partner_id.display_name),
+            env._(
+                "%(refund)s was refunded, more than the wallet still held: it stands at %(balance)s. Ask the customer "
+                "for the difference.",
+                refund=format_amount(env, -self.amount, self.currency_id),
+                balance=format_amount(env, card.points * card.program_id._paylink_rate(), card.currency_id),
+            ),
+        )

@@ -1,0 +1,4 @@
+from . import test_wallet
+from . import test_wallet_orders
+from . import test_wallet_program
+from . import test_wallet_tours

@@ -1,0 +1,33 @@
+from odoo.tests import HttpCase, tagged
+
+from .common import WalletCommon
+
+
+@tagged("post_install", "-at_install")
+class TestWalletTours(WalletCommon, HttpCase):
+    """What users do, in a real browser, in French."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
+        cls.seller = cls._create_new_internal_user(
+            login="camille",
+            name="Camille Lambert",
+            lang="fr_FR",
+            groups="account.group_account_invoice,sales_team.group_sale_manager",
+            company_id=cls.company.id,
+            company_ids=[(6, 0, cls.company.ids)],
+            email="camille@example.com",
+        )
+
+    def test_top_up_from_the_customer(self):
+        self.start_tour(f"/odoo/res.partner/{self.john.id}", "paylink_top_up", login="camille")
+        link = self.env["paylink.link"].search([("partner_id", "=", self.john.id)])
+        self.assertEqual((link.kind, link.amount, link.user_id), ("wallet", 75, self.seller))
+        self.assertEqual(len(self._customer_mails(link)), 1)
+
+    def test_accountant_compares_wallets_and_books(self):
+        self._pay(self._wallet_link(50))
+        url = f"/odoo/action-loyalty.loyalty_program_gift_ewallet_action/{self.program.id}"
+        self.start_tour(url, "paylink_wallet_program", login="camille")
