@@ -166,13 +166,8 @@ class PaylinkEvent(models.Model):
         )
         count, called_at = cr.fetchone()
         if count and not called_at:
-            cr.execute(
-                SQL(
-                    "INSERT INTO ir_cron_trigger (cron_id, call_at) SELECT id, %s FROM ir_cron WHERE id = %s AND active",
-                    now,
-                    job,
-                )
-            )
+            call = "INSERT INTO ir_cron_trigger (cron_id, call_at) SELECT id, %s FROM ir_cron WHERE id = %s AND active"
+            cr.execute(SQL(call, now, job))
         if count and self._must_call(called_at, now):
             cr.postcommit.add(self._call_job)
         return count
