@@ -56,7 +56,9 @@ class PaymentTransaction(models.Model):
     def _paylink_stripe_apply_refund(self, refund):
         """A refund, on its own transaction; one that was made in the dashboard gets one."""
         if self.operation != "refund":
-            child = self._paylink_stripe_new_refund(refund)
+            # An earlier message of the same set may have made its transaction.
+            known = self._paylink_stripe_find(self.provider_id, [refund])[0]
+            child = known if known.operation == "refund" else self._paylink_stripe_new_refund(refund)
             if child:
                 child._apply_updates(refund)
             return

@@ -1,0 +1,211 @@
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+METHODS = st.sampled_from(["card", "card", "sepa_debit"])
+# How a customer's try ends; a debit that succeeds is only under way.
+OUTCOMES = st.sampled_from(["succeed", "succeed", "generic_decline", "3ds_succeed", "3ds_fail", "authenticate"])
+CHARGES = st.sampled_from(["succeed", "succeed", "insufficient_funds", "authentication_required"])
+ORDERS = st.sampled_from(["fifo", "reverse", "shuffle"])
+# What goes wrong with the API; `stall` needs a second thread: see live_tests.
+FAULTS = st.sampled_from(
+    ["500", "500_done", "429", "503", "disconnect_before", "disconnect_after", "garbled", "timeout_after"]
+)
+PICK = st.integers(0, 99)
+
+DELAY = 600  # seconds by which a message is late
+
+
+class Ledgers(RuleBasedStateMachine):
+    """Customers, banks, users, the network and Stripe do what they can do to payments, in any order.
+
+    What they do is done at the fake, over HTTP, or by a job: Odoo learns of it as it would from Stripe.
+
+    :cvar test: the running :class:`.test_ledgers.TestLedgers`
+    """
+
+    test = None
+
+    def __init__(self):
+        super().__init__()
+        self.fake, self.started = self.test.fake, []
+        self.test.new_run()
+
+    # === CUSTOMERS === #
+
+    @rule(method=METHODS, outcome=OUTCOMES, save=st.booleans())
+    def pay_new_invoice(self, method, outcome, save):
+        link = self.test.new_link()
+        self._try(self.test.open_page(link, tokenize=save), method, outcome)
+
+    @rule(method=METHODS, outcome=OUTCOMES, pick=PICK)
+    @precondition(lambda self: self.started)
+    def try_again(self, method, outcome, pick):
+        """On a page that is still open."""
+        self._try(self._one(pick), method, outcome)
+
+    @rule(pick=PICK, succeed=st.booleans())
+    @precondition(lambda self: self.started)
+    def answer_the_bank(self, pick, succeed):
+        self._at_stripe(self.fake.authenticate, self._one(pick).paylink_stripe_session, succeed)
+
+    @rule(pick=PICK, method=METHODS)
+    @precondition(lambda self: self.started)
+    def pay_in_second_tab(self, pick, method):
+        """The link is opened once more, if anything seems to be due: two pages for the same money."""
+        link = self._one(pick).paylink_id
+        if link._payable_amount():
+            self._try(self.test.open_page(link), method, "succeed")
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.started)
+    def come_back(self, pick):
+        tx = self._one(pick)
+        if tx.paylink_stripe_session:
+            self.test.come_back(tx)
+
+    @rule(pick=PICK, outcome=CHARGES)
+    @precondition(lambda self: self._stored())
+    def charge_saved_method(self, pick, outcome):
+        """A customer who has saved a method pays another invoice with it, with one click."""
+        tokens = self._stored()
+        token = tokens[pick % len(tokens)]
+        self.fake.set_outcome(token.provider_ref, outcome)
+        self.test.pay_with_token(self.test.new_link(token.partner_id), token)
+
+    # === BANKS AND THE DASHBOARD === #
+
+    @rule(pick=PICK, succeed=st.booleans())
+    def settle_debit(self, pick, succeed):
+        if intent := self._object(pick, "payment_intent", "processing"):
+            self._at_stripe(self.fake.settle, intent["id"], succeed)
+
+    @rule(pick=PICK, amount=st.sampled_from([None, 1000, 2500]))
+    def refund_in_dashboard(self, pick, amount):
+        if intent := self._object(pick, "payment_intent", "succeeded"):
+            self._at_stripe(self.fake.refund, intent["latest_charge"], amount)
+
+    @rule(pick=PICK)
+    def settle_refund(self, pick):
+        if found := self._object(pick, "refund", "pending"):
+            self._at_stripe(self.fake.settle_refund, found["id"])
+
+    @rule(pick=PICK)
+    def refund_fails(self, pick):
+        if found := self._object(pick, "refund", "pending", "succeeded"):
+            self._at_stripe(self.fake.fail_refund, found["id"])
+
+    @rule(pick=PICK, amount=st.sampled_from([None, 4000]), inquiry=st.booleans())
+    def dispute(self, pick, amount, inquiry):
+        """By a bank that takes no more than was paid and not refunded."""
+        intent = self._object(pick, "payment_intent", "succeeded")
+        known = [one["payment_intent"] for one in self.fake.realm().all("dispute")]
+        if intent and intent["id"] not in known:
+            self._at_stripe(self.fake.dispute, intent["id"], amount=amount, inquiry=inquiry)
+
+    @rule(pick=PICK, won=st.booleans(), fee_back=st.booleans())
+    def close_dispute(self, pick, won, fee_back):
+        if found := self._object(pick, "dispute", "needs_response", "warning_needs_response"):
+            self._at_stripe(self.fake.close_dispute, found["id"], won, fee_back)
+
+    # === USERS === #
+
+    @rule(pick=PICK, amount=st.sampled_from([10, 25, 100]))
+    @precondition(lambda self: self.started)
+    def refund_in_odoo(self, pick, amount):
+        self.test.refund(self._one(pick), amount)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.started)
+    def cancel_link(self, pick):
+        link = self._one(pick).paylink_id
+        if link.state in ("open", "failed"):
+            link.action_cancel()
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.started)
+    def link_expires(self, pick):
+        self.test.expire(self._one(pick).paylink_id)
+
+    # === STRIPE, THE NETWORK AND THE JOBS === #
+
+    @rule(kind=st.sampled_from(["drop", "duplicate", "delay"]), times=st.integers(1, 6))
+    def disturb_messages(self, kind, times):
+        self.fake.disturb(kind, times=times, seconds=DELAY)
+
+    @rule(kind=FAULTS, times=st.integers(1, 3), method=st.sampled_from(["GET", "POST", "*"]))
+    def disturb_api(self, kind, times, method):
+        self.fake.fault(kind, method, times=times)
+
+    @rule()
+    def late_messages_are_due(self):
+        self.fake.advance(DELAY)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.started)
+    def page_expires(self, pick):
+        """The customer has left it open for too long."""
+        if session := self._one(pick).paylink_stripe_session:
+            self._at_stripe(self.fake.expire, session)
+
+    @rule(limit=st.sampled_from([1, 3, None]), order=ORDERS)
+    def deliver(self, limit, order):
+        self.test.deliver(limit=limit, order=order)
+
+    @rule(job=st.sampled_from(["handle_events", "handle_events", "stripe_send", "book", "sweep_events"]))
+    def run_job(self, job):
+        self.test.run_job(f"ir_cron_paylink_{job}")
+
+    # === WHAT MUST HOLD AT ANY TIME === #
+
+    @invariant()
+    def one_payment_per_intent(self):
+        self.test.check_payments()
+
+    @invariant()
+    def nothing_is_charged_twice_for_one_click(self):
+        self.test.check_intents()
+
+    @invariant()
+    def what_is_paid_can_not_be_paid_again(self):
+        self.test.check_pages()
+
+    @invariant()
+    def entries_are_balanced(self):
+        self.test.check_entries()
+
+    def teardown(self):
+        self.test.drain()
+        self.test.compare()
+
+    # === HELPERS === #
+
+    def _try(self, tx, method, outcome):
+        if tx not in self.started:
+            self.started.append(tx)
+        if tx.paylink_stripe_session:
+            self._at_stripe(self.fake.pay, tx.paylink_stripe_session, method, outcome)
+
+    def _at_stripe(self, act, *args, **kwargs):
+        """What Stripe itself refuses (a paid page, too much refunded) does not happen."""
+        try:
+            act(*args, **kwargs)
+        except Exception as error:
+            refused = type(error).__module__.endswith("fake_stripe.errors")
+            if not refused and not isinstance(error, ValueError | KeyError):
+                raise
+
+    def _one(self, pick):
+        return self.started[pick % len(self.started)]
+
+    def _stored(self):
+        return self.test.tokens()
+
+    def _object(self, pick, kind, *statuses):
+        """One of this run's objects at Stripe, of a kind and with one of these statuses, or None."""
+        mine = self.test.intent_ids()
+        found = [
+            one
+            for one in self.fake.realm().all(kind)
+            if one["status"] in statuses and (one["id"] in mine or one.get("payment_intent") in mine)
+        ]
+        return found[pick % len(found)] if found else None
