@@ -1,5 +1,5 @@
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 METHODS = st.sampled_from(["card", "card", "sepa_debit"])
 # How a customer's try ends; a debit that succeeds is only under way.
@@ -10,9 +10,15 @@ ORDERS = st.sampled_from(["fifo", "reverse", "shuffle"])
 FAULTS = st.sampled_from(
     ["500", "500_done", "429", "503", "disconnect_before", "disconnect_after", "garbled", "timeout_after"]
 )
+ANSWERABLE = ("needs_response", "warning_needs_response")
 PICK = st.integers(0, 99)
 
 DELAY = 600  # seconds by which a message is late
+
+
+def exists(kind, *statuses):
+    """A precondition: there is such an object at Stripe."""
+    return precondition(lambda self: self._objects(kind, *statuses))
 
 
 class Ledgers(RuleBasedStateMachine):
@@ -32,32 +38,32 @@ class Ledgers(RuleBasedStateMachine):
 
     # === CUSTOMERS === #
 
+    @initialize(method=METHODS, save=st.booleans())
+    def pay_first_invoice(self, method, save):
+        self._try(self.test.open_page(self.test.new_link(), tokenize=save), method, "succeed")
+
     @rule(method=METHODS, outcome=OUTCOMES, save=st.booleans())
     def pay_new_invoice(self, method, outcome, save):
         link = self.test.new_link()
         self._try(self.test.open_page(link, tokenize=save), method, outcome)
 
     @rule(method=METHODS, outcome=OUTCOMES, pick=PICK)
-    @precondition(lambda self: self.started)
     def try_again(self, method, outcome, pick):
         """On a page that is still open."""
         self._try(self._one(pick), method, outcome)
 
     @rule(pick=PICK, succeed=st.booleans())
-    @precondition(lambda self: self.started)
     def answer_the_bank(self, pick, succeed):
         self._at_stripe(self.fake.authenticate, self._one(pick).paylink_stripe_session, succeed)
 
     @rule(pick=PICK, method=METHODS)
-    @precondition(lambda self: self.started)
     def pay_in_second_tab(self, pick, method):
         """The link is opened once more, if anything seems to be due: two pages for the same money."""
         link = self._one(pick).paylink_id
-        if link._payable_amount():
+        if self.test.is_payable(link):
             self._try(self.test.open_page(link), method, "succeed")
 
     @rule(pick=PICK)
-    @precondition(lambda self: self.started)
     def come_back(self, pick):
         tx = self._one(pick)
         if tx.paylink_stripe_session:
@@ -67,62 +73,63 @@ class Ledgers(RuleBasedStateMachine):
     @precondition(lambda self: self._stored())
     def charge_saved_method(self, pick, outcome):
         """A customer who has saved a method pays another invoice with it, with one click."""
-        tokens = self._stored()
-        token = tokens[pick % len(tokens)]
+        token = self._pick(pick, self._stored())
         self.fake.set_outcome(token.provider_ref, outcome)
         self.test.pay_with_token(self.test.new_link(token.partner_id), token)
 
     # === BANKS AND THE DASHBOARD === #
 
     @rule(pick=PICK, succeed=st.booleans())
+    @exists("payment_intent", "processing")
     def settle_debit(self, pick, succeed):
-        if intent := self._object(pick, "payment_intent", "processing"):
-            self._at_stripe(self.fake.settle, intent["id"], succeed)
+        intent = self._pick(pick, self._objects("payment_intent", "processing"))
+        self._at_stripe(self.fake.settle, intent["id"], succeed)
 
     @rule(pick=PICK, amount=st.sampled_from([None, 1000, 2500]))
+    @exists("payment_intent", "succeeded")
     def refund_in_dashboard(self, pick, amount):
-        if intent := self._object(pick, "payment_intent", "succeeded"):
-            self._at_stripe(self.fake.refund, intent["latest_charge"], amount)
+        intent = self._pick(pick, self._objects("payment_intent", "succeeded"))
+        self._at_stripe(self.fake.refund, intent["latest_charge"], amount)
 
     @rule(pick=PICK)
+    @exists("refund", "pending")
     def settle_refund(self, pick):
-        if found := self._object(pick, "refund", "pending"):
-            self._at_stripe(self.fake.settle_refund, found["id"])
+        self._at_stripe(self.fake.settle_refund, self._pick(pick, self._objects("refund", "pending"))["id"])
 
     @rule(pick=PICK)
+    @exists("refund", "pending", "succeeded")
     def refund_fails(self, pick):
-        if found := self._object(pick, "refund", "pending", "succeeded"):
-            self._at_stripe(self.fake.fail_refund, found["id"])
+        refund = self._pick(pick, self._objects("refund", "pending", "succeeded"))
+        self._at_stripe(self.fake.fail_refund, refund["id"])
 
     @rule(pick=PICK, amount=st.sampled_from([None, 4000]), inquiry=st.booleans())
+    @exists("payment_intent", "succeeded")
     def dispute(self, pick, amount, inquiry):
-        """By a bank that takes no more than was paid and not refunded."""
-        intent = self._object(pick, "payment_intent", "succeeded")
+        """By a bank that takes each payment back once."""
+        intent = self._pick(pick, self._objects("payment_intent", "succeeded"))
         known = [one["payment_intent"] for one in self.fake.realm().all("dispute")]
-        if intent and intent["id"] not in known:
+        if intent["id"] not in known:
             self._at_stripe(self.fake.dispute, intent["id"], amount=amount, inquiry=inquiry)
 
     @rule(pick=PICK, won=st.booleans(), fee_back=st.booleans())
+    @exists("dispute", *ANSWERABLE)
     def close_dispute(self, pick, won, fee_back):
-        if found := self._object(pick, "dispute", "needs_response", "warning_needs_response"):
-            self._at_stripe(self.fake.close_dispute, found["id"], won, fee_back)
+        dispute = self._pick(pick, self._objects("dispute", *ANSWERABLE))
+        self._at_stripe(self.fake.close_dispute, dispute["id"], won, fee_back)
 
     # === USERS === #
 
     @rule(pick=PICK, amount=st.sampled_from([10, 25, 100]))
-    @precondition(lambda self: self.started)
     def refund_in_odoo(self, pick, amount):
         self.test.refund(self._one(pick), amount)
 
     @rule(pick=PICK)
-    @precondition(lambda self: self.started)
     def cancel_link(self, pick):
         link = self._one(pick).paylink_id
         if link.state in ("open", "failed"):
             link.action_cancel()
 
     @rule(pick=PICK)
-    @precondition(lambda self: self.started)
     def link_expires(self, pick):
         self.test.expire(self._one(pick).paylink_id)
 
@@ -141,7 +148,6 @@ class Ledgers(RuleBasedStateMachine):
         self.fake.advance(DELAY)
 
     @rule(pick=PICK)
-    @precondition(lambda self: self.started)
     def page_expires(self, pick):
         """The customer has left it open for too long."""
         if session := self._one(pick).paylink_stripe_session:
@@ -195,17 +201,19 @@ class Ledgers(RuleBasedStateMachine):
                 raise
 
     def _one(self, pick):
-        return self.started[pick % len(self.started)]
+        return self._pick(pick, self.started)
 
     def _stored(self):
         return self.test.tokens()
 
-    def _object(self, pick, kind, *statuses):
-        """One of this run's objects at Stripe, of a kind and with one of these statuses, or None."""
+    def _pick(self, pick, found):
+        return found[pick % len(found)]
+
+    def _objects(self, kind, *statuses):
+        """This run's objects at Stripe of a kind and with one of these statuses."""
         mine = self.test.intent_ids()
-        found = [
+        return [
             one
             for one in self.fake.realm().all(kind)
             if one["status"] in statuses and (one["id"] in mine or one.get("payment_intent") in mine)
         ]
-        return found[pick % len(found)] if found else None

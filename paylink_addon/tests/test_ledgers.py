@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 from collections import Counter, defaultdict
 from datetime import timedelta
@@ -9,14 +10,33 @@ from hypothesis.stateful import run_state_machine_as_test
 from odoo import fields
 from odoo.tests import tagged
 
+from ..const import LIVE_STATES
 from ..tools.stripe_client import PATIENCE
 from .event_common import EventCommon
 from .ledger_machine import DELAY, Ledgers
 
+_logger = logging.getLogger(__name__)
+
 # For more and other runs: PAYLINK_LEDGER_RUNS=200 PAYLINK_LEDGER_SEED=1 make test T=test_ledgers
 RUNS, STEPS, SEED = "PAYLINK_LEDGER_RUNS", "PAYLINK_LEDGER_STEPS", "PAYLINK_LEDGER_SEED"
-DEFAULT_RUNS, DEFAULT_STEPS = 15, 20
+DEFAULT_RUNS, DEFAULT_STEPS = 15, 30
 IMPATIENT = {"timeout": 1.0, "retries": 0}
+KINDS = ("checkout.session", "payment_intent", "refund", "dispute")
+EXPECTED = (
+    "checkout.session expired",
+    "payment_intent succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "checkout.session.async_payment_failed",
+    "refund succeeded",
+    "refund failed",
+    "dispute won",
+    "dispute lost",
+    "charge.dispute.funds_reinstated",
+    "found by the sweep",
+    "refund in Odoo",
+    "charge",
+)
 AMOUNT = 10000  # minor units of each invoice
 DAY = 86400  # seconds after which every page has expired
 
@@ -50,6 +70,9 @@ class TestLedgers(EventCommon):
         link = self._link(self._invoice(customer, currency_id=self.euro.id))
         self.links |= link
         return link
+
+    def is_payable(self, link):
+        return link.state in LIVE_STATES and not link._is_expired() and link._payable_amount()
 
     def open_page(self, link, **values):
         """Lead the customer to Stripe, who may not answer; the transaction."""
@@ -229,6 +252,18 @@ class TestLedgers(EventCommon):
 
     # === THE TEST === #
 
+    def check_coverage(self):
+        """Random as it is, each thing that matters has happened."""
+        realm = self.fake.realm()
+        happened = Counter(f"{kind} {one['status']}" for kind in KINDS for one in realm.all(kind))
+        happened += Counter(event["type"] for event in realm.all("event"))
+        happened += Counter(f"fault {entry.fault}" for entry in self.fake.journal() if entry.fault)
+        happened["found by the sweep"] = self.stored().search_count([("is_swept", "=", True)])
+        happened["refund in Odoo"] = len(self.requests("POST", "/v1/refunds"))
+        happened["charge"] = len(self.requests("POST", "/v1/payment_intents"))
+        _logger.info("In %s runs: %s", self.runs, dict(happened))
+        self.assertFalse([name for name in EXPECTED if not happened[name]])
+
     def test_ledgers_agree(self):
         Ledgers.test = self
         seed(int(os.environ.get(SEED) or 0))(Ledgers)
@@ -244,3 +279,4 @@ class TestLedgers(EventCommon):
                 suppress_health_check=list(HealthCheck),
             ),
         )
+        self.check_coverage()
