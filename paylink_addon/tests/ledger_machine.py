@@ -38,9 +38,14 @@ class Ledgers(RuleBasedStateMachine):
 
     # === CUSTOMERS === #
 
-    @initialize(method=METHODS, save=st.booleans())
-    def pay_first_invoice(self, method, save):
-        self._try(self.test.open_page(self.test.new_link(), tokenize=save), method, "succeed")
+    @initialize(method=METHODS, known=st.booleans())
+    def begin_with_two_payments(self, method, known):
+        """By a customer who saves the card, and another one; Odoo knows of them, or not yet."""
+        for found, save in (("card", True), (method, False)):
+            self._try(self.test.open_page(self.test.new_link(), tokenize=save), found, "succeed")
+        if known:
+            self.test.deliver_and_handle()
+            self.test.send_waiting()
 
     @rule(method=METHODS, outcome=OUTCOMES, save=st.booleans())
     def pay_new_invoice(self, method, outcome, save):
@@ -91,25 +96,19 @@ class Ledgers(RuleBasedStateMachine):
         intent = self._pick(pick, self._objects("payment_intent", "succeeded"))
         self._at_stripe(self.fake.refund, intent["latest_charge"], amount)
 
-    @rule(pick=PICK)
-    @exists("refund", "pending")
-    def settle_refund(self, pick):
-        self._at_stripe(self.fake.settle_refund, self._pick(pick, self._objects("refund", "pending"))["id"])
-
-    @rule(pick=PICK)
+    @rule(pick=PICK, succeed=st.booleans())
     @exists("refund", "pending", "succeeded")
-    def refund_fails(self, pick):
+    def refund_ends(self, pick, succeed):
+        """Also one that has succeeded may still fail."""
         refund = self._pick(pick, self._objects("refund", "pending", "succeeded"))
-        self._at_stripe(self.fake.fail_refund, refund["id"])
+        self._at_stripe(self.fake.settle_refund if succeed else self.fake.fail_refund, refund["id"])
 
     @rule(pick=PICK, amount=st.sampled_from([None, 4000]), inquiry=st.booleans())
-    @exists("payment_intent", "succeeded")
+    @precondition(lambda self: self._disputable())
     def dispute(self, pick, amount, inquiry):
         """By a bank that takes each payment back once."""
-        intent = self._pick(pick, self._objects("payment_intent", "succeeded"))
-        known = [one["payment_intent"] for one in self.fake.realm().all("dispute")]
-        if intent["id"] not in known:
-            self._at_stripe(self.fake.dispute, intent["id"], amount=amount, inquiry=inquiry)
+        intent = self._pick(pick, self._disputable())
+        self._at_stripe(self.fake.dispute, intent["id"], amount=amount, inquiry=inquiry)
 
     @rule(pick=PICK, won=st.booleans(), fee_back=st.booleans())
     @exists("dispute", *ANSWERABLE)
@@ -120,18 +119,17 @@ class Ledgers(RuleBasedStateMachine):
     # === USERS === #
 
     @rule(pick=PICK, amount=st.sampled_from([10, 25, 100]))
+    @precondition(lambda self: self.test.refundable())
     def refund_in_odoo(self, pick, amount):
-        self.test.refund(self._one(pick), amount)
+        self.test.refund(self._pick(pick, self.test.refundable()), amount)
 
-    @rule(pick=PICK)
-    def cancel_link(self, pick):
+    @rule(pick=PICK, expires=st.booleans())
+    def end_link(self, pick, expires):
         link = self._one(pick).paylink_id
-        if link.state in ("open", "failed"):
+        if expires:
+            self.test.expire(link)
+        elif link.state in ("open", "failed"):
             link.action_cancel()
-
-    @rule(pick=PICK)
-    def link_expires(self, pick):
-        self.test.expire(self._one(pick).paylink_id)
 
     # === STRIPE, THE NETWORK AND THE JOBS === #
 
@@ -143,21 +141,22 @@ class Ledgers(RuleBasedStateMachine):
     def disturb_api(self, kind, times, method):
         self.fake.fault(kind, method, times=times)
 
-    @rule()
-    def late_messages_are_due(self):
-        self.fake.advance(DELAY)
-
     @rule(pick=PICK)
     def page_expires(self, pick):
         """The customer has left it open for too long."""
         if session := self._one(pick).paylink_stripe_session:
             self._at_stripe(self.fake.expire, session)
 
-    @rule(limit=st.sampled_from([1, 3, None]), order=ORDERS)
-    def deliver(self, limit, order):
+    @rule(limit=st.sampled_from([2, None]), order=ORDERS, late=st.booleans(), handle=st.booleans())
+    def deliver(self, limit, order, late, handle):
+        """Some messages or all of them, those that were delayed too; and they are handled, or wait."""
+        self.fake.advance(DELAY if late else 0)
         self.test.deliver(limit=limit, order=order)
+        if handle:
+            self.test.run_job()
+            self.test.send_waiting()
 
-    @rule(job=st.sampled_from(["handle_events", "handle_events", "stripe_send", "book", "sweep_events"]))
+    @rule(job=st.sampled_from(["handle_events", "stripe_send", "book", "sweep_events"]))
     def run_job(self, job):
         self.test.run_job(f"ir_cron_paylink_{job}")
 
@@ -205,6 +204,10 @@ class Ledgers(RuleBasedStateMachine):
 
     def _stored(self):
         return self.test.tokens()
+
+    def _disputable(self):
+        known = {one["payment_intent"] for one in self.fake.realm().all("dispute")}
+        return [one for one in self._objects("payment_intent", "succeeded") if one["id"] not in known]
 
     def _pick(self, pick, found):
         return found[pick % len(found)]

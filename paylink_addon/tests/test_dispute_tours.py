@@ -13,7 +13,7 @@ class TestDisputeTours(EventCommon):
         super().setUp()
         self.company.sudo().paylink_fee_account_id = self.company_data["default_account_expense"]
         self.env.ref("base.EUR").active = True
-        self._create_new_internal_user(
+        manager = self._create_new_internal_user(
             login="camille",
             lang="fr_FR",
             groups="paylink_addon.group_payment_manager,account.group_account_invoice",
@@ -21,7 +21,7 @@ class TestDisputeTours(EventCommon):
             company_ids=[(6, 0, self.company.ids)],
         )
         self.invoice = self._invoice(currency_id=self.env.ref("base.EUR").id)
-        self.tx = self.pay_on_page(self._link(self.invoice))
+        self.tx = self.pay_on_page(self._link(self.invoice, user_id=manager.id))
         due = datetime(2031, 5, 6, 12, tzinfo=timezone.utc)
         self.found = self.fake.dispute(self.tx.paylink_stripe_intent, due_by=int(due.timestamp()))
         self.deliver_and_handle()

@@ -97,9 +97,11 @@ class TestLedgers(EventCommon):
         self.env.invalidate_all()
         self.assertNotIn("error", response.json())
 
+    def refundable(self):
+        return self.transactions()._paylink_refundable()
+
     def refund(self, tx, amount):
-        if self.euro.compare_amounts(tx._paylink_refundable_amount(), amount) >= 0:
-            tx.action_refund(amount_to_refund=amount)
+        tx.action_refund(amount_to_refund=min(amount, tx._paylink_refundable_amount()))
 
     def expire(self, link):
         """Its last day was yesterday, and the job that looks for that has run."""
