@@ -47,9 +47,9 @@ class PaymentTransaction(models.Model):
     # === REFUNDS AT STRIPE === #
 
     def _paylink_stripe_refunded_minor(self):
-        """What has been refunded or is being refunded, as far as Odoo knows, in minor units."""
+        """What Stripe has told of refunds made and under way, in minor units; not what it has not answered to yet."""
         refunds = (self | self._paylink_stripe_captures()).child_transaction_ids.filtered(
-            lambda tx: tx.operation == "refund" and tx.state in ("draft", "pending", "done")
+            lambda tx: tx.operation == "refund" and tx.paylink_stripe_refund and tx.state in ("pending", "done")
         )
         return sum(tx._paylink_stripe_minor() for tx in refunds)
 

@@ -6,10 +6,9 @@ METHODS = st.sampled_from(["card", "card", "sepa_debit"])
 OUTCOMES = st.sampled_from(["succeed", "succeed", "generic_decline", "3ds_succeed", "3ds_fail", "authenticate"])
 CHARGES = st.sampled_from(["succeed", "succeed", "insufficient_funds", "authentication_required"])
 ORDERS = st.sampled_from(["fifo", "reverse", "shuffle"])
-# What goes wrong with the API; `stall` needs a second thread: see live_tests.
-FAULTS = st.sampled_from(
-    ["500", "500_done", "429", "503", "disconnect_before", "disconnect_after", "garbled", "timeout_after"]
-)
+# What goes wrong with the API. A time-out is the same to us as a closed connection, but Odoo's tests let it take 10 s;
+# `stall` needs a second thread: see unit_tests and live_tests.
+FAULTS = st.sampled_from(["500", "500_done", "429", "503", "disconnect_before", "disconnect_after", "garbled"])
 ANSWERABLE = ("needs_response", "warning_needs_response")
 PICK = st.integers(0, 99)
 

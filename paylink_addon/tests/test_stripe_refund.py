@@ -98,6 +98,18 @@ class TestStripeRefund(StripeCommon):
                 self.assertEqual(set(refunds.mapped("state")), {"done"})
                 self.assertEqual((len(refunds.payment_id), link.amount_refunded), (2, 35))
 
+    def test_dashboard_refund_before_ours_is_sent(self):
+        """All is given back at Stripe, of which Odoo learns when somebody has asked for a part of it here."""
+        tx = self.pay_on_page(self.link)
+        self.apply_events()
+        self.fake.refund(tx.paylink_stripe_charge)
+        tx.action_refund(amount_to_refund=10)
+        self.apply_events()
+        self.send_waiting()
+        found = sorted((child.amount, child.state) for child in tx.child_transaction_ids)
+        self.assertEqual((found, self.link.amount_refunded), ([(-100, "done"), (-10, "error")], 100))
+        self.assertIn("failed", self.link.activity_ids.summary)
+
     def test_dashboard_refund_of_what_only_the_charge_tells(self):
         tx = self.pay_on_page(self.link)
         self.apply_events()

@@ -8,7 +8,7 @@ tours.add("paylink_dispute_opened", {
         { trigger: ".o_data_row.text-danger .o_data_cell[name=partner_id]:contains(Marie Dubois)", run: "click" },
         { trigger: ".o_form_view .oe_title .badge.text-bg-danger:contains(Contesté)" },
         { trigger: ".o_form_view .ribbon:contains(Contesté)" },
-        { trigger: ".o_form_view button[name=action_view_disputes]:contains(Litiges)", run: "click" },
+        { trigger: ".o_form_view button[name=action_view_disputes]", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=status]:contains(Réponse attendue)" },
         { trigger: ".o_form_view .o_field_widget[name=evidence_due]:contains(/6 mai/)" },
         { trigger: ".o-mail-Activity:contains(Répondre à un litige)" },
