@@ -96,9 +96,7 @@ class TestReadme(unittest.TestCase):
     def publish(self, provider):
         """Configuration: the journal; then the button *Published*."""
         (journal, *_others) = self.search("account.journal", ["type", "=", "bank"])
-        self.admin.call(
-            "payment.provider", "web_save", [[provider], {"journal_id": journal}], specification={"id": {}}
-        )
+        self.admin.call("payment.provider", "web_save", [[provider], {"journal_id": journal}], specification={"id": {}})
         self.click("payment.provider", provider, "action_toggle_is_published")
 
     def pay_a_link(self):

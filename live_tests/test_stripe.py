@@ -45,9 +45,7 @@ class TestStripe(unittest.TestCase):
         script = SCRIPT.format(key=account.key(), account=account.id, stored=stored, cases=CASES)
         cls.stops = Stops(stack.enter_context(tempfile.TemporaryDirectory()))
         environment = {"PAYLINK_STRIPE_API_BASE": cls.fake.url, **cls.stops.env}
-        cls.odoo, cls.data = stack.enter_context(
-            server("stripe", script, env=environment, options=cls.stops.options)
-        )
+        cls.odoo, cls.data = stack.enter_context(server("stripe", script, env=environment, options=cls.stops.options))
         cls.ledger = Ledger(cls.odoo)
         cls.addClassCleanup(cls.ledger.connection.close)
         cls.admin = log_in(cls.odoo)

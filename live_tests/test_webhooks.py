@@ -247,7 +247,9 @@ class TestHandling(WebhookCase):
                 ((transaction, _state, _payment),) = self.ledger.transactions(case)
                 known = len(self.fake.events())
                 self.fake.dispute(
-                    self.ledger.value("SELECT paylink_stripe_intent FROM payment_transaction WHERE id = %s", transaction)
+                    self.ledger.value(
+                        "SELECT paylink_stripe_intent FROM payment_transaction WHERE id = %s", transaction
+                    )
                 )
                 self.until(lambda: not self.ledger.value(TRIGGERS))
                 self.send_and_kill([json.dumps(event) for event in self.fake.events()[known:]], step)

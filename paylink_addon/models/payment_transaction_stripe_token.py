@@ -69,9 +69,10 @@ class PaymentTransaction(models.Model):
 
     def _paylink_prepare_charge(self):
         """Whoever dies after this commit leaves the charge to the job, instead of a payment in progress for ever."""
-        super()._paylink_prepare_charge()
+        result = super()._paylink_prepare_charge()
         if self._paylink_is_stripe():
             self._paylink_stripe_queue("charge", after_commit=False)
+        return result
 
     def _send_payment_request(self):
         """Charge the stored method: at once where the caller has committed the attempt, else after the commit.

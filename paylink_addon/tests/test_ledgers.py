@@ -214,9 +214,10 @@ class TestLedgers(EventCommon):
             self.assertEqual(round(fees * 100), row.fee, tx.reference)
             moves = disputes.fee_move_id | disputes.fee_returned_move_id
             expense = moves.line_ids.filtered(lambda line: line.account_id == self.company.paylink_fee_account_id)
-            self.assertEqual(sum(expense.mapped("amount_currency")), sum(disputes.mapped("fee")) - sum(
-                disputes.mapped("fee_returned")
-            ))
+            self.assertEqual(
+                sum(expense.mapped("amount_currency")),
+                sum(disputes.mapped("fee")) - sum(disputes.mapped("fee_returned")),
+            )
 
     def compare_customers(self):
         """What a customer owes: the invoices, less what Stripe has of theirs."""

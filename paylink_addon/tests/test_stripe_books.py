@@ -91,7 +91,9 @@ class TestStripeBooks(EventCommon):
             payments = tx.payment_id | tx.child_transaction_ids.payment_id | dispute.withdrawal_id
             self.assertEqual(payments.mapped("amount"), [100, 10, 50])
             moves = payments.move_id | dispute.fee_move_id
-            self.assertEqual((len(moves), moves.company_id, moves.line_ids.account_id.company_ids), (4, company, company))
+            self.assertEqual(
+                (len(moves), moves.company_id, moves.line_ids.account_id.company_ids), (4, company, company)
+            )
             self.assertEqual(payments.journal_id, provider.journal_id)
             (row,) = self.fake.ledger(provider.sudo().paylink_stripe_secret_key)
             self.assertEqual((row.received, row.refunded, row.disputed), (10000, 1000, 5000))

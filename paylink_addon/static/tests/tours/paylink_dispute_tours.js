@@ -11,8 +11,8 @@ tours.add("paylink_dispute_opened", {
         { trigger: ".o_form_view button[name=action_view_disputes]", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=status]:contains(Réponse attendue)" },
         { trigger: ".o_form_view .o_field_widget[name=evidence_due]:contains(/6 mai/)" },
-        { trigger: ".o-mail-Activity:contains(Répondre à un litige)" },
-        { trigger: ".o-mail-Activity:contains(contestés)" },
+        { trigger: ".o-mail-Activity:contains(100,00 € contestés)" },
+        { trigger: ".o-mail-Activity:contains(06/05/2031)" },
     ],
 });
 
