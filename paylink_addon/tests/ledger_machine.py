@@ -89,11 +89,13 @@ class Ledgers(RuleBasedStateMachine):
         intent = self._pick(pick, self._objects("payment_intent", "processing"))
         self._at_stripe(self.fake.settle, intent["id"], succeed)
 
-    @rule(pick=PICK, amount=st.sampled_from([None, 1000, 2500]))
+    @rule(pick=PICK, amount=st.sampled_from([None, 1000, 2500]), fails=st.booleans())
     @exists("payment_intent", "succeeded")
-    def refund_in_dashboard(self, pick, amount):
+    def refund_in_dashboard(self, pick, amount, fails):
         intent = self._pick(pick, self._objects("payment_intent", "succeeded"))
-        self._at_stripe(self.fake.refund, intent["latest_charge"], amount)
+        refund = self._at_stripe(self.fake.refund, intent["latest_charge"], amount)
+        if refund and fails:
+            self._at_stripe(self.fake.fail_refund, refund["id"])
 
     @rule(pick=PICK, succeed=st.booleans())
     @exists("refund", "pending", "succeeded")
@@ -102,12 +104,14 @@ class Ledgers(RuleBasedStateMachine):
         refund = self._pick(pick, self._objects("refund", "pending", "succeeded"))
         self._at_stripe(self.fake.settle_refund if succeed else self.fake.fail_refund, refund["id"])
 
-    @rule(pick=PICK, amount=st.sampled_from([None, 4000]), inquiry=st.booleans())
+    @rule(pick=PICK, amount=st.sampled_from([None, 4000]), inquiry=st.booleans(), won=st.sampled_from([None, 0, 1]))
     @precondition(lambda self: self._disputable())
-    def dispute(self, pick, amount, inquiry):
-        """By a bank that takes each payment back once."""
+    def dispute(self, pick, amount, inquiry, won):
+        """By a bank that takes each payment back once, and may decide before we have heard of it."""
         intent = self._pick(pick, self._disputable())
-        self._at_stripe(self.fake.dispute, intent["id"], amount=amount, inquiry=inquiry)
+        dispute = self._at_stripe(self.fake.dispute, intent["id"], amount=amount, inquiry=inquiry)
+        if dispute and won is not None:
+            self._at_stripe(self.fake.close_dispute, dispute["id"], bool(won))
 
     @rule(pick=PICK, won=st.booleans(), fee_back=st.booleans())
     @exists("dispute", *ANSWERABLE)
@@ -192,11 +196,12 @@ class Ledgers(RuleBasedStateMachine):
     def _at_stripe(self, act, *args, **kwargs):
         """What Stripe itself refuses (a paid page, too much refunded) does not happen."""
         try:
-            act(*args, **kwargs)
+            return act(*args, **kwargs)
         except Exception as error:
             refused = type(error).__module__.endswith("fake_stripe.errors")
             if not refused and not isinstance(error, ValueError | KeyError):
                 raise
+        return None
 
     def _one(self, pick):
         return self._pick(pick, self.started)
