@@ -2,6 +2,7 @@ import logging
 
 from markupsafe import Markup
 from odoo import fields, models
+from psycopg2 import OperationalError
 
 from ..tools.stripe_errors import redact
 
@@ -34,8 +35,11 @@ class PaymentTransactionEvents(models.Model):
         self.ensure_one()
         self.env.cr.rollback()
         _logger.info("%s: Stripe's answer was refused: %s", self.reference, error)
-        self._paylink_tell_managers(redact(str(error)))
-        self.env.cr.commit()  # pylint: disable=invalid-commit
+        try:
+            self._paylink_tell_managers(redact(str(error)))
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        except OperationalError:
+            self.env.cr.rollback()  # somebody else works on the same rows: it is asked again, and told then
 
     def _paylink_tell_managers(self, reason):
         """Give the payment managers a task, on the link if there is one; once, however often it is asked again."""

@@ -110,6 +110,18 @@ class TestStripeRefund(StripeCommon):
         self.assertEqual((found, self.link.amount_refunded), ([(-100, "done"), (-10, "error")], 100))
         self.assertIn("failed", self.link.activity_ids.summary)
 
+    def test_refund_that_failed_made_room_for_another(self):
+        """Whichever of the two is heard of first, and before the failure."""
+        for order in (lambda events: events, lambda events: events[::-1]):
+            tx = self.pay_on_page(self._link(self._invoice(amount=100)))
+            self.apply_events()
+            self.fake.fail_refund(self.fake.refund(tx.paylink_stripe_charge, 1000)["id"])
+            self.fake.refund(tx.paylink_stripe_charge)
+            self.apply_events(order=order, only=("refund.created",))
+            self.assertEqual(tx.paylink_id.amount_refunded, 100)
+            done = tx.child_transaction_ids.filtered(lambda child: child.state == "done")
+            self.assertEqual(done.mapped("amount"), [-100])
+
     def test_dashboard_refund_of_what_only_the_charge_tells(self):
         tx = self.pay_on_page(self.link)
         self.apply_events()
