@@ -80,10 +80,10 @@ class PaymentTransaction(models.Model):
         """A transaction for a refund that was not asked for here; none for one that came to nothing."""
         if REFUND_STATES.get(refund["status"]) in ("error", "cancel"):
             return None
-        fits = self._paylink_stripe_refund_fits(refund)
-        if not fits and self._paylink_stripe_refresh_refunds(refund) in ("error", "cancel"):
+        if self._paylink_stripe_refresh_refunds(refund) in ("error", "cancel"):
             return None
-        if not self._paylink_stripe_refund_fits(refund):
+        left = self._paylink_stripe_minor() - self._paylink_stripe_refunded_minor()
+        if refund["amount"] > left:
             raise PaylinkStripeMismatch(
                 self.env._(
                     "Refund %(refund)s of %(reference)s is of more than is left of it.",
@@ -96,11 +96,8 @@ class PaymentTransaction(models.Model):
         amount = float(to_major(refund["amount"], refund["currency"]))
         return source._create_child_transaction(amount, is_refund=True, paylink_stripe_refund=refund["id"])
 
-    def _paylink_stripe_refund_fits(self, refund):
-        return refund["amount"] <= self._paylink_stripe_minor() - self._paylink_stripe_refunded_minor()
-
     def _paylink_stripe_refresh_refunds(self, refund):
-        """Messages come in any order: one of the refunds may have failed, which made room for another one.
+        """Messages come in any order: this refund, or another one that made room for it, may have failed since.
 
         :return: what has become of ``refund`` itself, as a state of transactions
         """

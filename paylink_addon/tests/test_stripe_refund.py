@@ -122,6 +122,14 @@ class TestStripeRefund(StripeCommon):
             done = tx.child_transaction_ids.filtered(lambda child: child.state == "done")
             self.assertEqual(done.mapped("amount"), [-100])
 
+    def test_failure_of_a_dashboard_refund_is_heard_of_first(self):
+        """The older message does not make it a success."""
+        tx = self.pay_on_page(self.link)
+        self.apply_events()
+        self.fake.fail_refund(self.fake.refund(tx.paylink_stripe_charge)["id"])
+        self.apply_events(order=lambda events: events[::-1])
+        self.assertEqual((self.link.amount_refunded, tx.child_transaction_ids.payment_id.ids), (0, []))
+
     def test_dashboard_refund_of_what_only_the_charge_tells(self):
         tx = self.pay_on_page(self.link)
         self.apply_events()
