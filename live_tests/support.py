@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import requests
 
@@ -91,10 +92,36 @@ def server(name, script, expected=CONFLICTS, **options):
             yield odoo, data
 
 
+def with_addon(name):
+    """Options of a server that loads one of ``live_tests/addons``."""
+    paths = [*the_odoo().tree.addons_path, ROOT, ROOT / "live_tests/addons"]
+    return [f"--addons-path={','.join(map(str, paths))}", f"--load=base,web,{name}"]
+
+
 def slow_provider():
     """Options of a server whose demo provider takes a second to charge a saved method, and logs that it did."""
-    paths = [*the_odoo().tree.addons_path, ROOT, ROOT / "live_tests/addons"]
-    return [f"--addons-path={','.join(map(str, paths))}", "--load=base,web,live_slow_demo"]
+    return with_addon("live_slow_demo")
+
+
+class Stops:
+    """Steps at which a server's processes stop: see ``addons/live_stops``."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.env = {"PAYLINK_STOPS": str(folder)}
+        self.options = with_addon("live_stops")
+
+    def stop_at(self, step):
+        """Have the next process that comes to the step stop there."""
+        (self.folder / step).touch()
+
+    def go_on(self, step):
+        """Let it, and others, go on."""
+        (self.folder / step).unlink()
+
+    def stopped_at(self, step):
+        """The process that has come to the step, or None."""
+        return int((self.folder / step).read_text() or 0) or None
 
 
 def at_once(*functions):

@@ -1,14 +1,18 @@
 """Stripe Checkout on a server of two workers: what is sent once, whatever clicks twice or dies in between."""
 
 import contextlib
+import tempfile
 import time
 import unittest
 
 import requests
 from fake_stripe import FakeStripe
-from support import Ledger, Payer, at_once, log_in, server
+from support import Ledger, Payer, Stops, at_once, log_in, server
 
 CASES = 3
+# Between the click and the stored answer, as the requests to Stripe are made.
+STEPS = ["asking", "sending", "answered", "applied_answer"]
+STORED = ["charge", "killed", "refund", *(f"{what} {step}" for what in ("charge", "refund") for step in STEPS)]
 SCRIPT = """
 provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", company.id)], limit=1)
 provider.write({{"paylink_stripe_secret_key": "{key}", "state": "test", "is_published": True}})
@@ -25,8 +29,8 @@ cases = {{"clicks": [case(f"Clicks{{n}}") for n in range({cases})]}}
 for name, (customer_id, method_id) in stored.items():
     cases[name] = found = case(name)
     found["saved"] = saved(found["partner"], customer_id, method_id)
-cron = env.ref("paylink_addon.ir_cron_paylink_stripe_send").id
-done(dict(cases, cron=cron))
+crons = [env.ref(f"paylink_addon.ir_cron_paylink_{{name}}").id for name in ("stripe_send", "book")]
+done(dict(cases, crons=crons))
 """
 
 
@@ -36,11 +40,12 @@ class TestStripe(unittest.TestCase):
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
         cls.fake = stack.enter_context(FakeStripe())
-        stored = {name: cls.stored_method(name) for name in ("charge", "killed", "refund")}
+        stored = {name: cls.stored_method(name) for name in STORED}
         account = cls.fake.account
         script = SCRIPT.format(key=account.key(), account=account.id, stored=stored, cases=CASES)
-        environment = {"PAYLINK_STRIPE_API_BASE": cls.fake.url}
-        cls.odoo, cls.data = stack.enter_context(server("stripe", script, env=environment))
+        cls.stops = Stops(stack.enter_context(tempfile.TemporaryDirectory()))
+        environment = {"PAYLINK_STRIPE_API_BASE": cls.fake.url, **cls.stops.env}
+        cls.odoo, cls.data = stack.enter_context(server("stripe", script, env=environment, options=cls.stops.options))
         cls.ledger = Ledger(cls.odoo)
         cls.addClassCleanup(cls.ledger.connection.close)
         cls.admin = log_in(cls.odoo)
@@ -87,7 +92,9 @@ class TestStripe(unittest.TestCase):
         return sum(one.received for one in mine), sum(one.refunded for one in mine)
 
     def run_job(self):
-        self.admin.call("ir.cron", "method_direct_trigger", [[self.data["cron"]]])
+        """The jobs that send what is to be sent, and book what is to be booked."""
+        for cron in self.data["crons"]:
+            self.admin.call("ir.cron", "method_direct_trigger", [[cron]])
 
     def state(self, case):
         return [state for _id, state, _payment in self.ledger.transactions(case)]
@@ -156,3 +163,58 @@ class TestStripe(unittest.TestCase):
         query = "SELECT state, paylink_stripe_todo FROM payment_transaction WHERE source_transaction_id = %s"
         self.assertEqual(self.ledger.rows(query, transaction), [("done", None)])
         self.assertEqual(self.paid(case)[1], 1000)
+
+    # === KILLED AT EACH STEP === #
+
+    def kill_at(self, step, click):
+        """Kill the worker that comes to the step while it does what a click asks for."""
+
+        def clicking():
+            with contextlib.suppress(requests.RequestException):
+                click()
+
+        def kill():
+            end = time.monotonic() + 30
+            while not (worker := self.stops.stopped_at(step)):
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.01)
+            self.odoo.kill(worker)
+
+        self.stops.stop_at(step)
+        try:
+            at_once(clicking, kill)
+        finally:
+            self.stops.go_on(step)
+
+    def test_killed_at_each_step_of_a_charge(self):
+        """The customer pays once, and it is booked once."""
+        for step in STEPS:
+            with self.subTest(step):
+                case = self.data[f"charge {step}"]
+                payer = self.payer(case)
+                self.kill_at(step, lambda payer=payer, case=case: payer.start(case["amount"], case["saved"]))
+                for _time in range(2):
+                    self.run_job()
+                    ((transaction, state, _payment),) = self.ledger.transactions(case)
+                    self.assertEqual((state, self.paid(case)[0]), ("done", round(case["amount"] * 100)))
+                    self.assertEqual((len(self.ledger.payments(transaction)), self.ledger.residual(case)), (1, 0))
+
+    def test_killed_at_each_step_of_a_refund(self):
+        """The customer gets the money back once, and that is booked once."""
+        for step in STEPS:
+            with self.subTest(step):
+                case = self.data[f"refund {step}"]
+                self.payer(case).start(case["amount"], case["saved"])
+                ((transaction, _state, _payment),) = self.ledger.transactions(case)
+                self.kill_at(
+                    step,
+                    lambda transaction=transaction: self.admin.call(
+                        "payment.transaction", "action_refund", [[transaction]], amount_to_refund=10.0
+                    ),
+                )
+                for _time in range(2):
+                    self.run_job()
+                    query = "SELECT id, state, amount FROM payment_transaction WHERE source_transaction_id = %s"
+                    ((refund, state, amount),) = self.ledger.rows(query, transaction)
+                    self.assertEqual((state, float(amount), self.paid(case)[1]), ("done", -10, 1000))
+                    self.assertEqual(len(self.ledger.payments(refund)), 1)

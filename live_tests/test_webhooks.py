@@ -9,24 +9,22 @@ import threading
 import time
 import unittest
 from functools import partial
-from pathlib import Path
 
 import requests
 import stripe
 from fake_stripe import FakeStripe
-from support import CONFLICTS, Ledger, Payer, at_once, server
-
-from dev.odoo import the_odoo
-from dev.system import ROOT
+from support import CONFLICTS, Ledger, Payer, Stops, at_once, server
 
 SECRET = "whsec_live_tests"
 PATIENCE = 30
 # On the way from the message to the books; the first two are in the worker that receives, the others in the job's.
 RECEIVING = ["stored", "received"]
-HANDLING = ["taken", "applied", "booking", "booked", "handled", "committed"]
+HANDLING = ["taken", "applied", "booking", "reconciling", "booked", "told", "handled", "committed"]
+DISPUTING = ["withdrawing", "withdrawn", "disputed"]
 STATUS_ROUNDS = 5
 JOB = "SELECT res_id FROM ir_model_data WHERE module = 'paylink_addon' AND name = 'ir_cron_paylink_handle_events'"
 TRIGGERS = f"SELECT count(*) FROM ir_cron_trigger WHERE cron_id = ({JOB})"
+DISPUTES = "SELECT withdrawal_id, fee_move_id FROM paylink_dispute WHERE transaction_id = %s"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 SCRIPT = """
 stripe = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", company.id)], limit=1)
@@ -44,12 +42,6 @@ done({{"stripe": stripe.id, "stripe_method": method.id, "cases": {{name: case(na
 """
 
 
-def load_addons():
-    """Options of a server that can be stopped at steps."""
-    paths = [*the_odoo().tree.addons_path, ROOT, ROOT / "live_tests/addons"]
-    return [f"--addons-path={','.join(map(str, paths))}", "--load=base,web,live_stops"]
-
-
 class WebhookCase(unittest.TestCase):
     """A server, a Stripe, and customers who pay on its page."""
 
@@ -61,12 +53,12 @@ class WebhookCase(unittest.TestCase):
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
         cls.fake = stack.enter_context(FakeStripe())
-        cls.stops = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cls.stops = Stops(stack.enter_context(tempfile.TemporaryDirectory()))
         script = SCRIPT.format(key=cls.fake.secret_key, secret=SECRET, names=cls.CASES)
-        env = {"PAYLINK_STRIPE_API_BASE": cls.fake.url, "PAYLINK_STOPS": str(cls.stops)}
+        env = {"PAYLINK_STRIPE_API_BASE": cls.fake.url, **cls.stops.env}
         name = f"webhooks_{cls.CRONS}"
         cls.odoo, cls.data = stack.enter_context(
-            server(name, script, CONFLICTS, crons=cls.CRONS, env=env, options=load_addons())
+            server(name, script, CONFLICTS, crons=cls.CRONS, env=env, options=cls.stops.options)
         )
         cls.ledger = Ledger(cls.odoo)
         cls.addClassCleanup(cls.ledger.connection.close)
@@ -149,18 +141,6 @@ class WebhookCase(unittest.TestCase):
                 due = time.monotonic() + 1
             time.sleep(0.02)
 
-    # === STOPS === #
-
-    def stop_at(self, step):
-        (self.stops / step).touch()
-
-    def go_on(self, step):
-        (self.stops / step).unlink()
-
-    def stopped_at(self, step):
-        """The process that has come to the step, or None."""
-        return int((self.stops / step).read_text() or 0) or None
-
 
 class TestReceiving(WebhookCase):
     """No job runs here: what is stored, and who is called."""
@@ -213,14 +193,14 @@ class TestReceiving(WebhookCase):
                 cursor.execute("SELECT event_id FROM paylink_event")
                 seen.extend(event_id for (event_id,) in cursor.fetchall())
 
-        self.stop_at("stored")
+        self.stops.stop_at("stored")
         sending, job = threading.Thread(target=self.send, args=(message,)), threading.Thread(target=run_job)
         sending.start()
-        self.until(lambda: self.stopped_at("stored"))
+        self.until(lambda: self.stops.stopped_at("stored"))
         job.start()
         self.until(lambda: self.ledger.value(WAITING))
         self.assertFalse(seen)
-        self.go_on("stored")
+        self.stops.go_on("stored")
         sending.join()
         job.join()
         self.assertIn(json.loads(message)["id"], seen)
@@ -228,7 +208,7 @@ class TestReceiving(WebhookCase):
 
 class TestHandling(WebhookCase):
     CRONS = 1
-    CASES = [*RECEIVING, *HANDLING, *(f"Status{n}" for n in range(STATUS_ROUNDS)), "Both"]
+    CASES = [*RECEIVING, *HANDLING, *DISPUTING, *(f"Status{n}" for n in range(STATUS_ROUNDS)), "Both"]
 
     def test_status_is_seen_within_a_second(self):
         """From the message to the paid link, on an idle server."""
@@ -249,19 +229,52 @@ class TestHandling(WebhookCase):
                 case, messages = self.pay_at_stripe(step)
                 # Idle, as a new server's jobs are not at first: else the job counts as called already.
                 self.until(lambda: not self.ledger.value(TRIGGERS))
-                self.stop_at(step)
-                sending = threading.Thread(target=lambda messages=messages: [self.send(one) for one in messages])
-                sending.start()
-                try:
-                    self.until(lambda step=step: self.stopped_at(step))
-                    self.odoo.kill(self.stopped_at(step))
-                finally:
-                    self.go_on(step)
-                    sending.join()
+                self.send_and_kill(messages, step)
                 # Nobody else calls the job after its worker's death but the next message, or the next minute.
                 self.until(lambda case=case: self.is_paid(case), lambda: self.send(self.other_message()))
                 self.until(lambda: not self.events("state = 'waiting'"), lambda: self.send(self.other_message()))
                 self.check_books(case)
+
+    def test_killed_while_a_dispute_is_booked(self):
+        """The money is taken out of the books once, with its fee, and exactly that is owed again."""
+        for step in DISPUTING:
+            with self.subTest(step):
+                case, messages = self.pay_at_stripe(step)
+                for message in messages:
+                    self.send(message)
+                self.until(lambda case=case: self.is_paid(case), lambda: self.send(self.other_message()))
+                self.until(lambda: not self.events("state = 'waiting'"), lambda: self.send(self.other_message()))
+                ((transaction, _state, _payment),) = self.ledger.transactions(case)
+                known = len(self.fake.events())
+                self.fake.dispute(
+                    self.ledger.value(
+                        "SELECT paylink_stripe_intent FROM payment_transaction WHERE id = %s", transaction
+                    )
+                )
+                self.until(lambda: not self.ledger.value(TRIGGERS))
+                self.send_and_kill([json.dumps(event) for event in self.fake.events()[known:]], step)
+                self.until(
+                    lambda tx=transaction: self.ledger.rows(DISPUTES, tx) and not self.events("state = 'waiting'"),
+                    lambda: self.send(self.other_message()),
+                )
+                ((withdrawal, fee_move),) = self.ledger.rows(DISPUTES, transaction)
+                self.assertTrue(withdrawal and fee_move)
+                self.assertEqual((self.ledger.residual(case), self.ledger.open_credit(case)), (100, -100))
+                query = "SELECT count(*) FROM account_payment WHERE partner_id = %s AND payment_type = 'outbound'"
+                self.assertEqual(self.ledger.value(query, case["partner"]), 1)
+                self.assertEqual(self.events("state NOT IN ('done', 'ignored')"), 0)
+
+    def send_and_kill(self, messages, step):
+        """Send the messages; kill the process that comes to the step."""
+        self.stops.stop_at(step)
+        sending = threading.Thread(target=lambda: [self.send(one) for one in messages])
+        sending.start()
+        try:
+            self.until(lambda: self.stops.stopped_at(step))
+            self.odoo.kill(self.stops.stopped_at(step))
+        finally:
+            self.stops.go_on(step)
+            sending.join()
 
     def check_books(self, case):
         ((transaction, state, payment),) = self.ledger.transactions(case)

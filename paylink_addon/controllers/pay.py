@@ -156,7 +156,7 @@ class PaylinkPay(PageMixin, http.Controller):
         this attempt, and that money may be under way.
         """
         cr, answers = tx_sudo.env.cr, []
-        tx_sudo._set_pending()
+        tx_sudo._paylink_prepare_charge()
         cr.commit()  # pylint: disable=invalid-commit
         try:
             tx_sudo.with_context(paylink_answers=answers)._charge_with_token()

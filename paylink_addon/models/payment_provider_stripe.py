@@ -1,8 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.http import request
 
 from ..const import STRIPE_CODE, STRIPE_CURRENCIES
-from ..tools.stripe_client import StripeApi, api_base, is_live
+from ..tools.stripe_client import PATIENCE, StripeApi, api_base, is_live
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
 
 
@@ -211,13 +212,14 @@ class PaymentProvider(models.Model):
     # === BUSINESS METHODS === #
 
     def _paylink_stripe(self):
-        """The API with this provider's key.
+        """The API with this provider's key; in an HTTP request somebody waits, and does so less long than a job.
 
         :rtype: StripeApi
         :raise StripeRefused: there is no key
         """
         self.ensure_one()
-        return StripeApi(self.sudo().paylink_stripe_secret_key, base=api_base())
+        patience = PATIENCE["click" if request else "job"]
+        return StripeApi(self.sudo().paylink_stripe_secret_key, base=api_base(), **patience)
 
     def _paylink_stripe_secrets(self):
         """The secrets with which messages may be signed, as a tuple: none, one, or two while one replaces the other."""

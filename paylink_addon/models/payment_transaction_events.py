@@ -1,6 +1,10 @@
 import logging
 
+from markupsafe import Markup
 from odoo import fields, models
+from psycopg2 import OperationalError
+
+from ..tools.stripe_errors import redact
 
 _logger = logging.getLogger(__name__)
 
@@ -16,13 +20,52 @@ class PaymentTransactionEvents(models.Model):
     )
 
     def _paylink_try_to_look_up(self):
-        """Look one transaction up; what does not fit it, or can't be booked, keeps nobody from the next one."""
+        """Look one transaction up; what can't be booked keeps nobody from the next one."""
         self.ensure_one()
         try:
             self._paylink_stripe_lookup()
         except Exception:
             self.env.cr.rollback()
             _logger.exception("%s could not be looked up", self.reference)
+
+    # === ANSWERS THAT DO NOT FIT === #
+
+    def _paylink_stripe_refuse_answer(self, error):
+        """What Stripe answers about this transaction can't be: undo it, and tell people. Commits."""
+        self.ensure_one()
+        self.env.cr.rollback()
+        _logger.info("%s: Stripe's answer was refused: %s", self.reference, error)
+        try:
+            self._paylink_tell_managers(redact(str(error)))
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        except OperationalError:
+            self.env.cr.rollback()  # somebody else works on the same rows: it is asked again, and told then
+
+    def _paylink_tell_managers(self, reason):
+        """Give the payment managers a task, on the link if there is one; once, however often it is asked again."""
+        Activity = self.env["mail.activity"].sudo().with_context(active_test=False)
+        values = {"automated": True, "activity_type_id": self.env.ref("mail.mail_activity_data_todo").id}
+        if self.paylink_id:
+            values |= {"res_model_id": self.env["ir.model"]._get_id("paylink.link"), "res_id": self.paylink_id.id}
+        for user in self.company_id._paylink_managers():
+            texts = self.with_context(lang=user.lang)._paylink_refused_texts(reason)
+            if not Activity.search_count([("user_id", "=", user.id), ("summary", "=", texts["summary"])], limit=1):
+                Activity.create({**values, **texts, "user_id": user.id})
+
+    def _paylink_refused_texts(self, reason):
+        """Summary and note of the task."""
+        note = self.env._(
+            "%(provider)s was asked what became of payment %(reference)s of %(partner)s, and its answer does not fit, "
+            "so nothing was changed. The reason: %(reason)s Compare the payment at the provider with the one in Odoo.",
+            provider=self.provider_id.name,
+            reference=self.reference,
+            partner=self.partner_id.display_name,
+            reason=reason,
+        )
+        summary = self.env._("The provider's answer about %(reference)s was refused", reference=self.reference)
+        return {"summary": summary, "note": Markup("<p>%s</p>") % note}
+
+    # === ACTIONS === #
 
     def action_paylink_view_events(self):
         """Show administrators what the provider has told about this transaction."""

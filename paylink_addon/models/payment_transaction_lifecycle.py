@@ -156,6 +156,15 @@ class PaymentTransaction(models.Model):
         supports = {transaction.provider_id.support_refund, method.support_refund}
         return next((support for support in ("none", "full_only") if support in supports), "partial")
 
+    # === CHARGES OF SAVED METHODS === #
+
+    def _paylink_prepare_charge(self):
+        """What is committed before a saved method is charged: money may be under way from then on.
+
+        A provider whose charge can be sent again by a job stores that wish by extending this method.
+        """
+        self._set_pending()
+
     # === REQUESTS OF PAYMENT MANAGERS === #
 
     def action_refund(self, amount_to_refund=None):

@@ -51,9 +51,14 @@ class PaymentTransaction(models.Model):
         if self.state not in SOURCES[target] and not revived:
             return False
         getattr(self, SETTERS[target])(state_message=message)
-        if target in ("done", "authorized") and not self.paylink_stripe_todo and self._paylink_stripe_lacks_details():
-            self._paylink_stripe_queue("details")
+        self._paylink_stripe_want_details()
         return True
+
+    def _paylink_stripe_want_details(self):
+        """Have the method and the fee asked for, unless they are known or there is something else to do first."""
+        paid = self.state in ("done", "authorized")
+        if paid and not self.paylink_stripe_todo and self._paylink_stripe_lacks_details():
+            self._paylink_stripe_queue("details")
 
     def _paylink_stripe_adopt(self, **ids):
         """Note the ids that Stripe has given: each once, for good."""
@@ -74,6 +79,7 @@ class PaymentTransaction(models.Model):
         self._paylink_stripe_adopt(paylink_stripe_session=session["id"], paylink_stripe_intent=id_of(intent))
         if self.paylink_stripe_todo == "expire" and session["status"] != "open":
             self.paylink_stripe_todo = False
+            self._paylink_stripe_want_details()  # the customer was faster, and that has been heard before
         if session["status"] == "expired":
             self._paylink_stripe_become("cancel", self._paylink_customer_env()._("The payment page was left."))
         elif isinstance(intent, dict):

@@ -47,16 +47,21 @@ class PaymentTransaction(models.Model):
     # === REFUNDS AT STRIPE === #
 
     def _paylink_stripe_refunded_minor(self):
-        """What has been refunded or is being refunded, as far as Odoo knows, in minor units."""
-        refunds = (self | self._paylink_stripe_captures()).child_transaction_ids.filtered(
-            lambda tx: tx.operation == "refund" and tx.state in ("draft", "pending", "done")
-        )
+        """What Stripe has told of refunds made and under way, in minor units; not what it has not answered to yet."""
+        refunds = self._paylink_stripe_known_refunds().filtered(lambda tx: tx.state in ("pending", "done"))
         return sum(tx._paylink_stripe_minor() for tx in refunds)
+
+    def _paylink_stripe_known_refunds(self):
+        return (self | self._paylink_stripe_captures()).child_transaction_ids.filtered(
+            lambda tx: tx.operation == "refund" and tx.paylink_stripe_refund
+        )
 
     def _paylink_stripe_apply_refund(self, refund):
         """A refund, on its own transaction; one that was made in the dashboard gets one."""
         if self.operation != "refund":
-            child = self._paylink_stripe_new_refund(refund)
+            # An earlier message of the same set may have made its transaction.
+            known = self._paylink_stripe_find(self.provider_id, [refund])[0]
+            child = known if known.operation == "refund" else self._paylink_stripe_new_refund(refund)
             if child:
                 child._apply_updates(refund)
             return
@@ -75,6 +80,8 @@ class PaymentTransaction(models.Model):
         """A transaction for a refund that was not asked for here; none for one that came to nothing."""
         if REFUND_STATES.get(refund["status"]) in ("error", "cancel"):
             return None
+        if self._paylink_stripe_refresh_refunds(refund) in ("error", "cancel"):
+            return None
         left = self._paylink_stripe_minor() - self._paylink_stripe_refunded_minor()
         if refund["amount"] > left:
             raise PaylinkStripeMismatch(
@@ -88,6 +95,18 @@ class PaymentTransaction(models.Model):
         source = self._paylink_stripe_captures().filtered(lambda tx: tx.state == "done")[:1] or self
         amount = float(to_major(refund["amount"], refund["currency"]))
         return source._create_child_transaction(amount, is_refund=True, paylink_stripe_refund=refund["id"])
+
+    def _paylink_stripe_refresh_refunds(self, refund):
+        """Messages come in any order: this refund, or another one that made room for it, may have failed since.
+
+        :return: what has become of ``refund`` itself, as a state of transactions
+        """
+        refunds = self.provider_id._paylink_stripe().refunds(payment_intent=self.paylink_stripe_intent)
+        current = {found["id"]: found for found in refunds}
+        for known in self._paylink_stripe_known_refunds():
+            if found := current.get(known.paylink_stripe_refund):
+                known._apply_updates(found)
+        return REFUND_STATES.get(current.get(refund["id"], refund)["status"])
 
     def _paylink_stripe_refund_reason(self, refund, target):
         if target not in ("error", "cancel"):

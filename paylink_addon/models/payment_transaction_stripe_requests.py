@@ -6,6 +6,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from ..const import STRIPE_CODE
 from ..tools.stripe_client import with_metadata
 from ..tools.stripe_errors import StripeAbsent, StripeDeclined, StripeFailure, StripeRefused
+from .payment_transaction_stripe import PaylinkStripeMismatch
 from .payment_transaction_stripe_apply import INTENT_EXPAND
 
 _logger = logging.getLogger(__name__)
@@ -92,6 +93,8 @@ class PaymentTransaction(models.Model):
         for tx in self.sorted("id"):
             try:
                 tx._paylink_stripe_send_one()
+            except PaylinkStripeMismatch as mismatch:
+                tx._paylink_stripe_refuse_answer(mismatch)
             except StripeFailure as error:
                 self.env.cr.rollback()
                 _logger.info("%s: %s is tried again later: %s", tx.reference, tx.paylink_stripe_todo, error)
@@ -209,6 +212,8 @@ class PaymentTransaction(models.Model):
             try:
                 if found := tx._paylink_stripe_current():
                     tx._paylink_apply([(STRIPE_CODE, found)])
+            except (PaylinkStripeMismatch, StripeAbsent) as error:
+                tx._paylink_stripe_refuse_answer(error)
             except StripeFailure as error:
                 self.env.cr.rollback()
                 _logger.info("%s could not be looked up: %s", tx.reference, error)

@@ -67,6 +67,13 @@ class PaymentTransaction(models.Model):
 
     # === CHARGING === #
 
+    def _paylink_prepare_charge(self):
+        """Whoever dies after this commit leaves the charge to the job, instead of a payment in progress for ever."""
+        result = super()._paylink_prepare_charge()
+        if self._paylink_is_stripe():
+            self._paylink_stripe_queue("charge", after_commit=False)
+        return result
+
     def _send_payment_request(self):
         """Charge the stored method: at once where the caller has committed the attempt, else after the commit.
 
@@ -74,9 +81,9 @@ class PaymentTransaction(models.Model):
         """
         if not self._paylink_is_stripe():
             return super()._send_payment_request()
-        self._paylink_stripe_become("pending")
         committed = self.env.context.get("paylink_answers") is not None
-        self._paylink_stripe_queue("charge", after_commit=not committed)
+        if self._paylink_stripe_become("pending") or not committed:
+            self._paylink_stripe_queue("charge", after_commit=not committed)
         if committed:
             self._paylink_stripe_send()  # without an answer it stays in progress, and is looked up until it is known
         return None

@@ -10,6 +10,7 @@ from . import test_deposit_life
 from . import test_deposit_page
 from . import test_deposit_send
 from . import test_deposit_tours
+from . import test_dispute_tours
 from . import test_disputes
 from . import test_document_pdf
 from . import test_documents
@@ -31,6 +32,7 @@ from . import test_rights
 from . import test_send
 from . import test_send_addresses
 from . import test_send_reuse
+from . import test_stripe_books
 from . import test_stripe_browser
 from . import test_stripe_checkout
 from . import test_stripe_messages

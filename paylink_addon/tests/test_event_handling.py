@@ -133,6 +133,19 @@ class TestEventHandling(EventCommon):
         self.deliver_and_handle()
         self.check_paid(invoice, tx)
 
+    def test_refund_and_its_end_at_once(self):
+        """All messages of a refund in one set: the second finds what the first has made."""
+        link = self._link(self._invoice(currency_id=self.env.ref("base.EUR").id))
+        tx = self.pay_on_page(link, "sepa_debit")
+        self.fake.settle(tx.paylink_stripe_intent)
+        self.deliver_and_handle()
+        refund = self.fake.refund(tx.paylink_stripe_charge, 1000)
+        self.fake.settle_refund(refund["id"])
+        self.deliver_and_handle()
+        self.assertEqual(tx.child_transaction_ids.mapped("paylink_stripe_refund"), [refund["id"]])
+        self.assertEqual(set(self.stored().mapped("state")), {"done", "ignored"})
+        self.assertFalse(any(self.stored().mapped("try_count")))
+
     # === WHAT IS NOT OURS === #
 
     def test_unknown_types_are_ignored(self):

@@ -152,16 +152,22 @@ class TestEventSweep(EventCommon):
         self.assertEqual(tx.state, "done")
 
     def test_one_that_does_not_fit_keeps_nobody_from_the_others(self):
-        """Its page says another amount: an error in the log, and the next one is asked for all the same."""
-        strange, good = self.paid_at_stripe(), self.paid_at_stripe()
-        self.fake.world.realms[self.fake.secret_key].objects[strange.paylink_stripe_session]["amount_total"] = 1
-        self.fake.world.realms[self.fake.secret_key].kinds["event"].clear()
-        with (
-            freeze_time(fields.Datetime.now() + timedelta(minutes=31)),
-            self.assertLogs("odoo.addons.paylink_addon.models.payment_transaction_events", "ERROR"),
-        ):
-            self.sweep()
-        self.assertEqual((strange.state, good.state), ("draft", "done"))
+        """Its page says another amount, or is gone: the managers have a task, once; the next one is asked for."""
+        strange, gone, good = self.paid_at_stripe(), self.paid_at_stripe(), self.paid_at_stripe()
+        realm = self.fake.realm()
+        realm.objects[strange.paylink_stripe_session]["amount_total"] = 1
+        realm.remove(realm.objects[gone.paylink_stripe_session])
+        realm.kinds["event"].clear()
+        for hours in (1, 3):
+            with freeze_time(fields.Datetime.now() + timedelta(hours=hours)):
+                self.sweep()
+        self.assertEqual((strange.state, gone.state, good.state), ("draft", "draft", "done"))
+        managers = self.company._paylink_managers()
+        for tx, reason in ((strange, "amount"), (gone, "No such")):
+            tasks = tx.paylink_id.sudo().activity_ids.filtered(lambda task, tx=tx: tx.reference in task.summary)
+            self.assertEqual((tasks.user_id, len(tasks)), (managers, len(managers)))
+            self.assertIn(reason, tasks[0].note)
+        self.assertFalse(good.paylink_id.sudo().activity_ids)
 
     def test_pauses_between_questions_grow(self):
         tx = self.start(self._free_link())

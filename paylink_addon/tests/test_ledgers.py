@@ -1,162 +1,231 @@
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+import json
+import logging
+import os
+from collections import Counter, defaultdict
+from datetime import timedelta
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
 from odoo import fields
 from odoo.tests import tagged
 
+from ..const import LIVE_STATES
+from ..tools.stripe_client import PATIENCE
 from .event_common import EventCommon
+from .ledger_machine import DELAY, Ledgers
 
-METHODS = st.sampled_from(["card", "card", "sepa_debit"])
-ORDERS = st.sampled_from(["fifo", "reverse", "shuffle"])
-DELAY = 7200
-PICK = st.integers(0, 99)
+_logger = logging.getLogger(__name__)
 
-
-class Ledgers(RuleBasedStateMachine):
-    """Customers pay, banks decline, refund and dispute, messages are lost and repeated: in any order.
-
-    When everything has been delivered, Stripe's ledger and Odoo's must agree.
-    """
-
-    test = None
-
-    def __init__(self):
-        super().__init__()
-        self.fake, self.attempts = self.test.fake, []
-        self.test.new_run()
-
-    # === WHAT HAPPENS === #
-
-    @rule(method=METHODS, outcome=st.sampled_from(["succeed", "succeed", "decline"]))
-    def new_payment(self, method, outcome):
-        tx = self.test.new_attempt(len(self.attempts))
-        self.attempts.append(tx)
-        self._at_stripe(self.fake.pay, tx.paylink_stripe_session, method, outcome)
-
-    @rule(pick=PICK)
-    def pay_again(self, pick):
-        if tx := self._one(pick):
-            self._at_stripe(self.fake.pay, tx.paylink_stripe_session)
-
-    @rule(pick=PICK)
-    def come_back(self, pick):
-        if tx := self._one(pick):
-            self.test.come_back(tx)
-
-    @rule(pick=PICK, succeed=st.booleans())
-    def settle(self, pick, succeed):
-        if intent := self._intent(pick, "processing"):
-            self._at_stripe(self.fake.settle, intent["id"], succeed)
-
-    @rule(pick=PICK, amount=st.sampled_from([None, 1000]))
-    def refund(self, pick, amount):
-        if intent := self._intent(pick, "succeeded"):
-            self._at_stripe(self.fake.refund, intent["latest_charge"], amount)
-
-    @rule(pick=PICK)
-    def refund_fails(self, pick):
-        if found := self._object(pick, "refund", "pending", "succeeded"):
-            self._at_stripe(self.fake.fail_refund, found["id"])
-
-    @rule(pick=PICK, amount=st.sampled_from([None, 4000]), inquiry=st.booleans())
-    def dispute(self, pick, amount, inquiry):
-        intent = self._intent(pick, "succeeded")
-        known = [one["payment_intent"] for one in self.fake.realm().all("dispute")]
-        if intent and intent["id"] not in known:
-            self._at_stripe(self.fake.dispute, intent["id"], amount=amount, inquiry=inquiry)
-
-    @rule(pick=PICK, won=st.booleans(), fee_back=st.booleans())
-    def close_dispute(self, pick, won, fee_back):
-        if found := self._object(pick, "dispute", "needs_response", "warning_needs_response"):
-            self._at_stripe(self.fake.close_dispute, found["id"], won, fee_back)
-
-    @rule(pick=PICK)
-    def cancel_link(self, pick):
-        if (tx := self._one(pick)) and tx.paylink_id.state in ("open", "failed"):
-            tx.paylink_id.action_cancel()
-
-    @rule(kind=st.sampled_from(["drop", "duplicate", "delay"]), times=st.integers(1, 4))
-    def disturb(self, kind, times):
-        self.fake.disturb(kind, times=times, seconds=DELAY)
-
-    @rule(limit=st.sampled_from([1, 3, None]), order=ORDERS)
-    def deliver(self, limit, order):
-        self.test.deliver(limit=limit, order=order)
-
-    @rule()
-    def handle(self):
-        self.test.run_job()
-
-    # === HELPERS === #
-
-    def _at_stripe(self, act, *args, **kwargs):
-        """What Stripe itself refuses (a paid session, too much refunded) does not happen."""
-        try:
-            act(*args, **kwargs)
-        except Exception as error:
-            refused = type(error).__module__.endswith("fake_stripe.errors")
-            if not refused and not isinstance(error, ValueError | KeyError):
-                raise
-
-    def _one(self, pick):
-        return self.attempts[pick % len(self.attempts)] if self.attempts else None
-
-    def _intent(self, pick, *statuses):
-        return self._object(pick, "payment_intent", *statuses)
-
-    def _object(self, pick, kind, *statuses):
-        """One of this run's objects at Stripe, of a kind and with one of these statuses."""
-        mine = {self.fake.get(tx.paylink_stripe_session)["payment_intent"] for tx in self.attempts}
-        found = [
-            one
-            for one in self.fake.realm().all(kind)
-            if one["status"] in statuses and (one["id"] in mine or one.get("payment_intent") in mine)
-        ]
-        return found[pick % len(found)] if found else None
-
-    def teardown(self):
-        self.test.drain()
-        self.test.compare()
+# For more and other runs: PAYLINK_LEDGER_RUNS=200 PAYLINK_LEDGER_SEED=1 make test T=test_ledgers
+RUNS, STEPS, SEED = "PAYLINK_LEDGER_RUNS", "PAYLINK_LEDGER_STEPS", "PAYLINK_LEDGER_SEED"
+DEFAULT_RUNS, DEFAULT_STEPS = 12, 30
+IMPATIENT = {"timeout": 10.0, "retries": 0}
+KINDS = ("checkout.session", "payment_intent", "refund", "dispute")
+EXPECTED = (
+    "payment_intent succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "checkout.session.async_payment_failed",
+    "refund succeeded",
+    "refund failed",
+    "dispute won",
+    "dispute lost",
+    "charge.dispute.funds_reinstated",
+    "found by the sweep",
+    "refund in Odoo",
+    "charge",
+)
+AMOUNT = 10000  # minor units of each invoice
+DAY = 86400  # seconds after which every page has expired
 
 
 @tagged("post_install", "-at_install")
 class TestLedgers(EventCommon):
     """Stripe's ledger and Odoo's agree, whatever happened."""
 
-    def new_run(self):
-        """The next random run has customers of its own."""
-        self.runs = getattr(self, "runs", 0) + 1
+    def setUp(self):
+        super().setUp()
+        self.enterContext(patch.dict(PATIENCE, {"job": IMPATIENT, "click": IMPATIENT}))
+        self.euro = self.env.ref("base.EUR")
+        self.euro.active = True
+        self.company.sudo().paylink_fee_account_id = self.company_data["default_account_expense"]
+        self.env["ir.config_parameter"].set_param("paylink_addon.max_attempts_per_hour", "1000")
+        self.runs = 0
 
-    def new_attempt(self, number):
-        """A customer of their own, at Stripe's page with an invoice of 100 €."""
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        customer = self._customer(f"Customer {self.runs}.{number}", email="customer@example.com")
-        return self.start(self._link(self._invoice(customer, currency_id=euro.id)))
+    # === WHAT THE MACHINE DOES === #
+
+    def new_run(self):
+        """Each run has customers of its own, and begins when Stripe's clock and ours agree."""
+        self.runs += 1
+        self.fake.world.clock.offset = 0
+        self.links = self.env["paylink.link"]
+        self.first_intent = len(self.fake.realm().all("payment_intent"))
+
+    def new_link(self, customer=None):
+        """A link for an invoice of 100 €, of a new customer unless said otherwise."""
+        name = f"Customer {self.runs}.{len(self.links)}"
+        customer = customer or self._customer(name, email="customer@example.com")
+        link = self._link(self._invoice(customer, currency_id=self.euro.id))
+        self.links |= link
+        return link
+
+    def is_payable(self, link):
+        return link.state in LIVE_STATES and not link._is_expired() and link._payable_amount()
+
+    def open_page(self, link, **values):
+        """Lead the customer to Stripe, who may not answer; the transaction."""
+        tx = self._attempt(link, **values)
+        self.checkout(tx)
+        return tx
+
+    def pay_with_token(self, link, token):
+        values = {
+            "provider_id": self.provider.id,
+            "payment_method_id": None,
+            "token_id": token.id,
+            "amount": link._payable_amount(),
+            "flow": "token",
+        }
+        self.env.flush_all()
+        response = self.url_open(
+            f"/pay/{link.access_token}/transaction",
+            data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": values}),
+            headers={"Content-Type": "application/json"},
+        )
+        self.env.invalidate_all()
+        self.assertNotIn("error", response.json())
+
+    def refundable(self):
+        return self.transactions()._paylink_refundable()
+
+    def refund(self, tx, amount):
+        tx.action_refund(amount_to_refund=min(amount, tx._paylink_refundable_amount()))
+
+    def expire(self, link):
+        """Its last day was yesterday, and the job that looks for that has run."""
+        if link.state in ("open", "failed", "pending"):
+            link.sudo().expires_at = fields.Datetime.now() - timedelta(days=1)
+            self.run_job("ir_cron_paylink_expire")
+
+    # === WHAT THERE IS === #
+
+    def transactions(self):
+        return self.links.sudo().transaction_ids
+
+    def tokens(self):
+        return self.transactions().token_id.filtered("active")
+
+    def intents(self):
+        """The PaymentIntents of this run."""
+        return self.fake.realm().all("payment_intent")[self.first_intent :]
+
+    def intent_ids(self):
+        return {intent["id"] for intent in self.intents()}
+
+    def moves(self):
+        lines = self.env["account.move.line"].search([("partner_id", "in", self.links.partner_id.ids)])
+        return lines.move_id
+
+    # === AT ANY TIME === #
+
+    def check_payments(self):
+        """A transaction has one payment in the books at most, and none without money at Stripe."""
+        received = {int(row.metadata["paylink_tx"]) for row in self.rows() if row.received}
+        payments = self.env["account.payment"].search(
+            [("payment_transaction_id", "in", self.transactions().filtered(lambda tx: tx.operation != "refund").ids)]
+        )
+        booked = Counter(payment.payment_transaction_id.id for payment in payments if payment.state != "canceled")
+        self.assertLessEqual(set(booked), received)
+        self.assertFalse([tx for tx, count in booked.items() if count > 1])
+
+    def check_intents(self):
+        """One click is one PaymentIntent, however often it was asked for."""
+        clicks = Counter(row.metadata["paylink_tx"] for row in self.rows())
+        self.assertFalse([tx for tx, count in clicks.items() if count > 1])
+
+    def check_pages(self):
+        """Once Odoo knows that a link is paid, its other pages are closed, or about to be."""
+        for tx in self.links.filtered(lambda link: link.state == "paid").sudo().transaction_ids:
+            self.assertNotEqual(tx.state, "draft", tx.reference)
+            closing = tx.state == "cancel" and tx.paylink_stripe_todo != "expire" and tx.paylink_stripe_session
+            self.assertFalse(closing and self.fake.get(closing)["status"] == "open", tx.reference)
+
+    def check_entries(self):
+        for move in self.moves().filtered(lambda move: move.state == "posted"):
+            self.assertFalse(round(sum(move.line_ids.mapped("balance")), 2), move.name)
+
+    def rows(self):
+        """Stripe's ledger of this run."""
+        return self.fake.ledger()[self.first_intent :]
+
+    # === AT THE END === #
 
     def drain(self):
-        """Everything arrives: late messages, repetitions, what must be asked for; refunds come to an end."""
+        """Everything arrives: late messages, repetitions, what must be asked for; what takes days ends."""
         self.fake.abandon_faults()
+        for intent in self.intents():
+            if intent["status"] == "processing":
+                self.fake.settle(intent["id"], True)
         for refund in self.fake.realm().all("refund"):
             if refund["status"] == "pending":
                 self.fake.settle_refund(refund["id"])
-        self.fake.advance(DELAY)
-        self.deliver(order="shuffle")
-        self.run_job()
-        self.run_job("ir_cron_paylink_sweep_events")
-        self.run_job()
-        waiting = self.stored().filtered(lambda event: event.state == "waiting")
-        waiting.sudo().write({"next_try_at": fields.Datetime.now()})
-        self.run_job()
-        self.send_waiting()
+        for pause in (DELAY, DAY, DAY):  # the second expires pages; what is answered to one is heard in the next
+            self.fake.advance(pause)
+            self.deliver(order="shuffle")
+            self.run_job()
+            self.run_job("ir_cron_paylink_sweep_events")
+            self.run_job()
+            self.stored().filtered(lambda event: event.state == "waiting").sudo().write(
+                {"next_try_at": fields.Datetime.now()}
+            )
+            self.run_job()
+            self.send_waiting()
+            self.run_job("ir_cron_paylink_book")
 
     def compare(self):
-        """One payment for each PaymentIntent that was paid, and each customer owes what Stripe's ledger says."""
-        owed = {}
-        for row in self.fake.ledger():
+        """Each customer owes what Stripe's ledger says, fees are equal, and nothing is left or hidden."""
+        self.check_payments()
+        self.check_intents()
+        self.check_entries()
+        self.compare_transactions()
+        self.compare_customers()
+        self.compare_links()
+        left = self.stored().filtered(lambda event: event.state not in ("done", "ignored"))
+        self.assertFalse(left, left.mapped(lambda event: (event.type, event.state, event.error)))
+        self.assertFalse(self.transactions().filtered("paylink_stripe_todo"))
+        # A draft without a page is a click that Stripe never heard of.
+        ended = self.transactions().filtered(lambda tx: tx.state != "draft" or tx.paylink_stripe_session)
+        self.assertLessEqual(set(ended.mapped("state")), {"done", "cancel", "error"})
+
+    def compare_transactions(self):
+        """What was received is booked once, refunds too, with the fees that Stripe took."""
+        for row in self.rows():
             tx = self.env["payment.transaction"].browse(int(row.metadata["paylink_tx"]))
-            self.assertEqual(self.payments(tx).mapped("amount"), [100] if row.received else [], tx.reference)
-            owed[tx.partner_id] = owed.get(tx.partner_id, 10000) - row.received + row.refunded + row.disputed
+            payments = self.payments(tx).filtered(lambda one: one.state != "canceled")
+            self.assertEqual(payments.mapped("amount"), [100] if row.received else [], tx.reference)
+            refunds = tx.child_transaction_ids.filtered(lambda child: child.state == "done")
+            self.assertEqual(-round(sum(refunds.mapped("amount")) * 100), row.refunded, tx.reference)
+            booked = refunds.payment_id.filtered(lambda one: one.state in ("in_process", "paid"))
+            self.assertEqual(round(sum(booked.mapped("amount")) * 100), row.refunded, tx.reference)
+            disputes = self.env["paylink.dispute"].sudo().search([("transaction_id", "=", tx.id)])
+            fees = tx.paylink_fee + sum(one.fee - one.fee_returned for one in disputes)
+            self.assertEqual(round(fees * 100), row.fee, tx.reference)
+            moves = disputes.fee_move_id | disputes.fee_returned_move_id
+            expense = moves.line_ids.filtered(lambda line: line.account_id == self.company.paylink_fee_account_id)
+            self.assertEqual(
+                sum(expense.mapped("amount_currency")),
+                sum(disputes.mapped("fee")) - sum(disputes.mapped("fee_returned")),
+            )
+
+    def compare_customers(self):
+        """What a customer owes: the invoices, less what Stripe has of theirs."""
+        owed = defaultdict(int)
+        for link in self.links:
+            owed[link.partner_id] += AMOUNT
+        for row in self.rows():
+            partner = self.env["payment.transaction"].browse(int(row.metadata["paylink_tx"])).partner_id
+            owed[partner] += row.refunded + row.disputed - row.received
         for partner, amount in owed.items():
             lines = self.env["account.move.line"].search(
                 [
@@ -166,22 +235,54 @@ class TestLedgers(EventCommon):
                 ]
             )
             self.assertEqual(round(sum(lines.mapped("amount_currency")) * 100), amount, partner.name)
-            self.assertFalse([move for move in lines.move_id if round(sum(move.line_ids.mapped("balance")), 2)])
-        left = self.stored().filtered(lambda event: event.state not in ("done", "ignored"))
-        self.assertFalse(left, left.mapped(lambda event: (event.type, event.state, event.error)))
+            self.assertEqual(round(sum(lines.mapped("amount_residual_currency")) * 100), amount, partner.name)
+
+    def compare_links(self):
+        """What was paid by two pages is told; a link that is paid has no page on which it can be paid again."""
+        received, returned = Counter(), Counter()
+        for row in self.rows():
+            link = self.env["payment.transaction"].browse(int(row.metadata["paylink_tx"])).paylink_id
+            received[link] += row.received
+            returned[link] += row.refunded or row.disputed or self.disputed_ever(row)
+        for link in self.links:
+            if received[link] > AMOUNT and not returned[link]:  # else the second may have paid what was open again
+                tasks = link.sudo().activity_ids.mapped("summary")
+                self.assertTrue([task for task in tasks if "too much" in task], link.name)
+            if received[link]:
+                self.assertEqual(link.state, "paid")
+                pages = link.sudo().transaction_ids.filtered("paylink_stripe_session").mapped("paylink_stripe_session")
+                self.assertNotIn("open", [self.fake.get(page)["status"] for page in pages])
+
+    def disputed_ever(self, row):
+        return any(one["payment_intent"] == row.id for one in self.fake.realm().all("dispute"))
+
+    # === THE TEST === #
+
+    def check_coverage(self):
+        """Random as it is, each thing that matters has happened."""
+        realm = self.fake.realm()
+        happened = Counter(f"{kind} {one['status']}" for kind in KINDS for one in realm.all(kind))
+        happened += Counter(event["type"] for event in realm.all("event"))
+        happened += Counter(f"fault {entry.fault}" for entry in self.fake.journal() if entry.fault)
+        happened["found by the sweep"] = self.stored().search_count([("is_swept", "=", True)])
+        happened["refund in Odoo"] = len(self.requests("POST", "/v1/refunds"))
+        happened["charge"] = len(self.requests("POST", "/v1/payment_intents"))
+        _logger.info("In %s runs: %s", self.runs, dict(happened))
+        self.assertFalse([name for name in EXPECTED if not happened[name]])
 
     def test_ledgers_agree(self):
         Ledgers.test = self
+        seed(int(os.environ.get(SEED) or 0))(Ledgers)
         run_state_machine_as_test(
             Ledgers,
             settings=settings(
-                max_examples=6,
-                stateful_step_count=15,
+                max_examples=int(os.environ.get(RUNS) or DEFAULT_RUNS),
+                stateful_step_count=int(os.environ.get(STEPS) or DEFAULT_STEPS),
                 deadline=None,
                 database=None,
-                derandomize=True,
                 print_blob=False,
                 phases=[Phase.generate],  # each step takes a while: what fails is shown as it was found
                 suppress_health_check=list(HealthCheck),
             ),
         )
+        self.check_coverage()

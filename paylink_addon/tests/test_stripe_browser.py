@@ -60,6 +60,23 @@ class TestStripeBrowser(StripeCommon):
             self._wait(evaluate, "document.querySelector('.pl-success')")
         self.assertEqual((self.link.state, len(self.link.transaction_ids)), ("paid", 2))
 
+    def test_expired_then_paid(self):
+        """The page was left open for too long: the link is interrupted, and leads to a new page."""
+        with self._browse(f"/pay/{self.link.access_token}") as evaluate:
+            self._go_to_stripe(evaluate)
+            self.fake.expire(self.link.transaction_ids.paylink_stripe_session)
+            self._click(evaluate, "card")
+            self._wait(evaluate, "document.querySelector('#status')")
+            self.apply_events()
+            self.assertEqual((self.link.state, self.link.status), ("failed", "interrupted"))
+            self.env.flush_all()
+            evaluate(f"location.href = '{self.base_url()}/pay/{self.link.access_token}'")
+            self._wait(evaluate, "document.querySelector('main[data-view=pay]')")
+            self._go_to_stripe(evaluate)
+            self._click(evaluate, "card")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual((self.link.state, self.link.attempt_count), ("paid", 2))
+
     def test_debit_takes_days(self):
         with self._browse(f"/pay/{self.link.access_token}") as evaluate:
             self._go_to_stripe(evaluate)

@@ -98,6 +98,38 @@ class TestStripeRefund(StripeCommon):
                 self.assertEqual(set(refunds.mapped("state")), {"done"})
                 self.assertEqual((len(refunds.payment_id), link.amount_refunded), (2, 35))
 
+    def test_dashboard_refund_before_ours_is_sent(self):
+        """All is given back at Stripe, of which Odoo learns when somebody has asked for a part of it here."""
+        tx = self.pay_on_page(self.link)
+        self.apply_events()
+        self.fake.refund(tx.paylink_stripe_charge)
+        tx.action_refund(amount_to_refund=10)
+        self.apply_events()
+        self.send_waiting()
+        found = sorted((child.amount, child.state) for child in tx.child_transaction_ids)
+        self.assertEqual((found, self.link.amount_refunded), ([(-100, "done"), (-10, "error")], 100))
+        self.assertIn("failed", self.link.activity_ids.summary)
+
+    def test_refund_that_failed_made_room_for_another(self):
+        """Whichever of the two is heard of first, and before the failure."""
+        for order in (lambda events: events, lambda events: events[::-1]):
+            tx = self.pay_on_page(self._link(self._invoice(amount=100)))
+            self.apply_events()
+            self.fake.fail_refund(self.fake.refund(tx.paylink_stripe_charge, 1000)["id"])
+            self.fake.refund(tx.paylink_stripe_charge)
+            self.apply_events(order=order, only=("refund.created",))
+            self.assertEqual(tx.paylink_id.amount_refunded, 100)
+            done = tx.child_transaction_ids.filtered(lambda child: child.state == "done")
+            self.assertEqual(done.mapped("amount"), [-100])
+
+    def test_failure_of_a_dashboard_refund_is_heard_of_first(self):
+        """The older message does not make it a success."""
+        tx = self.pay_on_page(self.link)
+        self.apply_events()
+        self.fake.fail_refund(self.fake.refund(tx.paylink_stripe_charge)["id"])
+        self.apply_events(order=lambda events: events[::-1])
+        self.assertEqual((self.link.amount_refunded, tx.child_transaction_ids.payment_id.ids), (0, []))
+
     def test_dashboard_refund_of_what_only_the_charge_tells(self):
         tx = self.pay_on_page(self.link)
         self.apply_events()

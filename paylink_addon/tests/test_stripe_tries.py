@@ -5,6 +5,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from ..tools.stripe_client import PATIENCE
 from .stripe_common import StripeCommon
 
 SESSIONS = "/v1/checkout/sessions"
@@ -96,6 +97,19 @@ class TestStripeTries(StripeCommon):
         self.assertEqual(len(self.fake.journal()) - before, 1)
         self.come_back(tx)
         self.assertEqual(len(self.fake.journal()) - before, 1, "what is final is not asked for again")
+
+    def test_click_gives_up_sooner_than_a_job(self):
+        """Stripe has made the page and does not answer: the customer soon reads that they may try again."""
+        tx = self._attempt(self._free_link())
+        self.fake.fault("disconnect_after", "POST", SESSIONS, times=2)
+        response = self.checkout(tx)
+        self.assertEqual((response.status_code, tx.state, len(self.requests("POST", SESSIONS))), (503, "draft", 2))
+        self.assertIn("<form", response.text)
+        self.assertEqual(self.checkout(tx).status_code, 303)
+        self.assertEqual(len(self.fake.realm().all("checkout.session")), 1)
+        longest = {name: 2 * one["timeout"] * (1 + one["retries"]) for name, one in PATIENCE.items()}
+        self.assertLess(longest["click"], 60, "a server ends a request after 120 s")
+        self.assertLess(longest["click"], longest["job"])
 
     # === METHODS THAT TAKE DAYS === #
 
@@ -229,6 +243,16 @@ class TestStripeTries(StripeCommon):
         before = len(self.fake.journal())
         self.send_waiting()
         self.assertEqual(len(self.fake.journal()), before)
+
+    def test_fee_of_what_was_paid_while_it_was_closed(self):
+        """The page was to be closed, and the message that it is paid comes last."""
+        tx = self.start(self._free_link())
+        tx.paylink_id.action_cancel()
+        self.fake.pay(tx.paylink_stripe_session)
+        self.apply_events(order=lambda events: sorted(events, key=lambda event: event["type"].startswith("checkout")))
+        self.assertEqual((tx.state, tx.paylink_stripe_todo), ("done", "details"))
+        self.send_waiting()
+        self.assertEqual(tx.paylink_fee, self.fake.ledger()[0].fee / 100)
 
     def test_fee_is_not_asked_for_for_ever(self):
         tx = self.start(self._link(self._invoice()))

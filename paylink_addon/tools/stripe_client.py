@@ -33,6 +33,12 @@ _logger = logging.getLogger(__name__)
 API_VERSION = "2026-10-28.endive"
 TIMEOUT = 20.0  # seconds, to connect and then for the answer (one number: Odoo's tests compare it with theirs)
 MAX_RETRIES = 2  # by the SDK, within one call, always with the same idempotency key
+# A job can wait. Whoever has clicked is told to try again long before the server ends their request
+# (``limit_time_real``): what was asked is stored, and the next click or a job asks with the same key.
+PATIENCE = {
+    "job": {"timeout": TIMEOUT, "retries": MAX_RETRIES},
+    "click": {"timeout": TIMEOUT / 2, "retries": 1},
+}
 SIGNATURE_TOLERANCE = 300  # seconds, https://docs.stripe.com/webhooks#replay-attacks
 
 stripe.set_app_info("Paylink for Odoo", version="19.0")

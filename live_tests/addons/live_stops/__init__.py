@@ -24,18 +24,34 @@ def set_stops():
     """Put the stops into the inbox and the booking."""
     # Odoo imports its add-ons only once it knows their paths.
     from odoo.addons.base.models.ir_cron import IrCron  # noqa: PLC0415
-    from odoo.addons.paylink_addon.models.paylink_event import PaylinkEvent  # noqa: PLC0415
-    from odoo.addons.paylink_addon.models.paylink_event_handling import PaylinkEventHandling  # noqa: PLC0415
-    from odoo.addons.paylink_addon.models.paylink_link_booking import PaylinkLinkBooking  # noqa: PLC0415
+    from odoo.addons.paylink_addon import models  # noqa: PLC0415
 
-    stop_after(PaylinkEvent, "_store", "stored")
-    stop_before(PaylinkEvent, "_call_job", "received")
-    stop_after(PaylinkEventHandling, "_take", "taken", when=bool)
-    stop_after(PaylinkEventHandling, "_run_handlers", "applied", when=bool)
-    stop_before(PaylinkLinkBooking, "_book", "booking")
-    stop_after(PaylinkLinkBooking, "_book", "booked")
-    stop_after(PaylinkEventHandling, "_work_new", "handled", when=bool)
+    stop_after(models.paylink_event.PaylinkEvent, "_store", "stored")
+    stop_before(models.paylink_event.PaylinkEvent, "_call_job", "received")
+    handling = models.paylink_event_handling.PaylinkEventHandling
+    stop_after(handling, "_take", "taken", when=bool)
+    stop_after(handling, "_run_handlers", "applied", when=bool)
+    stop_before(models.paylink_link_booking.PaylinkLinkBooking, "_book", "booking")
+    stop_before(models.account_payment.AccountPayment, "_paylink_reconcile", "reconciling")
+    stop_after(models.paylink_link_booking.PaylinkLinkBooking, "_book", "booked")
+    stop_after(models.paylink_link_booked.PaylinkLinkBooked, "_after_payments", "told")
+    stop_after(handling, "_work_new", "handled", when=bool)
     stop_after(IrCron, "_commit_progress", "committed")
+    disputes = models.paylink_dispute_booking.PaylinkDisputeBooking
+    stop_before(disputes, "_book_withdrawal", "withdrawing")
+    stop_after(disputes, "_book_withdrawal", "withdrawn")
+    stop_after(models.paylink_dispute_stripe.PaylinkDisputeStripe, "_stripe_apply", "disputed")
+    set_request_stops(models)
+
+
+def set_request_stops(models):
+    """Put the stops around what is asked of Stripe: stored, marked as sent, answered, applied."""
+    requests = models.payment_transaction_stripe_requests.PaymentTransaction
+    stop_before(requests, "_paylink_stripe_ask", "asking")
+    stop_before(models.payment_transaction_stripe_token.PaymentTransaction, "_paylink_stripe_ask_charge", "sending")
+    stop_before(models.payment_transaction_stripe_refund.PaymentTransaction, "_paylink_stripe_ask_refund", "sending")
+    stop_after(requests, "_paylink_stripe_ask", "answered", when=bool)
+    stop_before(requests, "_paylink_stripe_book", "applied_answer")
 
 
 def stop_before(cls, name, step):

@@ -31,6 +31,17 @@ def pay(realm, session, method="card", outcome="succeed", email=EMAIL):
         authenticate(realm, session, outcome == "3ds_succeed")
 
 
+def leave(realm, session):
+    """Let the session's time be over.
+
+    :raise ValueError: it is not open
+    """
+    if session["status"] != "open":
+        raise ValueError(f"{session['id']} is {session['status']}.")
+    session["expires_at"] = realm.now()
+    realm.world.tick()
+
+
 def authenticate(realm, session, succeed):
     """The customer answers, or fails, the bank's question.
 

@@ -114,6 +114,10 @@ class FakeStripe:
         """Answer, or fail, the 3-D Secure question that a session waits for; the session."""
         return self._do(checkout.authenticate, session_id, succeed)
 
+    def expire(self, session_id):
+        """A page has been open for too long; the session."""
+        return self._do(checkout.leave, session_id)
+
     def settle(self, intent_id, succeed=True):
         """A SEPA debit succeeds or fails; the PaymentIntent."""
         return self._do(checkout.settle_intent, intent_id, succeed)
