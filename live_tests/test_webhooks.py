@@ -24,6 +24,7 @@ DISPUTING = ["withdrawing", "withdrawn", "disputed"]
 STATUS_ROUNDS = 5
 JOB = "SELECT res_id FROM ir_model_data WHERE module = 'paylink_addon' AND name = 'ir_cron_paylink_handle_events'"
 TRIGGERS = f"SELECT count(*) FROM ir_cron_trigger WHERE cron_id = ({JOB})"
+UNTOLD = "SELECT count(*) FROM payment_transaction WHERE paylink_untold"
 DISPUTES = "SELECT withdrawal_id, fee_move_id FROM paylink_dispute WHERE transaction_id = %s"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 SCRIPT = """
@@ -277,6 +278,8 @@ class TestHandling(WebhookCase):
             sending.join()
 
     def check_books(self, case):
+        # People are told once the books are committed.
+        self.until(lambda: not self.ledger.value(UNTOLD), lambda: self.send(self.other_message()))
         ((transaction, state, payment),) = self.ledger.transactions(case)
         self.assertEqual((state, len(self.ledger.payments(transaction))), ("done", 1))
         self.assertTrue(payment)
