@@ -25,6 +25,7 @@ DERIVED_FIELDS = {
     "settled_elsewhere",
     "renewed_from_id",
     "transaction_ids",
+    "by_reminder",
 }
 # What the customer has been told, once the link is out.
 FROZEN_FIELDS = {

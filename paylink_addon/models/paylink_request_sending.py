@@ -12,9 +12,18 @@ CUSTOMER_MESSAGES = ("email_outgoing", "sms")
 
 
 class PaylinkRequestSending(models.AbstractModel):
-    """How requests are sent: messages are queued in Odoo's own outboxes, in batch; their fate is read there."""
+    """How requests and reminders are sent: messages are queued in Odoo's own outboxes, in batch; their fate is read
+    there.
 
-    _inherit = "paylink.request.mixin"
+    Who inherits it has the fields ``name``, ``company_id``, ``partner_id``, ``user_id``, ``lang``, ``email``,
+    ``phone``, ``send_email`` and ``send_sms``.
+    """
+
+    _name = "paylink.sending.mixin"
+    _description = "Messages to Customers"
+
+    # The subtype of the messages that customers get.
+    _sent_subtype = "paylink_addon.mt_link_sent"
 
     delivery_state = fields.Selection(
         selection=[("queued", "Waiting to be sent"), ("sent", "Sent"), ("failed", "Not delivered")],
@@ -51,7 +60,7 @@ class PaylinkRequestSending(models.AbstractModel):
             self._name,
             tuple(self.ids) or (0,),
             CUSTOMER_MESSAGES,
-            self.env.ref("paylink_addon.mt_link_sent").id,
+            self.env.ref(self._sent_subtype).id,
         )
         self.env["mail.notification"].flush_model()
         found = defaultdict(list)
@@ -173,7 +182,7 @@ class PaylinkRequestSending(models.AbstractModel):
         for template in templates:
             if template and template.sudo().model != self._name:
                 raise UserError(
-                    self.env._("“%(name)s” is not a template of collection links.", name=template.sudo().name)
+                    self.env._("“%(name)s” is not a template of these messages.", name=template.sudo().name)
                 )
 
     def _prepare_emails(
@@ -185,7 +194,7 @@ class PaylinkRequestSending(models.AbstractModel):
         *,
         email_to=None,
         layout="paylink_addon.mail_layout",
-        subtype="paylink_addon.mt_link_sent",
+        subtype=None,
         transactions=None,
     ):
         """The values of one ``mail.mail`` for each request, all in the language of ``template``'s context.
@@ -195,7 +204,7 @@ class PaylinkRequestSending(models.AbstractModel):
         """
         bodies = {} if body else template._render_field("body_html", self.ids)
         subjects = {} if subject else template._render_field("subject", self.ids)
-        subtype_id = self.env.ref(subtype).id
+        subtype_id = self.env.ref(subtype or self._sent_subtype).id
         values = []
         for request in self.with_context(lang=template.env.lang):
             text, title = body or bodies[request.id], subject or subjects[request.id]
@@ -250,9 +259,12 @@ class PaylinkRequestSending(models.AbstractModel):
         return self.env["ir.qweb"]._render(layout, values, minimal_qcontext=True)
 
     def _create_emails(self, values_list):
-        """Create the e-mails in one batch, with the notifications that will tell their fate."""
+        """Create the e-mails in one batch, with the notifications that will tell their fate.
+
+        :return: the ``mail.mail``, in the order of ``values_list``
+        """
         if not values_list:
-            return
+            return self.env["mail.mail"]
         mails = self.env["mail.mail"].sudo().create(values_list)
         partners = {request.id: request.partner_id for request in self}
         self.env["mail.notification"].sudo().create(
@@ -263,6 +275,7 @@ class PaylinkRequestSending(models.AbstractModel):
             ]
         )
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        return mails
 
     def _prepare_email_notification(self, mail, address, partner):
         return {

@@ -15,3 +15,4 @@ from . import test_portal
 from . import test_send_addresses
 from . import test_send_reuse
 from . import test_upgrade
+from . import test_reminders

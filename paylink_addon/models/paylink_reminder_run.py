@@ -1,0 +1,134 @@
+import logging
+
+import psycopg2
+from odoo import api, fields, models
+from odoo.tools import SQL, split_every
+
+_logger = logging.getLogger(__name__)
+
+# How many customers are done in one transaction.
+CHUNK = 200
+# How often a chunk is begun anew that meets another run, or a colleague who changes the same rows.
+TRIES = 5
+CONFLICTS = (
+    psycopg2.errors.SerializationFailure,
+    psycopg2.errors.DeadlockDetected,
+    psycopg2.errors.UniqueViolation,
+)
+ACTIVITY = "paylink_addon.mail_activity_reminder"
+
+
+class PaylinkReminderRun(models.Model):
+    """The run: what is due is picked, then done in transactions of some customers each.
+
+    Whatever crashes undoes one transaction, before anything has left; the next run picks what it had not done.
+    """
+
+    _inherit = "paylink.reminder.rule"
+
+    # === CRON === #
+
+    @api.model
+    def _cron_remind(self):
+        """Remind for every company that wants it, in its hours or when somebody has asked for it."""
+        for company in self.env["res.company"].search([("paylink_reminders", "=", True)]):
+            if company.paylink_reminder_requested or company._paylink_may_remind(fields.Datetime.now()):
+                company.paylink_reminder_requested = False
+                if not self._run(company):
+                    return
+        self.env["paylink.reminder.message"]._follow_deliveries()
+
+    @api.model
+    def _run(self, company):
+        """Remind all customers of ``company`` of what is due today.
+
+        :return: whether all is done; else the time was up, and the job is called again soon
+        """
+        rules = self.sudo().with_company(company).search([("company_id", "=", company.id)])
+        date = company._paylink_today()
+        customers = list(dict.fromkeys(pick.customer_id for pick in rules._pick(date)))
+        progress = self.env["ir.cron"]
+        time_left = progress._commit_progress(remaining=len(customers))
+        for chunk in split_every(CHUNK, customers, list):
+            if time_left <= 0:
+                return False
+            rules._make_pdfs(date, chunk)
+            rules._remind_safely(date, chunk)
+            time_left = progress._commit_progress(len(chunk))
+        return True
+
+    def _remind_safely(self, date, customers):
+        """Remind ``customers`` in this transaction; what other transactions were faster with is picked anew."""
+        for turn in range(1, TRIES + 1):
+            try:
+                self._remind(date, customers)
+                self.env.flush_all()
+                return
+            except CONFLICTS:
+                self.env.cr.rollback()
+                _logger.info("Reminders: another transaction was faster (%s of %s)", turn, TRIES)
+
+    def _remind(self, date, customers):
+        """Queue the messages for ``customers`` that are not being written to by somebody else."""
+        mine = self._hold(customers)
+        picks = self._pick(date, mine) if mine else []
+        if picks:
+            Message = self.env["paylink.reminder.message"].sudo()
+            Message._deliver(Message._compose(picks, date), date)
+
+    def _hold(self, customers):
+        """The ones of ``customers`` that no other run has in hand; they are held until the end of the transaction."""
+        query = SQL(
+            "SELECT id FROM res_partner WHERE id IN %s ORDER BY id FOR NO KEY UPDATE SKIP LOCKED", tuple(customers)
+        )
+        return [row[0] for row in self.env.execute_query(query)]
+
+    # === DOCUMENTS === #
+
+    def _make_pdfs(self, date, customers):
+        """Make the missing PDFs of what will be sent, each in a transaction of its own: one takes a second."""
+        rules = self.filtered("attach_pdf")
+        Link = self.env["paylink.link"].sudo()
+        if not rules or not Link._can_make_pdf():
+            return
+        moves = (
+            self.env["account.move"]
+            .sudo()
+            .browse(dict.fromkeys(pick.move_id for pick in rules._pick(date, customers) if pick.move_id))
+        )
+        for move in moves.filtered(lambda move: move.is_sale_document() and not move.invoice_pdf_report_id):
+            try:
+                Link._make_pdf(move)
+                self.env["ir.cron"]._commit_progress()
+            except Exception:
+                # It goes out without: whoever wants it finds it on the page of the link.
+                self.env.cr.rollback()
+                _logger.info("Reminders: no PDF of %s", move.id, exc_info=True)
+
+    # === TASKS === #
+
+    def _give_task(self, records, summary, note=""):
+        """Give who is responsible for the rule a task on each of ``records``, unless there is one already."""
+        self.ensure_one()
+        kind = self.env.ref(ACTIVITY)
+        Activity = self.env["mail.activity"].sudo()
+        known = Activity.search(
+            [("res_model", "=", records._name), ("res_id", "in", records.ids), ("activity_type_id", "=", kind.id)]
+        )
+        open_ids = set(known.filtered(lambda task: task.summary == summary).mapped("res_id"))
+        model = self.env["ir.model"]._get_id(records._name)
+        user = self.user_id.filtered("active") or self.env.ref("base.user_admin")
+        Activity.with_context(mail_activity_quick_update=True).create(
+            [
+                {
+                    "res_model_id": model,
+                    "res_id": record.id,
+                    "activity_type_id": kind.id,
+                    "summary": summary,
+                    "note": note,
+                    "user_id": user.id,
+                }
+                for record in records
+                if record.id not in open_ids
+            ]
+        )
