@@ -1,9 +1,16 @@
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from odoo import api, models
 from odoo.tools import SQL, format_amount, format_date
 
 from ..tools.addresses import BadAddress, mobile_e164, split_emails
+
+# What is read of customers and contacts: all that is needed, and no more.
+PARTNER_FIELDS = (
+    *("name", "email", "email_normalized", "message_bounce", "phone", "lang", "country_id", "type"),
+    *("commercial_partner_id", "parent_id", "is_company", "active"),
+)
 
 
 @dataclass
@@ -36,10 +43,21 @@ class Draft:
     reason: str = ""  # why nothing can be sent
     texts: dict = field(default_factory=dict)
 
-    @property
+    @cached_property
     def items(self):
         """The journal items it is about, credits included."""
         return self.rule.env["account.move.line"].sudo().union(*(part.items for part in self.parts if part.items))
+
+    @cached_property
+    def moves(self):
+        """The invoices and other entries it is about."""
+        return self.items.move_id
+
+    @cached_property
+    def contacts(self):
+        """Who was invoiced, or had the links."""
+        links = self.rule.env["paylink.link"].sudo().union(*(part.link for part in self.parts if part.link))
+        return self.moves.partner_id | links.partner_id
 
 
 class PaylinkReminderCompose(models.Model):
@@ -166,6 +184,8 @@ class PaylinkReminderCompose(models.Model):
 
     def _address(self, drafts):
         """Say who gets each message, where, and by which channels; or why nobody does."""
+        people = self.env["res.partner"].sudo().union(*(draft.customer | draft.contacts for draft in drafts))
+        people.fetch(PARTNER_FIELDS)
         followers = self._followers([draft for draft in drafts if draft.rule.recipient == "followers"])
         for draft in drafts:
             draft.contact = self._contact(draft)
@@ -180,16 +200,14 @@ class PaylinkReminderCompose(models.Model):
 
     def _contact(self, draft):
         """Who is invoiced, or the customer's invoice address where several are."""
-        contacts = draft.items.move_id.partner_id
-        contacts |= self.env["res.partner"].sudo().union(*(part.link.partner_id for part in draft.parts if part.link))
-        if len(contacts) == 1:
-            return contacts
-        return contacts.browse(draft.customer.address_get(["invoice"])["invoice"]) or draft.customer
+        if len(draft.contacts) == 1:
+            return draft.contacts
+        return draft.contacts.browse(draft.customer.address_get(["invoice"])["invoice"]) or draft.customer
 
     def _people(self, draft, followers):
         """The contacts who get it by e-mail."""
         if draft.rule.recipient == "followers":
-            return draft.contact.union(*(followers.get(move.id, draft.contact) for move in draft.items.move_id))
+            return draft.contact.union(*(followers.get(move.id, draft.contact) for move in draft.moves))
         if draft.rule.recipient == "reminder":
             chosen = (draft.customer | draft.customer.child_ids).filtered("paylink_gets_reminders")
             return chosen or draft.contact
@@ -197,7 +215,7 @@ class PaylinkReminderCompose(models.Model):
 
     def _followers(self, drafts):
         """The followers of the invoices, by id of invoice."""
-        moves = self.env["account.move"].sudo().union(*(draft.items.move_id for draft in drafts))
+        moves = self.env["account.move"].sudo().union(*(draft.moves for draft in drafts))
         found = {}
         for follower in (
             self.env["mail.followers"].sudo().search([("res_model", "=", moves._name), ("res_id", "in", moves.ids)])

@@ -96,7 +96,7 @@ class PaylinkReminderDeliver(models.Model):
 
     def _salesperson(self, draft):
         """Whose customer it is: of the first invoice or link; else who is responsible for the rule."""
-        users = draft.items.move_id.invoice_user_id[:1] or (draft.parts[0].link and draft.parts[0].link.user_id)
+        users = draft.moves.invoice_user_id[:1] or (draft.parts[0].link and draft.parts[0].link.user_id)
         return (users or draft.rule.user_id).filtered("active")
 
     def _make_messages(self, pairs, date, automatic):

@@ -74,8 +74,9 @@ class PaylinkReminderOutbox(models.Model):
         """The values of the ``mail.mail`` of this message."""
         self.ensure_one()
         rule = draft.rule
+        subtype_id = self.env["ir.model.data"]._xmlid_to_res_id(self._sent_subtype)
         sender, reply_to = self._sender()
-        values = self._message_values(self.env.ref(self._sent_subtype).id) | {
+        values = self._message_values(subtype_id) | {
             "message_type": "email_outgoing",
             "is_notification": True,
             "subject": subject,
@@ -116,7 +117,7 @@ class PaylinkReminderOutbox(models.Model):
         }
         if not wanted:
             return {}
-        moves = self.env["account.move"].sudo().union(*(draft.items.move_id for draft in wanted.values()))
+        moves = self.env["account.move"].sudo().union(*(draft.moves for draft in wanted.values()))
         found = (
             self.env["ir.attachment"]
             .sudo()
@@ -136,7 +137,7 @@ class PaylinkReminderOutbox(models.Model):
         return {
             message_id: [
                 file.id
-                for move in draft.items.move_id
+                for move in draft.moves
                 for file in by_move.get(move.id, found.browse())
                 if (draft.rule.attach_pdf if file.res_field else draft.rule.attach_files)
             ]

@@ -39,13 +39,14 @@ class PaylinkReminderRun(models.Model):
         self.env["paylink.reminder.message"]._follow_deliveries()
 
     @api.model
-    def _run(self, company):
+    def _run(self, company, date=None):
         """Remind all customers of ``company`` of what is due today.
 
+        :param date: another day
         :return: whether all is done; else the time was up, and the job is called again soon
         """
         rules = self.sudo().with_company(company).search([("company_id", "=", company.id)])
-        date = company._paylink_today()
+        date = date or company._paylink_today()
         customers = list(dict.fromkeys(pick.customer_id for pick in rules._pick(date)))
         progress = self.env["ir.cron"]
         time_left = progress._commit_progress(remaining=len(customers))

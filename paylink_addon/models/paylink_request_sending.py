@@ -60,7 +60,7 @@ class PaylinkRequestSending(models.AbstractModel):
             self._name,
             tuple(self.ids) or (0,),
             CUSTOMER_MESSAGES,
-            self.env.ref(self._sent_subtype).id,
+            self.env["ir.model.data"]._xmlid_to_res_id(self._sent_subtype),
         )
         self.env["mail.notification"].flush_model()
         found = defaultdict(list)
@@ -204,7 +204,7 @@ class PaylinkRequestSending(models.AbstractModel):
         """
         bodies = {} if body else template._render_field("body_html", self.ids)
         subjects = {} if subject else template._render_field("subject", self.ids)
-        subtype_id = self.env.ref(subtype or self._sent_subtype).id
+        subtype_id = self.env["ir.model.data"]._xmlid_to_res_id(subtype or self._sent_subtype)
         values = []
         for request in self.with_context(lang=template.env.lang):
             text, title = body or bodies[request.id], subject or subjects[request.id]

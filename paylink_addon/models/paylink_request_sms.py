@@ -53,7 +53,7 @@ class PaylinkRequestSms(models.AbstractModel):
         """
         if not self:
             return self.env["mail.message"]
-        subtype = self.env.ref(self._sent_subtype).id
+        subtype = self.env["ir.model.data"]._xmlid_to_res_id(self._sent_subtype)
         texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
         self._check_sms(texts)
         messages = (
