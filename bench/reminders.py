@@ -18,7 +18,7 @@ from dev.system import CACHE, Failed, say
 
 from .common import Table, environment, measure
 
-CUSTOMERS, ITEMS_EACH = int(os.environ.get("BC","10000")), 10
+CUSTOMERS, ITEMS_EACH = int(os.environ.get("BC", "10000")), 10
 SMALL = 500  # customers: 5,000 items, to see whether time grows with them
 SINGLE = 2_000  # invoices with a message each
 PEER_CUSTOMERS = 100  # the peer takes as long for each, or longer the more there are
@@ -69,19 +69,34 @@ def compare_many(env, table, theirs):
     floor = measure(env, lambda: env.execute_query(floor_sql(env)), repeat=3).per(total)
     chosen = measure(env, lambda: pick(env), repeat=3).per(total)
     assert len(chosen.result) == len(floor.result) == total
-    table.add("choosing, beside raw SQL", chosen.seconds * 1e3, floor.seconds * 1e3,
-              ratio=chosen.seconds / floor.seconds, at_most=3)
+    table.add(
+        "choosing, beside raw SQL",
+        chosen.seconds * 1e3,
+        floor.seconds * 1e3,
+        ratio=chosen.seconds / floor.seconds,
+        at_most=3,
+    )
     before = memory()
     whole = measure(env, run(env))
     grown = memory() - before
     assert count(env, "outcome = 'message'") == total
     ours, per_peer = whole.per(total), theirs and theirs["many"].per(PEER_CUSTOMERS * ITEMS_EACH)
-    table.add("up to queued e-mails", ours.seconds * 1e3, per_peer and per_peer.seconds * 1e3,
-              at_least=20 if per_peer else None)
+    table.add(
+        "up to queued e-mails",
+        ours.seconds * 1e3,
+        per_peer and per_peer.seconds * 1e3,
+        at_least=20 if per_peer else None,
+    )
     table.add("queries", ours.queries, per_peer and per_peer.queries, ratio=ours.queries, at_most=0.2)
     table.add("memory it grows by (MB)", grown, ratio=grown, at_most=200)
-    table.add("time, beside a twentieth of it", whole.seconds, small.seconds, unit=" s",
-              ratio=whole.seconds / small.seconds, at_most=22)
+    table.add(
+        "time, beside a twentieth of it",
+        whole.seconds,
+        small.seconds,
+        unit=" s",
+        ratio=whole.seconds / small.seconds,
+        at_most=22,
+    )
 
 
 def compare_one_each(env, table, theirs):
@@ -93,8 +108,12 @@ def compare_one_each(env, table, theirs):
     empty(env)
     env["paylink.reminder.rule"].search([]).grouping = "customer"
     per_peer = theirs and theirs["single"].per(PEER_CUSTOMERS)
-    table.add("one message per invoice", ours.seconds * 1e3, per_peer and per_peer.seconds * 1e3,
-              at_least=5 if per_peer else None)
+    table.add(
+        "one message per invoice",
+        ours.seconds * 1e3,
+        per_peer and per_peer.seconds * 1e3,
+        at_least=5 if per_peer else None,
+    )
     table.add("queries", ours.queries, per_peer and per_peer.queries, ratio=ours.queries, at_most=0.5)
 
 
@@ -132,14 +151,38 @@ def make_items(env, customers, each):
     move.action_post()
     item = move.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
     env.flush_all()
-    partners = copies(env, "res_partner", partner.id, customers, name="'Customer ' || n", email="'c' || n || '@example.com'",
-                      email_normalized="'c' || n || '@example.com'", commercial_partner_id="currval('res_partner_id_seq')")
+    partners = copies(
+        env,
+        "res_partner",
+        partner.id,
+        customers,
+        name="'Customer ' || n",
+        email="'c' || n || '@example.com'",
+        email_normalized="'c' || n || '@example.com'",
+        commercial_partner_id="currval('res_partner_id_seq')",
+    )
     total = customers * each
-    moves = copies(env, "account_move", move.id, total, name="'FAC/' || currval('account_move_id_seq')", partner_id=f"{partners} + (n - 1) / {each}",
-                   commercial_partner_id=f"{partners} + (n - 1) / {each}", sequence_number="currval('account_move_id_seq')",
-                   payment_reference="'FAC/' || n")
-    copies(env, "account_move_line", item.id, total, move_id=f"{moves} + n - 1", move_name="'FAC/' || n",
-           partner_id=f"{partners} + (n - 1) / {each}", name="'FAC/' || n")
+    moves = copies(
+        env,
+        "account_move",
+        move.id,
+        total,
+        name="'FAC/' || currval('account_move_id_seq')",
+        partner_id=f"{partners} + (n - 1) / {each}",
+        commercial_partner_id=f"{partners} + (n - 1) / {each}",
+        sequence_number="currval('account_move_id_seq')",
+        payment_reference="'FAC/' || n",
+    )
+    copies(
+        env,
+        "account_move_line",
+        item.id,
+        total,
+        move_id=f"{moves} + n - 1",
+        move_name="'FAC/' || n",
+        partner_id=f"{partners} + (n - 1) / {each}",
+        name="'FAC/' || n",
+    )
     env.cr.execute("UPDATE account_move_line SET reconciled = TRUE WHERE id = %s", [item.id])
     env.cr.execute("ANALYZE account_move_line, account_move, res_partner")
     env.cr.commit()

@@ -31,6 +31,10 @@
         "views/portal_templates.xml",
         "views/pay_templates.xml",
         "views/pay_document_templates.xml",
+        "wizards/paylink_reminder_views.xml",
+        "views/paylink_reminder_rule_views.xml",
+        "views/paylink_reminder_views.xml",
+        "views/paylink_reminder_inherited_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["paylink_addon/static/src/js/copy_action.js"],

@@ -35,6 +35,7 @@ from . import paylink_reminder_step
 from . import paylink_reminder_filters
 from . import paylink_reminder_candidates
 from . import paylink_reminder_pick
+from . import paylink_reminder_foresee
 from . import paylink_reminder_run
 from . import paylink_reminder
 from . import paylink_reminder_message
@@ -46,4 +47,5 @@ from . import paylink_reminder_hold
 from . import paylink_link_reminders
 from . import account_move_reminders
 from . import res_company_reminders
+from . import res_config_settings_reminders
 from . import res_partner_reminders

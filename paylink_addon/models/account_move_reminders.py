@@ -61,7 +61,7 @@ class AccountMove(models.Model):
     def action_paylink_look_up(self):
         """Show which rules will remind of the invoice, which not, and why."""
         self.ensure_one()
-        return self.env["paylink.reminder.preview"]._action_look_up(move_id=self.id)
+        return self.env["paylink.reminder.lookup"]._action_look_up(move_id=self.id)
 
     def action_paylink_attachments(self):
         """Choose which files go out with reminders of the invoice."""

@@ -7,11 +7,12 @@ class PaylinkReminderCandidates(models.Model):
 
     _inherit = "paylink.reminder.rule"
 
-    def _candidates_sql(self, company, date, customers=None, items=None):
+    def _candidates_sql(self, company, customers=None, items=None, window=None):
         """The receivable items of ``company``: the open ones, or those of ``items`` whatever has become of them.
 
         :param customers: ids of commercial partners, default all
         :param items: ids of journal items
+        :param window: the first and the last due day of interest, where credits are none
         :return: SQL of a query with a row for each: ``item_id``, ``link_id`` (NULL), ``move_id``, ``customer_id`` (the
             commercial partner), ``contact_id`` (who is invoiced), ``currency_id``, ``residual`` (open, in it),
             ``amount`` (the same in the company's currency), ``due_date``, ``document_date``, and what conditions name
@@ -19,6 +20,15 @@ class PaylinkReminderCandidates(models.Model):
         which = SQL("item.id IN %s", tuple(items)) if items is not None else self._open_items_sql()
         if customers is not None:
             which = SQL("%s AND contact.commercial_partner_id IN %s", which, tuple(customers) or (0,))
+        if window:
+            which = SQL(
+                """%(which)s AND item.amount_residual_currency > 0
+                   AND (item.date_maturity BETWEEN %(first)s AND %(last)s
+                        OR (item.date_maturity IS NULL AND item.date BETWEEN %(first)s AND %(last)s))""",
+                which=which,
+                first=window[0],
+                last=window[1],
+            )
         return SQL(
             """
             SELECT item.id AS item_id, NULL::integer AS link_id, item.move_id,

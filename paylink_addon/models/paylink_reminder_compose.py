@@ -66,7 +66,7 @@ class PaylinkReminderCompose(models.Model):
     _inherit = "paylink.reminder.message"
 
     @api.model
-    def _compose(self, picks, date):
+    def _compose(self, picks, date, rules=None, steps=None):
         """Drafts for ``picks`` of one company, which come customer by customer, the firmest first.
 
         Amounts are those of this moment: what has been paid since it was picked is left out, and a draft without parts
@@ -74,18 +74,21 @@ class PaylinkReminderCompose(models.Model):
 
         :param list picks: see :meth:`paylink.reminder.rule._pick`
         :param date: the day of the messages
+        :param dict rules: by id, where they are not stored
+        :param dict steps: likewise
         """
-        rules = {rule.id: rule for rule in self.env["paylink.reminder.rule"].sudo().browse({p.rule_id for p in picks})}
+        rules = rules or self._by_id("paylink.reminder.rule", {pick.rule_id for pick in picks})
+        steps = steps or self._by_id("paylink.reminder.step", {pick.step_id for pick in picks})
         groups = self._group(picks, rules)
         items = self._items_of(picks)
-        credit_items = self._credits_of(picks, rules, date)
+        credit_items = self._credits_of(picks, rules)
         facts = self._facts(items | self.env["account.move.line"].sudo().union(*credit_items.values()), picks)
         drafts = [
             Draft(
                 picks=group,
                 customer=self.env["res.partner"].sudo().browse(group[0].customer_id),
                 rule=rules[group[0].rule_id],
-                step=self.env["paylink.reminder.step"].sudo().browse(group[0].step_id),
+                step=steps[group[0].step_id],
                 parts=self._parts(group, credit_items if whole else {}, facts),
             )
             for group, whole in groups
@@ -96,6 +99,9 @@ class PaylinkReminderCompose(models.Model):
         for draft in drafts:
             self._word(draft, date, dates)
         return drafts
+
+    def _by_id(self, model, ids):
+        return {record.id: record for record in self.env[model].sudo().browse(ids)}
 
     def _group(self, picks, rules):
         """The picks of each message, and whether it is about all of a customer."""
@@ -125,7 +131,7 @@ class PaylinkReminderCompose(models.Model):
         )
         items.move_id.fetch(["name", "move_type", "partner_id", "invoice_user_id", "commercial_partner_id"])
 
-    def _credits_of(self, picks, rules, date):
+    def _credits_of(self, picks, rules):
         """The open credits of customers who get one message for everything, by customer and currency."""
         customers = {pick.customer_id for pick in picks if rules[pick.rule_id].grouping == "customer" and pick.item_id}
         if not customers:
@@ -134,7 +140,7 @@ class PaylinkReminderCompose(models.Model):
         query = SQL(
             "SELECT customer_id, currency_id, array_agg(item_id ORDER BY item_id) FROM (%s) c"
             " WHERE residual < 0 GROUP BY customer_id, currency_id",
-            rule._candidates_sql(rule.company_id, date, customers),
+            rule._candidates_sql(rule.company_id, customers),
         )
         Item = self.env["account.move.line"].sudo()
         found = {(row[0], row[1]): Item.browse(row[2]) for row in self.env.execute_query(query)}

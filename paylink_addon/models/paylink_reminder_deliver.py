@@ -117,8 +117,8 @@ class PaylinkReminderDeliver(models.Model):
             "customer_id": draft.customer.id,
             "partner_id": draft.contact.id,
             "user_id": salesperson.id,
-            "rule_id": draft.rule.id,
-            "step_id": draft.step.id,
+            "rule_id": draft.rule._origin.id,
+            "step_id": draft.step._origin.id,
             "move_id": False if whole else first.move_id,
             "link_id": False if whole else first.link_id,
             "channel": channel,
@@ -183,8 +183,8 @@ class PaylinkReminderDeliver(models.Model):
     def _row(self, pick, line, currency):
         return {
             "name": line["name"],
-            "rule_id": pick.rule_id,
-            "step_id": pick.step_id,
+            "rule_id": pick.rule_id or None,
+            "step_id": pick.step_id or None,
             "move_line_id": pick.item_id,
             "move_id": pick.move_id,
             "link_id": pick.link_id,

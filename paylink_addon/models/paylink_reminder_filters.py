@@ -185,24 +185,27 @@ class PaylinkReminderFilters(models.Model):
 
     def _filter_moment(self, date):
         """One of the rule's days has come, and is not over for too long; nobody is told beforehand when it is late."""
-        condition = SQL("%s IS NOT NULL", self._step_sql(date))
-        if self.moment != "before":
-            return condition
-        return SQL("%s AND c.due_date > %s", condition, date)
+        return (
+            SQL("c.rank IS NOT NULL AND c.due_date > %s", date)
+            if self.moment == "before"
+            else SQL("c.rank IS NOT NULL")
+        )
 
-    def _step_sql(self, date):
-        """The step whose day has come last, if that is not longer ago than reminders are caught up; else NULL."""
-        late = SQL("(%s - c.due_date)", SQL("%s::date", date))
-        limit = self.company_id.paylink_reminder_catchup_days
-        steps = self.step_ids.sorted("offset", reverse=True)
+    def _step_sql(self, date, ranks):
+        """The step whose day has come last, if that is not longer ago than reminders are caught up; else NULL.
+
+        :param list ranks: steps; the result is a position in it, the column ``rank`` of the candidates
+        """
+        late = SQL("(%s::date - c.due_date)", date)
+        positions = {step.id: position for position, step in enumerate(ranks)}
         cases = [
             SQL(
-                "WHEN %(late)s >= %(offset)s THEN CASE WHEN %(late)s - %(offset)s <= %(limit)s THEN %(step)s END",
+                "WHEN %(late)s >= %(offset)s THEN CASE WHEN %(late)s - %(offset)s <= %(limit)s THEN %(rank)s END",
                 late=late,
                 offset=step.offset,
-                limit=limit,
-                step=step.id,
+                limit=self.company_id.paylink_reminder_catchup_days,
+                rank=positions[step.id],
             )
-            for step in steps
+            for step in self.step_ids.sorted("offset", reverse=True)
         ]
         return SQL("(CASE %s END)", SQL(" ").join(cases)) if cases else SQL("NULL::integer")

@@ -1,7 +1,7 @@
 import logging
 
 from markupsafe import Markup
-from odoo import models
+from odoo import api, models
 from odoo.tools import SQL
 
 from ..tools.addresses import split_emails
@@ -105,6 +105,28 @@ class PaylinkReminderOutbox(models.Model):
         company = self.company_id.sudo()
         sender = company.email_formatted or self.user_id.email_formatted or self.env.user.email_formatted
         return sender, company.catchall_formatted or sender
+
+    @api.model
+    def _preview(self, draft, date):
+        """What a message would say, by channel: ``(subject, whole e-mail)`` and the text of the SMS. Nothing is made.
+
+        A link that does not exist yet is shown by an address that leads nowhere.
+        """
+        for part in draft.parts:
+            if draft.rule.include_link or part.link:
+                base = draft.rule.company_id.sudo()._paylink_base_url()
+                part.url = part.link.url if part.link else f"{base}/pay/…"
+        found = {}
+        for channel, template in draft.channels.items():
+            message = self.new(self._values(draft, channel, date, automatic=False))
+            try:
+                with self.env.cr.savepoint():
+                    said = message._say_all(channel, template.with_context(lang=draft.lang))[message.id]
+            except Exception as error:  # noqa: BLE001  a template can raise anything: that is shown
+                found[channel] = (str(error)[:500], Markup()) if channel == "email" else str(error)[:500]
+                continue
+            found[channel] = (said[0], message._wrap(draft, *said)) if channel == "email" else said
+        return found
 
     # === ATTACHMENTS === #
 

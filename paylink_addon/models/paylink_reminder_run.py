@@ -2,6 +2,7 @@ import logging
 
 import psycopg2
 from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, split_every
 
 _logger = logging.getLogger(__name__)
@@ -33,10 +34,27 @@ class PaylinkReminderRun(models.Model):
         """Remind for every company that wants it, in its hours or when somebody has asked for it."""
         for company in self.env["res.company"].search([("paylink_reminders", "=", True)]):
             if company.paylink_reminder_requested or company._paylink_may_remind(fields.Datetime.now()):
-                company.paylink_reminder_requested = False
                 if not self._run(company):
                     return
+                if company.paylink_reminder_requested:
+                    company.paylink_reminder_requested = False
         self.env["paylink.reminder.message"]._follow_deliveries()
+
+    @api.model
+    def action_run_now(self):
+        """Let the job remind for the user's company now, whatever the hour."""
+        company = self.env.company
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can let reminders go out now."))
+        if not company.paylink_reminders:
+            raise UserError(self.env._("Reminders are off: switch them on in the settings first."))
+        company.sudo().paylink_reminder_requested = True
+        self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {"type": "success", "message": self.env._("The reminders of today are being sent.")},
+        }
 
     @api.model
     def _run(self, company, date=None):

@@ -57,4 +57,4 @@ class ResPartner(models.Model):
     def action_paylink_look_up(self):
         """Show which rules will remind the customer, which not, and why."""
         self.ensure_one()
-        return self.env["paylink.reminder.preview"]._action_look_up(partner_id=self.commercial_partner_id.id)
+        return self.env["paylink.reminder.lookup"]._action_look_up(partner_id=self.commercial_partner_id.id)

@@ -15,4 +15,11 @@ from . import test_portal
 from . import test_send_addresses
 from . import test_send_reuse
 from . import test_upgrade
+from . import test_reminder_limits
+from . import test_reminder_links
+from . import test_reminder_messages
+from . import test_reminder_pick
+from . import test_reminder_preview
+from . import test_reminder_rules
+from . import test_reminder_tours
 from . import test_reminders

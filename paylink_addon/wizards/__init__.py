@@ -5,3 +5,6 @@ from . import paylink_send_run
 from . import paylink_send_line
 from . import paylink_send_reuse
 from . import payment_capture_wizard
+from . import paylink_reminder_preview
+from . import paylink_reminder_lookup
+from . import paylink_reminder_send

@@ -1,0 +1,150 @@
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from odoo import Command
+from odoo.tests import tagged
+
+from .reminder_common import TODAY, ReminderCommon
+from .reminder_reference import expected
+
+MEMOS = ["#relance", "ÉTÉ", "A & B", "50 %", "100_"]
+TEXTS = [False, "Commande #RELANCE 7", "été", "Ete 2026", "a & b", "50 % d’acompte", "100x", "rien"]
+GROUPINGS = ("customer", "document")
+
+
+def rules_strategy(ids):
+    """Values of a random rule."""
+    steps = st.lists(st.integers(0, 12), min_size=1, max_size=3, unique=True)
+    some = lambda name: st.lists(st.sampled_from(ids[name]), max_size=3, unique=True)  # noqa: E731
+    return st.fixed_dictionaries(
+        {
+            "condition": st.sampled_from(["before", "on", "after"]),
+            "days": steps,
+            "tones": st.lists(st.sampled_from("123"), min_size=3, max_size=3),
+            "sequence": st.integers(1, 2),
+            "grouping": st.sampled_from(GROUPINGS),
+            "customer_mode": st.sampled_from(["all", "all", "only", "except"]),
+            "partner_ids": some("partners"),
+            "category_ids": some("categories"),
+            "autopay": st.sampled_from(["any", "any", "with", "without"]),
+            "memo_mode": st.sampled_from(["off", "off", "include", "ignore"]),
+            "memo_text": st.sampled_from(MEMOS),
+            "ignore_before": st.sampled_from([False, False, TODAY - timedelta(days=34), TODAY - timedelta(days=28)]),
+            "all_terms": st.booleans(),
+            "term_ids": some("terms"),
+            "amount_min": st.sampled_from([0, 0, 50, 100.1, 200]),
+            "journal_ids": some("journals"),
+            "salesperson_ids": some("users"),
+        }
+    )
+
+
+@tagged("post_install", "-at_install")
+class TestReminderPick(ReminderCommon):
+    """The query agrees with the plain reading of the rules, on random data."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.vip = cls.env["res.partner.category"].create({"name": "VIP"})
+        cls.gold = cls.env["res.partner.category"].create({"name": "Gold", "parent_id": cls.vip.id})
+        cls.terms = cls.env["account.payment.term"].create([{"name": "A"}, {"name": "B"}])
+        cls.journal = cls.company_data["default_journal_sale"].copy()
+        cls.paul = cls._customer("Paul", email="paul@example.com", category_id=[Command.set(cls.gold.ids)])
+        cls.firm = cls._customer("Firm", is_company=True, paylink_autopay=True, email="firm@example.com")
+        cls.office = cls._customer("Office", parent_id=cls.firm.id, type="invoice", category_id=[Command.set(cls.vip.ids)])
+        cls.people = cls.marie | cls.john | cls.paul | cls.firm | cls.office
+        cls.invoices = cls.env["account.move"]
+        for number in range(24):
+            cls.invoices |= cls._random_invoice(number)
+        cls._invoice(cls.marie, 120.0, move_type="out_refund", invoice_date=TODAY)
+        cls._invoice(cls.paul, 5000.0, move_type="out_refund", invoice_date=TODAY)
+        cls._pay(cls._link(cls.invoices[3]))
+        cls._attempt(cls._link(cls.invoices[4]))._set_pending()
+        cls.ids = {
+            "partners": cls.people.ids,
+            "categories": [cls.vip.id, cls.gold.id],
+            "terms": cls.terms.ids,
+            "journals": [cls.journal.id, cls.company_data["default_journal_sale"].id],
+            "users": [cls.manager.id, cls.env.uid],
+        }
+
+    @classmethod
+    def _random_invoice(cls, number):
+        """The same ones at each run, all unlike each other."""
+        return cls._due_invoice(
+            late=(number * 7) % 19 - 6,
+            partner=cls.people[number % 5],
+            amount=[20.0, 100.0, 100.1, 250.0][number % 4],
+            ref=TEXTS[number % len(TEXTS)],
+            narration=f"<p>Bonjour,</p><p>{(TEXTS[(number * 3) % len(TEXTS)] or '').replace('&', '&amp;')}</p>",
+            invoice_payment_term_id=[False, *cls.terms.ids][number % 3],
+            journal_id=(cls.journal if number % 6 == 0 else cls.company_data["default_journal_sale"]).id,
+            invoice_user_id=[cls.manager.id, cls.env.uid, False][number % 3],
+            currency_id=(cls.env.ref("base.EUR") if number % 7 == 0 else cls.company.currency_id).id,
+        )
+
+    def _random_rule(self, values):
+        days, tones = values.pop("days"), values.pop("tones")
+        if values["condition"] == "before":
+            days = [day + 1 for day in days]
+        if values["customer_mode"] != "all" and not values["partner_ids"] + values["category_ids"]:
+            values["customer_mode"] = "all"
+        return self._rule(days, tones, **values)
+
+    def test_agrees_with_the_plain_reading(self):
+        strategies = {
+            "rules": st.lists(rules_strategy(self.ids), min_size=1, max_size=3),
+            "gap": st.integers(0, 3),
+            "catchup": st.integers(0, 9),
+            "shift": st.integers(-3, 12),
+            "holds": st.lists(st.tuples(st.integers(0, 23), st.booleans(), st.integers(0, 9)), max_size=3),
+            "unfollowed": st.lists(st.integers(0, 23), max_size=3),
+            "ran": st.booleans(),
+        }
+        seen = []
+
+        @settings(
+            max_examples=150,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        )
+        @given(**strategies)
+        def agrees(rules, **data):
+            with self.env.cr.savepoint() as savepoint:
+                seen.append(self._compare([self._random_rule(dict(values)) for values in rules], **data))
+                savepoint.rollback()
+            self.env.invalidate_all()
+
+        agrees()
+        self.assertGreater(sum(map(bool, seen)), 50, "The examples say something")
+
+    def _compare(self, rules, gap, catchup, shift, holds, unfollowed, ran):
+        """The number of picks, which must be the same by both ways."""
+        day = TODAY + timedelta(days=shift)
+        rules = self.env["paylink.reminder.rule"].union(*rules).sorted(lambda rule: (rule.sequence, rule.id))
+        self.company.write({"paylink_reminder_gap_days": gap, "paylink_reminder_catchup_days": catchup})
+        for number, whole, days in holds:
+            move = self.invoices[number]
+            self.env["paylink.reminder.hold"].create(
+                {
+                    "kind": "dispute",
+                    "move_id": False if whole else move.id,
+                    "partner_id": move.commercial_partner_id.id,
+                    "date_until": days and TODAY + timedelta(days=days),
+                }
+            )
+        moves = self.env["account.move"].union(*(self.invoices[number] for number in unfollowed))
+        self._items(moves).no_followup = True
+        if ran:
+            rules._remind(day - timedelta(days=2), self.people.ids)
+        done = {
+            (row.move_line_id.id, row.step_id.id)
+            for row in self.env["paylink.reminder"].search([("company_id", "=", self.company.id)])
+        }
+        picks = {(pick.item_id, pick.step_id) for pick in rules._pick(day)}
+        self.assertEqual(picks, expected(self.env, self.company, rules, day, done))
+        return len(picks)
