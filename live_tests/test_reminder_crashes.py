@@ -58,9 +58,7 @@ class TestReminderCrashes(unittest.TestCase):
 
     def start(self, script, *options):
         """An Odoo that runs ``script``."""
-        command = the_odoo().command(
-            self.database, "--no-http", "--log-level=critical", *options, subcommand="shell"
-        )
+        command = the_odoo().command(self.database, "--no-http", "--log-level=critical", *options, subcommand="shell")
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         process = subprocess.Popen(command, env=the_odoo().environment, text=True, **pipes)
         process.stdin.write(script)

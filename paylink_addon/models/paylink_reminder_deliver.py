@@ -41,6 +41,8 @@ class PaylinkReminderDeliver(models.Model):
         addressed = [draft for draft in drafts if not draft.reason]
         self._record_unreachable([draft for draft in drafts if draft.reason], date)
         self._make_links([draft for draft in addressed if draft.rule.include_link])
+        for part in [part for draft in addressed for part in draft.parts if part.link]:
+            part.url = part.link.url
         pairs = [(draft, channel) for draft in addressed for channel in draft.channels]
         messages = self._make_messages(pairs, date, automatic)
         drafts_of = dict(zip(messages.ids, pairs, strict=True))
@@ -64,9 +66,6 @@ class PaylinkReminderDeliver(models.Model):
         made.sent_at = fields.Datetime.now()
         for (_draft, part), link in zip(new, made, strict=True):
             part.link = link
-        for draft in drafts:
-            for part in draft.parts:
-                part.url = part.link.url
 
     def _live_links(self, groups):
         """The links that ask for exactly all of a group of items and can be paid, by set of item ids."""

@@ -37,9 +37,7 @@ class PaylinkReminderForesee(models.Model):
         """Whom the messages of ``picks`` are for: ``(customer_id, move_id or None, link_id or None)``."""
         whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
         return {
-            (pick.customer_id, None, None)
-            if pick.rule_id in whole
-            else (pick.customer_id, pick.move_id, pick.link_id)
+            (pick.customer_id, None, None) if pick.rule_id in whole else (pick.customer_id, pick.move_id, pick.link_id)
             for pick in picks
         }
 
@@ -85,11 +83,11 @@ class PaylinkReminderForesee(models.Model):
     def _explain_one(self, date, record_id, due, holds):
         failed = next((name for name, is_so in holds.items() if not is_so), None)
         reason = self._reason_text(failed) if failed else False
+        if not self.active:
+            reason = self.env._("The rule is off.")
         step, day = (self.step_ids.browse(), False) if reason else self._next_step(date, record_id, due)
         if not reason and not step:
             reason = self._reason_text("moment")
-        if not self.active:
-            reason = self.env._("The rule is off.")
         return {"rule": self, "record_id": record_id, "reason": reason, "step": step, "date": day}
 
     def _next_step(self, date, record_id, due):
@@ -103,7 +101,9 @@ class PaylinkReminderForesee(models.Model):
         come = [step for step in steps if latest <= days[step] <= date]
         future = [step for step in steps if days[step] > date]
         # The run sends the latest of those that have come; an older one that it leaves out has no turn any more.
-        step = (come[-1:] if come and days[come[-1]] == max(days[s] for s in steps if days[s] <= date) else []) or future
+        step = (
+            come[-1:] if come and days[come[-1]] == max(days[s] for s in steps if days[s] <= date) else []
+        ) or future
         if not step or (self.moment == "before" and max(days[step[0]], date) >= due):
             return self.step_ids.browse(), False
         return step[0], max(days[step[0]], date)

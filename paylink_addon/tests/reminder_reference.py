@@ -69,7 +69,11 @@ def fits(rule, item):
     if rule.autopay != "any" and customer(item).paylink_autopay != (rule.autopay == "with"):
         return False
     if rule.memo_mode != "off":
-        texts = [move.ref, move.payment_reference, html.fromstring(move.narration).text_content() if move.narration else ""]
+        texts = [
+            move.ref,
+            move.payment_reference,
+            html.fromstring(move.narration).text_content() if move.narration else "",
+        ]
         says_so = any(plain(rule.memo_text.strip()) in plain(text) for text in texts)
         if says_so != (rule.memo_mode == "include"):
             return False

@@ -16,26 +16,29 @@ GROUPINGS = ("customer", "document")
 def rules_strategy(ids):
     """Values of a random rule."""
     steps = st.lists(st.integers(0, 12), min_size=1, max_size=3, unique=True)
-    some = lambda name: st.lists(st.sampled_from(ids[name]), max_size=3, unique=True)  # noqa: E731
+
+    def some(name):
+        return st.lists(st.sampled_from(ids[name]), max_size=3, unique=True)
+
     return st.fixed_dictionaries(
         {
-            "condition": st.sampled_from(["before", "on", "after"]),
+            "condition": st.sampled_from(["after", "after", "on", "before"]),
             "days": steps,
             "tones": st.lists(st.sampled_from("123"), min_size=3, max_size=3),
             "sequence": st.integers(1, 2),
             "grouping": st.sampled_from(GROUPINGS),
-            "customer_mode": st.sampled_from(["all", "all", "only", "except"]),
+            "customer_mode": st.sampled_from(["all", "all", "all", "only", "except"]),
             "partner_ids": some("partners"),
             "category_ids": some("categories"),
-            "autopay": st.sampled_from(["any", "any", "with", "without"]),
-            "memo_mode": st.sampled_from(["off", "off", "include", "ignore"]),
+            "autopay": st.sampled_from(["any", "any", "any", "with", "without"]),
+            "memo_mode": st.sampled_from(["off", "off", "off", "include", "ignore", "ignore"]),
             "memo_text": st.sampled_from(MEMOS),
             "ignore_before": st.sampled_from([False, False, TODAY - timedelta(days=34), TODAY - timedelta(days=28)]),
-            "all_terms": st.booleans(),
+            "all_terms": st.sampled_from([True, True, False]),
             "term_ids": some("terms"),
-            "amount_min": st.sampled_from([0, 0, 50, 100.1, 200]),
-            "journal_ids": some("journals"),
-            "salesperson_ids": some("users"),
+            "amount_min": st.sampled_from([0, 0, 0, 50, 100.1, 200]),
+            "journal_ids": st.one_of(st.just([]), some("journals")),
+            "salesperson_ids": st.one_of(st.just([]), some("users")),
         }
     )
 
@@ -50,10 +53,14 @@ class TestReminderPick(ReminderCommon):
         cls.vip = cls.env["res.partner.category"].create({"name": "VIP"})
         cls.gold = cls.env["res.partner.category"].create({"name": "Gold", "parent_id": cls.vip.id})
         cls.terms = cls.env["account.payment.term"].create([{"name": "A"}, {"name": "B"}])
-        cls.journal = cls.company_data["default_journal_sale"].copy()
+        cls.env.ref("base.EUR").active = True
+        journal = cls.company_data["default_journal_sale"]
+        cls.journal = journal.copy({"default_account_id": journal.default_account_id.id})
         cls.paul = cls._customer("Paul", email="paul@example.com", category_id=[Command.set(cls.gold.ids)])
         cls.firm = cls._customer("Firm", is_company=True, paylink_autopay=True, email="firm@example.com")
-        cls.office = cls._customer("Office", parent_id=cls.firm.id, type="invoice", category_id=[Command.set(cls.vip.ids)])
+        cls.office = cls._customer(
+            "Office", parent_id=cls.firm.id, type="invoice", category_id=[Command.set(cls.vip.ids)]
+        )
         cls.people = cls.marie | cls.john | cls.paul | cls.firm | cls.office
         cls.invoices = cls.env["account.move"]
         for number in range(24):
@@ -97,7 +104,7 @@ class TestReminderPick(ReminderCommon):
         strategies = {
             "rules": st.lists(rules_strategy(self.ids), min_size=1, max_size=3),
             "gap": st.integers(0, 3),
-            "catchup": st.integers(0, 9),
+            "catchup": st.sampled_from([7, 7, 0, 2, 9]),
             "shift": st.integers(-3, 12),
             "holds": st.lists(st.tuples(st.integers(0, 23), st.booleans(), st.integers(0, 9)), max_size=3),
             "unfollowed": st.lists(st.integers(0, 23), max_size=3),

@@ -132,36 +132,50 @@ class PaylinkReminderSend(models.TransientModel):
     def _manual_rule(self, company, items, links):
         """A rule and its day that are not stored: what the wizard says."""
         moment = self._moment(items, links)
-        rule = self.env["paylink.reminder.rule"].sudo().new(
-            {
-                "name": self.env._("Sent by hand"),
-                "company_id": company.id,
-                "kind": "link" if moment == "link" else "invoice",
-                "condition": "after" if moment == "link" else moment,
-                "user_id": self.env.uid,
-                "grouping": "customer",
-                "recipient": "invoice",
-                "use_other_channel": False,
-                "include_link": self.include_link,
-                "link_days": 30,
-                "attach_pdf": self.attach_pdf,
-            }
+        rule = (
+            self.env["paylink.reminder.rule"]
+            .sudo()
+            .new(
+                {
+                    "name": self.env._("Sent by hand"),
+                    "company_id": company.id,
+                    "kind": "link" if moment == "link" else "invoice",
+                    "condition": "after" if moment == "link" else moment,
+                    "user_id": self.env.uid,
+                    "grouping": "customer",
+                    "recipient": "invoice",
+                    "use_other_channel": False,
+                    "include_link": self.include_link,
+                    "link_days": 30,
+                    "attach_pdf": self.attach_pdf,
+                }
+            )
         )
-        step = self.env["paylink.reminder.step"].sudo().new(
-            {
-                "days": 0,
-                "tone": self.tone,
-                "mail_template_id": self.mail_template_id.id if self.send_email else False,
-                "sms_template_id": self.sms_template_id.id if self.send_sms else False,
-            }
+        step = (
+            self.env["paylink.reminder.step"]
+            .sudo()
+            .new(
+                {
+                    "days": 0,
+                    "tone": self.tone,
+                    "mail_template_id": self.mail_template_id.id if self.send_email else False,
+                    "sms_template_id": self.sms_template_id.id if self.send_sms else False,
+                }
+            )
         )
         return rule, step
 
     def _item_picks(self, items, company):
         return [
             Pick(
-                item.partner_id.commercial_partner_id.id, item.id, None, item.move_id.id, item.currency_id.id,
-                item.amount_residual_currency, 0, 0,
+                item.partner_id.commercial_partner_id.id,
+                item.id,
+                None,
+                item.move_id.id,
+                item.currency_id.id,
+                item.amount_residual_currency,
+                0,
+                0,
             )
             for item in items
             if item.company_id == company and item.partner_id
@@ -174,9 +188,7 @@ class PaylinkReminderSend(models.TransientModel):
             if link.company_id == company
         ]
 
-    @api.depends(
-        "mail_template_id", "sms_template_id", "send_email", "send_sms", "include_link", "tone", "source_ids"
-    )
+    @api.depends("mail_template_id", "sms_template_id", "send_email", "send_sms", "include_link", "tone", "source_ids")
     def _compute_preview(self):
         Message = self.env["paylink.reminder.message"].sudo()
         for wizard in self:
@@ -192,7 +204,9 @@ class PaylinkReminderSend(models.TransientModel):
 
     def _recipient_text(self, drafts):
         addresses = [
-            draft.emails if channel == "email" else draft.phone for draft, _today in drafts for channel in draft.channels
+            draft.emails if channel == "email" else draft.phone
+            for draft, _today in drafts
+            for channel in draft.channels
         ]
         return ", ".join(addresses[:3]) + (f" +{len(addresses) - 3}" if len(addresses) > 3 else "")
 
