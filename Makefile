@@ -8,8 +8,8 @@ DEV = @$(PYTHON) -m dev
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: ## Odoo with a French demo company (PORT=8070, LISTEN=0.0.0.0, RESET=1 makes the database anew)
-	$(DEV) demo $(if $(PORT),--port $(PORT)) $(if $(LISTEN),--host $(LISTEN)) $(if $(RESET),--reset)
+demo: ## Odoo with a French demo company (PORT=8070, LISTEN=0.0.0.0, RESET=1 makes the database anew, STRIPE=fake)
+	$(DEV) demo $(if $(STRIPE),--stripe $(STRIPE)) $(if $(PORT),--port $(PORT)) $(if $(LISTEN),--host $(LISTEN)) $(if $(RESET),--reset)
 
 test: ## all tests, or T=test_link, T=test_link.TestLink, T=test_link.TestLink.test_method
 	$(DEV) test $(T)

@@ -113,6 +113,48 @@ def _client(url, headers, end, times, errors):
             errors.append(answer.status)
 
 
+def post_all(url, requests, *, clients=8):
+    """POST all ``requests``, an iterable of ``(body, headers)``, from ``clients`` threads.
+
+    :rtype: Load
+    """
+    times, errors, waiting, lock = [], [], iter(requests), threading.Lock()
+    threads = [threading.Thread(target=_poster, args=(url, waiting, lock, times, errors)) for _n in range(clients)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - start
+    if not times:
+        raise RuntimeError(f"{url} gave no good answer: {errors[:3]}")
+    centiles = statistics.quantiles(times, n=100) if len(times) > 1 else times * 99
+    return Load(len(times) / seconds, centiles[49], centiles[98], len(errors))
+
+
+def _poster(url, waiting, lock, times, errors):
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    while True:
+        with lock:
+            body, headers = next(waiting, (None, None))
+        if body is None:
+            return
+        start = time.perf_counter()
+        try:
+            connection.request("POST", parts.path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            errors.append(repr(error))
+            connection.close()
+            continue
+        if answer.status == http.client.OK:
+            times.append(time.perf_counter() - start)
+        else:
+            errors.append(answer.status)
+
+
 class Table:
     """Rows of what was measured; each may have a bound, and passes or fails."""
 

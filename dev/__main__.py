@@ -33,8 +33,11 @@ def parse(arguments):
     parsers["demo"].add_argument("--port", type=int, default=8069)
     parsers["demo"].add_argument("--host", default="127.0.0.1", help="listen there (0.0.0.0: on all networks)")
     parsers["demo"].add_argument("--reset", action="store_true", help="make the demo database anew")
+    parsers["demo"].add_argument("--stripe", default="", choices=["", "fake"], help="fake: with a Stripe of its own")
     parsers["demo"].add_argument("--prepare", action="store_true", help="make the database, start no server")
     parsers["test"].add_argument("target", nargs="?", help="test_file, test_file.Class or test_file.Class.test_method")
+    # How it calls itself for those outside Odoo: the file takes what came of them.
+    parsers["test"].add_argument("--outside", type=Path, help=argparse.SUPPRESS)
     parsers["lint"].add_argument("checks", nargs="*", help="only these (default: all of them)")
     parsers["lint"].add_argument("--fix", action="store_true", help="correct what can be")
     parsers["bench"].add_argument("name", nargs="?", help="only bench/<name>.py")

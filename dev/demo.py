@@ -1,5 +1,9 @@
 """``make demo``: a French company in a database that is kept between starts, and a server for it."""
 
+import contextlib
+import os
+
+from .demo_stripe import connect, fake_stripe
 from .live import wait_until_it_answers
 from .odoo import addons_digest, free_port, the_odoo
 from .setup import optional_programs
@@ -37,7 +41,7 @@ def main(arguments):
     odoo = the_odoo()
     prepare(odoo, reset=arguments.reset)
     if not arguments.prepare:
-        _serve(odoo, arguments.host, port)
+        _serve(odoo, arguments.host, port, arguments.stripe)
     return 0
 
 
@@ -69,14 +73,22 @@ def _stamp(odoo):
     return odoo.server.execute(query, DATABASE)[0][0]
 
 
-def _serve(odoo, host, port):
+def _serve(odoo, host, port, stripe=""):
     options = [f"--http-port={port}", f"--http-interface={host}", "--workers=0", "--log-level=warn"]
     # Nothing is sent (see demo_data.py); should something try to, it ends here.
     options += ["--smtp=mail.invalid"]
     command = odoo.command(DATABASE, *options)
-    with background(command, env=odoo.environment) as process:
-        url = f"http://localhost:{port}"
+    url = f"http://localhost:{port}"
+    with contextlib.ExitStack() as stack:
+        settings = stack.enter_context(fake_stripe()) if stripe == "fake" else {}
+        key = settings.get("STRIPE_SECRET_KEY") or os.environ.get("STRIPE_SECRET_KEY", "")
+        environment = {**odoo.environment, **settings}
+        process = stack.enter_context(background(command, env=environment))
         wait_until_it_answers(process, url)
+        if key:
+            connect(odoo, DATABASE, key, url, environment)
         print(WELCOME.format(url=url), flush=True)
+        if settings:
+            print(f"    Stripe is played on this machine, at {settings['PAYLINK_STRIPE_API_BASE']}.\n", flush=True)
         if process.wait():
             raise Failed("Odoo has stopped: its last lines above say why")

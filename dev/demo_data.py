@@ -10,6 +10,7 @@ from datetime import timedelta
 from odoo import Command, fields
 from PIL import Image, ImageDraw, ImageFont
 
+from .demo_deposits import make_deposits
 from .demo_links import make_links
 
 COLOUR = "#7a4a21"
@@ -68,6 +69,7 @@ def make(env):
     customers = make_customers(env)
     invoices = make_invoices(env, customers)
     make_links(env, customers, invoices)
+    make_deposits(env, customers)
 
 
 def keep_messages_here(env):

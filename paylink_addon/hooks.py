@@ -1,6 +1,16 @@
-"""What installing the add-on does once."""
+"""What installing and uninstalling the add-on does once."""
+
+from odoo.addons.payment import reset_payment_provider, setup_provider
+
+from .const import STRIPE_CODE
 
 
 def post_init_hook(env):
-    """Give every existing company its sequence of links and its default templates."""
+    """Give every existing company its sequence of links, its default templates and its Stripe provider."""
     env["res.company"].sudo().search([])._paylink_set_up()
+    setup_provider(env, STRIPE_CODE)
+
+
+def uninstall_hook(env):
+    """Give up the Stripe providers; refused while payments by them exist."""
+    reset_payment_provider(env, STRIPE_CODE)

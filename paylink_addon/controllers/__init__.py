@@ -1,1 +1,2 @@
-from . import pay, portal, status
+from . import account, pay, portal, status, stripe
+from . import stripe_webhook

@@ -9,23 +9,24 @@ from psycopg2 import OperationalError
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
-LANGUAGE_COOKIE = "paylink_lang"
-MAX_BODY = 64 * 1024
+from ..tools.stripe_client import api_base
+from .page import MAX_BODY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
 FORM_POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval' {extra}; script-src-attr 'unsafe-inline'; "
     "style-src 'self' 'unsafe-inline' {extra}; img-src 'self' data: {extra}; font-src 'self' data: {extra}; "
-    "connect-src 'self' {extra}; frame-src 'self' {extra}; form-action 'self' https:; "
+    "connect-src 'self' {extra}; frame-src 'self' {extra}; form-action {targets}; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-PLAIN_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
-class PaylinkPay(http.Controller):
+def form_targets():
+    """Where our forms may lead: to providers' sites, and to the Stripe that a server option names."""
+    return " ".join(filter(None, ("'self'", "https:", api_base())))
+
+
+class PaylinkPay(PageMixin, http.Controller):
     """The customer's page of a collection link. Whoever holds the token sees this link and nothing else."""
 
     # === PAGES === #
@@ -70,34 +71,10 @@ class PaylinkPay(http.Controller):
         values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
         values["nonce"] = secrets.token_urlsafe(12)
         # A provider that shows its fields on the page brings its own scripts from its own site.
-        policy = FORM_POLICY.format(nonce=values["nonce"], extra="https:" if values["embedded"] else "")
+        policy = FORM_POLICY.format(
+            nonce=values["nonce"], extra="https:" if values["embedded"] else "", targets=form_targets()
+        )
         return self._render("paylink_addon.page_pay", values, policy=policy)
-
-    def _render_unknown(self):
-        lang = self._wanted_language() or request.best_lang or "en_US"
-        request.update_context(lang=lang)
-        values = {"languages": [], "lang": lang, "company": request.env["res.company"], "link": None}
-        return self._render("paylink_addon.page_unknown", values, status=HTTPStatus.NOT_FOUND)
-
-    def _render(self, template, values, status=HTTPStatus.OK, policy=PLAIN_POLICY):
-        """Render without any layout of Odoo, with headers that keep the token to ourselves."""
-        html = request.env["ir.qweb"].sudo()._render(template, values)
-        # The document type stands here: Odoo does not translate templates that begin with it.
-        response = request.make_response(f"<!DOCTYPE html>\n{html}", headers=self._headers(policy), status=status)
-        if wanted := request.httprequest.args.get("lang"):
-            response.set_cookie(LANGUAGE_COOKIE, wanted[:10], max_age=365 * 86400, path="/pay", samesite="Lax")
-        return response
-
-    @staticmethod
-    def _headers(policy=PLAIN_POLICY, content_type="text/html; charset=utf-8"):
-        return {
-            "Content-Type": content_type,
-            "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "X-Robots-Tag": "noindex, nofollow",
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-        }
 
     # === WHAT THE PAGE CALLS === #
 
@@ -219,7 +196,18 @@ class PaylinkPay(http.Controller):
     def document(self, token, line_id, **_params):
         """The PDF of one of the link's invoices."""
         link = self._link(token)
-        pdf = link._document_pdf(line_id) if link else None
+        return self._document(link, link._document_pdf(line_id) if link else None)
+
+    @http.route(
+        "/pay/<string:token>/order", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
+    def order(self, token, **_params):
+        """The PDF of the order that a deposit is for."""
+        link = self._link(token)
+        return self._document(link, link._order_pdf() if link else None)
+
+    def _document(self, link, pdf):
+        """Answer with ``pdf``, or that it is being prepared (``False``), or that there is none."""
         if pdf is False:
             values = link._page_values() | {"languages": [], "lang": link.env.lang}
             response = self._render("paylink_addon.page_preparing", values, status=HTTPStatus.ACCEPTED)
@@ -255,11 +243,6 @@ class PaylinkPay(http.Controller):
         headers["Content-Disposition"] = http.content_disposition(document["filename"], "inline")
         return request.make_response(document["content"], headers=headers)
 
-    def _json(self, values, status=HTTPStatus.OK):
-        response = request.make_json_response(values, headers=self._headers(content_type="application/json"))
-        response.status_code = status
-        return response
-
     # === HELPERS === #
 
     def _link(self, token):
@@ -273,16 +256,3 @@ class PaylinkPay(http.Controller):
         return link.with_user(SUPERUSER_ID).with_context(
             lang=lang, allowed_company_ids=link.company_id.ids, tz=link._timezone()
         )
-
-    @staticmethod
-    def _wanted_language():
-        """The installed language the customer switched to, if any."""
-        wanted = request.httprequest.args.get("lang") or request.httprequest.cookies.get(LANGUAGE_COOKIE)
-        installed = dict(request.env["res.lang"].get_installed())
-        return wanted if wanted in installed else None
-
-    @staticmethod
-    def _languages(link):
-        """The other installed languages, as ``(code, name)``, each named in itself: “French / Français”."""
-        installed = link.env["res.lang"].get_installed()
-        return [(code, name.rpartition("/")[2].strip()) for code, name in installed if code != link.env.lang]

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import clean_context
 
 from ..const import STATES, STATUSES
 
@@ -24,7 +25,11 @@ DERIVED_FIELDS = {
     "failed_count",
     "settled_elsewhere",
     "renewed_from_id",
+    "sale_order_id",
+    "statement_id",
     "transaction_ids",
+    "dispute_ids",
+    "disputed",
     "by_reminder",
 }
 # What the customer has been told, once the link is out.
@@ -56,11 +61,14 @@ class PaylinkLink(models.Model):
     _page_fields = (
         *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
         *("is_limited", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
-        *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere"),
+        *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere", "sale_order_id"),
     )
 
     kind = fields.Selection(
-        [("open_items", "Open items"), ("free", "Free amount")], required=True, default="free", readonly=True
+        [("open_items", "Open items"), ("deposit", "Deposit on an order"), ("free", "Free amount")],
+        required=True,
+        default="free",
+        readonly=True,
     )
     line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
     reference = fields.Char(help="What the customer knows the debt by: a contract or invoice number.")
@@ -142,7 +150,7 @@ class PaylinkLink(models.Model):
     @api.constrains("kind", "amount")
     def _check_amount(self):
         for link in self:
-            if link.kind == "free" and link.currency_id.compare_amounts(link.amount, 0) <= 0:
+            if link.kind != "open_items" and link.currency_id.compare_amounts(link.amount, 0) <= 0:
                 raise ValidationError(self.env._("Give the amount to ask for: it must be more than zero."))
 
     @api.constrains("line_ids", "currency_id", "company_id")
@@ -182,6 +190,7 @@ class PaylinkLink(models.Model):
     @api.depends(
         "transaction_ids.state",
         "transaction_ids.amount",
+        "transaction_ids.paylink_stripe_declines",
         "transaction_ids.is_post_processed",
         "transaction_ids.payment_id",
         "transaction_ids.paylink_abandoned",
@@ -190,6 +199,8 @@ class PaylinkLink(models.Model):
         "kind",
         "line_ids.move_line_id.amount_residual_currency",
         "line_ids.move_line_id.parent_state",
+        "sale_order_id.state",
+        "sale_order_id.amount_total",
         "issued_at",
         "opened_at",
         "expires_at",
@@ -204,8 +215,8 @@ class PaylinkLink(models.Model):
             attempts = transactions._paylink_attempts()
             link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
             link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
-            link.attempt_count = len(attempts)
-            link.failed_count = len(attempts.filtered(lambda tx: tx.state in ("error", "cancel")))
+            link.attempt_count = attempts._paylink_try_count()
+            link.failed_count = attempts._paylink_failure_count()
             nothing_due = link._documents_stand() and (
                 link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
             )
@@ -236,7 +247,7 @@ class PaylinkLink(models.Model):
             ("paid", self.settled_elsewhere),
             ("pending", attempts._paylink_in_flight()),
             ("expired", self.expires_at and self.expires_at <= now),
-            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel")),
+            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel", "draft")),
         )
         return next((state for state, holds in rules if holds), "open")
 
@@ -276,9 +287,9 @@ class PaylinkLink(models.Model):
         for vals in vals_list:
             self._check_written(vals)
         self._number(vals_list)
-        links = super(
-            PaylinkLink, self.with_context(mail_create_nolog=True, mail_create_nosubscribe=True, tracking_disable=True)
-        ).create(vals_list)
+        # Defaults given by a client in the context could be of derived fields.
+        context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
+        links = super(PaylinkLink, self.with_context(context, tracking_disable=True)).create(vals_list)
         return links.with_env(self.env)
 
     @api.model

@@ -129,7 +129,7 @@ class PaylinkLinkActions(models.Model):
         run again with fresh data, instead of going on with what it read before the wait.
         """
         self.env.flush_all()
-        for table, ids in (("paylink_link", self.ids), ("account_move_line", self.sudo().line_ids.move_line_id.ids)):
+        for table, ids in self._rows_to_lock():
             if ids:
                 self.env.cr.execute(
                     SQL(
@@ -142,6 +142,10 @@ class PaylinkLinkActions(models.Model):
                     SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", SQL.identifier(table), tuple(ids))
                 )
         self.env.invalidate_all()
+
+    def _rows_to_lock(self):
+        """Tables and ids, in the order in which everybody locks them."""
+        return [("paylink_link", self.ids), ("account_move_line", self.sudo().line_ids.move_line_id.ids)]
 
     # === CRON === #
 

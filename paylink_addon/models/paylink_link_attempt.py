@@ -38,11 +38,13 @@ class PaylinkLinkAttempt(models.Model):
             "amount": payable,
             "currency_id": self.currency_id.id,
             "partner_id": self.partner_id.id,
-            "custom_create_values": {
-                "paylink_id": self.id,
-                "invoice_ids": [fields.Command.set(self.line_ids.filtered("is_invoice").move_id.ids)],
-            },
+            "custom_create_values": self._attempt_documents(),
         }
+
+    def _attempt_documents(self):
+        """The values of a transaction that say what it is for."""
+        invoices = self.line_ids.filtered("is_invoice").move_id
+        return {"paylink_id": self.id, "invoice_ids": [fields.Command.set(invoices.ids)]}
 
     def _check_open(self):
         if self.state not in LIVE_STATES or self._is_expired() or self.cancel_requested_at:
@@ -54,7 +56,7 @@ class PaylinkLinkAttempt(models.Model):
         limit = int(parameter) if (parameter or "").isdigit() else DEFAULT_MAX_ATTEMPTS
         hour_ago = fields.Datetime.now() - timedelta(hours=1)
         recent = self.transaction_ids.filtered(lambda tx: tx.create_date >= hour_ago and tx.operation != "refund")
-        if len(recent) >= limit:
+        if len(recent) + sum(recent.mapped("paylink_stripe_declines")) >= limit:
             raise UserError(self.env._("Too many attempts: wait an hour, or pay by transfer."))
 
     def _checked_amount(self, amount):

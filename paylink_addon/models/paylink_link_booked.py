@@ -118,8 +118,8 @@ class PaylinkLinkBooked(models.Model):
     @api.model
     def _report_excess(self, transactions):
         """Money that came although nothing was due any more is the customer's credit, and somebody's task."""
-        for tx in transactions.filtered(lambda tx: tx.paylink_id.kind != "free"):
-            excess = tx.payment_id._paylink_open_credit()
+        for tx in transactions:
+            excess = tx.paylink_id._excess(tx)
             if not excess:
                 continue
             link = tx.paylink_id
@@ -135,6 +135,10 @@ class PaylinkLinkBooked(models.Model):
                     payment=tx.payment_id.name,
                 ),
             )
+
+    def _excess(self, transaction):
+        """What of a booked payment is more than the link was to bring; a free amount is a credit by intention."""
+        return 0.0 if self.kind == "free" else transaction.payment_id._paylink_open_credit()
 
     # === TASKS === #
 

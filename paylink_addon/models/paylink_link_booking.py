@@ -73,12 +73,16 @@ class PaylinkLinkBooking(models.Model):
     # === KIND: OPEN ITEMS === #
 
     def _settle_open_items(self, transaction):
-        """Settle the items of the link: oldest first, each on its own receivable account.
+        """Settle the items of the link."""
+        return self._settle_items(self.line_ids.move_line_id, transaction)
+
+    def _settle_items(self, items, transaction):
+        """Settle items: oldest first, each on its own receivable account.
 
         The early payment discount is granted if the whole was paid on a day on which it held, however late the
         provider confirms.
         """
-        items = self.line_ids.move_line_id.filtered(lambda item: item._paylink_is_collectable())
+        items = items.filtered(lambda item: item._paylink_is_collectable())
         if not items:
             return {}, items
         paid_on = self._paid_on(transaction)
@@ -152,7 +156,7 @@ class PaylinkLinkBooking(models.Model):
         values = self._prepare_payment(transaction) | {"invoice_ids": []}
         payment = self._create_payments([values | ({"destination_account_id": account.id} if account else {})])
         transaction.payment_id = payment
-        credit_notes = self.line_ids.move_id.reversal_move_ids
+        credit_notes = (self.line_ids.move_id | transaction.source_transaction_id.invoice_ids).reversal_move_ids
         payment._paylink_reconcile(
             [
                 (source.move_id + credit_notes).line_ids.filtered(

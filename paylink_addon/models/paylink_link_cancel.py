@@ -41,22 +41,24 @@ class PaylinkLinkCancel(models.Model):
         authorized._cancel_authorized()
         return True
 
-    def _cancel(self):
-        """Cancel links of which nothing is authorized; what is pending may still come, and is booked then."""
+    def _cancel(self, reason=""):
+        """Cancel links of which nothing is authorized; what is pending may still come, and is booked then.
+
+        :param str reason: what the time line says, where nobody has asked for it
+        """
         if not self:
             return
         self.sudo().write({"cancelled_at": fields.Datetime.now(), "cancel_requested_at": False})
         self._close_attempts(self.env._("The link was cancelled."))
         self._log_events(
             self.env.ref("paylink_addon.mt_link_cancelled"),
-            {
-                link.id: self.env._(
-                    "%(amount)s is on its way: it can still arrive, and will be booked then.",
-                    amount=format_amount(self.env, link.amount_pending, link.currency_id),
-                )
-                for link in self
-                if link.amount_pending
-            },
+            {link.id: " ".join(filter(None, [reason, link._pending_text()])) for link in self},
+        )
+
+    def _pending_text(self):
+        return self.amount_pending and self.env._(
+            "%(amount)s is on its way: it can still arrive, and will be booked then.",
+            amount=format_amount(self.env, self.amount_pending, self.currency_id),
         )
 
     def _cancel_authorized(self):

@@ -130,14 +130,21 @@ class PaylinkLinkPage(models.Model):
             "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
             "expires": self._expiry_text(self.env),
             "documents": self._page_documents(),
+            "subject": self._page_subject(),
             "transfer": self._transfer_values(),
             "failure": self.state == "failed" and self._last_failure(),
             "paid_on": format_date(self.env, fields.Datetime.context_timestamp(self, last.last_state_change))
             if last
             else False,
-            "method": ", ".join(dict.fromkeys(received.payment_method_id.mapped("name"))),
+            "method": ", ".join(
+                dict.fromkeys(tx.paylink_method_display or tx.payment_method_id.name for tx in received)
+            ),
             "payment_reference": ", ".join(received.mapped("reference")),
         }
+
+    def _page_subject(self):
+        """What the link is for, where it names no documents."""
+        return self.reference
 
     def _amount_text(self, amount):
         return format_amount(self.env, amount, self.currency_id)
@@ -145,7 +152,7 @@ class PaylinkLinkPage(models.Model):
     def _last_failure(self):
         """What the provider said about the last attempt, or that there was one."""
         attempt = self.transaction_ids._paylink_attempts().sorted("id")[-1:]
-        return attempt.state_message if attempt.state == "error" else ""
+        return attempt.state_message if attempt.state in ("error", "draft") else ""
 
     def _page_documents(self):
         """The items as the customer knows them."""

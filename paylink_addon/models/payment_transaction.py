@@ -35,10 +35,25 @@ class PaymentTransaction(models.Model):
         return self.filtered(
             lambda tx: (
                 tx._paylink_is_incoming()
-                and tx.state != "draft"
-                and not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
+                and (tx.paylink_stripe_declines or tx.state != "draft")
+                and (
+                    tx.paylink_stripe_declines
+                    or not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
+                )
             )
         )
+
+    def _paylink_try_count(self):
+        """How often the customers tried: on a provider's page they may try several cards in one attempt."""
+        return sum(
+            tx.paylink_stripe_declines + (tx.state not in ("draft", "cancel") or not tx.paylink_stripe_declines)
+            for tx in self._paylink_attempts()
+        )
+
+    def _paylink_failure_count(self):
+        """How many of these tries were refused or given up."""
+        ended = self._paylink_failed().filtered(lambda tx: tx.state != "cancel" or not tx.paylink_stripe_declines)
+        return sum(self.mapped("paylink_stripe_declines")) + len(ended)
 
     def _paylink_in_flight(self):
         """Those that may still bring money. A wire transfer announced is a promise: the customer may pay otherwise."""

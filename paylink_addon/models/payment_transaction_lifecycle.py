@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError
 from odoo.tools import format_amount
 from psycopg2 import OperationalError
 
-from ..const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER
+from ..const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES
 
 # What the time line of the link says about a change of state: of a customer's attempt, or of what we asked the provider
 # to do with it (capture, void, refund).
@@ -105,6 +105,12 @@ class PaymentTransaction(models.Model):
         """Those that wait to be captured or voided."""
         return self.filtered(lambda tx: tx.state == "authorized" and tx._paylink_is_incoming())
 
+    def _paylink_failed(self):
+        """The attempts that came to nothing by the customer's or the provider's doing; what we released is none."""
+        return self.filtered(
+            lambda tx: tx.state in ("error", "cancel") and "cancel" not in tx.child_transaction_ids.mapped("state")
+        )
+
     def _paylink_authorized_amount(self):
         """What is still reserved of these, in their currency: not what has been captured or voided."""
         children = self.child_transaction_ids.filtered(
@@ -135,7 +141,10 @@ class PaymentTransaction(models.Model):
             lambda child: (
                 child.operation == "refund"
                 and not child.payment_id
-                and (child.state in ("pending", "done") or (child.state == "draft" and child.create_date >= since))
+                and (
+                    child.state in (*IN_FLIGHT_STATES, "done")
+                    or (child.state == "draft" and child.create_date >= since)
+                )
             )
         )
         return max(payment.amount_available_for_refund + sum(under_way.mapped("amount")), 0.0)  # theirs are negative

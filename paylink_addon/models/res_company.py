@@ -40,6 +40,16 @@ class ResCompany(models.Model):
         "sms.template", string="SMS of links", domain=[("model", "=", "paylink.link")]
     )
 
+    paylink_on_invoice_mail = fields.Boolean(
+        string="Collection link in invoice e-mails",
+        default=True,
+        help="Proposed when an invoice is sent by Odoo's own Send; who sends can decide otherwise.",
+    )
+    paylink_on_invoice_pdf = fields.Boolean(
+        string="Payment link on invoices",
+        help="The PDF of a customer invoice shows a QR code and the address of a link to pay it.",
+    )
+
     _paylink_expiry_hours_positive = models.Constraint(
         "CHECK(paylink_expiry_hours >= 0)", "The time a link lasts can't be negative."
     )
@@ -114,3 +124,9 @@ class ResCompany(models.Model):
 
     def _paylink_sms_template(self):
         return self.paylink_sms_template_id or self.env.ref("paylink_addon.sms_template_link")
+
+    def _paylink_managers(self):
+        """The payment managers of this company, who get the tasks that are nobody's in particular."""
+        self.ensure_one()
+        managers = self.env.ref("paylink_addon.group_payment_manager").sudo().all_user_ids
+        return managers.filtered(lambda user: user.active and not user.share and self in user.company_ids)

@@ -3,9 +3,8 @@ from odoo.tests import HttpCase, tagged
 from .common import PaylinkCommon
 
 
-@tagged("post_install", "-at_install")
-class TestTours(PaylinkCommon, HttpCase):
-    """What users do in the backend and in the portal, in a real browser, in French."""
+class ToursCommon(PaylinkCommon, HttpCase):
+    """A French user who sends links."""
 
     @classmethod
     def setUpClass(cls):
@@ -20,6 +19,11 @@ class TestTours(PaylinkCommon, HttpCase):
             company_ids=[(6, 0, cls.company.ids)],
             email="camille@example.com",
         )
+
+
+@tagged("post_install", "-at_install")
+class TestTours(ToursCommon):
+    """What users do in the backend and in the portal, in a real browser, in French."""
 
     def test_send_from_an_invoice(self):
         invoice = self._invoice(amount=120)
@@ -87,3 +91,20 @@ class TestTours(PaylinkCommon, HttpCase):
         user.partner_id.parent_id = self.marie
         self._link(self._invoice())
         self.start_tour("/my", "paylink_portal", login="client")
+
+
+@tagged("post_install", "-at_install")
+class TestToursPhone(ToursCommon):
+    """The same on a phone, where lists are cards."""
+
+    browser_size = "390x844"
+    touch_enabled = True
+
+    def test_correct_an_address_among_many(self):
+        foreign = self.setup_other_currency("CAD")
+        self._invoice(amount=80)
+        self._invoice(amount=30, currency_id=foreign.id)
+        self.start_tour(f"/odoo/res.partner/{self.marie.id}", "paylink_phone_address", login="camille")
+        links = self.env["paylink.link"].search([("partner_id", "=", self.marie.id)])
+        self.assertEqual(sorted(links.mapped("email")), ["marie@example.com", "new@example.com"])
+        self.assertEqual(sorted(links.mapped("amount")), [30, 80])

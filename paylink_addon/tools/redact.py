@@ -3,7 +3,7 @@
 import logging
 import re
 
-TOKEN_IN_PATH = re.compile(r"(/+(?:pay|card)/+)[A-Za-z0-9_-]{16,}", re.IGNORECASE)
+TOKEN_IN_PATH = re.compile(r"(/+(?:pay|card)/+|[?&]token=)[A-Za-z0-9_-]{16,}", re.IGNORECASE)
 
 
 class TokenFilter(logging.Filter):

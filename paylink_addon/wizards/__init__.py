@@ -4,7 +4,12 @@ from . import paylink_send_preview
 from . import paylink_send_run
 from . import paylink_send_line
 from . import paylink_send_reuse
+from . import paylink_send_deposit
 from . import payment_capture_wizard
+from . import account_move_send_wizard
+from . import paylink_account_item
+from . import paylink_send_account
+from . import paylink_statement_send
 from . import paylink_reminder_preview
 from . import paylink_reminder_lookup
 from . import paylink_reminder_send

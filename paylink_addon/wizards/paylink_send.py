@@ -2,6 +2,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+# What can be asked for: documents, customers, orders, items of a customer's account.
+SOURCES = ("account.move", "res.partner", "sale.order", "paylink.account.item")
+
 
 class PaylinkSend(models.TransientModel):
     """Makes collection links and queues their messages: for one customer with every detail, for many at once.
@@ -17,7 +20,7 @@ class PaylinkSend(models.TransientModel):
     source_ids = fields.Json(readonly=True)
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company, readonly=True)
     kind = fields.Selection(
-        [("open_items", "All that is due"), ("free", "Another amount")],
+        [("open_items", "All that is due"), ("free", "Another amount"), ("deposit", "Deposit")],
         string="Ask for",
         required=True,
         default="open_items",
@@ -100,7 +103,7 @@ class PaylinkSend(models.TransientModel):
         """Take the records to ask for from ``active_model`` and ``active_ids``, and prepare their lines."""
         values = super().default_get(fields_list)
         context = self.env.context
-        if "source_ids" in fields_list and context.get("active_model") in ("account.move", "res.partner"):
+        if "source_ids" in fields_list and context.get("active_model") in SOURCES:
             active_ids = context.get("active_ids") or [context.get("active_id")]
             values |= {"source_model": context["active_model"], "source_ids": [id_ for id_ in active_ids if id_]}
             values.setdefault("company_id", self.env.company.id)
@@ -129,6 +132,8 @@ class PaylinkSend(models.TransientModel):
     def _default_kind(self):
         """A customer who owes nothing is asked for another amount."""
         sources = self._sources()
+        if sources._name == "sale.order":
+            return "deposit"
         if len(sources) != 1 or sources._name != "res.partner":
             return "open_items"
         items = sources._paylink_open_items(self.env.companies)
@@ -154,7 +159,7 @@ class PaylinkSend(models.TransientModel):
     def _sources(self):
         """The selected records, once the user's right to read them is checked."""
         self.ensure_one()
-        if self.source_model not in ("account.move", "res.partner"):
+        if self.source_model not in SOURCES:
             return self.env["account.move"]
         if not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
@@ -226,12 +231,12 @@ class PaylinkSend(models.TransientModel):
     @api.depends("line_ids", "kind")
     def _compute_reference(self):
         for wizard in self:
-            wizard.reference = wizard._only_line().documents if wizard.kind == "open_items" else False
+            wizard.reference = wizard._only_line().documents if wizard.kind != "free" else False
 
     @api.depends("kind", "company_id")
     def _compute_can_limit(self):
         for wizard in self:
-            wizard.can_limit = wizard.kind == "free" or wizard.company_id.paylink_allow_partial
+            wizard.can_limit = wizard.kind != "open_items" or wizard.company_id.paylink_allow_partial
 
     @api.depends("email", "phone", "send_email", "send_sms", "line_ids.email", "line_ids.phone")
     def _compute_is_new_address(self):

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import select
 import socket
+import sys
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -140,6 +141,11 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.fake = fake
         self.connections = set()
+
+    def handle_error(self, request, client_address):
+        """A client that is gone before its answer is no error of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def process_request(self, request, client_address):
         self.connections.add(request)

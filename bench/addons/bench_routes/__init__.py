@@ -1,0 +1,3 @@
+"""Loaded by ``--load``, not installed: it has no data."""
+
+from . import controllers

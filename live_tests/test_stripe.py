@@ -1,0 +1,158 @@
+"""Stripe Checkout on a server of two workers: what is sent once, whatever clicks twice or dies in between."""
+
+import contextlib
+import time
+import unittest
+
+import requests
+from fake_stripe import FakeStripe
+from support import Ledger, Payer, at_once, log_in, server
+
+CASES = 3
+SCRIPT = """
+provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", company.id)], limit=1)
+provider.write({{"paylink_stripe_secret_key": "{key}", "state": "test", "is_published": True}})
+provider.paylink_stripe_account = "{account}"
+
+def saved(partner, customer, method):
+    return env["payment.token"].sudo().create({{
+        "provider_id": provider.id, "payment_method_id": provider.payment_method_ids[:1].id, "partner_id": partner,
+        "provider_ref": method, "payment_details": "4242", "paylink_stripe_customer": customer,
+    }}).id
+
+stored = {stored}
+cases = {{"clicks": [case(f"Clicks{{n}}") for n in range({cases})]}}
+for name, (customer_id, method_id) in stored.items():
+    cases[name] = found = case(name)
+    found["saved"] = saved(found["partner"], customer_id, method_id)
+cron = env.ref("paylink_addon.ir_cron_paylink_stripe_send").id
+done(dict(cases, cron=cron))
+"""
+
+
+class TestStripe(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.fake = stack.enter_context(FakeStripe())
+        stored = {name: cls.stored_method(name) for name in ("charge", "killed", "refund")}
+        account = cls.fake.account
+        script = SCRIPT.format(key=account.key(), account=account.id, stored=stored, cases=CASES)
+        environment = {"PAYLINK_STRIPE_API_BASE": cls.fake.url}
+        cls.odoo, cls.data = stack.enter_context(server("stripe", script, env=environment))
+        cls.ledger = Ledger(cls.odoo)
+        cls.addClassCleanup(cls.ledger.connection.close)
+        cls.admin = log_in(cls.odoo)
+
+    @classmethod
+    def stored_method(cls, name):
+        """``(customer, method)`` at Stripe."""
+        headers = {"Authorization": f"Bearer {cls.fake.secret_key}", "Stripe-Version": "2026-10-28.endive"}
+        customer = requests.post(f"{cls.fake.url}/v1/customers", {"name": name}, headers=headers, timeout=10).json()
+        return customer["id"], cls.fake.save_method(customer["id"])["id"]
+
+    def payer(self, case):
+        """The customer of a case, who pays by Stripe."""
+        data = dict(self.data)
+        data["provider"], data["method"] = self.ledger.rows(
+            "SELECT p.id, m.id FROM payment_provider p, payment_method m "
+            "WHERE p.code = 'stripe_checkout' AND p.state = 'test' AND m.code = 'stripe_checkout'"
+        )[0]
+        return Payer(self.odoo, data, case["links"][0]["token"])
+
+    def start(self, payer, case):
+        """An attempt: the fields of the redirect form."""
+        answer = payer.session.post(
+            f"{payer.page}/transaction",
+            json={
+                "jsonrpc": "2.0",
+                "method": "call",
+                "params": {
+                    "provider_id": payer.data["provider"],
+                    "payment_method_id": payer.data["method"],
+                    "amount": case["amount"],
+                    "flow": "redirect",
+                },
+            },
+            timeout=60,
+        ).json()["result"]
+        form = answer["redirect_form_html"]
+        return {name: form.split(f'name="{name}" value="')[1].split('"')[0] for name in ("tx", "token")}
+
+    def paid(self, case):
+        """What Stripe has received and refunded for a case's transactions, in minor units."""
+        ids = {str(tx) for tx, _state, _payment in self.ledger.transactions(case)}
+        mine = [one for one in self.fake.ledger() if one.metadata.get("paylink_tx") in ids]
+        return sum(one.received for one in mine), sum(one.refunded for one in mine)
+
+    def run_job(self):
+        self.admin.call("ir.cron", "method_direct_trigger", [[self.data["cron"]]])
+
+    def state(self, case):
+        return [state for _id, state, _payment in self.ledger.transactions(case)]
+
+    # === TESTS === #
+
+    def test_two_clicks_lead_to_one_page(self):
+        """Both at the same moment: one session, and both customers are sent there."""
+        for case in self.data["clicks"]:
+            with self.subTest(number=case["number"]):
+                payer = self.payer(case)
+                form = self.start(payer, case)
+                before = len(self.fake.realm().all("checkout.session"))
+
+                def click(form=form):
+                    url = f"{self.odoo.url}/paylink/stripe/checkout"
+                    return requests.post(url, form, allow_redirects=False, timeout=60)
+
+                answers = at_once(click, click, click)
+                self.assertEqual({answer.status_code for answer in answers}, {303})
+                self.assertEqual(len({answer.headers["Location"] for answer in answers}), 1)
+                self.assertEqual(len(self.fake.realm().all("checkout.session")) - before, 1)
+
+    def test_saved_method_is_charged_at_once(self):
+        case = self.data["charge"]
+        payer = self.payer(case)
+        payer.start(case["amount"], case["saved"])
+        self.assertEqual(self.state(case), ["done"])
+        self.assertEqual(self.paid(case)[0], round(case["amount"] * 100))
+
+    def test_worker_is_killed_while_stripe_charges(self):
+        """Stripe takes the money after the worker's death: it is found, booked, and not taken again."""
+        case = self.data["killed"]
+        payer = self.payer(case)
+        self.fake.fault("stall", "POST", "/v1/payment_intents")
+
+        def kill():
+            end = time.monotonic() + 20
+            while not any(entry.fault == "stall" for entry in self.fake.journal()):
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.01)
+            for pid in self.odoo.workers():
+                self.odoo.kill(pid)
+
+        def pay():
+            with contextlib.suppress(requests.RequestException):
+                payer.start(case["amount"], case["saved"])
+
+        at_once(pay, kill)
+        self.fake.release()
+        self.assertEqual(self.state(case), ["pending"])
+        self.assertIsNone(payer.start(case["amount"], case["saved"]), "meanwhile nothing else can be paid")
+        self.run_job()
+        self.assertEqual(self.state(case), ["done"])
+        payer.status()
+        self.assertEqual(self.ledger.residual(case), 0)
+        self.assertEqual(self.paid(case)[0], round(case["amount"] * 100))
+
+    def test_refund_is_sent_right_after_the_commit(self):
+        """No job is needed: the user's click sends it, once."""
+        case = self.data["refund"]
+        payer = self.payer(case)
+        payer.start(case["amount"], case["saved"])
+        ((transaction, _state, _payment),) = self.ledger.transactions(case)
+        self.admin.call("payment.transaction", "action_refund", [[transaction]], amount_to_refund=10.0)
+        query = "SELECT state, paylink_stripe_todo FROM payment_transaction WHERE source_transaction_id = %s"
+        self.assertEqual(self.ledger.rows(query, transaction), [("done", None)])
+        self.assertEqual(self.paid(case)[1], 1000)

@@ -1,0 +1,100 @@
+from http import HTTPStatus
+
+from odoo import SUPERUSER_ID, http
+from odoo.exceptions import UserError
+from odoo.http import request
+
+from .page import MAX_BODY, PageMixin
+
+MAX_DIGITS = 10
+
+
+class PaylinkAccount(PageMixin, http.Controller):
+    """A customer's statement page. Whoever holds the token sees this account and nothing else."""
+
+    _cookie_path = "/account"
+
+    @http.route(
+        "/account/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
+    def account_page(self, token, **_params):
+        """All that is open, to tick what is paid."""
+        statement = self._statement(token)
+        return self._render_account(statement) if statement else self._render_unknown()
+
+    @http.route(
+        "/account/<string:token>/pay",
+        type="http",
+        methods=["POST"],
+        auth="public",
+        csrf=False,
+        save_session=False,
+        max_content_length=MAX_BODY,
+    )
+    def account_pay(self, token, **_params):
+        """Lead to the payment page of a link for what was ticked."""
+        statement = self._statement(token)
+        if not statement:
+            return self._render_unknown()
+        ticked = self._ticked()
+        try:
+            with request.env.cr.savepoint():
+                link = statement._pay_link(ticked)
+        except UserError as error:
+            return self._render_account(statement, ticked=ticked, problem=str(error))
+        return request.redirect(f"/pay/{link.access_token}?lang={statement.env.lang}", code=HTTPStatus.SEE_OTHER)
+
+    @http.route(
+        "/account/<string:token>/opened",
+        type="http",
+        methods=["POST"],
+        auth="public",
+        csrf=False,
+        save_session=False,
+        max_content_length=MAX_BODY,
+    )
+    def account_opened(self, token, **_params):
+        """A person has touched the page (a mail scanner only fetches it). Employees do not count."""
+        statement = self._statement(token)
+        if not statement:
+            return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
+        if not statement.cancelled_at and not request.env.user._is_internal():
+            statement._mark_opened()
+        return self._json({"ok": True})
+
+    # === HELPERS === #
+
+    def _render_account(self, statement, ticked=None, problem=None):
+        """The page in whatever state the account is.
+
+        :param set ticked: what the customer had ticked
+        :param str problem: why that can't be paid
+        """
+        values = statement._page_values() | {"languages": self._languages(statement), "lang": statement.env.lang}
+        if statement.cancelled_at:
+            return self._render("paylink_addon.page_account_revoked", values, status=HTTPStatus.GONE)
+        sections = statement._page_sections(ticked)
+        if not sections:
+            return self._render("paylink_addon.page_account_empty", values)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+        values |= {"sections": sections, "problem": problem}
+        return self._render("paylink_addon.page_account", values, status=status)
+
+    def _statement(self, token):
+        """The statement with this token, in its company and the customer's language, or an empty record set."""
+        statement = request.env["paylink.statement"]._find_by_token(token)
+        if not statement.issued_at:
+            return statement.browse()
+        lang = self._wanted_language() or statement.lang
+        company_ids = statement.company_id.ids
+        request.update_context(lang=lang, allowed_company_ids=company_ids)
+        timezone = statement.partner_id.tz or statement.company_id.paylink_tz
+        return statement.with_user(SUPERUSER_ID).with_context(lang=lang, allowed_company_ids=company_ids, tz=timezone)
+
+    @staticmethod
+    def _ticked():
+        """The ids of the ticked items; what can't be one stands as 0, which nobody owes."""
+        values = request.httprequest.form.getlist("item")
+        return {
+            int(value) if value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS else 0 for value in values
+        }

@@ -1,0 +1,113 @@
+import logging
+
+from odoo import SUPERUSER_ID, http
+from odoo.exceptions import UserError
+from odoo.http import request
+
+from ..models.payment_transaction_stripe_checkout import CHECKOUT_PATH, RETURN_PATH
+from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
+from .page import MAX_BODY, PLAIN_POLICY
+from .pay import PaylinkPay, form_targets
+
+_logger = logging.getLogger(__name__)
+
+
+class PaylinkStripe(http.Controller):
+    """The customer's way to Stripe's page and back. Who holds a transaction's token is who pays it."""
+
+    @http.route(
+        CHECKOUT_PATH,
+        type="http",
+        methods=["POST"],
+        auth="public",
+        csrf=False,
+        save_session=False,
+        max_content_length=MAX_BODY,
+    )
+    def checkout(self, tx=None, token=None, **_params):
+        """Lead the customer to the page of their attempt, however often they click."""
+        transaction = self._transaction(tx, token)
+        if not transaction:
+            return self._problem(request.env._("This payment is not known here."), status=404)
+        try:
+            url = transaction._paylink_stripe_checkout()
+        except (StripeRefused, StripeAbsent) as error:
+            _logger.warning("%s can't be paid: %s", transaction.reference, error)
+            return self._refused(transaction)
+        except StripeFailure as error:
+            _logger.info("%s: no page: %s", transaction.reference, error)
+            return self._problem(
+                request.env._("The payment page does not answer. You have not been charged."), transaction, status=503
+            )
+        except UserError as error:
+            return self._problem(str(error), transaction, again=False)
+        return self._leave(url) if url else self._back(transaction)
+
+    @http.route(RETURN_PATH, type="http", methods=["GET"], auth="public", sitemap=False, save_session=False)
+    def back(self, tx=None, token=None, cancelled=None, **_params):
+        """The customer comes back from Stripe: look what is true, then show it."""
+        transaction = self._transaction(tx, token)
+        if not transaction:
+            return self._problem(request.env._("This payment is not known here."), status=404)
+        try:
+            with request.env.cr.savepoint():
+                transaction._paylink_stripe_returned()
+        except (StripeFailure, UserError) as error:
+            _logger.info("%s: the return told nothing: %s", transaction.reference, error)
+        return self._back(transaction, bool(cancelled))
+
+    # === HELPERS === #
+
+    @staticmethod
+    def _transaction(tx_id, token):
+        transaction = request.env["payment.transaction"]._paylink_stripe_by_token(tx_id, token)
+        if transaction:
+            lang = transaction.paylink_id.lang or transaction.partner_lang or request.env.lang
+            request.update_context(lang=lang, allowed_company_ids=transaction.company_id.ids)
+        return transaction.with_user(SUPERUSER_ID).with_context(**request.env.context)
+
+    def _refused(self, transaction):
+        """Nothing that the customer can do something about."""
+        transaction._set_error(
+            request.env._("The payment page can't be opened at the moment. You have not been charged.")
+        )
+        return self._back(transaction)
+
+    @staticmethod
+    def _leave(url):
+        response = request.redirect(url, code=303, local=False)
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _back(self, transaction, cancelled=False):
+        """The page of the link, or Odoo's own for what was paid elsewhere."""
+        link = transaction.paylink_id
+        if not link:
+            return self._leave_local(transaction.landing_route if cancelled else "/payment/status")
+        link._book_confirmed()
+        waits = transaction.state == "draft" and not cancelled
+        return self._leave_local(f"/pay/{link.access_token}{'?returned=1' if waits else ''}")
+
+    def _leave_local(self, path):
+        response = request.redirect(path or "/payment/status", code=303)
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @staticmethod
+    def _problem(message, transaction=None, again=True, status=200):
+        """What went wrong and what to do now, on a page in the customer's language."""
+        link = transaction.paylink_id if transaction else request.env["paylink.link"]
+        values = {
+            "message": message,
+            "transaction": transaction if again else None,
+            "token": transaction._paylink_stripe_token() if transaction else None,
+            "link": None,
+            "company": transaction.company_id if transaction else None,
+            "back": f"/pay/{link.access_token}" if link else "/my",
+            "languages": [],
+            "lang": request.env.lang or "en_US",
+        }
+        policy = PLAIN_POLICY.replace("form-action 'self'", f"form-action {form_targets()}")
+        return PaylinkPay()._render("paylink_addon.page_stripe_problem", values, status=status, policy=policy)

@@ -1,0 +1,79 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_amount
+
+
+class PaymentTransaction(models.Model):
+    """What follows on the order when a deposit is paid: Odoo's own rules, once per payment."""
+
+    _inherit = "payment.transaction"
+
+    def _paylink_deposits(self):
+        return self.filtered(lambda tx: tx.paylink_id.kind == "deposit")
+
+    def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
+        """A captured part of a deposit confirms and invoices the order, as the whole would."""
+        if not is_refund and self._paylink_deposits():
+            custom_create_values.setdefault("sale_order_ids", [fields.Command.set(self.sale_order_ids.ids)])
+        return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
+
+    def _post_process(self):
+        """Two payments of one order are booked one after the other: the second sees what the first has invoiced."""
+        orders = self.sale_order_ids | self.paylink_id.sale_order_id
+        self._paylink_deposits().sale_order_ids._paylink_lock()
+        told = self._paylink_deposits().sale_order_ids.ids
+        result = super(PaymentTransaction, self.with_context(paylink_told_order_ids=told))._post_process()
+        orders._paylink_end_links()
+        return result
+
+    def _check_amount_and_confirm_order(self):
+        """Odoo's own prepayment rule; an order that still has to be signed is confirmed by its signature.
+
+        If Odoo refuses, the money is booked all the same.
+        """
+        deposits = self._paylink_deposits()
+        confirmed = super(PaymentTransaction, self - deposits)._check_amount_and_confirm_order()
+        for tx in deposits.filtered(lambda tx: not any(order._has_to_be_signed() for order in tx.sale_order_ids)):
+            confirmed |= tx._paylink_on_order(super(PaymentTransaction, tx)._check_amount_and_confirm_order) or (
+                confirmed.browse()
+            )
+        return confirmed
+
+    def _invoice_sale_orders(self):
+        """With automatic invoices: once for each payment, and only for what it brings."""
+        deposits = self._paylink_deposits()
+        result = super(PaymentTransaction, self - deposits)._invoice_sale_orders()
+        for tx in deposits._paylink_received().filtered(lambda tx: not tx.payment_id):
+            payment = tx.with_context(paylink_received=tx.amount)
+            tx._paylink_on_order(super(PaymentTransaction, payment)._invoice_sale_orders)
+        return result
+
+    def _paylink_order_note(self):
+        """What the order's chatter says of a payment or refund."""
+        self.ensure_one()
+        values = {
+            "amount": format_amount(self.env, abs(self.amount), self.currency_id),
+            "link": self.paylink_id._get_html_link(),
+        }
+        if self.operation == "refund":
+            return self.env._("%(amount)s of the deposit %(link)s has been refunded.", **values)
+        return self.env._("Deposit received: %(amount)s by collection link %(link)s.", **values)
+
+    def _paylink_on_order(self, step):
+        """Call what Odoo does with the order; if that is refused, undo it and give the owner of the link a task."""
+        self.ensure_one()
+        try:
+            with self.env.cr.savepoint():
+                return step()
+        except UserError as error:
+            self.env.invalidate_all()
+            link = self.paylink_id
+            env = link._owner_env()
+            link._schedule(
+                env._("%(order)s was paid, but could not be confirmed or invoiced", order=link.sale_order_id.name),
+                env._(
+                    "The deposit is booked. Confirm or invoice the order by hand. The reason: %(reason)s",
+                    reason=str(error),
+                ),
+            )
+            return None

@@ -1,0 +1,109 @@
+from odoo import models
+
+from .payment_transaction_stripe import id_of
+from .payment_transaction_stripe_apply import INTENT_EXPAND
+
+
+class PaymentTransaction(models.Model):
+    """Storing the customer's method, and charging it later."""
+
+    _inherit = "payment.transaction"
+
+    # === STORING === #
+
+    def _extract_token_values(self, payment_data):
+        """The stored method, once Stripe has told enough of it; until then the details are asked for.
+
+        Customer and method are those of the object that Stripe sent, which has been checked.
+        """
+        if not self._paylink_is_stripe():
+            return super()._extract_token_values(payment_data)
+        found = self._paylink_stripe_stored_method(payment_data)
+        if not found:
+            return {}
+        method_id, customer_id, kind, details = found
+        return {
+            "provider_ref": method_id,
+            "paylink_stripe_customer": customer_id,
+            "paylink_stripe_account": self.provider_id.sudo().paylink_stripe_account,
+            "paylink_stripe_type": kind,
+            "payment_details": details.get("last4"),
+            "paylink_brand": details.get("brand"),
+            "paylink_expires_on": self.env["payment.token"]._paylink_expiry(details),
+        }
+
+    def _paylink_stripe_stored_method(self, obj):
+        """``(method id, customer id, type, details)`` of the method to store, or ``None`` if they are not all here."""
+        intent = next(
+            (obj[name] for name in ("payment_intent", "setup_intent") if isinstance(obj.get(name), dict)), obj
+        )
+        if intent["object"] == "setup_intent" and isinstance(intent.get("payment_method"), dict):
+            method = intent["payment_method"]
+            return method["id"], id_of(intent["customer"]), method["type"], method.get(method["type"]) or {}
+        charge = intent.get("latest_charge")
+        if intent["object"] != "payment_intent" or not isinstance(charge, dict) or not intent.get("customer"):
+            return None
+        details = charge["payment_method_details"]
+        kind, known = details["type"], details.get(details["type"]) or {}
+        # iDEAL, Bancontact… leave a SEPA mandate behind, which is what can be charged again.
+        generated = id_of(known.get("generated_sepa_debit"))
+        if generated:
+            return generated, id_of(intent["customer"]), "sepa_debit", {"last4": known.get("iban_last4")}
+        return id_of(intent["payment_method"]), id_of(intent["customer"]), kind, known
+
+    def _tokenize(self, payment_data):
+        """The token's method is the one that was stored."""
+        stripe = self._paylink_is_stripe()
+        result = super()._tokenize(payment_data)
+        if self.paylink_stripe_todo == "details" and not self._paylink_stripe_lacks_details():
+            self.paylink_stripe_todo = False
+        if stripe and self.token_id and self.operation == "validation":
+            kind = self.token_id.paylink_stripe_type
+            known = {"brand": self.token_id.paylink_brand, "last4": self.token_id.payment_details}
+            self.paylink_method_display = self._paylink_stripe_method_name(kind, known)
+            self._paylink_stripe_note_method(kind, known)
+            self.token_id.payment_method_id = self.payment_method_id
+        return result
+
+    # === CHARGING === #
+
+    def _send_payment_request(self):
+        """Charge the stored method: at once where the caller has committed the attempt, else after the commit.
+
+        A caller that has committed keeps the answers (``paylink_answers``, see :meth:`_process`).
+        """
+        if not self._paylink_is_stripe():
+            return super()._send_payment_request()
+        self._paylink_stripe_become("pending")
+        committed = self.env.context.get("paylink_answers") is not None
+        self._paylink_stripe_queue("charge", after_commit=not committed)
+        if committed:
+            self._paylink_stripe_send()  # without an answer it stays in progress, and is looked up until it is known
+        return None
+
+    def _paylink_stripe_ask_charge(self):
+        """Make and confirm a PaymentIntent without the customer, who has consented when the method was stored."""
+        token = self.token_id
+        return self.provider_id._paylink_stripe().intent_create(
+            key=self.paylink_stripe_key,
+            amount=self._paylink_stripe_minor(),
+            currency=self.currency_id.name.lower(),
+            customer=token.paylink_stripe_customer,
+            payment_method=token.provider_ref,
+            off_session=True,
+            confirm=True,
+            # Methods that need the customer in a browser can't be charged this way.
+            automatic_payment_methods={"enabled": True, "allow_redirects": "never"},
+            description=self.reference,
+            metadata=self._paylink_stripe_metadata(),
+            expand=list(INTENT_EXPAND),
+        )
+
+    def _paylink_stripe_seek_charge(self):
+        """The PaymentIntent of a charge whose answer was lost."""
+        stripe = self.provider_id._paylink_stripe()
+        since = int(self.create_date.timestamp()) - 3600
+        intent = self._paylink_stripe_seek(
+            stripe.intents(customer=self.token_id.paylink_stripe_customer, created={"gte": since})
+        )
+        return intent and stripe.intent(intent["id"], expand=INTENT_EXPAND)

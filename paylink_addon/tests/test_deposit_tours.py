@@ -1,0 +1,48 @@
+from odoo.tests import HttpCase, tagged
+
+from .deposit_common import DepositCommon
+
+
+@tagged("post_install", "-at_install")
+class TestDepositTours(DepositCommon, HttpCase):
+    """Deposits and Odoo's Send in a real browser, in French."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
+        cls.seller = cls._create_new_internal_user(
+            login="camille",
+            name="Camille Lambert",
+            lang="fr_FR",
+            groups="sales_team.group_sale_salesman,account.group_account_invoice",
+            company_id=cls.company.id,
+            company_ids=[(6, 0, cls.company.ids)],
+            email="camille@example.com",
+        )
+
+    def test_ask_for_a_deposit(self):
+        order = self._order(1000, user_id=self.seller.id)
+        self.start_tour(f"/odoo/orders/{order.id}", "paylink_ask_deposit", login="camille")
+        link = order.paylink_link_ids
+        self.assertEqual((link.amount, link.user_id, link.state), (250, self.seller, "open"))
+        self.assertEqual(len(self._customer_mails(link)), 1)
+
+    def test_deposit_received(self):
+        self._pay(self._deposit(self._order(1000, user_id=self.seller.id), 300))
+        self.start_tour("/odoo/orders", "paylink_deposit_received", login="camille")
+
+    def test_customers_page(self):
+        link = self._deposit(self._order(1000), 300)
+        self.start_tour(f"/pay/{link.access_token}", "paylink_deposit_page")
+
+    def test_odoos_send(self):
+        invoice = self._invoice()
+        self.start_tour(f"/odoo/customer-invoices/{invoice.id}", "paylink_send_print", login="camille")
+        self.assertTrue(invoice.paylink_link_id.sent_at)
+
+    def test_odoos_send_for_many(self):
+        invoices = self._invoice() + self._invoice(self.john)
+        self.start_tour("/odoo/customer-invoices", "paylink_send_print_many", login="camille")
+        self.env.invalidate_all()
+        self.assertEqual([data["paylink_add_link"] for data in invoices.mapped("sending_data")], [True, True])

@@ -1,0 +1,59 @@
+from odoo import api, fields, models
+
+
+class AccountMoveSendWizard(models.TransientModel):
+    """*Add a collection link* in the dialog that sends one invoice."""
+
+    _inherit = "account.move.send.wizard"
+
+    paylink_can_add_link = fields.Boolean(compute="_compute_paylink_can_add_link")
+    paylink_add_link = fields.Boolean(
+        string="Add a collection link",
+        compute="_compute_paylink_add_link",
+        store=True,
+        readonly=False,
+        help="The e-mail gets a button with which the customer pays this invoice.",
+    )
+
+    @api.depends("move_id")
+    def _compute_paylink_can_add_link(self):
+        for wizard in self:
+            wizard.paylink_can_add_link = bool(self._paylink_askable(wizard.move_id))
+
+    @api.depends("move_id")
+    def _compute_paylink_add_link(self):
+        for wizard in self:
+            wizard.paylink_add_link = wizard.company_id.sudo().paylink_on_invoice_mail
+
+    def _get_sending_settings(self):
+        """Tell what was chosen."""
+        return super()._get_sending_settings() | {"paylink_add_link": self.paylink_add_link}
+
+
+class AccountMoveSendBatchWizard(models.TransientModel):
+    """The same for many invoices, which are sent later by a job."""
+
+    _inherit = "account.move.send.batch.wizard"
+
+    paylink_can_add_link = fields.Boolean(compute="_compute_paylink_can_add_link")
+    paylink_add_link = fields.Boolean(
+        string="Add a collection link",
+        default=lambda self: self.env.company.paylink_on_invoice_mail,
+        help="Each e-mail gets a button with which the customer pays the invoice.",
+    )
+
+    @api.depends("move_ids")
+    def _compute_paylink_can_add_link(self):
+        for wizard in self:
+            mailed = wizard.move_ids._origin.filtered(lambda move: "email" in self._get_default_sending_methods(move))
+            wizard.paylink_can_add_link = bool(self._paylink_askable(mailed))
+
+    def action_send_and_print(self, force_synchronous=False, allow_fallback_pdf=False):
+        """Keep what was chosen with the invoices, for the job that sends them."""
+        chosen = self.with_context(paylink_add_link=self.paylink_add_link)
+        result = super(AccountMoveSendBatchWizard, chosen).action_send_and_print(
+            force_synchronous=force_synchronous, allow_fallback_pdf=allow_fallback_pdf
+        )
+        if (moves := self.move_ids) and not force_synchronous:
+            moves.sending_data = moves[0].sending_data | {"paylink_add_link": self.paylink_add_link}
+        return result

@@ -1,0 +1,117 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+BUCKETS = [
+    ("credit", "Credit"),
+    ("not_due", "Not due yet"),
+    ("1_30", "1 to 30 days overdue"),
+    ("31_60", "31 to 60 days overdue"),
+    ("61_90", "61 to 90 days overdue"),
+    ("90_more", "More than 90 days overdue"),
+]
+LIMITS = ((0, "not_due"), (30, "1_30"), (60, "31_60"), (90, "61_90"))
+
+
+def age_bucket(days):
+    """The age bucket of a debt that has been overdue for ``days`` (negative or 0: not due yet)."""
+    return next((bucket for limit, bucket in LIMITS if days <= limit), "90_more")
+
+
+class PaylinkAccountItem(models.TransientModel):
+    """What one user sees of a customer's account: the open items, as they were when the account was opened.
+
+    A salesperson may look at them without the right to read journal entries: the rows are made in sudo mode once the
+    right to the customer is checked, and hold no more than what the customer knows too. Nobody else sees them.
+    """
+
+    _name = "paylink.account.item"
+    _description = "Open Item of a Customer"
+    _order = "date_due, id"
+
+    user_id = fields.Many2one("res.users", required=True, index=True, readonly=True, ondelete="cascade")
+    partner_id = fields.Many2one("res.partner", string="Customer", required=True, readonly=True, ondelete="cascade")
+    commercial_partner_id = fields.Many2one(related="partner_id.commercial_partner_id")
+    company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade")
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    # No relation: the user may not read the journal item.
+    item_id = fields.Integer(string="Journal Item", readonly=True)
+    name = fields.Char(string="Document", readonly=True)
+    date = fields.Date(readonly=True)
+    date_due = fields.Date(string="Due Date", readonly=True)
+    bucket = fields.Selection(BUCKETS, string="Age", readonly=True)
+    amount = fields.Monetary(string="Open", readonly=True, help="Credits are negative.")
+    in_progress = fields.Boolean(string="Payment in progress", readonly=True)
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _open_account(self, partner):
+        """The open items of a customer and of the contacts below it, for the user: earlier ones are replaced."""
+        customer = partner.commercial_partner_id
+        items = partner._paylink_open_items(self.env.companies).filtered(
+            lambda item: item.partner_id.commercial_partner_id.id == customer.id
+        )
+        rows = self.sudo().with_context(active_test=False)
+        rows.search([("user_id", "=", self.env.uid), ("partner_id", "=", customer.id)]).unlink()
+        today = fields.Date.context_today(self)
+        busy = items._paylink_in_flight()
+        values = [
+            {
+                "user_id": self.env.uid,
+                "partner_id": customer.id,
+                "company_id": item.company_id.id,
+                "currency_id": item.currency_id.id,
+                "item_id": item.id,
+                "name": line["name"] or None,
+                "date": line["date"],
+                "date_due": line["date_due"],
+                "bucket": "credit" if line["amount"] < 0 else age_bucket((today - line["date_due"]).days),
+                "amount": line["amount"],
+                "in_progress": item in busy,
+            }
+            for item, line in zip(items, items._paylink_line_values(), strict=True)
+        ]
+        return rows._insert(values).with_env(self.env)
+
+    @api.model
+    def _insert(self, values_list):
+        """Make all rows in one query, however many: ``create`` needs one for each hundred."""
+        if not values_list:
+            return self.browse()
+        names = [*values_list[0], "create_uid", "create_date", "write_date"]
+        common = (self.env.uid, self.env.cr.now(), self.env.cr.now())
+        query = SQL(
+            "INSERT INTO paylink_account_item (%s) VALUES %s RETURNING id",
+            SQL(", ").join(map(SQL.identifier, names)),
+            SQL(", ").join((*values.values(), *common) for values in values_list),
+        )
+        return self.browse(row[0] for row in self.env.execute_query(query))
+
+    def _paylink_open_items(self):
+        """The journal items of these rows that are still open, in sudo mode, their customer's right checked again."""
+        items = self.env["account.move.line"].sudo()
+        for partner, rows in self.grouped("partner_id").items():
+            wanted = set(rows.mapped("item_id"))
+            items |= partner._paylink_open_items(rows.company_id).filtered(
+                lambda item, wanted=wanted: item.id in wanted
+            )
+        return items
+
+    # === ACTIONS === #
+
+    def action_settle(self):
+        """Open the wizard that asks the customer for exactly these items."""
+        if not self:
+            raise UserError(self.env._("Tick what the customer is to settle."))
+        items = self._paylink_open_items()
+        gone = self.filtered(lambda row: row.item_id not in items.ids)
+        busy = items._paylink_in_flight()
+        if changed := gone or self.filtered(lambda row: row.item_id in busy.ids):
+            raise UserError(
+                self.env._(
+                    "%(document)s is paid, or a payment is in progress: open the customer's account again.",
+                    document=changed[0].name,
+                )
+            )
+        return self.env["paylink.send"]._action_open(self)
