@@ -34,6 +34,14 @@ class AccountMove(models.Model):
             move.paylink_promise_until = max(filter(None, (promised, generally)), default=False)
             move.paylink_is_disputed = disputed or all_disputed
 
+    def _paylink_without_pdf(self):
+        """The invoices whose PDF can be made and has not been made yet."""
+        if not self.env["paylink.link"]._can_make_pdf():
+            return self.browse()
+        return self.filtered(
+            lambda move: move.is_sale_document() and move.state == "posted" and not move.invoice_pdf_report_id
+        )
+
     def action_paylink_view_reminders(self):
         """Show the reminders of the invoice."""
         self.ensure_one()

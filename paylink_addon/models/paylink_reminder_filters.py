@@ -90,7 +90,19 @@ class PaylinkReminderFilters(models.Model):
         return self._hold_sql("promise", date)
 
     def _common_not_disputed(self, date):
-        return self._hold_sql("dispute", date)
+        """Neither does a person say so, nor the customer's bank (see ``account.move.line._paylink_disputed``)."""
+        items = SQL(
+            """SELECT rel.item_id FROM paylink_dispute_item_rel rel
+                 JOIN paylink_dispute dispute ON dispute.id = rel.dispute_id AND dispute.is_standing"""
+        )
+        if self.kind != "link":
+            return SQL("%s AND c.item_id NOT IN (%s)", self._hold_sql("dispute", date), items)
+        links = SQL(
+            """SELECT line.link_id FROM paylink_link_line line WHERE line.move_line_id IN (%s)
+                UNION SELECT id FROM paylink_link WHERE disputed""",
+            items,
+        )
+        return SQL("%s AND c.link_id NOT IN (%s)", self._hold_sql("dispute", date), links)
 
     def _hold_sql(self, kind, date):
         """Neither the customer nor the document (or one of the link's) is on hold on ``date``."""

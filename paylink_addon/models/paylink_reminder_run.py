@@ -1,6 +1,7 @@
 import logging
 
 import psycopg2
+from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, split_every
@@ -69,15 +70,31 @@ class PaylinkReminderRun(models.Model):
         progress = self.env["ir.cron"]
         time_left = progress._commit_progress(remaining=len(customers))
         for chunk in split_every(CHUNK, customers, list):
-            if time_left <= 0:
+            # Each transaction sees anew what is switched on.
+            rules = rules.exists().filtered("active")
+            if not company.paylink_reminders or not rules:
+                return True
+            if time_left <= 0 or not rules._make_pdfs(date, chunk):
                 return False
-            rules._make_pdfs(date, chunk)
             rules._remind_safely(date, chunk)
             time_left = progress._commit_progress(len(chunk))
         return True
 
     def _remind_safely(self, date, customers):
-        """Remind ``customers`` in this transaction; what other transactions were faster with is picked anew."""
+        """Remind ``customers`` in this transaction; where that fails, in one for each: none stops the others."""
+        try:
+            self._remind_in_turn(date, customers)
+        except Exception as error:  # noqa: BLE001  a customer's data, or another add-on, can raise anything
+            self.env.cr.rollback()
+            if len(customers) == 1:
+                self._report_failure(customers[0], error)
+                return
+            for customer in customers:
+                self._remind_safely(date, [customer])
+                self.env["ir.cron"]._commit_progress()
+
+    def _remind_in_turn(self, date, customers):
+        """What other transactions were faster with is picked anew; if they still are, the next run has its turn."""
         for turn in range(1, TRIES + 1):
             try:
                 self._remind(date, customers)
@@ -86,6 +103,13 @@ class PaylinkReminderRun(models.Model):
             except CONFLICTS:
                 self.env.cr.rollback()
                 _logger.info("Reminders: another transaction was faster (%s of %s)", turn, TRIES)
+
+    def _report_failure(self, customer_id, error):
+        """Somebody has to look at it; each run tries again."""
+        _logger.info("Reminders: not sent to %s", customer_id, exc_info=error)
+        customer = self.env["res.partner"].browse(customer_id)
+        summary = self.env._("Reminders can't be sent: an error has to be mended.")
+        self[:1]._give_task(customer, summary, Markup("<pre>%s</pre>") % str(error)[-500:])
 
     def _remind(self, date, customers):
         """Queue the messages for ``customers`` that are not being written to by somebody else."""
@@ -105,24 +129,26 @@ class PaylinkReminderRun(models.Model):
     # === DOCUMENTS === #
 
     def _make_pdfs(self, date, customers):
-        """Make the missing PDFs of what will be sent, each in a transaction of its own: one takes a second."""
+        """Make the missing PDFs of what will be sent, each in a transaction of its own: one takes a second.
+
+        :return: whether all is done; else the time was up
+        """
         rules = self.filtered("attach_pdf")
-        Link = self.env["paylink.link"].sudo()
-        if not rules or not Link._can_make_pdf():
-            return
-        moves = (
-            self.env["account.move"]
-            .sudo()
-            .browse(dict.fromkeys(pick.move_id for pick in rules._pick(date, customers) if pick.move_id))
-        )
-        for move in moves.filtered(lambda move: move.is_sale_document() and not move.invoice_pdf_report_id):
+        if not rules:
+            return True
+        ids = dict.fromkeys(pick.move_id for pick in rules._pick(date, customers) if pick.move_id)
+        for move in self.env["account.move"].sudo().browse(ids)._paylink_without_pdf():
             try:
-                Link._make_pdf(move)
-                self.env["ir.cron"]._commit_progress()
+                self.env["paylink.link"].sudo()._make_pdf(move)
+                time_left = self.env["ir.cron"]._commit_progress()
             except Exception:
                 # It goes out without: whoever wants it finds it on the page of the link.
                 self.env.cr.rollback()
                 _logger.info("Reminders: no PDF of %s", move.id, exc_info=True)
+                continue
+            if time_left <= 0:
+                return False
+        return True
 
     # === TASKS === #
 

@@ -45,7 +45,7 @@ def is_open(item):
 
 def is_allowed(env, item, today):
     """Nothing speaks against any reminder of the item."""
-    if item.no_followup or item in item._paylink_in_flight():
+    if item.no_followup or item in item._paylink_in_flight() or item._paylink_disputed():
         return False
     for hold in env["paylink.reminder.hold"].search([]):
         concerned = item.move_id == hold.move_id if hold.move_id else customer(item) == hold.partner_id

@@ -225,7 +225,8 @@ class PaylinkReminderSend(models.TransientModel):
         moves = [move.id for draft in drafts for move in draft.moves]
         standing = Hold._standing([("partner_id", "in", customers), ("move_id", "=", False)], "partner_id")
         standing = [*standing.values(), *Hold._standing([("move_id", "in", moves)], "move_id").values()]
-        if any(disputed for _until, disputed in standing):
+        by_bank = any(draft.items._paylink_disputed() for draft in drafts)
+        if by_bank or any(disputed for _until, disputed in standing):
             return self.env._("It is in dispute.")
         return any(until for until, _disputed in standing) and self.env._("The customer has promised to pay.")
 
@@ -242,6 +243,15 @@ class PaylinkReminderSend(models.TransientModel):
                 raise UserError(self.problem)
             for drafts, today in self._drafts():
                 addressed = [draft for draft in drafts if not draft.reason]
+                self._make_pdfs(addressed)
                 made = self.env["paylink.reminder.message"].sudo()._deliver(addressed, today, automatic=False)
                 self.sudo().message_ids |= made
         return {"type": "ir.actions.act_window_close"}
+
+    def _make_pdfs(self, drafts):
+        """Make the PDFs that are missing, if they are to be attached to an e-mail."""
+        if not self.attach_pdf or not self.send_email:
+            return
+        moves = self.env["account.move"].sudo().union(*(draft.moves for draft in drafts if "email" in draft.channels))
+        for move in moves._paylink_without_pdf():
+            self.env["paylink.link"].sudo()._make_pdf(move)
