@@ -68,8 +68,7 @@ class PaylinkReminderCandidates(models.Model):
             """
             SELECT NULL::integer AS item_id, link.id AS link_id, NULL::integer AS move_id,
                    contact.commercial_partner_id AS customer_id, link.partner_id AS contact_id, link.currency_id,
-                   link.amount - COALESCE(link.amount_paid, 0) AS residual,
-                   (link.amount - COALESCE(link.amount_paid, 0)) / %(rate)s AS amount,
+                   %(open_amount)s AS residual, %(open_amount)s / %(rate)s AS amount,
                    (link.sent_at AT TIME ZONE 'UTC' AT TIME ZONE %(tz)s)::date AS due_date,
                    (link.issued_at AT TIME ZONE 'UTC' AT TIME ZONE %(tz)s)::date AS document_date,
                    NULL::integer AS term_id, NULL::integer AS journal_id, link.user_id,
@@ -79,6 +78,7 @@ class PaylinkReminderCandidates(models.Model):
               JOIN res_partner contact ON contact.id = link.partner_id
              WHERE link.company_id = %(company)s AND %(which)s
             """,
+            open_amount=self._link_amount_sql(),
             rate=self._rate_sql(company, date),
             tz=company.paylink_tz,
             open=SQL(
@@ -96,6 +96,18 @@ class PaylinkReminderCandidates(models.Model):
             ),
             company=company.id,
             which=which,
+        )
+
+    def _link_amount_sql(self):
+        """What is open on a link: of its items as they are now, else of the amount that was asked for."""
+        return SQL(
+            """
+            CASE WHEN link.kind = 'open_items' AND link.is_limited IS NOT TRUE THEN (
+                    SELECT COALESCE(sum(item.amount_residual_currency), 0)
+                      FROM paylink_link_line line JOIN account_move_line item ON item.id = line.move_line_id
+                     WHERE line.link_id = link.id AND item.parent_state = 'posted')
+                 ELSE link.amount - COALESCE(link.amount_paid, 0) END
+            """
         )
 
     def _rate_sql(self, company, date):
