@@ -40,7 +40,7 @@ def rules_strategy(ids):
             "tones": st.lists(st.sampled_from("123"), min_size=3, max_size=3),
             "sequence": st.integers(1, 2),
             "grouping": st.sampled_from(GROUPINGS),
-            "filters": st.lists(st.sampled_from(sorted(FILTERS)), max_size=4, unique=True),
+            "filters": st.lists(st.sampled_from(sorted(FILTERS)), max_size=2, unique=True),
             "customer_mode": st.sampled_from(["only", "except"]),
             "partner_ids": some("partners"),
             "category_ids": some("categories"),

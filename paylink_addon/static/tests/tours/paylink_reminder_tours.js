@@ -63,7 +63,7 @@ tours.add("paylink_reminder_preview", {
     steps: () => [
         { trigger: `${field("line_ids")} .o_data_row:contains(Marie Dubois)` },
         { trigger: `${field("line_ids")} .o_data_row button[name=action_show]`, run: "click" },
-        { trigger: `.modal ${field("body")}:contains(Marie Dubois)` },
+        { trigger: `.modal ${field("body")} :iframe body:contains(Marie Dubois)` },
         { trigger: ".modal footer .btn-primary", run: "click" },
         { trigger: "body:not(:has(.modal)) .o_form_view button[name=action_next]", run: "click" },
         { trigger: `${field("line_ids")}:not(:has(.o_data_row .o_data_cell))` },
@@ -93,7 +93,7 @@ tours.add("paylink_reminder_now", {
     steps: () => [
         { trigger: ".o_cp_action_menus button .fa-cog", run: "click" },
         { trigger: ".o-dropdown--menu .o_menu_item:contains(/Send a reminder now|Envoyer un rappel/)", run: "click" },
-        { trigger: `.modal ${field("body")}:contains(Marie Dubois)` },
+        { trigger: `.modal ${field("body")} :iframe body:contains(Marie Dubois)` },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
         { trigger: "body:not(:has(.modal)) button[name=action_paylink_view_reminders]" },
     ],
