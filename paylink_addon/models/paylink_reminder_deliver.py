@@ -95,8 +95,9 @@ class PaylinkReminderDeliver(models.Model):
 
     def _salesperson(self, draft):
         """Whose customer it is: of the first invoice or link; else who is responsible for the rule."""
-        users = draft.moves.invoice_user_id[:1] or (draft.parts[0].link and draft.parts[0].link.user_id)
-        return (users or draft.rule.user_id).filtered("active")
+        users = draft.moves.invoice_user_id or (draft.parts[0].link and draft.parts[0].link.user_id)
+        users = users and users.filtered("active")
+        return users[:1] if users else draft.rule.user_id.filtered("active")
 
     def _make_messages(self, pairs, date, automatic):
         """The records of the messages, one for each draft and channel."""

@@ -21,7 +21,7 @@ class PaylinkReminderRule(models.Model):
     _check_company_auto = True
 
     name = fields.Char(string="Rule", required=True, translate=True)
-    active = fields.Boolean(string="On", default=True)
+    active = fields.Boolean(string="Rule on", default=True)
     sequence = fields.Integer(default=10)
     company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
     currency_id = fields.Many2one(related="company_id.currency_id", string="Company Currency")

@@ -59,7 +59,9 @@ def is_open_link(link, today):
 def is_allowed(env, thing, today):
     """Nothing speaks against any reminder of the thing."""
     items = thing.line_ids.move_line_id if is_link(thing) else thing
-    if items._paylink_in_flight() or items._paylink_disputed() or (is_link(thing) and thing.disputed):
+    if items._paylink_in_flight() or has_unbooked_payment(env, items):
+        return False
+    if items._paylink_disputed() or (is_link(thing) and thing.disputed):
         return False
     if any(item.no_followup and not (is_link(thing) and item.journal_id.type == "general") for item in items):
         return False
@@ -68,6 +70,12 @@ def is_allowed(env, thing, today):
         if concerned and (not hold.date_until or hold.date_until >= today):
             return False
     return True
+
+
+def has_unbooked_payment(env, items):
+    """A customer has paid by some link; the money is not in the books yet."""
+    confirmed = env["payment.transaction"].sudo().search([("state", "=", "done"), ("is_post_processed", "=", False)])
+    return bool(confirmed.paylink_id.line_ids.move_line_id & items)
 
 
 # === WHAT A THING IS === #

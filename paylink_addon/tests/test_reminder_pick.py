@@ -83,14 +83,21 @@ class TestReminderPick(ReminderCommon):
         cls._invoice(cls.paul, 5000.0, move_type="out_refund", invoice_date=TODAY)
         cls._pay(cls._link(cls.invoices[3]))
         cls._attempt(cls._link(cls.invoices[4]))._set_pending()
-        cls._attempt(cls._link(cls.invoices[5]))._set_done()
+        for number in (16, 21):
+            cls._attempt(cls._link(cls.invoices[number]))._set_done()
         cls.links = cls.env["paylink.link"].union(*(cls._random_link(number) for number in range(16)))
         cls._pay(cls.links[5])
         cls._attempt(cls.links[6])._set_pending()
         cls.links[7].action_cancel()
         cls.links[8].sudo().write({"sent_at": False})
         cls.links[9].sudo().write({"by_reminder": True})
-        cls._bank_disputes(cls.invoices[8])
+        for number in (1, 8):
+            link = cls._link(cls.invoices[number], user_id=cls.env.uid)
+            cls._bank_disputes(cls._link(cls.invoices[number]))
+            with freeze_time(TODAY - timedelta(days=4)):
+                link.action_send()
+        for number in (1, 10):
+            cls._bank_disputes(cls.links[number])
         cls.ids = {
             "partners": cls.people.ids,
             "categories": [cls.vip.id, cls.gold.id],
@@ -134,16 +141,16 @@ class TestReminderPick(ReminderCommon):
         return link
 
     @classmethod
-    def _bank_disputes(cls, move):
+    def _bank_disputes(cls, link):
         """As the provider's messages have it."""
         cls.env["paylink.dispute"].sudo().create(
             {
-                "name": "dp_1",
+                "name": f"dp_{link.id}",
                 "provider_id": cls.provider.id,
-                "transaction_id": cls._force_attempt(cls._link(move), 1).id,
-                "currency_id": move.currency_id.id,
+                "transaction_id": cls._force_attempt(link, 1).id,
+                "currency_id": link.currency_id.id,
                 "status": "needs_response",
-                "item_ids": [Command.set(cls._items(move).ids)],
+                "item_ids": [Command.set(link.line_ids.move_line_id.ids)],
             }
         )
 

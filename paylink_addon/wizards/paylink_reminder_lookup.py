@@ -25,11 +25,24 @@ class PaylinkReminderLookup(models.TransientModel):
         for lookup in self:
             lookup.is_off = not lookup.company_id.paylink_reminders
 
+    @api.depends("partner_id", "move_id")
+    def _compute_display_name(self):
+        for lookup in self:
+            lookup.display_name = self.env._("Which rules apply")
+
     @api.model
     def _action_look_up(self, **values):
         """The action that shows the result for a customer or an invoice."""
         lookup = self.create(values)
-        return lookup.action_look_up()
+        lookup.action_look_up()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Which rules apply"),
+            "res_model": self._name,
+            "res_id": lookup.id,
+            "view_mode": "form",
+            "target": "current",
+        }
 
     def action_look_up(self):
         """Look it up and show the result."""
@@ -39,14 +52,7 @@ class PaylinkReminderLookup(models.TransientModel):
         (self.move_id or self.partner_id).check_access("read")
         self.sudo().line_ids.unlink()
         self.env["paylink.reminder.lookup.line"].sudo().create(self._line_values())
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Which rules apply"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "current",
-        }
+        return True
 
     def _line_values(self):
         items, links = self._subjects()

@@ -17,7 +17,7 @@ class PaylinkReminderPreview(models.TransientModel):
     _description = "Preview of Reminders"
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, readonly=True)
-    date = fields.Date(string="On", required=True, default=lambda self: self.env.company._paylink_today())
+    date = fields.Date(string="For the day", required=True, default=lambda self: self.env.company._paylink_today())
     partner_id = fields.Many2one("res.partner", string="Only for")
     line_ids = fields.One2many("paylink.reminder.preview.line", "preview_id", string="Messages", readonly=True)
     message_count = fields.Integer(string="Number of messages", readonly=True)
@@ -30,6 +30,11 @@ class PaylinkReminderPreview(models.TransientModel):
             preview.is_off = not preview.company_id.paylink_reminders
             preview.is_closed = bool(preview.date) and not preview.company_id._paylink_sends_on(preview.date)
 
+    @api.depends("date")
+    def _compute_display_name(self):
+        for preview in self:
+            preview.display_name = self.env._("Preview of reminders")
+
     # === ACTIONS === #
 
     @api.model
@@ -37,14 +42,11 @@ class PaylinkReminderPreview(models.TransientModel):
         """The action that shows what goes out today."""
         preview = self.create(values)
         preview._show()
-        return preview._action()
-
-    def _action(self):
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Preview of reminders"),
             "res_model": self._name,
-            "res_id": self.id,
+            "res_id": preview.id,
             "view_mode": "form",
             "target": "current",
         }
@@ -52,7 +54,7 @@ class PaylinkReminderPreview(models.TransientModel):
     def action_show(self):
         """Look at the chosen day."""
         self._show()
-        return self._action()
+        return True
 
     def action_next(self):
         """Look at the day after."""

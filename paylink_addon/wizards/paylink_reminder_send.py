@@ -94,9 +94,16 @@ class PaylinkReminderSend(models.TransientModel):
             items = sources._paylink_open_items(self.env.companies)
             items = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
         else:
-            items = sources.filtered(lambda move: move.company_id in self.env.companies)._paylink_open_items()
+            items = self._due_first(sources.filtered(lambda move: move.company_id in self.env.companies))
         items = items.filtered(lambda item: item.amount_residual_currency > 0)
         return items - items._paylink_in_flight(), Link
+
+    def _due_first(self, moves):
+        """What is open of invoices: the instalments that are due, of those where none is, all."""
+        today = fields.Date.context_today(self)
+        items = moves._paylink_open_items()
+        due = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
+        return items.filtered(lambda item: item in due or item.move_id not in due.move_id)
 
     def _moment(self, items, links):
         """The supplied text that fits: by what is due first."""
