@@ -4,7 +4,7 @@ The peer's source is looked for in ``CREDIT_CONTROL_DIR`` (the folder with the m
 wheel, once. Where neither is possible only the raw SQL is compared with, and the table says so.
 """
 
-import datetime
+import datetime as dt
 import os
 import resource
 import subprocess
@@ -22,7 +22,7 @@ CUSTOMERS, ITEMS_EACH = int(os.environ.get("BC", "10000")), 10
 SMALL = 500  # customers: 5,000 items, to see whether time grows with them
 SINGLE = 2_000  # invoices with a message each
 PEER_CUSTOMERS = 100  # the peer takes as long for each, or longer the more there are
-TODAY = datetime.date(2026, 3, 18)
+TODAY = dt.date(2026, 3, 18)
 PEER = "account_credit_control"
 PEER_PACKAGE = "odoo-addon-account-credit-control>=19.0,<19.1"
 
@@ -143,8 +143,8 @@ def make_items(env, customers, each):
         {
             "move_type": "out_invoice",
             "partner_id": partner.id,
-            "invoice_date": TODAY - datetime.timedelta(days=35),
-            "invoice_date_due": TODAY - datetime.timedelta(days=5),
+            "invoice_date": TODAY - dt.timedelta(days=35),
+            "invoice_date_due": TODAY - dt.timedelta(days=5),
             "invoice_line_ids": [(0, 0, {"name": "Work", "price_unit": 100, "tax_ids": []})],
         }
     )
@@ -197,12 +197,12 @@ def copies(env, table, record_id, number, **columns):
     names = [name for (name,) in env.cr.fetchall()]
     values = ", ".join(str(columns.get(name, f'row."{name}"')) for name in names)
     quoted = ", ".join(f'"{name}"' for name in names)
-    env.cr.execute(f"SELECT last_value + 1 FROM {table}_id_seq")
+    env.cr.execute(f"SELECT last_value + 1 FROM {table}_id_seq")  # noqa: S608  names of this file
     first = env.cr.fetchone()[0]
     env.cr.execute(
         f"""INSERT INTO {table} (id, {quoted})
             SELECT nextval('{table}_id_seq'), {values}
-              FROM generate_series(1, {number}) n, {table} row WHERE row.id = {record_id} ORDER BY n"""
+              FROM generate_series(1, {number}) n, {table} row WHERE row.id = {record_id} ORDER BY n"""  # noqa: S608
     )
     return first
 
@@ -231,6 +231,7 @@ def pick(env):
 
 
 def floor_sql(env):
+    """The query that any way of choosing has to make at least."""
     from odoo.tools import SQL  # noqa: PLC0415  Odoo is imported where `make bench` has put it on the path
 
     return SQL(FLOOR, company=env.company.id, today=TODAY)
@@ -238,7 +239,7 @@ def floor_sql(env):
 
 def count(env, condition):
     """How many reminders meet an SQL condition."""
-    env.cr.execute(f"SELECT count(*) FROM paylink_reminder WHERE {condition}")
+    env.cr.execute(f"SELECT count(*) FROM paylink_reminder WHERE {condition}")  # noqa: S608  likewise
     return env.cr.fetchone()[0]
 
 

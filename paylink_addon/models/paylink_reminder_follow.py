@@ -5,8 +5,9 @@ from odoo.tools import SQL
 
 # How often an e-mail that a mail server did not take is tried in all.
 MAX_TRIES = 4
-# What the mail server refuses for good; all else may work later.
-REFUSED = re.compile(r"\b5\d\d\b|\b5\.\d+\.\d+\b")
+# What the mail server refuses for good: a reply 5xx or a status 5.x.x, not a port or an address. All else may pass.
+REFUSED = re.compile(r"(?:^|[(\s])5[0-57]\d[ ,-]|(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![\d.])")
+NO_ADDRESS = ("mail_email_invalid", "mail_email_missing")
 BATCH = 500
 
 
@@ -50,13 +51,15 @@ class PaylinkReminderFollow(models.Model):
             .sudo()
             .search([("mail_message_id", "in", tries.mail_message_id.ids), ("state", "=", "exception")])
         )
-        return mails.filtered(lambda mail: not REFUSED.search(mail.failure_reason or ""))
+        return mails.filtered(
+            lambda mail: mail.failure_type not in NO_ADDRESS and not REFUSED.search(mail.failure_reason or "")
+        )
 
     def _report(self):
-        """Give who is responsible the task to find an address that works."""
+        """Give who is responsible for the rule, or has sent it by hand, the task to find an address that works."""
         for rule, messages in self.grouped("rule_id").items():
-            if rule:
-                rule._give_task(
-                    messages.customer_id, self.env._("Reminders can't be delivered: give an address that works.")
-                )
+            for user, mine in messages.grouped(lambda message: message.rule_id.user_id or message.create_uid).items():
+                worded = self.with_context(lang=user.lang)
+                summary = worded.env._("Reminders can't be delivered: give an address that works.")
+                rule._give_task(mine.customer_id, summary, user=user)
         self.is_reported = True

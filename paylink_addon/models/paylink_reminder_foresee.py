@@ -48,7 +48,7 @@ class PaylinkReminderForesee(models.Model):
 
         :param items: ids of journal items, for rules about invoices
         :param links: ids of collection links, for rules about links
-        :return: a list of dicts: ``rule``, ``record_id`` (item or link), ``reason`` (a text; False if the rule applies),
+        :return: a list of dicts: ``rule``, ``record_id`` (item or link), ``reason`` (a text; False if it applies),
             ``step`` and ``date`` of the next reminder
         """
         found = []

@@ -2,6 +2,7 @@ import logging
 
 from markupsafe import Markup
 from odoo import api, models
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ..tools.addresses import split_emails
@@ -193,7 +194,10 @@ class PaylinkReminderOutbox(models.Model):
         self.invalidate_model(["mail_message_id"])
 
     def _record_broken(self, errors, drafts_of):
-        """Note what could not be said, and give somebody the task to mend the template."""
+        """Note what could not be said, and give somebody the task to mend the template.
+
+        :raises UserError: it is sent by hand: the user is told at once
+        """
         if not errors:
             return
         for message_id, error in errors.items():
@@ -202,14 +206,19 @@ class PaylinkReminderOutbox(models.Model):
                 {"message_id": False, "outcome": "failed", "reason": "template", "error": str(error)[-2000:]}
             )
         rules = {}
-        for message_id in errors:
+        for message_id, error in errors.items():
             draft, channel = drafts_of[message_id]
-            rules.setdefault(draft.rule, {})[draft.channels[channel].display_name] = errors[message_id]
+            if not draft.rule._origin:
+                raise UserError(self._broken_text(draft.channels[channel])) from error
+            rules.setdefault(draft.rule, {})[draft.channels[channel]] = error
         for rule, templates in rules.items():
-            for name, error in templates.items():
+            for template, error in templates.items():
                 rule._give_task(
                     rule,
-                    self.env._("The template “%(name)s” does not work.", name=name),
+                    self._broken_text(template),
                     Markup("<pre>%s</pre>") % str(error)[-500:],
                 )
         self.browse(errors).sudo().unlink()
+
+    def _broken_text(self, template):
+        return self.env._("The template “%(name)s” does not work.", name=template.display_name)

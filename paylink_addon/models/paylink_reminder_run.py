@@ -64,7 +64,9 @@ class PaylinkReminderRun(models.Model):
         :param date: another day
         :return: whether all is done; else the time was up, and the job is called again soon
         """
-        rules = self.sudo().with_company(company).search([("company_id", "=", company.id)])
+        # Tasks that arise are worded in the company's language.
+        rules = self.sudo().with_company(company).with_context(lang=company.partner_id.lang)
+        rules = rules.search([("company_id", "=", company.id)])
         date = date or company._paylink_today()
         customers = list(dict.fromkeys(pick.customer_id for pick in rules._pick(date)))
         progress = self.env["ir.cron"]
@@ -152,9 +154,11 @@ class PaylinkReminderRun(models.Model):
 
     # === TASKS === #
 
-    def _give_task(self, records, summary, note=""):
-        """Give who is responsible for the rule a task on each of ``records``, unless there is one already."""
-        self.ensure_one()
+    def _give_task(self, records, summary, note="", user=None):
+        """Give a task on each of ``records``, unless there is one already.
+
+        :param user: default who is responsible for the rule
+        """
         kind = self.env.ref(ACTIVITY)
         Activity = self.env["mail.activity"].sudo()
         known = Activity.search(
@@ -162,7 +166,7 @@ class PaylinkReminderRun(models.Model):
         )
         open_ids = set(known.filtered(lambda task: task.summary == summary).mapped("res_id"))
         model = self.env["ir.model"]._get_id(records._name)
-        user = self.user_id.filtered("active") or self.env.ref("base.user_admin")
+        user = (user or self.user_id).filtered("active") or self.env.ref("base.user_admin")
         Activity.with_context(mail_activity_quick_update=True).create(
             [
                 {

@@ -46,5 +46,6 @@ from . import test_reminder_messages
 from . import test_reminder_pick
 from . import test_reminder_preview
 from . import test_reminder_rules
+from . import test_reminder_run
 from . import test_reminder_tours
 from . import test_reminders

@@ -52,6 +52,24 @@ class ReminderCommon(PaylinkCommon):
         due = TODAY - timedelta(days=late)
         return cls._invoice(partner, amount, invoice_date=due - timedelta(days=30), invoice_date_due=due, **values)
 
+    @classmethod
+    def _bank_dispute(cls, link):
+        """A dispute of a payment by ``link``, as the provider's messages have it."""
+        return (
+            cls.env["paylink.dispute"]
+            .sudo()
+            .create(
+                {
+                    "name": f"dp_{link.id}",
+                    "provider_id": cls.provider.id,
+                    "transaction_id": cls._force_attempt(link, 1).id,
+                    "currency_id": link.currency_id.id,
+                    "status": "needs_response",
+                    "item_ids": [Command.set(link.line_ids.move_line_id.ids)],
+                }
+            )
+        )
+
     def _remind(self, day=TODAY):
         """Run the rules as on ``day``; return the messages that were made."""
         before = self.env["paylink.reminder.message"].search([])

@@ -132,17 +132,8 @@ def plain(text):
 
 def fits(rule, thing, today):
     """The rule leaves nothing out that the thing is."""
-    people = customer(thing) | (thing.partner_id if is_link(thing) else thing.move_id.partner_id or thing.partner_id)
-    if rule.customer_mode != "all":
-        chosen = bool(people & rule.partner_ids) or any(tag_chosen(tag, rule) for tag in people.category_id)
-        if chosen != (rule.customer_mode == "only"):
-            return False
-    if rule.autopay != "any" and customer(thing).paylink_autopay != (rule.autopay == "with"):
+    if not fits_customer(rule, thing) or not fits_memo(rule, thing):
         return False
-    if rule.memo_mode != "off":
-        says_so = any(plain(rule.memo_text.strip()) in plain(text) for text in texts(thing))
-        if says_so != (rule.memo_mode == "include"):
-            return False
     if rule.ignore_before and document_day(thing) < rule.ignore_before:
         return False
     if rule.amount_min and amount(thing, today) < rule.amount_min:
@@ -150,6 +141,22 @@ def fits(rule, thing, today):
     if rule.salesperson_ids and salesperson(thing) not in rule.salesperson_ids:
         return False
     return is_link(thing) or fits_invoice(rule, thing.move_id)
+
+
+def fits_customer(rule, thing):
+    people = customer(thing) | (thing.partner_id if is_link(thing) else thing.move_id.partner_id or thing.partner_id)
+    if rule.customer_mode != "all":
+        chosen = bool(people & rule.partner_ids) or any(tag_chosen(tag, rule) for tag in people.category_id)
+        if chosen != (rule.customer_mode == "only"):
+            return False
+    return rule.autopay == "any" or customer(thing).paylink_autopay == (rule.autopay == "with")
+
+
+def fits_memo(rule, thing):
+    if rule.memo_mode == "off":
+        return True
+    says_so = any(plain(rule.memo_text.strip()) in plain(text) for text in texts(thing))
+    return says_so == (rule.memo_mode == "include")
 
 
 def fits_invoice(rule, move):

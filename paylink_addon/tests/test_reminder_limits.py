@@ -1,6 +1,6 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import freeze_time, tagged
 
@@ -76,17 +76,17 @@ class TestReminderLimits(ReminderCommon):
             }
         )
         cases = [  # UTC; Paris is an hour ahead, in summer (from March 29) two
-            (datetime(2026, 3, 18, 7, 59), False),
-            (datetime(2026, 3, 18, 8, 1), True),
-            (datetime(2026, 3, 18, 10, 59), True),
-            (datetime(2026, 3, 18, 11, 1), False),
-            (datetime(2026, 3, 21, 9, 0), False),
-            (datetime(2026, 4, 1, 7, 30), True),
-            (datetime(2026, 4, 6, 8, 30), False),
+            ("2026-03-18 07:59:00", False),
+            ("2026-03-18 08:01:00", True),
+            ("2026-03-18 10:59:00", True),
+            ("2026-03-18 11:01:00", False),
+            ("2026-03-21 09:00:00", False),
+            ("2026-04-01 07:30:00", True),
+            ("2026-04-06 08:30:00", False),
         ]
         for moment, wanted in cases:
             with self.subTest(moment=moment):
-                self.assertEqual(self.company._paylink_may_remind(moment), wanted)
+                self.assertEqual(self.company._paylink_may_remind(fields.Datetime.to_datetime(moment)), wanted)
 
     def test_run_waits_for_its_hours_unless_asked(self):
         self.company.paylink_reminder_calendar_id = self.env["resource.calendar"].create(
@@ -143,7 +143,7 @@ class TestReminderLimits(ReminderCommon):
 
     def test_promise_for_all_of_a_customer(self):
         self._rule(days=(3,))
-        invoice = self._due_invoice(3)
+        self._due_invoice(3)
         self._due_invoice(3, partner=self.john)
         self._hold(self.marie, date_until=TODAY)
         self.assertEqual(self._remind().customer_id, self.john)
@@ -156,6 +156,22 @@ class TestReminderLimits(ReminderCommon):
         self.assertTrue(invoice.paylink_is_disputed)
         hold.action_lift()
         self.assertEqual(len(self._remind()), 1)
+
+    def test_disputed_by_the_bank(self):
+        """What a bank takes back is open again: nobody is reminded of it, whatever link it is on."""
+        self._rule(days=(3,))
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        link, other = self._link(invoice), self._link(invoice)
+        with freeze_time(TODAY - timedelta(days=3)):
+            (link | other).action_send()
+        dispute = self._bank_dispute(link)
+        self.assertFalse(self._remind())
+        with freeze_time(TODAY):
+            values = {"source_model": "account.move", "source_ids": invoice.ids}
+            self.assertTrue(self.env["paylink.reminder.send"].create(values).warning)
+        dispute.status = "won"
+        self.assertEqual(self._remind().reminder_ids.move_line_id.move_id, invoice)
 
     def test_promise_in_the_past_is_refused(self):
         invoice = self._due_invoice(3)

@@ -28,7 +28,7 @@ class TestReminderLinks(ReminderCommon):
 
     def test_links_that_need_no_reminder(self):
         cases = {
-            "paid": lambda link: self._pay(link),
+            "paid": self._pay,
             "in progress": lambda link: self._attempt(link)._set_pending(),
             "cancelled": lambda link: link.action_cancel(),
             "expired": lambda link: link.write({"expires_at": f"{TODAY} 00:00:00"}),

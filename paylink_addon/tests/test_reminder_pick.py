@@ -73,8 +73,13 @@ class TestReminderPick(ReminderCommon):
         cls.paul = cls._customer("Paul", email="paul@example.com", category_id=[Command.set(cls.gold.ids)])
         cls.firm = cls._customer("Firm", is_company=True, paylink_autopay=True, email="firm@example.com")
         cls.office = cls._customer(
-            "Office", parent_id=cls.firm.id, type="invoice", email="office@example.com", category_id=[Command.set(cls.vip.ids)]
+            "Office",
+            parent_id=cls.firm.id,
+            type="invoice",
+            email="office@example.com",
+            category_id=[Command.set(cls.vip.ids)],
         )
+        cls.john.category_id = cls.gold
         cls.people = cls.marie | cls.john | cls.paul | cls.firm | cls.office
         cls.invoices = cls.env["account.move"]
         for number in range(24):
@@ -93,11 +98,11 @@ class TestReminderPick(ReminderCommon):
         cls.links[9].sudo().write({"by_reminder": True})
         for number in (1, 8):
             link = cls._link(cls.invoices[number], user_id=cls.env.uid)
-            cls._bank_disputes(cls._link(cls.invoices[number]))
+            cls._bank_dispute(cls._link(cls.invoices[number]))
             with freeze_time(TODAY - timedelta(days=4)):
                 link.action_send()
         for number in (1, 10):
-            cls._bank_disputes(cls.links[number])
+            cls._bank_dispute(cls.links[number])
         cls.ids = {
             "partners": cls.people.ids,
             "categories": [cls.vip.id, cls.gold.id],
@@ -114,7 +119,7 @@ class TestReminderPick(ReminderCommon):
             partner=cls.people[number % 5],
             amount=[20.0, 100.0, 100.1, 250.0][number % 4],
             ref=TEXTS[number % len(TEXTS)],
-            narration=f"<p>Bonjour,</p><p>{(TEXTS[(number * 3) % len(TEXTS)] or '').replace('&', '&amp;')}</p>",
+            narration=f"<p>Bonjour,</p><p>{(TEXTS[(number * 3 + 2) % len(TEXTS)] or '').replace('&', '&amp;')}</p>",
             invoice_payment_term_id=[False, *cls.terms.ids][number % 3],
             journal_id=(cls.journal if number % 6 == 0 else cls.company_data["default_journal_sale"]).id,
             invoice_user_id=[cls.manager.id, cls.env.uid, False][number % 3],
@@ -139,20 +144,6 @@ class TestReminderPick(ReminderCommon):
                 link = cls._link(first, expires_at=False)
             link.action_send()
         return link
-
-    @classmethod
-    def _bank_disputes(cls, link):
-        """As the provider's messages have it."""
-        cls.env["paylink.dispute"].sudo().create(
-            {
-                "name": f"dp_{link.id}",
-                "provider_id": cls.provider.id,
-                "transaction_id": cls._force_attempt(link, 1).id,
-                "currency_id": link.currency_id.id,
-                "status": "needs_response",
-                "item_ids": [Command.set(link.line_ids.move_line_id.ids)],
-            }
-        )
 
     def _random_rule(self, values):
         days, tones, filters = values.pop("days"), values.pop("tones"), values.pop("filters")

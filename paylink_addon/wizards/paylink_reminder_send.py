@@ -79,7 +79,8 @@ class PaylinkReminderSend(models.TransientModel):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
         if self.source_model not in SOURCES:
             return self.env["account.move"]
-        records = self.env[self.source_model].browse(self.source_ids or []).exists()
+        ids = self.source_ids if isinstance(self.source_ids, list) else []
+        records = self.env[self.source_model].browse(id_ for id_ in ids if isinstance(id_, int)).exists()
         records.check_access("read")
         return records
 
