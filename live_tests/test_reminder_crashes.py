@@ -118,7 +118,8 @@ class TestReminderCrashes(unittest.TestCase):
         self.assertLess(self.done(), self.items)
         self.finish(self.start(RUN))
         self.check_once()
-        self.finish(self.start(RUN))
+        for process in [self.start(RUN) for _n in range(2)]:
+            self.finish(process)
         self.check_once()
 
     def test_two_at_once(self):
@@ -138,8 +139,7 @@ class TestReminderCrashes(unittest.TestCase):
         for count in (10, 30, 45):
             process = self.start(SEND, *options)
             crashes += self.kill_when(process, lambda count=count: len(server.accepted) >= count)
-        for _turn in range(4):
-            self.finish(self.start(SEND, *options))
+        self.finish(self.start(SEND * 4, *options))
         got = collections.Counter(address for recipients in server.accepted for address in recipients)
         self.assertEqual(len(got), MAILED)
         self.assertGreater(crashes, 0)

@@ -51,8 +51,8 @@ def rules_strategy(ids):
             "all_terms": st.just(False),
             "term_ids": some("terms"),
             "amount_min": st.sampled_from([50, 100.1, 200]),
-            "journal_ids": some("journals"),
-            "salesperson_ids": some("users"),
+            "journal_ids": st.lists(st.sampled_from(ids["journals"]), min_size=1, max_size=1),
+            "salesperson_ids": st.lists(st.sampled_from(ids["users"]), min_size=1, max_size=1),
         }
     )
 
@@ -85,7 +85,7 @@ class TestReminderPick(ReminderCommon):
         for number in range(24):
             cls.invoices |= cls._random_invoice(number)
         cls._invoice(cls.marie, 120.0, move_type="out_refund", invoice_date=TODAY)
-        cls._invoice(cls.paul, 5000.0, move_type="out_refund", invoice_date=TODAY)
+        cls._invoice(cls.paul, 200.0, move_type="out_refund", invoice_date=TODAY)
         cls._pay(cls._link(cls.invoices[3]))
         cls._attempt(cls._link(cls.invoices[4]))._set_pending()
         for number in (16, 21):
@@ -159,8 +159,8 @@ class TestReminderPick(ReminderCommon):
     def test_agrees_with_the_plain_reading(self):
         strategies = {
             "rules": st.lists(rules_strategy(self.ids), min_size=1, max_size=3),
-            "gap": st.integers(0, 3),
-            "catchup": st.sampled_from([7, 7, 0, 2, 9]),
+            "gap": st.sampled_from([0, 0, 1, 2, 3]),
+            "catchup": st.sampled_from([30, 14, 7, 0, 2]),
             "shift": st.integers(-3, 12),
             "holds": st.lists(st.tuples(st.integers(0, 23), st.booleans(), st.integers(0, 9)), max_size=3),
             "unfollowed": st.lists(st.integers(0, 23), max_size=3),
