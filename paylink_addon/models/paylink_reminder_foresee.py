@@ -95,9 +95,11 @@ class PaylinkReminderForesee(models.Model):
         field = "link_id" if self.kind == "link" else "move_line_id"
         done = self.env["paylink.reminder"].sudo().search([(field, "=", record_id), ("rule_id", "=", self.id)])
         last = max(done.step_id.mapped("offset"), default=None)
+        said = max(done.filtered(lambda row: row.outcome == "message").mapped("date"), default=None)
         latest = date - timedelta(days=self.company_id.paylink_reminder_catchup_days)
         steps = self.step_ids.filtered(lambda step: last is None or step.offset > last).sorted("offset")
         days = {step: due + timedelta(days=step.offset) for step in steps}
+        steps = steps.filtered(lambda step: not said or days[step] > said)
         come = [step for step in steps if latest <= days[step] <= date]
         future = [step for step in steps if days[step] > date]
         # The run sends the latest of those that have come; an older one that it leaves out has no turn any more.

@@ -88,14 +88,21 @@ class PaylinkReminderPick(models.Model):
         column = SQL("done.link_id" if self.kind == "link" else "done.move_line_id")
         alone = SQL(" AND done.move_line_id IS NULL") if self.kind == "link" else SQL()
         step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
+        # Days that are deleted and entered anew are over too, where the rule has reminded since they came.
+        over = SQL(
+            "done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + (%s::integer[])[c.rank + 1]",
+            self.id,
+            [step.offset for step in ranks],
+        )
         conditions = [
             *self._conditions(date).values(),
             SQL(
-                "NOT EXISTS (SELECT FROM paylink_reminder done WHERE %s = c.%s AND done.step_id = %s%s)",
+                "NOT EXISTS (SELECT FROM paylink_reminder done WHERE %s = c.%s%s AND (done.step_id = %s OR %s))",
                 column,
                 name,
-                step,
                 alone,
+                step,
+                over,
             ),
         ]
         if told.picks:

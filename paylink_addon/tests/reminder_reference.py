@@ -26,7 +26,7 @@ def expected(env, company, rules, today, done):
         for thing in things:
             if is_allowed(env, thing, today) and fits(rule, thing, today):
                 step = step_of(rule, thing, today, company.paylink_reminder_catchup_days)
-                if step and (thing, step) not in done:
+                if step and (thing, step) not in done and not is_over(env, rule, step, thing):
                     found.append((rule, step, thing))
     found = [pick for pick in found if not told_lately(env, company, pick, today)]
     found = [pick for pick in found if not is_covered(pick, found, items)]
@@ -192,6 +192,14 @@ def step_of(rule, thing, today, catchup):
         return None
     day, step = max(come, key=lambda pair: pair[0])
     return step if (today - day).days <= catchup else None
+
+
+def is_over(env, rule, step, thing):
+    """The rule has reminded of the thing on the day of the step, or later: by a step that is gone."""
+    field = "link_id" if is_link(thing) else "move_line_id"
+    rows = env["paylink.reminder"].search([(field, "=", thing.id), ("rule_id", "=", rule.id)])
+    day = due_day(thing) + timedelta(days=step.offset)
+    return any(row.outcome == "message" and row.date >= day for row in rows)
 
 
 def told_lately(env, company, pick, today):

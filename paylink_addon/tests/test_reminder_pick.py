@@ -165,6 +165,7 @@ class TestReminderPick(ReminderCommon):
             "holds": st.lists(st.tuples(st.integers(0, 23), st.booleans(), st.integers(0, 9)), max_size=3),
             "unfollowed": st.lists(st.integers(0, 23), max_size=3),
             "ran": st.booleans(),
+            "renewed": st.booleans(),
         }
         seen = collections.Counter()
 
@@ -187,7 +188,7 @@ class TestReminderPick(ReminderCommon):
         for name, least in (("account.move.line", 50), ("paylink.link", 20)):
             self.assertGreater(seen[name], least, "The examples say something")
 
-    def _compare(self, rules, gap, catchup, shift, holds, unfollowed, ran):
+    def _compare(self, rules, gap, catchup, shift, holds, unfollowed, ran, renewed):
         """The picks, which must be the same by both ways."""
         day = TODAY + timedelta(days=shift)
         rules = self.env["paylink.reminder.rule"].union(*rules).sorted(lambda rule: (rule.sequence, rule.id))
@@ -206,6 +207,10 @@ class TestReminderPick(ReminderCommon):
         self._items(moves).no_followup = True
         if ran:
             rules._remind(day - timedelta(days=2), self.people.ids)
+        if renewed:
+            values = rules.step_ids[:1].copy_data()
+            rules.step_ids[:1].unlink()
+            self.env["paylink.reminder.step"].create(values)
         done = {
             (row.move_line_id or row.link_id, row.step_id)
             for row in self.env["paylink.reminder"].search([("company_id", "=", self.company.id)])

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from odoo import Command
 from odoo.tests import freeze_time, tagged
 
 from .reminder_common import TODAY, ReminderCommon
@@ -44,6 +45,25 @@ class TestReminders(ReminderCommon):
         self.assertEqual(set(skipped.mapped("reason")), {"later"})
         self.assertFalse(self._reminders(self._due_invoice(13)), "What is older than a week is not sent")
         self.assertFalse(self._remind())
+
+    def test_day_that_is_entered_anew_is_over(self):
+        """Who deletes a day of a rule and enters it again does not remind everyone again."""
+        rule = self._rule(days=(3, 10))
+        self._due_invoice(3)
+        self.assertEqual(len(self._remind()), 1)
+        rule.step_ids.filtered(lambda step: step.days == 3).unlink()
+        rule.step_ids = [Command.create({"days": 3}), Command.create({"days": 4})]
+        self.assertEqual(self._remind(TODAY + timedelta(days=1)).step_id.days, 4, "A new day is not")
+        self.assertFalse(self._remind(TODAY + timedelta(days=2)))
+
+    def test_invoice_that_is_changed_is_the_same(self):
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        self.assertEqual(len(self._remind()), 1)
+        invoice.button_draft()
+        invoice.invoice_line_ids.price_unit = 80
+        invoice.action_post()
+        self.assertFalse(self._remind(TODAY + timedelta(days=1)))
 
     def test_run_as_the_scheduler_does(self):
         self._rule(include_link=True)
