@@ -119,7 +119,8 @@ class PaylinkReminderOutbox(models.Model):
                 part.url = part.link.url if part.link else f"{base}/pay/…"
         found = {}
         for channel, template in draft.channels.items():
-            message = self.new(self._values(draft, channel, date, automatic=False))
+            values = self._values(draft, channel, date, automatic=False)
+            message = self.new(values | {"url": draft.parts[0].url})
             try:
                 with self.env.cr.savepoint():
                     said = message._say_all(channel, template.with_context(lang=draft.lang))[message.id]
