@@ -152,6 +152,7 @@ class PaylinkReminderCompose(models.Model):
         links = self.env["paylink.link"].sudo().browse({pick.link_id for pick in picks if pick.link_id})
         return {
             "due": items._paylink_due(),
+            "prefetch": items._prefetch_ids,
             "labels": items._paylink_labels(),
             "links": links._due_amounts() if links else {},
         }
@@ -161,7 +162,7 @@ class PaylinkReminderCompose(models.Model):
         due, Item = facts["due"], self.env["account.move.line"].sudo()
         parts = []
         ids = dict.fromkeys(pick.item_id for pick in picks if pick.item_id and due[pick.item_id] > 0)
-        items = Item.browse(ids).with_prefetch(list(due))
+        items = Item.browse(ids).with_prefetch(facts["prefetch"])
         for currency, group in items.grouped("currency_id").items():
             owed = group.sorted(lambda item: (item.date_maturity or item.date, item.id))
             owed |= credit_items.get((picks[0].customer_id, currency.id), Item)
