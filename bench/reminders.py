@@ -25,6 +25,9 @@ TODAY = dt.date(2026, 3, 18)
 PEER = "account_credit_control"
 PEER_PACKAGE = "odoo-addon-account-credit-control>=19.0,<19.1"
 
+# They are not all of the same amount: SQL, ``n`` counts.
+AMOUNT = "100 + (n * 37 % 1009) / 10.0"
+
 # What finds the due items at all, as one would write it by hand.
 FLOOR = """
     SELECT item.id, contact.commercial_partner_id, item.currency_id, item.amount_residual_currency
@@ -181,6 +184,7 @@ def make_items(env, customers, each):
         move_name="'FAC/' || n",
         partner_id=f"{partners} + (n - 1) / {each}",
         name="'FAC/' || n",
+        **dict.fromkeys(("balance", "amount_currency", "amount_residual", "amount_residual_currency"), AMOUNT),
     )
     env.cr.execute("UPDATE account_move_line SET reconciled = TRUE WHERE id = %s", [item.id])
     env.cr.execute("ANALYZE account_move_line, account_move, res_partner")

@@ -95,9 +95,9 @@ class PaylinkReminderCompose(models.Model):
         ]
         drafts = [draft for draft in drafts if draft.parts]
         self._address(drafts)
-        dates = {}  # the same days come again and again
+        known = {}  # the same days and amounts come again and again
         for draft in drafts:
-            self._word(draft, date, dates)
+            self._word(draft, date, known)
         return drafts
 
     def _by_id(self, model, ids):
@@ -268,7 +268,7 @@ class PaylinkReminderCompose(models.Model):
 
     def _word(self, draft, date, known):
         """Put amounts, dates and names as the customer reads them."""
-        env = self.env(context=dict(self.env.context, lang=draft.lang))
+        env = known.get(draft.lang) or known.setdefault(draft.lang, self.with_context(lang=draft.lang).env)
         owed = [line for part in draft.parts for line in part.lines if line["amount"] > 0]
         dates = [line["date_due"] for line in owed if line["date_due"]]
 
@@ -277,10 +277,15 @@ class PaylinkReminderCompose(models.Model):
                 known[draft.lang, day] = format_date(env, day) if day else ""
             return known[draft.lang, day]
 
+        def amount_text(amount, currency):
+            if (draft.lang, amount, currency.id) not in known:
+                known[draft.lang, amount, currency.id] = format_amount(env, amount, currency)
+            return known[draft.lang, amount, currency.id]
+
         for part in draft.parts:
-            part.total_display = format_amount(env, part.total, part.currency)
+            part.total_display = amount_text(part.total, part.currency)
             for line in part.lines:
-                line["amount_display"] = format_amount(env, line["amount"], part.currency)
+                line["amount_display"] = amount_text(line["amount"], part.currency)
                 line["date_display"] = date_text(line["date_due"])
                 line["is_late"] = bool(line["date_due"] and line["date_due"] < date and line["amount"] > 0)
         draft.texts = {

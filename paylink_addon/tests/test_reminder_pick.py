@@ -67,7 +67,11 @@ class TestReminderPick(ReminderCommon):
         cls.vip = cls.env["res.partner.category"].create({"name": "VIP"})
         cls.gold = cls.env["res.partner.category"].create({"name": "Gold", "parent_id": cls.vip.id})
         cls.terms = cls.env["account.payment.term"].create([{"name": "A"}, {"name": "B"}])
-        cls.env.ref("base.EUR").active = True
+        euro = cls.env.ref("base.EUR")
+        euro.active = True
+        cls.env["res.currency.rate"].create(
+            {"name": "2025-01-01", "currency_id": euro.id, "rate": 0.5, "company_id": cls.company.id}
+        )
         journal = cls.company_data["default_journal_sale"]
         cls.journal = journal.copy({"default_account_id": journal.default_account_id.id})
         cls.paul = cls._customer("Paul", email="paul@example.com", category_id=[Command.set(cls.gold.ids)])
@@ -114,7 +118,7 @@ class TestReminderPick(ReminderCommon):
     @classmethod
     def _random_invoice(cls, number):
         """The same ones at each run, all unlike each other."""
-        return cls._due_invoice(
+        invoice = cls._due_invoice(
             late=(number * 7) % 19 - 6,
             partner=cls.people[number % 5],
             amount=[20.0, 100.0, 100.1, 250.0][number % 4],
@@ -125,6 +129,9 @@ class TestReminderPick(ReminderCommon):
             invoice_user_id=[cls.manager.id, cls.env.uid, False][number % 3],
             currency_id=(cls.env.ref("base.EUR") if number % 7 == 0 else cls.company.currency_id).id,
         )
+        if number % 3 == 2:
+            invoice.invoice_user_id = False
+        return invoice
 
     @classmethod
     def _random_link(cls, number):
@@ -134,7 +141,7 @@ class TestReminderPick(ReminderCommon):
                 link = cls._free_link(
                     partner_id=cls.people[number % 5].id,
                     amount=[50.0, 99.0, 300.0][number % 3],
-                    currency_id=(cls.env.ref("base.EUR") if number % 5 == 0 else cls.company.currency_id).id,
+                    currency_id=(cls.env.ref("base.EUR") if number % 4 == 1 else cls.company.currency_id).id,
                     reference=TEXTS[number % len(TEXTS)] or "rien",
                     expires_at=number % 4 == 0 and TODAY + timedelta(days=number),
                     user_id=[cls.manager.id, cls.env.uid][number % 2],
@@ -155,6 +162,24 @@ class TestReminderPick(ReminderCommon):
         if "customers" in filters and not values["partner_ids"] + values["category_ids"]:
             values["partner_ids"] = self.marie.ids
         return self._rule(days, tones, **values)
+
+    def test_what_is_easily_wrong(self):
+        """Tags below the chosen one, entities of HTML, nobody as salesperson."""
+        gold, note = self._customer("Gold", category_id=[Command.set(self.gold.ids)]), "<p>Selon A &amp; B</p>"
+        invoice = self._due_invoice(3, partner=gold, narration=note)
+        invoice.invoice_user_id = False
+        cases = [
+            ({"customer_mode": "only", "category_ids": self.vip.ids}, True),
+            ({"customer_mode": "except", "category_ids": self.vip.ids}, False),
+            ({"memo_mode": "include", "memo_text": "a & b"}, True),
+            ({"memo_mode": "include", "memo_text": "&amp;"}, False),
+            ({"memo_mode": "include", "memo_text": "<p>"}, False),
+            ({"salesperson_ids": self.manager.ids}, False),
+        ]
+        for values, wanted in cases:
+            with self.subTest(**values):
+                rule = self._rule(days=(3,), **values)
+                self.assertEqual(bool(rule._pick(TODAY, gold.ids)), wanted)
 
     def test_agrees_with_the_plain_reading(self):
         strategies = {
