@@ -20,7 +20,7 @@ from .common import Table, environment, measure
 CUSTOMERS, ITEMS_EACH = int(os.environ.get("BC", "10000")), 10
 SMALL = 500  # customers: 5,000 items, to see whether time grows with them
 SINGLE = 2_000  # invoices with a message each
-PEER_CUSTOMERS = 100  # the peer takes as long for each, or longer the more there are
+PEER_CUSTOMERS = 500  # 5,000 items: the more there are, the longer the peer takes for each
 TODAY = dt.date(2026, 3, 18)
 PEER = "account_credit_control"
 PEER_PACKAGE = "odoo-addon-account-credit-control>=19.0,<19.1"

@@ -123,7 +123,7 @@ class PaylinkReminderPreviewLine(models.TransientModel):
     _description = "Reminder to Come"
 
     preview_id = fields.Many2one("paylink.reminder.preview", required=True, ondelete="cascade", index=True)
-    customer_id = fields.Many2one("res.partner", string="Customer", readonly=True)
+    customer_id = fields.Many2one("res.partner", readonly=True)
     rule_id = fields.Many2one("paylink.reminder.rule", readonly=True)
     step_id = fields.Many2one("paylink.reminder.step", string="Day", readonly=True)
     channels = fields.Char(string="By", readonly=True)
