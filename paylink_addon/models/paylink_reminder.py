@@ -53,7 +53,7 @@ class PaylinkReminder(models.Model):
     outcome = fields.Selection(
         [("message", "Message"), ("skipped", "Skipped"), ("failed", "Failed")], readonly=True, required=True
     )
-    reason = fields.Selection(REASONS, string="Why not", readonly=True)
+    reason = fields.Selection(REASONS, readonly=True)
     error = fields.Text(readonly=True)
     state = fields.Selection(STATES, string="Status", compute="_compute_state", search="_search_state")
 

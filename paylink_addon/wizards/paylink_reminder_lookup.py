@@ -106,5 +106,5 @@ class PaylinkReminderLookupLine(models.TransientModel):
     step_id = fields.Many2one("paylink.reminder.step", string="Day", readonly=True, ondelete="cascade")
     document = fields.Char(readonly=True)
     applies = fields.Boolean(readonly=True)
-    reason = fields.Char(string="Why not", readonly=True)
+    reason = fields.Char(readonly=True)
     date = fields.Date(string="Next reminder", readonly=True)
