@@ -3,6 +3,8 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+# A link that ends sooner is not used again: whoever reads the message a day later must be able to pay.
+LASTING = timedelta(days=2)
 # The columns of a reminder that is written by the run, with their types.
 COLUMNS = {
     "name": "varchar",
@@ -70,11 +72,14 @@ class PaylinkReminderDeliver(models.Model):
     def _live_links(self, groups):
         """The links that ask for exactly all of a group of items and can be paid, by set of item ids."""
         items = self.env["account.move.line"].sudo().union(*groups)
+        soon = fields.Datetime.now() + LASTING
         found = self.env["paylink.link"]._live_links_by_items(items) if items else {}
         return {
             frozenset(ids): link
             for link, ids in reversed(found.items())
-            if not link.is_limited and link.state in ("open", "failed")
+            if not link.is_limited
+            and link.state in ("open", "failed")
+            and (not link.expires_at or link.expires_at > soon)
         }
 
     def _link_values(self, draft, part):

@@ -1,6 +1,7 @@
 import base64
+from datetime import timedelta
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -84,6 +85,11 @@ class TestReminderMessages(ReminderCommon):
         invoice = self._due_invoice(10)
         link = self._link(invoice)
         self.assertEqual(self._remind().link_ids, link)
+
+    def test_link_that_ends_soon_is_not_used(self):
+        self._rule(include_link=True)
+        link = self._link(self._due_invoice(10), expires_at=fields.Datetime.now() + timedelta(days=1))
+        self.assertNotIn(link, self._remind().link_ids)
 
     def test_link_for_something_else_is_not_used(self):
         self._rule(include_link=True)

@@ -73,6 +73,22 @@ class TestReminderPreview(ReminderCommon):
 
     # === WHY NOT === #
 
+    def test_look_up_names_no_links_of_colleagues(self):
+        self._rule(days=(3,), kind="link", name="Links")
+        seller = self._create_new_internal_user(
+            login="seller",
+            groups="paylink_addon.group_paylink_user",
+            company_id=self.company.id,
+            company_ids=[(6, 0, self.company.ids)],
+        )
+        mine, theirs = self._free_link(user_id=seller.id), self._free_link(user_id=self.manager.id)
+        lookup = self.env["paylink.reminder.lookup"].with_user(seller).with_company(self.company)
+        lookup = lookup.create({"partner_id": self.marie.id})
+        lookup.action_look_up()
+        documents = lookup.line_ids.mapped("document")
+        self.assertIn(mine.name, documents)
+        self.assertNotIn(theirs.name, documents)
+
     def _reasons(self, day=TODAY, **values):
         """Whether the rule applies, the reason, and the next day, for the invoice."""
         with freeze_time(day):

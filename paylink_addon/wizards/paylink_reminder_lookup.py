@@ -74,11 +74,15 @@ class PaylinkReminderLookup(models.TransientModel):
         ]
 
     def _subjects(self):
-        """The receivable items and the links that it is about, in sudo mode: the user may read what names them."""
-        Item, Link = self.env["account.move.line"].sudo(), self.env["paylink.link"].sudo()
+        """The receivable items and the links that it is about, in sudo mode: the user may read what names them.
+
+        Links of colleagues are named to who may see them only.
+        """
+        Item, Link = self.env["account.move.line"].sudo(), self.env["paylink.link"]
         if self.move_id:
             items = Item.search([("move_id", "=", self.move_id.id), ("account_type", "=", "asset_receivable")])
-            return items, Link.search([("line_ids.move_line_id", "in", items.ids)], limit=MAX_ITEMS)
+            links = Item.env["paylink.link"].search([("line_ids.move_line_id", "in", items.ids)])
+            return items, Link.search([("id", "in", links.ids)], limit=MAX_ITEMS).sudo()
         customer = self.partner_id.commercial_partner_id
         items = customer._paylink_open_items(self.company_id).filtered(
             lambda item: item.amount_residual > 0 and item.company_id == self.company_id
@@ -91,7 +95,7 @@ class PaylinkReminderLookup(models.TransientModel):
             ],
             limit=MAX_ITEMS,
         )
-        return items[:MAX_ITEMS], links
+        return items[:MAX_ITEMS], links.sudo()
 
 
 class PaylinkReminderLookupLine(models.TransientModel):
