@@ -83,7 +83,7 @@ class TestReminderMessages(ReminderCommon):
     def test_link_is_used_again(self):
         self._rule(include_link=True)
         invoice = self._due_invoice(10)
-        link = self._link(invoice)
+        link = self._link(invoice, expires_at=fields.Datetime.now() + timedelta(days=7))
         self.assertEqual(self._remind().link_ids, link)
 
     def test_link_that_ends_soon_is_not_used(self):
