@@ -32,6 +32,8 @@ class PaylinkReminderFollow(models.Model):
         )
         failed = self.sudo().browse(row[0] for row in self.env.execute_query(query))
         again = failed._waiting_mails()
+        failed -= failed._out_of_hours(again)
+        again = again.filtered(lambda mail: mail.mail_message_id in failed.mail_message_id)
         again.mark_outgoing()
         fates = failed.mail_message_id.notification_ids
         fates.filtered(lambda fate: fate.mail_mail_id in again).notification_status = "ready"
@@ -42,6 +44,15 @@ class PaylinkReminderFollow(models.Model):
         if again:
             self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
         self.env["ir.cron"]._commit_progress(len(failed))
+
+    def _out_of_hours(self, mails):
+        """Those whose ``mails`` have their turn when their companies remind again; who sends by hand does not wait."""
+        closed = self.company_id - self.company_id._paylink_reminding()
+        return self.filtered(
+            lambda message: (
+                message.rule_id and message.company_id in closed and message.mail_message_id in mails.mail_message_id
+            )
+        )
 
     def _waiting_mails(self):
         """The e-mails of these that are worth another try; none has left, else it would not have failed."""

@@ -69,17 +69,18 @@ class PaylinkReminderRun(models.Model):
         rules = rules.search([("company_id", "=", company.id)])
         date = date or company._paylink_today()
         customers = list(dict.fromkeys(pick.customer_id for pick in rules._pick(date)))
-        progress = self.env["ir.cron"]
-        time_left = progress._commit_progress(remaining=len(customers))
+        progress, left = self.env["ir.cron"], len(customers)
+        time_left = progress._commit_progress(remaining=left)
         for chunk in split_every(CHUNK, customers, list):
             # Each transaction sees anew what is switched on.
             rules = rules.exists().filtered("active")
             if not company.paylink_reminders or not rules:
                 return True
-            if time_left <= 0 or not rules._make_pdfs(date, chunk):
+            if time_left <= 0 or not rules._make_pdfs(date, chunk, left):
                 return False
             rules._remind_safely(date, chunk)
-            time_left = progress._commit_progress(len(chunk))
+            left -= len(chunk)
+            time_left = progress._commit_progress(len(chunk), remaining=left)
         return True
 
     def _remind_safely(self, date, customers):
@@ -130,9 +131,10 @@ class PaylinkReminderRun(models.Model):
 
     # === DOCUMENTS === #
 
-    def _make_pdfs(self, date, customers):
+    def _make_pdfs(self, date, customers, left):
         """Make the missing PDFs of what will be sent, each in a transaction of its own: one takes a second.
 
+        :param left: the number of customers that the job has still to do
         :return: whether all is done; else the time was up
         """
         rules = self.filtered("attach_pdf")
@@ -142,7 +144,7 @@ class PaylinkReminderRun(models.Model):
         for move in self.env["account.move"].sudo().browse(ids)._paylink_without_pdf():
             try:
                 self.env["paylink.link"].sudo()._make_pdf(move)
-                time_left = self.env["ir.cron"]._commit_progress()
+                time_left = self.env["ir.cron"]._commit_progress(1, remaining=left)
             except Exception:
                 # It goes out without: whoever wants it finds it on the page of the link.
                 self.env.cr.rollback()

@@ -45,6 +45,11 @@ class ResCompany(models.Model):
         start = pytz.utc.localize(moment).astimezone(self._paylink_zone())
         return self._paylink_sends_between(start, start + timedelta(seconds=1))
 
+    def _paylink_reminding(self):
+        """The companies that remind at this moment."""
+        now = fields.Datetime.now()
+        return self.filtered(lambda company: company.paylink_reminders and company._paylink_may_remind(now))
+
     def _paylink_sends_on(self, date):
         """Whether reminders go out on ``date`` at all."""
         zone = self._paylink_zone()

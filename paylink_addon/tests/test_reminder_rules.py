@@ -171,6 +171,21 @@ class TestReminderRules(ReminderCommon):
         self._follow()
         self.assertEqual(len(self.marie.activity_ids), 1)
 
+    def test_nothing_is_tried_again_outside_the_sending_hours(self):
+        self._rule(days=(3,))
+        self._due_invoice(3)
+        message = self._remind()
+        mail = self._mails(message)
+        mail.write({"state": "exception", "failure_reason": "Connection refused", "failure_type": "unknown"})
+        mail._postprocess_sent_message([], [], failure_reason="Connection refused", failure_type="unknown")
+        never = {"name": "Never", "company_id": self.company.id, "attendance_ids": [(5,)]}
+        self.company.paylink_reminder_calendar_id = self.env["resource.calendar"].create(never)
+        self._follow()
+        self.assertEqual((mail.state, self.marie.activity_ids.ids), ("exception", []))
+        self.company.paylink_reminder_calendar_id = False
+        self._follow()
+        self.assertEqual(mail.state, "outgoing")
+
     def test_refused_address_is_reported_at_once(self):
         self._rule(days=(3,))
         self._due_invoice(3)
