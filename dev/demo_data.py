@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .demo_deposits import make_deposits
 from .demo_links import make_links
+from .demo_reminders import make_reminders
 
 COLOUR = "#7a4a21"
 COMPANY = {
@@ -71,6 +72,7 @@ def make(env):
     invoices = make_invoices(env, customers)
     make_links(env, customers, invoices)
     make_deposits(env, customers)
+    make_reminders(env, customers)
 
 
 def keep_messages_here(env):

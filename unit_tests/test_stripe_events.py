@@ -85,7 +85,9 @@ class TestValues(unittest.TestCase):
         for values, expected in cases:
             with self.subTest(values):
                 kept = event_values(event | values)
-                self.assertEqual(tuple(kept[name] for name in ("type", "object_id", "object_key", "created_at")), expected)
+                self.assertEqual(
+                    tuple(kept[name] for name in ("type", "object_id", "object_key", "created_at")), expected
+                )
 
     def test_what_can_not_be_stored(self):
         for data in (None, [], {}, {"object": None}, {"object": {"amount": float("nan")}}):

@@ -30,6 +30,7 @@ DERIVED_FIELDS = {
     "transaction_ids",
     "dispute_ids",
     "disputed",
+    "by_reminder",
 }
 # What the customer has been told, once the link is out.
 FROZEN_FIELDS = {

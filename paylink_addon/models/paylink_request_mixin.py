@@ -17,7 +17,7 @@ class PaylinkRequestMixin(models.AbstractModel):
     """
 
     _name = "paylink.request.mixin"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["paylink.sending.mixin", "mail.thread", "mail.activity.mixin"]
     _description = "Request to a Customer"
     _mail_post_access = "read"
 
@@ -141,11 +141,6 @@ class PaylinkRequestMixin(models.AbstractModel):
         new._log_events("opened")
 
     # === TIME LINE === #
-
-    @api.model
-    def _event_subtype_id(self, name):
-        """The id of the ``mail.message.subtype`` of what happens to a link: ``sent``, ``paid``…"""
-        return self.env["ir.model.data"]._xmlid_to_res_id(f"paylink_addon.mt_link_{name}", raise_if_not_found=True)
 
     def _log_events(self, name, bodies=None):
         """Add one line to each request's chatter; its text is the subtype's description, in the reader's language.

@@ -12,9 +12,18 @@ CUSTOMER_MESSAGES = ("email_outgoing", "sms")
 
 
 class PaylinkRequestSending(models.AbstractModel):
-    """How requests are sent: messages are queued in Odoo's own outboxes, in batch; their fate is read there."""
+    """How requests and reminders are sent: messages are queued in Odoo's own outboxes, in batch; their fate is read
+    there.
 
-    _inherit = "paylink.request.mixin"
+    Who inherits it has the fields ``name``, ``company_id``, ``partner_id``, ``user_id``, ``lang``, ``email``,
+    ``phone``, ``send_email`` and ``send_sms``.
+    """
+
+    _name = "paylink.sending.mixin"
+    _description = "Messages to Customers"
+
+    # What the names of the ``mail.message.subtype`` of its events begin with.
+    _subtype_prefix = "paylink_addon.mt_link_"
 
     delivery_state = fields.Selection(
         selection=[("queued", "Waiting to be sent"), ("sent", "Sent"), ("failed", "Not delivered")],
@@ -23,6 +32,11 @@ class PaylinkRequestSending(models.AbstractModel):
         search="_search_delivery_state",
     )
     delivery_error = fields.Char(string="Why it was not delivered", compute="_compute_delivery")
+
+    @api.model
+    def _event_subtype_id(self, name):
+        """The id of the ``mail.message.subtype`` of what happens to these: ``sent``, ``paid``…"""
+        return self.env["ir.model.data"]._xmlid_to_res_id(f"{self._subtype_prefix}{name}", raise_if_not_found=True)
 
     # === COMPUTE METHODS === #
 
@@ -173,7 +187,7 @@ class PaylinkRequestSending(models.AbstractModel):
         for template in templates:
             if template and template.sudo().model != self._name:
                 raise UserError(
-                    self.env._("“%(name)s” is not a template of collection links.", name=template.sudo().name)
+                    self.env._("“%(name)s” is not a template of these messages.", name=template.sudo().name)
                 )
 
     def _prepare_emails(
@@ -250,9 +264,12 @@ class PaylinkRequestSending(models.AbstractModel):
         return self.env["ir.qweb"]._render(layout, values, minimal_qcontext=True)
 
     def _create_emails(self, values_list):
-        """Create the e-mails in one batch, with the notifications that will tell their fate."""
+        """Create the e-mails in one batch, with the notifications that will tell their fate.
+
+        :return: the ``mail.mail``, in the order of ``values_list``
+        """
         if not values_list:
-            return
+            return self.env["mail.mail"]
         mails = self.env["mail.mail"].sudo().create(values_list)
         partners = {request.id: request.partner_id for request in self}
         self.env["mail.notification"].sudo().create(
@@ -263,6 +280,7 @@ class PaylinkRequestSending(models.AbstractModel):
             ]
         )
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        return mails
 
     def _prepare_email_notification(self, mail, address, partner):
         return {

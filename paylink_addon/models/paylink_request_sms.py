@@ -8,7 +8,7 @@ from ..tools.gsm import gsm_parts, to_gsm
 class PaylinkRequestSms(models.AbstractModel):
     """The SMS of requests: in the GSM alphabet, of a limited length, queued in Odoo's outbox."""
 
-    _inherit = "paylink.request.mixin"
+    _inherit = "paylink.sending.mixin"
 
     @api.model
     def _sms_problem(self, text, name):
@@ -49,9 +49,10 @@ class PaylinkRequestSms(models.AbstractModel):
         """Create the SMS in one batch, with the notifications that will tell their fate.
 
         :param dict texts: the message by id of request
+        :return: the ``mail.message`` of each request
         """
         if not self:
-            return
+            return self.env["mail.message"]
         subtype = self._event_subtype_id("sent")
         texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
         self._check_sms(texts)
@@ -103,3 +104,4 @@ class PaylinkRequestSms(models.AbstractModel):
             ]
         )
         self.env.ref("sms.ir_cron_sms_scheduler_action").sudo()._trigger()
+        return messages

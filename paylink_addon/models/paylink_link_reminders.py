@@ -1,0 +1,29 @@
+from odoo import fields, models
+
+
+class PaylinkLink(models.Model):
+    _inherit = "paylink.link"
+
+    by_reminder = fields.Boolean(
+        readonly=True, copy=False, help="Made for a reminder: rules for links that are not paid leave it alone."
+    )
+    reminder_count = fields.Integer(string="Number of reminders", compute="_compute_reminder_count")
+
+    def _compute_reminder_count(self):
+        """How many messages had the link; one query for all."""
+        counts = {}
+        Message = self.env["paylink.reminder.message"]
+        for link, count in Message._read_group([("link_ids", "in", self.ids)], ["link_ids"], ["__count"]):
+            counts[link.id] = count
+        for link in self:
+            link.reminder_count = counts.get(link.id, 0)
+
+    def action_view_reminders(self):
+        """Show the messages that had the link."""
+        self.ensure_one()
+        messages = self.env["paylink.reminder.message"].search([("link_ids", "in", self.ids)])
+        return messages._get_records_action(name=self.env._("Reminders"))
+
+    def action_remind(self):
+        """Open the dialog that sends a reminder of these links now."""
+        return self.env["paylink.reminder.send"]._action_open(self)

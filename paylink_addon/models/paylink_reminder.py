@@ -1,0 +1,142 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+STATES = [
+    ("queued", "Waiting to be sent"),
+    ("sent", "Sent"),
+    ("opened", "Opened"),
+    ("bounced", "Bounced"),
+    ("failed", "Failed"),
+    ("skipped", "Skipped"),
+]
+# Why nothing was sent.
+REASONS = [
+    ("later", "A later reminder was due as well: only the latest one was sent"),
+    ("address", "No address it could be sent to"),
+    ("template", "The template does not work"),
+    ("paid", "Paid meanwhile"),
+]
+
+
+class PaylinkReminder(models.Model):
+    """One thing, one step, one channel: done at most once, ever. The unique indexes see to it, whatever crashes.
+
+    Items that are reminded by one message share it. Rows are written by the run only.
+    """
+
+    _name = "paylink.reminder"
+    _description = "Reminder"
+    _order = "date desc, id desc"
+    _log_access = False
+
+    name = fields.Char(string="Document", readonly=True)
+    date = fields.Date(readonly=True, required=True)
+    company_id = fields.Many2one("res.company", readonly=True, required=True)
+    customer_id = fields.Many2one("res.partner", readonly=True, required=True, index=True, ondelete="cascade")
+    user_id = fields.Many2one("res.users", string="Salesperson", readonly=True)
+    rule_id = fields.Many2one("paylink.reminder.rule", readonly=True, index=True, ondelete="set null")
+    step_id = fields.Many2one("paylink.reminder.step", string="Day", readonly=True, ondelete="set null")
+    channel = fields.Selection([("email", "E-mail"), ("sms", "SMS")], readonly=True, required=True)
+    move_line_id = fields.Many2one("account.move.line", readonly=True, ondelete="cascade")
+    move_id = fields.Many2one("account.move", string="Invoice", readonly=True, index=True, ondelete="cascade")
+    link_id = fields.Many2one(
+        "paylink.link", string="Collection link", readonly=True, index="btree_not_null", ondelete="cascade"
+    )
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    amount = fields.Monetary(string="Amount then open", readonly=True)
+    date_due = fields.Date(string="Due Date", readonly=True)
+    message_id = fields.Many2one("paylink.reminder.message", readonly=True, index=True, ondelete="cascade")
+    recipient = fields.Char(related="message_id.recipient")
+    paylink_ids = fields.Many2many(related="message_id.link_ids", string="Link in the message")
+    outcome = fields.Selection(
+        [("message", "Message"), ("skipped", "Skipped"), ("failed", "Failed")], readonly=True, required=True
+    )
+    reason = fields.Selection(REASONS, readonly=True)
+    error = fields.Text(readonly=True)
+    state = fields.Selection(STATES, string="Status", compute="_compute_state", search="_search_state")
+
+    _item_unique = models.UniqueIndex("(move_line_id, step_id, channel) WHERE move_line_id IS NOT NULL")
+    _link_unique = models.UniqueIndex("(link_id, step_id, channel) WHERE move_line_id IS NULL")
+    _company_date_index = models.Index("(company_id, date)")
+
+    # === STATE === #
+
+    def _state_sql(self, table):
+        """The state of a reminder as an SQL expression: what its message's notifications say."""
+        return SQL(
+            """
+            CASE WHEN %(t)s.outcome <> 'message' THEN %(t)s.outcome
+                 ELSE COALESCE((
+                    SELECT CASE WHEN bool_or(n.notification_status = 'bounce') THEN 'bounced'
+                                WHEN bool_or(n.notification_status = 'exception') THEN 'failed'
+                                WHEN bool_or(n.notification_status IN ('ready', 'process')) THEN 'queued' END
+                      FROM paylink_reminder_message sent
+                      JOIN mail_notification n ON n.mail_message_id = sent.mail_message_id
+                     WHERE sent.id = %(t)s.message_id),
+                    (SELECT 'opened' FROM paylink_reminder_message_link_rel rel
+                       JOIN paylink_link link ON link.id = rel.link_id
+                       JOIN paylink_reminder_message sent ON sent.id = rel.message_id
+                      WHERE sent.id = %(t)s.message_id AND link.opened_at >= sent.create_date LIMIT 1),
+                    'sent') END
+            """,
+            t=table,
+        )
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Let people filter and group by the state, although it is not stored."""
+        if field_expr == "state":
+            self._flush_fates()
+            return self._state_sql(SQL.identifier(alias))
+        return super()._field_to_sql(alias, field_expr, query)
+
+    def _flush_fates(self):
+        for model in ("mail.notification", "paylink.reminder.message", "paylink.link"):
+            self.env[model].flush_model()
+
+    def _compute_state(self):
+        """One query for all."""
+        self._flush_fates()
+        self.flush_model()
+        query = SQL(
+            "SELECT id, %s FROM paylink_reminder WHERE id IN %s",
+            self._state_sql(SQL.identifier("paylink_reminder")),
+            tuple(self.ids) or (0,),
+        )
+        states = dict(self.env.execute_query(query))
+        for reminder in self:
+            reminder.state = states.get(reminder.id, False)
+
+    def _search_state(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        self._flush_fates()
+        found = SQL(
+            "(SELECT id FROM paylink_reminder WHERE %s IN %s)",
+            self._state_sql(SQL.identifier("paylink_reminder")),
+            tuple(value) or ("",),
+        )
+        return Domain("id", "in", found)
+
+    # === ACTIONS === #
+
+    @api.readonly
+    def action_view_message(self):
+        """Show the message that was sent."""
+        self.ensure_one()
+        if not self.message_id:
+            raise UserError(self.env._("No message was sent."))
+        return self.message_id._get_records_action()
+
+    def action_retry(self):
+        """Let those that failed before a message was made have another try, by the next run."""
+        if not self.env.user.has_group("paylink_addon.group_paylink_all"):
+            raise UserError(self.env._("Only who sees all payments can let reminders be tried again."))
+        self.check_access("read")
+        again = self.filtered(lambda reminder: reminder.outcome == "failed" or reminder.reason == "address")
+        if not again:
+            raise UserError(self.env._("Nothing to try again: what was sent once is not sent twice."))
+        again.sudo().unlink()
+        self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}

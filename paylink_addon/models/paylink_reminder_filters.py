@@ -1,0 +1,223 @@
+from odoo import models
+from odoo.tools import SQL
+
+from ..const import IN_FLIGHT_STATES
+
+# Accents, once a text is decomposed into letters and marks.
+MARKS = "[\u0300-\u036f]"
+
+
+class PaylinkReminderFilters(models.Model):
+    """What is reminded at all, and what a rule leaves out: one method for each condition.
+
+    Each returns a condition on a *candidate* ``c``, an open item or a collection link, as SQL; ``None`` where the rule
+    leaves it open. Columns of ``c``: see ``paylink_reminder_candidates.py``.
+    """
+
+    _inherit = "paylink.reminder.rule"
+
+    # In the order in which the look-up names them.
+    _common_conditions = ("open", "followed", "no_payment", "not_promised", "not_disputed")
+    _rule_conditions = (
+        *("customers", "autopay", "memo", "date", "terms", "amount", "journals", "salespeople"),
+        "moment",
+    )
+
+    def _conditions(self, date):
+        """All conditions of this rule, by name.
+
+        :param date: the day on which a message would go out
+        """
+        self.ensure_one()
+        found = {name: getattr(self, f"_common_{name}")(date) for name in self._common_conditions}
+        found |= {name: getattr(self, f"_filter_{name}")(date) for name in self._rule_conditions}
+        return {name: condition for name, condition in found.items() if condition is not None}
+
+    # === WHAT IS NEVER REMINDED === #
+
+    def _common_open(self, _date):
+        """What is paid, not posted or over is not reminded; credits are netted, not reminded."""
+        return SQL("c.is_open")
+
+    def _common_followed(self, _date):
+        """Odoo's own mark on entries that are not followed up."""
+        return SQL("c.is_followed")
+
+    def _common_no_payment(self, _date):
+        """A payment is in progress, or confirmed and not booked yet."""
+        name = "link_id" if self.kind == "link" else "item_id"
+        return SQL("c.%s NOT IN (%s)", SQL.identifier(name), self._in_flight_sql(name))
+
+    def _in_flight_sql(self, name):
+        """The items (``name`` ``item_id``) or links with an item that a payment on its way may settle."""
+        result = SQL("line.link_id") if name == "link_id" else SQL("line.move_line_id")
+        of_documents = SQL(
+            """
+            SELECT item.id FROM payment_transaction tx
+              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
+              JOIN account_invoice_transaction_rel rel ON rel.transaction_id = tx.id
+              JOIN account_move_line item ON item.move_id = rel.invoice_id
+             WHERE tx.paylink_id IS NULL AND %s
+            """,
+            self._moving_sql(),
+        )
+        of_links = SQL(
+            """
+            SELECT line.move_line_id FROM payment_transaction tx
+              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
+              JOIN paylink_link_line line ON line.link_id = tx.paylink_id AND line.move_line_id IS NOT NULL
+             WHERE %s
+            """,
+            self._moving_sql(),
+        )
+        if name == "item_id":
+            return SQL("%s UNION %s", of_links, of_documents)
+        return SQL(
+            "SELECT %s FROM paylink_link_line line WHERE line.move_line_id IN (%s UNION %s)",
+            result,
+            of_links,
+            of_documents,
+        )
+
+    def _moving_sql(self):
+        return SQL(
+            """tx.operation NOT IN ('refund', 'validation')
+               AND (tx.state IN %s OR (tx.state = 'done' AND tx.is_post_processed IS NOT TRUE))""",
+            IN_FLIGHT_STATES,
+        )
+
+    def _common_not_promised(self, date):
+        return self._hold_sql("promise", date)
+
+    def _common_not_disputed(self, date):
+        """Neither does a person say so, nor the customer's bank (see ``account.move.line._paylink_disputed``)."""
+        items = SQL(
+            """SELECT rel.item_id FROM paylink_dispute_item_rel rel
+                 JOIN paylink_dispute dispute ON dispute.id = rel.dispute_id AND dispute.is_standing"""
+        )
+        if self.kind != "link":
+            return SQL("%s AND c.item_id NOT IN (%s)", self._hold_sql("dispute", date), items)
+        links = SQL(
+            """SELECT line.link_id FROM paylink_link_line line WHERE line.move_line_id IN (%s)
+                UNION SELECT id FROM paylink_link WHERE disputed""",
+            items,
+        )
+        return SQL("%s AND c.link_id NOT IN (%s)", self._hold_sql("dispute", date), links)
+
+    def _hold_sql(self, kind, date):
+        """Neither the customer nor the document (or one of the link's) is on hold on ``date``."""
+        holds = SQL(
+            """FROM paylink_reminder_hold hold
+               WHERE hold.kind = %s AND hold.active AND hold.company_id = %s
+                 AND (hold.date_until IS NULL OR hold.date_until >= %s)""",
+            kind,
+            self.company_id.id,
+            date,
+        )
+        of_customer = SQL(
+            "c.customer_id NOT IN (SELECT hold.partner_id %s AND hold.move_id IS NULL)",
+            holds,
+        )
+        moves = SQL("SELECT hold.move_id %s AND hold.move_id IS NOT NULL", holds)
+        if self.kind == "link":
+            links = SQL("SELECT line.link_id FROM paylink_link_line line WHERE line.move_id IN (%s)", moves)
+            return SQL("%s AND c.link_id NOT IN (%s)", of_customer, links)
+        return SQL("%s AND c.move_id NOT IN (%s)", of_customer, moves)
+
+    # === WHAT A RULE LEAVES OUT === #
+
+    def _filter_customers(self, _date):
+        """Customers, or contacts that are invoiced, by name or by tag (tags below it included)."""
+        if self.customer_mode == "all":
+            return None
+        categories = self.env["res.partner.category"].search([("id", "child_of", self.category_ids.ids)])
+        chosen = SQL(
+            """(c.customer_id IN %(partners)s OR c.contact_id IN %(partners)s
+                OR c.customer_id IN (%(tagged)s) OR c.contact_id IN (%(tagged)s))""",
+            partners=tuple(self.partner_ids.ids) or (0,),
+            tagged=SQL(
+                "SELECT partner_id FROM res_partner_res_partner_category_rel WHERE category_id IN %s",
+                tuple(categories.ids) or (0,),
+            ),
+        )
+        return SQL("NOT %s", chosen) if self.customer_mode == "except" else chosen
+
+    def _filter_autopay(self, _date):
+        if self.autopay == "any":
+            return None
+        with_it = SQL("c.customer_id IN (SELECT id FROM res_partner WHERE paylink_autopay)")
+        return with_it if self.autopay == "with" else SQL("NOT %s", with_it)
+
+    def _filter_memo(self, _date):
+        """Whether the text stands in one of the fields, literally; capitals and accents make no difference."""
+        if self.memo_mode == "off":
+            return None
+        found = SQL("position(%s IN %s) > 0", self._plain_sql(SQL("%s", self.memo_text.strip())), self._memo_sql())
+        return SQL("NOT (%s)", found) if self.memo_mode == "ignore" else SQL("(%s)", found)
+
+    def _memo_sql(self):
+        """All that is searched for the memo's text, one field a line; tags and entities of HTML are resolved."""
+        narration = SQL(
+            r"""replace(replace(replace(regexp_replace(regexp_replace(c.narration,
+                '<(br|/p|/div|/li|/h[1-6])\M[^>]*>', E'\n', 'g'), '<[^>]*>', '', 'g'),
+                '&lt;', '<'), '&gt;', '>'), '&amp;', '&')"""
+        )
+        return self._plain_sql(SQL(r"concat_ws(E'\n', c.ref, c.payment_reference, %s)", narration))
+
+    def _plain_sql(self, text):
+        """``text`` in small letters, without accents, with plain spaces."""
+        return SQL(
+            "lower(replace(regexp_replace(normalize(%s, NFD), %s, '', 'g'), %s, ' '))",
+            text,
+            MARKS,
+            "\u00a0",
+        )
+
+    def _filter_date(self, _date):
+        return SQL("c.document_date >= %s", self.ignore_before) if self.ignore_before else None
+
+    def _filter_terms(self, _date):
+        if self.all_terms:
+            return None
+        return SQL("(c.term_id IS NULL OR c.term_id IN %s)", tuple(self.term_ids.ids) or (0,))
+
+    def _filter_amount(self, _date):
+        return SQL("c.amount >= %s", self.amount_min) if self.amount_min else None
+
+    def _filter_journals(self, _date):
+        """Links have no journal: the rule does not look at it."""
+        if not self.journal_ids or self.kind == "link":
+            return None
+        return SQL("c.journal_id IN %s", tuple(self.journal_ids.ids))
+
+    def _filter_salespeople(self, _date):
+        if not self.salesperson_ids:
+            return None
+        return SQL("COALESCE(c.user_id IN %s, FALSE)", tuple(self.salesperson_ids.ids))
+
+    def _filter_moment(self, date):
+        """One of the rule's days has come, and is not over for too long; nobody is told beforehand when it is late."""
+        return (
+            SQL("c.rank IS NOT NULL AND c.due_date > %s", date)
+            if self.moment == "before"
+            else SQL("c.rank IS NOT NULL")
+        )
+
+    def _step_sql(self, date, ranks):
+        """The step whose day has come last, if that is not longer ago than reminders are caught up; else NULL.
+
+        :param list ranks: steps; the result is a position in it, the column ``rank`` of the candidates
+        """
+        late = SQL("(%s::date - c.due_date)", date)
+        positions = {step.id: position for position, step in enumerate(ranks)}
+        cases = [
+            SQL(
+                "WHEN %(late)s >= %(offset)s THEN CASE WHEN %(late)s - %(offset)s <= %(limit)s THEN %(rank)s END",
+                late=late,
+                offset=step.offset,
+                limit=self.company_id.paylink_reminder_catchup_days,
+                rank=positions[step.id],
+            )
+            for step in self.step_ids.sorted("offset", reverse=True)
+        ]
+        return SQL("(CASE %s END)", SQL(" ").join(cases)) if cases else SQL("NULL::integer")

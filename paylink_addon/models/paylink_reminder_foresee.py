@@ -1,0 +1,131 @@
+from datetime import timedelta
+
+from odoo import models
+from odoo.tools import SQL, format_date
+
+from .paylink_reminder_pick import Told
+
+# How far one can look ahead.
+DAYS_AHEAD = 30
+
+
+class PaylinkReminderForesee(models.Model):
+    """What will be reminded on days to come, and why a rule leaves something out. Nothing is written."""
+
+    _inherit = "paylink.reminder.rule"
+
+    def _foresee(self, date, customers=None):
+        """What the rules of one company will remind of on ``date``, should nobody pay until then.
+
+        The days before it are gone through by the same query as the run's: what they remind of, and whom, counts.
+
+        :return: a list of ``Pick``
+        """
+        company = self.company_id
+        day, done, messages = company._paylink_today(), [], []
+        while day <= date:
+            picks = []
+            if company._paylink_sends_on(day):
+                recent = [told for when, told in messages if (day - when).days < company.paylink_reminder_gap_days]
+                picks = self._pick(day, customers, Told(done, recent))
+            done += picks
+            messages += [(day, told) for told in self._messages_of(picks)]
+            day += timedelta(days=1)
+        return picks if messages or done else []
+
+    def _messages_of(self, picks):
+        """Whom the messages of ``picks`` are for: ``(customer_id, move_id or None, link_id or None)``."""
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        return {
+            (pick.customer_id, None, None) if pick.rule_id in whole else (pick.customer_id, pick.move_id, pick.link_id)
+            for pick in picks
+        }
+
+    # === WHY NOT === #
+
+    def _explain(self, date, items=None, links=None):
+        """Whether and when each rule will remind of some items or links.
+
+        :param items: ids of journal items, for rules about invoices
+        :param links: ids of collection links, for rules about links
+        :return: a list of dicts: ``rule``, ``record_id`` (item or link), ``reason`` (a text; False if it applies),
+            ``step`` and ``date`` of the next reminder
+        """
+        found = []
+        for rule in self:
+            ids = links if rule.kind == "link" else items
+            if ids:
+                found += rule._explain_each(date, list(ids))
+        return found
+
+    def _explain_each(self, date, ids):
+        self.ensure_one()
+        self.env.flush_all()
+        conditions = self._conditions(date)
+        conditions.pop("moment")
+        is_link = self.kind == "link"
+        candidates = (
+            self._link_candidates_sql(self.company_id, date, links=ids)
+            if is_link
+            else self._candidates_sql(self.company_id, items=ids)
+        )
+        query = SQL(
+            "SELECT %s, c.due_date, %s FROM (%s) c ORDER BY c.due_date, c.item_id, c.link_id",
+            SQL.identifier("c", "link_id" if is_link else "item_id"),
+            SQL(", ").join(SQL("(%s)", condition) for condition in conditions.values()),
+            candidates,
+        )
+        return [
+            self._explain_one(date, record_id, due, dict(zip(conditions, holds, strict=True)))
+            for record_id, due, *holds in self.env.execute_query(query)
+        ]
+
+    def _explain_one(self, date, record_id, due, holds):
+        failed = next((name for name, is_so in holds.items() if not is_so), None)
+        reason = self._reason_text(failed) if failed else False
+        if not self.active:
+            reason = self.env._("The rule is off.")
+        step, day = (self.step_ids.browse(), False) if reason else self._next_step(date, record_id, due)
+        if not reason and not step:
+            reason = self._reason_text("moment")
+        return {"rule": self, "record_id": record_id, "reason": reason, "step": step, "date": day}
+
+    def _next_step(self, date, record_id, due):
+        """The step that will remind of it next, and the day."""
+        field = "link_id" if self.kind == "link" else "move_line_id"
+        done = self.env["paylink.reminder"].sudo().search([(field, "=", record_id), ("rule_id", "=", self.id)])
+        last = max(done.step_id.mapped("offset"), default=None)
+        said = max(done.filtered(lambda row: row.outcome == "message").mapped("date"), default=None)
+        latest = date - timedelta(days=self.company_id.paylink_reminder_catchup_days)
+        steps = self.step_ids.filtered(lambda step: last is None or step.offset > last).sorted("offset")
+        days = {step: due + timedelta(days=step.offset) for step in steps}
+        steps = steps.filtered(lambda step: not said or days[step] > said)
+        come = [step for step in steps if latest <= days[step] <= date]
+        future = [step for step in steps if days[step] > date]
+        # The run sends the latest of those that have come; an older one that it leaves out has no turn any more.
+        step = (
+            come[-1:] if come and days[come[-1]] == max(days[s] for s in steps if days[s] <= date) else []
+        ) or future
+        if not step or (self.moment == "before" and max(days[step[0]], date) >= due):
+            return self.step_ids.browse(), False
+        return step[0], max(days[step[0]], date)
+
+    def _reason_text(self, name):
+        """Why the condition ``name`` leaves something out."""
+        texts = {
+            "open": self.env._("It is paid, not posted, over, or a credit."),
+            "followed": self.env._("It is excluded from follow-up."),
+            "no_payment": self.env._("A payment is in progress."),
+            "not_promised": self.env._("The customer has promised to pay."),
+            "not_disputed": self.env._("It is in dispute."),
+            "customers": self.env._("The rule is not for this customer."),
+            "autopay": self.env._("The rule looks at automatic payment."),
+            "memo": self.env._("The memo's text decides against it."),
+            "date": self.env._("It is dated before %(date)s.", date=format_date(self.env, self.ignore_before)),
+            "terms": self.env._("Its payment terms are switched off in the rule."),
+            "amount": self.env._("The amount is too small."),
+            "journals": self.env._("The rule is not for this journal."),
+            "salespeople": self.env._("The rule is not for this salesperson."),
+            "moment": self.env._("All days of the rule are over."),
+        }
+        return texts[name]

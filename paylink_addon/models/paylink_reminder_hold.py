@@ -1,0 +1,152 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import format_date
+
+
+class PaylinkReminderHold(models.Model):
+    """Why somebody is not reminded for a while: a promise to pay until a day, or a dispute until it is settled.
+
+    For one invoice, or for all of a customer. A promise that is over needs no care: reminders go on by themselves.
+    """
+
+    _name = "paylink.reminder.hold"
+    _inherit = ["mail.thread"]
+    _description = "Promise to Pay or Dispute"
+    _order = "id desc"
+    _check_company_auto = True
+
+    kind = fields.Selection(
+        [("promise", "Promise to pay"), ("dispute", "Dispute")], required=True, default="promise", string="Type"
+    )
+    active = fields.Boolean(default=True, help="Off: lifted, reminders go on.")
+    company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
+    partner_id = fields.Many2one(
+        "res.partner",
+        string="Customer",
+        required=True,
+        index=True,
+        compute="_compute_partner_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        ondelete="cascade",
+    )
+    move_id = fields.Many2one(
+        "account.move",
+        string="Invoice",
+        index="btree_not_null",
+        check_company=True,
+        ondelete="cascade",
+        domain="[('move_type', 'in', ('out_invoice', 'out_receipt')), ('state', '=', 'posted')]",
+        help="Empty: everything of the customer.",
+    )
+    date_until = fields.Date(string="Until", help="The last day without reminders.")
+    note = fields.Char(help="What was said, and by whom.")
+    user_id = fields.Many2one("res.users", string="Noted by", default=lambda self: self.env.user, readonly=True)
+    is_over = fields.Boolean(compute="_compute_is_over")
+
+    _promise_has_date = models.Constraint(
+        "CHECK(kind <> 'promise' OR date_until IS NOT NULL)", "Until when does the customer promise to pay?"
+    )
+
+    # === CONSTRAINTS === #
+
+    @api.constrains("date_until", "kind")
+    def _check_date(self):
+        for hold in self:
+            if hold.kind == "promise" and hold.active and hold.is_over:
+                raise ValidationError(self.env._("The promise lies in the past: give a later day."))
+
+    @api.constrains("move_id", "partner_id")
+    def _check_customer(self):
+        for hold in self.sudo():
+            if hold.move_id and hold.move_id.commercial_partner_id != hold.partner_id:
+                raise ValidationError(
+                    self.env._("%(invoice)s is not an invoice of this customer.", invoice=hold.move_id.display_name)
+                )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("move_id")
+    def _compute_partner_id(self):
+        for hold in self:
+            hold.partner_id = hold.move_id.sudo().commercial_partner_id or hold.partner_id.commercial_partner_id
+
+    @api.depends("date_until")
+    def _compute_is_over(self):
+        today = fields.Date.context_today(self)
+        for hold in self:
+            hold.is_over = bool(hold.date_until and hold.date_until < today)
+
+    @api.depends("kind", "partner_id", "move_id", "date_until")
+    def _compute_display_name(self):
+        labels = dict(self._fields["kind"]._description_selection(self.env))
+        for hold in self:
+            hold.display_name = f"{labels.get(hold.kind, '')} – {hold.move_id.name or hold.partner_id.display_name}"
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """All of a customer is the commercial entity's; who noted it is not for the client to say."""
+        for vals in vals_list:
+            if partner_id := vals.get("partner_id"):
+                vals["partner_id"] = self.env["res.partner"].browse(partner_id).commercial_partner_id.id
+            if not self.env.su:
+                vals.pop("user_id", None)
+        holds = super().create(vals_list)
+        holds._tell()
+        return holds
+
+    # === ACTIONS === #
+
+    def action_lift(self):
+        """End it today: reminders go on."""
+        self.check_access("write")
+        if any(not hold.active for hold in self):
+            raise UserError(self.env._("It has been lifted already."))
+        self.active = False
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    @api.model
+    def _standing(self, domain, field):
+        """What holds up reminders today: ``(promised until, disputed)`` by id of what ``field`` names.
+
+        In sudo mode, as everyone who sees an invoice may know; for the companies that the user has chosen.
+        """
+        today = fields.Date.context_today(self)
+        domain = [*domain, ("company_id", "in", self.env.companies.ids)]
+        rows = self.sudo()._read_group(
+            [*domain, "|", ("date_until", "=", False), ("date_until", ">=", today)],
+            [field, "kind"],
+            ["date_until:max"],
+        )
+        found = {}
+        for record, kind, until in rows:
+            promised, disputed = found.get(record.id, (False, False))
+            found[record.id] = (until, disputed) if kind == "promise" else (promised, True)
+        return found
+
+    @api.model
+    def _action_new(self, kind, **defaults):
+        """The dialog that notes a promise or a dispute."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": dict(self._fields["kind"]._description_selection(self.env))[kind],
+            "res_model": self._name,
+            "view_mode": "form",
+            "views": [(self.env.ref("paylink_addon.paylink_reminder_hold_view_dialog").id, "form")],
+            "target": "new",
+            "context": {"default_kind": kind, **{f"default_{name}": value for name, value in defaults.items()}},
+        }
+
+    def _tell(self):
+        """Note it on the invoice or the customer, where colleagues look."""
+        for hold in self:
+            record = hold.move_id or hold.partner_id
+            text = self.env._("Dispute noted: no reminders.")
+            if hold.kind == "promise":
+                text = self.env._(
+                    "Promise to pay: no reminders until %(date)s.", date=format_date(self.env, hold.date_until)
+                )
+            record.sudo()._message_log(body=f"{text} {hold.note or ''}".strip(), author_id=self.env.user.partner_id.id)

@@ -1,0 +1,207 @@
+from datetime import timedelta
+from typing import NamedTuple
+
+from odoo import models
+from odoo.tools import SQL
+
+
+class Pick(NamedTuple):
+    """One thing to remind of: an open item (``item_id``, of ``move_id``) or a collection link (``link_id``)."""
+
+    customer_id: int
+    item_id: int | None
+    link_id: int | None
+    move_id: int | None
+    currency_id: int
+    residual: float
+    rule_id: int
+    step_id: int
+
+
+class Told(NamedTuple):
+    """What has already been done, besides what is stored: to look at days that have not come."""
+
+    picks: list  # of Pick
+    messages: list  # of (customer_id, move_id or None, link_id or None)
+
+
+class PaylinkReminderPick(models.Model):
+    """What is to be reminded on a day: one query for all rules of a company."""
+
+    _inherit = "paylink.reminder.rule"
+
+    def _pick(self, date, customers=None, told=None):
+        """What the rules of one company remind of on ``date``, customer by customer, the firmest first.
+
+        :param date: the day, in the company's time zone
+        :param customers: ids of commercial partners, default all
+        :param told: a :class:`Told`
+        :return: a list of :class:`Pick`
+        """
+        ranks = self._ranks()
+        if not ranks:
+            return []
+        self.env.flush_all()
+        origins = [(step.rule_id.id, step.id) for step in ranks]
+        query = self._pick_sql(date, customers, told or Told([], []), ranks)
+        picks = [Pick(*row[:-1], *origins[row[-1]]) for row in self.env.execute_query(query)]
+        return self._one_manner(self._less_covered(picks, customers))
+
+    def _ranks(self):
+        """The steps of all rules, the firmest first: where several are due, the first one gives the tone."""
+        steps = list(enumerate(self.step_ids))
+        order = {rule.id: position for position, rule in enumerate(self.sorted(lambda rule: (rule.sequence, rule.id)))}
+        return [step for _n, step in sorted(steps, key=lambda pair: (-int(pair[1].tone), order[pair[1].rule_id.id]))]
+
+    def _pick_sql(self, date, customers, told, ranks):
+        company = self.company_id.ensure_one()
+        rules = self.filtered("step_ids")
+        kinds = set(rules.mapped("kind"))
+        parts = []
+        if "invoice" in kinds:
+            candidates = self._candidates_sql(company, customers, window=self._window(date))
+            parts.append(SQL("candidate AS (%s)", candidates))
+        if "link" in kinds:
+            parts.append(SQL("link_candidate AS (%s)", self._link_candidates_sql(company, date, customers)))
+        return SQL(
+            """
+            WITH %s
+            SELECT customer_id, item_id, link_id, move_id, currency_id, residual, rank
+              FROM (%s) due WHERE %s
+          ORDER BY customer_id, rank, due_date, item_id, link_id
+            """,
+            SQL(", ").join(parts),
+            SQL(" UNION ALL ").join(rule._due_sql(date, told, ranks) for rule in rules),
+            self._unhurried_sql(company, date, told),
+        )
+
+    def _window(self, date):
+        """The first and the last due day of items that any step may be about on ``date``."""
+        offsets = self.filtered(lambda rule: rule.kind == "invoice").step_ids.mapped("offset")
+        first = date - timedelta(days=max(offsets) + self.company_id.paylink_reminder_catchup_days)
+        return first, date - timedelta(days=min(offsets))
+
+    def _due_sql(self, date, told, ranks):
+        """What this rule reminds of, and by which of its steps; not what it has done already."""
+        self.ensure_one()
+        name = SQL.identifier("link_id" if self.kind == "link" else "item_id")
+        column = SQL("done.link_id" if self.kind == "link" else "done.move_line_id")
+        alone = SQL(" AND done.move_line_id IS NULL") if self.kind == "link" else SQL()
+        step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
+        # Days that are deleted and entered anew are over too, where the rule has reminded since they came.
+        over = SQL(
+            "done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + (%s::integer[])[c.rank + 1]",
+            self.id,
+            [step.offset for step in ranks],
+        )
+        conditions = [
+            *self._conditions(date).values(),
+            SQL(
+                "NOT EXISTS (SELECT FROM paylink_reminder done WHERE %s = c.%s%s AND (done.step_id = %s OR %s))",
+                column,
+                name,
+                alone,
+                step,
+                over,
+            ),
+        ]
+        if told.picks:
+            conditions.append(SQL("(c.%s, %s) NOT IN (SELECT * FROM %s)", name, step, self._told_sql(told)))
+        return SQL(
+            """SELECT c.customer_id, c.item_id, c.link_id, c.move_id, c.currency_id, c.residual::float8 AS residual,
+                      c.due_date, c.rank, %s AS is_whole
+                 FROM (SELECT c.*, %s AS rank FROM %s c) c WHERE %s""",
+            self.grouping == "customer",
+            self._step_sql(date, ranks),
+            SQL.identifier("link_candidate" if self.kind == "link" else "candidate"),
+            SQL(" AND ").join(SQL("(%s)", condition) for condition in conditions),
+        )
+
+    def _told_sql(self, told):
+        """What has been done by the steps of this rule, besides what is stored."""
+        ids = set(self.step_ids.ids)
+        mine = [
+            (pick.link_id if self.kind == "link" else pick.item_id, pick.step_id)
+            for pick in told.picks
+            if pick.step_id in ids
+        ]
+        return _table(mine, 2)
+
+    def _unhurried_sql(self, company, date, told):
+        """At most one message per customer (or, for rules of one message per invoice, per invoice) in some days."""
+        gap = company.paylink_reminder_gap_days
+        if not gap:
+            return SQL("TRUE")
+        recent = SQL(
+            """SELECT message.customer_id, message.move_id, message.link_id FROM paylink_reminder_message message
+                WHERE message.company_id = %s AND message.date > %s::date - %s AND message.date <= %s""",
+            company.id,
+            date,
+            gap,
+            date,
+        )
+        if told.messages:
+            recent = SQL("%s UNION ALL SELECT * FROM %s", recent, _table(told.messages, 3))
+        return SQL(
+            """
+            CASE WHEN is_whole THEN customer_id NOT IN (SELECT customer_id FROM (%(recent)s) message)
+                 ELSE customer_id NOT IN (SELECT customer_id FROM (%(recent)s) message
+                                           WHERE move_id IS NULL AND link_id IS NULL)
+                  AND COALESCE(move_id, 0) NOT IN (SELECT move_id FROM (%(recent)s) message WHERE move_id IS NOT NULL)
+                  AND COALESCE(link_id, 0) NOT IN (SELECT link_id FROM (%(recent)s) message WHERE link_id IS NOT NULL)
+            END
+            """,
+            recent=recent,
+        )
+
+    # === WHAT IS LEFT OUT OF IT === #
+
+    def _less_covered(self, picks, customers):
+        """Without what open credits cover: who gets one message for everything is not asked for less than nothing."""
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        credited = self._open_credits(customers) if picks and whole else {}
+        if not credited:
+            return picks
+        owed = {}
+        for pick in picks:
+            if pick.rule_id in whole and pick.item_id and (key := (pick.customer_id, pick.currency_id)) in credited:
+                owed.setdefault(key, {})[pick.item_id] = pick.residual
+        covered = {
+            key
+            for key, items in owed.items()
+            if self.env["res.currency"].browse(key[1]).compare_amounts(sum(items.values()) + credited[key], 0) <= 0
+        }
+        return [
+            pick
+            for pick in picks
+            if not (pick.item_id and pick.rule_id in whole and (pick.customer_id, pick.currency_id) in covered)
+        ]
+
+    def _open_credits(self, customers):
+        """The sum of open credits by customer and currency."""
+        query = SQL(
+            """SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c WHERE residual < 0
+             GROUP BY customer_id, currency_id""",
+            self._candidates_sql(self.company_id, customers),
+        )
+        return {(row[0], row[1]): row[2] for row in self.env.execute_query(query)}
+
+    def _one_manner(self, picks):
+        """A customer gets either one message for everything or one for each invoice: as the firmest rule says.
+
+        The others have their turn on another day.
+        """
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        if not whole or len(whole) == len(self):
+            return picks
+        manners = {}
+        for pick in picks:
+            manners.setdefault(pick.customer_id, pick.rule_id in whole)
+        return [pick for pick in picks if manners[pick.customer_id] == (pick.rule_id in whole)]
+
+
+def _table(rows, width):
+    """Rows of integers (or None) as a table in FROM, however many."""
+    columns = list(zip(*rows, strict=True)) or [()] * width
+    arrays = SQL(", ").join(SQL("%s::integer[]", list(column)) for column in columns)
+    return SQL("unnest(%s)", arrays)

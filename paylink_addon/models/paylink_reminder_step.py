@@ -1,0 +1,104 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from .paylink_reminder_rule import MOMENTS, TONES
+
+MODEL = "paylink.reminder.message"
+# How many days after the due date (or the sending of the link) a day of a rule is: its days, times this.
+SIGNS = {"before": -1, "on": 0, "after": 1, "link": 1}
+
+
+class PaylinkReminderStep(models.Model):
+    """One day of a rule: how many days before or after, in which tone, with which templates."""
+
+    _name = "paylink.reminder.step"
+    _description = "Day of a Reminder Rule"
+    _order = "rule_id, days, id"
+
+    rule_id = fields.Many2one("paylink.reminder.rule", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="rule_id.company_id", store=True, precompute=True)
+    moment = fields.Char(related="rule_id.moment")
+    days = fields.Integer(
+        required=True,
+        default=3,
+        help="Days before the due date, after it, or after the link was sent. On the due date: 0.",
+    )
+    offset = fields.Integer(
+        compute="_compute_offset", store=True, precompute=True, help="Days after the due date; negative: before it."
+    )
+    tone = fields.Selection(
+        TONES, required=True, default="1", help="Of several reminders for a customer the firmest is sent."
+    )
+    mail_template_id = fields.Many2one(
+        "mail.template",
+        string="E-mail",
+        domain=[("model", "=", MODEL)],
+        compute="_compute_mail_template_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        ondelete="restrict",
+    )
+    sms_template_id = fields.Many2one("sms.template", string="SMS", domain=[("model", "=", MODEL)], ondelete="restrict")
+
+    _days_positive = models.Constraint("CHECK(days >= 0)", "Give a number of days that is not negative.")
+    _rule_days_unique = models.Constraint("UNIQUE(rule_id, days)", "A rule can have one reminder on a day only.")
+
+    # === CONSTRAINTS === #
+
+    @api.constrains("mail_template_id", "sms_template_id")
+    def _check_templates(self):
+        for step in self:
+            if not step.mail_template_id and not step.sms_template_id:
+                raise ValidationError(
+                    self.env._("Day %(days)s of the rule needs a template: e-mail, SMS or both.", days=step.days)
+                )
+            self.env[MODEL]._check_templates(step.mail_template_id, step.sms_template_id)
+
+    @api.constrains("days", "rule_id")
+    def _check_days(self):
+        for step in self:
+            if step.moment == "before" and not step.days:
+                raise ValidationError(self.env._("“Before the due date” needs at least one day."))
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("days", "rule_id.kind", "rule_id.condition")
+    def _compute_offset(self):
+        for step in self:
+            step.offset = step.days * SIGNS[step.rule_id.moment or "after"]
+
+    @api.depends("tone")
+    def _compute_mail_template_id(self):
+        """Propose the supplied template of moment and tone, unless there is one of one's own."""
+        for step in self:
+            step._replace_supplied_templates()
+
+    @api.depends("rule_id", "days", "moment")
+    def _compute_display_name(self):
+        for step in self:
+            step.display_name = self.env._("%(rule)s, day %(days)s", rule=step.rule_id.name or "", days=step.days)
+
+    # === BUSINESS METHODS === #
+
+    def _replace_supplied_templates(self):
+        """Put the supplied templates for its moment and tone where no own ones are."""
+        self.ensure_one()
+        for field, kind in (("mail_template_id", "mail"), ("sms_template_id", "sms")):
+            supplied = self._supplied_templates(kind)
+            if self[field] in supplied.values() or (kind == "mail" and not self[field] and not self.sms_template_id):
+                self[field] = supplied.get((self.rule_id.moment or "after", self.tone))
+
+    @api.model
+    def _supplied_templates(self, kind):
+        """The templates that came with the add-on, by moment and tone.
+
+        :param str kind: ``mail`` or ``sms``
+        """
+        names = {
+            (moment, tone): f"paylink_addon.{kind}_template_reminder_{moment}_{tone}"
+            for moment in MOMENTS
+            for tone, _label in TONES
+        }
+        found = {key: self.env.ref(name, raise_if_not_found=False) for key, name in names.items()}
+        return {key: template for key, template in found.items() if template}

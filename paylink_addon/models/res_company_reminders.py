@@ -1,0 +1,67 @@
+from datetime import datetime, time, timedelta
+
+import pytz
+from odoo import fields, models
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    paylink_reminders = fields.Boolean(string="Reminders on", help="Off: nobody is reminded, whatever the rules say.")
+    paylink_reminder_calendar_id = fields.Many2one(
+        "resource.calendar",
+        string="Sending hours",
+        check_company=True,
+        help="Days, hours and public holidays; in the company's time zone. Empty: the company's working hours.",
+    )
+    paylink_reminder_gap_days = fields.Integer(
+        string="At most one reminder per customer in",
+        default=1,
+        help="Days, over all rules; the firmest one is sent. 0: no limit.",
+    )
+    paylink_reminder_catchup_days = fields.Integer(
+        string="Catch up",
+        default=7,
+        help="Days that a reminder may be late, after holidays or an interruption. What is older is not sent.",
+    )
+    # Somebody wants a run now, whatever the hour.
+    paylink_reminder_requested = fields.Boolean()
+
+    _paylink_reminder_days_positive = models.Constraint(
+        "CHECK(paylink_reminder_gap_days >= 0 AND paylink_reminder_catchup_days >= 0)",
+        "Give numbers of days that are not negative.",
+    )
+
+    def _paylink_zone(self):
+        return pytz.timezone(self.paylink_tz or "UTC")
+
+    def _paylink_today(self):
+        """The day it is in the company's time zone."""
+        return pytz.utc.localize(fields.Datetime.now()).astimezone(self._paylink_zone()).date()
+
+    def _paylink_may_remind(self, moment):
+        """Whether ``moment`` (UTC) lies within the sending hours, and it is no holiday."""
+        self.ensure_one()
+        start = pytz.utc.localize(moment).astimezone(self._paylink_zone())
+        return self._paylink_sends_between(start, start + timedelta(seconds=1))
+
+    def _paylink_reminding(self):
+        """The companies that remind at this moment."""
+        now = fields.Datetime.now()
+        return self.filtered(lambda company: company.paylink_reminders and company._paylink_may_remind(now))
+
+    def _paylink_sends_on(self, date):
+        """Whether reminders go out on ``date`` at all."""
+        zone = self._paylink_zone()
+        return self._paylink_sends_between(
+            zone.localize(datetime.combine(date, time.min)), zone.localize(datetime.combine(date, time.max))
+        )
+
+    def _paylink_sends_between(self, start, end):
+        calendar = self.sudo().paylink_reminder_calendar_id or self.sudo().resource_calendar_id
+        if not calendar:
+            return True
+        # A holiday of another company is none here.
+        domain = [("time_type", "=", "leave"), ("company_id", "in", (False, self.id))]
+        intervals = calendar._work_intervals_batch(start, end, domain=domain, tz=self._paylink_zone())
+        return bool(list(intervals[False]))

@@ -1,0 +1,60 @@
+from odoo import fields, models
+
+GROUP = "paylink_addon.group_paylink_user"
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    paylink_autopay = fields.Boolean(
+        string="Automatic payment", help="The customer has agreed to be charged; reminder rules can look at it."
+    )
+    paylink_gets_reminders = fields.Boolean(
+        string="Contact for reminders", help="Gets the reminders of the customer, where their rule says so."
+    )
+    paylink_reminder_count = fields.Integer(
+        string="Number of reminders", compute="_compute_paylink_reminders", groups=GROUP
+    )
+    paylink_promise_until = fields.Date(
+        string="Promised until", compute="_compute_paylink_reminders", groups=GROUP, help="No reminders until then."
+    )
+    paylink_is_disputed = fields.Boolean(string="In dispute", compute="_compute_paylink_reminders", groups=GROUP)
+
+    def _compute_paylink_reminders(self):
+        """Two queries for all: the reminders the user may see, and what is on hold."""
+        customers = self.commercial_partner_id
+        counts = dict(
+            self.env["paylink.reminder"]._read_group(
+                [("customer_id", "in", customers.ids)], ["customer_id"], ["__count"]
+            )
+        )
+        holds = self.env["paylink.reminder.hold"]._standing(
+            [("partner_id", "in", customers.ids), ("move_id", "=", False)], "partner_id"
+        )
+        for partner in self:
+            customer = partner.commercial_partner_id
+            partner.paylink_reminder_count = counts.get(customer, 0)
+            partner.paylink_promise_until, partner.paylink_is_disputed = holds.get(customer.id, (False, False))
+
+    def action_paylink_view_reminders(self):
+        """Show the reminders of the customer."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_action")
+        return action | {"domain": [("customer_id", "=", self.commercial_partner_id.id)], "context": {}}
+
+    def action_paylink_promise(self):
+        """Note until when the customer promises to pay everything."""
+        return self.env["paylink.reminder.hold"]._action_new("promise", partner_id=self.commercial_partner_id.id)
+
+    def action_paylink_dispute(self):
+        """Note that the customer disputes what is due."""
+        return self.env["paylink.reminder.hold"]._action_new("dispute", partner_id=self.commercial_partner_id.id)
+
+    def action_paylink_remind(self):
+        """Open the dialog that sends a reminder of all that is due now."""
+        return self.env["paylink.reminder.send"]._action_open(self)
+
+    def action_paylink_look_up(self):
+        """Show which rules will remind the customer, which not, and why."""
+        self.ensure_one()
+        return self.env["paylink.reminder.lookup"]._action_look_up(partner_id=self.commercial_partner_id.id)

@@ -1,0 +1,243 @@
+"""What rules remind of, written plainly: one thing after the other, no SQL. Slow and, it is hoped, obviously right.
+
+A *thing* is an open item (a journal item) or a collection link.
+"""
+
+import unicodedata
+from datetime import timedelta
+
+import pytz
+from lxml import html
+
+SIGN = {"before": -1, "on": 0, "after": 1}
+
+
+def expected(env, company, rules, today, done):
+    """What the rules remind of on ``today``: a set of ``(thing, step)``.
+
+    :param done: a set of ``(thing, step)`` that are on record
+    """
+    found = []
+    items = env["account.move.line"].search([("company_id", "=", company.id), ("reconciled", "=", False)])
+    items = [item for item in items if is_open_item(item)]
+    links = env["paylink.link"].search([("company_id", "=", company.id)])
+    for rule in rules:
+        things = links.filtered(lambda link: is_open_link(link, today)) if rule.kind == "link" else owed(items)
+        for thing in things:
+            if is_allowed(env, thing, today) and fits(rule, thing, today):
+                step = step_of(rule, thing, today, company.paylink_reminder_catchup_days)
+                if step and (thing, step) not in done and not is_over(env, rule, step, thing):
+                    found.append((rule, step, thing))
+    found = [pick for pick in found if not told_lately(env, company, pick, today)]
+    found = [pick for pick in found if not is_covered(pick, found, items)]
+    return {(thing, step) for rule, step, thing in found if rule.grouping == manner(thing, found)}
+
+
+# === WHAT IS OPEN === #
+
+
+def is_open_item(item):
+    return (
+        item.account_id.account_type == "asset_receivable"
+        and item.parent_state == "posted"
+        and not item.reconciled
+        and item.partner_id
+        and (not item.payment_id or item.payment_id.payment_type == "inbound")
+    )
+
+
+def owed(items):
+    return [item for item in items if item.amount_residual_currency > 0]
+
+
+def is_open_link(link, today):
+    if link.state not in ("open", "failed") or not link.sent_at or link.by_reminder:
+        return False
+    return not link.expires_at or local_date(link, link.expires_at) > today
+
+
+def is_allowed(env, thing, today):
+    """Nothing speaks against any reminder of the thing."""
+    items = thing.line_ids.move_line_id if is_link(thing) else thing
+    if items._paylink_in_flight() or has_unbooked_payment(env, items):
+        return False
+    if items._paylink_disputed() or (is_link(thing) and thing.disputed):
+        return False
+    if any(item.no_followup and not (is_link(thing) and item.journal_id.type == "general") for item in items):
+        return False
+    for hold in env["paylink.reminder.hold"].search([]):
+        concerned = hold.move_id in items.move_id if hold.move_id else customer(thing) == hold.partner_id
+        if concerned and (not hold.date_until or hold.date_until >= today):
+            return False
+    return True
+
+
+def has_unbooked_payment(env, items):
+    """A customer has paid by some link; the money is not in the books yet."""
+    confirmed = env["payment.transaction"].sudo().search([("state", "=", "done"), ("is_post_processed", "=", False)])
+    return bool(confirmed.paylink_id.line_ids.move_line_id & items)
+
+
+# === WHAT A THING IS === #
+
+
+def is_link(thing):
+    return thing._name == "paylink.link"
+
+
+def local_date(link, moment):
+    return pytz.utc.localize(moment).astimezone(pytz.timezone(link.company_id.paylink_tz)).date()
+
+
+def customer(thing):
+    return thing.partner_id.commercial_partner_id
+
+
+def due_day(thing):
+    return local_date(thing, thing.sent_at) if is_link(thing) else thing.date_maturity or thing.date
+
+
+def document_day(thing):
+    if is_link(thing):
+        return local_date(thing, thing.issued_at)
+    return thing.move_id.invoice_date or thing.move_id.date
+
+
+def texts(thing):
+    if is_link(thing):
+        return [thing.reference, thing.name]
+    move = thing.move_id
+    return [move.ref, move.payment_reference, html.fromstring(move.narration).text_content() if move.narration else ""]
+
+
+def amount(thing, today):
+    if not is_link(thing):
+        return thing.amount_residual
+    company = thing.company_id
+    return thing.currency_id._convert(thing.amount_due, company.currency_id, company, today, round=False)
+
+
+def salesperson(thing):
+    return thing.user_id if is_link(thing) else thing.move_id.invoice_user_id
+
+
+def plain(text):
+    """Small letters, no accents, plain spaces."""
+    letters = unicodedata.normalize("NFD", text or "").replace("\u00a0", " ")
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).lower()
+
+
+# === WHAT A RULE LEAVES OUT === #
+
+
+def fits(rule, thing, today):
+    """The rule leaves nothing out that the thing is."""
+    if not fits_customer(rule, thing) or not fits_memo(rule, thing):
+        return False
+    if rule.ignore_before and document_day(thing) < rule.ignore_before:
+        return False
+    if rule.amount_min and amount(thing, today) < rule.amount_min:
+        return False
+    if rule.salesperson_ids and salesperson(thing) not in rule.salesperson_ids:
+        return False
+    return is_link(thing) or fits_invoice(rule, thing.move_id)
+
+
+def fits_customer(rule, thing):
+    people = customer(thing) | (thing.partner_id if is_link(thing) else thing.move_id.partner_id or thing.partner_id)
+    if rule.customer_mode != "all":
+        chosen = bool(people & rule.partner_ids) or any(tag_chosen(tag, rule) for tag in people.category_id)
+        if chosen != (rule.customer_mode == "only"):
+            return False
+    return rule.autopay == "any" or customer(thing).paylink_autopay == (rule.autopay == "with")
+
+
+def fits_memo(rule, thing):
+    if rule.memo_mode == "off":
+        return True
+    says_so = any(plain(rule.memo_text.strip()) in plain(text) for text in texts(thing))
+    return says_so == (rule.memo_mode == "include")
+
+
+def fits_invoice(rule, move):
+    """Links have neither payment terms nor a journal."""
+    if not rule.all_terms and move.invoice_payment_term_id and move.invoice_payment_term_id not in rule.term_ids:
+        return False
+    return not rule.journal_ids or move.journal_id in rule.journal_ids
+
+
+def tag_chosen(tag, rule):
+    while tag:
+        if tag in rule.category_ids:
+            return True
+        tag = tag.parent_id
+    return False
+
+
+# === WHEN === #
+
+
+def step_of(rule, thing, today, catchup):
+    """The step whose day has come last, unless that is too long ago."""
+    due = due_day(thing)
+    if rule.kind == "invoice" and rule.condition == "before" and due <= today:
+        return None
+    sign = 1 if rule.kind == "link" else SIGN[rule.condition]
+    come = []
+    for step in rule.step_ids:
+        day = due + timedelta(days=step.days * sign)
+        if day <= today:
+            come.append((day, step))
+    if not come:
+        return None
+    day, step = max(come, key=lambda pair: pair[0])
+    return step if (today - day).days <= catchup else None
+
+
+def is_over(env, rule, step, thing):
+    """The rule has reminded of the thing on the day of the step, or later: by a step that is gone."""
+    field = "link_id" if is_link(thing) else "move_line_id"
+    rows = env["paylink.reminder"].search([(field, "=", thing.id), ("rule_id", "=", rule.id)])
+    day = due_day(thing) + timedelta(days=step.offset)
+    return any(row.outcome == "message" and row.date >= day for row in rows)
+
+
+def told_lately(env, company, pick, today):
+    """The customer, or the invoice or link, had a message within the days that must lie between two."""
+    rule, _step, thing = pick
+    gap = company.paylink_reminder_gap_days
+    for message in env["paylink.reminder.message"].search([("customer_id", "=", customer(thing).id)]):
+        if not 0 <= (today - message.date).days < gap:
+            continue
+        whole = not message.move_id and not message.link_id
+        same = message.link_id == thing if is_link(thing) else message.move_id == thing.move_id
+        if rule.grouping == "customer" or whole or same:
+            return True
+    return False
+
+
+# === HOW MANY MESSAGES === #
+
+
+def is_covered(pick, picks, items):
+    """Open credits cover all that one message for the customer would ask for in the currency."""
+    rule, _step, item = pick
+    if rule.grouping != "customer" or is_link(item):
+        return False
+
+    def same(other):
+        return not is_link(other) and customer(other) == customer(item) and other.currency_id == item.currency_id
+
+    asked = {other for other_rule, _s, other in picks if other_rule.grouping == "customer" and same(other)}
+    credit = [other for other in items if same(other) and other.amount_residual_currency < 0]
+    if not credit:
+        return False
+    total = sum(other.amount_residual_currency for other in [*asked, *credit])
+    return item.currency_id.compare_amounts(total, 0) <= 0
+
+
+def manner(thing, picks):
+    """Whether the customer gets one message, or one for each invoice: as the firmest rule says."""
+    mine = [(rule, step) for rule, step, other in picks if customer(other) == customer(thing)]
+    mine.sort(key=lambda pair: (-int(pair[1].tone), pair[0].sequence, pair[0].id))
+    return mine[0][0].grouping

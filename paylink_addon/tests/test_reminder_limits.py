@@ -1,0 +1,218 @@
+from datetime import timedelta
+
+from odoo import Command, fields
+from odoo.exceptions import UserError, ValidationError
+from odoo.tests import freeze_time, tagged
+
+from .reminder_common import TODAY, ReminderCommon
+
+
+@tagged("post_install", "-at_install")
+class TestReminderLimits(ReminderCommon):
+    """When reminders wait: hours, holidays, one a day, promises, disputes."""
+
+    # === ONE MESSAGE IN SOME DAYS === #
+
+    def test_at_most_one_message_in_some_days(self):
+        self.company.paylink_reminder_gap_days = 3
+        self._rule(days=(3, 10))
+        self._due_invoice(3)
+        later = self._due_invoice(2)
+        self.assertEqual(len(self._remind()), 1)
+        for days in (1, 2):
+            with self.subTest(days=days):
+                self.assertFalse(self._remind(TODAY + timedelta(days=days)))
+        self.assertEqual(self._remind(TODAY + timedelta(days=3)).reminder_ids.move_id, later)
+
+    def test_no_limit(self):
+        self.company.paylink_reminder_gap_days = 0
+        self._rule(days=(3,))
+        self._due_invoice(3)
+        self.assertEqual(len(self._remind()), 1)
+        self._due_invoice(3)
+        self.assertEqual(len(self._remind()), 1)
+
+    def test_rules_share_the_limit(self):
+        self._rule(days=(3,), tones=("1",), name="Soft")
+        self._rule(days=(5,), tones=("3",), name="Hard")
+        invoices = self._due_invoice(3) + self._due_invoice(5)
+        message = self._remind()
+        self.assertEqual(message.rule_id.name, "Hard")
+        self.assertEqual(message.reminder_ids.move_id, invoices)
+
+    def test_either_one_message_or_one_for_each(self):
+        self._rule(days=(3,), tones=("1",))
+        self._rule(days=(5,), tones=("3",), grouping="document")
+        whole, single = self._due_invoice(3), self._due_invoice(5)
+        self.assertEqual(self._remind().move_id, single)
+        message = self._remind(TODAY + timedelta(days=1))
+        self.assertFalse(message.move_id)
+        self.assertIn(whole, message.reminder_ids.move_id)
+
+    # === HOURS AND HOLIDAYS === #
+
+    def test_sending_hours(self):
+        calendar = self.env["resource.calendar"].create(
+            {
+                "name": "Mornings",
+                "company_id": self.company.id,
+                "tz": "America/New_York",  # the company's time zone counts
+                "attendance_ids": [Command.clear()]
+                + [
+                    Command.create(
+                        {"name": day, "dayofweek": str(day), "hour_from": 9, "hour_to": 12, "day_period": "morning"}
+                    )
+                    for day in range(5)
+                ],
+            }
+        )
+        self.company.paylink_reminder_calendar_id = calendar
+        self.env["resource.calendar.leaves"].create(
+            {
+                "name": "Easter Monday",
+                "calendar_id": calendar.id,
+                "date_from": "2026-04-05 22:00:00",
+                "date_to": "2026-04-06 21:59:59",
+            }
+        )
+        cases = [  # UTC; Paris is an hour ahead, in summer (from March 29) two
+            ("2026-03-18 07:59:00", False),
+            ("2026-03-18 08:01:00", True),
+            ("2026-03-18 10:59:00", True),
+            ("2026-03-18 11:01:00", False),
+            ("2026-03-21 09:00:00", False),
+            ("2026-04-01 07:30:00", True),
+            ("2026-04-06 08:30:00", False),
+        ]
+        for moment, wanted in cases:
+            with self.subTest(moment=moment):
+                self.assertEqual(self.company._paylink_may_remind(fields.Datetime.to_datetime(moment)), wanted)
+
+    def test_run_waits_for_its_hours_unless_asked(self):
+        self.company.paylink_reminder_calendar_id = self.env["resource.calendar"].create(
+            {"name": "Never", "company_id": self.company.id, "attendance_ids": [Command.clear()]}
+        )
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        with freeze_time(f"{TODAY} 10:00:00"):
+            self._run_cron("ir_cron_paylink_remind")
+            self.assertFalse(self._reminders(invoice))
+            self.env["paylink.reminder.rule"].with_user(self.manager).with_company(self.company).action_run_now()
+            self._run_cron("ir_cron_paylink_remind")
+        self.assertEqual(self._reminders(invoice).outcome, "message")
+        self.assertFalse(self.company.paylink_reminder_requested)
+
+    def test_switched_off(self):
+        self.company.paylink_reminders = False
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        with freeze_time(f"{TODAY} 10:00:00"):
+            self._run_cron("ir_cron_paylink_remind")
+            with self.assertRaises(UserError):
+                self.env["paylink.reminder.rule"].with_company(self.company).action_run_now()
+        self.assertFalse(self._reminders(invoice))
+
+    def test_day_is_the_companys(self):
+        with freeze_time("2026-03-18 23:30:00"):
+            self.assertEqual(self.company._paylink_today(), TODAY + timedelta(days=1))
+
+    # === PROMISES AND DISPUTES === #
+
+    def _hold(self, record, kind="promise", **values):
+        """Note a promise or a dispute, on an invoice or a customer, as the dialog does."""
+        with freeze_time(TODAY):
+            context = getattr(record, f"action_paylink_{kind}")()["context"]
+            return self.env["paylink.reminder.hold"].with_context(**context).create(values)
+
+    def test_promise_pauses_and_resumes(self):
+        self._rule(days=(3, 5))
+        invoice = self._due_invoice(3)
+        hold = self._hold(invoice, date_until=TODAY + timedelta(days=2), note="Mrs Dubois")
+        self.assertEqual((hold.move_id, hold.user_id), (invoice, self.env.user))
+        for days in (0, 1, 2):
+            with self.subTest(days=days):
+                self.assertFalse(self._remind(TODAY + timedelta(days=days)))
+        message = self._remind(TODAY + timedelta(days=3))
+        self.assertEqual(message.step_id.days, 5)
+        with freeze_time(TODAY):
+            invoice.invalidate_recordset()
+            self.assertEqual(invoice.paylink_promise_until, TODAY + timedelta(days=2))
+        with freeze_time(TODAY + timedelta(days=3)):
+            invoice.invalidate_recordset()
+            self.assertFalse(invoice.paylink_promise_until)
+
+    def test_promise_for_all_of_a_customer(self):
+        self._rule(days=(3,))
+        self._due_invoice(3)
+        self._due_invoice(3, partner=self.john)
+        self._hold(self.marie, date_until=TODAY)
+        self.assertEqual(self._remind().customer_id, self.john)
+
+    def test_dispute_lasts_until_it_is_lifted(self):
+        self._rule(days=(3, 200))
+        invoice = self._due_invoice(3)
+        hold = self._hold(invoice, kind="dispute")
+        self.assertFalse(self._remind())
+        self.assertTrue(invoice.paylink_is_disputed)
+        hold.action_lift()
+        self.assertEqual(len(self._remind()), 1)
+
+    def test_disputed_by_the_bank(self):
+        """What a bank takes back is open again: nobody is reminded of it, whatever link it is on."""
+        self._rule(days=(3,))
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        link, other = self._link(invoice), self._link(invoice)
+        with freeze_time(TODAY - timedelta(days=3)):
+            (link | other).action_send()
+        dispute = self._bank_dispute(link)
+        self.assertFalse(self._remind())
+        with freeze_time(TODAY):
+            values = {"source_model": "account.move", "source_ids": invoice.ids}
+            self.assertTrue(self.env["paylink.reminder.send"].create(values).warning)
+        dispute.status = "won"
+        self.assertEqual(self._remind().reminder_ids.move_line_id.move_id, invoice)
+
+    def test_promise_in_the_past_is_refused(self):
+        invoice = self._due_invoice(3)
+        with self.assertRaises(ValidationError):
+            self._hold(invoice, date_until=TODAY - timedelta(days=1))
+
+    def test_nobody_notes_in_anothers_name(self):
+        invoice = self._due_invoice(3)
+        hold = (
+            self.env["paylink.reminder.hold"]
+            .with_user(self.manager)
+            .create({"move_id": invoice.id, "kind": "dispute", "user_id": self.env.ref("base.user_admin").id})
+        )
+        self.assertEqual(hold.user_id, self.manager)
+
+    # === WHAT IS NEVER REMINDED === #
+
+    def test_paid_meanwhile(self):
+        """What is paid between the choice and the message is left out."""
+        rules = self._rule(days=(3,))
+        paid, still_due = self._due_invoice(3), self._due_invoice(3)
+        picks = rules._pick(TODAY)
+        self._pay(self._link(paid))
+        drafts = self.env["paylink.reminder.message"].sudo()._compose(picks, TODAY)
+        self.assertEqual(drafts[0].moves, still_due)
+
+    def test_payment_in_progress(self):
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        transaction = self._attempt(self._link(invoice))
+        transaction._set_pending()
+        self.assertFalse(self._remind())
+        transaction._set_canceled()
+        self.assertEqual(len(self._remind()), 1)
+
+    def test_confirmed_and_not_booked_yet(self):
+        self._rule(days=(3,))
+        self._attempt(self._link(self._due_invoice(3)))._set_done()
+        self.assertFalse(self._remind())
+
+    def test_excluded_from_follow_up(self):
+        self._rule(days=(3,))
+        self._due_invoice(3).no_followup = True
+        self.assertFalse(self._remind())

@@ -1,0 +1,119 @@
+from datetime import timedelta
+
+from odoo.tests import freeze_time, tagged
+
+from .reminder_common import TODAY, ReminderCommon
+
+
+@tagged("post_install", "-at_install")
+class TestReminderLinks(ReminderCommon):
+    """Rules for collection links that are not paid, and reminders sent by hand."""
+
+    def _sent_link(self, days=3, **values):
+        with freeze_time(f"{TODAY - timedelta(days=days)} 09:00:00"):
+            link = self._free_link(reference="Contract 7", expires_at=False, **values)
+            link.action_send()
+        return link
+
+    def test_link_not_paid(self):
+        self._rule(days=(3, 7), kind="link")
+        link = self._sent_link(3)
+        self._sent_link(2)
+        message = self._remind()
+        self.assertEqual(message.reminder_ids.link_id, link)
+        self.assertEqual(message.link_ids, link)
+        self.assertIn(link.url, self._mails(message).body_html)
+        self.assertFalse(self._remind())
+        self.assertEqual(message.reminder_ids.step_id.days, 3)
+
+    def test_links_that_need_no_reminder(self):
+        cases = {
+            "paid": self._pay,
+            "in progress": lambda link: self._attempt(link)._set_pending(),
+            "cancelled": lambda link: link.action_cancel(),
+            "expired": lambda link: link.write({"expires_at": f"{TODAY} 00:00:00"}),
+            "not sent": lambda link: setattr(link.sudo(), "sent_at", False),
+            "made for a reminder": lambda link: setattr(link.sudo(), "by_reminder", True),
+            "disputed": lambda link: self.env["paylink.reminder.hold"].create(
+                {"kind": "dispute", "partner_id": link.partner_id.id}
+            ),
+        }
+        self._rule(days=(3,), kind="link")
+        for name, do in cases.items():
+            with self.subTest(name), self.env.cr.savepoint() as savepoint:
+                do(self._sent_link())
+                self.assertFalse(self._remind())
+                savepoint.rollback()
+                self.env.invalidate_all()
+        self._sent_link()
+        self.assertTrue(self._remind())
+
+    def test_reminded_link_is_not_made_anew(self):
+        self._rule(days=(3,), kind="link")
+        self._sent_link()
+        count = self.env["paylink.link"].search_count([])
+        self._remind()
+        self.assertEqual(self.env["paylink.link"].search_count([]), count)
+
+    def test_amount_in_the_companys_currency(self):
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        self.env["res.currency.rate"].create(
+            {"name": "2026-01-01", "currency_id": euro.id, "rate": 0.5, "company_id": self.company.id}
+        )
+        self._rule(days=(3,), kind="link", amount_min=100)
+        small, large = self._sent_link(amount=49, currency_id=euro.id), self._sent_link(amount=51, currency_id=euro.id)
+        reminded = self._remind().reminder_ids.link_id
+        self.assertIn(large, reminded)
+        self.assertNotIn(small, reminded)
+
+    # === BY HAND === #
+
+    def _wizard_for(self, records, user=None, **values):
+        action = records.with_user(user or self.manager).with_company(self.company)
+        action = (action.action_remind if records._name == "paylink.link" else action.action_paylink_remind)()
+        wizard = self.env["paylink.reminder.send"].with_user(user or self.manager).with_company(self.company)
+        return wizard.with_context(**action["context"]).create(values)
+
+    def test_by_hand_from_invoice_customer_and_link(self):
+        with freeze_time(TODAY):
+            invoices = self._due_invoice(3) + self._due_invoice(1, amount=20.0) + self._due_invoice(-5, amount=1.0)
+            link = self._sent_link()
+            cases = [(invoices[0], "100,00"), (self.marie, "120,00"), (link, "50,00")]
+            for record, amount in cases:
+                with self.subTest(record):
+                    wizard = self._wizard_for(record)
+                    self.assertFalse(wizard.problem)
+                    self.assertIn(amount, wizard.body)
+                    wizard.action_send()
+                    message = wizard.sudo().message_ids
+                    self.assertIn(amount, message.amount_display)
+                    self.assertEqual(self._mails(message).email_to, "marie@example.com")
+                    self.assertEqual(message.reminder_ids.mapped("outcome"), ["message"] * len(message.reminder_ids))
+
+    def test_second_click_sends_nothing(self):
+        with freeze_time(TODAY):
+            wizard = self._wizard_for(self._due_invoice(3))
+            wizard.action_send()
+            message = wizard.sudo().message_ids
+            wizard.action_send()
+            self.assertEqual(wizard.sudo().message_ids, message)
+            self.assertEqual(self.env["paylink.reminder.message"].search([]), message)
+
+    def test_by_hand_counts_for_the_limit(self):
+        self._rule(days=(3,))
+        with freeze_time(TODAY):
+            self._wizard_for(self._due_invoice(3)).action_send()
+        self.assertFalse(self._remind())
+        self.assertEqual(len(self._remind(TODAY + timedelta(days=1))), 1)
+
+    def test_by_hand_says_what_speaks_against_it(self):
+        with freeze_time(TODAY):
+            invoice = self._due_invoice(3)
+            self.env["paylink.reminder.hold"].create({"kind": "dispute", "move_id": invoice.id})
+            self.assertTrue(self._wizard_for(invoice).warning)
+            self._pay(self._link(invoice))
+            self.assertTrue(self._wizard_for(invoice).problem)
+            self.assertTrue(self._wizard_for(self._due_invoice(3), send_email=False).problem)
+            nobody = self._due_invoice(3, partner=self._customer("Nobody"))
+            self.assertTrue(self._wizard_for(nobody).problem)

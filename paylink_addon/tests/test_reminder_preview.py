@@ -1,0 +1,150 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import freeze_time, tagged
+
+from .reminder_common import TODAY, ReminderCommon
+
+
+@tagged("post_install", "-at_install")
+class TestReminderPreview(ReminderCommon):
+    """What will go out, and why not: nothing is written by looking."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.rule = cls._rule(days=(3, 10), include_link=True)
+        cls.invoice = cls._due_invoice(0)
+
+    def _preview(self, date, **values):
+        preview = self.env["paylink.reminder.preview"].with_user(self.manager).with_company(self.company)
+        preview = preview.create({"date": date, **values})
+        preview.action_show()
+        return preview
+
+    def test_days_to_come_as_the_run_does_them(self):
+        """Each day of a month ahead: what is foreseen is what is sent, day after day."""
+        for number in range(5):
+            self._due_invoice(number * 2 - 4, partner=(self.john, self.marie)[number % 2], amount=10.0 + number)
+        self.company.paylink_reminder_gap_days = 3
+        days = [TODAY + timedelta(days=n) for n in range(22)]
+        with freeze_time(TODAY):
+            foreseen = {day: self._foreseen(day) for day in days}
+        self.assertGreater(sum(map(len, foreseen.values())), 5)
+        for day in days:
+            with self.subTest(day=day):
+                messages = self._remind(day)
+                sent = {(row.move_line_id.id, row.step_id.id) for row in messages.reminder_ids}
+                self.assertEqual(sent, foreseen[day])
+
+    def _foreseen(self, day):
+        return {(pick.item_id, pick.step_id) for pick in self.rule._foresee(day)}
+
+    def test_preview_shows_the_text_and_writes_nothing(self):
+        with freeze_time(TODAY):
+            preview = self._preview(TODAY + timedelta(days=3))
+            line = preview.line_ids
+            self.assertEqual((line.customer_id, line.step_id.days), (self.marie, 3))
+            self.assertEqual(line.recipient, "marie@example.com")
+            self.assertIn(self.invoice.name, line.body)
+            self.assertIn("/pay/", line.body)
+            self.assertTrue(line.subject)
+            self.assertFalse(self._preview(TODAY + timedelta(days=4)).line_ids)
+            self.assertFalse(self._preview(TODAY + timedelta(days=3), partner_id=self.john.id).line_ids)
+        self.assertFalse(self.env["paylink.reminder"].search([]))
+        self.assertFalse(self.env["paylink.link"].search([]))
+
+    def test_preview_goes_from_day_to_day(self):
+        with freeze_time(TODAY):
+            preview = self._preview(TODAY + timedelta(days=2))
+            preview.action_next()
+            self.assertEqual((preview.date, preview.message_count), (TODAY + timedelta(days=3), 1))
+            preview.action_previous()
+            self.assertEqual(preview.message_count, 0)
+            for days in (-1, 31):
+                with self.subTest(days=days), self.assertRaises(UserError):
+                    self._preview(TODAY + timedelta(days=days))
+
+    def test_preview_is_for_who_sees_everything(self):
+        seller = self._create_new_internal_user(login="seller", groups="paylink_addon.group_paylink_user")
+        with self.assertRaises(AccessError):
+            self.env["paylink.reminder.preview"].with_user(seller).create({})
+
+    # === WHY NOT === #
+
+    def test_look_up_names_no_links_of_colleagues(self):
+        self._rule(days=(3,), kind="link", name="Links")
+        seller = self._create_new_internal_user(
+            login="seller",
+            groups="paylink_addon.group_paylink_user",
+            company_id=self.company.id,
+            company_ids=[(6, 0, self.company.ids)],
+        )
+        mine, theirs = self._free_link(user_id=seller.id), self._free_link(user_id=self.manager.id)
+        lookup = self.env["paylink.reminder.lookup"].with_user(seller).with_company(self.company)
+        lookup = lookup.create({"partner_id": self.marie.id})
+        lookup.action_look_up()
+        documents = lookup.line_ids.mapped("document")
+        self.assertIn(mine.name, documents)
+        self.assertNotIn(theirs.name, documents)
+
+    def _reasons(self, day=TODAY, **values):
+        """Whether the rule applies, the reason, and the next day, for the invoice."""
+        with freeze_time(day):
+            lookup = self.env["paylink.reminder.lookup"].with_user(self.manager).with_company(self.company)
+            lookup = lookup.create(values or {"move_id": self.invoice.id})
+            lookup.action_look_up()
+            return [(line.applies, line.reason, line.date) for line in lookup.line_ids]
+
+    def test_look_up_of_a_rule_that_applies(self):
+        ((applies, reason, day),) = self._reasons()
+        self.assertEqual((applies, reason, day), (True, False, TODAY + timedelta(days=3)))
+        ((applies, _reason, day),) = self._reasons(partner_id=self.marie.id)
+        self.assertEqual((applies, day), (True, TODAY + timedelta(days=3)))
+
+    def test_look_up_names_what_speaks_against_it(self):
+        vip = self.env["res.partner.category"].create({"name": "VIP"})
+        journal = self.company_data["default_journal_sale"].copy()
+        cases = {
+            "off": {"active": False},
+            "customers": {"customer_mode": "only", "partner_ids": self.john.ids},
+            "tags": {"customer_mode": "only", "category_ids": vip.ids},
+            "autopay": {"autopay": "with"},
+            "memo": {"memo_mode": "include", "memo_text": "#yes"},
+            "date": {"ignore_before": TODAY},
+            "amount": {"amount_min": 1000},
+            "journals": {"journal_ids": journal.ids},
+            "salespeople": {"salesperson_ids": self.env.ref("base.user_admin").ids},
+        }
+        seen = set()
+        for name, values in cases.items():
+            with self.subTest(name), self.env.cr.savepoint() as savepoint:
+                self.rule.write(values)
+                ((applies, reason, day),) = self._reasons()
+                self.assertEqual((applies, bool(reason), day), (False, True, False))
+                seen.add(reason)
+                savepoint.rollback()
+                self.env.invalidate_all()
+        self.assertEqual(len(seen), len(cases) - 1, "Each has its own words (customers and tags have the same)")
+
+    def test_look_up_tells_paid_promised_and_over(self):
+        (first,) = self._reasons(TODAY + timedelta(days=40))
+        self.assertFalse(first[0])
+        hold = self.env["paylink.reminder.hold"].create(
+            {"kind": "promise", "move_id": self.invoice.id, "date_until": fields.Date.today() + timedelta(days=3000)}
+        )
+        (promised,) = self._reasons()
+        hold.active = False
+        self._pay(self._link(self.invoice))
+        (paid,) = self._reasons()
+        self.assertEqual(len({first[1], promised[1], paid[1]}), 3)
+
+    def test_look_up_agrees_with_the_run(self):
+        """The day that is named is the day on which it is sent, all through the life of an invoice."""
+        for days in range(-2, 30):
+            day = TODAY + timedelta(days=days)
+            ((applies, _reason, next_day),) = self._reasons(day)
+            with self.subTest(days=days):
+                sent = bool(self._remind(day))
+                self.assertEqual(sent, applies and next_day == day)

@@ -1,0 +1,77 @@
+from datetime import timedelta
+
+from odoo import Command
+from odoo.tests import freeze_time, tagged
+
+from .reminder_common import TODAY, ReminderCommon
+
+
+@tagged("post_install", "-at_install")
+class TestReminders(ReminderCommon):
+    """A run: who gets what, once."""
+
+    def test_customer_gets_one_message_for_all_that_is_due(self):
+        self._rule()
+        invoices = self._due_invoice(3) + self._due_invoice(12, amount=50.0)
+        self._due_invoice(1)
+        messages = self._remind()
+        self.assertEqual(len(messages), 1)
+        self.assertEqual(messages.reminder_ids.move_id, invoices)
+        self.assertEqual(messages.step_id.days, 10, "The firmest step gives the tone")
+        mail = self._mails(messages)
+        self.assertEqual(mail.email_to, "marie@example.com")
+        for invoice in invoices:
+            self.assertIn(invoice.name, mail.body_html)
+        self.assertIn("150,00", mail.body_html)
+
+    def test_nobody_is_reminded_twice_of_the_same(self):
+        self._rule()
+        invoice = self._due_invoice(3)
+        self.assertEqual(len(self._remind()), 1)
+        for days in range(7):
+            with self.subTest(days=days):
+                self.assertFalse(self._remind(TODAY + timedelta(days=days)))
+        self.assertEqual(len(self._remind(TODAY + timedelta(days=7))), 1)
+        self.assertEqual(self._reminders(invoice).mapped("step_id.days"), [3, 10])
+
+    def test_catching_up_sends_the_latest_and_skips_the_others(self):
+        self.company.paylink_reminder_catchup_days = 7
+        self._rule(days=(1, 3, 5))
+        invoice = self._due_invoice(6)
+        messages = self._remind()
+        self.assertEqual(messages.step_id.days, 5)
+        skipped = self._reminders(invoice).filtered(lambda row: row.outcome == "skipped")
+        self.assertEqual(sorted(skipped.mapped("step_id.days")), [1, 3])
+        self.assertEqual(set(skipped.mapped("reason")), {"later"})
+        self.assertFalse(self._reminders(self._due_invoice(13)), "What is older than a week is not sent")
+        self.assertFalse(self._remind())
+
+    def test_day_that_is_entered_anew_is_over(self):
+        """Who deletes a day of a rule and enters it again does not remind everyone again."""
+        rule = self._rule(days=(3, 10))
+        self._due_invoice(3)
+        self.assertEqual(len(self._remind()), 1)
+        rule.step_ids.filtered(lambda step: step.days == 3).unlink()
+        rule.step_ids = [Command.create({"days": 3}), Command.create({"days": 4})]
+        self.assertEqual(self._remind(TODAY + timedelta(days=1)).step_id.days, 4, "A new day is not")
+        self.assertFalse(self._remind(TODAY + timedelta(days=2)))
+
+    def test_invoice_that_is_changed_is_the_same(self):
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        self.assertEqual(len(self._remind()), 1)
+        invoice.button_draft()
+        invoice.invoice_line_ids.price_unit = 80
+        invoice.action_post()
+        self.assertFalse(self._remind(TODAY + timedelta(days=1)))
+
+    def test_run_as_the_scheduler_does(self):
+        self._rule(include_link=True)
+        invoice = self._due_invoice(3)
+        with freeze_time(f"{TODAY} 10:00:00"):
+            self._run_cron("ir_cron_paylink_remind")
+        reminder = self._reminders(invoice)
+        self.assertEqual((reminder.outcome, reminder.state, reminder.channel), ("message", "queued", "email"))
+        link = reminder.paylink_ids
+        self.assertEqual((link.amount, link.state, link.line_ids.move_id), (100, "open", invoice))
+        self.assertIn(link.url, self._mails(reminder.message_id).body_html)
