@@ -97,6 +97,15 @@ class Ledgers(RuleBasedStateMachine):
         if refund and fails:
             self._at_stripe(self.fake.fail_refund, refund["id"])
 
+    @rule(pick=PICK)
+    @exists("payment_intent", "succeeded")
+    def booked_refund_fails(self, pick):
+        """Its money comes back when it has been in the books for a while."""
+        intent = self._pick(pick, self._objects("payment_intent", "succeeded"))
+        if refund := self._at_stripe(self.fake.refund, intent["latest_charge"], 1000):
+            self.test.deliver_and_handle()
+            self._at_stripe(self.fake.fail_refund, refund["id"])
+
     @rule(pick=PICK, succeed=st.booleans())
     @exists("refund", "pending", "succeeded")
     def refund_ends(self, pick, succeed):

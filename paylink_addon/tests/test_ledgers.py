@@ -29,6 +29,7 @@ EXPECTED = (
     "checkout.session.async_payment_failed",
     "refund succeeded",
     "refund failed",
+    "booked refund undone",
     "dispute won",
     "dispute lost",
     "charge.dispute.funds_reinstated",
@@ -265,6 +266,12 @@ class TestLedgers(EventCommon):
         happened += Counter(event["type"] for event in realm.all("event"))
         happened += Counter(f"fault {entry.fault}" for entry in self.fake.journal() if entry.fault)
         happened["found by the sweep"] = self.stored().search_count([("is_swept", "=", True)])
+        undone = [
+            ("operation", "=", "refund"),
+            ("state", "=", "error"),
+            ("payment_id.state", "in", ("canceled", "rejected")),
+        ]
+        happened["booked refund undone"] = self.env["payment.transaction"].search_count(undone)
         happened["refund in Odoo"] = len(self.requests("POST", "/v1/refunds"))
         happened["charge"] = len(self.requests("POST", "/v1/payment_intents"))
         _logger.info("In %s runs: %s", self.runs, dict(happened))
