@@ -166,7 +166,7 @@ class TestRights(PaylinkCommon):
         with self.assertRaisesRegex(UserError, "not a template of these messages"):
             wizard.template_id = template
             wizard.flush_recordset()
-        with self.assertRaisesRegex(UserError, "not a template of collection links"):
+        with self.assertRaisesRegex(UserError, "not a template of these messages"):
             self.link.with_user(self.salesperson)._queue_messages(mail_template=template)
 
     def test_token_cannot_be_guessed_by_searching_invoices(self):
