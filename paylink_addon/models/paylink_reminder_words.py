@@ -3,7 +3,7 @@ from odoo.tools import format_amount, format_date
 
 
 class PaylinkReminderWords(models.Model):
-    """Amounts, dates and names as the customer reads them. Equal ones are written once: ``known`` has them by language."""
+    """Amounts, dates and names as the customer reads them. Equal ones are written once: ``known`` has them."""
 
     _inherit = "paylink.reminder.message"
 
