@@ -20,6 +20,7 @@ PATIENCE = 300
 SCRIPT = """
 from bench.reminders import prepare, make_items
 prepare(env)
+env.company.resource_calendar_id = False  # whatever the day and the hour
 env.ref("paylink_addon.ir_cron_paylink_remind").active = False
 env.ref("mail.ir_cron_mail_scheduler_action").active = False
 make_items(env, {customers}, {each})

@@ -75,6 +75,7 @@ from . import paylink_reminder_run
 from . import paylink_reminder
 from . import paylink_reminder_message
 from . import paylink_reminder_compose
+from . import paylink_reminder_words
 from . import paylink_reminder_deliver
 from . import paylink_reminder_outbox
 from . import paylink_reminder_follow

@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from odoo import api, models
-from odoo.tools import SQL, format_amount, format_date
+from odoo.tools import SQL
 
 from ..tools.addresses import BadAddress, mobile_e164, split_emails
 
@@ -263,41 +263,3 @@ class PaylinkReminderCompose(models.Model):
             draft.channels = {name: other for name, other in others.items() if other and addresses[name]}
         if not draft.channels:
             draft.reason = "address"
-
-    # === WORDS === #
-
-    def _word(self, draft, date, known):
-        """Put amounts, dates and names as the customer reads them."""
-        env = known.get(draft.lang) or known.setdefault(draft.lang, self.with_context(lang=draft.lang).env)
-        owed = [line for part in draft.parts for line in part.lines if line["amount"] > 0]
-        dates = [line["date_due"] for line in owed if line["date_due"]]
-
-        def date_text(day):
-            if (draft.lang, day) not in known:
-                known[draft.lang, day] = format_date(env, day) if day else ""
-            return known[draft.lang, day]
-
-        def amount_text(amount, currency):
-            if (draft.lang, amount, currency.id) not in known:
-                known[draft.lang, amount, currency.id] = format_amount(env, amount, currency)
-            return known[draft.lang, amount, currency.id]
-
-        for part in draft.parts:
-            part.total_display = amount_text(part.total, part.currency)
-            for line in part.lines:
-                line["amount_display"] = amount_text(line["amount"], part.currency)
-                line["date_display"] = date_text(line["date_due"])
-                line["is_late"] = bool(line["date_due"] and line["date_due"] < date and line["amount"] > 0)
-        draft.texts = {
-            "amount_display": " + ".join(part.total_display for part in draft.parts),
-            "documents_display": self._names_text(env, list(dict.fromkeys(line["name"] for line in owed))),
-            "due_date_display": date_text(min(dates, default=False)),
-            "days_overdue": max((date - min(dates, default=date)).days, 0),
-            "company_display": (draft.rule.company_id.name or "")[:24].strip(),
-        }
-
-    def _names_text(self, env, names):
-        """Up to three documents, then how many more there are."""
-        if len(names) <= 3:
-            return ", ".join(names)
-        return env._("%(names)s and %(count)s more", names=", ".join(names[:2]), count=len(names) - 2)

@@ -212,6 +212,24 @@ class TestReminderLimits(ReminderCommon):
         self._attempt(self._link(self._due_invoice(3)))._set_done()
         self.assertFalse(self._remind())
 
+    def test_money_given_back_is_not_asked_for(self):
+        """What is paid out to a customer waits for its credit note."""
+        self._rule(days=(3,))
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "customer",
+                "partner_id": self.marie.id,
+                "amount": 50,
+                "date": TODAY - timedelta(days=3),
+                "journal_id": self.company_data["default_journal_bank"].id,
+            }
+        )
+        payment.action_post()
+        item = payment.move_id.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
+        self.assertEqual((item.amount_residual, item.reconciled), (50, False))
+        self.assertFalse(self._remind())
+
     def test_excluded_from_follow_up(self):
         self._rule(days=(3,))
         self._due_invoice(3).no_followup = True

@@ -48,6 +48,21 @@ class TestReminderLinks(ReminderCommon):
         self._sent_link()
         self.assertTrue(self._remind())
 
+    def test_day_of_sending_is_the_companys(self):
+        """Half an hour after midnight in Paris it is still yesterday in UTC."""
+        self._rule(days=(3,), kind="link")
+        link = self._free_link(expires_at=False)
+        with freeze_time(f"{TODAY - timedelta(days=4)} 23:30:00"):
+            link.action_send()
+        self.assertEqual(self._remind().link_ids, link)
+
+    def test_link_that_ends_today_is_not_reminded(self):
+        self._rule(days=(3,), kind="link")
+        for days, count in ((0, 0), (1, 1)):
+            with self.subTest(days=days), freeze_time(f"{TODAY} 08:00:00"):
+                self._sent_link().expires_at = f"{TODAY + timedelta(days=days)} 20:00:00"
+                self.assertEqual(len(self._remind()), count)
+
     def test_reminded_link_is_not_made_anew(self):
         self._rule(days=(3,), kind="link")
         self._sent_link()

@@ -164,7 +164,7 @@ class TestReminderPick(ReminderCommon):
         return self._rule(days, tones, **values)
 
     def test_what_is_easily_wrong(self):
-        """Tags below the chosen one, entities of HTML, nobody as salesperson."""
+        """Tags below the chosen one, entities of HTML, nobody as salesperson, the very day."""
         gold, note = self._customer("Gold", category_id=[Command.set(self.gold.ids)]), "<p>Selon A &amp; B</p>"
         invoice = self._due_invoice(3, partner=gold, narration=note)
         invoice.invoice_user_id = False
@@ -175,6 +175,8 @@ class TestReminderPick(ReminderCommon):
             ({"memo_mode": "include", "memo_text": "&amp;"}, False),
             ({"memo_mode": "include", "memo_text": "<p>"}, False),
             ({"salesperson_ids": self.manager.ids}, False),
+            ({"ignore_before": invoice.invoice_date}, True),
+            ({"ignore_before": invoice.invoice_date + timedelta(days=1)}, False),
         ]
         for values, wanted in cases:
             with self.subTest(**values):
