@@ -73,12 +73,21 @@ class Ledgers(RuleBasedStateMachine):
         if tx.paylink_stripe_session:
             self.test.come_back(tx)
 
-    @rule(pick=PICK, outcome=CHARGES)
+    @rule(pick=PICK, method=METHODS)
+    def pay_by_second_link(self, pick, method):
+        """Somebody has asked for the same invoice once more: the page of the first link is left open."""
+        first = self._one(pick)
+        if self.test.is_payable(first.paylink_id) and first.state == "draft":
+            self._try(self.test.open_page(self.test.same_again(first.paylink_id)), method, "succeed")
+
+    @rule(pick=PICK, outcome=CHARGES, unheard=st.booleans())
     @precondition(lambda self: self._stored())
-    def charge_saved_method(self, pick, outcome):
-        """A customer who has saved a method pays another invoice with it, with one click."""
+    def charge_saved_method(self, pick, outcome, unheard):
+        """A customer who has saved a method pays another invoice with it, with one click; Stripe may not be heard."""
         token = self._pick(pick, self._stored())
         self.fake.set_outcome(token.provider_ref, outcome)
+        if unheard:
+            self.fake.fault("disconnect_after", "POST", times=1)
         self.test.pay_with_token(self.test.new_link(token.partner_id), token)
 
     # === BANKS AND THE DASHBOARD === #

@@ -71,6 +71,12 @@ class TestLedgers(EventCommon):
         self.links |= link
         return link
 
+    def same_again(self, link):
+        """Another link for the same invoice."""
+        other = self._link(link.line_ids.move_id)
+        self.links |= other
+        return other
+
     def is_payable(self, link):
         return link.state in LIVE_STATES and not link._is_expired() and link._payable_amount()
 
@@ -146,8 +152,11 @@ class TestLedgers(EventCommon):
         self.assertFalse([tx for tx, count in clicks.items() if count > 1])
 
     def check_pages(self):
-        """Once Odoo knows that a link is paid, its other pages are closed, or about to be."""
-        for tx in self.links.filtered(lambda link: link.state == "paid").sudo().transaction_ids:
+        """Once Odoo knows that something is paid, its other pages are closed, or about to be."""
+        paid = self.links.filtered(lambda link: link.state == "paid")
+        settled = paid.line_ids.move_id.filtered(lambda move: not move.amount_residual)
+        rivals = self.links.filtered(lambda link: link.line_ids.move_id & settled)
+        for tx in (paid | rivals).sudo().transaction_ids:
             self.assertNotEqual(tx.state, "draft", tx.reference)
             closing = tx.state == "cancel" and tx.paylink_stripe_todo != "expire" and tx.paylink_stripe_session
             self.assertFalse(closing and self.fake.get(closing)["status"] == "open", tx.reference)
