@@ -231,8 +231,8 @@ class TestLedgers(EventCommon):
     def compare_customers(self):
         """What a customer owes: the invoices, less what Stripe has of theirs."""
         owed = defaultdict(int)
-        for link in self.links:
-            owed[link.partner_id] += AMOUNT
+        for invoice in self.links.line_ids.move_id:
+            owed[invoice.partner_id] += AMOUNT
         for row in self.rows():
             partner = self.env["payment.transaction"].browse(int(row.metadata["paylink_tx"])).partner_id
             owed[partner] += row.refunded + row.disputed - row.received
