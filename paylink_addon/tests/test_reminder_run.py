@@ -74,7 +74,8 @@ class TestReminderRun(ReminderCommon):
     def test_template_that_breaks_by_hand_is_told_at_once(self):
         template = self.env.ref("paylink_addon.mail_template_reminder_after_1")
         template.body_html = '<p><t t-out="object.no_such_field"/></p>'
-        invoice = self._due_invoice(3)
+        reader = self._customer("Reader", email="reader@example.com", lang="en_US")  # of the text that is broken
+        invoice = self._due_invoice(3, partner=reader)
         with freeze_time(TODAY):
             wizard = self.env["paylink.reminder.send"].create(
                 {"source_model": "account.move", "source_ids": invoice.ids}
