@@ -51,10 +51,9 @@ def measure(env, function, *, repeat=1):
 @contextlib.contextmanager
 def environment(database, *options):
     """Yield an Odoo environment (administrator) on ``database`` in this process; everything is rolled back."""
-    # Odoo can only be imported where `make bench` has put its source on the path.
-    from odoo import api  # noqa: PLC0415
-    from odoo.modules.registry import Registry  # noqa: PLC0415
-    from odoo.tools import config  # noqa: PLC0415
+    from odoo import api  # noqa: PLC0415  only `make bench` has put Odoo's source on the path
+    from odoo.modules.registry import Registry  # noqa: PLC0415  likewise
+    from odoo.tools import config  # noqa: PLC0415  likewise
 
     config.parse_config(the_odoo().options(database, "--no-http", "--log-level=error", *options), setup_logging=True)
     registry = Registry(database)

@@ -205,7 +205,7 @@ def copies(env, table, record_id, number, **columns):
     env.cr.execute(
         f"""INSERT INTO {table} (id, {quoted})
             SELECT nextval('{table}_id_seq'), {values}
-              FROM generate_series(1, {number}) n, {table} row WHERE row.id = {record_id} ORDER BY n"""  # noqa: S608
+              FROM generate_series(1, {number}) n, {table} row WHERE row.id = {record_id} ORDER BY n"""  # noqa: S608  likewise
     )
     return first
 

@@ -14,7 +14,7 @@ from dev.system import ROOT, say
 from .common import Table, environment, measure, post_all
 
 ROUNDS = 15
-SECRET = "whsec_bench"  # noqa: S105
+SECRET = "whsec_bench"  # noqa: S105  it opens nothing
 # How many requests a round has: what is compared is sent within some seconds, while the machine is equally busy.
 EMPTY, OURS, PEER, PEER_AGAIN = 200, 200, 30, 60
 BURST, SINGLES = 50, 5
@@ -148,7 +148,7 @@ def handle_ours(env, transactions):
 
 def tell(env):
     """Receipts, notices and time lines, which the peer does not have: what the job does after the books."""
-    return env["paylink.event"]._tell
+    return env["payment.transaction"].sudo()._paylink_tell_booked
 
 
 def handle_peers(env, references):
@@ -237,7 +237,7 @@ def intent(event_id, **values):
 
 def make_ours(env, company):
     """Our provider, with a secret."""
-    from dev.demo_data import bank_journal  # noqa: PLC0415
+    from dev.demo_data import bank_journal  # noqa: PLC0415  likewise: it imports Odoo
 
     provider = env.ref("paylink_addon.payment_provider_stripe")
     provider.write(

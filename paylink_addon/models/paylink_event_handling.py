@@ -119,27 +119,18 @@ class PaylinkEventHandling(models.Model):
 
         The books come first: people are told when they are committed.
         """
-        job = self.env["ir.cron"]
+        job, Transaction = self.env["ir.cron"], self.env["payment.transaction"].sudo()
         while count := self._work_new():
             if not job._commit_progress(count, remaining=1):
                 return
-            self._tell()
+            Transaction._paylink_tell_booked()
         due = [("state", "=", "waiting"), ("next_try_at", "<=", fields.Datetime.now())]
         for event in self.search(due, order="id", limit=BATCH):
             event._work_alone()
             if not job._commit_progress(1, remaining=1):
                 return
-        self._tell()
+        Transaction._paylink_tell_booked()
         job._commit_progress(remaining=0)
-
-    @api.model
-    def _tell(self):
-        """Tell of what has been booked, in a transaction of its own; what fails now is told by the job that books."""
-        try:
-            self.env["payment.transaction"].sudo()._paylink_tell_booked()
-            self.env.cr.commit()  # pylint: disable=invalid-commit
-        except OperationalError as error:  # others work on the same rows
-            self._undo(error)
 
     def _redo(self):
         """Handle these events now, one by one, in transactions of their own."""
@@ -149,7 +140,7 @@ class PaylinkEventHandling(models.Model):
             cursor.commit()
             for event in events:
                 event._work_alone()
-            events._tell()
+            events.env["payment.transaction"]._paylink_tell_booked()
         self.invalidate_recordset()
 
     # === TRANSACTIONS === #

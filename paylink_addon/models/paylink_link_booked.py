@@ -137,14 +137,18 @@ class PaylinkLinkBooked(models.Model):
             amount = format_amount(env, excess, tx.currency_id)
             link._schedule(
                 env._("%(amount)s too much was paid", amount=amount),
-                env._(
-                    "%(partner)s paid %(amount)s more than was due (payment %(payment)s). It is an open credit of the "
-                    "customer: refund it, or use it for another document.",
-                    partner=link.partner_id.display_name,
-                    amount=amount,
-                    payment=tx.payment_id.name,
-                ),
+                link._excess_text(env, tx, amount),
             )
+
+    def _excess_text(self, env, transaction, amount):
+        """Where the money is that was paid too much, and what to do with it, in the language of ``env``."""
+        return env._(
+            "%(partner)s paid %(amount)s more than was due (payment %(payment)s). It is an open credit of the "
+            "customer: refund it, or use it for another document.",
+            partner=self.partner_id.display_name,
+            amount=amount,
+            payment=transaction.payment_id.name,
+        )
 
     def _excess(self, transaction):
         """What of a booked payment is more than the link was to bring; a free amount is a credit by intention."""

@@ -80,8 +80,10 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         Line = self.env["account.payment.method.line"]
         domain = [("payment_provider_id", "=", self.id), ("journal_id", "!=", False)]
-        # Reading the journal makes the line where there is none.
-        return Line.search(domain, limit=1) or (self.journal_id and Line.search(domain, limit=1))
+        line = Line.search(domain, limit=1)
+        if not line and self.journal_id:  # reading the journal has made the line
+            line = Line.search(domain, limit=1)
+        return line
 
     def _paylink_embedded(self):
         """The providers that ask for something on the page itself, with scripts from their own site."""

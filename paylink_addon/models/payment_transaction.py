@@ -208,11 +208,21 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _paylink_tell_booked(self):
-        """Tell of the payments that were booked without waiting for it, unless somebody else is at it."""
+        """Tell of the payments that were booked without waiting for it, some at a time, each time with a commit."""
+        try:
+            while untold := self._paylink_take_untold():
+                untold._paylink_tell()
+                self.env.cr.commit()  # pylint: disable=invalid-commit
+        except OperationalError:
+            self.env.cr.rollback()  # somebody else works on the same rows: next time
+
+    @api.model
+    def _paylink_take_untold(self):
+        """Lock some of those that nobody was told of; not those that somebody else is at."""
         untold = self.search([("paylink_untold", "=", True)], order="id", limit=BATCH)
         locked = untold.try_lock_for_update(allow_referencing=True)
         locked.invalidate_recordset(["paylink_untold"])  # somebody else may have told of them before they were locked
-        locked.filtered("paylink_untold")._paylink_tell()
+        return locked.filtered("paylink_untold")
 
     def _paylink_announcement(self, env):
         """What the owner of the link is told of this payment, in the language of ``env``."""
@@ -235,7 +245,10 @@ class PaymentTransaction(models.Model):
         return self.payment_id
 
     def _log_message_on_linked_documents(self, message):
-        """One batch for all documents of a link, instead of a post on each; of those that are booked, one for all."""
+        """One batch for all documents of a link, instead of a post on each.
+
+        Of money that has come they are told when it is booked: see ``paylink.link._log_on_documents``.
+        """
         self.ensure_one()
         if not self.paylink_id:
             return super()._log_message_on_linked_documents(message)

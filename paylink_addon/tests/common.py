@@ -53,6 +53,19 @@ class PaylinkCommon(AccountPaymentCommon):
         return cls.env["res.partner"].create({"name": name, "country_id": cls.env.ref("base.fr").id, **values})
 
     @classmethod
+    def _french_user(cls, groups):
+        """Who clicks in tours: Camille, who works in French."""
+        return cls._create_new_internal_user(
+            login="camille",
+            name="Camille Lambert",
+            lang="fr_FR",
+            groups=groups,
+            company_id=cls.company.id,
+            company_ids=[(6, 0, cls.company.ids)],
+            email="camille@example.com",
+        )
+
+    @classmethod
     def _invoice(cls, partner=None, amount=100.0, move_type="out_invoice", post=True, **values):
         """An invoice of ``amount`` without taxes, due today unless said otherwise."""
         invoice = cls.env["account.move"].create(

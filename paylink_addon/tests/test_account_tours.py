@@ -11,15 +11,7 @@ class TestAccountTours(PaylinkCommon, HttpCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
-        cls.seller = cls._create_new_internal_user(
-            login="camille",
-            name="Camille Lambert",
-            lang="fr_FR",
-            groups="paylink_addon.group_paylink_user,base.group_partner_manager",
-            company_id=cls.company.id,
-            company_ids=[(6, 0, cls.company.ids)],
-            email="camille@example.com",
-        )
+        cls.seller = cls._french_user("paylink_addon.group_paylink_user,base.group_partner_manager")
 
     def test_settle_an_account(self):
         """Account of the customer, two of three items ticked, asked for."""

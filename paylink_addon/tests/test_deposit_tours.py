@@ -11,15 +11,7 @@ class TestDepositTours(DepositCommon, HttpCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
-        cls.seller = cls._create_new_internal_user(
-            login="camille",
-            name="Camille Lambert",
-            lang="fr_FR",
-            groups="sales_team.group_sale_salesman,account.group_account_invoice",
-            company_id=cls.company.id,
-            company_ids=[(6, 0, cls.company.ids)],
-            email="camille@example.com",
-        )
+        cls.seller = cls._french_user("sales_team.group_sale_salesman,account.group_account_invoice")
 
     def test_ask_for_a_deposit(self):
         order = self._order(1000, user_id=self.seller.id)

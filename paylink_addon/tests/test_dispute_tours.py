@@ -13,13 +13,7 @@ class TestDisputeTours(EventCommon):
         super().setUp()
         self.company.sudo().paylink_fee_account_id = self.company_data["default_account_expense"]
         self.env.ref("base.EUR").active = True
-        manager = self._create_new_internal_user(
-            login="camille",
-            lang="fr_FR",
-            groups="paylink_addon.group_payment_manager,account.group_account_invoice",
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
-        )
+        manager = self._french_user("paylink_addon.group_payment_manager,account.group_account_invoice")
         self.invoice = self._invoice(currency_id=self.env.ref("base.EUR").id)
         self.tx = self.pay_on_page(self._link(self.invoice, user_id=manager.id))
         due = datetime(2031, 5, 6, 12, tzinfo=timezone.utc)

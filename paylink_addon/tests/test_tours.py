@@ -10,15 +10,7 @@ class ToursCommon(PaylinkCommon, HttpCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
-        cls.seller = cls._create_new_internal_user(
-            login="camille",
-            name="Camille Lambert",
-            lang="fr_FR",
-            groups="account.group_account_invoice",
-            company_id=cls.company.id,
-            company_ids=[(6, 0, cls.company.ids)],
-            email="camille@example.com",
-        )
+        cls.seller = cls._french_user("account.group_account_invoice")
 
 
 @tagged("post_install", "-at_install")

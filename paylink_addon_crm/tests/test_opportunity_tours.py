@@ -9,15 +9,7 @@ class TestOpportunityTours(PaylinkCommon, HttpCase):
 
     def test_ask_from_an_opportunity(self):
         self.env["ir.config_parameter"].set_param("web.base.url", self.base_url())
-        seller = self._create_new_internal_user(
-            login="camille",
-            name="Camille Lambert",
-            lang="fr_FR",
-            groups="sales_team.group_sale_salesman,base.group_partner_manager",
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
-            email="camille@example.com",
-        )
+        seller = self._french_user("sales_team.group_sale_salesman,base.group_partner_manager")
         lead = (
             self.env["crm.lead"]
             .sudo()

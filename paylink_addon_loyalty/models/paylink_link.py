@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
-from odoo.tools import format_amount
 
 
 class PaylinkLink(models.Model):
@@ -34,22 +33,17 @@ class PaylinkLink(models.Model):
         transactions._paylink_move_wallets()
         return result
 
-    @api.model
-    def _report_excess(self, transactions):
-        """Money that came twice is in the wallet, where nobody would look for it: it is somebody's task."""
-        result = super()._report_excess(transactions)
-        for link in transactions.paylink_id.filtered(lambda link: link.kind == "wallet"):
-            excess = link.amount_paid - link.amount
-            if link.currency_id.compare_amounts(excess, 0) > 0:
-                env = link._owner_env()
-                amount = format_amount(env, excess, link.currency_id)
-                link._schedule(
-                    env._("%(amount)s too much was paid", amount=amount),
-                    env._(
-                        "%(partner)s paid %(amount)s more than was asked for. It is in the wallet: refund it, or leave "
-                        "it.",
-                        partner=link.partner_id.display_name,
-                        amount=amount,
-                    ),
-                )
-        return result
+    def _excess(self, transaction):
+        """Money that came twice is in the wallet, where nobody would look for it."""
+        if self.kind != "wallet":
+            return super()._excess(transaction)
+        return max(self.currency_id.round(self.amount_paid - self.amount), 0.0)
+
+    def _excess_text(self, env, transaction, amount):
+        if self.kind != "wallet":
+            return super()._excess_text(env, transaction, amount)
+        return env._(
+            "%(partner)s paid %(amount)s more than was asked for. It is in the wallet: refund it, or leave it.",
+            partner=self.partner_id.display_name,
+            amount=amount,
+        )

@@ -11,15 +11,7 @@ class TestWalletTours(WalletCommon, HttpCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
-        cls.seller = cls._create_new_internal_user(
-            login="camille",
-            name="Camille Lambert",
-            lang="fr_FR",
-            groups="account.group_account_invoice,sales_team.group_sale_manager",
-            company_id=cls.company.id,
-            company_ids=[(6, 0, cls.company.ids)],
-            email="camille@example.com",
-        )
+        cls.seller = cls._french_user("account.group_account_invoice,sales_team.group_sale_manager")
 
     def test_top_up_from_the_customer(self):
         self.start_tour(f"/odoo/res.partner/{self.john.id}", "paylink_top_up", login="camille")
