@@ -1,10 +1,14 @@
 """What a person sees of a test run: one line per class while it runs, the failures and the counts at its end."""
 
+import re
 import sys
 
 from .system import say
 
 MANY = 20
+REASON = 300
+# How Python names an error at the end of a traceback: "odoo.exceptions.UserError: …"
+ERROR = re.compile(r"[\w.]*(?:Error|Exception|Failure|Failed|Timeout|Interrupt)\w*(?::|$)")
 
 
 class Progress:
@@ -52,8 +56,16 @@ def report(outcome):
         say(f"{len(outcome.complaints)} warnings or errors in the log, which no test expects: this is a failure")
     if not outcome.run:
         say("No test ran: this is a failure")
+    for name, text in outcome.failed.items():
+        print(f"✗ {name}: {_reason(text)}")
     print(f"\n{outcome.passed} passed, {len(outcome.failed)} failed", flush=True)
     return 0 if sound else 1
+
+
+def _reason(text):
+    """The error in a traceback, in one line: who sees only the end of a long log sees why."""
+    found = [line.strip() for line in text.splitlines() if ERROR.match(line.strip(" |+-"))]
+    return (found or text.strip().splitlines() or ["?"])[-1][:REASON]
 
 
 def _indented(text):
