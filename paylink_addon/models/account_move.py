@@ -42,7 +42,7 @@ class AccountMove(models.Model):
 
     def _search_reconciled_payment_ids(self, operator, value):
         """See ``account.payment._search_reconciled_invoice_ids``."""
-        if self.env.context.get("paylink_new_entries"):
+        if self.env.context.get("paylink_knows_reconciled"):
             return Domain.FALSE
         return super()._search_reconciled_payment_ids(operator, value)
 

@@ -11,11 +11,13 @@ class AccountPayment(models.Model):
     # === NEW ENTRIES === #
 
     def _search_reconciled_invoice_ids(self, operator, value):
-        """No invoice is reconciled with an entry that is just being made.
+        """Nothing, where the caller knows what is reconciled with what (context ``paylink_knows_reconciled``).
 
-        Odoo looks for such invoices, with a dozen queries, on each of the steps that make and post a payment.
+        On each step that makes, posts and reconciles a payment Odoo looks, with a dozen queries, for the payments and
+        invoices whose state may depend on that. While an entry is being made, there are none; when ours are
+        reconciled, :meth:`_paylink_reconcile` sees to them.
         """
-        if self.env.context.get("paylink_new_entries"):
+        if self.env.context.get("paylink_knows_reconciled"):
             return Domain.FALSE
         return super()._search_reconciled_invoice_ids(operator, value)
 
@@ -32,14 +34,20 @@ class AccountPayment(models.Model):
 
         :param list items: an ``account.move.line`` record set for each payment
         """
+        knowing = self.with_context(paylink_knows_reconciled=True)
         plan = [
-            group
+            group.with_env(knowing.env)
             for payment, own in zip(self, items, strict=True)
             for group in (payment._paylink_receivable_lines() + own).grouped("account_id").values()
             if len({line.balance > 0 for line in group}) == 2
         ]
         if plan:
-            self.env["account.move.line"]._reconcile_plan(plan)
+            lines = knowing.env["account.move.line"]
+            lines._reconcile_plan(plan)
+            # Not only ours: when an invoice is paid, so are the payments that have paid a part of it before.
+            payments = knowing | lines.concat(*plan).move_id.reconciled_payment_ids
+            self.env.add_to_compute(self._fields["state"], payments)
+            payments._recompute_recordset(["state"])
 
     def _paylink_open_credit(self):
         """What of the payment has not been reconciled with anything, in its currency."""

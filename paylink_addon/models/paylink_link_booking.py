@@ -39,10 +39,10 @@ class PaylinkLinkBooking(models.Model):
         for vals in vals_list:
             if not vals["write_off_line_vals"]:
                 del vals["write_off_line_vals"]
-        making = {"force_payment_move": True, "paylink_new_entries": True, **QUIET}
+        making = {"force_payment_move": True, "paylink_knows_reconciled": True, **QUIET}
         payments = self.env["account.payment"].with_context(**making).create(vals_list)
         payments.action_post()
-        return payments.with_context(paylink_new_entries=False)
+        return payments.with_context(paylink_knows_reconciled=False)
 
     def _prepare_payment(self, transaction):
         """The values of the ``account.payment``, as ``account_payment`` makes them for its own transactions."""

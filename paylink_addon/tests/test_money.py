@@ -157,6 +157,22 @@ class TestMoney(PaylinkCommon):
         self._pay(link)
         self.assertEqual((link.state, link.amount_paid), ("paid", 100))
 
+    def test_payment_that_paid_a_part_before_is_paid_with_the_invoice(self):
+        """As when Odoo itself looks for every payment that depends on the invoice."""
+        invoice = self._invoice(amount=100)
+        wizard = self.env["account.payment.register"].with_context(
+            active_model="account.move.line", active_ids=self._items(invoice).ids
+        )
+        line = self.provider.journal_id.inbound_payment_method_line_ids[:1]
+        line.payment_account_id = self.outbound_payment_method_line.payment_account_id
+        before = wizard.create({"amount": 40, "journal_id": line.journal_id.id, "payment_method_line_id": line.id})
+        before = before._create_payments()
+        self.assertEqual((before.state, invoice.payment_state), ("in_process", "partial"))
+        transaction = self._pay(self._link(invoice))
+        self.assertEqual((before + transaction.payment_id).mapped("state"), ["paid", "paid"])
+        self.assertEqual(invoice.payment_state, "paid")
+        self.assertEqual(invoice.reconciled_payment_ids, before + transaction.payment_id)
+
     def test_limited_link_asks_for_its_part_only(self):
         invoice = self._invoice(amount=100)
         link = self._link(invoice, amount=40, is_limited=True)

@@ -5,6 +5,7 @@ Kept are ids, amounts, states, times, metadata, failure codes, and a method's ty
 https://docs.stripe.com/api/events/object
 """
 
+import functools
 import json
 import re
 from datetime import datetime, timezone
@@ -46,11 +47,16 @@ def stripped(value):
         return {
             _clean(key): _copy(inner) if key in _KEPT_WHOLE else stripped(inner)
             for key, inner in value.items()
-            if key in _KEPT_WHOLE or not (key in _PERSONAL or _IDENTIFYING.fullmatch(key))
+            if not _is_personal(key)
         }
     if isinstance(value, list):
         return [stripped(inner) for inner in value]
     return _clean(value)
+
+
+@functools.lru_cache(2048)
+def _is_personal(key):
+    return key not in _KEPT_WHOLE and (key in _PERSONAL or bool(_IDENTIFYING.fullmatch(key)))
 
 
 def _copy(value):
@@ -61,7 +67,7 @@ def _copy(value):
 
 def _clean(value):
     if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
+        return value if value.isprintable() else _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, float) and (value != value or abs(value) == float("inf")):  # noqa: PLR0124  that is NaN
         raise ValueError("A number in the message is not a number.")
     return value
