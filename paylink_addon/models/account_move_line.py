@@ -1,5 +1,5 @@
 from odoo import fields, models
-from odoo.tools import SQL
+from odoo.tools import SQL, format_amount, format_date
 
 from ..const import IN_FLIGHT_STATES
 
@@ -35,6 +35,25 @@ class AccountMoveLine(models.Model):
                 and item.move_id._is_eligible_for_early_payment_discount(item.currency_id, date)
             )
         )
+
+    def _paylink_discount_text(self, env):
+        """What is granted to who pays an item with an early payment discount soon, in the language of ``env``."""
+        self.ensure_one()
+        return env._(
+            "Early payment discount until %(date)s: %(amount)s",
+            date=format_date(env, self.discount_date),
+            amount=format_amount(
+                env, self.discount_amount_currency - self.amount_residual_currency, self.currency_id
+            ),
+        )
+
+    def _paylink_customer_name(self, label, env):
+        """What the customer calls the item: a payment of theirs has a number and a memo that tell them nothing.
+
+        :param str label: its label, see :meth:`_paylink_labels`
+        """
+        is_payment = self.payment_id or self.move_id.statement_line_id
+        return env._("Payment received") if is_payment and self.balance < 0 else label
 
     def _paylink_line_values(self, due=None):
         """The values of the ``paylink.link.line`` of each item."""

@@ -62,7 +62,7 @@ class PaylinkLinkBooked(models.Model):
     def _log_on_documents(self, transactions):
         """Tell on each invoice which payment has come, or gone back."""
         texts = {
-            move.id: self.env._(
+            move.id: tx.paylink_id._owner_env()._(
                 "Payment %(payment)s by collection link %(link)s.",
                 payment=tx.payment_id._get_html_link(),
                 link=tx.paylink_id._get_html_link(),

@@ -157,20 +157,30 @@ class PaylinkLinkPage(models.Model):
     def _page_documents(self):
         """The items as the customer knows them."""
         today = fields.Date.context_today(self)
-        open_now = self.line_ids.move_line_id._paylink_due() | {False: 0.0}
+        items = self.line_ids.move_line_id
+        open_now, discounted = items._paylink_due() | {False: 0.0}, items._paylink_discounted(today)
         return [
-            {
-                "name": line.name,
-                "date": format_date(self.env, line.date),
-                "due": format_date(self.env, line.date_due),
-                "overdue": bool(line.date_due and line.date_due < today and open_now[line.move_line_id.id] > 0),
-                "amount": self._amount_text(open_now[line.move_line_id.id] or line.amount),
-                "settled": not open_now[line.move_line_id.id]
-                and (self.state == "paid" or line.move_line_id.parent_state == "posted"),
-                "url": f"/pay/{self.access_token}/document/{line.id}" if line._has_pdf() else False,
-            }
+            self._page_document(line, open_now[line.move_line_id.id], line.move_line_id in discounted, today)
             for line in self.line_ids
         ]
+
+    def _page_document(self, line, due, is_discounted, today):
+        """One item as the customer knows it.
+
+        :param due: what is open of it
+        """
+        item, amount = line.move_line_id, due or line.amount
+        return {
+            "name": item._paylink_customer_name(line.name, self.env),
+            "date": format_date(self.env, line.date),
+            "due": format_date(self.env, line.date_due) if amount > 0 else False,
+            "overdue": bool(line.date_due and line.date_due < today and due > 0),
+            "credit": amount < 0,
+            "discount": item._paylink_discount_text(self.env) if is_discounted and due else False,
+            "amount": self._amount_text(amount),
+            "settled": not due and (self.state == "paid" or item.parent_state == "posted"),
+            "url": f"/pay/{self.access_token}/document/{line.id}" if line._has_pdf() else False,
+        }
 
     # === THE PORTAL === #
 

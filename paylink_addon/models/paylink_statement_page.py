@@ -32,9 +32,13 @@ class PaylinkStatementPage(models.Model):
         items = self._open_items()[self.id]
         due, labels, busy = items._paylink_due(), items._paylink_labels(), items._paylink_in_flight()
         today = fields.Date.context_today(self)
+        discounted = items._paylink_discounted(today)
         sections = []
         for currency, group in items.grouped("currency_id").items():
-            rows = [self._page_row(item, due[item.id], labels[item.id], item in busy, today, ticked) for item in group]
+            rows = [
+                self._page_row(item, due[item.id], labels[item.id], item in discounted, item in busy, today, ticked)
+                for item in group
+            ]
             payable = [item for item in group if item not in busy]
             sections.append(
                 {
@@ -47,16 +51,17 @@ class PaylinkStatementPage(models.Model):
             )
         return sections
 
-    def _page_row(self, item, amount, label, busy, today, ticked):
+    def _page_row(self, item, amount, label, is_discounted, busy, today, ticked):
         """One open item as the customer reads it."""
         due_on = item.date_maturity or item.date
         return {
             "id": item.id,
-            "name": label,
+            "name": item._paylink_customer_name(label, self.env),
             "date": format_date(self.env, item.date),
             "due": format_date(self.env, due_on) if amount > 0 else False,
             "overdue": amount > 0 and due_on < today,
             "credit": amount < 0,
+            "discount": item._paylink_discount_text(self.env) if is_discounted else False,
             "busy": busy,
             "ticked": not busy and (ticked is None or item.id in ticked),
             "amount": format_amount(self.env, amount, item.currency_id),

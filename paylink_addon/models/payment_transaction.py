@@ -153,7 +153,7 @@ class PaymentTransaction(models.Model):
         """
         for tx in self:
             tx.paylink_closed = True
-            tx._set_canceled(state_message=reason)
+            tx._set_canceled(state_message=tx.state_message or reason)  # why a card was declined stays
 
     # === POST-PROCESSING === #
 

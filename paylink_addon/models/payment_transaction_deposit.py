@@ -57,13 +57,14 @@ class PaymentTransaction(models.Model):
     def _paylink_order_note(self):
         """What the order's chatter says of a payment or refund."""
         self.ensure_one()
+        env = self.paylink_id._owner_env()
         values = {
-            "amount": format_amount(self.env, abs(self.amount), self.currency_id),
+            "amount": format_amount(env, abs(self.amount), self.currency_id),
             "link": self.paylink_id._get_html_link(),
         }
         if self.operation == "refund":
-            return self.env._("%(amount)s of the deposit %(link)s has been refunded.", **values)
-        return self.env._("Deposit received: %(amount)s by collection link %(link)s.", **values)
+            return env._("%(amount)s of the deposit %(link)s has been refunded.", **values)
+        return env._("Deposit received: %(amount)s by collection link %(link)s.", **values)
 
     def _paylink_on_order(self, step):
         """Call what Odoo does with the order; if that is refused, undo it and give the owner of the link a task."""

@@ -40,7 +40,7 @@ class PaylinkAccountItem(models.TransientModel):
     date = fields.Date(readonly=True)
     date_due = fields.Date(string="Due Date", readonly=True)
     bucket = fields.Selection(BUCKETS, string="Age", readonly=True)
-    amount = fields.Monetary(string="Open", readonly=True, help="Credits are negative.")
+    amount = fields.Monetary(string="Amount Due", readonly=True, help="Credits are negative.")
     in_progress = fields.Boolean(string="Payment in progress", readonly=True)
 
     # === BUSINESS METHODS === #
@@ -98,6 +98,9 @@ class PaylinkAccountItem(models.TransientModel):
             )
         return items
 
+    def _names_text(self):
+        return ", ".join(name or "?" for name in self.mapped("name"))
+
     # === ACTIONS === #
 
     def action_settle(self):
@@ -105,13 +108,15 @@ class PaylinkAccountItem(models.TransientModel):
         if not self:
             raise UserError(self.env._("Tick what the customer is to settle."))
         items = self._paylink_open_items()
-        gone = self.filtered(lambda row: row.item_id not in items.ids)
-        busy = items._paylink_in_flight()
-        if changed := gone or self.filtered(lambda row: row.item_id in busy.ids):
+        if gone := self.filtered(lambda row: row.item_id not in items.ids):
             raise UserError(
                 self.env._(
-                    "%(document)s is paid, or a payment is in progress: open the customer's account again.",
-                    document=changed[0].name,
+                    "%(documents)s is paid by now: open the customer's account again.", documents=gone._names_text()
                 )
+            )
+        busy = items._paylink_in_flight()
+        if paying := self.filtered(lambda row: row.item_id in busy.ids):
+            raise UserError(
+                self.env._("A payment of %(documents)s is in progress: untick it.", documents=paying._names_text())
             )
         return self.env["paylink.send"]._action_open(self)

@@ -223,7 +223,9 @@ class PaylinkReminderSend(models.TransientModel):
         if not self.send_email and not self.send_sms:
             return self.env._("Choose how to send: e-mail, SMS or both.")
         if not drafts:
-            return self.env._("Nothing is due, or a payment is in progress.")
+            return self.env._(
+                "There is nothing to remind of: it is paid, a payment is in progress, or the customer's credits cover it."
+            )
         return not reachable and self.env._("The customer has no address it could be sent to: add one.")
 
     def _warning_text(self, drafts):
@@ -241,7 +243,7 @@ class PaylinkReminderSend(models.TransientModel):
     # === ACTIONS === #
 
     def action_send(self):
-        """Make and queue the messages, and show them."""
+        """Make and queue the messages, and say so."""
         self.ensure_one()
         # Wait for a first click that is still at work, then find what it has done.
         self.env.cr.execute(SQL("SELECT id FROM paylink_reminder_send WHERE id = %s FOR UPDATE", self.id))
@@ -254,7 +256,15 @@ class PaylinkReminderSend(models.TransientModel):
                 self._make_pdfs(addressed)
                 made = self.env["paylink.reminder.message"].sudo()._deliver(addressed, today, automatic=False)
                 self.sudo().message_ids |= made
-        return {"type": "ir.actions.act_window_close"}
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._("The reminder is on its way: it is in the list of reminders."),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
 
     def _make_pdfs(self, drafts):
         """Make the PDFs that are missing, if they are to be attached to an e-mail."""

@@ -17,7 +17,7 @@ tours.add("paylink_reminder_rule", {
         { trigger: `${field("name")} input, ${field("name")} textarea`, run: "edit Facture en retard" },
         { trigger: `${field("kind")} input[data-value=invoice]:checked` },
         { trigger: `${field("condition")} input`, run: "click" },
-        ...addDay(1, 3),
+        { trigger: `${row(1)} .o_data_cell[name=days]:contains(3)` },
         ...addDay(2, 10),
         ...addDay(3, 30),
         { trigger: ".o_form_sheet .oe_title", run: "click" },
