@@ -62,7 +62,7 @@ def _make(odoo):
     base = odoo.base()
     with step("Making the demo database"):
         odoo.copy(base, part)
-        odoo.install(part, ADDONS)
+        odoo.install(part, [*ADDONS, "sale_management"])  # with the menus of Sales
         odoo.script(part, SCRIPT)
         odoo.drop(DATABASE)
         odoo.rename(part, DATABASE)

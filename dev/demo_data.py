@@ -1,6 +1,7 @@
 """The demo company and what it sells; runs inside Odoo, in French.
 
-Every name, number and address is fictional: telephone numbers from the ranges kept for films, e-mails at example.com.
+Every name, number and address is fictional: telephone numbers from the ranges kept for films, e-mails in a domain
+that the Internet does not have.
 """
 
 import base64
@@ -23,8 +24,8 @@ COMPANY = {
     "vat": "FR23334175221",
     "company_registry": "33417522101010",
     "phone": "+33 4 65 71 12 34",
-    "email": "compta@menuiserie-lambert.example.com",
-    "website": "https://menuiserie-lambert.example.com",
+    "email": "compta@menuiserie-lambert.demo",
+    "website": "https://menuiserie-lambert.demo",
     "primary_color": COLOUR,
     "secondary_color": "#c8a27a",
     "qr_code": True,
@@ -33,14 +34,14 @@ IBAN = "FR76 3000 6000 0112 3456 7890 189"
 
 # name, country, language, telephone, e-mail, street, postcode, city
 CUSTOMERS = [
-    ("Boulangerie Roux", "fr", "fr_FR", "+33 6 39 98 01 01", "roux@example.com", "3 place Bellecour", "69002", "Lyon"),
-    ("Marie Dubois", "fr", "fr_FR", "+33 6 39 98 01 02", "marie.dubois@example.com", "8 rue Mercière", "69002", "Lyon"),
-    ("Hôtel du Parc", "fr", "fr_FR", "+33 4 65 71 56 78", "hotel.parc@example.com", "1 quai Perrache", "69002", "Lyon"),
+    ("Boulangerie Roux", "fr", "fr_FR", "+33 6 39 98 01 01", "info@roux.demo", "3 place Bellecour", "69002", "Lyon"),
+    ("Marie Dubois", "fr", "fr_FR", "+33 6 39 98 01 02", "marie.dubois@courrier.demo", "8 rue Mercière", "69002", "Lyon"),
+    ("Hôtel du Parc", "fr", "fr_FR", "+33 4 65 71 56 78", "compta@hotel-du-parc.demo", "1 quai Perrache", "69002", "Lyon"),
     ("Karim Benali", "fr", "fr_FR", "+33 6 39 98 01 03", "", "21 rue Victor-Hugo", "38000", "Grenoble"),
-    ("Atelier Janssens", "be", "fr_FR", "+32 470 12 34 56", "janssens@example.com", "5 rue Haute", "1000", "Bruxelles"),
-    ("Sofie Peeters", "be", "en_US", "+32 475 65 43 21", "sofie.peeters@example.com", "14 Veldstraat", "9000", "Gent"),
-    ("Érablière Roy", "ca", "fr_FR", "+1 418 555 0142", "roy@example.com", "90 rue Saint-Jean", "G1R 1P7", "Québec"),
-    ("Olivia Clarke", "ca", "en_US", "+1 514 555 0118", "olivia@example.com", "2 Sherbrooke St", "H2X 1X3", "Montréal"),
+    ("Atelier Janssens", "be", "fr_FR", "+32 470 12 34 56", "info@atelier-janssens.demo", "5 rue Haute", "1000", "Bruxelles"),
+    ("Sofie Peeters", "be", "en_US", "+32 475 65 43 21", "sofie.peeters@mail.demo", "14 Veldstraat", "9000", "Gent"),
+    ("Érablière Roy", "ca", "fr_FR", "+1 418 555 0142", "info@roy.demo", "90 rue Saint-Jean", "G1R 1P7", "Québec"),
+    ("Olivia Clarke", "ca", "en_US", "+1 514 555 0118", "olivia@mail.demo", "2 Sherbrooke St", "H2X 1X3", "Montréal"),
 ]
 PRODUCTS = [("Escalier en chêne sur mesure", 4200.0), ("Fenêtre double vitrage", 680.0), ("Pose, à l'heure", 55.0)]
 
@@ -97,6 +98,7 @@ def make_company(env):
     company.write({**COMPANY, "country_id": country.id, "currency_id": env.ref("base.EUR").id, "logo": logo()})
     company.currency_id.active = True
     company.partner_id.write({"lang": "fr_FR", "tz": "Europe/Paris"})
+    env["ir.default"].set("res.partner", "lang", "fr_FR")
     admin = env.ref("base.user_admin")
     admin.write({"lang": "fr_FR", "tz": "Europe/Paris", "email": COMPANY["email"], "name": "Camille Lambert"})
     env["account.chart.template"].try_loading("fr", company)
