@@ -35,13 +35,13 @@ IBAN = "FR76 3000 6000 0112 3456 7890 189"
 # name, country, language, telephone, e-mail, street, postcode, city
 CUSTOMERS = [
     ("Boulangerie Roux", "fr", "fr_FR", "+33 6 39 98 01 01", "info@roux.demo", "3 place Bellecour", "69002", "Lyon"),
-    ("Marie Dubois", "fr", "fr_FR", "+33 6 39 98 01 02", "marie.dubois@courrier.demo", "8 rue Mercière", "69002", "Lyon"),
-    ("Hôtel du Parc", "fr", "fr_FR", "+33 4 65 71 56 78", "compta@hotel-du-parc.demo", "1 quai Perrache", "69002", "Lyon"),
+    ("Marie Dubois", "fr", "fr_FR", "+33 6 39 98 01 02", "marie@dubois.demo", "8 rue Mercière", "69002", "Lyon"),
+    ("Hôtel du Parc", "fr", "fr_FR", "+33 4 65 71 56 78", "compta@parc.demo", "1 quai Perrache", "69002", "Lyon"),
     ("Karim Benali", "fr", "fr_FR", "+33 6 39 98 01 03", "", "21 rue Victor-Hugo", "38000", "Grenoble"),
-    ("Atelier Janssens", "be", "fr_FR", "+32 470 12 34 56", "info@atelier-janssens.demo", "5 rue Haute", "1000", "Bruxelles"),
-    ("Sofie Peeters", "be", "en_US", "+32 475 65 43 21", "sofie.peeters@mail.demo", "14 Veldstraat", "9000", "Gent"),
+    ("Atelier Janssens", "be", "fr_FR", "+32 470 12 34 56", "info@janssens.demo", "5 rue Haute", "1000", "Bruxelles"),
+    ("Sofie Peeters", "be", "en_US", "+32 475 65 43 21", "sofie@peeters.demo", "14 Veldstraat", "9000", "Gent"),
     ("Érablière Roy", "ca", "fr_FR", "+1 418 555 0142", "info@roy.demo", "90 rue Saint-Jean", "G1R 1P7", "Québec"),
-    ("Olivia Clarke", "ca", "en_US", "+1 514 555 0118", "olivia@mail.demo", "2 Sherbrooke St", "H2X 1X3", "Montréal"),
+    ("Olivia Clarke", "ca", "en_US", "+1 514 555 0118", "olivia@clarke.demo", "2 Sherbrooke St", "H2X 1X3", "Montréal"),
 ]
 PRODUCTS = [("Escalier en chêne sur mesure", 4200.0), ("Fenêtre double vitrage", 680.0), ("Pose, à l'heure", 55.0)]
 

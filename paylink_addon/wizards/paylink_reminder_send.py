@@ -224,7 +224,7 @@ class PaylinkReminderSend(models.TransientModel):
             return self.env._("Choose how to send: e-mail, SMS or both.")
         if not drafts:
             return self.env._(
-                "There is nothing to remind of: it is paid, a payment is in progress, or the customer's credits cover it."
+                "Nothing is to be reminded of: it is paid, being paid, or covered by the customer's credits."
             )
         return not reachable and self.env._("The customer has no address it could be sent to: add one.")
 
