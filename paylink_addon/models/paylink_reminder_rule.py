@@ -41,7 +41,7 @@ class PaylinkReminderRule(models.Model):
     moment = fields.Char(compute="_compute_moment")
     step_ids = fields.One2many("paylink.reminder.step", "rule_id", string="Rule Days", copy=True)
     days_display = fields.Char(string="Days", compute="_compute_days_display")
-    next_days = fields.Integer(compute="_compute_next_step", help="What is proposed for one more day.")
+    next_days = fields.Integer(compute="_compute_next_step")  # what is proposed for one more day
     next_tone = fields.Selection(TONES, compute="_compute_next_step")
     reminder_count = fields.Integer(compute="_compute_reminder_count")
     user_id = fields.Many2one(
