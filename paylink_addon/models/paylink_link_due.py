@@ -180,8 +180,9 @@ class PaylinkLinkDue(models.Model):
         return min(COMPANY_LENGTH, max(SMS_LENGTH - taken, 0))
 
     def _documents_text(self, language, lines):
-        """Names of up to three documents, then how many more there are."""
-        names = [name for name in dict.fromkeys(lines.mapped("name")) if name]
+        """Names of up to three documents, then how many more there are; credits go without saying."""
+        debts = lines.filtered(lambda line: line.amount > 0) or lines
+        names = [name for name in dict.fromkeys(debts.mapped("name")) if name]
         if not names:
             # A link that is not made yet (a preview) has no number.
             return self.reference or (self.name if self.name != "/" else language._("the amount due"))
