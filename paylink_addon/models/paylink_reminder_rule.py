@@ -5,8 +5,6 @@ from ..tools.addresses import BadAddress, split_emails
 
 # What a rule is about, and when (``paylink.reminder.rule.moment``): a template is supplied for each, and for each tone.
 MOMENTS = ("before", "on", "after", "link")
-# The days that are proposed one after the other; then a month more each.
-PROPOSED_DAYS = (3, 10, 30)
 TONES = [("1", "Courteous"), ("2", "Firm"), ("3", "Last reminder")]
 
 
@@ -41,8 +39,7 @@ class PaylinkReminderRule(models.Model):
     moment = fields.Char(compute="_compute_moment")
     step_ids = fields.One2many("paylink.reminder.step", "rule_id", string="Rule Days", copy=True)
     days_display = fields.Char(string="Days", compute="_compute_days_display")
-    next_days = fields.Integer(compute="_compute_next_step")  # what is proposed for one more day
-    next_tone = fields.Selection(TONES, compute="_compute_next_step")
+    next_tone = fields.Selection(TONES, compute="_compute_next_tone")  # proposed for one more day: ever firmer
     reminder_count = fields.Integer(compute="_compute_reminder_count")
     user_id = fields.Many2one(
         "res.users",
@@ -181,12 +178,9 @@ class PaylinkReminderRule(models.Model):
         for rule in self:
             rule.days_display = ", ".join(str(step.days) for step in rule.step_ids.sorted("days"))
 
-    @api.depends("step_ids.days", "moment")
-    def _compute_next_step(self):
+    @api.depends("step_ids")
+    def _compute_next_tone(self):
         for rule in self:
-            last = max(rule.step_ids.mapped("days"), default=0)
-            later = next((days for days in PROPOSED_DAYS if days > last), last + 30)
-            rule.next_days = 0 if rule.moment == "on" else later
             rule.next_tone = TONES[min(len(rule.step_ids), len(TONES) - 1)][0]
 
     def _compute_reminder_count(self):

@@ -24,7 +24,9 @@ class TestReminderTours(ReminderCommon, HttpCase):
         self.start_tour("/odoo/reminder-rules", "paylink_reminder_rule", login="manager")
         rule = self.env["paylink.reminder.rule"].search([("company_id", "=", self.company.id)])
         self.assertEqual(rule.step_ids.mapped("days"), [3, 10, 30])
-        self.assertEqual(rule.step_ids.mapped("mail_template_id").mapped("model"), ["paylink.reminder.message"])
+        self.assertEqual(rule.step_ids.mapped("tone"), ["1", "2", "3"])
+        supplied = [self.env.ref(f"paylink_addon.mail_template_reminder_after_{tone}") for tone in "123"]
+        self.assertEqual(list(rule.step_ids.mapped("mail_template_id")), supplied)
         self.assertEqual((rule.customer_mode, rule.partner_ids), ("except", self.john))
         self.assertEqual((rule.memo_mode, rule.memo_text, rule.autopay), ("ignore", "#sans-rappel", "without"))
         self.assertEqual((rule.all_terms, len(rule.term_ids)), (False, 1))
