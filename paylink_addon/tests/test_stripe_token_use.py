@@ -66,6 +66,26 @@ class TestStripeTokenUse(StripeCommon):
         self.assertEqual(link.state, "paid")
         self.assertEqual(sum(paid.received for paid in self.fake.ledger()), 11000)
 
+    def test_cancelled_link_withdraws_a_charge_that_was_not_sent(self):
+        """The server has stopped between storing the charge and sending it; or it goes on with it after all."""
+        token, link = self._stored(), self._link(self._invoice())
+        tx = self._attempt(link, operation="online_token", token_id=token.id)
+        tx._paylink_prepare_charge()
+        link.action_cancel()
+        self.send_waiting()
+        tx.with_context(paylink_answers=[])._charge_with_token()
+        self.assertEqual((tx.state, link.state, link.attempt_count), ("cancel", "cancelled", 0))
+        self.assertFalse(self.requests("POST", INTENTS))
+
+    def test_cancelled_link_keeps_a_charge_that_may_have_been_made(self):
+        token, link = self._stored(), self._link(self._invoice())
+        self.fake.fault("disconnect_after", "POST", INTENTS, times=3)
+        self._pay_with_token(link, token)
+        link.action_cancel()
+        self.send_waiting()
+        self._run_cron("ir_cron_paylink_book")
+        self.assertEqual(link.state, "paid")
+
     # === REGISTERED IN ACCOUNTING === #
 
     def _register(self, invoice, token):
