@@ -117,6 +117,28 @@ class StripeCommon(PaylinkCommon, HttpCase):
         tx._get_processing_values()
         return tx
 
+    def _portal_attempt(self, invoices, **values):
+        """A draft transaction made in Odoo's own portal, for invoices of one customer."""
+        tx = (
+            self.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": self.provider.id,
+                    "payment_method_id": self.payment_method_id,
+                    "amount": sum(invoices.mapped("amount_residual")),
+                    "currency_id": invoices.currency_id.id,
+                    "partner_id": invoices.partner_id.id,
+                    "operation": "online_redirect",
+                    "landing_route": "/my/invoices",
+                    "invoice_ids": [Command.set(invoices.ids)],
+                    **values,
+                }
+            )
+        )
+        tx._get_processing_values()
+        return tx
+
     def checkout(self, tx, **values):
         """Send the redirect form.
 
