@@ -15,6 +15,8 @@ from .payment_transaction_stripe_requests import SESSION_EXPAND
 # Stripe wants a page to last more than 30 minutes and less than 24 hours.
 LONGEST = timedelta(hours=23)
 SHORTEST = timedelta(minutes=45)
+# With less than that left a request is made anew: on its way to Stripe it would become too short.
+SOONEST = timedelta(minutes=31)
 
 MAX_LINES = 100
 MAX_NAME = 250
@@ -209,6 +211,9 @@ class PaymentTransaction(models.Model):
     def _paylink_stripe_new_session(self):
         """Make the session. Whoever repeats this, knowing or not what became of it, gets the same one."""
         customer = self.env["paylink.stripe.customer"].sudo()._of(self)
+        if self._paylink_stripe_request_is_late() and (session := self._paylink_stripe_renew_request(customer)):
+            self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
+            return session
         try:
             session = self._paylink_stripe_create_session(customer)
         except StripeAbsent as error:
@@ -220,6 +225,27 @@ class PaymentTransaction(models.Model):
             session = self._paylink_stripe_create_session(customer._of(self))
         self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
         return session
+
+    def _paylink_stripe_request_is_late(self):
+        """Whether Stripe would refuse the end of the page that was stored: Stripe did not answer, or nobody asked."""
+        return self.paylink_stripe_request["expires_at"] < (fields.Datetime.now() + SOONEST).timestamp()
+
+    def _paylink_stripe_renew_request(self, customer):
+        """Store another request, with a key of its own, once it is sure that the old one has made nothing.
+
+        :return: the session that it has made after all, or ``None``
+        """
+        since = int((self.create_date - timedelta(hours=1)).timestamp())
+        sessions = self.provider_id._paylink_stripe().sessions(customer=customer.customer, created={"gte": since})
+        if found := self._paylink_stripe_seek(sessions):
+            return found
+        self.write(
+            {
+                "paylink_stripe_key": secrets.token_urlsafe(24),
+                "paylink_stripe_request": self._paylink_stripe_session_values(),
+            }
+        )
+        return None
 
     def _paylink_stripe_create_session(self, customer):
         stripe = self.provider_id._paylink_stripe()

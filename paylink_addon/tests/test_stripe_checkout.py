@@ -272,6 +272,19 @@ class TestStripeCheckout(StripeCommon):
                 self.assertEqual((payment.received, payment.currency), (minor, name.lower()))
                 self.assertEqual(tx.payment_id.amount, amount)
 
+    def test_tried_again_when_the_end_of_the_page_is_too_near(self):
+        """Stripe did not answer, and it wants a page to last half an hour: the request is made anew."""
+        ends = fields.Datetime.now() + timedelta(minutes=50)
+        for fault, pages in (("503", 1), ("disconnect_after", 2)):
+            with self.subTest(fault):
+                tx = self._attempt(self._link(self._invoice(), expires_at=ends))
+                self.fake.fault(fault, "POST", SESSIONS, times=3)
+                self.assertEqual(self.checkout(tx).status_code, 503)
+                with freeze_time(fields.Datetime.now() + timedelta(minutes=25)):
+                    self.assertEqual(self.checkout(tx).status_code, 303)
+                self.assertEqual(tx.state, "draft", tx.state_message)
+                self.assertEqual(len(self.fake.realm().all("checkout.session")), pages, "not two for one attempt")
+
     # === ODOO'S OWN PORTAL === #
 
     def test_native_invoice_payment(self):
