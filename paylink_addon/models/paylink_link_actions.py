@@ -131,18 +131,17 @@ class PaylinkLinkActions(models.Model):
         """
         self.env.flush_all()
         for table, ids in self._rows_to_lock():
-            if ids:
-                self.env.cr.execute(
-                    SQL(
-                        "SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE",
-                        SQL.identifier(table),
-                        tuple(ids),
-                    )
-                )
-                self.env.cr.execute(
-                    SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", SQL.identifier(table), tuple(ids))
-                )
+            self._lock_rows(table, ids)
         self.env.invalidate_all()
+
+    @api.model
+    def _lock_rows(self, table, ids):
+        """Lock and touch rows: see :meth:`_lock`."""
+        if not ids:
+            return
+        name = SQL.identifier(table)
+        self.env.cr.execute(SQL("SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", name, tuple(ids)))
+        self.env.cr.execute(SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", name, tuple(ids)))
 
     def _rows_to_lock(self):
         """Tables and ids, in the order in which everybody locks them."""

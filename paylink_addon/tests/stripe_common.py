@@ -190,6 +190,32 @@ class StripeCommon(PaylinkCommon, HttpCase):
         tx = self.pay_on_page(link, method, tokenize=True)
         return tx.token_id
 
+    def _stored_debit(self, **values):
+        """A token of a bank account, made by a payment that is settled."""
+        tx = self.start(self._free_link(10, **values), tokenize=True)
+        self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
+        self.fake.settle(self.fake.get(tx.paylink_stripe_session)["payment_intent"])
+        self.apply_events()
+        self.send_waiting()
+        return tx.token_id
+
+    def _registration(self, invoice, token):
+        """Odoo's dialog to register the payment of an invoice, with a stored method."""
+        line = self.provider.journal_id.inbound_payment_method_line_ids.filtered(
+            lambda one: one.payment_provider_id == self.provider
+        )
+        return (
+            self.env["account.payment.register"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create(
+                {
+                    "journal_id": self.provider.journal_id.id,
+                    "payment_method_line_id": line.id,
+                    "payment_token_id": token.id,
+                }
+            )
+        )
+
     def send_waiting(self):
         """Run the job that sends what is to be sent to Stripe."""
         self._run_cron("ir_cron_paylink_stripe_send")
