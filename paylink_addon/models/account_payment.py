@@ -8,6 +8,15 @@ from ..const import STRIPE_CODE
 class AccountPayment(models.Model):
     _inherit = "account.payment"
 
+    # === COMPUTE METHODS === #
+
+    def _compute_suitable_payment_token_ids(self):
+        """Offer what can be charged with the provider's key."""
+        result = super()._compute_suitable_payment_token_ids()
+        for payment in self:
+            payment.suitable_payment_token_ids = payment.suitable_payment_token_ids._paylink_chargeable()
+        return result
+
     # === NEW ENTRIES === #
 
     def _search_reconciled_invoice_ids(self, operator, value):

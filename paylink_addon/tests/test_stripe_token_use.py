@@ -1,7 +1,6 @@
 import json
 from datetime import date
 
-from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -227,9 +226,51 @@ class TestStripeTokenUse(StripeCommon):
         self.env["payment.token"]._paylink_stripe_apply(self.provider, method, name)
         self.assertEqual((token.payment_details, token.paylink_expires_on), ("1111", date(2036, 12, 31)))
 
-    def test_other_account_archives_its_methods(self):
-        token = self._stored()
-        self.provider.paylink_stripe_secret_key = self.fake.add_account("Another").key()
+    # === OTHER ACCOUNTS === #
+
+    def _use_key(self, key):
+        self.provider.paylink_stripe_secret_key = key
         self.provider.action_paylink_stripe_connect()
-        self.assertFalse(token.active)
-        self.provider.payment_method_ids = [Command.link(self.payment_method_id)]
+        self.send_waiting()
+
+    def _offered(self, invoice):
+        """The stored methods that are offered on a link, in the portal and in Accounting."""
+        link = self._link(invoice)
+        wizard = self._registration(invoice, self.env["payment.token"])
+        return [
+            link.sudo()._payment_options(link._payable_amount())[2],
+            self.env["payment.token"].sudo()._get_available_tokens(self.provider.ids, invoice.partner_id.id),
+            wizard.suitable_payment_token_ids,
+        ]
+
+    def test_methods_of_another_account_wait_for_its_key(self):
+        """They can't be charged with this one, so they are not offered; but nothing is lost by a wrong key."""
+        token, key = self._stored(), self.provider.paylink_stripe_secret_key
+        self._use_key(self.fake.add_account("Another").key())
+        self.assertTrue(token.active)
+        self.assertEqual(self._offered(self._invoice()), [self.env["payment.token"]] * 3)
+        self._use_key(key)
+        self.assertEqual(self._offered(self._invoice()), [token] * 3)
+
+    def test_method_is_detached_from_its_own_account(self):
+        """Archived while the key is another account's, or none that Stripe knows."""
+        token, key = self._stored(), self.provider.paylink_stripe_secret_key
+        self._use_key(self.fake.add_account("Another").key())
+        token.active = False
+        self.send_waiting()
+        self.provider.paylink_stripe_secret_key = "sk_test_unknown"
+        self.send_waiting()
+        self.assertTrue(token.paylink_stripe_to_detach)
+        self._use_key(key)
+        self.assertFalse(self.fake.get(token.provider_ref)["customer"])
+        self.assertFalse(token.paylink_stripe_to_detach)
+
+    def test_archived_by_mistake(self):
+        """What has not been detached yet can be used again."""
+        token = self._stored()
+        token.payment_method_id.active = True
+        token.active = False
+        token.active = True
+        self.send_waiting()
+        self.assertTrue(self.fake.get(token.provider_ref)["customer"])
+        self.assertFalse(token.paylink_stripe_to_detach)
