@@ -60,7 +60,12 @@ class StripeCommon(PaylinkCommon, HttpCase):
         provider._paylink_stripe_connect()
 
     def url_open(self, *args, timeout=60, **kwargs):
-        """Odoo's own, which loses patience after 12 s: a machine that is busy with other tests is not wrong."""
+        """Odoo's own, which loses patience after 12 s: a machine that is busy with other tests is not wrong.
+
+        Each request has a connection of its own: the server of tests closes those that were idle for 5 s, which may be
+        the moment in which the next request is sent.
+        """
+        self.opener.headers["Connection"] = "close"
         return super().url_open(*args, timeout=timeout, **kwargs)
 
     # === EVENTS === #
