@@ -8,6 +8,15 @@ from ..const import STRIPE_CODE
 class AccountPayment(models.Model):
     _inherit = "account.payment"
 
+    # === COMPUTE METHODS === #
+
+    def _compute_suitable_payment_token_ids(self):
+        """Offer what can be charged with the provider's key."""
+        result = super()._compute_suitable_payment_token_ids()
+        for payment in self:
+            payment.suitable_payment_token_ids = payment.suitable_payment_token_ids._paylink_chargeable()
+        return result
+
     # === NEW ENTRIES === #
 
     def _search_reconciled_invoice_ids(self, operator, value):
@@ -75,13 +84,28 @@ class AccountPayment(models.Model):
 
         Odoo's own way charges within the database transaction, which a conflict runs again, and cancels what takes
         days (SEPA). Here the confirmed transaction posts the payment: see ``payment.transaction._post_process``.
+
+        :raises UserError: for a payment whose charge is not confirmed: its money may never come
         """
-        charged = self.filtered(
-            lambda payment: (
-                payment.payment_token_id.sudo().provider_code == STRIPE_CODE and not payment.payment_transaction_id
-            )
-        )
+        stored = self.filtered(lambda payment: payment.payment_token_id.sudo().provider_code == STRIPE_CODE)
+        charged = stored.filtered(lambda payment: not payment.payment_transaction_id)
+        (stored - charged)._paylink_check_charged()
         result = super(AccountPayment, self - charged).action_post()
         for transaction in charged.sudo()._create_payment_transaction():
             transaction._charge_with_token()
         return result
+
+    def _paylink_check_charged(self):
+        for payment in self:
+            state = payment.payment_transaction_id.sudo().state
+            if state in ("error", "cancel"):
+                raise UserError(
+                    self.env._("%(name)s was not charged: register a new payment.", name=payment.display_name)
+                )
+            if state != "done":
+                raise UserError(
+                    self.env._(
+                        "%(name)s is being charged: wait. It is confirmed by itself when the money has come.",
+                        name=payment.display_name,
+                    )
+                )

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
+from psycopg2 import OperationalError
 
 # With more invoices than this no missing PDF is made: each takes a second.
 MAX_NEW_PDFS = 20
@@ -130,18 +131,17 @@ class PaylinkLinkActions(models.Model):
         """
         self.env.flush_all()
         for table, ids in self._rows_to_lock():
-            if ids:
-                self.env.cr.execute(
-                    SQL(
-                        "SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE",
-                        SQL.identifier(table),
-                        tuple(ids),
-                    )
-                )
-                self.env.cr.execute(
-                    SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", SQL.identifier(table), tuple(ids))
-                )
+            self._lock_rows(table, ids)
         self.env.invalidate_all()
+
+    @api.model
+    def _lock_rows(self, table, ids):
+        """Lock and touch rows: see :meth:`_lock`."""
+        if not ids:
+            return
+        name = SQL.identifier(table)
+        self.env.cr.execute(SQL("SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", name, tuple(ids)))
+        self.env.cr.execute(SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", name, tuple(ids)))
 
     def _rows_to_lock(self):
         """Tables and ids, in the order in which everybody locks them."""
@@ -150,10 +150,28 @@ class PaylinkLinkActions(models.Model):
     # === CRON === #
 
     @api.model
+    def _close_settled(self, limit):
+        """Close the payment pages of what was settled another way (a transfer, a credit note); one commit each."""
+        Transaction = self.env["payment.transaction"]
+        by_link = Transaction.search([("paylink_id.state", "=", "paid"), ("state", "=", "draft")], limit=limit)
+        portal = [("paylink_id", "=", False), ("paylink_stripe_session", "!=", False), ("state", "=", "draft")]
+        by_portal = Transaction.search([*portal, ("invoice_ids.amount_residual", "=", 0)], limit=limit)
+        settled = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
+        for tx in (by_link | settled)._paylink_unfinished():
+            try:
+                if tx.try_lock_for_update(allow_referencing=True):
+                    tx.invalidate_recordset()  # its customer may have paid since it was read
+                    tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due any more."))
+                self.env["ir.cron"]._commit_progress()
+            except OperationalError:
+                self.env.cr.rollback()  # somebody else works on the same rows: next time
+
+    @api.model
     def _cron_expire(self, limit=500):
         """Expire the links whose time is over, and close their open attempts; end what else was left half done."""
         self.env["payment.transaction"]._paylink_close_abandoned(limit)
         self._resume_cancellations()
+        self._close_settled(limit)
         # What is in progress is left to the provider's answer.
         domain = [("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())]
         overdue = self.search(domain, limit=limit)

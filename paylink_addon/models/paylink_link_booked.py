@@ -77,9 +77,11 @@ class PaylinkLinkBooked(models.Model):
     def _close_rivals(self, transactions):
         """Nothing of what was just paid may be paid a second time: close the other attempts.
 
-        :param transactions: booked payments, and refunds, which close nothing
+        :param transactions: booked payments, by links and by Odoo's portal, and refunds, which close nothing
         """
-        drafts = transactions.filtered(lambda tx: tx.operation != "refund").paylink_id._open_drafts()
+        paid = transactions.filtered(lambda tx: tx.operation != "refund")
+        drafts = paid.paylink_id._open_drafts()
+        drafts |= self._open_drafts_on(paid.filtered(lambda tx: not tx.paylink_id).invoice_ids)
         self._run_steps([self._close_drafts], drafts)
 
     @api.model

@@ -50,6 +50,7 @@ class PaylinkLinkCancel(models.Model):
             return
         self.sudo().write({"cancelled_at": fields.Datetime.now(), "cancel_requested_at": False})
         self._close_attempts(self.env._("The link was cancelled."))
+        self.sudo().transaction_ids._paylink_withdraw_charges(self.env._("The link was cancelled."))
         self._log_events(
             "cancelled",
             {link.id: " ".join(filter(None, [reason, link._pending_text()])) for link in self},

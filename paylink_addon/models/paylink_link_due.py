@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL, format_amount, format_date
 
-from ..const import IN_FLIGHT_STATES, SMS_LENGTH
+from ..const import IN_FLIGHT_STATES, SMS_LENGTH, STRIPE_CODE
 from ..tools.gsm import gsm_length, to_gsm
 
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
@@ -62,14 +62,27 @@ class PaylinkLinkDue(models.Model):
 
     def _open_drafts(self):
         """The attempts on the items of these links, by them and by others, that the customer has not finished."""
-        sharing = (
-            self
-            | self.env["paylink.link.line"].search([("move_line_id", "in", self.line_ids.move_line_id.ids)]).link_id
-        )
+        lines = self.env["paylink.link.line"].search([("move_line_id", "in", self.line_ids.move_line_id.ids)])
+        return self._open_drafts_of(self | lines.link_id, self.line_ids.move_id)
+
+    @api.model
+    def _open_drafts_on(self, moves):
+        """The attempts on any items of these documents that the customer has not finished."""
+        lines = self.env["paylink.link.line"].search([("move_id", "in", moves.ids)])
+        return self._open_drafts_of(lines.link_id, moves)
+
+    @api.model
+    def _open_drafts_of(self, links, moves):
+        """The attempts by ``links``, and those in Odoo's portal on ``moves``, that the customer has not finished.
+
+        Of the portal's only those with pages at Stripe, which we can close there. Two searches: each has its index.
+        """
+        Transaction = self.env["payment.transaction"]
+        draft = [("state", "=", "draft")]
+        portal = [("paylink_id", "=", False), ("provider_code", "=", STRIPE_CODE), ("invoice_ids", "in", moves.ids)]
         return (
-            self.env["payment.transaction"]
-            .search([("paylink_id", "in", sharing.ids), ("state", "=", "draft")])
-            ._paylink_closable()
+            Transaction.search([("paylink_id", "in", links.ids), *draft])._paylink_closable()
+            | Transaction.search(portal + draft)._paylink_unfinished()
         )
 
     def _rival_transactions(self):

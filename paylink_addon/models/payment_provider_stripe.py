@@ -228,7 +228,7 @@ class PaymentProvider(models.Model):
         return tuple(dict.fromkeys(secret.strip() for secret in found if secret and secret.strip()))
 
     def _paylink_stripe_connect(self):
-        """Ask whose key it is; methods stored in another account can't be charged any more and are archived."""
+        """Ask whose key it is. Methods stored in another account wait for its key: see ``_paylink_chargeable``."""
         found = self._paylink_stripe().account()
         name = (found.get("settings") or {}).get("dashboard", {}).get("display_name")
         name = name or (found.get("business_profile") or {}).get("name")
@@ -239,8 +239,6 @@ class PaymentProvider(models.Model):
                 "paylink_stripe_country": found.get("country"),
             }
         )
-        tokens = self.env["payment.token"].sudo().search([("provider_id", "=", self.id)])
-        tokens.filtered(lambda token: token.paylink_stripe_account not in (found["id"], False)).active = False
 
     def _paylink_stripe_account_id(self):
         """The account's id, asked for once.

@@ -26,16 +26,18 @@ class PaymentToken(models.Model):
     # === CRUD METHODS === #
 
     def write(self, vals):
-        """What was detached at Stripe can never be charged again."""
+        """What was detached at Stripe can never be charged again; what is still to be detached is kept there."""
         if vals.get("active"):
-            for token in self:
-                if token.provider_code == STRIPE_CODE and not token.active:
+            archived = self.filtered(lambda token: token.provider_code == STRIPE_CODE and not token.active)
+            for token in archived:
+                if not token.paylink_stripe_to_detach:
                     raise UserError(
                         self.env._(
                             "%(name)s was removed at Stripe: ask the customer to store the method again.",
                             name=token.display_name,
                         )
                     )
+            archived.paylink_stripe_to_detach = False
         return super().write(vals)
 
     def _handle_archiving(self):
@@ -47,6 +49,20 @@ class PaymentToken(models.Model):
         return result
 
     # === BUSINESS METHODS === #
+
+    def _get_available_tokens(self, providers_ids, partner_id, is_validation=False, **kwargs):
+        """Customers pay with what can be charged; they may remove all that is stored."""
+        tokens = super()._get_available_tokens(providers_ids, partner_id, is_validation=is_validation, **kwargs)
+        return tokens if is_validation else tokens._paylink_chargeable()
+
+    def _paylink_chargeable(self):
+        """Not those at Stripe that are stored in another account than the one whose key the provider has."""
+        return self.filtered(lambda token: token._paylink_is_reachable())
+
+    def _paylink_is_reachable(self):
+        """Whether the provider's key is that of the account that keeps the method, as far as we know both."""
+        account = self.provider_id.sudo().paylink_stripe_account
+        return not account or self.sudo().paylink_stripe_account in (account, False)
 
     def _build_display_name(self, *args, **kwargs):
         """Name the brand: a customer may have two cards."""
@@ -92,12 +108,15 @@ class PaymentToken(models.Model):
             self.env["ir.cron"]._commit_progress(1)
 
     def _paylink_stripe_detach(self):
+        """Detach it, as soon as the provider has the key of the account that keeps it."""
         self.ensure_one()
         try:
+            self.provider_id._paylink_stripe_account_id()
+            if not self._paylink_is_reachable():
+                return
             self.provider_id._paylink_stripe().method_detach(self.provider_ref, key=f"detach-{self.provider_ref}")
-        except (StripeAbsent, StripeRefused) as error:
-            _logger.info("%s is not attached at Stripe: %s", self.provider_ref, error)
         except StripeFailure as error:
-            _logger.info("%s is detached later: %s", self.provider_ref, error)
-            return
+            _logger.info("%s was not detached: %s", self.provider_ref, error)
+            if not isinstance(error, StripeAbsent | StripeRefused) or error.status in (None, 401, 403):
+                return  # no answer, or not the right key: it is tried again
         self.paylink_stripe_to_detach = False

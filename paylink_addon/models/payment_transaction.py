@@ -70,7 +70,11 @@ class PaymentTransaction(models.Model):
 
     def _paylink_closable(self):
         """Attempts by links that wait for the customer. Those of Odoo's own portal are left to it."""
-        return self.filtered(lambda tx: tx.state == "draft" and tx.paylink_id and tx._paylink_is_incoming())
+        return self._paylink_unfinished().filtered("paylink_id")
+
+    def _paylink_unfinished(self):
+        """Attempts that wait for the customer."""
+        return self.filtered(lambda tx: tx.state == "draft" and tx._paylink_is_incoming())
 
     def _paylink_received(self):
         """The transactions whose money has come: of a payment captured in parts, the parts."""
@@ -133,7 +137,7 @@ class PaymentTransaction(models.Model):
         """Money that comes after we have closed an attempt is never refused; each change is told on the link."""
         ours = self.filtered("paylink_id")
         before = {tx.id: tx.state for tx in ours}
-        late = ours.filtered(lambda tx: tx.paylink_closed or target_state == "done")
+        late = self.filtered(lambda tx: tx.paylink_closed or (tx.paylink_id and target_state == "done"))
         updated = super(PaymentTransaction, self - late)._update_state(allowed_states, target_state, state_message)
         if late:
             sources = (*allowed_states, *LATE_SOURCES.get(target_state, ()))
@@ -160,6 +164,7 @@ class PaymentTransaction(models.Model):
     def _post_process(self):
         """Book the payments of links one at a time, under a lock, and tell who has to know, once each."""
         ours = self.filtered("paylink_id")
+        portal = (self - ours).filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
         if ours:
             self.env.cr.execute(
                 SQL("SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", tuple(ours.ids))
@@ -177,7 +182,7 @@ class PaymentTransaction(models.Model):
         result = super(PaymentTransaction, self.with_context(paylink_booked_ids=ready.ids))._post_process()
         booked = unbooked.filtered("payment_id")
         booked.paylink_untold = True
-        self.env["paylink.link"]._close_rivals(booked)
+        self.env["paylink.link"].sudo()._close_rivals(booked | portal)
         if not self.env.context.get("paylink_booked_at_once"):
             booked._paylink_tell()
         return result

@@ -15,6 +15,8 @@ from .payment_transaction_stripe_requests import SESSION_EXPAND
 # Stripe wants a page to last more than 30 minutes and less than 24 hours.
 LONGEST = timedelta(hours=23)
 SHORTEST = timedelta(minutes=45)
+# With less than that left a request is made anew: on its way to Stripe it would become too short.
+SOONEST = timedelta(minutes=31)
 
 MAX_LINES = 100
 MAX_NAME = 250
@@ -165,6 +167,7 @@ class PaymentTransaction(models.Model):
         if self.state != "draft" or self.operation not in ("online_redirect", "validation"):
             return None
         self._paylink_stripe_check_payable()
+        self._paylink_stripe_close_others()
         session = self._paylink_stripe_reusable() if self.paylink_stripe_session else self._paylink_stripe_new_session()
         if session["status"] != "open":
             self._paylink_stripe_apply(session)
@@ -177,12 +180,29 @@ class PaymentTransaction(models.Model):
     def _paylink_stripe_check_payable(self):
         """The form may be sent again hours later."""
         self._ensure_provider_is_not_disabled()
-        link = self.paylink_id
-        if not link:
-            return
-        payable = link.state in LIVE_STATES and not link._is_expired() and link._payable_amount()
-        if not payable or link.currency_id.compare_amounts(self.amount, payable) > 0:
+        payable = self._paylink_stripe_payable()
+        if payable is not None and (payable <= 0 or self.currency_id.compare_amounts(self.amount, payable) > 0):
             raise UserError(self.env._("This can't be paid any more, or not this amount: look at the page again."))
+
+    def _paylink_stripe_payable(self):
+        """What may be paid now of what the attempt is for, in its currency; ``None`` where we can't say.
+
+        Of invoices paid in Odoo's portal: what is open, less what other payments of them may still bring.
+        """
+        if link := self.paylink_id:
+            return link.state in LIVE_STATES and not link._is_expired() and link._payable_amount()
+        invoices = self.invoice_ids
+        if invoices.currency_id != self.currency_id or "draft" in invoices.mapped("state"):
+            return None
+        others = invoices.transaction_ids.filtered(lambda tx: tx._paylink_is_incoming())
+        coming = others._paylink_in_flight() | others._paylink_received()._paylink_unbooked()
+        return sum(invoices.mapped("amount_residual")) - sum(coming.mapped("amount"))
+
+    def _paylink_stripe_close_others(self):
+        """The newest attempt counts, also of those in Odoo's portal: see ``paylink.link._start_attempt``."""
+        if not self.paylink_id and self.invoice_ids:
+            others = self.env["paylink.link"]._open_drafts_on(self.invoice_ids) - self
+            others._paylink_close(self.env._("The customer started again."))
 
     def _paylink_stripe_reusable(self):
         """The session as it is now."""
@@ -191,6 +211,9 @@ class PaymentTransaction(models.Model):
     def _paylink_stripe_new_session(self):
         """Make the session. Whoever repeats this, knowing or not what became of it, gets the same one."""
         customer = self.env["paylink.stripe.customer"].sudo()._of(self)
+        if self._paylink_stripe_request_is_late() and (session := self._paylink_stripe_renew_request(customer)):
+            self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
+            return session
         try:
             session = self._paylink_stripe_create_session(customer)
         except StripeAbsent as error:
@@ -202,6 +225,27 @@ class PaymentTransaction(models.Model):
             session = self._paylink_stripe_create_session(customer._of(self))
         self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
         return session
+
+    def _paylink_stripe_request_is_late(self):
+        """Whether Stripe would refuse the end of the page that was stored: Stripe did not answer, or nobody asked."""
+        return self.paylink_stripe_request["expires_at"] < (fields.Datetime.now() + SOONEST).timestamp()
+
+    def _paylink_stripe_renew_request(self, customer):
+        """Store another request, with a key of its own, once it is sure that the old one has made nothing.
+
+        :return: the session that it has made after all, or ``None``
+        """
+        since = int((self.create_date - timedelta(hours=1)).timestamp())
+        sessions = self.provider_id._paylink_stripe().sessions(customer=customer.customer, created={"gte": since})
+        if found := self._paylink_stripe_seek(sessions):
+            return found
+        self.write(
+            {
+                "paylink_stripe_key": secrets.token_urlsafe(24),
+                "paylink_stripe_request": self._paylink_stripe_session_values(),
+            }
+        )
+        return None
 
     def _paylink_stripe_create_session(self, customer):
         stripe = self.provider_id._paylink_stripe()

@@ -74,6 +74,16 @@ class PaymentTransaction(models.Model):
             self._paylink_stripe_queue("charge", after_commit=False)
         return result
 
+    def _paylink_withdraw_charges(self, reason):
+        """Give up charges that were stored, but not sent yet.
+
+        Whoever sends one notes that on the same row, and commits it, before: of the two that change it at the same time
+        one fails, and begins again.
+        """
+        unsent = self.filtered(lambda tx: tx.paylink_stripe_todo == "charge" and not tx.paylink_stripe_sent_at)
+        unsent.paylink_stripe_todo = False
+        unsent._paylink_close(reason)
+
     def _send_payment_request(self):
         """Charge the stored method: at once where the caller has committed the attempt, else after the commit.
 
@@ -81,6 +91,8 @@ class PaymentTransaction(models.Model):
         """
         if not self._paylink_is_stripe():
             return super()._send_payment_request()
+        if self.state == "cancel":
+            return None  # withdrawn since it was committed
         committed = self.env.context.get("paylink_answers") is not None
         if self._paylink_stripe_become("pending") or not committed:
             self._paylink_stripe_queue("charge", after_commit=not committed)

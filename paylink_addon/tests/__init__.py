@@ -36,6 +36,7 @@ from . import test_stripe_books
 from . import test_stripe_browser
 from . import test_stripe_checkout
 from . import test_stripe_messages
+from . import test_stripe_portal
 from . import test_stripe_provider
 from . import test_stripe_refund
 from . import test_stripe_token

@@ -64,7 +64,7 @@ class Ledgers(RuleBasedStateMachine):
     def pay_in_second_tab(self, pick, method):
         """The link is opened once more, if anything seems to be due: two pages for the same money."""
         link = self._one(pick).paylink_id
-        if self.test.is_payable(link):
+        if link and self.test.is_payable(link):
             self._try(self.test.open_page(link), method, "succeed")
 
     @rule(pick=PICK)
@@ -77,7 +77,7 @@ class Ledgers(RuleBasedStateMachine):
     def pay_by_second_link(self, pick, method):
         """Somebody has asked for the same invoice once more: the page of the first link is left open."""
         first = self._one(pick)
-        if self.test.is_payable(first.paylink_id) and first.state == "draft":
+        if first.paylink_id and self.test.is_payable(first.paylink_id) and first.state == "draft":
             self._try(self.test.open_page(self.test.same_again(first.paylink_id)), method, "succeed")
 
     @rule(pick=PICK, outcome=CHARGES, unheard=st.booleans())
@@ -89,6 +89,14 @@ class Ledgers(RuleBasedStateMachine):
         if unheard:
             self.fake.fault("disconnect_after", "POST", times=1)
         self.test.pay_with_token(self.test.new_link(token.partner_id), token)
+
+    @rule(pick=PICK, method=METHODS, outcome=OUTCOMES)
+    def pay_in_portal(self, pick, method, outcome):
+        """The invoice of a link is paid in Odoo's portal, while the link's page may be open."""
+        link = self._one(pick).paylink_id
+        if not link or not self.test.is_payable(link):
+            link = self.test.new_link()
+        self._try(self.test.open_portal_page(link), method, outcome)
 
     # === BANKS AND THE DASHBOARD === #
 
@@ -139,6 +147,17 @@ class Ledgers(RuleBasedStateMachine):
 
     # === USERS === #
 
+    @rule(pick=PICK, outcome=CHARGES, paid=st.booleans())
+    @precondition(lambda self: self._stored())
+    def register_payment(self, pick, outcome, paid):
+        """In Accounting, with a method that the customer has saved, perhaps for what is being paid already."""
+        token = self._pick(pick, self._stored())
+        self.fake.set_outcome(token.provider_ref, outcome)
+        link = self._one(pick).paylink_id
+        if not paid or not link or link.partner_id != token.partner_id:
+            link = self.test.new_link(token.partner_id)
+        self.test.register(link, token)
+
     @rule(pick=PICK, amount=st.sampled_from([10, 25, 100]))
     @precondition(lambda self: self.test.refundable())
     def refund_in_odoo(self, pick, amount):
@@ -147,7 +166,7 @@ class Ledgers(RuleBasedStateMachine):
     @rule(pick=PICK, expires=st.booleans())
     def end_link(self, pick, expires):
         link = self._one(pick).paylink_id
-        if expires:
+        if link and expires:
             self.test.expire(link)
         elif link.state in ("open", "failed"):
             link.action_cancel()

@@ -60,7 +60,12 @@ class StripeCommon(PaylinkCommon, HttpCase):
         provider._paylink_stripe_connect()
 
     def url_open(self, *args, timeout=60, **kwargs):
-        """Odoo's own, which loses patience after 12 s: a machine that is busy with other tests is not wrong."""
+        """Odoo's own, which loses patience after 12 s: a machine that is busy with other tests is not wrong.
+
+        Each request has a connection of its own: the server of tests closes those that were idle for 5 s, which may be
+        the moment in which the next request is sent.
+        """
+        self.opener.headers["Connection"] = "close"
         return super().url_open(*args, timeout=timeout, **kwargs)
 
     # === EVENTS === #
@@ -117,6 +122,28 @@ class StripeCommon(PaylinkCommon, HttpCase):
         tx._get_processing_values()
         return tx
 
+    def _portal_attempt(self, invoices, **values):
+        """A draft transaction made in Odoo's own portal, for invoices of one customer."""
+        tx = (
+            self.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": self.provider.id,
+                    "payment_method_id": self.payment_method_id,
+                    "amount": sum(invoices.mapped("amount_residual")),
+                    "currency_id": invoices.currency_id.id,
+                    "partner_id": invoices.partner_id.id,
+                    "operation": "online_redirect",
+                    "landing_route": "/my/invoices",
+                    "invoice_ids": [Command.set(invoices.ids)],
+                    **values,
+                }
+            )
+        )
+        tx._get_processing_values()
+        return tx
+
     def checkout(self, tx, **values):
         """Send the redirect form.
 
@@ -167,6 +194,32 @@ class StripeCommon(PaylinkCommon, HttpCase):
         link = self._free_link(10, **values)
         tx = self.pay_on_page(link, method, tokenize=True)
         return tx.token_id
+
+    def _stored_debit(self, **values):
+        """A token of a bank account, made by a payment that is settled."""
+        tx = self.start(self._free_link(10, **values), tokenize=True)
+        self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
+        self.fake.settle(self.fake.get(tx.paylink_stripe_session)["payment_intent"])
+        self.apply_events()
+        self.send_waiting()
+        return tx.token_id
+
+    def _registration(self, invoice, token):
+        """Odoo's dialog to register the payment of an invoice, with a stored method."""
+        line = self.provider.journal_id.inbound_payment_method_line_ids.filtered(
+            lambda one: one.payment_provider_id == self.provider
+        )
+        return (
+            self.env["account.payment.register"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create(
+                {
+                    "journal_id": self.provider.journal_id.id,
+                    "payment_method_line_id": line.id,
+                    "payment_token_id": token.id,
+                }
+            )
+        )
 
     def send_waiting(self):
         """Run the job that sends what is to be sent to Stripe."""

@@ -8,6 +8,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..const import LIVE_STATES
@@ -19,7 +20,7 @@ _logger = logging.getLogger(__name__)
 
 # For more and other runs: PAYLINK_LEDGER_RUNS=200 PAYLINK_LEDGER_SEED=1 make test T=test_ledgers
 RUNS, STEPS, SEED = "PAYLINK_LEDGER_RUNS", "PAYLINK_LEDGER_STEPS", "PAYLINK_LEDGER_SEED"
-DEFAULT_RUNS, DEFAULT_STEPS = 12, 30
+DEFAULT_RUNS, DEFAULT_STEPS = 12, 34
 IMPATIENT = {"timeout": 10.0, "retries": 0}
 KINDS = ("checkout.session", "payment_intent", "refund", "dispute")
 EXPECTED = (
@@ -36,6 +37,8 @@ EXPECTED = (
     "found by the sweep",
     "refund in Odoo",
     "charge",
+    "charge in Accounting",
+    "paid in the portal",
 )
 AMOUNT = 10000  # minor units of each invoice
 DAY = 86400  # seconds after which every page has expired
@@ -103,6 +106,24 @@ class TestLedgers(EventCommon):
         self.env.invalidate_all()
         self.assertNotIn("error", response.json())
 
+    def open_portal_page(self, link):
+        """Lead a customer from Odoo's portal to Stripe, if it is still to be paid there; the transaction."""
+        tx = self._portal_attempt(link.line_ids.move_id)
+        self.checkout(tx)
+        return tx
+
+    def register(self, link, token):
+        """Register the payment of the link's invoice in Accounting, if Odoo lets us."""
+        invoice = link.line_ids.move_id
+        if not invoice.amount_residual:
+            return
+        try:
+            with self.env.cr.savepoint():
+                self._registration(invoice, token)._create_payments()
+        except UserError:
+            self.assertTrue(self._items(invoice)._paylink_in_flight())
+        self.send_waiting()
+
     def refundable(self):
         return self.transactions()._paylink_refundable()
 
@@ -118,7 +139,9 @@ class TestLedgers(EventCommon):
     # === WHAT THERE IS === #
 
     def transactions(self):
-        return self.links.sudo().transaction_ids
+        """By links, in the portal, registered in Accounting; and their refunds."""
+        found = self.links.sudo().transaction_ids | self.links.sudo().line_ids.move_id.transaction_ids
+        return found | found.child_transaction_ids
 
     def tokens(self):
         return self.transactions().token_id.filtered("active")
@@ -142,7 +165,11 @@ class TestLedgers(EventCommon):
         payments = self.env["account.payment"].search(
             [("payment_transaction_id", "in", self.transactions().filtered(lambda tx: tx.operation != "refund").ids)]
         )
-        booked = Counter(payment.payment_transaction_id.id for payment in payments if payment.state != "canceled")
+        booked = Counter(
+            payment.payment_transaction_id.id
+            for payment in payments
+            if payment.state != "canceled" and payment.move_id.state == "posted"
+        )
         self.assertLessEqual(set(booked), received)
         self.assertFalse([tx for tx, count in booked.items() if count > 1])
 
@@ -156,7 +183,7 @@ class TestLedgers(EventCommon):
         paid = self.links.filtered(lambda link: link.state == "paid")
         settled = paid.line_ids.move_id.filtered(lambda move: not move.amount_residual)
         rivals = self.links.filtered(lambda link: link.line_ids.move_id & settled)
-        for tx in (paid | rivals).sudo().transaction_ids:
+        for tx in (paid | rivals).sudo().transaction_ids | settled.transaction_ids:
             self.assertNotEqual(tx.state, "draft", tx.reference)
             closing = tx.state == "cancel" and tx.paylink_stripe_todo != "expire" and tx.paylink_stripe_session
             self.assertFalse(closing and self.fake.get(closing)["status"] == "open", tx.reference)
@@ -174,6 +201,7 @@ class TestLedgers(EventCommon):
     def drain(self):
         """Everything arrives: late messages, repetitions, what must be asked for; what takes days ends."""
         self.fake.abandon_faults()
+        self.send_waiting()  # what is asked for last takes days, too
         for intent in self.intents():
             if intent["status"] == "processing":
                 self.fake.settle(intent["id"], True)
@@ -252,6 +280,8 @@ class TestLedgers(EventCommon):
         received, returned = Counter(), Counter()
         for row in self.rows():
             link = self.env["payment.transaction"].browse(int(row.metadata["paylink_tx"])).paylink_id
+            if not link:
+                continue
             received[link] += row.received
             returned[link] += row.refunded or row.disputed or self.disputed_ever(row)
         for link in self.links:
@@ -283,6 +313,12 @@ class TestLedgers(EventCommon):
         happened["booked refund undone"] = self.env["payment.transaction"].search_count(undone)
         happened["refund in Odoo"] = len(self.requests("POST", "/v1/refunds"))
         happened["charge"] = len(self.requests("POST", "/v1/payment_intents"))
+        happened["charge in Accounting"] = self.env["payment.transaction"].search_count(
+            [("operation", "=", "offline"), ("state", "=", "done"), ("payment_id.state", "=", "paid")]
+        )
+        happened["paid in the portal"] = self.env["payment.transaction"].search_count(
+            [("paylink_id", "=", False), ("operation", "=", "online_redirect"), ("state", "=", "done")]
+        )
         _logger.info("In %s runs: %s", self.runs, dict(happened))
         self.assertFalse([name for name in EXPECTED if not happened[name]])
 

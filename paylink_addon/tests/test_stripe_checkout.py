@@ -1,6 +1,7 @@
 from datetime import timedelta
 
-from odoo import Command, fields
+from freezegun import freeze_time
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -271,28 +272,15 @@ class TestStripeCheckout(StripeCommon):
                 self.assertEqual((payment.received, payment.currency), (minor, name.lower()))
                 self.assertEqual(tx.payment_id.amount, amount)
 
-    # === ODOO'S OWN PORTAL === #
-
-    def test_native_invoice_payment(self):
-        """Paid in Odoo's portal: no link is involved, Odoo's job books it."""
-        invoice = self._invoice(self.john)
-        tx = self.env["payment.transaction"].create(
-            {
-                "provider_id": self.provider.id,
-                "payment_method_id": self.payment_method_id,
-                "amount": 100,
-                "currency_id": invoice.currency_id.id,
-                "partner_id": self.john.id,
-                "operation": "online_redirect",
-                "landing_route": "/my/invoices",
-                "invoice_ids": [Command.set(invoice.ids)],
-            }
-        )
-        tx._get_processing_values()
-        self.assertEqual(self.checkout(tx).status_code, 303)
-        self.assertTrue(self.come_back(tx, cancelled="1").headers["Location"].endswith("/my/invoices"))
-        self.fake.pay(tx.paylink_stripe_session)
-        self.assertTrue(self.come_back(tx).headers["Location"].endswith("/payment/status"))
-        self.assertEqual(tx.state, "done")
-        tx._post_process()
-        self.assertEqual(invoice.payment_state, "paid")
+    def test_tried_again_when_the_end_of_the_page_is_too_near(self):
+        """Stripe did not answer, and it wants a page to last half an hour: the request is made anew."""
+        ends = fields.Datetime.now() + timedelta(minutes=50)
+        for fault, pages in (("503", 1), ("disconnect_after", 2)):
+            with self.subTest(fault):
+                tx = self._attempt(self._link(self._invoice(), expires_at=ends))
+                self.fake.fault(fault, "POST", SESSIONS, times=3)
+                self.assertEqual(self.checkout(tx).status_code, 503)
+                with freeze_time(fields.Datetime.now() + timedelta(minutes=25)):
+                    self.assertEqual(self.checkout(tx).status_code, 303)
+                self.assertEqual(tx.state, "draft", tx.state_message)
+                self.assertEqual(len(self.fake.realm().all("checkout.session")), pages, "not two for one attempt")

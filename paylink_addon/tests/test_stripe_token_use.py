@@ -1,7 +1,6 @@
 import json
 from datetime import date
 
-from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -66,29 +65,49 @@ class TestStripeTokenUse(StripeCommon):
         self.assertEqual(link.state, "paid")
         self.assertEqual(sum(paid.received for paid in self.fake.ledger()), 11000)
 
+    def test_cancelled_link_withdraws_a_charge_that_was_not_sent(self):
+        """The server has stopped between storing the charge and sending it; or it goes on with it after all."""
+        token, link = self._stored(), self._link(self._invoice())
+        tx = self._attempt(link, operation="online_token", token_id=token.id)
+        tx._paylink_prepare_charge()
+        link.action_cancel()
+        self.send_waiting()
+        tx.with_context(paylink_answers=[])._charge_with_token()
+        self.assertEqual((tx.state, link.state, link.attempt_count), ("cancel", "cancelled", 0))
+        self.assertFalse(self.requests("POST", INTENTS))
+
+    def test_cancelled_link_keeps_a_charge_that_may_have_been_made(self):
+        token, link = self._stored(), self._link(self._invoice())
+        self.fake.fault("disconnect_after", "POST", INTENTS, times=3)
+        self._pay_with_token(link, token)
+        link.action_cancel()
+        self.send_waiting()
+        self._run_cron("ir_cron_paylink_book")
+        self.assertEqual(link.state, "paid")
+
     # === REGISTERED IN ACCOUNTING === #
 
     def _register(self, invoice, token):
         """Odoo's payment registration with a stored method."""
-        line = self.provider.journal_id.inbound_payment_method_line_ids.filtered(
-            lambda one: one.payment_provider_id == self.provider
-        )
-        wizard = (
-            self.env["account.payment.register"]
-            .with_context(active_model="account.move", active_ids=invoice.ids)
-            .create(
-                {
-                    "journal_id": self.provider.journal_id.id,
-                    "payment_method_line_id": line.id,
-                    "payment_token_id": token.id,
-                }
-            )
-        )
-        payment = wizard._create_payments()
+        payment = self._registration(invoice, token)._create_payments()
         self.assertNotEqual(payment.move_id.state, "posted", "not before it is charged")
         self.send_waiting()
         self.env["payment.transaction"].search([("is_post_processed", "=", False)])._post_process()
         return payment
+
+    def _debit(self):
+        """An invoice, and its payment by a stored bank account, which takes days."""
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        token = self._stored_debit(currency_id=euro.id)
+        invoice = self._invoice(currency_id=euro.id)
+        payment = self._register(invoice, token)
+        self.assertEqual((payment.payment_transaction_id.state, payment.move_id.state), ("pending", "draft"))
+        return invoice, payment
+
+    def _settle(self, payment, succeed=True):
+        self.fake.settle(payment.payment_transaction_id.paylink_stripe_intent, succeed=succeed)
+        self.apply_events()
 
     def test_registered_payment_is_posted_when_it_is_charged(self):
         invoice = self._invoice()
@@ -101,6 +120,82 @@ class TestStripeTokenUse(StripeCommon):
         self.fake.set_outcome(token.provider_ref, "insufficient_funds")
         payment = self._register(invoice, token)
         self.assertEqual((payment.state, invoice.payment_state), ("canceled", "not_paid"))
+
+    def test_payment_that_is_being_charged_can_not_be_confirmed(self):
+        """Not until the debit is settled, and not if it has failed."""
+        invoice, payment = self._debit()
+        with self.assertRaisesRegex(UserError, "is being charged"):
+            payment.action_post()
+        self._settle(payment, succeed=False)
+        self.assertEqual((payment.state, invoice.payment_state), ("canceled", "not_paid"))
+        payment.action_draft()
+        with self.assertRaisesRegex(UserError, "was not charged"):
+            payment.action_post()
+
+    def test_entry_that_was_posted_before_the_debit_failed(self):
+        """Nothing forbids to post the entry alone: it is taken out of the books again."""
+        invoice, payment = self._debit()
+        payment.move_id._post()
+        (payment.move_id | invoice).line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        ).reconcile()
+        self.assertEqual(invoice.amount_residual, 0)
+        self._settle(payment, succeed=False)
+        self.assertEqual((payment.state, invoice.amount_residual), ("canceled", 100))
+
+    def test_entry_that_was_posted_before_the_debit_succeeded(self):
+        invoice, payment = self._debit()
+        payment.move_id._post()
+        self._settle(payment)
+        self.assertEqual((payment.payment_transaction_id.payment_id, invoice.payment_state), (payment, "paid"))
+
+    def test_items_of_a_payment_in_progress_are_not_charged_again(self):
+        invoice, payment = self._debit()
+        with self.assertRaisesRegex(UserError, invoice.name):
+            self._registration(invoice, payment.payment_token_id)._create_payments()
+        self.assertEqual(len(self.requests("POST", INTENTS)), 1)
+
+    # === CHARGES THAT FAIL === #
+
+    def _tasks(self, record):
+        return self.env["mail.activity"].search([("res_model", "=", record._name), ("res_id", "=", record.id)])
+
+    def test_salesperson_is_told_of_a_declined_charge(self):
+        token, invoice = self._stored(), self._invoice()
+        self.fake.set_outcome(token.provider_ref, "insufficient_funds")
+        links = self.env["paylink.link"].search([])
+        payment = self._register(invoice, token)
+        (task,) = self._tasks(invoice)
+        self.assertEqual(task.user_id, invoice.invoice_user_id)
+        self.assertIn(payment.payment_transaction_id.state_message, task.note.replace("&#39;", "'"))
+        self.assertEqual(self.env["paylink.link"].search([]), links)
+
+    def test_link_for_who_must_confirm_a_charge(self):
+        """It asks for what was to be charged; nothing is sent, that is the salesperson's choice."""
+        token, invoice = self._stored(), self._invoice()
+        self.fake.set_outcome(token.provider_ref, "authentication_required")
+        links, mails = self.env["paylink.link"].search([]), self.env["mail.mail"].sudo().search([])
+        self._register(invoice, token)
+        link = self.env["paylink.link"].search([]) - links
+        (task,) = self._tasks(invoice)
+        self.assertIn(link.name, task.note)
+        self.assertEqual((link.state, link.amount_due, link.user_id), ("open", 100, invoice.invoice_user_id))
+        made = self.env["mail.mail"].sudo().search([]) - mails
+        self.assertFalse(made.filtered(lambda mail: self.marie.email in (mail.email_to or "")))
+        self.pay_on_page(link)
+        self.assertEqual(invoice.payment_state, "paid")
+
+    def test_managers_are_told_where_there_is_no_salesperson(self):
+        """Once each, however often it is processed."""
+        token, invoice = self._stored(), self._invoice()
+        invoice.invoice_user_id = False
+        self.fake.set_outcome(token.provider_ref, "expired_card")
+        payment = self._register(invoice, token)
+        payment.payment_transaction_id._post_process()
+        managers = self.company._paylink_managers()
+        self.assertTrue(managers)
+        self.assertEqual(self._tasks(invoice).mapped("user_id"), managers)
+        self.assertEqual(len(self._tasks(invoice)), len(managers))
 
     # === ARCHIVING === #
 
@@ -131,9 +226,51 @@ class TestStripeTokenUse(StripeCommon):
         self.env["payment.token"]._paylink_stripe_apply(self.provider, method, name)
         self.assertEqual((token.payment_details, token.paylink_expires_on), ("1111", date(2036, 12, 31)))
 
-    def test_other_account_archives_its_methods(self):
-        token = self._stored()
-        self.provider.paylink_stripe_secret_key = self.fake.add_account("Another").key()
+    # === OTHER ACCOUNTS === #
+
+    def _use_key(self, key):
+        self.provider.paylink_stripe_secret_key = key
         self.provider.action_paylink_stripe_connect()
-        self.assertFalse(token.active)
-        self.provider.payment_method_ids = [Command.link(self.payment_method_id)]
+        self.send_waiting()
+
+    def _offered(self, invoice):
+        """The stored methods that are offered on a link, in the portal and in Accounting."""
+        link = self._link(invoice)
+        wizard = self._registration(invoice, self.env["payment.token"])
+        return [
+            link.sudo()._payment_options(link._payable_amount())[2],
+            self.env["payment.token"].sudo()._get_available_tokens(self.provider.ids, invoice.partner_id.id),
+            wizard.suitable_payment_token_ids,
+        ]
+
+    def test_methods_of_another_account_wait_for_its_key(self):
+        """They can't be charged with this one, so they are not offered; but nothing is lost by a wrong key."""
+        token, key = self._stored(), self.provider.paylink_stripe_secret_key
+        self._use_key(self.fake.add_account("Another").key())
+        self.assertTrue(token.active)
+        self.assertEqual(self._offered(self._invoice()), [self.env["payment.token"]] * 3)
+        self._use_key(key)
+        self.assertEqual(self._offered(self._invoice()), [token] * 3)
+
+    def test_method_is_detached_from_its_own_account(self):
+        """Archived while the key is another account's, or none that Stripe knows."""
+        token, key = self._stored(), self.provider.paylink_stripe_secret_key
+        self._use_key(self.fake.add_account("Another").key())
+        token.active = False
+        self.send_waiting()
+        self.provider.paylink_stripe_secret_key = "sk_test_unknown"
+        self.send_waiting()
+        self.assertTrue(token.paylink_stripe_to_detach)
+        self._use_key(key)
+        self.assertFalse(self.fake.get(token.provider_ref)["customer"])
+        self.assertFalse(token.paylink_stripe_to_detach)
+
+    def test_archived_by_mistake(self):
+        """What has not been detached yet can be used again."""
+        token = self._stored()
+        token.payment_method_id.active = True
+        token.active = False
+        token.active = True
+        self.send_waiting()
+        self.assertTrue(self.fake.get(token.provider_ref)["customer"])
+        self.assertFalse(token.paylink_stripe_to_detach)

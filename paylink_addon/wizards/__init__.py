@@ -1,3 +1,4 @@
+from . import account_payment_register
 from . import paylink_refund
 from . import paylink_send
 from . import paylink_send_preview
