@@ -60,6 +60,21 @@ class PaylinkLinkDeposit(models.Model):
             """
         )
 
+    @api.model
+    def _invoiced_sql(self):
+        """A query of ``(move_id, link_id)``: the invoices of orders, with the deposits that settle them when booked."""
+        return SQL(
+            """
+            SELECT item.move_id, deposit.link_id
+              FROM (%s) deposit
+              JOIN sale_order_line line ON line.order_id = deposit.order_id
+              JOIN sale_order_line_invoice_rel rel ON rel.order_line_id = line.id
+              JOIN account_move_line item ON item.id = rel.invoice_line_id
+              JOIN account_move move ON move.id = item.move_id AND move.move_type != 'out_refund'
+            """,
+            self._belonging_sql(),
+        )
+
     def _payable_of(self, due, rivals):
         """Payments under way of other deposits are no rivals as long as the order has room for both."""
         payable = super()._payable_of(due, rivals)

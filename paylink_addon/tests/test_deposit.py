@@ -62,6 +62,20 @@ class TestDeposit(DepositCommon):
         self.assertEqual((order.invoice_ids.amount_total, order.invoice_ids.payment_state), (500, "paid"))
         self.assertFalse((first + second).payment_id._paylink_receivable_lines())
 
+    def test_payment_in_the_portal_after_a_deposit_is_invoiced_once(self):
+        self._automatic_invoices()
+        order = self._order(1000)
+        self._pay(self._deposit(order, 300))
+        native = self._create_transaction(
+            "redirect", sale_order_ids=[(6, 0, order.ids)], amount=200, reference="native", partner_id=self.marie.id
+        )
+        native._set_done()
+        native._post_process()
+        invoices = order.invoice_ids.sorted("id")
+        self.assertEqual(invoices.mapped("amount_total"), [300, 200])
+        self.assertEqual(invoices.mapped("payment_state"), ["paid", "paid"])
+        self.assertFalse(native.payment_id._paylink_receivable_lines())
+
     def test_taxes(self):
         self._automatic_invoices()
         tax = self.company_data["default_tax_sale"]

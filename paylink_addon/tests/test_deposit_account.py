@@ -69,6 +69,49 @@ class TestDepositAccount(DepositCommon):
         invoice.action_post()
         self.assertEqual((invoice.amount_residual, self._open()), (0, []))
 
+    # === DEPOSITS ON THEIR WAY === #
+
+    def test_link_asks_for_what_deposits_on_their_way_leave(self):
+        order = self._order(1000)
+        transaction = self._pending(self._deposit(order, 300))
+        order.action_confirm()
+        invoice = self._final_invoice(order)
+        other = self._invoice(amount=50)
+        statement = self.env["paylink.statement"]._for_customers(self.marie).sudo()
+        wizard = self._wizard_on(invoice)
+        self.assertFalse(wizard.problem)
+        sent, both = self._sent(wizard), statement._pay_link(set(self._items(invoice + other).ids))
+        self.assertEqual((sent._payable_amount(), sent._page_money().payable, both._payable_amount()), (700, 700, 750))
+        self.assertEqual(self._link(other)._payable_amount(), 50)
+        transaction._set_done()  # not booked yet
+        self.assertEqual((sent._payable_amount(), both._payable_amount()), (700, 750))
+        transaction._post_process()
+        self.assertEqual((invoice.amount_residual, sent._payable_amount()), (700, 700))
+
+    def test_deposit_that_fails_is_asked_for_by_invoice(self):
+        order = self._order(1000)
+        transaction = self._pending(self._deposit(order, 300))
+        order.action_confirm()
+        link = self._link(self._final_invoice(order))
+        self.assertEqual(link._payable_amount(), 700)
+        transaction._set_error("Refused")
+        self.assertEqual(link._payable_amount(), 1000)
+
+    def test_invoice_that_deposits_on_their_way_cover_is_not_asked_for(self):
+        order = self._order(1000)
+        transactions = [self._pending(self._deposit(order, amount)) for amount in (300, 700)]
+        order.action_confirm()
+        invoice = self._final_invoice(order)
+        link = self._link(invoice)
+        self.assertEqual((link._payable_amount(), link._page_view(), link.state), (0, "closed", "open"))
+        self.assertEqual(link._closed_reason(), "in_progress")
+        self.assertIn("in progress", self._wizard_on(invoice).problem)
+        self.assertFalse(self.env["paylink.link"]._askable_items(invoice))
+        for transaction in transactions:
+            transaction._set_done()
+            transaction._post_process()
+        self.assertEqual((invoice.payment_state, link.state), ("paid", "paid"))
+
 
 @tagged("post_install", "-at_install")
 class TestDepositReminders(ReminderCommon, DepositCommon):
@@ -82,3 +125,16 @@ class TestDepositReminders(ReminderCommon, DepositCommon):
         self._due_invoice(3, amount=50)
         message = self._remind(TODAY.replace(day=25))
         self.assertIn("150", message.amount_display)
+
+    def test_invoice_that_a_deposit_on_its_way_covers_is_not_reminded(self):
+        self._rule()
+        order = self._order(1000)
+        transaction = self._attempt(self._deposit(order, 1000))
+        transaction._set_pending()
+        order.action_confirm()
+        invoice = order._create_invoices(final=True)
+        invoice.write({"invoice_date": TODAY.replace(month=2), "invoice_date_due": TODAY.replace(day=15)})
+        invoice.action_post()
+        self.assertFalse(self._remind())
+        transaction._set_error("Refused")
+        self.assertEqual(self._remind().reminder_ids.move_id, invoice)
