@@ -119,7 +119,10 @@ class SaleOrder(models.Model):
             order.paylink_amount_refunded = refunded
             order.paylink_amount_remaining = max(order.amount_total - order.sudo()._paylink_settled(), 0.0)
             order.paylink_can_ask = (
-                order.state != "cancel" and bool(order.id) and not order.is_expired and askable[order.id] > 0
+                order.state != "cancel"
+                and bool(order.id)
+                and not order.sudo()._paylink_is_expired()
+                and askable[order.id] > 0
             )
 
     # === ACTIONS === #
