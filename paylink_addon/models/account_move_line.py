@@ -42,9 +42,7 @@ class AccountMoveLine(models.Model):
         return env._(
             "Early payment discount until %(date)s: %(amount)s",
             date=format_date(env, self.discount_date),
-            amount=format_amount(
-                env, self.discount_amount_currency - self.amount_residual_currency, self.currency_id
-            ),
+            amount=format_amount(env, self.discount_amount_currency - self.amount_residual_currency, self.currency_id),
         )
 
     def _paylink_customer_name(self, label, env):

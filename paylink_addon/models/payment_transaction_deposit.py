@@ -51,9 +51,8 @@ class PaymentTransaction(models.Model):
         So it is for payments in the customer portal of orders that deposits were received for, too.
         """
         deposits = self._paylink_deposits()
-        beside = (self - deposits)._paylink_received().filtered(
-            lambda tx: not tx.payment_id and tx.sale_order_ids._paylink_deposit_payments()
-        )
+        beside = (self - deposits)._paylink_received().filtered(lambda tx: not tx.payment_id)
+        beside = beside.filtered(lambda tx: tx.sale_order_ids._paylink_deposit_payments())
         result = super(PaymentTransaction, self - deposits - beside)._invoice_sale_orders()
         for tx in beside:
             super(PaymentTransaction, tx.with_context(paylink_received=tx.amount))._invoice_sale_orders()

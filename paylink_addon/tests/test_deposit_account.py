@@ -1,5 +1,6 @@
 from odoo.tests import tagged
 
+from .common import PaylinkCommon
 from .deposit_common import DepositCommon
 from .reminder_common import TODAY, ReminderCommon
 
@@ -8,8 +9,9 @@ from .reminder_common import TODAY, ReminderCommon
 class TestDepositAccount(DepositCommon):
     """Deposits beside what their customer owes otherwise: each pays its own order, once."""
 
-    def _wizard_on(self, records):
-        return super(DepositCommon, self)._wizard(records)
+    def _wizard(self, records, **values):
+        """The sending wizard on invoices or customers."""
+        return PaylinkCommon._wizard(self, records, **values)
 
     def _open(self):
         """What is asked of Marie: the amounts that are open of her."""
@@ -32,7 +34,7 @@ class TestDepositAccount(DepositCommon):
         self.assertEqual((statement.document_count, statement.amount_display), (1, "$\xa0500,00"))
         rows = self.env["paylink.account.item"]._open_account(self.marie)
         self.assertEqual(rows.mapped("amount"), [500])
-        wizard = self._wizard_on(self.marie)
+        wizard = self._wizard(self.marie)
         self.assertEqual(wizard.amount, 500)
         self._pay(self._sent(wizard))
         self.assertEqual((other.amount_residual, payment._paylink_open_credit()), (0, 300))
@@ -78,7 +80,7 @@ class TestDepositAccount(DepositCommon):
         invoice = self._final_invoice(order)
         other = self._invoice(amount=50)
         statement = self.env["paylink.statement"]._for_customers(self.marie).sudo()
-        wizard = self._wizard_on(invoice)
+        wizard = self._wizard(invoice)
         self.assertFalse(wizard.problem)
         sent, both = self._sent(wizard), statement._pay_link(set(self._items(invoice + other).ids))
         self.assertEqual((sent._payable_amount(), sent._page_money().payable, both._payable_amount()), (700, 700, 750))
@@ -105,7 +107,7 @@ class TestDepositAccount(DepositCommon):
         link = self._link(invoice)
         self.assertEqual((link._payable_amount(), link._page_view(), link.state), (0, "closed", "open"))
         self.assertEqual(link._closed_reason(), "in_progress")
-        self.assertIn("in progress", self._wizard_on(invoice).problem)
+        self.assertIn("in progress", self._wizard(invoice).problem)
         self.assertFalse(self.env["paylink.link"]._askable_items(invoice))
         for transaction in transactions:
             transaction._set_done()
