@@ -41,7 +41,17 @@ def booked_case(name):
     order.action_confirm()
     return case | {{"actions": [book(paid(made)) for made in others]}}
 
+def posted_case(name):
+    """A confirmed order with a payment of 300 to book, and a draft of its invoice."""
+    case = order_case(name, [300])
+    order = env["sale.order"].browse(case["order"])
+    order.action_confirm()
+    draft = order._create_invoices(final=True)
+    made = env["paylink.link"].browse(case["links"][0]["id"])
+    return case | {{"invoice": draft.id, "action": book(paid(made))}}
+
 done({{
+    "posted": [posted_case(f"Posted{{n}}") for n in range({ROUNDS})],
     "booked": [booked_case(f"Booked{{n}}") for n in range({ROUNDS})],
     "tabs": [order_case(f"Tabs{{n}}", [400]) for n in range({ROUNDS})],
     "links": [order_case(f"Links{{n}}", [300, 400]) for n in range({ROUNDS})],
@@ -134,6 +144,23 @@ class TestDeposits(unittest.TestCase):
                 self.check_books(case, 750.0)
                 self.assertEqual(self.ledger.open_credit(case), 0)
                 self.assertIn(sorted(total for total, _left in self.invoices(case)), ([200, 550], [250, 500]))
+
+    def test_invoice_is_posted_while_the_deposit_is_booked(self):
+        """The one that comes second sees the other: the deposit is deducted from the invoice."""
+        users = [log_in(self.odoo) for _n in range(2)]
+        users[0].call("ir.config_parameter", "set_param", ["sale.automatic_invoice", "False"])
+        self.addCleanup(users[0].call, "ir.config_parameter", "set_param", ["sale.automatic_invoice", "True"])
+        for case in self.data["posted"]:
+            with self.subTest(order=case["name"]):
+                meet_at(
+                    self.odoo,
+                    "SELECT id FROM sale_order",
+                    "sale_order",
+                    case["order"],
+                    partial(users[0].call, "account.move", "action_post", [[case["invoice"]]]),
+                    partial(users[1].call, "ir.actions.server", "run", [[case["action"]]]),
+                )
+                self.assertEqual(self.ledger.residual(case), 700)
 
     def test_two_sellers_ask_at_the_same_moment(self):
         """Each of them alone may ask for 600 of 1000, not both."""

@@ -99,7 +99,10 @@ class AccountMoveLine(models.Model):
         return self.move_id, self.partner_id.commercial_partner_id
 
     def _paylink_in_flight(self):
-        """The items that a payment still in progress may settle: of any link, or of the customer portal."""
+        """The items that a payment still in progress may settle: of any link, or of the customer portal.
+
+        Of deposits only those that leave nothing to be asked for: else a link asks for what they leave.
+        """
         if not self:
             return self
         self.env["payment.transaction"].flush_model()
@@ -119,8 +122,11 @@ class AccountMoveLine(models.Model):
               JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
              WHERE item.id IN %(items)s AND tx.paylink_id IS NULL
                AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
+             UNION
+            SELECT id FROM (%(covered)s) covered WHERE id IN %(items)s
             """,
             items=tuple(self.ids),
+            covered=self._paylink_covered_sql(SQL("tx.state IN %s", IN_FLIGHT_STATES)),
             states=IN_FLIGHT_STATES,
             others=("refund", "validation"),
         )

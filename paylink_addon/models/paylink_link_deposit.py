@@ -41,6 +41,40 @@ class PaylinkLinkDeposit(models.Model):
             and order.partner_invoice_id.commercial_partner_id == self.partner_id.commercial_partner_id
         )
 
+    @api.model
+    def _belonging_sql(self):
+        """A query of ``(link_id, order_id)``: the deposits that :meth:`_belongs_to_order` is true of."""
+        self.flush_model(["sale_order_id", "partner_id", "currency_id", "company_id"])
+        self.env["res.partner"].flush_model(["commercial_partner_id"])
+        self.env["sale.order"].flush_model(["partner_invoice_id", "currency_id", "company_id"])
+        return SQL(
+            """
+            SELECT link.id AS link_id, so.id AS order_id
+              FROM paylink_link link
+              JOIN sale_order so ON so.id = link.sale_order_id
+                                AND so.currency_id = link.currency_id
+                                AND so.company_id = link.company_id
+              JOIN res_partner payer ON payer.id = link.partner_id
+              JOIN res_partner customer ON customer.id = so.partner_invoice_id
+                                       AND customer.commercial_partner_id = payer.commercial_partner_id
+            """
+        )
+
+    @api.model
+    def _invoiced_sql(self):
+        """A query of ``(move_id, link_id)``: the invoices of orders, with the deposits that settle them when booked."""
+        return SQL(
+            """
+            SELECT item.move_id, deposit.link_id
+              FROM (%s) deposit
+              JOIN sale_order_line line ON line.order_id = deposit.order_id
+              JOIN sale_order_line_invoice_rel rel ON rel.order_line_id = line.id
+              JOIN account_move_line item ON item.id = rel.invoice_line_id
+              JOIN account_move move ON move.id = item.move_id AND move.move_type != 'out_refund'
+            """,
+            self._belonging_sql(),
+        )
+
     def _payable_of(self, due, rivals):
         """Payments under way of other deposits are no rivals as long as the order has room for both."""
         payable = super()._payable_of(due, rivals)

@@ -67,7 +67,8 @@ class PaylinkLinkDepositLife(models.Model):
 
     def _is_expired(self):
         """A deposit on a quotation ends with it, also before the job that says so has run."""
-        return super()._is_expired() or bool(self.kind == "deposit" and self.sudo().sale_order_id.is_expired)
+        order = self.sudo().sale_order_id
+        return super()._is_expired() or (self.kind == "deposit" and bool(order) and order._paylink_is_expired())
 
     def _end_deposits(self, reason):
         """Cancel live deposits that can't be paid any more; who has authorized money is somebody's task.
@@ -87,19 +88,44 @@ class PaylinkLinkDepositLife(models.Model):
                 ),
             )
 
+    def _left_behind_texts(self, env):
+        """The task about a paid deposit that its order does not take: summary and note, in the language of ``env``."""
+        values = {
+            "order": self.sale_order_id.name,
+            "partner": self.partner_id.display_name,
+            "amount": self.currency_id.format(self.amount_paid - self.amount_refunded),
+        }
+        if self._belongs_to_order():
+            return (
+                env._("%(order)s was cancelled, its deposit was paid", **values),
+                env._(
+                    "%(order)s was cancelled after %(partner)s had paid %(amount)s. What no invoice has taken of it is "
+                    "an open credit of that customer: refund it, or use it for another document.",
+                    **values,
+                ),
+            )
+        return (
+            env._("The deposit on %(order)s is not counted any more", **values),
+            env._(
+                "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It "
+                "is an open credit of that customer: refund it, or use it for another document.",
+                **values,
+            ),
+        )
+
     @api.model
     def _cron_expire(self, limit=500):
-        """Deposits expire with their quotations."""
+        """Deposits expire with their quotations: at the end of that day, which for some is an hour of today's."""
         domain = [
             ("kind", "=", "deposit"),
             ("state", "in", ("open", "failed")),
             ("sale_order_id.state", "in", ("draft", "sent")),
-            ("sale_order_id.validity_date", "<", fields.Date.today()),
+            ("sale_order_id.validity_date", "<=", fields.Date.today()),
             "|",
             ("expires_at", "=", False),
             ("expires_at", ">", fields.Datetime.now()),
         ]
-        ended = self.search(domain, limit=limit)
+        ended = self.search(domain).filtered(lambda link: link._is_expired())[:limit]
         ended._close_attempts(self.env._("The quotation expired."))
         ended.expires_at = fields.Datetime.now()
         ended._log_events("expired")
@@ -122,7 +148,7 @@ class SaleOrder(models.Model):
         name = order.name
         if order.state == "cancel":
             return self.env._("%(order)s is cancelled: nothing can be asked for it.", order=name)
-        if order.is_expired:
+        if order._paylink_is_expired():
             return self.env._("The quotation %(order)s has expired: extend its validity first.", order=name)
         if order.currency_id.compare_amounts(askable, 0) <= 0:
             return self.env._("%(order)s: all of it is paid, invoiced or asked for already.", order=name)
@@ -158,6 +184,11 @@ class SaleOrder(models.Model):
         midnight = zone.localize(datetime.combine(self.validity_date + timedelta(days=1), time()))
         end = midnight.astimezone(pytz.utc).replace(tzinfo=None)
         return min(expires_at, end) if expires_at else end
+
+    def _paylink_is_expired(self):
+        """Whether it is a quotation that is over where we are: Odoo's own mark goes by the day in Greenwich."""
+        end = self._paylink_expires_at(False)
+        return bool(end) and end <= fields.Datetime.now()
 
     def _paylink_default_deposit(self, askable):
         """What to propose: what Odoo's prepayment rule still wants, else all that can be asked.
@@ -200,20 +231,10 @@ class SaleOrder(models.Model):
         waiting._end_deposits(self.env._("The order is paid or invoiced: nothing is left to be paid as a deposit."))
 
     def _paylink_report_left_behind(self):
-        """What was paid stays a credit of who paid it; somebody has to know that the order does not count it."""
+        """What was paid stays a credit of who paid it; somebody has to know that no order takes it."""
         links = self.sudo().paylink_link_ids.filtered(lambda link: link.amount_paid > link.amount_refunded)
-        for link in links.filtered(lambda link: not link._belongs_to_order()):
-            env = link._owner_env()
-            link._schedule(
-                env._("The deposit on %(order)s is not counted any more", order=link.sale_order_id.name),
-                env._(
-                    "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It "
-                    "is an open credit of that customer: refund it, or use it for another document.",
-                    order=link.sale_order_id.name,
-                    partner=link.partner_id.display_name,
-                    amount=link.currency_id.format(link.amount_paid - link.amount_refunded),
-                ),
-            )
+        for link in links.filtered(lambda link: not link._fits_order()):
+            link._schedule(*link._left_behind_texts(link._owner_env()))
 
     @api.ondelete(at_uninstall=False)
     def _paylink_unlink_unpaid(self):

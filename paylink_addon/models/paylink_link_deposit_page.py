@@ -13,18 +13,35 @@ class PaylinkLinkDepositPage(models.Model):
     )
 
     def _closed_reason(self):
-        """A deposit is *settled* when nothing is left of its order, also after its link was cancelled for that."""
+        """Once nothing can be asked as a deposit, *settled* if the order is paid, else ``invoiced``: also after the link
+        was cancelled for that.
+        """
         order = self.sale_order_id
         if self.kind != "deposit" or not order:
             return super()._closed_reason()
         if not self._fits_order():
             return "cancelled"
         if order.state == "sale" and not order._paylink_rooms()[order.id]:
-            return "settled"
+            return "settled" if order.currency_id.compare_amounts(self._left_of_order(), 0) <= 0 else "invoiced"
         return super()._closed_reason()
 
+    def _left_of_order(self):
+        """What the customer has to pay of the order, whichever way."""
+        return max(self.sale_order_id.amount_total - self.sale_order_id._paylink_settled(), 0.0)
+
     def _page_texts(self, due):
-        return super()._page_texts(due) | {"order": self._page_order()}
+        return super()._page_texts(due) | {"order": self._page_order(), "invoices": self._page_invoices()}
+
+    def _page_invoices(self):
+        """What is asked for by invoice instead of by this link: the open invoices, with the links that this customer
+        has for them.
+        """
+        if self.kind != "deposit" or self._closed_reason() != "invoiced":
+            return []
+        invoices = self.sale_order_id.invoice_ids.filtered("paylink_can_send")
+        links = self._links_of_invoices(invoices)
+        tokens = {move: link.access_token for move, link in links.items() if link.partner_id == self.partner_id}
+        return [{"name": move.name, "url": move in tokens and f"/pay/{tokens[move]}"} for move in invoices]
 
     def _page_subject(self):
         if self.kind != "deposit" or not self.sale_order_id:
@@ -42,7 +59,7 @@ class PaylinkLinkDepositPage(models.Model):
             "date": format_date(self.env, fields.Datetime.context_timestamp(self, order.date_order)),
             "total": self._amount_text(order.amount_total),
             "settled": self._amount_text(settled) if settled > 0 else False,
-            "left": self._amount_text(max(order.amount_total - settled, 0.0)),
+            "left": self._amount_text(self._left_of_order()),
             "url": f"/pay/{self.access_token}/order" if self._has_order_pdf() else False,
         }
 

@@ -86,7 +86,9 @@ class PaylinkLinkDue(models.Model):
         )
 
     def _rival_transactions(self):
-        """Payments of the same items, not booked yet, that come from other links or from the customer portal."""
+        """Payments, not booked yet, that will settle the same items: of other links, deposits on the orders that were
+        invoiced among them, or from the customer portal.
+        """
         self.ensure_one()
         self.env["payment.transaction"].flush_model()
         self.env["paylink.link.line"].flush_model(["move_line_id", "move_id", "link_id"])
@@ -106,6 +108,11 @@ class PaylinkLinkDue(models.Model):
                AND (tx.paylink_id IN (SELECT other.link_id
                                         FROM paylink_link_line line
                                         JOIN paylink_link_line other USING (move_line_id)
+                                       WHERE line.link_id = %(link)s
+                                       UNION
+                                      SELECT deposit.link_id
+                                        FROM (%(deposits)s) deposit
+                                        JOIN paylink_link_line line USING (move_id)
                                        WHERE line.link_id = %(link)s)
                     OR (tx.paylink_id IS NULL AND tx.id IN (
                         SELECT transaction_id FROM account_invoice_transaction_rel rel
@@ -114,6 +121,7 @@ class PaylinkLinkDue(models.Model):
                AND tx.paylink_id IS DISTINCT FROM %(link)s
             """,
             states=RIVAL_STATES,
+            deposits=self._invoiced_sql(),
             link=self.id,
         )
 

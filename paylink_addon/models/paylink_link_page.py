@@ -42,7 +42,10 @@ class PaylinkLinkPage(models.Model):
         return "pay" if payable > 0 else "closed"
 
     def _closed_reason(self):
-        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled``, ``changing`` or ``in_progress``."""
+        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled``, ``changing`` or ``in_progress``.
+
+        Of deposits also ``invoiced``.
+        """
         if self.state == "cancelled":
             return "cancelled"
         if not self._documents_stand():

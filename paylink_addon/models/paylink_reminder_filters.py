@@ -50,7 +50,6 @@ class PaylinkReminderFilters(models.Model):
 
     def _in_flight_sql(self, name):
         """The items (``name`` ``item_id``) or links with an item that a payment on its way may settle."""
-        result = SQL("line.link_id") if name == "link_id" else SQL("line.move_line_id")
         of_documents = SQL(
             """
             SELECT item.id FROM payment_transaction tx
@@ -70,14 +69,11 @@ class PaylinkReminderFilters(models.Model):
             """,
             self._moving_sql(),
         )
+        of_deposits = self.env["account.move.line"]._paylink_covered_sql(self._moving_sql())
+        found = SQL("%s UNION %s UNION %s", of_links, of_documents, of_deposits)
         if name == "item_id":
-            return SQL("%s UNION %s", of_links, of_documents)
-        return SQL(
-            "SELECT %s FROM paylink_link_line line WHERE line.move_line_id IN (%s UNION %s)",
-            result,
-            of_links,
-            of_documents,
-        )
+            return found
+        return SQL("SELECT line.link_id FROM paylink_link_line line WHERE line.move_line_id IN (%s)", found)
 
     def _moving_sql(self):
         return SQL(

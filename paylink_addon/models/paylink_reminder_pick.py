@@ -178,11 +178,12 @@ class PaylinkReminderPick(models.Model):
         ]
 
     def _open_credits(self, customers):
-        """The sum of open credits by customer and currency."""
+        """The sum of open credits by customer and currency; not of what is kept for the invoices of orders."""
         query = SQL(
-            """SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c WHERE residual < 0
-             GROUP BY customer_id, currency_id""",
+            """SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c
+                WHERE residual < 0 AND item_id NOT IN (%s) GROUP BY customer_id, currency_id""",
             self._candidates_sql(self.company_id, customers),
+            self.env["account.move.line"]._paylink_kept_sql(),
         )
         return {(row[0], row[1]): row[2] for row in self.env.execute_query(query)}
 

@@ -46,9 +46,16 @@ class PaymentTransaction(models.Model):
         return confirmed
 
     def _invoice_sale_orders(self):
-        """With automatic invoices: once for each payment, and only for what it brings."""
+        """With automatic invoices: once for each payment, and only for what it brings.
+
+        So it is for payments in the customer portal of orders that deposits were received for, too.
+        """
         deposits = self._paylink_deposits()
-        result = super(PaymentTransaction, self - deposits)._invoice_sale_orders()
+        beside = (self - deposits)._paylink_received().filtered(lambda tx: not tx.payment_id)
+        beside = beside.filtered(lambda tx: tx.sale_order_ids._paylink_deposit_payments())
+        result = super(PaymentTransaction, self - deposits - beside)._invoice_sale_orders()
+        for tx in beside:
+            super(PaymentTransaction, tx.with_context(paylink_received=tx.amount))._invoice_sale_orders()
         for tx in deposits._paylink_received()._paylink_of_order().filtered(lambda tx: not tx.payment_id):
             payment = tx.with_context(paylink_received=tx.amount)
             tx._paylink_on_order(super(PaymentTransaction, payment)._invoice_sale_orders)

@@ -55,28 +55,20 @@ class SaleOrder(models.Model):
 
         Those of a former customer or currency of the order are none: see :meth:`paylink.link._belongs_to_order`.
         """
-        self.env["paylink.link"].flush_model(
-            ["sale_order_id", "partner_id", "currency_id", "company_id", "amount_paid", "amount_refunded", "state"]
-        )
-        self.env["res.partner"].flush_model(["commercial_partner_id"])
-        self.flush_model(["partner_invoice_id", "currency_id", "company_id"])
+        self.env["paylink.link"].flush_model(["amount_paid", "amount_refunded", "state"])
         return SQL(
             """
-            SELECT link.sale_order_id AS record_id,
+            SELECT deposit.order_id AS record_id,
                    CASE WHEN bool_or(link.amount_paid > link.amount_refunded) THEN 'received'
                         WHEN bool_or(link.state IN %s) THEN 'asked'
                         WHEN bool_or(link.amount_refunded > 0) THEN 'refunded'
                         WHEN bool_or(link.state IN ('expired', 'cancelled')) THEN 'ended' END AS deposit
-              FROM paylink_link link
-              JOIN res_partner payer ON payer.id = link.partner_id
-              JOIN sale_order so ON so.id = link.sale_order_id
-                                AND so.currency_id = link.currency_id
-                                AND so.company_id = link.company_id
-              JOIN res_partner customer ON customer.id = so.partner_invoice_id
-                                       AND customer.commercial_partner_id = payer.commercial_partner_id
-          GROUP BY link.sale_order_id
+              FROM (%s) deposit
+              JOIN paylink_link link ON link.id = deposit.link_id
+          GROUP BY deposit.order_id
             """,
             LIVE_STATES,
+            self.env["paylink.link"]._belonging_sql(),
         )
 
     def _compute_paylink_deposit(self):
@@ -127,7 +119,10 @@ class SaleOrder(models.Model):
             order.paylink_amount_refunded = refunded
             order.paylink_amount_remaining = max(order.amount_total - order.sudo()._paylink_settled(), 0.0)
             order.paylink_can_ask = (
-                order.state != "cancel" and bool(order.id) and not order.is_expired and askable[order.id] > 0
+                order.state != "cancel"
+                and bool(order.id)
+                and not order.sudo()._paylink_is_expired()
+                and askable[order.id] > 0
             )
 
     # === ACTIONS === #

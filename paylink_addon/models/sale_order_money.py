@@ -77,10 +77,25 @@ class SaleOrder(models.Model):
         return max(-self._paylink_balance(), 0.0)
 
     def _paylink_rooms(self):
-        """What deposits may bring at most now, by id: what was invoiced is asked for by invoices."""
+        """What deposits may bring at most now, by id: what was invoiced is asked for by invoices.
+
+        An invoice that was paid, then credited, is still paid until the customer has the money back.
+        """
+        orders = self.sudo()
+        orders._paylink_read_ahead()
         return {
-            order.id: max(order._paylink_balance(), 0.0) if order.state != "cancel" else 0.0 for order in self.sudo()
+            order.id: max(min(order._paylink_balance(), order.amount_total - order._paylink_settled()), 0.0)
+            if order.state != "cancel"
+            else 0.0
+            for order in orders
         }
+
+    def _paylink_read_ahead(self):
+        """Read what is needed to know the balance of these orders, in one go: each alone would read its own."""
+        self._paylink_counted().payment_id._paylink_receivable_lines().mapped("amount_residual_currency")
+        lines = self.invoice_ids.line_ids
+        lines.mapped("price_total")
+        lines.sale_line_ids.mapped("order_id")
 
     def _paylink_left_to_pay(self):
         """What deposits may bring, less what payments under way may still bring."""

@@ -5,6 +5,7 @@ from . import test_addresses
 from . import test_attempts
 from . import test_customer
 from . import test_deposit
+from . import test_deposit_account
 from . import test_deposit_changes
 from . import test_deposit_life
 from . import test_deposit_page

@@ -301,6 +301,22 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         wizard.action_send()
         self.assertEqual(len(self._mails(statements[0])), 1)
 
+    def test_who_has_nothing_to_pay_gets_none(self):
+        """Credits alone, or as many as invoices, are nothing to write about; one currency with a debt is."""
+        foreign = self.setup_other_currency("CAD")
+        in_credit, even = self._customer("Credit", email="c@example.com"), self._customer("Even", email="e@example.com")
+        for partner, amount, values in (
+            (in_credit, 30, {"move_type": "out_refund"}),
+            (even, 50, {}),
+            (even, 50, {"move_type": "out_refund"}),
+            (self.john, 20, {"move_type": "out_refund"}),
+            (self.john, 10, {"currency_id": foreign.id}),
+        ):
+            self._invoice(partner, amount=amount, **values)
+        wizard = self._wizard_for(in_credit + even + self.john)
+        self.assertEqual((wizard.ready_ids, wizard.problem_count), (self.john, 2))
+        self.assertIn("Credit: nothing is to be paid.", wizard.problems)
+
     def test_address_stays_until_it_is_revoked(self):
         """Sent again, the same address; revoked and sent again, another one; the old one is dead for ever."""
         self._invoice()

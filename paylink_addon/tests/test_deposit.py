@@ -62,6 +62,20 @@ class TestDeposit(DepositCommon):
         self.assertEqual((order.invoice_ids.amount_total, order.invoice_ids.payment_state), (500, "paid"))
         self.assertFalse((first + second).payment_id._paylink_receivable_lines())
 
+    def test_payment_in_the_portal_after_a_deposit_is_invoiced_once(self):
+        self._automatic_invoices()
+        order = self._order(1000)
+        self._pay(self._deposit(order, 300))
+        native = self._create_transaction(
+            "redirect", sale_order_ids=[(6, 0, order.ids)], amount=200, reference="native", partner_id=self.marie.id
+        )
+        native._set_done()
+        native._post_process()
+        invoices = order.invoice_ids.sorted("id")
+        self.assertEqual(invoices.mapped("amount_total"), [300, 200])
+        self.assertEqual(invoices.mapped("payment_state"), ["paid", "paid"])
+        self.assertFalse(native.payment_id._paylink_receivable_lines())
+
     def test_taxes(self):
         self._automatic_invoices()
         tax = self.company_data["default_tax_sale"]
@@ -266,6 +280,22 @@ class TestDeposit(DepositCommon):
             counts.append(self.env.cr.sql_log_count - before)
         self.assertEqual(counts[1], counts[2])
 
+    def test_links_of_paid_orders_take_the_same_queries_for_any_number(self):
+        orders = self.env["sale.order"].union(*(self._order(100) for _n in range(8)))
+        for order in orders:
+            self._pay(self._deposit(order, 50))
+            self._pay(self._link(self._final_invoice(order)))
+        counts = []
+        for some in (orders[:2], orders[:2], orders):
+            links = self.env["paylink.link"].browse(some.paylink_link_ids.ids)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            links.read(["amount_due", "state", "status"])
+            some.read(["paylink_amount_received", "paylink_amount_remaining", "paylink_can_ask"])
+            counts.append(self.env.cr.sql_log_count - before)
+        self.assertEqual(counts[1], counts[2], counts)
+
     # === LIMITS === #
 
     def test_never_more_than_the_order(self):
@@ -292,6 +322,24 @@ class TestDeposit(DepositCommon):
         self.assertEqual((link.state, link._due_amounts()[link.id]), ("cancelled", 0))
         with self.assertRaisesRegex(UserError, "invoiced"):
             self._deposit(order, 1)
+
+    def test_credited_invoice_is_paid_until_the_money_is_given_back(self):
+        """The credit note waits for its refund, or for another invoice: what was paid is not asked for again."""
+        order = self._order(1000)
+        self._pay(self._deposit(order, 300))
+        invoice = self._final_invoice(order)
+        self._pay(self._link(invoice))
+        credit_note = invoice._reverse_moves([{"invoice_date": invoice.invoice_date}])
+        credit_note.action_post()
+        order.invalidate_recordset()
+        self.assertEqual((order.amount_invoiced, order.paylink_amount_remaining, order.paylink_can_ask), (0, 0, False))
+        with self.assertRaisesRegex(UserError, "paid, invoiced or asked for already"):
+            self._deposit(order, 1)
+        self.env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=credit_note.ids
+        ).create({})._create_payments()
+        order.invalidate_recordset()
+        self.assertEqual((order.paylink_amount_remaining, order.paylink_can_ask), (1000, True))
 
     def test_smaller_order_leaves_less_to_pay(self):
         order = self._order(1000)

@@ -26,6 +26,21 @@ class TestDepositLife(DepositCommon):
         with self.assertRaisesRegex(UserError, "is cancelled"):
             waiting.action_renew()
 
+    def test_cancelled_order_with_a_paid_deposit_is_a_task(self):
+        """Once, also if it is cancelled again; not for what was given back."""
+        order = self._order(1000)
+        paid, refunded = self._deposit(order, 200), self._deposit(order, 100)
+        self._pay(paid)
+        refund = self._pay(refunded)._create_child_transaction(100, is_refund=True)
+        refund._set_done()
+        refund._post_process()
+        for _time in range(2):
+            order.action_cancel()
+            self.assertEqual((len(paid.activity_ids), len(refunded.activity_ids)), (1, 0))
+            order.action_draft()
+        self.assertEqual(paid.activity_ids.summary, f"{order.name} was cancelled, its deposit was paid")
+        self.assertIn("200.00", paid.activity_ids.note)
+
     def test_partly_paid_link_of_a_cancelled_order_is_cancelled(self):
         order = self._order(1000)
         link = self._deposit(order, 300, allow_partial=True)
@@ -67,6 +82,25 @@ class TestDepositLife(DepositCommon):
             self._run_cron("ir_cron_paylink_expire")
             self.assertEqual(link.state, "expired")
             self.assertEqual(len(self._time_line(link, "expired")), 1)
+
+    def test_quotation_expires_where_the_company_is(self):
+        """At the end of the day in Montréal and in Auckland, which is on another day in Greenwich."""
+        for zone, hours in (("America/Montreal", 4), ("Pacific/Auckland", -12)):
+            self.company.paylink_tz = zone
+            order = self._order(1000, validity_date="2026-07-10")
+            end = fields.Datetime.from_string("2026-07-11") + timedelta(hours=hours)
+            with freeze_time("2026-07-09"):
+                link = self._deposit(order, 300)
+            self.assertEqual(link.expires_at, end)
+            link.sudo().expires_at = False
+            for minutes, ended in ((-1, False), (1, True)):
+                with self.subTest(zone=zone, ended=ended), freeze_time(end + timedelta(minutes=minutes)):
+                    order.invalidate_recordset()
+                    self.assertEqual((link._is_expired(), order.paylink_can_ask), (ended, not ended))
+                    self.assertEqual(link._page_view(), "closed" if ended else "pay")
+                    self.assertEqual("has expired" in (order._paylink_deposit_problem(1, 700) or ""), ended)
+                    self._run_cron("ir_cron_paylink_expire")
+                    self.assertEqual(link.state, "expired" if ended else "open")
 
     def test_confirmed_order_does_not_expire(self):
         order = self._order(1000, validity_date=self._yesterday())

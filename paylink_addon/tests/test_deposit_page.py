@@ -70,6 +70,25 @@ class TestDepositPage(DepositCommon, HttpCase):
         self.assertIn("This link was cancelled", answer.text)
         self.assertEqual(self._get("/order").status_code, 404)
 
+    def test_order_that_was_invoiced_is_paid_by_its_invoice(self):
+        """Nothing is called settled while the invoice is open; its link is offered to the same customer."""
+        self.order.action_confirm()
+        invoice = self._final_invoice(self.order)
+        self.assertEqual((self.link.state, self.link._closed_reason()), ("cancelled", "invoiced"))
+        answer = self._get()
+        self.assertEqual(answer.status_code, 410)
+        for shown in ("The order has been invoiced", invoice.name):
+            self.assertIn(shown, answer.text)
+        self.assertNotIn("Nothing is due any more", answer.text)
+        foreign = self._link(invoice, partner_id=self.marie.id, lang="en_US")
+        self.assertNotIn(foreign.access_token, self._text())
+        link = self._link(invoice, lang="en_US")
+        self.assertIn(f"/pay/{link.access_token}", self._text())
+        self._pay(link)
+        self.link.invalidate_recordset()
+        self.assertEqual(self.link._closed_reason(), "settled")
+        self.assertIn("Nothing is due any more", self._text())
+
     def test_links_of_other_kinds_show_no_order(self):
         link = self._free_link(50, partner_id=self.john.id)
         self.assertNotIn("Your order", self._get(link=link).text)

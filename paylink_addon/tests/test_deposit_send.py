@@ -1,3 +1,6 @@
+from datetime import timedelta
+
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
@@ -62,6 +65,19 @@ class TestDepositSend(DepositCommon):
             form.amount = 120
         link = self._sent(form.save())
         self.assertEqual(link.amount, 120)
+
+    def test_prepayment_of_a_third_is_proposed_exactly(self):
+        """Odoo confirms the order at 333.33: at 333.30, which is 33.33 %, it would not."""
+        order = self._order(1000, prepayment=1 / 3)
+        with self._form(order) as form:
+            self.assertEqual((form.amount_type, form.percent, form.amount), ("percentage", 33.33, 333.33))
+            form.percent = 33.34
+            self.assertEqual(form.amount, 333.4)
+            form.percent = 33.33
+        link = self._sent(form.save())
+        self.assertEqual(link.amount, 333.33)
+        self._pay(link)
+        self.assertEqual(order.state, "sale")
 
     def test_percentage_of_many_decimals_is_rounded(self):
         order = self._order(100)
@@ -147,6 +163,18 @@ class TestDepositSend(DepositCommon):
         wizard = self._wizard(order)
         self.assertEqual((wizard.existing_link_id, wizard.reuse, wizard.problem), (link, True, False))
         self.assertEqual(self._sent(wizard), link)
+
+    def test_deposit_sent_again_lasts_no_longer_than_its_quotation(self):
+        today = fields.Date.today()
+        order = self._order(1000, prepayment=1.0, validity_date=today + timedelta(days=2))
+        link = self._sent(self._wizard(order, expires_at=False))
+        end = link.expires_at
+        for expires_at in (fields.Datetime.now() + timedelta(days=30), False):
+            wizard = self._wizard(order, expires_at=expires_at)
+            self.assertEqual((self._sent(wizard), link.expires_at), (link, end))
+        order.validity_date = today + timedelta(days=3)
+        self._sent(self._wizard(order, expires_at=False))
+        self.assertEqual(link.expires_at, end + timedelta(days=1))
 
     # === RIGHTS === #
 

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.tools import float_compare
 
 from .paylink_send_reuse import Existing
 
@@ -42,18 +43,28 @@ class PaylinkSendDeposit(models.TransientModel):
     @api.depends("line_ids", "amount_type")
     def _compute_percent(self):
         for wizard in self:
-            total = wizard._only_order().amount_total
-            wizard.percent = 100 * wizard._only_line().amount / total if total else 0.0
+            wizard.percent = wizard._proposed_percent()
+
+    def _proposed_percent(self):
+        """What share of the order the proposed amount is."""
+        total = self._only_order().amount_total
+        return 100 * self._only_line().amount / total if total else 0.0
 
     def _compute_amount(self):
         """No dependency on the percentage: giving an amount must not lose it; see the onchange."""
         by_share = self.filtered(lambda wizard: wizard.kind == "deposit" and wizard.amount_type == "percentage")
         result = super(PaylinkSendDeposit, self - by_share)._compute_amount()
         for wizard in by_share:
-            currency = wizard._only_line().currency_id
-            amount = wizard._only_order().amount_total * wizard.percent / 100
-            wizard.amount = currency.round(amount) if currency else amount
+            wizard.amount = wizard._amount_of_share()
         return result
+
+    def _amount_of_share(self):
+        """The percentage as an amount; as long as it is the proposed one, exactly what Odoo's rule wants."""
+        line = self._only_line()
+        if not float_compare(self.percent, self._proposed_percent(), precision_digits=2):
+            return line.amount
+        amount = self._only_order().amount_total * self.percent / 100
+        return line.currency_id.round(amount) if line.currency_id else amount
 
     @api.onchange("amount_type", "percent")
     def _onchange_percent(self):

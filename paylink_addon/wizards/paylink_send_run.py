@@ -73,6 +73,8 @@ class PaylinkSendRun(models.TransientModel):
         """Put on the only link what was chosen for it."""
         values = {"email": self.email, "phone": self.phone, "lang": self.lang}
         values |= {"send_email": self.send_email, "send_sms": self.send_sms}
-        if link.expires_at and (not self.expires_at or self.expires_at > link.expires_at):
-            values["expires_at"] = self.expires_at  # a link used again never gets a shorter life
+        order = link.sudo().sale_order_id
+        expires_at = order._paylink_expires_at(self.expires_at) if order else self.expires_at
+        if link.expires_at and (not expires_at or expires_at > link.expires_at):
+            values["expires_at"] = expires_at  # a link used again never gets a shorter life
         link.write(values)

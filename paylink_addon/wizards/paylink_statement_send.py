@@ -28,18 +28,28 @@ class PaylinkStatementSend(models.TransientModel):
         requests = self.env["paylink.statement"]
         for wizard in self:
             customers = wizard.partner_ids.commercial_partner_id._origin
-            items = customers._paylink_open_items(wizard.company_id)
-            owing = set(items.partner_id.commercial_partner_id.ids)
+            owing = wizard._owing(customers)
             problems = {
                 customer: requests._recipient_problem(customer, customer.email, False, True, False)
                 if customer.id in owing
-                else self.env._("%(name)s: nothing is open.", name=customer.display_name)
+                else self.env._("%(name)s: nothing is to be paid.", name=customer.display_name)
                 for customer in customers
             }
             wizard.ready_ids = customers.filtered(lambda customer, problems=problems: not problems[customer])
             wizard.ready_count = len(wizard.ready_ids)
             wizard.problem_count = len(customers) - wizard.ready_count
             wizard.problems = "\n".join(problem for problem in problems.values() if problem)
+
+    def _owing(self, customers):
+        """The ids of those who have to pay in some currency: credits alone are nothing to write about."""
+        items = customers._paylink_open_items(self.company_id)
+        due = items._paylink_due()
+        groups = items.grouped(lambda item: (item.currency_id, item.partner_id.commercial_partner_id.id))
+        return {
+            customer_id
+            for (currency, customer_id), group in groups.items()
+            if currency.compare_amounts(sum(due[item.id] for item in group), 0) > 0
+        }
 
     def action_send(self):
         """Make the pages that are missing and queue the e-mails; show the pages. A second click sends nothing."""
