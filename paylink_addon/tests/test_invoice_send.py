@@ -113,6 +113,18 @@ class TestInvoiceSend(PaylinkCommon):
         self.assertEqual(link.user_id, clerk)
         self.assertNotIn(colleagues.access_token, self._mail(invoice).body)
 
+    def test_link_of_another_contact_is_not_used(self):
+        """A link made for the whole customer, on its statement, shows the customer's saved methods."""
+        self.company.paylink_on_invoice_pdf = True
+        lambert = self._customer("Lambert SA", is_company=True, email="lambert@example.com")
+        contact = self._customer("Luc", parent_id=lambert.id, email="luc@example.com")
+        invoice = self._invoice(contact)
+        foreign = self._link(invoice, partner_id=lambert.id)
+        self.assertFalse(invoice._paylink_on_pdf())
+        link = self._send(invoice)
+        self.assertEqual((link.partner_id, foreign.sent_at), (contact, False))
+        self.assertNotIn(foreign.access_token, self._mail(invoice).body)
+
     def test_user_without_the_right_to_links_sends_as_ever(self):
         clerk = self._create_new_internal_user(
             login="clerk", groups="account.group_account_invoice", company_ids=[Command.set(self.company.ids)]
