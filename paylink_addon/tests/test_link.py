@@ -119,6 +119,21 @@ class TestLink(PaylinkCommon):
         self.assertTrue(successor.sent_at)
         self.assertEqual(link.state, "expired")
 
+    def test_renewed_twice_is_sent_twice(self):
+        """One live request, whichever of its ancestors is sent again; a new one only when that is over."""
+        links = [self._free_link(50)]
+        links[0].action_cancel()
+        links.append(links[0].browse(links[0].action_renew()["res_id"]))
+        self.assertEqual(links[0].action_renew()["res_id"], links[1].id)
+        self.assertEqual(len(self._customer_mails(links[1])), 2)
+        self._expire(links[1])
+        links.append(links[1].browse(links[1].action_renew()["res_id"]))
+        for link in links[:2]:
+            self.assertEqual(link.action_renew()["res_id"], links[2].id)
+        self.assertEqual([len(link.renewal_ids) for link in links], [1, 1, 0])
+        self._pay(links[2])
+        self.assertNotEqual(links[1].action_renew()["res_id"], links[2].id)
+
     def test_renew_refuses(self):
         link = self._link(self._invoice())
         with self.assertRaisesRegex(UserError, "not expired or cancelled"):
