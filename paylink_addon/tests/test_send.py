@@ -168,6 +168,45 @@ class TestSend(PaylinkCommon):
         self.assertEqual(len(links), 2)
         self.assertEqual(len(links.currency_id), 2)
 
+    def test_way_to_send_that_the_customer_has(self):
+        cases = [
+            ({"email": "a@lambert.fr", "phone": "+33639981234"}, (True, False)),
+            ({"phone": "+33639981234"}, (False, True)),
+            ({"phone": "+33142685300"}, (True, False)),
+            ({}, (True, False)),
+        ]
+        for addresses, ways in cases:
+            invoice = self._invoice(self._customer("Luc", **addresses))
+            with self.subTest(**addresses):
+                wizard = self.env["paylink.send"].with_context(active_model=invoice._name, active_ids=invoice.ids)
+                form = Form(wizard)
+                self.assertEqual((form.send_email, form.send_sms), ways)
+
+    def test_address_that_cannot_work_is_a_warning(self):
+        cases = [
+            ("luc@lambert.test", "can't receive mail"),
+            ("luc@gmial.com", "Is gmail.com meant"),
+            ("luc@lambert.fr", ""),
+            ("luc", ""),  # said already: nothing can be sent to it
+        ]
+        for email, text in cases:
+            with self.subTest(email=email):
+                wizard = self._wizard(self._invoice(), email=email)
+                self.assertIn(text, wizard.email_warning or "")
+                self.assertEqual(bool(wizard.email_warning), bool(text))
+                self.assertEqual(bool(wizard.problem), email == "luc")
+                wizard.send_email = False
+                self.assertFalse(wizard.email_warning)
+
+    def test_amount_that_is_not_given_yet_is_no_error(self):
+        for amount, missing in ((0, True), (-5, False), (20, False)):
+            with self.subTest(amount=amount):
+                wizard = self._wizard(self.john, amount=amount, reference="Contract 12")
+                self.assertEqual((wizard.is_amount_missing, bool(wizard.problem)), (missing, amount <= 0))
+                if missing:
+                    with self.assertRaisesRegex(UserError, "more than zero"):
+                        wizard.action_send()
+
     def test_who_cannot_and_why(self):
         """One screen says it before anything is sent; the others are sent all the same."""
         good = self._invoice(self.john)
