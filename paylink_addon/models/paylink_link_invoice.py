@@ -42,8 +42,12 @@ class PaylinkLinkInvoice(models.Model):
 
     @api.model
     def _askable_items(self, moves):
-        """What can be asked of each of these invoices: nothing of those paid, being paid, or not a customer's."""
+        """What can be asked of each of these invoices: nothing of those paid, being paid, or not a customer's; nor
+        where the customer would find no way to pay.
+        """
         moves = moves.sudo().filtered(lambda move: move.paylink_can_send and move.partner_id)
+        companies = moves.company_id.filtered(lambda company: company._paylink_can_be_paid())
+        moves = moves.filtered(lambda move: move.company_id in companies)
         items = moves._paylink_open_items()
         in_flight = items._paylink_in_flight().move_id
         due = items._paylink_due()

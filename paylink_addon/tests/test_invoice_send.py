@@ -88,6 +88,25 @@ class TestInvoiceSend(PaylinkCommon):
                 self.assertEqual(invoice.paylink_link_count, before)
                 self.assertNotIn("/pay/", self._mail(invoice).body)
 
+    def test_no_link_without_a_way_to_pay(self):
+        """Neither a provider that customers see nor an account: the page would only say so."""
+        cases = [
+            ({"state": "test", "is_published": True}, True, True),
+            ({"state": "test", "is_published": True}, False, True),
+            ({"state": "disabled"}, True, True),
+            ({"state": "test", "is_published": False}, False, False),
+            ({"state": "disabled", "is_published": False}, False, False),
+        ]
+        for values, has_account, offered in cases:
+            with self.subTest(**values, has_account=has_account):
+                self.provider.sudo().write(values)
+                self.bank_account.active = has_account
+                self.env.invalidate_all()
+                invoice = self._invoice()
+                self.assertEqual(self._dialog(invoice).paylink_can_add_link, offered)
+                self._send(invoice)
+                self.assertEqual(bool(invoice.paylink_link_id), offered)
+
     def test_open_link_for_exactly_this_invoice_is_used_again(self):
         invoice, other = self._invoice(), self._invoice()
         both, own = self._link(invoice + other), self._link(invoice)
