@@ -19,6 +19,8 @@ class PaymentTransaction(models.Model):
             )
             for refund in new.filtered(lambda tx: tx.operation == "refund"):
                 refund._paylink_report_overdrawn(wallets[refund.id], refund._paylink_overdrawn_note)
+            for top_up in new.filtered(lambda tx: tx.operation != "refund"):
+                top_up._paylink_report_archived(wallets[top_up.id].program_id)
 
     def _paylink_wallets(self):
         """The wallet that each changes, by id: a refund the one that the payment went into."""
@@ -54,6 +56,23 @@ class PaymentTransaction(models.Model):
         balance = format_amount(env, card.points * card.program_id._paylink_rate(), card.currency_id)
         link._schedule(
             env._("The wallet of %(partner)s is overdrawn", partner=link.partner_id.display_name), note(env, balance)
+        )
+
+    def _paylink_report_archived(self, program):
+        """Money has come for a wallet that nobody can spend from any more: a person decides what becomes of it."""
+        if program.active:
+            return
+        link = self.paylink_id
+        env = link._owner_env()
+        link._schedule(
+            env._("A top-up has come for an archived wallet"),
+            env._(
+                "%(amount)s of %(partner)s is in the wallet of %(program)s, which is archived: refund it, or restore "
+                "the program.",
+                amount=format_amount(env, self.amount, self.currency_id),
+                partner=link.partner_id.display_name,
+                program=program.name,
+            ),
         )
 
     def _paylink_overdrawn_note(self, env, balance):
