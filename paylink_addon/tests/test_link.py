@@ -3,7 +3,7 @@ from datetime import timedelta
 from freezegun import freeze_time
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .common import PaylinkCommon
 
@@ -103,6 +103,13 @@ class TestLink(PaylinkCommon):
                 self.company.paylink_expiry_hours = hours
                 link = self._free_link()
                 self.assertEqual(link.expires_at and link.expires_at - fields.Datetime.now(), expected or False)
+
+    def test_form_of_a_new_link_has_a_title(self):
+        """Its number comes when it is saved."""
+        form = Form(self.env["paylink.link"])
+        self.assertEqual((form.name, form._get_modifier("name", "invisible")), ("/", True))
+        form = Form(self._free_link())
+        self.assertFalse(form._get_modifier("name", "invisible"))
 
     def test_renew(self):
         """A successor of an expired link asks for what is still due, at a new address, and is sent."""
