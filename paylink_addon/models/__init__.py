@@ -10,6 +10,7 @@ from . import paylink_link_due
 from . import paylink_link_booking
 from . import paylink_link_booked
 from . import paylink_link_page
+from . import paylink_link_part
 from . import paylink_link_pdf
 from . import paylink_link_attempt
 from . import paylink_link_documents

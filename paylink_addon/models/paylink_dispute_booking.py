@@ -96,6 +96,7 @@ class PaylinkDisputeBooking(models.Model):
             return
         taken = self.withdrawal_id
         shares = {line.account_id: line.amount_currency for line in self._lines(taken)}
+        shares = shares or {taken.destination_account_id: taken.amount}  # what was paid was no receivable
         payment = self._create_payment("inbound", shares, taken)
         self.reinstatement_id = payment
         items = self.item_ids.filtered(lambda item: item._paylink_is_collectable())

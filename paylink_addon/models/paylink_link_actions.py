@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 from psycopg2 import OperationalError
 
+from ..const import LIVE_STATES
+
 # With more invoices than this no missing PDF is made: each takes a second.
 MAX_NEW_PDFS = 20
 
@@ -36,15 +38,28 @@ class PaylinkLinkActions(models.Model):
         return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
 
     def action_renew(self):
-        """Make and send a successor of each cancelled or expired link; return the action that shows them."""
+        """Make and send a successor of each cancelled or expired link; return the action that shows them.
+
+        Who clicks twice sends the same one again: two would ask for the money twice.
+        """
         self.check_access("write")
         if live := self.filtered(lambda link: link.state not in ("expired", "cancelled")):
             raise UserError(self.env._("%(name)s is not expired or cancelled: send it again.", name=live[0].name))
+        self._lock()
         successors = self.browse()
         for link in self:
-            successors |= link.sudo()._renew().with_env(self.env)
+            successors |= (link.sudo()._live_successor() or link.sudo()._renew()).with_env(self.env)
         successors.action_send()
         return successors._action_show()
+
+    def _live_successor(self):
+        """The newest link made from this one, however often it was renewed, that can still be paid."""
+        self.ensure_one()
+        successors = newest = self.renewal_ids
+        while newest := newest.renewal_ids:
+            successors |= newest
+        live = successors.filtered(lambda link: link.state in ("draft", *LIVE_STATES) and not link._is_expired())
+        return live.sorted("id")[-1:]
 
     def _renew(self):
         """A draft that asks for what is still due of this link."""

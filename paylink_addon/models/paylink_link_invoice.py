@@ -21,17 +21,33 @@ class PaylinkLinkInvoice(models.Model):
         readable = self.sudo().union(*live)
         if user and not user._is_superuser():
             readable = readable.with_user(user)._filtered_access("read").sudo()
-        fitting = [link for link in live if link in readable and not link.is_limited and link.issued_at]
-        found = {
-            move: next((link for link in fitting if live[link] == set(items.ids)), None)
-            for move, items in groups.items()
-        }
+        fitting = self._links_to_use_again({link: asked for link, asked in live.items() if link in readable})
+        found = {move: fitting.get((frozenset(items.ids), move.partner_id)) for move, items in groups.items()}
         return {move: link for move, link in found.items() if link}
 
     @api.model
+    def _links_to_use_again(self, live):
+        """The newest live link for all of just these items of a contact.
+
+        One made for another contact can't go out instead: its page shows the saved payment methods of that one.
+
+        :param dict live: see :meth:`_live_links_by_items`
+        :return: links by ``(frozenset of item ids, contact)``
+        """
+        return {
+            (frozenset(asked), link.partner_id): link
+            for link, asked in reversed(live.items())
+            if not link.is_limited and not link.cancel_requested_at
+        }
+
+    @api.model
     def _askable_items(self, moves):
-        """What can be asked of each of these invoices: nothing of those paid, being paid, or not a customer's."""
+        """What can be asked of each of these invoices: nothing of those paid, being paid, or not a customer's; nor
+        where the customer would find no way to pay.
+        """
         moves = moves.sudo().filtered(lambda move: move.paylink_can_send and move.partner_id)
+        companies = moves.company_id.filtered(lambda company: company._paylink_can_be_paid())
+        moves = moves.filtered(lambda move: move.company_id in companies)
         items = moves._paylink_open_items()
         in_flight = items._paylink_in_flight().move_id
         due = items._paylink_due()

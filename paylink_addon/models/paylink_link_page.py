@@ -230,7 +230,7 @@ class PaylinkLinkPage(models.Model):
         :param amount: what the customer chose to pay, as text, where a part is allowed
         """
         payable = money.payable
-        chosen = self._chosen_amount(amount, payable)
+        chosen, part_problem = self._chosen_part(amount, payable)
         provider_ids, method_ids = self.env["payment.provider"]._paylink_option_ids(
             self.company_id.id, self.partner_id.country_id.id, self.currency_id.id, chosen, self.partner_id
         )
@@ -243,6 +243,7 @@ class PaylinkLinkPage(models.Model):
             "amount": chosen,
             "amount_text": self._amount_text(chosen),
             "amount_input": formatLang(self.env, chosen, digits=self.currency_id.decimal_places, grouping=False),
+            "part_problem": part_problem,
             "payable": payable,
             "payable_text": self._amount_text(payable),
             "currency": self.currency_id,
@@ -259,19 +260,6 @@ class PaylinkLinkPage(models.Model):
             "availability_report": {},
             "company_mismatch": False,
         }
-
-    def _chosen_amount(self, amount, payable):
-        """The part the customer typed, if it is one, else all that is payable."""
-        if not self.allow_partial or not amount:
-            return payable
-        text = "".join(str(amount).split())
-        if "," in text and "." in text:  # one of the two groups the thousands: the first
-            text = text.replace(min(",.", key=text.rindex), "")
-        try:
-            chosen = self.currency_id.round(float(text.replace(",", ".")))
-        except (ValueError, OverflowError):
-            return payable
-        return chosen if 0 < chosen <= payable else payable
 
     def _payment_options(self, amount):
         """The providers, methods and saved methods with which this amount can be paid."""

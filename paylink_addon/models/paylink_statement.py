@@ -3,6 +3,8 @@ from odoo.exceptions import AccessError, ConcurrencyError, UserError
 from odoo.tools import SQL, format_amount
 from psycopg2.errors import UniqueViolation
 
+from ..const import LIVE_STATES
+
 
 class PaylinkStatement(models.Model):
     """The durable page on which a customer sees all that is open with a company, and pays what it ticks.
@@ -173,7 +175,10 @@ class PaylinkStatement(models.Model):
         return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
 
     def action_revoke(self):
-        """Close the pages: their addresses do not open anything any more."""
+        """Close the pages, and the links made on them: their addresses do not open anything any more.
+
+        Where an authorized amount has to be released first, this commits (see ``paylink.link.action_cancel``).
+        """
         self._check_rights()
         foreign = self.filtered(lambda statement: statement.user_id != self.env.user)
         if foreign and not self.env.user.has_group("paylink_addon.group_paylink_all"):
@@ -187,7 +192,12 @@ class PaylinkStatement(models.Model):
         live = self.filtered(lambda statement: not statement.cancelled_at)
         live.sudo().cancelled_at = fields.Datetime.now()
         live._log_events("cancelled")
+        live.sudo()._cancel_links()
         return True
+
+    def _cancel_links(self):
+        """Whoever had the page has the addresses of the links made on it, too: they end with it."""
+        self.link_ids.filtered(lambda link: link.state in LIVE_STATES and not link.cancel_requested_at).action_cancel()
 
     def action_view_account(self):
         """Show the open items of the customer."""

@@ -99,18 +99,9 @@ class PaylinkStatementPage(models.Model):
 
     def _same_link(self, items):
         """The live link of this very customer that asks for all of these items and no others."""
-        live = self.env["paylink.link"]._live_links_by_items(items)
-        return next(
-            (
-                link
-                for link, asked in live.items()
-                if asked == set(items.ids)
-                and link.partner_id == self.partner_id  # a contact's link shows that contact's saved methods
-                and not link.is_limited
-                and not link.cancel_requested_at
-            ),
-            self.env["paylink.link"],
-        )
+        Link = self.env["paylink.link"]
+        fitting = Link._links_to_use_again(Link._live_links_by_items(items))
+        return fitting.get((frozenset(items.ids), self.partner_id), Link)
 
     def _new_link(self, items):
         """Make and issue a link for ``items``; not without end: each can be tried some times."""

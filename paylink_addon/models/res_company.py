@@ -119,6 +119,13 @@ class ResCompany(models.Model):
             or company.partner_id.bank_ids.filtered(lambda bank: not bank.company_id or bank.company_id == company)[:1]
         )
 
+    def _paylink_can_be_paid(self):
+        """Whether customers have a way to pay: an account for transfers, or a provider that is on and published."""
+        self.ensure_one()
+        Provider = self.env["payment.provider"].sudo()
+        domain = [*Provider._check_company_domain(self), ("state", "!=", "disabled"), ("is_published", "=", True)]
+        return bool(self._paylink_bank_account() or Provider.search_count(domain, limit=1))
+
     def _paylink_mail_template(self):
         return self.paylink_mail_template_id or self.env.ref("paylink_addon.mail_template_link")
 

@@ -193,6 +193,22 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         self.assertEqual(self._post(items).status_code, 410)
         self.assertFalse(self._links())
 
+    def test_links_end_with_the_page_they_were_made_on(self):
+        """What is paid stays paid, what is on its way may still come, and other links of the customer stay open."""
+        moves = [self._invoice(amount=amount) for amount in (10, 20, 30)]
+        statement = self.statement.sudo()
+        waiting, pending, paid = (statement._pay_link(set(self._items(move).ids)) for move in moves)
+        own = self._link(self._invoice(amount=40))
+        attempt = self._attempt(waiting)
+        self._attempt(pending)._set_pending()
+        self._pay(paid)
+        self.statement.with_user(self.statement.user_id).action_revoke()
+        self.assertEqual(
+            [link.state for link in (waiting, pending, paid, own)], ["cancelled", "cancelled", "paid", "open"]
+        )
+        self.assertEqual(attempt.state, "cancel")
+        self.assertEqual(self.url_open(f"/pay/{waiting.access_token}").status_code, 410)
+
     def test_attempts_are_limited(self):
         """Neither links without end, nor cards without end on the links of one statement."""
         self.env["ir.config_parameter"].sudo().set_param("paylink_addon.max_attempts_per_hour", "2")

@@ -88,6 +88,25 @@ class TestInvoiceSend(PaylinkCommon):
                 self.assertEqual(invoice.paylink_link_count, before)
                 self.assertNotIn("/pay/", self._mail(invoice).body)
 
+    def test_no_link_without_a_way_to_pay(self):
+        """Neither a provider that customers see nor an account: the page would only say so."""
+        cases = [
+            ({"state": "test", "is_published": True}, True, True),
+            ({"state": "test", "is_published": True}, False, True),
+            ({"state": "disabled"}, True, True),
+            ({"state": "test", "is_published": False}, False, False),
+            ({"state": "disabled", "is_published": False}, False, False),
+        ]
+        for values, has_account, offered in cases:
+            with self.subTest(**values, has_account=has_account):
+                self.provider.sudo().write(values)
+                self.bank_account.active = has_account
+                self.env.invalidate_all()
+                invoice = self._invoice()
+                self.assertEqual(self._dialog(invoice).paylink_can_add_link, offered)
+                self._send(invoice)
+                self.assertEqual(bool(invoice.paylink_link_id), offered)
+
     def test_open_link_for_exactly_this_invoice_is_used_again(self):
         invoice, other = self._invoice(), self._invoice()
         both, own = self._link(invoice + other), self._link(invoice)
@@ -112,6 +131,18 @@ class TestInvoiceSend(PaylinkCommon):
         link = self.env["paylink.link"].search([("line_ids.move_id", "=", invoice.id)]) - colleagues
         self.assertEqual(link.user_id, clerk)
         self.assertNotIn(colleagues.access_token, self._mail(invoice).body)
+
+    def test_link_of_another_contact_is_not_used(self):
+        """A link made for the whole customer, on its statement, shows the customer's saved methods."""
+        self.company.paylink_on_invoice_pdf = True
+        lambert = self._customer("Lambert SA", is_company=True, email="lambert@example.com")
+        contact = self._customer("Luc", parent_id=lambert.id, email="luc@example.com")
+        invoice = self._invoice(contact)
+        foreign = self._link(invoice, partner_id=lambert.id)
+        self.assertFalse(invoice._paylink_on_pdf())
+        link = self._send(invoice)
+        self.assertEqual((link.partner_id, foreign.sent_at), (contact, False))
+        self.assertNotIn(foreign.access_token, self._mail(invoice).body)
 
     def test_user_without_the_right_to_links_sends_as_ever(self):
         clerk = self._create_new_internal_user(

@@ -3,7 +3,7 @@ from datetime import timedelta
 from freezegun import freeze_time
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .common import PaylinkCommon
 
@@ -104,6 +104,13 @@ class TestLink(PaylinkCommon):
                 link = self._free_link()
                 self.assertEqual(link.expires_at and link.expires_at - fields.Datetime.now(), expected or False)
 
+    def test_form_of_a_new_link_has_a_title(self):
+        """Its number comes when it is saved."""
+        form = Form(self.env["paylink.link"])
+        self.assertEqual((form.name, form._get_modifier("name", "invisible")), ("/", True))
+        form = Form(self._free_link())
+        self.assertFalse(form._get_modifier("name", "invisible"))
+
     def test_renew(self):
         """A successor of an expired link asks for what is still due, at a new address, and is sent."""
         link = self._link(self._invoice(amount=100))
@@ -118,6 +125,21 @@ class TestLink(PaylinkCommon):
         self.assertNotEqual(successor.access_token, link.access_token)
         self.assertTrue(successor.sent_at)
         self.assertEqual(link.state, "expired")
+
+    def test_renewed_twice_is_sent_twice(self):
+        """One live request, whichever of its ancestors is sent again; a new one only when that is over."""
+        links = [self._free_link(50)]
+        links[0].action_cancel()
+        links.append(links[0].browse(links[0].action_renew()["res_id"]))
+        self.assertEqual(links[0].action_renew()["res_id"], links[1].id)
+        self.assertEqual(len(self._customer_mails(links[1])), 2)
+        self._expire(links[1])
+        links.append(links[1].browse(links[1].action_renew()["res_id"]))
+        for link in links[:2]:
+            self.assertEqual(link.action_renew()["res_id"], links[2].id)
+        self.assertEqual([len(link.renewal_ids) for link in links], [1, 1, 0])
+        self._pay(links[2])
+        self.assertNotEqual(links[1].action_renew()["res_id"], links[2].id)
 
     def test_renew_refuses(self):
         link = self._link(self._invoice())

@@ -2,6 +2,7 @@ import json
 import logging
 from datetime import timedelta
 
+from lxml import html
 from odoo import fields
 from odoo.tests import HttpCase, tagged
 
@@ -148,6 +149,18 @@ class TestPay(PaylinkCommon, HttpCase):
                 self.assertIn(f'data-amount="{shown}"', self._get(link, f"?amount={text}").text)
         fixed = self._link(self._invoice(self.john))
         self.assertIn('data-amount="100.0"', self._get(fixed, "?amount=40").text)
+
+    def test_part_that_cannot_be_paid_is_told(self):
+        """Near the field, in the customer's language; nothing is said of what can be paid."""
+        link = self._link(self._invoice(amount=1000), allow_partial=True)
+        for text, told in (("1000,01", True), ("0", True), ("abc", True), ("1000", False), ("40,5", False)):
+            with self.subTest(amount=text):
+                page = html.fromstring(self._get(link, f"?lang=en_US&amount={text}").content)
+                messages = page.xpath("//form[contains(@class, 'pl-part')]//*[@role='alert']/text()")
+                self.assertEqual(bool(messages), told)
+                self.assertEqual(bool(page.xpath("//input[@aria-describedby='pl-part-problem']")), told)
+                if told:
+                    self.assertRegex(messages[0], r"at most \D*1,000\.00")
 
     def test_transfer_and_qr(self):
         link = self._link(self._invoice(currency_id=self.env.ref("base.EUR").id))

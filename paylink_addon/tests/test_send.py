@@ -1,7 +1,7 @@
 import re
 from datetime import timedelta
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
@@ -167,6 +167,94 @@ class TestSend(PaylinkCommon):
         links = self._sent(self._wizard(invoices))
         self.assertEqual(len(links), 2)
         self.assertEqual(len(links.currency_id), 2)
+
+    def test_company_that_asks(self):
+        """Texts, expiry and account are those of the company whose documents these are, whatever the current one is."""
+        other = self.setup_other_company(name="Zweite GmbH")["company"]
+        self.env.user.company_ids |= other
+        own = self.env.ref("paylink_addon.mail_template_link").copy({"subject": "Zweite: {{ object.name }}"})
+        sms = self.env.ref("paylink_addon.sms_template_link").copy()
+        other.write({"paylink_mail_template_id": own.id, "paylink_sms_template_id": sms.id, "paylink_expiry_hours": 0})
+        both = self.env(context={**self.env.context, "allowed_company_ids": [self.company.id, other.id]})
+        mine = self._invoice(self.john, amount=30)
+        foreign = (
+            self.env["account.move"]
+            .with_company(other)
+            .create(
+                {
+                    "move_type": "out_invoice",
+                    "partner_id": self.marie.id,
+                    "invoice_date": fields.Date.today(),
+                    "invoice_line_ids": [Command.create({"name": "Work", "price_unit": 100, "tax_ids": []})],
+                }
+            )
+        )
+        foreign.action_post()
+        self.env.user.group_ids |= self.env.ref("sales_team.group_sale_manager")
+        order = self.env["sale.order"].create(
+            {
+                "partner_id": self.marie.id,
+                "company_id": other.id,
+                "order_line": [Command.create({"name": "Work", "product_id": self.product_a.id, "tax_ids": []})],
+            }
+        )
+        for record in (foreign, self.marie, order):
+            with self.subTest(record=record._name):
+                wizard = both["paylink.send"].with_context(active_model=record._name, active_ids=record.ids)
+                form = Form(wizard)
+                self.assertEqual((form.company_id, form.template_id, form.sms_template_id), (other, own, sms))
+                self.assertFalse(form.expires_at)
+                self.assertTrue(form.subject.startswith("Zweite: "))
+                if record == self.marie:
+                    form.kind = "free"
+                    self.assertEqual((form.company_id, bool(form.expires_at)), (self.company, True))
+                    self.assertEqual(form.template_id, self.company._paylink_mail_template())
+        records = mine + foreign
+        wizard = both["paylink.send"].with_context(active_model=records._name, active_ids=records.ids).create({})
+        self.assertFalse(wizard.template_id or wizard.sms_template_id)
+        links = self._sent(wizard).sorted("company_id")
+        subjects = {link.company_id: self._customer_mails(link).subject for link in links}
+        self.assertTrue(subjects[other].startswith("Zweite: "))
+        self.assertFalse(subjects[self.company].startswith("Zweite: "))
+
+    def test_way_to_send_that_the_customer_has(self):
+        cases = [
+            ({"email": "a@lambert.fr", "phone": "+33639981234"}, (True, False)),
+            ({"phone": "+33639981234"}, (False, True)),
+            ({"phone": "+33142685300"}, (True, False)),
+            ({}, (True, False)),
+        ]
+        for addresses, ways in cases:
+            invoice = self._invoice(self._customer("Luc", **addresses))
+            with self.subTest(**addresses):
+                wizard = self.env["paylink.send"].with_context(active_model=invoice._name, active_ids=invoice.ids)
+                form = Form(wizard)
+                self.assertEqual((form.send_email, form.send_sms), ways)
+
+    def test_address_that_cannot_work_is_a_warning(self):
+        cases = [
+            ("luc@lambert.test", "can't receive mail"),
+            ("luc@gmial.com", "Is gmail.com meant"),
+            ("luc@lambert.fr", ""),
+            ("luc", ""),  # said already: nothing can be sent to it
+        ]
+        for email, text in cases:
+            with self.subTest(email=email):
+                wizard = self._wizard(self._invoice(), email=email)
+                self.assertIn(text, wizard.email_warning or "")
+                self.assertEqual(bool(wizard.email_warning), bool(text))
+                self.assertEqual(bool(wizard.problem), email == "luc")
+                wizard.send_email = False
+                self.assertFalse(wizard.email_warning)
+
+    def test_amount_that_is_not_given_yet_is_no_error(self):
+        for amount, missing in ((0, True), (-5, False), (20, False)):
+            with self.subTest(amount=amount):
+                wizard = self._wizard(self.john, amount=amount, reference="Contract 12")
+                self.assertEqual((wizard.is_amount_missing, bool(wizard.problem)), (missing, amount <= 0))
+                if missing:
+                    with self.assertRaisesRegex(UserError, "more than zero"):
+                        wizard.action_send()
 
     def test_who_cannot_and_why(self):
         """One screen says it before anything is sent; the others are sent all the same."""

@@ -90,6 +90,21 @@ class TestSendReuse(PaylinkCommon):
         wizard.reuse = False
         self.assertNotIn(self._sent(wizard), foreign + other)
 
+    def test_link_of_another_contact_is_not_used(self):
+        """Its page shows that one's saved payment methods: it is told, and can't be chosen."""
+        lambert = self._customer("Lambert SA", is_company=True, email="lambert@example.com")
+        contact = self._customer("Luc", parent_id=lambert.id, email="luc@example.com")
+        invoice = self._invoice(contact)
+        foreign = self._link(invoice, partner_id=lambert.id)
+        wizard = self._wizard(invoice)
+        self.assertEqual((wizard.existing_link_id, wizard.existing_cover, wizard.reuse), (foreign, "other", False))
+        self.assertIn("Lambert SA", wizard.existing_text)
+        wizard.reuse = True  # as a client could
+        link = self._sent(wizard)
+        self.assertNotEqual(link, foreign)
+        self.assertEqual((link.partner_id, foreign.email), (contact, "lambert@example.com"))
+        self.assertEqual(self._wizard(invoice).existing_link_id, link, "one that can be used comes first")
+
     def test_choice_of_each_line_among_many(self):
         """Two invoices that one open link asks for: sent again for the one, made anew for the other."""
         link = self._link(self.first + self.second)

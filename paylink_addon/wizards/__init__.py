@@ -10,6 +10,8 @@ from . import payment_capture_wizard
 from . import account_move_send_wizard
 from . import paylink_account_item
 from . import paylink_send_account
+from . import paylink_send_address
+from . import paylink_send_company
 from . import paylink_statement_send
 from . import paylink_reminder_preview
 from . import paylink_reminder_lookup

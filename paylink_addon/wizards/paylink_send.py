@@ -92,6 +92,7 @@ class PaylinkSend(models.TransientModel):
     is_new_address = fields.Boolean(compute="_compute_is_new_address")
     problem = fields.Char(compute="_compute_problem")
     warning = fields.Char(compute="_compute_problem")
+    is_amount_missing = fields.Boolean(compute="_compute_problem", help="Nothing is wrong, it is only not given yet.")
     # The link made of this preview gets the token that the preview shows.
     access_token = fields.Char(default=lambda self: self.env["paylink.link"]._new_token(), readonly=True)
     link_ids = fields.Many2many("paylink.link", readonly=True)
@@ -249,6 +250,7 @@ class PaylinkSend(models.TransientModel):
         for wizard in self:
             single = len(wizard.line_ids) == 1
             wizard.warning = single and requests._recipient_warning(wizard.partner_id, wizard.email, wizard.send_email)
+            wizard.is_amount_missing = single and wizard.kind == "free" and not wizard.amount
             wizard.problem = single and (
                 wizard.line_ids.blocked
                 or wizard._amount_problem()

@@ -9,6 +9,8 @@ COVERS = [
     ("same", "The same"),
     ("more", "The same and more"),
     ("part", "A part of it"),
+    # Its page shows the saved payment methods of that contact: it can't be sent to this one.
+    ("other", "Of another contact"),
 ]
 RANKS = {cover: rank for rank, (cover, _label) in enumerate(COVERS)}
 
@@ -56,6 +58,11 @@ class PaylinkSendLineReuse(models.TransientModel):
             "same": self.env._("%(link)s already asks for this and is still open.", **values),
             "more": self.env._("%(link)s already asks for this and for more: %(amount)s for %(documents)s.", **values),
             "part": self.env._("%(link)s already asks for a part of this: %(amount)s for %(documents)s.", **values),
+            "other": self.env._(
+                "%(link)s already asks %(partner)s: %(amount)s for %(documents)s.",
+                **values,
+                partner=link.partner_id.display_name,
+            ),
         }
         return texts[self.existing_cover or "same"]
 
@@ -82,10 +89,11 @@ class PaylinkSendLineReuse(models.TransientModel):
 
         :param dict by_item: the ids of all items of each link, by link, by item id
         """
-        wanted = set(items.ids)
+        wanted, partner_id = set(items.ids), self._group_origin(items)["partner_id"]
         found = {link: asked for item_id in items.ids for link, asked in by_item.get(item_id, {}).items()}
         ranked = sorted(
-            (RANKS[self._cover(link, asked, wanted)], -len(asked & wanted), -link.id) for link, asked in found.items()
+            (RANKS[self._cover(link, asked, wanted, partner_id)], -len(asked & wanted), -link.id)
+            for link, asked in found.items()
         )
         if not ranked:
             return Existing(self.env["paylink.link"])
@@ -93,7 +101,9 @@ class PaylinkSendLineReuse(models.TransientModel):
         return Existing(self.env["paylink.link"].browse(-negative_id), COVERS[rank][0])
 
     @api.model
-    def _cover(self, link, asked, wanted):
+    def _cover(self, link, asked, wanted, partner_id):
+        if link.partner_id.id != partner_id:
+            return "other"
         if link.is_limited or not wanted <= asked:
             return "part"
         return "same" if asked == wanted else "more"
@@ -104,7 +114,7 @@ class PaylinkSendLineReuse(models.TransientModel):
         :param existing: what :meth:`_existing_links` finds now: a link that only overlaps must be the one chosen
         """
         wizard = self.wizard_id
-        if not self._wants_again():
+        if not self._wants_again() or existing.cover == "other":
             return existing.link.browse()
         if existing.cover != "same":
             return existing.link & self.existing_link_id

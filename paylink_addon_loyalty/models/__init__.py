@@ -3,6 +3,7 @@ from . import account_payment
 from . import loyalty_card
 from . import loyalty_history
 from . import loyalty_program
+from . import paylink_dispute
 from . import paylink_link
 from . import payment_transaction
 from . import res_company

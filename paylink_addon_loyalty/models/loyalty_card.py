@@ -26,27 +26,26 @@ class LoyaltyCard(models.Model):
 
     @api.model
     def _paylink_move(self, moves):
-        """Credit wallets with payments, or debit them by refunds (whose amount is negative), and tell their history.
+        """Credit wallets with what came, or debit them by what was given back (negative), and tell their history.
 
         See ``loyalty.card.update.balance``. Two at once conflict on the row: the second one is run again.
 
-        :param list moves: ``(card, transaction, description)``: booked, not in the history yet, in the program's
-            currency
+        :param list moves: ``(card, amount, values)``: booked, in the program's currency; the values say in the
+            history what it was
         """
-        points = [card.program_id._paylink_points(transaction.amount) for card, transaction, _text in moves]
+        points = [card.program_id._paylink_points(amount) for card, amount, _values in moves]
         self.env["loyalty.history"].create(
             [
                 {
                     "card_id": card.id,
-                    "description": text,
                     "issued": max(change, 0.0),
                     "used": max(-change, 0.0),
-                    "paylink_transaction_id": transaction.id,
+                    **values,
                 }
-                for (card, transaction, text), change in zip(moves, points, strict=True)
+                for (card, _amount, values), change in zip(moves, points, strict=True)
             ]
         )
-        for (card, _transaction, _text), change in zip(moves, points, strict=True):
+        for (card, _amount, _values), change in zip(moves, points, strict=True):
             card._paylink_add(change)
 
     def _paylink_add(self, points):

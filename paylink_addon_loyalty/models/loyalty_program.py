@@ -98,7 +98,7 @@ class LoyaltyProgram(models.Model):
     def _paylink_to_invoice(self):
         """How the invoices to come of confirmed orders will change the account."""
         self.ensure_one()
-        products = self.reward_ids.discount_line_product_id | self._paylink_top_up_products()
+        products = self._paylink_rewards().discount_line_product_id | self._paylink_top_up_products()
         if not products or not self.paylink_account_id:
             return 0.0
         lines = self.env["sale.order.line"].search(
@@ -137,7 +137,11 @@ class LoyaltyProgram(models.Model):
 
     def _paylink_rate(self):
         """What a point is worth, in the program's currency."""
-        return self.reward_ids[:1].discount or 1.0
+        return self._paylink_rewards()[:1].discount or 1.0
+
+    def _paylink_rewards(self):
+        """The rewards that spend from the wallets: they say what a point is worth, also archived with the program."""
+        return self.reward_ids or self.with_context(active_test=False).reward_ids
 
     def _paylink_points(self, amount):
         """How many points ``amount`` (major units, in the program's currency) is."""

@@ -15,10 +15,12 @@ class PaymentTransaction(models.Model):
         if new := ours - ours._paylink_wallet_history().paylink_transaction_id:
             wallets = new._paylink_wallets()
             self.env["loyalty.card"].sudo()._paylink_move(
-                [(wallets[tx.id], tx, tx._paylink_wallet_text()) for tx in new if wallets[tx.id]]
+                [(wallets[tx.id], tx.amount, tx._paylink_wallet_values()) for tx in new if wallets[tx.id]]
             )
             for refund in new.filtered(lambda tx: tx.operation == "refund"):
-                refund._paylink_report_overdrawn(wallets[refund.id])
+                refund._paylink_report_overdrawn(wallets[refund.id], refund._paylink_overdrawn_note)
+            for top_up in new.filtered(lambda tx: tx.operation != "refund"):
+                top_up._paylink_report_archived(wallets[top_up.id].program_id)
 
     def _paylink_wallets(self):
         """The wallet that each changes, by id: a refund the one that the payment went into."""
@@ -32,26 +34,51 @@ class PaymentTransaction(models.Model):
             wallets |= {tx.id: cards[tx.paylink_id.partner_id] for tx in received}
         return wallets
 
-    def _paylink_wallet_text(self):
+    def _paylink_wallet_values(self):
         """What the wallet's history says, which the customer can read in the portal."""
         link = self.paylink_id
         env = self.env(context=dict(self.env.context, lang=link.lang))
         if self.operation == "refund":
-            return env._("Refund of payment %(link)s", link=link.name)
-        return env._("Top-up by payment %(link)s", link=link.name)
+            text = env._("Refund of payment %(link)s", link=link.name)
+        else:
+            text = env._("Top-up by payment %(link)s", link=link.name)
+        return {"paylink_transaction_id": self.id, "description": text}
 
-    def _paylink_report_overdrawn(self, card):
-        """Money was given back that had been spent: a person has to ask the customer for it."""
+    def _paylink_report_overdrawn(self, card, note):
+        """Money was given back that had been spent: a person has to ask the customer for it.
+
+        :param note: function of an environment and the balance of the wallet (text) that returns the task's text
+        """
         if not card or card.currency_id.compare_amounts(card.points, 0) >= 0:
             return
         link = self.paylink_id
         env = link._owner_env()
+        balance = format_amount(env, card.points * card.program_id._paylink_rate(), card.currency_id)
         link._schedule(
-            env._("The wallet of %(partner)s is overdrawn", partner=link.partner_id.display_name),
+            env._("The wallet of %(partner)s is overdrawn", partner=link.partner_id.display_name), note(env, balance)
+        )
+
+    def _paylink_report_archived(self, program):
+        """Money has come for a wallet that nobody can spend from any more: a person decides what becomes of it."""
+        if program.active:
+            return
+        link = self.paylink_id
+        env = link._owner_env()
+        link._schedule(
+            env._("A top-up has come for an archived wallet"),
             env._(
-                "%(refund)s was refunded, more than the wallet still held: it stands at %(balance)s. Ask the customer "
-                "for the difference.",
-                refund=format_amount(env, -self.amount, self.currency_id),
-                balance=format_amount(env, card.points * card.program_id._paylink_rate(), card.currency_id),
+                "%(amount)s of %(partner)s is in the wallet of %(program)s, which is archived: refund it, or restore "
+                "the program.",
+                amount=format_amount(env, self.amount, self.currency_id),
+                partner=link.partner_id.display_name,
+                program=program.name,
             ),
+        )
+
+    def _paylink_overdrawn_note(self, env, balance):
+        return env._(
+            "%(refund)s was refunded, more than the wallet still held: it stands at %(balance)s. Ask the customer "
+            "for the difference.",
+            refund=format_amount(env, -self.amount, self.currency_id),
+            balance=balance,
         )

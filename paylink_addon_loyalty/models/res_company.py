@@ -9,7 +9,8 @@ class ResCompany(models.Model):
     _inherit = "res.company"
 
     def _paylink_wallet_program(self):
-        """The eWallet program that links top up, in sudo mode.
+        """The eWallet program that links top up, in sudo mode; an archived one where it has taken money by links
+        already: what is still on its way belongs there.
 
         :raises UserError: there is none, saying what to do
         """
@@ -37,11 +38,19 @@ class ResCompany(models.Model):
         )
 
     def _paylink_ewallets(self):
-        return (
-            self.env["loyalty.program"]
-            .sudo()
-            .search([("program_type", "=", "ewallet"), ("company_id", "=", self.id)], order="sequence, id")
+        """The eWallet programs of the company, else those archived that have a wallet account."""
+        programs = self.env["loyalty.program"].sudo().with_context(active_test=False)
+        found = programs.search(
+            [
+                ("program_type", "=", "ewallet"),
+                ("company_id", "=", self.id),
+                "|",
+                ("active", "=", True),
+                ("paylink_account_id", "!=", False),
+            ],
+            order="sequence, id",
         )
+        return (found.filtered("active") or found).with_env(self.env(su=True))
 
     def _paylink_set_up_wallet(self):
         """Give each company with a chart of accounts an eWallet program, and its programs a wallet account each."""
@@ -91,6 +100,11 @@ class ResCompany(models.Model):
     def _paylink_wallet_problem(self, amount, currency):
         """Why a wallet can't be topped up with ``amount``, or ``False``."""
         program = self._paylink_wallet_program()
+        if not program.active:
+            return self.env._(
+                "%(program)s is archived: restore it in Sales → Products → Gift cards & eWallet, then top up wallets.",
+                program=program.name,
+            )
         if currency.compare_amounts(amount, 0) <= 0:
             return self.env._("Give the amount to ask for: it must be more than zero.")
         if currency != program.currency_id:

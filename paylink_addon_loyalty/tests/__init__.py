@@ -1,4 +1,5 @@
 from . import test_wallet
+from . import test_wallet_disputes
 from . import test_wallet_orders
 from . import test_wallet_program
 from . import test_wallet_tours

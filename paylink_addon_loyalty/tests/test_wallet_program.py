@@ -106,3 +106,21 @@ class TestWalletProgram(WalletCommon):
             self.assertEqual(form.paylink_account_balance, 50)
         action = self.program.action_paylink_journal_items()
         self.assertEqual(sum(self.env["account.move.line"].search(action["domain"]).mapped("balance")), -50)
+
+    def test_archived_program_gets_what_is_on_its_way(self):
+        """No second program takes its place: the money is where it was asked for, and somebody's task."""
+        self.program.reward_ids.discount = 0.5
+        self._pay(self._wallet_link(30))
+        link = self._wallet_link(50)
+        self.program.action_archive()
+        self._pay(link)
+        programs = self.env["loyalty.program"].with_context(active_test=False)
+        domain = [("program_type", "=", "ewallet"), ("company_id", "=", self.company.id)]
+        self.assertEqual(programs.search(domain), self.program)
+        self.assertEqual((len(self._card()), self._card().points), (1, 160))
+        self._assert_wallets_match_books(80)
+        self.assertIn("archived", link.activity_ids.summary)
+        with self.assertRaisesRegex(ValidationError, "is archived"):
+            self._wallet_link(20)
+        self.program.action_unarchive()
+        self.assertFalse(self._pay(self._wallet_link(20)).paylink_id.activity_ids)
