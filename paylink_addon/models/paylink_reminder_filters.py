@@ -130,7 +130,8 @@ class PaylinkReminderFilters(models.Model):
         """Customers, or contacts that are invoiced, by name or by tag (tags below it included)."""
         if self.customer_mode == "all":
             return None
-        categories = self.env["res.partner.category"].search([("id", "child_of", self.category_ids.ids)])
+        Category = self.env["res.partner.category"].with_context(active_test=False)
+        categories = Category.search([("id", "child_of", self.category_ids.ids)])
         chosen = SQL(
             """(c.customer_id IN %(partners)s OR c.contact_id IN %(partners)s
                 OR c.customer_id IN (%(tagged)s) OR c.contact_id IN (%(tagged)s))""",

@@ -8,6 +8,8 @@ MOMENTS = ("before", "on", "after", "link")
 # The days that are proposed one after the other; then a month more each.
 PROPOSED_DAYS = (3, 10, 30)
 TONES = [("1", "Courteous"), ("2", "Firm"), ("3", "Last reminder")]
+# What a rule names stays named when it is archived: else the rule would mean something else, or everybody.
+ARCHIVED_TOO = {"active_test": False}
 
 
 class PaylinkReminderRule(models.Model):
@@ -59,9 +61,14 @@ class PaylinkReminderRule(models.Model):
         required=True,
         default="all",
     )
-    partner_ids = fields.Many2many("res.partner", "paylink_reminder_rule_partner_rel", string="These customers")
+    partner_ids = fields.Many2many(
+        "res.partner", "paylink_reminder_rule_partner_rel", string="These customers", context=ARCHIVED_TOO
+    )
     category_ids = fields.Many2many(
-        "res.partner.category", "paylink_reminder_rule_category_rel", string="Customers with these tags"
+        "res.partner.category",
+        "paylink_reminder_rule_category_rel",
+        string="Customers with these tags",
+        context=ARCHIVED_TOO,
     )
     autopay = fields.Selection(
         [("any", "With or without"), ("with", "Only with automatic payment"), ("without", "Only without")],
@@ -89,6 +96,7 @@ class PaylinkReminderRule(models.Model):
         "paylink_reminder_rule_term_rel",
         string="Payment Terms",
         check_company=True,
+        context=ARCHIVED_TOO,
         help="Invoices with other payment terms are ignored. Those without any are reminded.",
     )
     amount_min = fields.Monetary(string="Amount at least", help="What is open of the item, in your company's currency.")
@@ -97,10 +105,15 @@ class PaylinkReminderRule(models.Model):
         "paylink_reminder_rule_journal_rel",
         string="Journals",
         check_company=True,
+        context=ARCHIVED_TOO,
         help="Empty: all.",
     )
     salesperson_ids = fields.Many2many(
-        "res.users", "paylink_reminder_rule_user_rel", string="Salespeople", help="Empty: all."
+        "res.users",
+        "paylink_reminder_rule_user_rel",
+        string="Salespeople",
+        context=ARCHIVED_TOO,
+        help="Empty: all.",
     )
 
     # === THE MESSAGE === #

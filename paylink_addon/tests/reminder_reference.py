@@ -146,7 +146,8 @@ def fits(rule, thing, today):
 def fits_customer(rule, thing):
     people = customer(thing) | (thing.partner_id if is_link(thing) else thing.move_id.partner_id or thing.partner_id)
     if rule.customer_mode != "all":
-        chosen = bool(people & rule.partner_ids) or any(tag_chosen(tag, rule) for tag in people.category_id)
+        tags = people.with_context(active_test=False).category_id
+        chosen = bool(people & rule.partner_ids) or any(tag_chosen(tag, rule) for tag in tags)
         if chosen != (rule.customer_mode == "only"):
             return False
     return rule.autopay == "any" or customer(thing).paylink_autopay == (rule.autopay == "with")

@@ -183,6 +183,31 @@ class TestReminderPick(ReminderCommon):
                 rule = self._rule(days=(3,), **values)
                 self.assertEqual(bool(rule._pick(TODAY, gold.ids)), wanted)
 
+    def test_what_is_archived_still_counts(self):
+        """A rule does not become one for everybody when what it names is archived."""
+        tag = self.env["res.partner.category"].create({"name": "Left"})
+        term = self.env["account.payment.term"].create({"name": "Old"})
+        seller = self._create_new_internal_user(login="bob", groups="sales_team.group_sale_salesman")
+        paul = self._customer("Paul", category_id=[Command.set(tag.ids)])
+        journal = self.journal.copy()
+        cases = [
+            ({"salesperson_ids": seller.ids}, seller),
+            ({"journal_ids": journal.ids}, journal),
+            ({"customer_mode": "except", "partner_ids": paul.ids}, paul),
+            ({"customer_mode": "except", "category_ids": tag.ids}, tag),
+            ({"all_terms": False, "term_ids": term.ids}, term),
+        ]
+        self._due_invoice(3, partner=paul, invoice_payment_term_id=self.terms[0].id)
+        for values, record in cases:
+            with self.subTest(**values):
+                rule = self._rule(days=(3,), **values)
+                self.assertFalse(rule._pick(TODAY, paul.ids))
+                record.active = False
+                self.env.flush_all()
+                self.env.invalidate_all()
+                self.assertFalse(rule._pick(TODAY, paul.ids))
+                rule.unlink()
+
     def test_a_payment_of_what_is_gone_silences_nobody(self):
         """A payment in progress by a link whose entry was deleted since says nothing about others."""
         link = self._link(self._due_invoice(3))
