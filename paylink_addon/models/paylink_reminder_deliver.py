@@ -137,12 +137,16 @@ class PaylinkReminderDeliver(models.Model):
         }
 
     def _slot(self, draft, channel, date):
-        """What two runs at the same moment can't both have: the customer's message of the day."""
+        """What two runs at the same moment can't both have: the customer's message of the day.
+
+        The customer is part of the text: two customers that are merged may have had a message each.
+        """
         if not draft.rule.company_id.paylink_reminder_gap_days:
             return False
+        slot = f"{draft.customer.id} {date} {channel}"
         if draft.rule.grouping == "customer":
-            return f"{date} {channel}"
-        return f"{date} {channel} {draft.picks[0].move_id or ''}-{draft.picks[0].link_id or ''}"
+            return slot
+        return f"{slot} {draft.picks[0].move_id or ''}-{draft.picks[0].link_id or ''}"
 
     # === RECORDS === #
 

@@ -49,6 +49,19 @@ class TestReminderLimits(ReminderCommon):
         self.assertFalse(message.move_id)
         self.assertIn(whole, message.reminder_ids.move_id)
 
+    def test_merged_customers_keep_their_messages(self):
+        self._rule(days=(3,))
+        twin = self._customer("Marie Dubois", email="marie@example.com", lang="fr_FR")
+        invoices = self._due_invoice(3) + self._due_invoice(3, partner=twin)
+        messages = self._remind()
+        self.env["base.partner.merge.automatic.wizard"]._merge((self.marie + twin).ids, self.marie)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(messages.exists().mapped("customer_id"), self.marie)
+        self.assertEqual(self._reminders(invoices).customer_id, self.marie)
+        self.assertEqual(len(messages.exists()), 2)
+        self.assertFalse(self._remind(TODAY + timedelta(days=1)))
+
     # === HOURS AND HOLIDAYS === #
 
     def test_sending_hours(self):
