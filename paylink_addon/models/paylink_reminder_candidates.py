@@ -14,7 +14,8 @@ class PaylinkReminderCandidates(models.Model):
         :param items: ids of journal items
         :param window: the first and the last due day of interest, where credits are none
         :return: SQL of a query with a row for each: ``item_id``, ``link_id`` (NULL), ``move_id``, ``customer_id`` (the
-            commercial partner), ``contact_id`` (who is invoiced), ``currency_id``, ``residual`` (open, in it),
+            commercial partner), ``contact_id`` (who is invoiced, if that is the customer: the partner of an entry may
+            be another one), ``currency_id``, ``residual`` (open, in it),
             ``amount`` (the same in the company's currency), ``due_date``, ``document_date``, and what conditions name
         """
         which = SQL("item.id IN %s", tuple(items)) if items is not None else self._open_items_sql()
@@ -33,7 +34,7 @@ class PaylinkReminderCandidates(models.Model):
             """
             SELECT item.id AS item_id, NULL::integer AS link_id, item.move_id,
                    contact.commercial_partner_id AS customer_id,
-                   COALESCE(move.partner_id, item.partner_id) AS contact_id,
+                   COALESCE(invoiced.id, item.partner_id) AS contact_id,
                    item.currency_id, item.amount_residual_currency AS residual, item.amount_residual AS amount,
                    COALESCE(item.date_maturity, item.date) AS due_date,
                    COALESCE(move.invoice_date, move.date) AS document_date,
@@ -44,6 +45,8 @@ class PaylinkReminderCandidates(models.Model):
               JOIN account_account account ON account.id = item.account_id
               JOIN account_move move ON move.id = item.move_id
               JOIN res_partner contact ON contact.id = item.partner_id
+         LEFT JOIN res_partner invoiced ON invoiced.id = move.partner_id
+                                       AND invoiced.commercial_partner_id = contact.commercial_partner_id
          LEFT JOIN account_payment payment ON payment.id = item.payment_id
              WHERE account.account_type = 'asset_receivable' AND item.company_id = %(company)s AND %(which)s
             """,

@@ -57,7 +57,12 @@ class Draft:
     def contacts(self):
         """Who was invoiced, or had the links."""
         links = self.rule.env["paylink.link"].sudo().union(*(part.link for part in self.parts if part.link))
-        return self.moves.partner_id | links.partner_id
+        return links.partner_id.union(*(self._invoiced(item) for item in self.items))
+
+    def _invoiced(self, item):
+        """Who was invoiced, if that is the customer: the partner of an entry may be another one."""
+        partner = item.move_id.partner_id
+        return partner if partner.commercial_partner_id == self.customer else item.partner_id
 
 
 class PaylinkReminderCompose(models.Model):

@@ -93,6 +93,12 @@ def customer(thing):
     return thing.partner_id.commercial_partner_id
 
 
+def contact(thing):
+    """Who was invoiced, if that is the customer."""
+    invoiced = None if is_link(thing) else thing.move_id.partner_id
+    return invoiced if invoiced and invoiced.commercial_partner_id == customer(thing) else thing.partner_id
+
+
 def due_day(thing):
     return local_date(thing, thing.sent_at) if is_link(thing) else thing.date_maturity or thing.date
 
@@ -144,7 +150,7 @@ def fits(rule, thing, today):
 
 
 def fits_customer(rule, thing):
-    people = customer(thing) | (thing.partner_id if is_link(thing) else thing.move_id.partner_id or thing.partner_id)
+    people = customer(thing) | contact(thing)
     if rule.customer_mode != "all":
         tags = people.with_context(active_test=False).category_id
         chosen = bool(people & rule.partner_ids) or any(tag_chosen(tag, rule) for tag in tags)

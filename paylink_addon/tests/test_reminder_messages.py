@@ -112,6 +112,35 @@ class TestReminderMessages(ReminderCommon):
         message = self._remind()
         self.assertEqual((message.partner_id, message.email), (office, "office@example.com"))
 
+    def _entry(self, partner):
+        """An entry of Marie's by which ``partner`` owes 77."""
+        due = {"debit": 77, "date_maturity": TODAY - timedelta(days=3), "name": "Owed", "partner_id": partner.id}
+        move = self.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "date": TODAY,
+                "partner_id": self.marie.id,
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "line_ids": [
+                    Command.create({"account_id": self.company_data["default_account_receivable"].id, **due}),
+                    Command.create({"account_id": self.company_data["default_account_revenue"].id, "credit": 77}),
+                ],
+            }
+        )
+        move.action_post()
+        return move
+
+    def test_whose_debt_it_is_not_gets_nothing(self):
+        """The partner of an entry need not be the one who owes."""
+        for mode, wanted in (("all", True), ("only", False), ("except", True)):
+            with self.subTest(mode), self.env.cr.savepoint() as savepoint:
+                self._rule(days=(3,), customer_mode=mode, partner_ids=mode != "all" and self.marie.ids)
+                self._entry(self.john)
+                message = self._remind()
+                self.assertEqual(message.mapped("email"), ["john@example.com"] if wanted else [])
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_contacts_for_reminders(self):
         firm = self._customer("Firm", is_company=True, email="firm@example.com")
         for name in ("one", "two"):
