@@ -21,7 +21,8 @@ REASONS = [
 
 
 class PaylinkReminder(models.Model):
-    """One thing, one step, one channel: done at most once, ever. The unique indexes see to it, whatever crashes.
+    """One thing, one step, one channel: done at most once for a due date. The unique indexes see to it, whatever
+    crashes.
 
     Items that are reminded by one message share it. Rows are written by the run only.
     """
@@ -39,7 +40,8 @@ class PaylinkReminder(models.Model):
     rule_id = fields.Many2one("paylink.reminder.rule", readonly=True, index=True, ondelete="set null")
     step_id = fields.Many2one("paylink.reminder.step", string="Day", readonly=True, ondelete="set null")
     channel = fields.Selection([("email", "E-mail"), ("sms", "SMS")], readonly=True, required=True)
-    move_line_id = fields.Many2one("account.move.line", readonly=True, ondelete="cascade")
+    # Other payment terms make other items of the same invoice: what was sent stays on record.
+    move_line_id = fields.Many2one("account.move.line", readonly=True, ondelete="set null")
     move_id = fields.Many2one("account.move", string="Invoice", readonly=True, index=True, ondelete="cascade")
     link_id = fields.Many2one(
         "paylink.link", string="Collection link", readonly=True, index="btree_not_null", ondelete="cascade"
@@ -57,7 +59,7 @@ class PaylinkReminder(models.Model):
     error = fields.Text(readonly=True)
     state = fields.Selection(STATES, string="Status", compute="_compute_state", search="_search_state")
 
-    _item_unique = models.UniqueIndex("(move_line_id, step_id, channel) WHERE move_line_id IS NOT NULL")
+    _item_unique = models.UniqueIndex("(move_line_id, step_id, channel, date_due) WHERE move_line_id IS NOT NULL")
     _link_unique = models.UniqueIndex("(link_id, step_id, channel) WHERE move_line_id IS NULL")
     _company_date_index = models.Index("(company_id, date)")
 

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import models
+from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
 from .paylink_reminder_pick import Told
@@ -91,24 +92,34 @@ class PaylinkReminderForesee(models.Model):
         return {"rule": self, "record_id": record_id, "reason": reason, "step": step, "date": day}
 
     def _next_step(self, date, record_id, due):
-        """The step that will remind of it next, and the day."""
-        field = "link_id" if self.kind == "link" else "move_line_id"
-        done = self.env["paylink.reminder"].sudo().search([(field, "=", record_id), ("rule_id", "=", self.id)])
-        last = max(done.step_id.mapped("offset"), default=None)
-        said = max(done.filtered(lambda row: row.outcome == "message").mapped("date"), default=None)
+        """The step that will remind of it next, and the day: the latest that has come, in time, else one to come."""
+        days = {step: due + timedelta(days=step.offset) for step in self.step_ids.sorted("offset")}
         latest = date - timedelta(days=self.company_id.paylink_reminder_catchup_days)
-        steps = self.step_ids.filtered(lambda step: last is None or step.offset > last).sorted("offset")
-        days = {step: due + timedelta(days=step.offset) for step in steps}
-        steps = steps.filtered(lambda step: not said or days[step] > said)
-        come = [step for step in steps if latest <= days[step] <= date]
-        future = [step for step in steps if days[step] > date]
-        # The run sends the latest of those that have come; an older one that it leaves out has no turn any more.
-        step = (
-            come[-1:] if come and days[come[-1]] == max(days[s] for s in steps if days[s] <= date) else []
-        ) or future
-        if not step or (self.moment == "before" and max(days[step[0]], date) >= due):
+        come = [step for step, day in days.items() if day <= date][-1:]
+        chances = [step for step in come if days[step] >= latest] + [step for step, day in days.items() if day > date]
+        done = self._done_for(record_id)
+        step = next((step for step in chances if not self._is_done(step, days[step], due, done)), None)
+        if not step or (self.moment == "before" and max(days[step], date) >= due):
             return self.step_ids.browse(), False
-        return step[0], max(days[step[0]], date)
+        return step, max(days[step], date)
+
+    def _done_for(self, record_id):
+        """What is on record of this rule for an item or a link, as the run looks at it."""
+        domain = Domain("link_id", "=", record_id)
+        if self.kind == "invoice":
+            move = self.env["account.move.line"].sudo().browse(record_id).move_id
+            domain = Domain("move_line_id", "=", record_id)
+            domain |= Domain("move_id", "=", move.id) & Domain("move_line_id", "=", False)
+        return self.env["paylink.reminder"].sudo().search(domain & Domain("rule_id", "=", self.id))
+
+    def _is_done(self, step, day, due, done):
+        """Whether one of the rows ``done`` says that ``step`` has had its turn (see ``_not_done_sql``)."""
+        first = due + timedelta(days=min(step.offset, 0))
+        return any(
+            (row.step_id == step and (self.kind == "link" or row.date_due == due or row.date >= first))
+            or (row.outcome == "message" and row.date >= day)
+            for row in done
+        )
 
     def _reason_text(self, name):
         """Why the condition ``name`` leaves something out."""

@@ -84,28 +84,10 @@ class PaylinkReminderPick(models.Model):
     def _due_sql(self, date, told, ranks):
         """What this rule reminds of, and by which of its steps; not what it has done already."""
         self.ensure_one()
-        name = SQL.identifier("link_id" if self.kind == "link" else "item_id")
-        column = SQL("done.link_id" if self.kind == "link" else "done.move_line_id")
-        alone = SQL(" AND done.move_line_id IS NULL") if self.kind == "link" else SQL()
-        step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
-        # Days that are deleted and entered anew are over too, where the rule has reminded since they came.
-        over = SQL(
-            "done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + (%s::integer[])[c.rank + 1]",
-            self.id,
-            [step.offset for step in ranks],
-        )
-        conditions = [
-            *self._conditions(date).values(),
-            SQL(
-                "NOT EXISTS (SELECT FROM paylink_reminder done WHERE %s = c.%s%s AND (done.step_id = %s OR %s))",
-                column,
-                name,
-                alone,
-                step,
-                over,
-            ),
-        ]
+        conditions = [*self._conditions(date).values(), *self._not_done_sql(ranks)]
         if told.picks:
+            name = SQL.identifier("link_id" if self.kind == "link" else "item_id")
+            step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
             conditions.append(SQL("(c.%s, %s) NOT IN (SELECT * FROM %s)", name, step, self._told_sql(told)))
         return SQL(
             """SELECT c.customer_id, c.item_id, c.link_id, c.move_id, c.currency_id, c.residual::float8 AS residual,
@@ -116,6 +98,32 @@ class PaylinkReminderPick(models.Model):
             SQL.identifier("link_candidate" if self.kind == "link" else "candidate"),
             SQL(" AND ").join(SQL("(%s)", condition) for condition in conditions),
         )
+
+    def _not_done_sql(self, ranks):
+        """Conditions: it has not been reminded of by the step, nor by the rule since the day of the step."""
+        step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
+        offset = SQL("(%s::integer[])[c.rank + 1]", [step.offset for step in ranks])
+        said = SQL("done.step_id = %s", step)
+        if self.kind == "invoice":
+            # For this due date, or not before the one of now: who has got more time is reminded anew.
+            said = SQL("%s AND (done.date_due = c.due_date OR done.date >= c.due_date + LEAST(%s, 0))", said, offset)
+        # Days that are deleted and entered anew are over too, where the rule has reminded since they came.
+        over = SQL(
+            "done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + %s", self.id, offset
+        )
+        same = (
+            [SQL("done.link_id = c.link_id AND done.move_line_id IS NULL")]
+            if self.kind == "link"
+            # Items that other payment terms have taken the place of are those of the invoice.
+            else [
+                SQL("done.move_line_id = c.item_id"),
+                SQL("done.move_id = c.move_id AND done.move_line_id IS NULL"),
+            ]
+        )
+        return [
+            SQL("NOT EXISTS (SELECT FROM paylink_reminder done WHERE %s AND ((%s) OR (%s)))", which, said, over)
+            for which in same
+        ]
 
     def _told_sql(self, told):
         """What has been done by the steps of this rule, besides what is stored."""

@@ -15,7 +15,7 @@ SIGN = {"before": -1, "on": 0, "after": 1}
 def expected(env, company, rules, today, done):
     """What the rules remind of on ``today``: a set of ``(thing, step)``.
 
-    :param done: a set of ``(thing, step)`` that are on record
+    :param done: the reminders that are on record
     """
     found = []
     items = env["account.move.line"].search([("company_id", "=", company.id), ("reconciled", "=", False)])
@@ -26,7 +26,7 @@ def expected(env, company, rules, today, done):
         for thing in things:
             if is_allowed(env, thing, today) and fits(rule, thing, today):
                 step = step_of(rule, thing, today, company.paylink_reminder_catchup_days)
-                if step and (thing, step) not in done and not is_over(env, rule, step, thing):
+                if step and not is_done(thing, step, done) and not is_over(env, rule, step, thing):
                     found.append((rule, step, thing))
     found = [pick for pick in found if not told_lately(env, company, pick, today)]
     found = [pick for pick in found if not is_covered(pick, found, items)]
@@ -201,10 +201,25 @@ def step_of(rule, thing, today, catchup):
     return step if (today - day).days <= catchup else None
 
 
+def rows_of(thing, rows):
+    """What is on record of the thing, or of an item of the invoice that other payment terms have replaced."""
+    if is_link(thing):
+        return [row for row in rows if row.link_id == thing]
+    return [row for row in rows if (row.move_line_id or row.move_id) in (thing, thing.move_id)]
+
+
+def is_done(thing, step, done):
+    """The step has had its turn, for the due date of now or since it: more time begins anew."""
+    first = due_day(thing) + timedelta(days=min(step.offset, 0))
+    return any(
+        row.step_id == step and (is_link(thing) or row.date_due == due_day(thing) or row.date >= first)
+        for row in rows_of(thing, done)
+    )
+
+
 def is_over(env, rule, step, thing):
     """The rule has reminded of the thing on the day of the step, or later: by a step that is gone."""
-    field = "link_id" if is_link(thing) else "move_line_id"
-    rows = env["paylink.reminder"].search([(field, "=", thing.id), ("rule_id", "=", rule.id)])
+    rows = rows_of(thing, env["paylink.reminder"].search([("rule_id", "=", rule.id)]))
     day = due_day(thing) + timedelta(days=step.offset)
     return any(row.outcome == "message" and row.date >= day for row in rows)
 

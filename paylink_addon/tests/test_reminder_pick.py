@@ -227,6 +227,7 @@ class TestReminderPick(ReminderCommon):
             "unfollowed": st.lists(st.integers(0, 23), max_size=3),
             "ran": st.booleans(),
             "renewed": st.booleans(),
+            "postponed": st.dictionaries(st.integers(0, 23), st.integers(-3, 9), max_size=4),
         }
         seen = collections.Counter()
 
@@ -249,7 +250,16 @@ class TestReminderPick(ReminderCommon):
         for name, least in (("account.move.line", 50), ("paylink.link", 20)):
             self.assertGreater(seen[name], least, "The examples say something")
 
-    def _compare(self, rules, gap, catchup, shift, holds, unfollowed, ran, renewed):
+    def _postpone(self, days):
+        """Move the due dates of some invoices, as resetting, changing and posting them does."""
+        for number, more in days.items():
+            items = self._items(self.invoices[number])
+            for item in items:
+                due = item.date_maturity + timedelta(days=more)
+                self.env.cr.execute("UPDATE account_move_line SET date_maturity = %s WHERE id = %s", [due, item.id])
+        self.env.invalidate_all()
+
+    def _compare(self, rules, gap, catchup, shift, holds, unfollowed, ran, renewed, postponed):
         """The picks, which must be the same by both ways."""
         day = TODAY + timedelta(days=shift)
         rules = self.env["paylink.reminder.rule"].union(*rules).sorted(lambda rule: (rule.sequence, rule.id))
@@ -272,10 +282,9 @@ class TestReminderPick(ReminderCommon):
             values = rules.step_ids[:1].copy_data()
             rules.step_ids[:1].unlink()
             self.env["paylink.reminder.step"].create(values)
-        done = {
-            (row.move_line_id or row.link_id, row.step_id)
-            for row in self.env["paylink.reminder"].search([("company_id", "=", self.company.id)])
-        }
+        if postponed:
+            self._postpone(postponed)
+        done = self.env["paylink.reminder"].search([("company_id", "=", self.company.id)])
         items, links = self.env["account.move.line"], self.env["paylink.link"]
         steps = self.env["paylink.reminder.step"]
         picks = {

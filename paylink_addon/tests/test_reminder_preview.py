@@ -148,3 +148,7 @@ class TestReminderPreview(ReminderCommon):
             with self.subTest(days=days):
                 sent = bool(self._remind(day))
                 self.assertEqual(sent, applies and next_day == day)
+            if days == 12:  # more time: it begins anew
+                self.invoice.button_draft()
+                self.invoice.invoice_date_due = TODAY + timedelta(days=15)
+                self.invoice.action_post()
