@@ -18,6 +18,8 @@ REASONS = [
     ("template", "The template does not work"),
     ("paid", "Paid meanwhile"),
 ]
+# What somebody may have mended since.
+RETRIED = ("address", "template")
 
 
 class PaylinkReminder(models.Model):
@@ -57,10 +59,12 @@ class PaylinkReminder(models.Model):
     )
     reason = fields.Selection(REASONS, readonly=True)
     error = fields.Text(readonly=True)
+    is_wanted = fields.Boolean(string="To be tried again", readonly=True, help="The next run tries it again.")
     state = fields.Selection(STATES, string="Status", compute="_compute_state", search="_search_state")
 
     _item_unique = models.UniqueIndex("(move_line_id, step_id, channel, date_due) WHERE move_line_id IS NOT NULL")
     _link_unique = models.UniqueIndex("(link_id, step_id, channel) WHERE move_line_id IS NULL")
+    _wanted_index = models.Index("(customer_id) WHERE is_wanted")
     _company_date_index = models.Index("(company_id, date)")
 
     # === STATE === #
@@ -132,13 +136,13 @@ class PaylinkReminder(models.Model):
         return self.message_id._get_records_action()
 
     def action_retry(self):
-        """Let those that failed before a message was made have another try, by the next run."""
+        """Let those that failed before a message was made have another try, by the next run, however late it is."""
         if not self.env.user.has_group("paylink_addon.group_paylink_all"):
             raise UserError(self.env._("Only who sees all payments can let reminders be tried again."))
         self.check_access("read")
-        again = self.filtered(lambda reminder: reminder.outcome == "failed" or reminder.reason == "address")
+        again = self.filtered(lambda reminder: reminder.step_id and reminder.reason in RETRIED)
         if not again:
             raise UserError(self.env._("Nothing to try again: what was sent once is not sent twice."))
-        again.sudo().unlink()
+        again.sudo().is_wanted = True
         self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
         return {"type": "ir.actions.client", "tag": "soft_reload"}

@@ -68,7 +68,7 @@ class PaylinkReminderRun(models.Model):
         rules = self.sudo().with_company(company).with_context(lang=company.partner_id.lang)
         rules = rules.search([("company_id", "=", company.id)])
         date = date or company._paylink_today()
-        customers = list(dict.fromkeys(pick.customer_id for pick in rules._pick(date)))
+        customers = rules._due_customers(date)
         progress, left = self.env["ir.cron"], len(customers)
         time_left = progress._commit_progress(remaining=left)
         for chunk in split_every(CHUNK, customers, list):
@@ -82,6 +82,10 @@ class PaylinkReminderRun(models.Model):
             left -= len(chunk)
             time_left = progress._commit_progress(len(chunk), remaining=left)
         return True
+
+    def _due_customers(self, date):
+        """The ids of who is to be reminded, or to be tried again."""
+        return list(dict.fromkeys([*self._wanted().customer_id.ids, *(pick.customer_id for pick in self._pick(date))]))
 
     def _remind_safely(self, date, customers):
         """Remind ``customers`` in this transaction; where that fails, in one for each: none stops the others."""
@@ -115,8 +119,12 @@ class PaylinkReminderRun(models.Model):
         self[:1]._give_task(customer, summary, Markup("<pre>%s</pre>") % str(error)[-500:])
 
     def _remind(self, date, customers):
-        """Queue the messages for ``customers`` that are not being written to by somebody else."""
+        """Queue the messages for ``customers`` that are not being written to by somebody else.
+
+        What somebody wants to be tried again comes first: it counts for the number of messages in some days.
+        """
         mine = self._hold(customers)
+        self._retry_wanted(date, mine)
         picks = self._pick(date, mine) if mine else []
         if picks:
             Message = self.env["paylink.reminder.message"].sudo()
