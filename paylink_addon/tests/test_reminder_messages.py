@@ -185,6 +185,14 @@ class TestReminderMessages(ReminderCommon):
             reminder.with_user(self.manager).action_retry()
         self.assertEqual(self._remind().email, "found@example.com")
 
+    def test_corrected_address_has_not_bounced(self):
+        cases = [("new@example.com", 0), ("Marie <MARIE@example.com>", 1), (False, 0)]
+        for email, count in cases:
+            with self.subTest(email):
+                self.marie.write({"email": "marie@example.com", "message_bounce": 1})
+                self.marie.email = email
+                self.assertEqual(self.marie.message_bounce, count)
+
     def test_other_channel_is_used_if_wanted_only(self):
         self._rule(use_other_channel=False)
         invoice = self._due_invoice(3, partner=self._customer("Phone", phone="+33639980101"))
