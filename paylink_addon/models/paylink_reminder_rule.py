@@ -147,7 +147,9 @@ class PaylinkReminderRule(models.Model):
     email_bcc = fields.Char(string="BCC", help="The other recipients do not see them.")
     reply_to_salesperson = fields.Boolean(string="Replies to the salesperson")
 
-    _link_days_positive = models.Constraint("CHECK(link_days >= 0)", "The time a link lasts can't be negative.")
+    _link_days_in_bounds = models.Constraint(
+        "CHECK(link_days BETWEEN 0 AND 3650)", "Let the link last from 0 to 3650 days; 0: it does not expire."
+    )
     _amount_min_positive = models.Constraint("CHECK(amount_min >= 0)", "The amount can't be negative.")
 
     # === CONSTRAINTS === #

@@ -27,9 +27,9 @@ class ResCompany(models.Model):
     # Somebody wants a run now, whatever the hour.
     paylink_reminder_requested = fields.Boolean()
 
-    _paylink_reminder_days_positive = models.Constraint(
-        "CHECK(paylink_reminder_gap_days >= 0 AND paylink_reminder_catchup_days >= 0)",
-        "Give numbers of days that are not negative.",
+    _paylink_reminder_days_in_bounds = models.Constraint(
+        "CHECK(paylink_reminder_gap_days BETWEEN 0 AND 3650 AND paylink_reminder_catchup_days BETWEEN 0 AND 3650)",
+        "Give numbers of days from 0 to 3650.",
     )
 
     def _paylink_zone(self):

@@ -48,6 +48,27 @@ class TestReminderRun(ReminderCommon):
         self.assertEqual(self._reminders(broken).outcome, "message")
         self.assertEqual(len(self._reminders(well)), 1)
 
+    def test_company_that_fails_stops_no_other(self):
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        other = self.setup_other_company()["company"]
+        other.write({"paylink_reminders": True, "resource_calendar_id": False, "sequence": -5})
+        values = {"name": "Theirs", "company_id": other.id, "user_id": self.env.uid, "step_ids": [(0, 0, {"days": 3})]}
+        theirs = self.env["paylink.reminder.rule"].create(values)
+        Rule, pick = type(theirs), type(theirs)._pick
+
+        def fail(rules, *args):
+            if rules.company_id == other:
+                raise OverflowError("date value out of range")
+            return pick(rules, *args)
+
+        self.patch(Rule, "_pick", fail)
+        self._scheduled()
+        self._scheduled()
+        self.assertEqual(self._reminders(invoice).outcome, "message")
+        self.assertIn("out of range", theirs.activity_ids.note)
+        self.assertEqual((len(theirs.activity_ids), theirs.activity_ids.user_id), (1, self.env.user))
+
     def test_nothing_is_sent_once_it_is_off(self):
         for name, do in {
             "rule": lambda rule: setattr(rule, "active", False),
@@ -197,7 +218,10 @@ class TestReminderRun(ReminderCommon):
             ),
             "negative amount": (CheckViolation, lambda: rule.write({"amount_min": -1})),
             "negative time of a link": (CheckViolation, lambda: rule.write({"link_days": -1})),
+            "endless time of a link": (CheckViolation, lambda: rule.write({"link_days": 10**7})),
             "negative day": (CheckViolation, lambda: Step.create({"rule_id": rule.id, "days": -1})),
+            "day beyond all dates": (CheckViolation, lambda: Step.create({"rule_id": rule.id, "days": 999999})),
+            "endless gap": (CheckViolation, lambda: self.company.write({"paylink_reminder_gap_days": 999999})),
             "no template": (ValidationError, lambda: rule.step_ids.write({"mail_template_id": False})),
             "negative gap": (CheckViolation, lambda: self.company.write({"paylink_reminder_gap_days": -1})),
             "blank memo": (ValidationError, lambda: rule.write({"memo_mode": "include", "memo_text": "  "})),
