@@ -40,6 +40,7 @@ class Draft:
     channels: dict = field(default_factory=dict)  # templates by channel
     emails: str = ""
     phone: str = ""
+    also: list = field(default_factory=list)  # links for what the parts ask for: on record, not said
     reason: str = ""  # why nothing can be sent
     texts: dict = field(default_factory=dict)
 
@@ -99,6 +100,8 @@ class PaylinkReminderCompose(models.Model):
             for group, whole in groups
         ]
         drafts = [draft for draft in drafts if draft.parts]
+        for draft in drafts:
+            draft.parts, draft.also = self._once(draft.parts)
         self._address(drafts)
         known = {}  # the same days and amounts come again and again
         for draft in drafts:
@@ -183,6 +186,21 @@ class PaylinkReminderCompose(models.Model):
             parts.append(Part(currency, owed, lines=lines, total=currency.round(sum(line["amount"] for line in lines))))
         parts += [self._link_part(link_id, facts) for link_id in dict.fromkeys(p.link_id for p in picks) if link_id]
         return [part for part in parts if part.currency.compare_amounts(part.total, 0) > 0]
+
+    def _once(self, parts):
+        """Ask for nothing twice: the parts to say, and those that ask only for what others ask for already.
+
+        A link that asks for more besides has its turn another day.
+        """
+        said, also, asked = [], [], set()
+        for part in parts:
+            items = set((part.link.line_ids.move_line_id if part.link else part.items).ids)
+            if not items & asked:
+                said.append(part)
+                asked |= items
+            elif items <= asked:
+                also.append(part)
+        return said, also
 
     def _link_part(self, link_id, facts):
         link = self.env["paylink.link"].sudo().browse(link_id)

@@ -172,7 +172,7 @@ class PaylinkReminderDeliver(models.Model):
     def _rows(self, draft, channel, date, user):
         """What one message is about, as values of ``paylink.reminder``."""
         lines = {}
-        for part in draft.parts:
+        for part in [*draft.parts, *draft.also]:
             for line in part.lines:
                 key = line["item"].id if line["item"] is not None else f"link {part.link.id}"
                 lines[key] = (line, part.currency)

@@ -82,6 +82,40 @@ class TestReminderLinks(ReminderCommon):
         self.assertIn(large, reminded)
         self.assertNotIn(small, reminded)
 
+    # === NOTHING IS ASKED FOR TWICE === #
+
+    def _link_of(self, invoices):
+        link = self._link(invoices, expires_at=False)
+        link.sudo().sent_at = f"{TODAY - timedelta(days=3)} 09:00:00"
+        return link
+
+    def test_invoice_and_its_link_are_asked_for_once(self):
+        self._rule(days=(3,), include_link=True)
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        link = self._link_of(invoice)
+        message = self._remind()
+        self.assertEqual(message.amount_display.count("100,00"), 1)
+        self.assertEqual((message.link_ids, message.reminder_ids.link_id), (link, link), "Both are on record")
+        self.assertEqual(message.reminder_ids.move_line_id, self._items(invoice))
+        self.assertFalse(self._remind(TODAY + timedelta(days=1)))
+
+    def test_two_links_for_the_same_are_asked_for_once(self):
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        links = self._link_of(invoice) + self._link_of(invoice)
+        message = self._remind()
+        self.assertEqual(message.amount_display.count("100,00"), 1)
+        self.assertEqual(message.reminder_ids.link_id, links)
+
+    def test_link_that_asks_for_more_has_its_turn_another_day(self):
+        self._rule(days=(3,))
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        link = self._link_of(invoice + self._due_invoice(-20, amount=5.0))
+        self.assertFalse(self._remind().reminder_ids.link_id)
+        self.assertEqual(self._remind(TODAY + timedelta(days=1)).reminder_ids.link_id, link)
+
     # === BY HAND === #
 
     def _wizard_for(self, records, user=None, **values):
