@@ -45,7 +45,7 @@ class PaylinkReminderPick(models.Model):
         origins = [(step.rule_id.id, step.id) for step in ranks]
         query = self._pick_sql(date, customers, told or Told([], []), ranks)
         picks = [Pick(*row[:-1], *origins[row[-1]]) for row in self.env.execute_query(query)]
-        return self._one_manner(self._less_covered(picks, customers))
+        return self._one_moment(self._one_manner(self._less_covered(picks, customers)))
 
     def _ranks(self):
         """The steps of all rules, the firmest first: where several are due, the first one gives the tone."""
@@ -165,25 +165,29 @@ class PaylinkReminderPick(models.Model):
     # === WHAT IS LEFT OUT OF IT === #
 
     def _less_covered(self, picks, customers):
-        """Without what open credits cover: who gets one message for everything is not asked for less than nothing."""
+        """Without what open credits cover: who gets one message for everything is not asked for less than nothing.
+
+        What is not due yet has a message of its own (see ``_one_moment``).
+        """
         whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
         credited = self._open_credits(customers) if picks and whole else {}
         if not credited:
             return picks
+        early = self._early_ids()
+
+        def key(pick):
+            return pick.customer_id, pick.currency_id, pick.rule_id in early
+
         owed = {}
         for pick in picks:
-            if pick.rule_id in whole and pick.item_id and (key := (pick.customer_id, pick.currency_id)) in credited:
-                owed.setdefault(key, {})[pick.item_id] = pick.residual
+            if pick.rule_id in whole and pick.item_id and key(pick)[:2] in credited:
+                owed.setdefault(key(pick), {})[pick.item_id] = pick.residual
         covered = {
             key
             for key, items in owed.items()
-            if self.env["res.currency"].browse(key[1]).compare_amounts(sum(items.values()) + credited[key], 0) <= 0
+            if self.env["res.currency"].browse(key[1]).compare_amounts(sum(items.values()) + credited[key[:2]], 0) <= 0
         }
-        return [
-            pick
-            for pick in picks
-            if not (pick.item_id and pick.rule_id in whole and (pick.customer_id, pick.currency_id) in covered)
-        ]
+        return [pick for pick in picks if not (pick.item_id and pick.rule_id in whole and key(pick) in covered)]
 
     def _open_credits(self, customers):
         """The sum of open credits by customer and currency."""
@@ -206,6 +210,28 @@ class PaylinkReminderPick(models.Model):
         for pick in picks:
             manners.setdefault(pick.customer_id, pick.rule_id in whole)
         return [pick for pick in picks if manners[pick.customer_id] == (pick.rule_id in whole)]
+
+    def _one_moment(self, picks):
+        """What is not due yet is not in one message with what is: nobody is told that it is late.
+
+        The firmest rule says which of both comes first, the other has its turn on another day.
+        """
+        early = self._early_ids()
+        if not early:
+            return picks
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        moments = {}
+        for pick in picks:
+            moments.setdefault(pick.customer_id, pick.rule_id in early)
+        return [
+            pick
+            for pick in picks
+            if pick.rule_id not in whole or moments[pick.customer_id] == (pick.rule_id in early)
+        ]
+
+    def _early_ids(self):
+        """The ids of the rules that remind before the due date."""
+        return set(self.filtered(lambda rule: rule.moment == "before").ids)
 
 
 def _table(rows, width):

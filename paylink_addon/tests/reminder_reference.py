@@ -30,7 +30,9 @@ def expected(env, company, rules, today, done):
                     found.append((rule, step, thing))
     found = [pick for pick in found if not told_lately(env, company, pick, today)]
     found = [pick for pick in found if not is_covered(pick, found, items)]
-    return {(thing, step) for rule, step, thing in found if rule.grouping == manner(thing, found)}
+    found = [pick for pick in found if pick[0].grouping == manner(pick[2], found)]
+    found = [pick for pick in found if pick[0].grouping == "document" or is_early(pick[0]) == moment(pick[2], found)]
+    return {(thing, step) for _rule, step, thing in found}
 
 
 # === WHAT IS OPEN === #
@@ -250,7 +252,11 @@ def is_covered(pick, picks, items):
     def same(other):
         return not is_link(other) and customer(other) == customer(item) and other.currency_id == item.currency_id
 
-    asked = {other for other_rule, _s, other in picks if other_rule.grouping == "customer" and same(other)}
+    asked = {
+        other
+        for other_rule, _step, other in picks
+        if other_rule.grouping == "customer" and is_early(other_rule) == is_early(rule) and same(other)
+    }
     credit = [other for other in items if same(other) and other.amount_residual_currency < 0]
     if not credit:
         return False
@@ -260,6 +266,19 @@ def is_covered(pick, picks, items):
 
 def manner(thing, picks):
     """Whether the customer gets one message, or one for each invoice: as the firmest rule says."""
+    return firmest(thing, picks).grouping
+
+
+def moment(thing, picks):
+    """Whether the customer is told of what is not due yet or of what is: as the firmest rule says."""
+    return is_early(firmest(thing, picks))
+
+
+def is_early(rule):
+    return rule.kind == "invoice" and rule.condition == "before"
+
+
+def firmest(thing, picks):
+    """The rule of the customer's firmest pick."""
     mine = [(rule, step) for rule, step, other in picks if customer(other) == customer(thing)]
-    mine.sort(key=lambda pair: (-int(pair[1].tone), pair[0].sequence, pair[0].id))
-    return mine[0][0].grouping
+    return min(mine, key=lambda pair: (-int(pair[1].tone), pair[0].sequence, pair[0].id))[0]

@@ -49,6 +49,23 @@ class TestReminderLimits(ReminderCommon):
         self.assertFalse(message.move_id)
         self.assertIn(whole, message.reminder_ids.move_id)
 
+    def test_what_is_not_due_is_not_said_to_be_late(self):
+        self._rule(days=(10,), tones=("3",))
+        self._rule(days=(5,), tones=("1",), condition="before")
+        late, early = self._due_invoice(10, amount=100), self._due_invoice(-5, amount=900)
+        self.assertEqual(self._remind().reminder_ids.move_id, late)
+        self.assertEqual(self._remind(TODAY + timedelta(days=1)).reminder_ids.move_id, early)
+
+    def test_credits_for_what_is_late_do_not_silence_what_is_not_due(self):
+        self._rule(days=(10,), tones=("3",))
+        self._rule(days=(5,), tones=("1",), condition="before")
+        self._due_invoice(10, amount=100)
+        early = self._due_invoice(-5, amount=900)
+        self._invoice(amount=150, move_type="out_refund", invoice_date=TODAY)
+        message = self._remind()
+        self.assertEqual(message.reminder_ids.move_id, early)
+        self.assertIn("750,00", message.amount_display)
+
     def test_merged_customers_keep_their_messages(self):
         self._rule(days=(3,))
         twin = self._customer("Marie Dubois", email="marie@example.com", lang="fr_FR")
