@@ -4,7 +4,7 @@ from functools import cached_property
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..tools.addresses import BadAddress, mobile_e164, split_emails
+from ..tools.addresses import BadAddress, mobile_e164, usable_emails
 
 # What is read of customers and contacts: all that is needed, and no more.
 PARTNER_FIELDS = (
@@ -258,11 +258,8 @@ class PaylinkReminderCompose(models.Model):
         """The addresses of ``people`` that can be used and have not bounced."""
         found = []
         for partner in people:
-            try:
-                addresses = split_emails(partner.email)
-            except BadAddress:
-                continue
             bounced = partner.message_bounce and partner.email_normalized
+            addresses = usable_emails(partner.email)
             found += [address for address in addresses if address not in found and address != bounced]
         return ", ".join(found)
 

@@ -185,6 +185,12 @@ class TestReminderMessages(ReminderCommon):
             reminder.with_user(self.manager).action_retry()
         self.assertEqual(self._remind().email, "found@example.com")
 
+    def test_bad_address_does_not_spoil_the_good_one(self):
+        self.marie.email = "marie@example.com, marie.office"
+        self._rule(days=(3,), use_other_channel=False)
+        self._due_invoice(3)
+        self.assertEqual(self._remind().email, "marie@example.com")
+
     def test_corrected_address_has_not_bounced(self):
         cases = [("new@example.com", 0), ("Marie <MARIE@example.com>", 1), (False, 0)]
         for email, count in cases:
