@@ -229,8 +229,8 @@ class PaylinkReminderCompose(models.Model):
             self._choose_channels(draft)
 
     def _contact(self, draft):
-        """Who is invoiced, or the customer's invoice address where several are."""
-        if len(draft.contacts) == 1:
+        """Who is invoiced, or the customer's invoice address where several are, or who was has left."""
+        if len(draft.contacts) == 1 and draft.contacts.active:
             return draft.contacts
         return draft.contacts.browse(draft.customer.address_get(["invoice"])["invoice"]) or draft.customer
 

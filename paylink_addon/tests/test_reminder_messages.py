@@ -112,6 +112,15 @@ class TestReminderMessages(ReminderCommon):
         message = self._remind()
         self.assertEqual((message.partner_id, message.email), (office, "office@example.com"))
 
+    def test_contact_who_has_left_gets_nothing(self):
+        firm = self._customer("Firm", is_company=True, email="firm@example.com")
+        left = self._customer("Left", parent_id=firm.id, email="left@example.com")
+        self._rule(days=(3,))
+        self._due_invoice(3, partner=left)
+        left.active = False
+        message = self._remind()
+        self.assertEqual((message.email, message.partner_id), ("firm@example.com", firm))
+
     def _entry(self, partner):
         """An entry of Marie's by which ``partner`` owes 77."""
         due = {"debit": 77, "date_maturity": TODAY - timedelta(days=3), "name": "Owed", "partner_id": partner.id}
