@@ -217,15 +217,18 @@ class PaylinkReminderCompose(models.Model):
         people = self.env["res.partner"].sudo().union(*(draft.customer | draft.contacts for draft in drafts))
         people.fetch(PARTNER_FIELDS)
         followers = self._followers([draft for draft in drafts if draft.rule.recipient == "followers"])
+        marked = self._marked([draft for draft in drafts if draft.rule.recipient == "reminder"])
         for draft in drafts:
-            draft.contact = self._contact(draft)
+            people = self._people(draft, followers, marked)
+            draft.contact = people[:1]
             company = draft.rule.company_id
             draft.lang = (
                 draft.contact.lang or draft.customer.lang or company.partner_id.lang or self.env.lang or "en_US"
             )
-            people = self._people(draft, followers)
             draft.emails = self._working_emails(people) or self._working_emails(draft.customer)
-            draft.phone = self._phone(draft)
+            # An SMS goes to one: not to whoever follows an invoice.
+            called = draft.contact if draft.rule.recipient == "followers" else people
+            draft.phone = self._working_phone(called | draft.customer)
             self._choose_channels(draft)
 
     def _contact(self, draft):
@@ -234,14 +237,20 @@ class PaylinkReminderCompose(models.Model):
             return draft.contacts
         return draft.contacts.browse(draft.customer.address_get(["invoice"])["invoice"]) or draft.customer
 
-    def _people(self, draft, followers):
-        """The contacts who get it by e-mail."""
+    def _people(self, draft, followers, marked):
+        """The contacts who get it by e-mail; the first one is addressed."""
+        contact = self._contact(draft)
         if draft.rule.recipient == "followers":
-            return draft.contact.union(*(followers.get(move.id, draft.contact) for move in draft.moves))
+            return contact.union(*(followers.get(move.id, contact) for move in draft.moves))
         if draft.rule.recipient == "reminder":
-            chosen = (draft.customer | draft.customer.child_ids).filtered("paylink_gets_reminders")
-            return chosen or draft.contact
-        return draft.contact
+            return marked.get(draft.customer) or contact
+        return contact
+
+    def _marked(self, drafts):
+        """The contacts who are marked to get the reminders, by customer; not those of its subsidiaries."""
+        customers = self.env["res.partner"].sudo().union(*(draft.customer for draft in drafts))
+        domain = [("commercial_partner_id", "in", customers.ids), ("paylink_gets_reminders", "=", True)]
+        return customers.search(domain, order="id").grouped("commercial_partner_id")
 
     def _followers(self, drafts):
         """The followers of the invoices, by id of invoice."""
@@ -263,8 +272,9 @@ class PaylinkReminderCompose(models.Model):
             found += [address for address in addresses if address not in found and address != bounced]
         return ", ".join(found)
 
-    def _phone(self, draft):
-        for partner in (draft.contact, draft.customer):
+    def _working_phone(self, people):
+        """The first mobile number of ``people``."""
+        for partner in people:
             try:
                 return mobile_e164(partner.phone, self._phone_country(partner).code)
             except BadAddress:

@@ -160,6 +160,28 @@ class TestReminderMessages(ReminderCommon):
         mails = self._mails(self._remind())
         self.assertEqual(set(mails.mapped("email_to")), {"one@example.com, two@example.com", "marie@example.com"})
 
+    def test_contact_for_reminders_is_the_one_addressed(self):
+        firm = self._customer("Firm", is_company=True, email="firm@example.com", lang="en_US", phone="+33639980101")
+        values = {"parent_id": firm.id, "paylink_gets_reminders": True}
+        paul = self._customer("Paul", email="paul@example.com", lang="fr_FR", phone="+33639980102", **values)
+        self._customer("Subsidiary", is_company=True, email="sub@example.com", **values)
+        rule = self._rule(days=(3,), recipient="reminder")
+        rule.step_ids.sms_template_id = self.env.ref("paylink_addon.sms_template_reminder_after_1")
+        self._due_invoice(3, partner=firm)
+        messages = self._remind()
+        self.assertEqual(set(messages.mapped("channel")), {"email", "sms"})
+        for message in messages:
+            with self.subTest(message.channel):
+                self.assertEqual((message.partner_id, message.lang), (paul, "fr_FR"))
+                self.assertEqual((message.email, message.phone), ("paul@example.com", "+33639980102"))
+
+    def test_marked_subsidiary_is_not_the_customer(self):
+        firm = self._customer("Firm", is_company=True, email="firm@example.com")
+        self._customer("Sub", parent_id=firm.id, is_company=True, email="sub@example.com", paylink_gets_reminders=True)
+        self._rule(days=(3,), recipient="reminder")
+        self._due_invoice(3, partner=firm)
+        self.assertEqual(self._remind().email, "firm@example.com")
+
     def test_all_followers(self):
         self._rule(recipient="followers")
         invoice = self._due_invoice(3)
