@@ -1,5 +1,6 @@
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import and_
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -241,7 +242,9 @@ class PaylinkReminderCompose(models.Model):
         """The contacts who get it by e-mail; the first one is addressed."""
         contact = self._contact(draft)
         if draft.rule.recipient == "followers":
-            return contact.union(*(followers.get(move.id, contact) for move in draft.moves))
+            # Nobody reads of an invoice without following it.
+            shared = [followers.get(move.id, contact.browse()) for move in draft.moves]
+            return contact | reduce(and_, shared) if shared else contact
         if draft.rule.recipient == "reminder":
             return marked.get(draft.customer) or contact
         return contact

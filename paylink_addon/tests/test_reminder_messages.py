@@ -190,6 +190,19 @@ class TestReminderMessages(ReminderCommon):
         self.assertIn("marie@example.com", addresses)
         self.assertIn("john@example.com", addresses)
 
+    def test_follower_of_one_invoice_does_not_read_of_another(self):
+        agent = self._customer("Agent", email="agent@example.com")
+        for grouping, told in (("customer", 0), ("document", 1)):
+            with self.subTest(grouping), self.env.cr.savepoint() as savepoint:
+                self._rule(days=(3,), recipient="followers", grouping=grouping)
+                followed, _other = self._due_invoice(3), self._due_invoice(3)
+                followed.message_subscribe(partner_ids=agent.ids)
+                messages = self._remind().filtered(lambda message: "agent@example.com" in message.email)
+                self.assertEqual(len(messages), told)
+                self.assertEqual(messages.move_id, followed if told else followed.browse())
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_bad_address_becomes_another_channel_or_a_task(self):
         self._rule()
         cases = {
