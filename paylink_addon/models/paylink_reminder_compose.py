@@ -56,10 +56,15 @@ class Draft:
         return self.items.move_id
 
     @cached_property
+    def links(self):
+        """The links it is about; not those that are made for it."""
+        links = (part.link for part in self.parts if part.items is None)
+        return self.rule.env["paylink.link"].sudo().union(*links)
+
+    @cached_property
     def contacts(self):
         """Who was invoiced, or had the links."""
-        links = self.rule.env["paylink.link"].sudo().union(*(part.link for part in self.parts if part.link))
-        return links.partner_id.union(*(self._invoiced(item) for item in self.items))
+        return self.links.partner_id.union(*(self._invoiced(item) for item in self.items))
 
     def _invoiced(self, item):
         """Who was invoiced, if that is the customer: the partner of an entry may be another one."""
@@ -219,18 +224,30 @@ class PaylinkReminderCompose(models.Model):
         people.fetch(PARTNER_FIELDS)
         followers = self._followers([draft for draft in drafts if draft.rule.recipient == "followers"])
         marked = self._marked([draft for draft in drafts if draft.rule.recipient == "reminder"])
+        links = self.env["paylink.link"].sudo().union(*(draft.links for draft in drafts))
+        lost = links.filtered(lambda link: link.delivery_state == "failed")
         for draft in drafts:
             people = self._people(draft, followers, marked)
             draft.contact = people[:1]
-            company = draft.rule.company_id
-            draft.lang = (
-                draft.contact.lang or draft.customer.lang or company.partner_id.lang or self.env.lang or "en_US"
-            )
-            draft.emails = self._working_emails(people) or self._working_emails(draft.customer)
+            draft.lang = self._lang(draft)
+            again = self._sent_before(draft) - lost
+            emails = map(self._working_emails, (again, people, draft.customer))
+            draft.emails = next(filter(None, emails), "")
             # An SMS goes to one: not to whoever follows an invoice.
             called = draft.contact if draft.rule.recipient == "followers" else people
-            draft.phone = self._working_phone(called | draft.customer)
+            draft.phone = self._working_phone([*again, *(called | draft.customer)])
             self._choose_channels(draft)
+
+    def _sent_before(self, draft):
+        """The links of a message about nothing else: they go where they were sent, which may be typed in by hand."""
+        alone = not draft.items and draft.rule.recipient == "invoice" and draft.links.partner_id == draft.contact
+        return draft.links if alone else draft.links.browse()
+
+    def _lang(self, draft):
+        """The language of the message: of the links, else of who reads it."""
+        company = draft.rule.company_id
+        wanted = (self._sent_before(draft)[:1], draft.contact, draft.customer, company.partner_id)
+        return next(filter(None, (record.lang for record in wanted)), self.env.lang or "en_US")
 
     def _contact(self, draft):
         """Who is invoiced, or the customer's invoice address where several are, or who was has left."""
@@ -266,23 +283,27 @@ class PaylinkReminderCompose(models.Model):
             found[follower.res_id] |= follower.partner_id.filtered("active")
         return found
 
-    def _working_emails(self, people):
-        """The addresses of ``people`` that can be used and have not bounced."""
+    def _working_emails(self, records):
+        """The addresses of contacts or links that can be used and have not bounced."""
         found = []
-        for partner in people:
+        for record in records:
+            partner = self._partner_of(record)
             bounced = partner.message_bounce and partner.email_normalized
-            addresses = usable_emails(partner.email)
+            addresses = usable_emails(record.email)
             found += [address for address in addresses if address not in found and address != bounced]
         return ", ".join(found)
 
-    def _working_phone(self, people):
-        """The first mobile number of ``people``."""
-        for partner in people:
+    def _working_phone(self, records):
+        """The first mobile number of contacts or links."""
+        for record in records:
             try:
-                return mobile_e164(partner.phone, self._phone_country(partner).code)
+                return mobile_e164(record.phone, self._phone_country(self._partner_of(record)).code)
             except BadAddress:
                 continue
         return ""
+
+    def _partner_of(self, record):
+        return record.partner_id if record._name == "paylink.link" else record
 
     def _choose_channels(self, draft):
         """The channels of the step that work; where none does, the other one, with the text supplied for it."""

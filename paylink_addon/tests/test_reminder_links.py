@@ -82,6 +82,20 @@ class TestReminderLinks(ReminderCommon):
         self.assertIn(large, reminded)
         self.assertNotIn(small, reminded)
 
+    def test_link_is_reminded_where_it_was_sent(self):
+        """What was typed in for the link counts for its reminders, until it fails."""
+        self._rule(days=(3,), kind="link")
+        typed = {"email": "typed@example.com", "phone": "+33639980107", "lang": "en_US"}
+        for partner in (self._customer("Nobody"), self.marie):
+            with self.subTest(partner.name):
+                self._sent_link(partner_id=partner.id, **typed)
+                message = self._remind()
+                self.assertEqual({name: message[name] for name in typed}, typed)
+        link = self._sent_link(partner_id=self.john.id, **typed)
+        notices = self.env["mail.message"].search([("model", "=", link._name), ("res_id", "=", link.id)])
+        notices.notification_ids.sudo().notification_status = "bounce"
+        self.assertEqual(self._remind().email, "john@example.com")
+
     # === NOTHING IS ASKED FOR TWICE === #
 
     def _link_of(self, invoices):
