@@ -12,7 +12,7 @@ class PaylinkReminderCandidates(models.Model):
 
         :param customers: ids of commercial partners, default all
         :param items: ids of journal items
-        :param window: the first and the last due day of interest, where credits are none
+        :param window: see :meth:`_window`; credits are of no interest then
         :return: SQL of a query with a row for each: ``item_id``, ``link_id`` (NULL), ``move_id``, ``customer_id`` (the
             commercial partner), ``contact_id`` (who is invoiced, if that is the customer: the partner of an entry may
             be another one), ``currency_id``, ``residual`` (open, in it),
@@ -22,14 +22,7 @@ class PaylinkReminderCandidates(models.Model):
         if customers is not None:
             which = SQL("%s AND contact.commercial_partner_id IN %s", which, tuple(customers) or (0,))
         if window:
-            which = SQL(
-                """%(which)s AND item.amount_residual_currency > 0
-                   AND (item.date_maturity BETWEEN %(first)s AND %(last)s
-                        OR (item.date_maturity IS NULL AND item.date BETWEEN %(first)s AND %(last)s))""",
-                which=which,
-                first=window[0],
-                last=window[1],
-            )
+            which = SQL("%s AND item.amount_residual_currency > 0 AND %s", which, self._within_sql(*window))
         return SQL(
             """
             SELECT item.id AS item_id, NULL::integer AS link_id, item.move_id,
@@ -53,6 +46,25 @@ class PaylinkReminderCandidates(models.Model):
             open=SQL("%s AND item.amount_residual_currency > 0", self._open_items_sql()),
             company=company.id,
             which=which,
+        )
+
+    def _within_sql(self, first, last, held):
+        """The item is due from ``first`` to ``last``, or before it and one of those that the holds ``held`` are about."""
+        within = SQL(
+            """(item.date_maturity BETWEEN %(first)s AND %(last)s
+                OR (item.date_maturity IS NULL AND item.date BETWEEN %(first)s AND %(last)s))""",
+            first=first,
+            last=last,
+        )
+        if not held:
+            return within
+        return SQL(
+            """(%(within)s OR (COALESCE(item.date_maturity, item.date) < %(first)s
+                               AND (item.move_id IN %(moves)s OR contact.commercial_partner_id IN %(customers)s)))""",
+            within=within,
+            first=first,
+            moves=tuple(held.move_id.ids) or (0,),
+            customers=tuple(held.filtered(lambda hold: not hold.move_id).partner_id.ids) or (0,),
         )
 
     def _open_items_sql(self):

@@ -71,32 +71,33 @@ class PaylinkReminderForesee(models.Model):
             else self._candidates_sql(self.company_id, items=ids)
         )
         query = SQL(
-            "SELECT %s, c.due_date, %s FROM (%s) c ORDER BY c.due_date, c.item_id, c.link_id",
+            "SELECT %s, c.due_date, c.held_until, %s FROM (%s) c ORDER BY c.due_date, c.item_id, c.link_id",
             SQL.identifier("c", "link_id" if is_link else "item_id"),
             SQL(", ").join(SQL("(%s)", condition) for condition in conditions.values()),
-            candidates,
+            self._held_sql(candidates, date),
         )
         return [
-            self._explain_one(date, record_id, due, dict(zip(conditions, holds, strict=True)))
-            for record_id, due, *holds in self.env.execute_query(query)
+            self._explain_one(date, record_id, (due, held_until), dict(zip(conditions, holds, strict=True)))
+            for record_id, due, held_until, *holds in self.env.execute_query(query)
         ]
 
-    def _explain_one(self, date, record_id, due, holds):
+    def _explain_one(self, date, record_id, moments, holds):
         failed = next((name for name, is_so in holds.items() if not is_so), None)
         reason = self._reason_text(failed) if failed else False
         if not self.active:
             reason = self.env._("The rule is off.")
-        step, day = (self.step_ids.browse(), False) if reason else self._next_step(date, record_id, due)
+        step, day = (self.step_ids.browse(), False) if reason else self._next_step(date, record_id, *moments)
         if not reason and not step:
             reason = self._reason_text("moment")
         return {"rule": self, "record_id": record_id, "reason": reason, "step": step, "date": day}
 
-    def _next_step(self, date, record_id, due):
+    def _next_step(self, date, record_id, due, held_until):
         """The step that will remind of it next, and the day: the latest that has come, in time, else one to come."""
         days = {step: due + timedelta(days=step.offset) for step in self.step_ids.sorted("offset")}
-        latest = date - timedelta(days=self.company_id.paylink_reminder_catchup_days)
+        latest = date - timedelta(days=self.company_id._paylink_reminder_lateness())
         come = [step for step, day in days.items() if day <= date][-1:]
-        chances = [step for step in come if days[step] >= latest] + [step for step, day in days.items() if day > date]
+        chances = [step for step in come if max(days[step], held_until or days[step]) >= latest]
+        chances += [step for step, day in days.items() if day > date]
         done = self._done_for(record_id)
         step = next((step for step in chances if not self._is_done(step, days[step], due, done)), None)
         if not step or (self.moment == "before" and max(days[step], date) >= due):

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_date
@@ -6,7 +8,8 @@ from odoo.tools import format_date
 class PaylinkReminderHold(models.Model):
     """Why somebody is not reminded for a while: a promise to pay until a day, or a dispute until it is settled.
 
-    For one invoice, or for all of a customer. A promise that is over needs no care: reminders go on by themselves.
+    For one invoice, or for all of a customer. A promise that is over needs no care: reminders go on by themselves, with
+    the latest one that it has held up.
     """
 
     _name = "paylink.reminder.hold"
@@ -105,7 +108,9 @@ class PaylinkReminderHold(models.Model):
         self.check_access("write")
         if any(not hold.active for hold in self):
             raise UserError(self.env._("It has been lifted already."))
-        self.active = False
+        yesterday = fields.Date.context_today(self) - timedelta(days=1)
+        for hold in self:
+            hold.write({"active": False, "date_until": min(hold.date_until or yesterday, yesterday)})
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     @api.model

@@ -60,9 +60,10 @@ class PaylinkReminderPick(models.Model):
         parts = []
         if "invoice" in kinds:
             candidates = self._candidates_sql(company, customers, window=self._window(date))
-            parts.append(SQL("candidate AS (%s)", candidates))
+            parts.append(SQL("candidate AS (%s)", self._held_sql(candidates, date)))
         if "link" in kinds:
-            parts.append(SQL("link_candidate AS (%s)", self._link_candidates_sql(company, date, customers)))
+            candidates = self._link_candidates_sql(company, date, customers)
+            parts.append(SQL("link_candidate AS (%s)", self._held_sql(candidates, date)))
         return SQL(
             """
             WITH %s
@@ -76,10 +77,18 @@ class PaylinkReminderPick(models.Model):
         )
 
     def _window(self, date):
-        """The first and the last due day of items that any step may be about on ``date``."""
+        """The first and the last due day of items that any step may be about on ``date``, and the promises and
+        disputes that have just ended: what they have held up may be older.
+        """
         offsets = self.filtered(lambda rule: rule.kind == "invoice").step_ids.mapped("offset")
-        first = date - timedelta(days=max(offsets) + self.company_id.paylink_reminder_catchup_days)
-        return first, date - timedelta(days=min(offsets))
+        limit = timedelta(days=self.company_id._paylink_reminder_lateness())
+        Hold = self.env["paylink.reminder.hold"].sudo().with_context(active_test=False)
+        ended = [("date_until", ">=", date - limit), ("date_until", "<", date)]
+        return (
+            date - timedelta(days=max(offsets)) - limit,
+            date - timedelta(days=min(offsets)),
+            Hold.search([("company_id", "=", self.company_id.id), *ended]),
+        )
 
     def _due_sql(self, date, told, ranks):
         """What this rule reminds of, and by which of its steps; not what it has done already."""

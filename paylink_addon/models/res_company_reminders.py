@@ -39,6 +39,10 @@ class ResCompany(models.Model):
         """The day it is in the company's time zone."""
         return pytz.utc.localize(fields.Datetime.now()).astimezone(self._paylink_zone()).date()
 
+    def _paylink_reminder_lateness(self):
+        """How many days a reminder may be late: what waits for its turn among others is not too old for it."""
+        return max(self.paylink_reminder_catchup_days, self.paylink_reminder_gap_days)
+
     def _paylink_may_remind(self, moment):
         """Whether ``moment`` (UTC) lies within the sending hours, and it is no holiday."""
         self.ensure_one()

@@ -25,7 +25,7 @@ def expected(env, company, rules, today, done):
         things = links.filtered(lambda link: is_open_link(link, today)) if rule.kind == "link" else owed(items)
         for thing in things:
             if is_allowed(env, thing, today) and fits(rule, thing, today):
-                step = step_of(rule, thing, today, company.paylink_reminder_catchup_days)
+                step = step_of(env, rule, thing, today)
                 if step and not is_done(thing, step, done) and not is_over(env, rule, step, thing):
                     found.append((rule, step, thing))
     found = [pick for pick in found if not told_lately(env, company, pick, today)]
@@ -67,11 +67,18 @@ def is_allowed(env, thing, today):
         return False
     if any(item.no_followup and not (is_link(thing) and item.journal_id.type == "general") for item in items):
         return False
-    for hold in env["paylink.reminder.hold"].search([]):
-        concerned = hold.move_id in items.move_id if hold.move_id else customer(thing) == hold.partner_id
-        if concerned and (not hold.date_until or hold.date_until >= today):
-            return False
-    return True
+    holds = holds_of(thing, env["paylink.reminder.hold"].search([]))
+    return not any(not hold.date_until or hold.date_until >= today for hold in holds)
+
+
+def holds_of(thing, holds):
+    """Those of the promises and disputes that are about the thing."""
+    items = thing.line_ids.move_line_id if is_link(thing) else thing
+    return [
+        hold
+        for hold in holds
+        if (hold.move_id in items.move_id if hold.move_id else customer(thing) == hold.partner_id)
+    ]
 
 
 def has_unbooked_payment(env, items):
@@ -186,8 +193,8 @@ def tag_chosen(tag, rule):
 # === WHEN === #
 
 
-def step_of(rule, thing, today, catchup):
-    """The step whose day has come last, unless that is too long ago."""
+def step_of(env, rule, thing, today):
+    """The step whose day has come last, unless that is too long ago, or the end of what has held it up."""
     due = due_day(thing)
     if rule.kind == "invoice" and rule.condition == "before" and due <= today:
         return None
@@ -200,7 +207,10 @@ def step_of(rule, thing, today, catchup):
     if not come:
         return None
     day, step = max(come, key=lambda pair: pair[0])
-    return step if (today - day).days <= catchup else None
+    limit = max(rule.company_id.paylink_reminder_catchup_days, rule.company_id.paylink_reminder_gap_days)
+    holds = holds_of(thing, env["paylink.reminder.hold"].with_context(active_test=False).search([]))
+    free = [hold.date_until for hold in holds if hold.date_until and hold.date_until < today]
+    return step if (today - max([day, *free])).days <= limit else None
 
 
 def rows_of(thing, rows):

@@ -171,6 +171,42 @@ class TestReminderLimits(ReminderCommon):
             invoice.invalidate_recordset()
             self.assertFalse(invoice.paylink_promise_until)
 
+    def test_broken_promise_does_not_end_in_silence(self):
+        """What was held up is late from the end of the promise on, however long that was."""
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        for record, late in ((invoice, 0), (self.marie, 40)):
+            with self.subTest(record), self.env.cr.savepoint() as savepoint:
+                day = TODAY + timedelta(days=late)
+                with freeze_time(day):
+                    values = {"kind": "promise", "partner_id": self.marie.id, "date_until": day + timedelta(days=14)}
+                    values["move_id"] = record.id if record == invoice else False
+                    self.env["paylink.reminder.hold"].create(values)
+                    found = self.env["paylink.reminder.rule"].search([])._explain(day, self._items(invoice).ids)
+                    self.assertTrue(found[0]["reason"])
+                end = day + timedelta(days=15)
+                (found,) = self.env["paylink.reminder.rule"].search([])._explain(end, self._items(invoice).ids)
+                self.assertEqual((found["reason"], found["date"]), (False, end))
+                counts = [len(self._remind(day + timedelta(days=days))) for days in (0, 14, 21, 22)]
+                self.assertEqual(counts, [0, 0, 1, 0])
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_promise_that_is_over_for_long_calls_for_nothing(self):
+        self._rule(days=(3,))
+        self._hold(self._due_invoice(3), date_until=TODAY + timedelta(days=14))
+        self.assertFalse(self._remind(TODAY + timedelta(days=22)))
+
+    def test_turn_that_comes_late_is_not_lost(self):
+        """More days between two messages than reminders are caught up."""
+        self.company.paylink_reminder_gap_days = 10
+        self._rule(days=(3,))
+        self._due_invoice(3)
+        waiting = self._due_invoice(2)
+        self._remind()
+        self.assertFalse(self._remind(TODAY + timedelta(days=9)))
+        self.assertEqual(self._remind(TODAY + timedelta(days=10)).reminder_ids.move_id, waiting)
+
     def test_promise_for_all_of_a_customer(self):
         self._rule(days=(3,))
         self._due_invoice(3)
@@ -184,8 +220,10 @@ class TestReminderLimits(ReminderCommon):
         hold = self._hold(invoice, kind="dispute")
         self.assertFalse(self._remind())
         self.assertTrue(invoice.paylink_is_disputed)
-        hold.action_lift()
-        self.assertEqual(len(self._remind()), 1)
+        day = TODAY + timedelta(days=50)
+        with freeze_time(day):
+            hold.action_lift()
+        self.assertEqual(len(self._remind(day)), 1, "It was held up, however long")
 
     def test_disputed_by_the_bank(self):
         """What a bank takes back is open again: nobody is reminded of it, whatever link it is on."""
