@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from odoo import Command, fields
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import freeze_time, tagged
 
 from .reminder_common import TODAY, ReminderCommon
@@ -254,6 +254,39 @@ class TestReminderLimits(ReminderCommon):
             .create({"move_id": invoice.id, "kind": "dispute", "user_id": self.env.ref("base.user_admin").id})
         )
         self.assertEqual(hold.user_id, self.manager)
+        hold.write({"user_id": self.env.ref("base.user_admin").id})
+        self.assertEqual(hold.user_id, self.manager)
+
+    def test_promise_of_a_contact_is_the_customers(self):
+        firm = self._customer("Firm", is_company=True, email="firm@example.com")
+        office = self._customer("Office", parent_id=firm.id, email="office@example.com")
+        hold = self.env["paylink.reminder.hold"].create({"kind": "dispute", "partner_id": self.marie.id})
+        hold.partner_id = office
+        self.assertEqual(hold.partner_id, firm)
+
+    def test_nobody_notes_on_what_is_hidden(self):
+        """Who can't read an invoice leaves no note on it, and learns no name; what colleagues noted is theirs to lift."""
+        seller = self._create_new_internal_user(
+            login="seller",
+            groups="paylink_addon.group_paylink_user",
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+        )
+        invoice, Hold = self._due_invoice(3), self.env["paylink.reminder.hold"].with_user(seller)
+        mine = Hold.create({"kind": "dispute", "partner_id": self.marie.id})
+        theirs = Hold.with_user(self.manager).create({"kind": "dispute", "partner_id": self.john.id})
+        self.env.invalidate_all()
+        for do in (
+            lambda: Hold.create({"kind": "dispute", "move_id": invoice.id}),
+            lambda: mine.write({"move_id": invoice.id}),
+            theirs.with_user(seller).action_lift,
+            lambda: theirs.with_user(seller).write({"active": False}),
+        ):
+            with self.assertRaises(AccessError):
+                do()
+        mine.action_lift()
+        theirs.with_user(self.manager).action_lift()
+        self.assertFalse((mine | theirs).filtered("active"))
 
     # === WHAT IS NEVER REMINDED === #
 
