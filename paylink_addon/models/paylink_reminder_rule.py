@@ -184,6 +184,10 @@ class PaylinkReminderRule(models.Model):
             if rule.active and not rule.step_ids:
                 raise ValidationError(self.env._("“%(rule)s” needs a day: say when to remind.", rule=rule.name))
 
+    @api.constrains("kind", "condition", "step_ids")
+    def _check_days(self):
+        self.step_ids._check_days()
+
     # === COMPUTE METHODS === #
 
     @api.depends("kind", "condition")

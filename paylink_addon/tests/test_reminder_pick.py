@@ -159,6 +159,8 @@ class TestReminderPick(ReminderCommon):
                 values.pop(field)
         if values["kind"] == "invoice" and values["condition"] == "before":
             days = [day + 1 for day in days]
+        if values["kind"] == "invoice" and values["condition"] == "on":
+            days = [0]
         if "customers" in filters and not values["partner_ids"] + values["category_ids"]:
             values["partner_ids"] = self.marie.ids
         return self._rule(days, tones, **values)

@@ -1,3 +1,4 @@
+from odoo import Command
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
@@ -41,10 +42,21 @@ class TestReminderRules(ReminderCommon):
             "no text": {"memo_mode": "include"},
             "no customers": {"customer_mode": "only"},
             "before, on the day": {"condition": "before", "days": (0,)},
+            "on the day, days later": {"condition": "on", "days": (0, 3)},
         }
         for name, values in cases.items():
             with self.subTest(name), self.assertRaises(ValidationError):
                 self._rule(**values)
+
+    def test_days_fit_the_condition_that_is_chosen(self):
+        for days, condition in (((3, 10), "on"), ((3,), "on"), ((0, 3), "before")):
+            with self.subTest(days=days, condition=condition), self.assertRaises(ValidationError):
+                self._rule(days=days).condition = condition
+        rule = self._rule(days=(3,))
+        rule.write({"condition": "on", "step_ids": [Command.update(rule.step_ids.id, {"days": 0})]})
+        self.assertEqual((rule.days_display, rule.step_ids.offset), ("0", 0))
+        with self.assertRaises(ValidationError):
+            rule.step_ids.days = 1
 
     @mute_logger("odoo.sql_db")
     def test_one_step_a_day(self):
