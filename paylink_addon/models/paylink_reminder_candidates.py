@@ -33,7 +33,8 @@ class PaylinkReminderCandidates(models.Model):
                    COALESCE(move.invoice_date, move.date) AS document_date,
                    move.invoice_payment_term_id AS term_id, move.journal_id, move.invoice_user_id AS user_id,
                    move.ref, move.payment_reference, move.narration,
-                   (%(open)s) AS is_open, item.no_followup IS NOT TRUE AS is_followed
+                   (%(open)s) AS is_open, item.no_followup IS NOT TRUE AS is_followed,
+                   COALESCE(move.payment_state, '') = 'blocked' AS is_blocked
               FROM account_move_line item
               JOIN account_account account ON account.id = item.account_id
               JOIN account_move move ON move.id = item.move_id
@@ -88,7 +89,8 @@ class PaylinkReminderCandidates(models.Model):
                    (link.issued_at AT TIME ZONE 'UTC' AT TIME ZONE %(tz)s)::date AS document_date,
                    NULL::integer AS term_id, NULL::integer AS journal_id, link.user_id,
                    link.reference AS ref, link.name AS payment_reference, NULL::text AS narration,
-                   (%(open)s) AS is_open, link.id NOT IN (%(unfollowed)s) AS is_followed
+                   (%(open)s) AS is_open, link.id NOT IN (%(unfollowed)s) AS is_followed,
+                   link.id IN (%(blocked)s) AS is_blocked
               FROM paylink_link link
               JOIN res_partner contact ON contact.id = link.partner_id
              WHERE link.company_id = %(company)s AND %(which)s
@@ -108,6 +110,10 @@ class PaylinkReminderCandidates(models.Model):
                      JOIN account_move_line item ON item.id = line.move_line_id
                      JOIN account_journal journal ON journal.id = item.journal_id AND journal.type != 'general'
                     WHERE item.no_followup"""
+            ),
+            blocked=SQL(
+                """SELECT line.link_id FROM paylink_link_line line
+                     JOIN account_move move ON move.id = line.move_id AND move.payment_state = 'blocked'"""
             ),
             company=company.id,
             which=which,

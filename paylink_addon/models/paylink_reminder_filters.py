@@ -17,7 +17,7 @@ class PaylinkReminderFilters(models.Model):
     _inherit = "paylink.reminder.rule"
 
     # In the order in which the look-up names them.
-    _common_conditions = ("open", "followed", "no_payment", "not_promised", "not_disputed")
+    _common_conditions = ("open", "followed", "not_blocked", "no_payment", "not_promised", "not_disputed")
     _rule_conditions = (
         *("customers", "autopay", "memo", "date", "terms", "amount", "journals", "salespeople"),
         "moment",
@@ -42,6 +42,10 @@ class PaylinkReminderFilters(models.Model):
     def _common_followed(self, _date):
         """Odoo's own mark on entries that are not followed up."""
         return SQL("c.is_followed")
+
+    def _common_not_blocked(self, _date):
+        """Somebody has blocked the payment of the invoice."""
+        return SQL("NOT c.is_blocked")
 
     def _common_no_payment(self, _date):
         """A payment is in progress, or confirmed and not booked yet."""

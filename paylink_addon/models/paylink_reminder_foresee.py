@@ -127,6 +127,7 @@ class PaylinkReminderForesee(models.Model):
         texts = {
             "open": self.env._("It is paid, not posted, over, or a credit."),
             "followed": self.env._("It is excluded from follow-up."),
+            "not_blocked": self.env._("Its payment is blocked."),
             "no_payment": self.env._("A payment is in progress."),
             "not_promised": self.env._("The customer has promised to pay."),
             "not_disputed": self.env._("It is in dispute."),

@@ -63,6 +63,8 @@ def is_allowed(env, thing, today):
     items = thing.line_ids.move_line_id if is_link(thing) else thing
     if items._paylink_in_flight() or has_unbooked_payment(env, items):
         return False
+    if "blocked" in items.move_id.mapped("payment_state"):
+        return False
     if items._paylink_disputed() or (is_link(thing) and thing.disputed):
         return False
     if any(item.no_followup and not (is_link(thing) and item.journal_id.type == "general") for item in items):

@@ -331,6 +331,18 @@ class TestReminderLimits(ReminderCommon):
         self.assertEqual((item.amount_residual, item.reconciled), (50, False))
         self.assertFalse(self._remind())
 
+    def test_blocked_payment(self):
+        self._rule(days=(3,))
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        with freeze_time(TODAY - timedelta(days=3)):
+            self._link(invoice).action_send()
+        invoice.action_toggle_block_payment()
+        self.assertEqual(invoice.payment_state, "blocked")
+        self.assertFalse(self._remind())
+        invoice.action_toggle_block_payment()
+        self.assertTrue(self._remind())
+
     def test_excluded_from_follow_up(self):
         self._rule(days=(3,))
         self._due_invoice(3).no_followup = True
