@@ -76,7 +76,7 @@ class PaylinkReminder(models.Model):
             CASE WHEN %(t)s.outcome <> 'message' THEN %(t)s.outcome
                  ELSE COALESCE((
                     SELECT CASE WHEN bool_or(n.notification_status = 'bounce') THEN 'bounced'
-                                WHEN bool_or(n.notification_status = 'exception') THEN 'failed'
+                                WHEN bool_or(n.notification_status IN ('exception', 'canceled')) THEN 'failed'
                                 WHEN bool_or(n.notification_status IN ('ready', 'process')) THEN 'queued' END
                       FROM paylink_reminder_message sent
                       JOIN mail_notification n ON n.mail_message_id = sent.mail_message_id

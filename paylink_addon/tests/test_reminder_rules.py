@@ -149,7 +149,8 @@ class TestReminderRules(ReminderCommon):
         message = self._remind()
         reminder, fate = message.reminder_ids, message.sudo().mail_message_id.notification_ids
         Reminder = self.env["paylink.reminder"]
-        for status, state in (("ready", "queued"), ("exception", "failed"), ("bounce", "bounced"), ("sent", "sent")):
+        states = {"ready": "queued", "exception": "failed", "canceled": "failed", "bounce": "bounced", "sent": "sent"}
+        for status, state in states.items():
             with self.subTest(status):
                 fate.notification_status = status
                 reminder.invalidate_recordset()
