@@ -29,6 +29,13 @@ class TestReminderRules(ReminderCommon):
         self.assertEqual(rule.step_ids.mail_template_id, self.env.ref("paylink_addon.mail_template_reminder_before_2"))
         self.assertEqual(rule.step_ids.offset, -3)
 
+    def test_subsidiary_has_automatic_payment_of_its_own(self):
+        group = self._customer("Group", is_company=True)
+        subsidiary = self._customer("Subsidiary", is_company=True, parent_id=group.id)
+        with Form(subsidiary.with_user(self.env.ref("base.user_admin"))) as form:
+            form.paylink_autopay = True
+        self.assertTrue(subsidiary.paylink_autopay)
+
     def test_own_template_stays(self):
         own = self.env.ref("paylink_addon.mail_template_reminder_after_1").copy()
         rule = self._rule(days=(3,))
