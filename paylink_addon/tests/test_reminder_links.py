@@ -175,6 +175,7 @@ class TestReminderLinks(ReminderCommon):
             invoice = self._due_invoice(3)
             self.env["paylink.reminder.hold"].create({"kind": "dispute", "move_id": invoice.id})
             self.assertTrue(self._wizard_for(invoice).warning)
+            self.assertTrue(self._wizard_for(self._link(invoice)).warning)
             self._pay(self._link(invoice))
             self.assertTrue(self._wizard_for(invoice).problem)
             self.assertTrue(self._wizard_for(self._due_invoice(3), send_email=False).problem)
