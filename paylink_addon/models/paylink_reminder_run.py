@@ -114,15 +114,20 @@ class PaylinkReminderRun(models.Model):
                 self.env["ir.cron"]._commit_progress()
 
     def _remind_in_turn(self, date, customers):
-        """What other transactions were faster with is picked anew; if they still are, the next run has its turn."""
+        """What other transactions were faster with is picked anew; if they still are, the next run has its turn.
+
+        :raises UniqueViolation: each time: what is in the way is no other run, somebody has to look at it
+        """
         for turn in range(1, TRIES + 1):
             try:
                 self._remind(date, customers)
                 self.env.flush_all()
                 return
-            except CONFLICTS:
+            except CONFLICTS as error:
                 self.env.cr.rollback()
                 _logger.info("Reminders: another transaction was faster (%s of %s)", turn, TRIES)
+                if turn == TRIES and isinstance(error, psycopg2.errors.UniqueViolation):
+                    raise
 
     def _report_failure(self, record, error):
         """Somebody has to look at it, on the customer or the rule; each run tries again."""

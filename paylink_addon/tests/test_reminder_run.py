@@ -48,6 +48,24 @@ class TestReminderRun(ReminderCommon):
         self.assertEqual(self._reminders(broken).outcome, "message")
         self.assertEqual(len(self._reminders(well)), 1)
 
+    @mute_logger("odoo.sql_db")
+    def test_conflict_that_stays_is_a_task(self):
+        """A row in the way that no other run is about to write."""
+        self._rule(days=(3,))
+        blocked, well = self._due_invoice(3), self._due_invoice(3, partner=self.john)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "CREATE UNIQUE INDEX in_the_way ON paylink_reminder_message ((1)) WHERE customer_id = %s", [self.marie.id]
+        )
+        self.env["paylink.reminder.message"].sudo().create(
+            {"date": TODAY - timedelta(days=9), "company_id": self.company.id, "channel": "sms"}
+            | dict.fromkeys(("customer_id", "partner_id"), self.marie.id)
+        )
+        self._scheduled()
+        self.assertFalse(self._reminders(blocked))
+        self.assertEqual(self._reminders(well).outcome, "message")
+        self.assertIn("in_the_way", self.marie.activity_ids.note)
+
     def test_company_that_fails_stops_no_other(self):
         self._rule(days=(3,))
         invoice = self._due_invoice(3)
