@@ -352,6 +352,15 @@ class TestReminderMessages(ReminderCommon):
         self.assertFalse(self._remind())
         self.assertEqual(len(rule.activity_ids), 1)
 
+    def test_broken_template_leaves_no_open_link(self):
+        template = self._rule(days=(3,), include_link=True).step_ids.mail_template_id
+        for lang in ("en_US", "fr_FR"):
+            template.with_context(lang=lang).body_html = '<p><t t-out="object.no_such_field"/></p>'
+        self._due_invoice(3)
+        with mute_logger("odoo.addons.paylink_addon.models.paylink_reminder_outbox"):
+            self.assertFalse(self._remind())
+        self.assertEqual(self.env["paylink.link"].search([]).mapped("state"), ["cancelled"])
+
     def test_template_that_breaks_for_one_customer(self):
         rule = self._rule(days=(3,))
         rule.step_ids.mail_template_id.body_html = (
