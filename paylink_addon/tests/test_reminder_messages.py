@@ -335,6 +335,15 @@ class TestReminderMessages(ReminderCommon):
                 savepoint.rollback()
                 self.env.invalidate_all()
 
+    def test_own_template_has_its_sender_and_files(self):
+        template = self._rule(days=(3,)).step_ids.mail_template_id
+        file = self.env["ir.attachment"].create({"name": "conditions.pdf", "raw": b"x", "res_model": template._name})
+        template.write({"attachment_ids": [Command.set(file.ids)], "email_from": "{{ object.company_id.email }}"})
+        self.company.email = "collect@example.com"
+        self._due_invoice(3)
+        mail = self._mails(self._remind())
+        self.assertEqual((mail.attachment_ids, mail.email_from), (file, "collect@example.com"))
+
     # === WHAT BREAKS === #
 
     def test_broken_template_stops_only_its_own(self):
