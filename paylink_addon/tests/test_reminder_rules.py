@@ -3,6 +3,8 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.paylink_addon.models import paylink_reminder_follow
+
 from .reminder_common import TODAY, ReminderCommon
 
 
@@ -215,6 +217,22 @@ class TestReminderRules(ReminderCommon):
         self._follow()
         self.assertEqual(mail.state, "exception")
         self.assertTrue(self.marie.activity_ids)
+
+    def test_what_waits_does_not_keep_others_waiting(self):
+        """Failed e-mails of a company that does not remind now are not in the way of the next ones."""
+        self.patch(paylink_reminder_follow, "BATCH", 1)
+        self._rule(days=(3,))
+        self._due_invoice(3)
+        self._due_invoice(3, partner=self.john)
+        first, second = self._remind().sorted("id")
+        other = self.setup_other_company()["company"]
+        self.env.cr.execute("UPDATE paylink_reminder_message SET company_id = %s WHERE id = %s", [other.id, first.id])
+        self.env.invalidate_all()
+        for mail in self._mails(first + second):
+            mail.write({"state": "exception", "failure_reason": "timeout", "failure_type": "unknown"})
+            mail._postprocess_sent_message([], [], failure_reason="timeout", failure_type="unknown")
+        self._follow()
+        self.assertEqual((first.try_count, second.try_count), (1, 2))
 
     def _follow(self):
         self._run_cron("ir_cron_paylink_remind")
