@@ -1,5 +1,8 @@
+from markupsafe import Markup
 from odoo import api, models
 from odoo.tools import SQL
+
+from .paylink_request_sending import FAILED_STATUSES
 
 # How often an e-mail that a mail server did not take is tried in all.
 MAX_TRIES = 4
@@ -74,10 +77,22 @@ class PaylinkReminderFollow(models.Model):
         return self.env["mail.mail"].sudo().browse(row[0] for row in self.env.execute_query(query))
 
     def _report(self):
-        """Give who is responsible for the rule, or has sent it by hand, the task to find an address that works."""
+        """Give who is responsible for the rule, or has sent it by hand, the task to look into it."""
         for rule, messages in self.grouped("rule_id").items():
             for user, mine in messages.grouped(lambda message: message.rule_id.user_id or message.create_uid).items():
-                worded = self.with_context(lang=user.lang)
-                summary = worded.env._("Reminders can't be delivered: give an address that works.")
-                rule._give_task(mine.customer_id, summary, user=user)
+                worded = mine.with_context(lang=user.lang)
+                summary = worded.env._("A reminder was not delivered: the note says why.")
+                rule._give_task(mine.customer_id, summary, worded._failure_notes(), user)
         self.is_reported = True
+
+    def _failure_notes(self):
+        """Why these were not delivered, by id of customer."""
+        labels = dict(self.env["mail.notification"]._fields["failure_type"]._description_selection(self.env))
+        notes = {}
+        for message in self:
+            for fate in message.mail_message_id.notification_ids:
+                if fate.notification_status in FAILED_STATUSES:
+                    reason = fate.failure_reason or labels.get(fate.failure_type, fate.notification_status)
+                    note = Markup("<p>%s: %s</p>") % (fate.mail_email_address or message.recipient, reason[-500:])
+                    notes[message.customer_id.id] = notes.get(message.customer_id.id, Markup()) + note
+        return notes

@@ -218,11 +218,8 @@ class PaylinkReminderOutbox(models.Model):
             rules.setdefault(draft.rule, {})[draft.channels[channel]] = error
         for rule, templates in rules.items():
             for template, error in templates.items():
-                rule._give_task(
-                    rule,
-                    self._broken_text(template),
-                    Markup("<pre>%s</pre>") % str(error)[-500:],
-                )
+                note = Markup("<pre>%s</pre>") % str(error)[-500:]
+                rule._give_task(rule, self._broken_text(template), {rule.id: note})
         self.browse(errors).sudo().unlink()
 
     def _broken_text(self, template):

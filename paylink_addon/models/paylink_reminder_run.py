@@ -133,7 +133,7 @@ class PaylinkReminderRun(models.Model):
         """Somebody has to look at it, on the customer or the rule; each run tries again."""
         _logger.info("Reminders: %s failed", record, exc_info=error)
         summary = self.env._("Reminders can't be sent: an error has to be mended.")
-        self[:1]._give_task(record, summary, Markup("<pre>%s</pre>") % str(error)[-500:])
+        self[:1]._give_task(record, summary, {record.id: Markup("<pre>%s</pre>") % str(error)[-500:]})
 
     def _remind(self, date, customers):
         """Queue the messages for ``customers`` that are not being written to by somebody else.
@@ -181,9 +181,10 @@ class PaylinkReminderRun(models.Model):
 
     # === TASKS === #
 
-    def _give_task(self, records, summary, note="", user=None):
+    def _give_task(self, records, summary, notes=None, user=None):
         """Give a task on each of ``records``, unless there is one already.
 
+        :param dict notes: texts by id of record
         :param user: default who is responsible for the rule
         """
         kind = self.env.ref(ACTIVITY)
@@ -201,7 +202,7 @@ class PaylinkReminderRun(models.Model):
                     "res_id": record.id,
                     "activity_type_id": kind.id,
                     "summary": summary,
-                    "note": note,
+                    "note": (notes or {}).get(record.id, ""),
                     "user_id": user.id,
                 }
                 for record in records

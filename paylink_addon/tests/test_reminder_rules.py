@@ -216,7 +216,18 @@ class TestReminderRules(ReminderCommon):
         mail._postprocess_sent_message([], [], failure_reason="550 5.1.1 Mailbox unknown", failure_type="unknown")
         self._follow()
         self.assertEqual(mail.state, "exception")
-        self.assertTrue(self.marie.activity_ids)
+        self.assertIn("marie@example.com: 550 5.1.1 Mailbox unknown", self.marie.activity_ids.note)
+
+    def test_task_names_the_cause(self):
+        values = {"mail_template_id": False, "sms_template_id": self.env.ref("paylink_addon.sms_template_reminder_after_1")}
+        self._rule(days=(3,)).step_ids.write(values)
+        self._due_invoice(3)
+        fate = self._remind().sudo().mail_message_id.notification_ids
+        fate.write({"notification_status": "exception", "failure_type": "sms_credit"})
+        self._follow()
+        cause = dict(fate._fields["failure_type"]._description_selection(self.env))["sms_credit"]
+        self.assertIn(cause, self.marie.activity_ids.note)
+        self.assertNotIn("address", self.marie.activity_ids.summary)
 
     def test_what_waits_does_not_keep_others_waiting(self):
         """Failed e-mails of a company that does not remind now are not in the way of the next ones."""
