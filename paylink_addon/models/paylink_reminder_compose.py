@@ -93,7 +93,7 @@ class PaylinkReminderCompose(models.Model):
         steps = steps or self._by_id("paylink.reminder.step", {pick.step_id for pick in picks})
         groups = self._group(picks, rules)
         items = self._items_of(picks)
-        credit_items = self._credits_of(picks, rules)
+        credit_items = self._credits_of(picks, rules, date)
         facts = self._facts(items | self.env["account.move.line"].sudo().union(*credit_items.values()), picks)
         drafts = [
             Draft(
@@ -145,8 +145,11 @@ class PaylinkReminderCompose(models.Model):
         )
         items.move_id.fetch(["name", "move_type", "partner_id", "invoice_user_id", "commercial_partner_id"])
 
-    def _credits_of(self, picks, rules):
-        """The open credits of customers who get one message for everything, by customer and currency."""
+    def _credits_of(self, picks, rules, date):
+        """The open credits of customers who get one message for everything, by customer and currency.
+
+        Not those that other things take which are due and not in the message (see ``paylink.reminder.rule._taken``).
+        """
         customers = {pick.customer_id for pick in picks if rules[pick.rule_id].grouping == "customer" and pick.item_id}
         if not customers:
             return {}
@@ -159,7 +162,13 @@ class PaylinkReminderCompose(models.Model):
         Item = self.env["account.move.line"].sudo()
         found = {(row[0], row[1]): Item.browse(row[2]) for row in self.env.execute_query(query)}
         self._fetch(Item.union(*found.values()))
-        return found
+        owed = {}
+        for pick in picks:
+            if pick.item_id and (key := (pick.customer_id, pick.currency_id)) in found:
+                owed.setdefault(key, {})[pick.item_id] = pick.residual
+        credited = {key: sum(items.mapped("amount_residual_currency")) for key, items in found.items()}
+        taken = rule._taken(rule._covered(owed, credited), owed, credited, date)
+        return {key: items for key, items in found.items() if key not in taken}
 
     def _facts(self, items, picks):
         """What is open of items and links, and what the customer knows them by."""

@@ -45,7 +45,7 @@ class PaylinkReminderPick(models.Model):
         origins = [(step.rule_id.id, step.id) for step in ranks]
         query = self._pick_sql(date, customers, told or Told([], []), ranks)
         picks = [Pick(*row[:-1], *origins[row[-1]]) for row in self.env.execute_query(query)]
-        return self._one_moment(self._one_manner(self._less_covered(picks, customers)))
+        return self._one_moment(self._one_manner(self._less_covered(picks, customers, date)))
 
     def _ranks(self):
         """The steps of all rules, the firmest first: where several are due, the first one gives the tone."""
@@ -173,7 +173,7 @@ class PaylinkReminderPick(models.Model):
 
     # === WHAT IS LEFT OUT OF IT === #
 
-    def _less_covered(self, picks, customers):
+    def _less_covered(self, picks, customers, date):
         """Without what open credits cover: who gets one message for everything is not asked for less than nothing.
 
         What is not due yet has a message of its own (see ``_one_moment``).
@@ -191,12 +191,48 @@ class PaylinkReminderPick(models.Model):
         for pick in picks:
             if pick.rule_id in whole and pick.item_id and key(pick)[:2] in credited:
                 owed.setdefault(key(pick), {})[pick.item_id] = pick.residual
-        covered = {
+        covered = self._covered(owed, credited)
+        covered -= self._taken(covered, owed, credited, date)
+        return [pick for pick in picks if not (pick.item_id and pick.rule_id in whole and key(pick) in covered)]
+
+    def _covered(self, owed, credited):
+        """The keys of messages that ask for no more than there are credits.
+
+        :param dict owed: what each message asks for, by id of item, by ``(customer_id, currency_id, …)``
+        :param dict credited: see :meth:`_open_credits`
+        """
+        return {
             key
             for key, items in owed.items()
-            if self.env["res.currency"].browse(key[1]).compare_amounts(sum(items.values()) + credited[key[:2]], 0) <= 0
+            if self._compare(key, sum(items.values()), -credited[key[:2]]) <= 0
         }
-        return [pick for pick in picks if not (pick.item_id and pick.rule_id in whole and key(pick) in covered)]
+
+    def _taken(self, covered, owed, credited, date):
+        """Those of ``covered`` whose credits go to other things that are due: they are asked for in full."""
+        if not covered:
+            return set()
+        due = self._due_residuals({key[0] for key in covered}, date)
+        others = {
+            key: sum(residual for item_id, residual in due.get(key[:2], {}).items() if item_id not in owed[key])
+            for key in covered
+        }
+        return {key for key in covered if others[key] and self._compare(key, others[key], -credited[key[:2]]) >= 0}
+
+    def _compare(self, key, amount, other):
+        return self.env["res.currency"].browse(key[1]).compare_amounts(amount, other)
+
+    def _due_residuals(self, customers, date):
+        """What is open of all that is due on ``date``, by id of item, by customer and currency."""
+        query = SQL(
+            """SELECT customer_id, currency_id, json_object_agg(item_id, residual) FROM (%s) c
+                WHERE residual > 0 AND due_date <= %s GROUP BY customer_id, currency_id""",
+            self._candidates_sql(self.company_id, customers),
+            date,
+        )
+        return {
+            (customer, currency): {int(item_id): residual for item_id, residual in items.items()}
+            for customer, currency, items in self.env.execute_query(query)
+        }
 
     def _open_credits(self, customers):
         """The sum of open credits by customer and currency."""

@@ -29,7 +29,7 @@ def expected(env, company, rules, today, done):
                 if step and not is_done(thing, step, done) and not is_over(env, rule, step, thing):
                     found.append((rule, step, thing))
     found = [pick for pick in found if not told_lately(env, company, pick, today)]
-    found = [pick for pick in found if not is_covered(pick, found, items)]
+    found = [pick for pick in found if not is_covered(pick, found, items, today)]
     found = [pick for pick in found if pick[0].grouping == manner(pick[2], found)]
     found = [pick for pick in found if pick[0].grouping == "document" or is_early(pick[0]) == moment(pick[2], found)]
     return {(thing, step) for _rule, step, thing in found}
@@ -255,8 +255,10 @@ def told_lately(env, company, pick, today):
 # === HOW MANY MESSAGES === #
 
 
-def is_covered(pick, picks, items):
-    """Open credits cover all that one message for the customer would ask for in the currency."""
+def is_covered(pick, picks, items, today):
+    """Open credits cover all that one message for the customer would ask for in the currency, and nothing else that is
+    due takes them.
+    """
     rule, _step, item = pick
     if rule.grouping != "customer" or is_link(item):
         return False
@@ -269,11 +271,12 @@ def is_covered(pick, picks, items):
         for other_rule, _step, other in picks
         if other_rule.grouping == "customer" and is_early(other_rule) == is_early(rule) and same(other)
     }
-    credit = [other for other in items if same(other) and other.amount_residual_currency < 0]
-    if not credit:
+    credit = -sum(other.amount_residual_currency for other in items if same(other) and other not in owed([other]))
+    if not credit or item.currency_id.compare_amounts(sum(o.amount_residual_currency for o in asked), credit) > 0:
         return False
-    total = sum(other.amount_residual_currency for other in [*asked, *credit])
-    return item.currency_id.compare_amounts(total, 0) <= 0
+    due = [other for other in owed(items) if same(other) and due_day(other) <= today and other not in asked]
+    elsewhere = sum(other.amount_residual_currency for other in due)
+    return not elsewhere or item.currency_id.compare_amounts(elsewhere, credit) < 0
 
 
 def manner(thing, picks):

@@ -58,6 +58,22 @@ class TestReminderMessages(ReminderCommon):
         self._invoice(amount=100, move_type="out_refund", invoice_date=TODAY)
         self.assertFalse(self._remind())
 
+    def test_credits_are_netted_once(self):
+        """What one message after the other asks for is what is owed in all, whatever comes first."""
+        for first, second, amounts in ((200, 100, ("50,00", "100,00")), (100, 200, ("100,00", "50,00"))):
+            with self.subTest(first=first), self.env.cr.savepoint() as savepoint:
+                self._rule(days=(3,), include_link=True)
+                self._due_invoice(4, amount=first)
+                self._due_invoice(3, amount=second)
+                self._invoice(amount=150, move_type="out_refund", invoice_date=TODAY - timedelta(days=60))
+                messages = self._remind(TODAY - timedelta(days=1)) + self._remind()
+                self.assertEqual(len(messages), 2)
+                for message, amount in zip(messages.sorted("id"), amounts, strict=True):
+                    self.assertIn(amount, message.amount_display)
+                self.assertEqual(sum(messages.link_ids.mapped("amount")), 150)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_currencies_are_not_added_up(self):
         self._rule(include_link=True)
         euro = self.env.ref("base.EUR")
