@@ -4,7 +4,7 @@ from odoo import models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
-from .paylink_reminder_pick import Told
+from .paylink_reminder_pick import Pick, Told
 
 # How far one can look ahead.
 DAYS_AHEAD = 30
@@ -76,10 +76,13 @@ class PaylinkReminderForesee(models.Model):
             SQL(", ").join(SQL("(%s)", condition) for condition in conditions.values()),
             self._held_sql(candidates, date),
         )
-        return [
+        found = [
             self._explain_one(date, record_id, (due, held_until), dict(zip(conditions, holds, strict=True)))
             for record_id, due, held_until, *holds in self.env.execute_query(query)
         ]
+        if self.kind == "invoice" and self.grouping == "customer":
+            self._note_covered([row for row in found if row["step"]])
+        return found
 
     def _explain_one(self, date, record_id, moments, holds):
         failed = next((name for name, is_so in holds.items() if not is_so), None)
@@ -90,6 +93,40 @@ class PaylinkReminderForesee(models.Model):
         if not reason and not step:
             reason = self._reason_text("moment")
         return {"rule": self, "record_id": record_id, "reason": reason, "step": step, "date": day}
+
+    def _note_covered(self, rows):
+        """Say of which ``rows`` the customer's credits cover all; those of one day have a message together."""
+        by_day = {}
+        for row in rows:
+            by_day.setdefault(row["date"], []).append(row)
+        Item = self.env["account.move.line"].sudo()
+        for day, mine in by_day.items():
+            items = Item.browse(row["record_id"] for row in mine)
+            picks = [Pick(*self._pick_values(item), self.id, mine[0]["step"].id) for item in items]
+            left = {pick.item_id for pick in self._less_covered(picks, {pick.customer_id for pick in picks}, day)}
+            for row in mine:
+                if row["record_id"] not in left:
+                    row |= {"reason": self._reason_text("covered"), "step": self.step_ids.browse(), "date": False}
+
+    def _pick_values(self, item):
+        """The facts of ``item`` that a ``Pick`` begins with."""
+        customer, move, currency = item.partner_id.commercial_partner_id, item.move_id, item.currency_id
+        return customer.id, item.id, None, move.id, currency.id, item.amount_residual_currency
+
+    def _explain_idle(self, date, contact):
+        """Why each of these rules, which are about nothing of ``contact`` now, sends nothing; see :meth:`_explain`."""
+        nothing = {"record_id": False, "step": self.step_ids.browse(), "date": False}
+        return [{"rule": rule, "reason": rule._idle_reason(date, contact)} | nothing for rule in self]
+
+    def _idle_reason(self, date, contact):
+        if not self.active:
+            return self.env._("The rule is off.")
+        candidate = SQL("SELECT %s AS customer_id, %s AS contact_id", contact.commercial_partner_id.id, contact.id)
+        for name in ("customers", "autopay"):
+            condition = getattr(self, f"_filter_{name}")(date)
+            if condition and not self.env.execute_query(SQL("SELECT 1 FROM (%s) c WHERE %s", candidate, condition)):
+                return self._reason_text(name)
+        return self._reason_text("idle")
 
     def _next_step(self, date, record_id, due, held_until):
         """The step that will remind of it next, and the day: the latest that has come, in time, else one to come."""
@@ -140,5 +177,7 @@ class PaylinkReminderForesee(models.Model):
             "journals": self.env._("The rule is not for this journal."),
             "salespeople": self.env._("The rule is not for this salesperson."),
             "moment": self.env._("All days of the rule are over."),
+            "covered": self.env._("The customer's credits cover it."),
+            "idle": self.env._("Nothing is open that it could remind of."),
         }
         return texts[name]

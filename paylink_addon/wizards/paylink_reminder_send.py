@@ -174,17 +174,9 @@ class PaylinkReminderSend(models.TransientModel):
         return rule, step
 
     def _item_picks(self, items, company):
+        Rule = self.env["paylink.reminder.rule"]
         return [
-            Pick(
-                item.partner_id.commercial_partner_id.id,
-                item.id,
-                None,
-                item.move_id.id,
-                item.currency_id.id,
-                item.amount_residual_currency,
-                0,
-                0,
-            )
+            Pick(*Rule._pick_values(item), 0, 0)
             for item in items
             if item.company_id == company and item.partner_id
         ]
