@@ -132,17 +132,22 @@ class PaylinkReminderCandidates(models.Model):
         )
 
     def _rate_sql(self, company, date):
-        """How much of the link's currency one unit of the company's is worth, as Odoo's own rates say."""
+        """How much of the link's currency one unit of the company's is worth, as Odoo's own rates say: the last one
+        by ``date``, else the first one after it (see ``res.currency._get_rates``).
+        """
 
         def rate(currency):
-            return SQL(
-                """COALESCE((SELECT rate.rate FROM res_currency_rate rate
-                              WHERE rate.currency_id = %s AND rate.name <= %s
-                                AND (rate.company_id IS NULL OR rate.company_id = %s)
-                           ORDER BY rate.company_id, rate.name DESC LIMIT 1), 1)""",
+            rates = SQL(
+                """SELECT rate.rate FROM res_currency_rate rate
+                    WHERE rate.currency_id = %s AND (rate.company_id IS NULL OR rate.company_id = %s)""",
                 currency,
-                date,
                 company.root_id.id,
+            )
+            return SQL(
+                """COALESCE((%(rates)s AND rate.name <= %(date)s ORDER BY rate.company_id, rate.name DESC LIMIT 1),
+                            (%(rates)s ORDER BY rate.company_id, rate.name LIMIT 1), 1)""",
+                rates=rates,
+                date=date,
             )
 
         return SQL("(%s / %s)", rate(SQL("link.currency_id")), rate(SQL("%s", company.currency_id.id)))

@@ -82,6 +82,20 @@ class TestReminderLinks(ReminderCommon):
         self.assertIn(large, reminded)
         self.assertNotIn(small, reminded)
 
+    def test_rate_that_is_known_later_only(self):
+        """As Odoo converts: by the first rate that there is."""
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        euro.rate_ids.sudo().unlink()
+        values = {"name": TODAY + timedelta(days=2), "currency_id": euro.id, "company_id": self.company.id}
+        self.env["res.currency.rate"].create(values | {"rate": 0.5})
+        self._rule(days=(3,), kind="link", amount_min=150)
+        small, large = self._sent_link(amount=70, currency_id=euro.id), self._sent_link(amount=80, currency_id=euro.id)
+        self.assertEqual(euro._convert(80, self.company.currency_id, self.company, TODAY), 160)
+        reminded = self._remind().reminder_ids.link_id
+        self.assertIn(large, reminded)
+        self.assertNotIn(small, reminded)
+
     def test_link_is_reminded_where_it_was_sent(self):
         """What was typed in for the link counts for its reminders, until it fails."""
         self._rule(days=(3,), kind="link")
