@@ -76,6 +76,7 @@ from . import paylink_reminder
 from . import paylink_reminder_retry
 from . import paylink_reminder_message
 from . import paylink_reminder_compose
+from . import paylink_reminder_address
 from . import paylink_reminder_words
 from . import paylink_reminder_deliver
 from . import paylink_reminder_outbox

@@ -50,7 +50,7 @@ class PaylinkReminderCandidates(models.Model):
         )
 
     def _within_sql(self, first, last, held):
-        """The item is due from ``first`` to ``last``, or before it and one of those that the holds ``held`` are about."""
+        """The item is due from ``first`` to ``last``, or before and one of those that the holds ``held`` are about."""
         within = SQL(
             """(item.date_maturity BETWEEN %(first)s AND %(last)s
                 OR (item.date_maturity IS NULL AND item.date BETWEEN %(first)s AND %(last)s))""",

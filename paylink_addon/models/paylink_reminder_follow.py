@@ -40,24 +40,24 @@ class PaylinkReminderFollow(models.Model):
         """
         for model in ("mail.notification", "mail.mail", "paylink.reminder.message"):
             self.env[model].flush_model()
-        companies = self.env["res.company"].sudo().search([])
+        companies = self.env["res.company"].sudo().search([("paylink_reminders", "=", True)])
         query = SQL(
             """
             SELECT DISTINCT message.id
               FROM paylink_reminder_message message
               JOIN mail_notification n ON n.mail_message_id = message.mail_message_id
              WHERE n.notification_status IN ('bounce', 'exception') AND message.is_reported IS NOT TRUE
-               AND NOT (message.rule_id IS NOT NULL AND message.company_id IN %s AND message.id IN (%s))
+               AND NOT (message.rule_id IS NOT NULL AND message.company_id NOT IN %s AND message.id IN (%s))
           ORDER BY message.id LIMIT %s
             """,
-            tuple((companies - companies._paylink_reminding()).ids) or (0,),
+            tuple(companies._paylink_reminding().ids) or (0,),
             SQL("SELECT message.id FROM %s", self._worth_a_try_sql()),
             BATCH,
         )
         return self.sudo().browse(row[0] for row in self.env.execute_query(query))
 
     def _worth_a_try_sql(self):
-        """The e-mails ``mail`` of a ``message`` that may be tried again; none has left, else it would not have failed."""
+        """The e-mails ``mail`` of a ``message`` worth another try; none has left, else it would not have failed."""
         return SQL(
             """
             paylink_reminder_message message

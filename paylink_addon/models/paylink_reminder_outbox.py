@@ -71,8 +71,7 @@ class PaylinkReminderOutbox(models.Model):
             return texts
         subject, body, sender = (self._renderer(template, name) for name in ("subject", "body_html", "email_from"))
         return {
-            message.id: (" ".join(subject(message).split()), body(message), sender(message).strip())
-            for message in self
+            message.id: (" ".join(subject(message).split()), body(message), sender(message).strip()) for message in self
         }
 
     def _email_values(self, draft, subject, text, sender, files):

@@ -117,9 +117,7 @@ class PaylinkReminderPick(models.Model):
             # For this due date, or not before the one of now: who has got more time is reminded anew.
             said = SQL("%s AND (done.date_due = c.due_date OR done.date >= c.due_date + LEAST(%s, 0))", said, offset)
         # Days that are deleted and entered anew are over too, where the rule has reminded since they came.
-        over = SQL(
-            "done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + %s", self.id, offset
-        )
+        over = SQL("done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + %s", self.id, offset)
         same = (
             [SQL("done.link_id = c.link_id AND done.move_line_id IS NULL")]
             if self.kind == "link"
@@ -201,11 +199,7 @@ class PaylinkReminderPick(models.Model):
         :param dict owed: what each message asks for, by id of item, by ``(customer_id, currency_id, …)``
         :param dict credited: see :meth:`_open_credits`
         """
-        return {
-            key
-            for key, items in owed.items()
-            if self._compare(key, sum(items.values()), -credited[key[:2]]) <= 0
-        }
+        return {key for key, items in owed.items() if self._compare(key, sum(items.values()), -credited[key[:2]]) <= 0}
 
     def _taken(self, covered, owed, credited, date):
         """Those of ``covered`` whose credits go to other things that are due: they are asked for in full."""
@@ -269,9 +263,7 @@ class PaylinkReminderPick(models.Model):
         for pick in picks:
             moments.setdefault(pick.customer_id, pick.rule_id in early)
         return [
-            pick
-            for pick in picks
-            if pick.rule_id not in whole or moments[pick.customer_id] == (pick.rule_id in early)
+            pick for pick in picks if pick.rule_id not in whole or moments[pick.customer_id] == (pick.rule_id in early)
         ]
 
     def _early_ids(self):

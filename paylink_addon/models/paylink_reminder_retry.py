@@ -32,8 +32,10 @@ class PaylinkReminderRetry(models.Model):
         """Compose anew what ``rows`` of ``step`` are about; what is paid by now keeps its row."""
         Message = self.env["paylink.reminder.message"].sudo()
         drafts = Message._compose(self._still_allowed(step, rows, date), date)
-        former = self.env["paylink.reminder"].sudo().search(
-            [("step_id", "=", step.id), ("customer_id", "in", rows.customer_id.ids)]
+        former = (
+            self.env["paylink.reminder"]
+            .sudo()
+            .search([("step_id", "=", step.id), ("customer_id", "in", rows.customer_id.ids)])
         )
         by_thing = former.grouped(lambda row: (row.move_line_id.id or None, row.link_id.id or None))
         for draft in drafts:

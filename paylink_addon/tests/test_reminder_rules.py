@@ -219,8 +219,8 @@ class TestReminderRules(ReminderCommon):
         self.assertIn("marie@example.com: 550 5.1.1 Mailbox unknown", self.marie.activity_ids.note)
 
     def test_task_names_the_cause(self):
-        values = {"mail_template_id": False, "sms_template_id": self.env.ref("paylink_addon.sms_template_reminder_after_1")}
-        self._rule(days=(3,)).step_ids.write(values)
+        sms = self.env.ref("paylink_addon.sms_template_reminder_after_1")
+        self._rule(days=(3,)).step_ids.write({"mail_template_id": False, "sms_template_id": sms})
         self._due_invoice(3)
         fate = self._remind().sudo().mail_message_id.notification_ids
         fate.write({"notification_status": "exception", "failure_type": "sms_credit"})

@@ -88,9 +88,7 @@ class TestReminders(ReminderCommon):
         self.assertFalse(self._remind(TODAY + timedelta(days=1)))
 
     def _terms(self, *parts):
-        values = [
-            Command.create({"value": "percent", "value_amount": share, "nb_days": days}) for share, days in parts
-        ]
+        values = [Command.create({"value": "percent", "value_amount": share, "nb_days": days}) for share, days in parts]
         return self.env["account.payment.term"].create({"name": "Parts", "line_ids": values})
 
     def test_instalments_that_are_agreed_on_are_each_reminded(self):

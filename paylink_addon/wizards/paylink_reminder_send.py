@@ -176,9 +176,7 @@ class PaylinkReminderSend(models.TransientModel):
     def _item_picks(self, items, company):
         Rule = self.env["paylink.reminder.rule"]
         return [
-            Pick(*Rule._pick_values(item), 0, 0)
-            for item in items
-            if item.company_id == company and item.partner_id
+            Pick(*Rule._pick_values(item), 0, 0) for item in items if item.company_id == company and item.partner_id
         ]
 
     def _link_picks(self, links, company):
