@@ -39,7 +39,8 @@ class PaylinkReminderRetry(models.Model):
         )
         by_thing = former.grouped(lambda row: (row.move_line_id.id or None, row.link_id.id or None))
         for draft in drafts:
-            mine = former.union(*(by_thing.get((pick.item_id, pick.link_id), former[:0]) for pick in draft.picks))
+            none = former.browse()
+            mine = none.union(*(by_thing.get((pick.item_id, pick.link_id), none) for pick in draft.picks))
             told = set(mine.filtered(lambda row: row.outcome == "message").mapped("channel"))
             draft.channels = {name: template for name, template in draft.channels.items() if name not in told}
             draft.reason = "" if draft.channels else "address"

@@ -62,6 +62,16 @@ class TestReminderRetry(ReminderCommon):
             self._run_cron("ir_cron_paylink_remind")
         self.assertEqual(self._reminders(invoice).outcome, "message")
 
+    def test_others_are_not_tried_again(self):
+        self._rule(days=(3,), use_other_channel=False)
+        nobody = self._customer("Nobody")
+        wanted, other = self._due_invoice(3, partner=nobody), self._due_invoice(3, partner=nobody)
+        self._remind()
+        nobody.email = "found@example.com"
+        self._try_again(self._reminders(wanted))
+        self.assertEqual(self._remind().reminder_ids.move_id, wanted)
+        self.assertEqual(self._reminders(other).reason, "address")
+
     def test_paid_before_it_is_tried_again(self):
         self._rule(days=(3,), use_other_channel=False)
         nobody = self._customer("Nobody")
