@@ -19,7 +19,7 @@ class PaylinkReminderAddress(models.Model):
 
     def _address(self, drafts):
         """Say who gets each message, where, and by which channels; or why nobody does."""
-        people = self.env["res.partner"].sudo().union(*(draft.customer | draft.contacts for draft in drafts))
+        people = self.env["res.partner"].sudo().union(*(draft.customer | draft.concerned for draft in drafts))
         people.fetch(PARTNER_FIELDS)
         followers = self._followers([draft for draft in drafts if draft.rule.recipient == "followers"])
         marked = self._marked([draft for draft in drafts if draft.rule.recipient == "reminder"])

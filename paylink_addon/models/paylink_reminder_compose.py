@@ -53,14 +53,17 @@ class Draft:
         return self.rule.env["paylink.link"].sudo().union(*links)
 
     @cached_property
-    def contacts(self):
-        """Who was invoiced, or had the links."""
-        return self.links.partner_id.union(*(self._invoiced(item) for item in self.items))
+    def concerned(self):
+        """Who has to do with it, the customer or not."""
+        return self.links.partner_id | self.moves.partner_id | self.items.partner_id
 
-    def _invoiced(self, item):
-        """Who was invoiced, if that is the customer: the partner of an entry may be another one."""
-        partner = item.move_id.partner_id
-        return partner if partner.commercial_partner_id == self.customer else item.partner_id
+    @cached_property
+    def contacts(self):
+        """Who was invoiced, or had the links. The partner of an entry may be somebody else than who owes the item."""
+        mine = self.concerned.filtered(lambda partner: partner.commercial_partner_id == self.customer)
+        invoiced = self.moves.filtered(lambda move: move.partner_id in mine)
+        others = self.items.filtered(lambda item: item.move_id not in invoiced)
+        return self.links.partner_id | invoiced.partner_id | others.partner_id
 
 
 class PaylinkReminderCompose(models.Model):
