@@ -74,8 +74,10 @@ from . import paylink_reminder_pick
 from . import paylink_reminder_foresee
 from . import paylink_reminder_run
 from . import paylink_reminder
+from . import paylink_reminder_retry
 from . import paylink_reminder_message
 from . import paylink_reminder_compose
+from . import paylink_reminder_address
 from . import paylink_reminder_words
 from . import paylink_reminder_deliver
 from . import paylink_reminder_outbox

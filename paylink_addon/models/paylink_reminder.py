@@ -18,10 +18,13 @@ REASONS = [
     ("template", "The template does not work"),
     ("paid", "Paid meanwhile"),
 ]
+# What somebody may have mended since.
+RETRIED = ("address", "template")
 
 
 class PaylinkReminder(models.Model):
-    """One thing, one step, one channel: done at most once, ever. The unique indexes see to it, whatever crashes.
+    """One thing, one step, one channel: done at most once for a due date. The unique indexes see to it, whatever
+    crashes.
 
     Items that are reminded by one message share it. Rows are written by the run only.
     """
@@ -39,7 +42,8 @@ class PaylinkReminder(models.Model):
     rule_id = fields.Many2one("paylink.reminder.rule", readonly=True, index=True, ondelete="set null")
     step_id = fields.Many2one("paylink.reminder.step", string="Day", readonly=True, ondelete="set null")
     channel = fields.Selection([("email", "E-mail"), ("sms", "SMS")], readonly=True, required=True)
-    move_line_id = fields.Many2one("account.move.line", readonly=True, ondelete="cascade")
+    # Other payment terms make other items of the same invoice: what was sent stays on record.
+    move_line_id = fields.Many2one("account.move.line", readonly=True, ondelete="set null")
     move_id = fields.Many2one("account.move", string="Invoice", readonly=True, index=True, ondelete="cascade")
     link_id = fields.Many2one(
         "paylink.link", string="Collection link", readonly=True, index="btree_not_null", ondelete="cascade"
@@ -55,10 +59,12 @@ class PaylinkReminder(models.Model):
     )
     reason = fields.Selection(REASONS, readonly=True)
     error = fields.Text(readonly=True)
+    is_wanted = fields.Boolean(string="To be tried again", readonly=True, help="The next run tries it again.")
     state = fields.Selection(STATES, string="Status", compute="_compute_state", search="_search_state")
 
-    _item_unique = models.UniqueIndex("(move_line_id, step_id, channel) WHERE move_line_id IS NOT NULL")
+    _item_unique = models.UniqueIndex("(move_line_id, step_id, channel, date_due) WHERE move_line_id IS NOT NULL")
     _link_unique = models.UniqueIndex("(link_id, step_id, channel) WHERE move_line_id IS NULL")
+    _wanted_index = models.Index("(customer_id) WHERE is_wanted")
     _company_date_index = models.Index("(company_id, date)")
 
     # === STATE === #
@@ -70,7 +76,7 @@ class PaylinkReminder(models.Model):
             CASE WHEN %(t)s.outcome <> 'message' THEN %(t)s.outcome
                  ELSE COALESCE((
                     SELECT CASE WHEN bool_or(n.notification_status = 'bounce') THEN 'bounced'
-                                WHEN bool_or(n.notification_status = 'exception') THEN 'failed'
+                                WHEN bool_or(n.notification_status IN ('exception', 'canceled')) THEN 'failed'
                                 WHEN bool_or(n.notification_status IN ('ready', 'process')) THEN 'queued' END
                       FROM paylink_reminder_message sent
                       JOIN mail_notification n ON n.mail_message_id = sent.mail_message_id
@@ -130,13 +136,13 @@ class PaylinkReminder(models.Model):
         return self.message_id._get_records_action()
 
     def action_retry(self):
-        """Let those that failed before a message was made have another try, by the next run."""
+        """Let those that failed before a message was made have another try, by the next run, however late it is."""
         if not self.env.user.has_group("paylink_addon.group_paylink_all"):
             raise UserError(self.env._("Only who sees all payments can let reminders be tried again."))
         self.check_access("read")
-        again = self.filtered(lambda reminder: reminder.outcome == "failed" or reminder.reason == "address")
+        again = self.filtered(lambda reminder: reminder.step_id and reminder.reason in RETRIED)
         if not again:
             raise UserError(self.env._("Nothing to try again: what was sent once is not sent twice."))
-        again.sudo().unlink()
+        again.sudo().is_wanted = True
         self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
         return {"type": "ir.actions.client", "tag": "soft_reload"}

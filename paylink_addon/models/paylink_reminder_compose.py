@@ -4,14 +4,6 @@ from functools import cached_property
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..tools.addresses import BadAddress, mobile_e164, split_emails
-
-# What is read of customers and contacts: all that is needed, and no more.
-PARTNER_FIELDS = (
-    *("name", "email", "email_normalized", "message_bounce", "phone", "lang", "country_id", "type"),
-    *("commercial_partner_id", "parent_id", "is_company", "active"),
-)
-
 
 @dataclass
 class Part:
@@ -40,6 +32,7 @@ class Draft:
     channels: dict = field(default_factory=dict)  # templates by channel
     emails: str = ""
     phone: str = ""
+    also: list = field(default_factory=list)  # links for what the parts ask for: on record, not said
     reason: str = ""  # why nothing can be sent
     texts: dict = field(default_factory=dict)
 
@@ -54,10 +47,23 @@ class Draft:
         return self.items.move_id
 
     @cached_property
+    def links(self):
+        """The links it is about; not those that are made for it."""
+        links = (part.link for part in self.parts if part.items is None)
+        return self.rule.env["paylink.link"].sudo().union(*links)
+
+    @cached_property
+    def concerned(self):
+        """Who has to do with it, the customer or not."""
+        return self.links.partner_id | self.moves.partner_id | self.items.partner_id
+
+    @cached_property
     def contacts(self):
-        """Who was invoiced, or had the links."""
-        links = self.rule.env["paylink.link"].sudo().union(*(part.link for part in self.parts if part.link))
-        return self.moves.partner_id | links.partner_id
+        """Who was invoiced, or had the links. The partner of an entry may be somebody else than who owes the item."""
+        mine = self.concerned.filtered(lambda partner: partner.commercial_partner_id == self.customer)
+        invoiced = self.moves.filtered(lambda move: move.partner_id in mine)
+        others = self.items.filtered(lambda item: item.move_id not in invoiced)
+        return self.links.partner_id | invoiced.partner_id | others.partner_id
 
 
 class PaylinkReminderCompose(models.Model):
@@ -81,7 +87,7 @@ class PaylinkReminderCompose(models.Model):
         steps = steps or self._by_id("paylink.reminder.step", {pick.step_id for pick in picks})
         groups = self._group(picks, rules)
         items = self._items_of(picks)
-        credit_items = self._credits_of(picks, rules)
+        credit_items = self._credits_of(picks, rules, date)
         facts = self._facts(items | self.env["account.move.line"].sudo().union(*credit_items.values()), picks)
         drafts = [
             Draft(
@@ -94,6 +100,8 @@ class PaylinkReminderCompose(models.Model):
             for group, whole in groups
         ]
         drafts = [draft for draft in drafts if draft.parts]
+        for draft in drafts:
+            draft.parts, draft.also = self._once(draft.parts)
         self._address(drafts)
         known = {}  # the same days and amounts come again and again
         for draft in drafts:
@@ -131,8 +139,11 @@ class PaylinkReminderCompose(models.Model):
         )
         items.move_id.fetch(["name", "move_type", "partner_id", "invoice_user_id", "commercial_partner_id"])
 
-    def _credits_of(self, picks, rules):
-        """The open credits of customers who get one message for everything, by customer and currency."""
+    def _credits_of(self, picks, rules, date):
+        """The open credits of customers who get one message for everything, by customer and currency.
+
+        Not those that other things take which are due and not in the message (see ``paylink.reminder.rule._taken``).
+        """
         customers = {pick.customer_id for pick in picks if rules[pick.rule_id].grouping == "customer" and pick.item_id}
         if not customers:
             return {}
@@ -146,7 +157,13 @@ class PaylinkReminderCompose(models.Model):
         )
         found = {(row[0], row[1]): Item.browse(row[2]) for row in self.env.execute_query(query)}
         self._fetch(Item.union(*found.values()))
-        return found
+        owed = {}
+        for pick in picks:
+            if pick.item_id and (key := (pick.customer_id, pick.currency_id)) in found:
+                owed.setdefault(key, {})[pick.item_id] = pick.residual
+        credited = {key: sum(items.mapped("amount_residual_currency")) for key, items in found.items()}
+        taken = rule._taken(rule._covered(owed, credited), owed, credited, date)
+        return {key: items for key, items in found.items() if key not in taken}
 
     def _facts(self, items, picks):
         """What is open of items and links, and what the customer knows them by."""
@@ -180,6 +197,21 @@ class PaylinkReminderCompose(models.Model):
         parts += [self._link_part(link_id, facts) for link_id in dict.fromkeys(p.link_id for p in picks) if link_id]
         return [part for part in parts if part.currency.compare_amounts(part.total, 0) > 0]
 
+    def _once(self, parts):
+        """Ask for nothing twice: the parts to say, and those that ask only for what others ask for already.
+
+        A link that asks for more besides has its turn another day.
+        """
+        said, also, asked = [], [], set()
+        for part in parts:
+            items = set((part.link.line_ids.move_line_id if part.link else part.items).ids)
+            if not items & asked:
+                said.append(part)
+                asked |= items
+            elif items <= asked:
+                also.append(part)
+        return said, also
+
     def _link_part(self, link_id, facts):
         link = self.env["paylink.link"].sudo().browse(link_id)
         total = facts["links"][link_id]
@@ -187,80 +219,3 @@ class PaylinkReminderCompose(models.Model):
         due = min(filter(None, link.line_ids.mapped("date_due")), default=False)
         line = {"name": name, "date_due": due, "amount": total, "item": None}
         return Part(link.currency_id, link=link, lines=[line], total=total)
-
-    # === ADDRESSES === #
-
-    def _address(self, drafts):
-        """Say who gets each message, where, and by which channels; or why nobody does."""
-        people = self.env["res.partner"].sudo().union(*(draft.customer | draft.contacts for draft in drafts))
-        people.fetch(PARTNER_FIELDS)
-        followers = self._followers([draft for draft in drafts if draft.rule.recipient == "followers"])
-        for draft in drafts:
-            draft.contact = self._contact(draft)
-            company = draft.rule.company_id
-            draft.lang = (
-                draft.contact.lang or draft.customer.lang or company.partner_id.lang or self.env.lang or "en_US"
-            )
-            people = self._people(draft, followers)
-            draft.emails = self._working_emails(people) or self._working_emails(draft.customer)
-            draft.phone = self._phone(draft)
-            self._choose_channels(draft)
-
-    def _contact(self, draft):
-        """Who is invoiced, or the customer's invoice address where several are."""
-        if len(draft.contacts) == 1:
-            return draft.contacts
-        return draft.contacts.browse(draft.customer.address_get(["invoice"])["invoice"]) or draft.customer
-
-    def _people(self, draft, followers):
-        """The contacts who get it by e-mail."""
-        if draft.rule.recipient == "followers":
-            return draft.contact.union(*(followers.get(move.id, draft.contact) for move in draft.moves))
-        if draft.rule.recipient == "reminder":
-            chosen = (draft.customer | draft.customer.child_ids).filtered("paylink_gets_reminders")
-            return chosen or draft.contact
-        return draft.contact
-
-    def _followers(self, drafts):
-        """The followers of the invoices, by id of invoice."""
-        moves = self.env["account.move"].sudo().union(*(draft.moves for draft in drafts))
-        found = {}
-        for follower in (
-            self.env["mail.followers"].sudo().search([("res_model", "=", moves._name), ("res_id", "in", moves.ids)])
-        ):
-            found.setdefault(follower.res_id, self.env["res.partner"].sudo())
-            found[follower.res_id] |= follower.partner_id.filtered("active")
-        return found
-
-    def _working_emails(self, people):
-        """The addresses of ``people`` that can be used and have not bounced."""
-        found = []
-        for partner in people:
-            try:
-                addresses = split_emails(partner.email)
-            except BadAddress:
-                continue
-            bounced = partner.message_bounce and partner.email_normalized
-            found += [address for address in addresses if address not in found and address != bounced]
-        return ", ".join(found)
-
-    def _phone(self, draft):
-        for partner in (draft.contact, draft.customer):
-            try:
-                return mobile_e164(partner.phone, self._phone_country(partner).code)
-            except BadAddress:
-                continue
-        return ""
-
-    def _choose_channels(self, draft):
-        """The channels of the step that work; where none does, the other one, with the text supplied for it."""
-        step = draft.step
-        addresses = {"email": draft.emails, "sms": draft.phone}
-        wanted = {"email": step.mail_template_id, "sms": step.sms_template_id}
-        draft.channels = {name: template for name, template in wanted.items() if template and addresses[name]}
-        if not draft.channels and draft.rule.use_other_channel:
-            key = (draft.rule.moment, step.tone)
-            others = {name: step._supplied_templates({"email": "mail", "sms": "sms"}[name]).get(key) for name in wanted}
-            draft.channels = {name: other for name, other in others.items() if other and addresses[name]}
-        if not draft.channels:
-            draft.reason = "address"

@@ -42,7 +42,7 @@ class PaylinkReminderDeliver(models.Model):
         """
         addressed = [draft for draft in drafts if not draft.reason]
         self._record_unreachable([draft for draft in drafts if draft.reason], date)
-        self._make_links([draft for draft in addressed if draft.rule.include_link])
+        links = self._make_links([draft for draft in addressed if draft.rule.include_link])
         for part in [part for draft in addressed for part in draft.parts if part.link]:
             part.url = part.link.url
         pairs = [(draft, channel) for draft in addressed for channel in draft.channels]
@@ -50,12 +50,18 @@ class PaylinkReminderDeliver(models.Model):
         drafts_of = dict(zip(messages.ids, pairs, strict=True))
         messages = messages._record(drafts_of, date)
         messages._queue(drafts_of)
-        return messages.exists()
+        messages = messages.exists()
+        # A template that breaks leaves no open link that nobody has got.
+        (links - messages.link_ids)._cancel(self.env._("The message that was to bring it could not be made."))
+        return messages
 
     # === LINKS === #
 
     def _make_links(self, drafts):
-        """Give each part a link that asks for it: an open one for exactly the same, else a new one."""
+        """Give each part a link that asks for it: an open one for exactly the same, else a new one.
+
+        :return: the new ones
+        """
         parts = [(draft, part) for draft in drafts for part in draft.parts if not part.link]
         live = self._live_links([part.items for _draft, part in parts])
         for _draft, part in parts:
@@ -68,6 +74,7 @@ class PaylinkReminderDeliver(models.Model):
         made.sent_at = fields.Datetime.now()
         for (_draft, part), link in zip(new, made, strict=True):
             part.link = link
+        return made
 
     def _live_links(self, groups):
         """The links that ask for exactly all of a group of items and can be paid, by set of item ids."""
@@ -137,12 +144,16 @@ class PaylinkReminderDeliver(models.Model):
         }
 
     def _slot(self, draft, channel, date):
-        """What two runs at the same moment can't both have: the customer's message of the day."""
+        """What two runs at the same moment can't both have: the customer's message of the day.
+
+        The customer is part of the text: two customers that are merged may have had a message each.
+        """
         if not draft.rule.company_id.paylink_reminder_gap_days:
             return False
+        slot = f"{draft.customer.id} {date} {channel}"
         if draft.rule.grouping == "customer":
-            return f"{date} {channel}"
-        return f"{date} {channel} {draft.picks[0].move_id or ''}-{draft.picks[0].link_id or ''}"
+            return slot
+        return f"{slot} {draft.picks[0].move_id or ''}-{draft.picks[0].link_id or ''}"
 
     # === RECORDS === #
 
@@ -168,7 +179,7 @@ class PaylinkReminderDeliver(models.Model):
     def _rows(self, draft, channel, date, user):
         """What one message is about, as values of ``paylink.reminder``."""
         lines = {}
-        for part in draft.parts:
+        for part in [*draft.parts, *draft.also]:
             for line in part.lines:
                 key = line["item"].id if line["item"] is not None else f"link {part.link.id}"
                 lines[key] = (line, part.currency)

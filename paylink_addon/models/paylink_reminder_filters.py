@@ -17,7 +17,7 @@ class PaylinkReminderFilters(models.Model):
     _inherit = "paylink.reminder.rule"
 
     # In the order in which the look-up names them.
-    _common_conditions = ("open", "followed", "no_payment", "not_promised", "not_disputed")
+    _common_conditions = ("open", "followed", "not_blocked", "no_payment", "not_promised", "not_disputed")
     _rule_conditions = (
         *("customers", "autopay", "memo", "date", "terms", "amount", "journals", "salespeople"),
         "moment",
@@ -42,6 +42,10 @@ class PaylinkReminderFilters(models.Model):
     def _common_followed(self, _date):
         """Odoo's own mark on entries that are not followed up."""
         return SQL("c.is_followed")
+
+    def _common_not_blocked(self, _date):
+        """Somebody has blocked the payment of the invoice."""
+        return SQL("NOT c.is_blocked")
 
     def _common_no_payment(self, _date):
         """A payment is in progress, or confirmed and not booked yet."""
@@ -126,7 +130,8 @@ class PaylinkReminderFilters(models.Model):
         """Customers, or contacts that are invoiced, by name or by tag (tags below it included)."""
         if self.customer_mode == "all":
             return None
-        categories = self.env["res.partner.category"].search([("id", "child_of", self.category_ids.ids)])
+        Category = self.env["res.partner.category"].with_context(active_test=False)
+        categories = Category.search([("id", "child_of", self.category_ids.ids)])
         chosen = SQL(
             """(c.customer_id IN %(partners)s OR c.contact_id IN %(partners)s
                 OR c.customer_id IN (%(tagged)s) OR c.contact_id IN (%(tagged)s))""",
@@ -199,19 +204,51 @@ class PaylinkReminderFilters(models.Model):
             else SQL("c.rank IS NOT NULL")
         )
 
+    def _held_sql(self, candidates, date):
+        """``candidates`` with ``held_until``: the last day of the promises and disputes for each that are over."""
+        ended = SQL("hold.company_id = %s AND hold.date_until < %s", self.company_id.id, date)
+        by_link = SQL(
+            """SELECT line.link_id, max(hold.date_until) AS until FROM paylink_reminder_hold hold
+                 JOIN paylink_link_line line ON line.move_id = hold.move_id WHERE %s GROUP BY line.link_id""",
+            ended,
+        )
+        by_move = SQL(
+            """SELECT hold.move_id, max(hold.date_until) AS until FROM paylink_reminder_hold hold
+                WHERE %s GROUP BY hold.move_id""",
+            ended,
+        )
+        by_customer = SQL(
+            """SELECT hold.partner_id, max(hold.date_until) AS until FROM paylink_reminder_hold hold
+                WHERE %s AND hold.move_id IS NULL GROUP BY hold.partner_id""",
+            ended,
+        )
+        return SQL(
+            """SELECT c.*, GREATEST(of_customer.until, of_move.until, of_link.until) AS held_until FROM (%s) c
+            LEFT JOIN (%s) of_customer ON of_customer.partner_id = c.customer_id
+            LEFT JOIN (%s) of_move ON of_move.move_id = c.move_id
+            LEFT JOIN (%s) of_link ON of_link.link_id = c.link_id""",
+            candidates,
+            by_customer,
+            by_move,
+            by_link,
+        )
+
     def _step_sql(self, date, ranks):
         """The step whose day has come last, if that is not longer ago than reminders are caught up; else NULL.
 
+        What a promise or a dispute has held up is late from its end on.
+
         :param list ranks: steps; the result is a position in it, the column ``rank`` of the candidates
         """
-        late = SQL("(%s::date - c.due_date)", date)
         positions = {step.id: position for position, step in enumerate(ranks)}
         cases = [
             SQL(
-                "WHEN %(late)s >= %(offset)s THEN CASE WHEN %(late)s - %(offset)s <= %(limit)s THEN %(rank)s END",
-                late=late,
+                """WHEN c.due_date + %(offset)s <= %(date)s THEN
+                   CASE WHEN %(date)s - GREATEST(c.due_date + %(offset)s, c.held_until) <= %(limit)s THEN %(rank)s END
+                """,
+                date=SQL("%s::date", date),
                 offset=step.offset,
-                limit=self.company_id.paylink_reminder_catchup_days,
+                limit=self.company_id._paylink_reminder_lateness(),
                 rank=positions[step.id],
             )
             for step in self.step_ids.sorted("offset", reverse=True)

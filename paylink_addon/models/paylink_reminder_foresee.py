@@ -1,9 +1,10 @@
 from datetime import timedelta
 
 from odoo import models
+from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
-from .paylink_reminder_pick import Told
+from .paylink_reminder_pick import Pick, Told
 
 # How far one can look ahead.
 DAYS_AHEAD = 30
@@ -70,51 +71,100 @@ class PaylinkReminderForesee(models.Model):
             else self._candidates_sql(self.company_id, items=ids)
         )
         query = SQL(
-            "SELECT %s, c.due_date, %s FROM (%s) c ORDER BY c.due_date, c.item_id, c.link_id",
+            "SELECT %s, c.due_date, c.held_until, %s FROM (%s) c ORDER BY c.due_date, c.item_id, c.link_id",
             SQL.identifier("c", "link_id" if is_link else "item_id"),
             SQL(", ").join(SQL("(%s)", condition) for condition in conditions.values()),
-            candidates,
+            self._held_sql(candidates, date),
         )
-        return [
-            self._explain_one(date, record_id, due, dict(zip(conditions, holds, strict=True)))
-            for record_id, due, *holds in self.env.execute_query(query)
+        found = [
+            self._explain_one(date, record_id, (due, held_until), dict(zip(conditions, holds, strict=True)))
+            for record_id, due, held_until, *holds in self.env.execute_query(query)
         ]
+        if self.kind == "invoice" and self.grouping == "customer":
+            self._note_covered([row for row in found if row["step"]])
+        return found
 
-    def _explain_one(self, date, record_id, due, holds):
+    def _explain_one(self, date, record_id, moments, holds):
         failed = next((name for name, is_so in holds.items() if not is_so), None)
         reason = self._reason_text(failed) if failed else False
         if not self.active:
             reason = self.env._("The rule is off.")
-        step, day = (self.step_ids.browse(), False) if reason else self._next_step(date, record_id, due)
+        step, day = (self.step_ids.browse(), False) if reason else self._next_step(date, record_id, *moments)
         if not reason and not step:
             reason = self._reason_text("moment")
         return {"rule": self, "record_id": record_id, "reason": reason, "step": step, "date": day}
 
-    def _next_step(self, date, record_id, due):
-        """The step that will remind of it next, and the day."""
-        field = "link_id" if self.kind == "link" else "move_line_id"
-        done = self.env["paylink.reminder"].sudo().search([(field, "=", record_id), ("rule_id", "=", self.id)])
-        last = max(done.step_id.mapped("offset"), default=None)
-        said = max(done.filtered(lambda row: row.outcome == "message").mapped("date"), default=None)
-        latest = date - timedelta(days=self.company_id.paylink_reminder_catchup_days)
-        steps = self.step_ids.filtered(lambda step: last is None or step.offset > last).sorted("offset")
-        days = {step: due + timedelta(days=step.offset) for step in steps}
-        steps = steps.filtered(lambda step: not said or days[step] > said)
-        come = [step for step in steps if latest <= days[step] <= date]
-        future = [step for step in steps if days[step] > date]
-        # The run sends the latest of those that have come; an older one that it leaves out has no turn any more.
-        step = (
-            come[-1:] if come and days[come[-1]] == max(days[s] for s in steps if days[s] <= date) else []
-        ) or future
-        if not step or (self.moment == "before" and max(days[step[0]], date) >= due):
+    def _note_covered(self, rows):
+        """Say of which ``rows`` the customer's credits cover all; those of one day have a message together."""
+        by_day = {}
+        for row in rows:
+            by_day.setdefault(row["date"], []).append(row)
+        Item = self.env["account.move.line"].sudo()
+        for day, mine in by_day.items():
+            items = Item.browse(row["record_id"] for row in mine)
+            picks = [Pick(*self._pick_values(item), self.id, mine[0]["step"].id) for item in items]
+            left = {pick.item_id for pick in self._less_covered(picks, {pick.customer_id for pick in picks}, day)}
+            for row in mine:
+                if row["record_id"] not in left:
+                    row |= {"reason": self._reason_text("covered"), "step": self.step_ids.browse(), "date": False}
+
+    def _pick_values(self, item):
+        """The facts of ``item`` that a ``Pick`` begins with."""
+        customer, move, currency = item.partner_id.commercial_partner_id, item.move_id, item.currency_id
+        return customer.id, item.id, None, move.id, currency.id, item.amount_residual_currency
+
+    def _explain_idle(self, date, contact):
+        """Why each of these rules, which are about nothing of ``contact`` now, sends nothing; see :meth:`_explain`."""
+        nothing = {"record_id": False, "step": self.step_ids.browse(), "date": False}
+        return [{"rule": rule, "reason": rule._idle_reason(date, contact)} | nothing for rule in self]
+
+    def _idle_reason(self, date, contact):
+        if not self.active:
+            return self.env._("The rule is off.")
+        candidate = SQL("SELECT %s AS customer_id, %s AS contact_id", contact.commercial_partner_id.id, contact.id)
+        for name in ("customers", "autopay"):
+            condition = getattr(self, f"_filter_{name}")(date)
+            if condition and not self.env.execute_query(SQL("SELECT 1 FROM (%s) c WHERE %s", candidate, condition)):
+                return self._reason_text(name)
+        return self._reason_text("idle")
+
+    def _next_step(self, date, record_id, due, held_until):
+        """The step that will remind of it next, and the day: the latest that has come, in time, else one to come."""
+        days = {step: due + timedelta(days=step.offset) for step in self.step_ids.sorted("offset")}
+        latest = date - timedelta(days=self.company_id._paylink_reminder_lateness())
+        come = [step for step, day in days.items() if day <= date][-1:]
+        chances = [step for step in come if max(days[step], held_until or days[step]) >= latest]
+        chances += [step for step, day in days.items() if day > date]
+        done = self._done_for(record_id)
+        step = next((step for step in chances if not self._is_done(step, days[step], due, done)), None)
+        if not step or (self.moment == "before" and max(days[step], date) >= due):
             return self.step_ids.browse(), False
-        return step[0], max(days[step[0]], date)
+        return step, max(days[step], date)
+
+    def _done_for(self, record_id):
+        """What is on record of this rule for an item or a link, as the run looks at it."""
+        domain = Domain("link_id", "=", record_id)
+        if self.kind == "invoice":
+            move = self.env["account.move.line"].sudo().browse(record_id).move_id
+            domain = Domain("move_line_id", "=", record_id)
+            domain |= Domain("move_id", "=", move.id) & Domain("move_line_id", "=", False)
+        return self.env["paylink.reminder"].sudo().search(domain & Domain("rule_id", "=", self.id))
+
+    def _is_done(self, step, day, due, done):
+        """Whether one of the rows ``done`` says that ``step`` has had its turn (see ``_not_done_sql``)."""
+        first = due + timedelta(days=min(step.offset, 0))
+        return any(
+            (row.step_id == step and (self.kind == "link" or row.date_due == due or row.date >= first))
+            or (row.outcome == "message" and row.date >= day)
+            for row in done
+        )
 
     def _reason_text(self, name):
         """Why the condition ``name`` leaves something out."""
         texts = {
             "open": self.env._("It is paid, not posted, over, or a credit."),
             "followed": self.env._("It is excluded from follow-up."),
+            "not_blocked": self.env._("Its payment is blocked."),
             "no_payment": self.env._("A payment is in progress."),
             "not_promised": self.env._("The customer has promised to pay."),
             "not_disputed": self.env._("It is in dispute."),
@@ -127,5 +177,7 @@ class PaylinkReminderForesee(models.Model):
             "journals": self.env._("The rule is not for this journal."),
             "salespeople": self.env._("The rule is not for this salesperson."),
             "moment": self.env._("All days of the rule are over."),
+            "covered": self.env._("The customer's credits cover it."),
+            "idle": self.env._("Nothing is open that it could remind of."),
         }
         return texts[name]

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_date
@@ -6,7 +8,8 @@ from odoo.tools import format_date
 class PaylinkReminderHold(models.Model):
     """Why somebody is not reminded for a while: a promise to pay until a day, or a dispute until it is settled.
 
-    For one invoice, or for all of a customer. A promise that is over needs no care: reminders go on by themselves.
+    For one invoice, or for all of a customer. A promise that is over needs no care: reminders go on by themselves, with
+    the latest one that it has held up.
     """
 
     _name = "paylink.reminder.hold"
@@ -59,10 +62,11 @@ class PaylinkReminderHold(models.Model):
 
     @api.constrains("move_id", "partner_id")
     def _check_customer(self):
-        for hold in self.sudo():
-            if hold.move_id and hold.move_id.commercial_partner_id != hold.partner_id:
+        for hold in self:
+            move = hold.move_id
+            if move and move.sudo().commercial_partner_id != hold.partner_id:
                 raise ValidationError(
-                    self.env._("%(invoice)s is not an invoice of this customer.", invoice=hold.move_id.display_name)
+                    self.env._("%(invoice)s is not an invoice of this customer.", invoice=move.display_name)
                 )
 
     # === COMPUTE METHODS === #
@@ -89,14 +93,28 @@ class PaylinkReminderHold(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """All of a customer is the commercial entity's; who noted it is not for the client to say."""
-        for vals in vals_list:
-            if partner_id := vals.get("partner_id"):
-                vals["partner_id"] = self.env["res.partner"].browse(partner_id).commercial_partner_id.id
-            if not self.env.su:
-                vals.pop("user_id", None)
-        holds = super().create(vals_list)
+        holds = super().create([self._stored(vals) for vals in vals_list])
+        holds._check_readable()
         holds._tell()
         return holds
+
+    def write(self, vals):
+        """Likewise; only who has noted it, or sees all payments, changes or lifts it (see the record rules)."""
+        result = super().write(self._stored(vals))
+        if {"move_id", "partner_id"} & set(vals):
+            self._check_readable()
+        return result
+
+    @api.model
+    def _stored(self, vals):
+        if partner_id := vals.get("partner_id"):
+            vals = vals | {"partner_id": self.env["res.partner"].browse(partner_id).commercial_partner_id.id}
+        return vals if self.env.su else {name: value for name, value in vals.items() if name != "user_id"}
+
+    def _check_readable(self):
+        """Nobody leaves notes on what is hidden from them."""
+        for records in filter(None, (self.move_id, self.partner_id)):
+            records.check_access("read")
 
     # === ACTIONS === #
 
@@ -105,7 +123,9 @@ class PaylinkReminderHold(models.Model):
         self.check_access("write")
         if any(not hold.active for hold in self):
             raise UserError(self.env._("It has been lifted already."))
-        self.active = False
+        yesterday = fields.Date.context_today(self) - timedelta(days=1)
+        for hold in self:
+            hold.write({"active": False, "date_until": min(hold.date_until or yesterday, yesterday)})
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     @api.model

@@ -41,7 +41,7 @@ class PaylinkReminderMessage(models.Model):
     phone = fields.Char(string="Mobile", readonly=True)
     recipient = fields.Char(string="Sent to", compute="_compute_recipient")
     reply_to = fields.Char(string="Replies to", readonly=True)
-    # Not NULL: no other message of a run may have the same customer and slot (see _slot).
+    # Not NULL: no other message of a run may have the same one (see _slot).
     slot = fields.Char(readonly=True)
     reminder_ids = fields.One2many("paylink.reminder", "message_id", string="Reminders", readonly=True)
     link_ids = fields.Many2many(
@@ -59,7 +59,7 @@ class PaylinkReminderMessage(models.Model):
     company_display = fields.Char(string="Company (short text)", readonly=True)
     url = fields.Char(string="Link", compute="_compute_url")
 
-    _slot_unique = models.UniqueIndex("(company_id, customer_id, slot)")
+    _slot_unique = models.UniqueIndex("(company_id, slot)")
     _company_date_index = models.Index("(company_id, date)")
 
     # === COMPUTE METHODS === #

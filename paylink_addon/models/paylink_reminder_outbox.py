@@ -34,7 +34,8 @@ class PaylinkReminderOutbox(models.Model):
             for message_id, text in said.items():
                 message, draft = self.browse(message_id), drafts_of[message_id][0]
                 if channel == "email":
-                    emails.append(message._email_values(draft, *text, files.get(message_id)))
+                    attached = [*files.get(message_id, ()), *template.sudo().attachment_ids.ids]
+                    emails.append(message._email_values(draft, *text, attached))
                 else:
                     texts[message_id] = text
         self._queue_emails(emails)
@@ -62,28 +63,30 @@ class PaylinkReminderOutbox(models.Model):
         return said, errors
 
     def _say_all(self, channel, template):
-        """The text of an SMS, or subject and text of an e-mail, by id."""
+        """The text of an SMS, or subject, text and sender (empty: not the template's) of an e-mail, by id."""
         if channel == "sms":
             body = self._renderer(template, "body")
             texts = {message.id: body(message) for message in self}
             self._check_sms(texts)
             return texts
-        subject, body = self._renderer(template, "subject"), self._renderer(template, "body_html")
-        return {message.id: (" ".join(subject(message).split()), body(message)) for message in self}
+        subject, body, sender = (self._renderer(template, name) for name in ("subject", "body_html", "email_from"))
+        return {
+            message.id: (" ".join(subject(message).split()), body(message), sender(message).strip()) for message in self
+        }
 
-    def _email_values(self, draft, subject, text, files=None):
+    def _email_values(self, draft, subject, text, sender, files):
         """The values of the ``mail.mail`` of this message."""
         self.ensure_one()
         rule = draft.rule
         subtype_id = self._event_subtype_id("sent")
-        sender, reply_to = self._sender()
+        company, reply_to = self._sender()
         values = self._message_values(subtype_id) | {
             "message_type": "email_outgoing",
             "is_notification": True,
             "subject": subject,
             "body": text,
             "body_html": self._wrap(draft, subject, text),
-            "email_from": sender,
+            "email_from": sender or company,
             "reply_to": self.reply_to or reply_to,
             "email_to": self.email,
             "auto_delete": True,
@@ -127,7 +130,7 @@ class PaylinkReminderOutbox(models.Model):
             except Exception as error:  # noqa: BLE001  a template can raise anything: that is shown
                 found[channel] = (str(error)[:500], Markup()) if channel == "email" else str(error)[:500]
                 continue
-            found[channel] = (said[0], message._wrap(draft, *said)) if channel == "email" else said
+            found[channel] = (said[0], message._wrap(draft, *said[:2])) if channel == "email" else said
         return found
 
     # === ATTACHMENTS === #
@@ -214,11 +217,8 @@ class PaylinkReminderOutbox(models.Model):
             rules.setdefault(draft.rule, {})[draft.channels[channel]] = error
         for rule, templates in rules.items():
             for template, error in templates.items():
-                rule._give_task(
-                    rule,
-                    self._broken_text(template),
-                    Markup("<pre>%s</pre>") % str(error)[-500:],
-                )
+                note = Markup("<pre>%s</pre>") % str(error)[-500:]
+                rule._give_task(rule, self._broken_text(template), {rule.id: note})
         self.browse(errors).sudo().unlink()
 
     def _broken_text(self, template):

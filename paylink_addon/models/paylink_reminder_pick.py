@@ -45,7 +45,7 @@ class PaylinkReminderPick(models.Model):
         origins = [(step.rule_id.id, step.id) for step in ranks]
         query = self._pick_sql(date, customers, told or Told([], []), ranks)
         picks = [Pick(*row[:-1], *origins[row[-1]]) for row in self.env.execute_query(query)]
-        return self._one_manner(self._less_covered(picks, customers))
+        return self._one_moment(self._one_manner(self._less_covered(picks, customers, date)))
 
     def _ranks(self):
         """The steps of all rules, the firmest first: where several are due, the first one gives the tone."""
@@ -60,9 +60,10 @@ class PaylinkReminderPick(models.Model):
         parts = []
         if "invoice" in kinds:
             candidates = self._candidates_sql(company, customers, window=self._window(date))
-            parts.append(SQL("candidate AS (%s)", candidates))
+            parts.append(SQL("candidate AS (%s)", self._held_sql(candidates, date)))
         if "link" in kinds:
-            parts.append(SQL("link_candidate AS (%s)", self._link_candidates_sql(company, date, customers)))
+            candidates = self._link_candidates_sql(company, date, customers)
+            parts.append(SQL("link_candidate AS (%s)", self._held_sql(candidates, date)))
         return SQL(
             """
             WITH %s
@@ -76,36 +77,26 @@ class PaylinkReminderPick(models.Model):
         )
 
     def _window(self, date):
-        """The first and the last due day of items that any step may be about on ``date``."""
+        """The first and the last due day of items that any step may be about on ``date``, and the promises and
+        disputes that have just ended: what they have held up may be older.
+        """
         offsets = self.filtered(lambda rule: rule.kind == "invoice").step_ids.mapped("offset")
-        first = date - timedelta(days=max(offsets) + self.company_id.paylink_reminder_catchup_days)
-        return first, date - timedelta(days=min(offsets))
+        limit = timedelta(days=self.company_id._paylink_reminder_lateness())
+        Hold = self.env["paylink.reminder.hold"].sudo().with_context(active_test=False)
+        ended = [("date_until", ">=", date - limit), ("date_until", "<", date)]
+        return (
+            date - timedelta(days=max(offsets)) - limit,
+            date - timedelta(days=min(offsets)),
+            Hold.search([("company_id", "=", self.company_id.id), *ended]),
+        )
 
     def _due_sql(self, date, told, ranks):
         """What this rule reminds of, and by which of its steps; not what it has done already."""
         self.ensure_one()
-        name = SQL.identifier("link_id" if self.kind == "link" else "item_id")
-        column = SQL("done.link_id" if self.kind == "link" else "done.move_line_id")
-        alone = SQL(" AND done.move_line_id IS NULL") if self.kind == "link" else SQL()
-        step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
-        # Days that are deleted and entered anew are over too, where the rule has reminded since they came.
-        over = SQL(
-            "done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + (%s::integer[])[c.rank + 1]",
-            self.id,
-            [step.offset for step in ranks],
-        )
-        conditions = [
-            *self._conditions(date).values(),
-            SQL(
-                "NOT EXISTS (SELECT FROM paylink_reminder done WHERE %s = c.%s%s AND (done.step_id = %s OR %s))",
-                column,
-                name,
-                alone,
-                step,
-                over,
-            ),
-        ]
+        conditions = [*self._conditions(date).values(), *self._not_done_sql(ranks)]
         if told.picks:
+            name = SQL.identifier("link_id" if self.kind == "link" else "item_id")
+            step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
             conditions.append(SQL("(c.%s, %s) NOT IN (SELECT * FROM %s)", name, step, self._told_sql(told)))
         return SQL(
             """SELECT c.customer_id, c.item_id, c.link_id, c.move_id, c.currency_id, c.residual::float8 AS residual,
@@ -116,6 +107,30 @@ class PaylinkReminderPick(models.Model):
             SQL.identifier("link_candidate" if self.kind == "link" else "candidate"),
             SQL(" AND ").join(SQL("(%s)", condition) for condition in conditions),
         )
+
+    def _not_done_sql(self, ranks):
+        """Conditions: it has not been reminded of by the step, nor by the rule since the day of the step."""
+        step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
+        offset = SQL("(%s::integer[])[c.rank + 1]", [step.offset for step in ranks])
+        said = SQL("done.step_id = %s", step)
+        if self.kind == "invoice":
+            # For this due date, or not before the one of now: who has got more time is reminded anew.
+            said = SQL("%s AND (done.date_due = c.due_date OR done.date >= c.due_date + LEAST(%s, 0))", said, offset)
+        # Days that are deleted and entered anew are over too, where the rule has reminded since they came.
+        over = SQL("done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + %s", self.id, offset)
+        same = (
+            [SQL("done.link_id = c.link_id AND done.move_line_id IS NULL")]
+            if self.kind == "link"
+            # Items that other payment terms have taken the place of are those of the invoice.
+            else [
+                SQL("done.move_line_id = c.item_id"),
+                SQL("done.move_id = c.move_id AND done.move_line_id IS NULL"),
+            ]
+        )
+        return [
+            SQL("NOT EXISTS (SELECT FROM paylink_reminder done WHERE %s AND ((%s) OR (%s)))", which, said, over)
+            for which in same
+        ]
 
     def _told_sql(self, told):
         """What has been done by the steps of this rule, besides what is stored."""
@@ -156,26 +171,62 @@ class PaylinkReminderPick(models.Model):
 
     # === WHAT IS LEFT OUT OF IT === #
 
-    def _less_covered(self, picks, customers):
-        """Without what open credits cover: who gets one message for everything is not asked for less than nothing."""
+    def _less_covered(self, picks, customers, date):
+        """Without what open credits cover: who gets one message for everything is not asked for less than nothing.
+
+        What is not due yet has a message of its own (see ``_one_moment``).
+        """
         whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
         credited = self._open_credits(customers) if picks and whole else {}
         if not credited:
             return picks
+        early = self._early_ids()
+
+        def key(pick):
+            return pick.customer_id, pick.currency_id, pick.rule_id in early
+
         owed = {}
         for pick in picks:
-            if pick.rule_id in whole and pick.item_id and (key := (pick.customer_id, pick.currency_id)) in credited:
-                owed.setdefault(key, {})[pick.item_id] = pick.residual
-        covered = {
-            key
-            for key, items in owed.items()
-            if self.env["res.currency"].browse(key[1]).compare_amounts(sum(items.values()) + credited[key], 0) <= 0
+            if pick.rule_id in whole and pick.item_id and key(pick)[:2] in credited:
+                owed.setdefault(key(pick), {})[pick.item_id] = pick.residual
+        covered = self._covered(owed, credited)
+        covered -= self._taken(covered, owed, credited, date)
+        return [pick for pick in picks if not (pick.item_id and pick.rule_id in whole and key(pick) in covered)]
+
+    def _covered(self, owed, credited):
+        """The keys of messages that ask for no more than there are credits.
+
+        :param dict owed: what each message asks for, by id of item, by ``(customer_id, currency_id, …)``
+        :param dict credited: see :meth:`_open_credits`
+        """
+        return {key for key, items in owed.items() if self._compare(key, sum(items.values()), -credited[key[:2]]) <= 0}
+
+    def _taken(self, covered, owed, credited, date):
+        """Those of ``covered`` whose credits go to other things that are due: they are asked for in full."""
+        if not covered:
+            return set()
+        due = self._due_residuals({key[0] for key in covered}, date)
+        others = {
+            key: sum(residual for item_id, residual in due.get(key[:2], {}).items() if item_id not in owed[key])
+            for key in covered
         }
-        return [
-            pick
-            for pick in picks
-            if not (pick.item_id and pick.rule_id in whole and (pick.customer_id, pick.currency_id) in covered)
-        ]
+        return {key for key in covered if others[key] and self._compare(key, others[key], -credited[key[:2]]) >= 0}
+
+    def _compare(self, key, amount, other):
+        return self.env["res.currency"].browse(key[1]).compare_amounts(amount, other)
+
+    def _due_residuals(self, customers, date):
+        """What is open of all that is due on ``date``, by id of item, by customer and currency."""
+        query = SQL(
+            """SELECT customer_id, currency_id, json_object_agg(item_id, residual) FROM (%s) c
+                WHERE residual > 0 AND due_date <= %s GROUP BY customer_id, currency_id""",
+            self._candidates_sql(self.company_id, customers),
+            date,
+        )
+        return {
+            (customer, currency): {int(item_id): residual for item_id, residual in items.items()}
+            for customer, currency, items in self.env.execute_query(query)
+        }
 
     def _open_credits(self, customers):
         """The sum of open credits by customer and currency; not of what is kept for the invoices of orders."""
@@ -199,6 +250,26 @@ class PaylinkReminderPick(models.Model):
         for pick in picks:
             manners.setdefault(pick.customer_id, pick.rule_id in whole)
         return [pick for pick in picks if manners[pick.customer_id] == (pick.rule_id in whole)]
+
+    def _one_moment(self, picks):
+        """What is not due yet is not in one message with what is: nobody is told that it is late.
+
+        The firmest rule says which of both comes first, the other has its turn on another day.
+        """
+        early = self._early_ids()
+        if not early:
+            return picks
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        moments = {}
+        for pick in picks:
+            moments.setdefault(pick.customer_id, pick.rule_id in early)
+        return [
+            pick for pick in picks if pick.rule_id not in whole or moments[pick.customer_id] == (pick.rule_id in early)
+        ]
+
+    def _early_ids(self):
+        """The ids of the rules that remind before the due date."""
+        return set(self.filtered(lambda rule: rule.moment == "before").ids)
 
 
 def _table(rows, width):

@@ -6,6 +6,8 @@ from ..tools.addresses import BadAddress, split_emails
 # What a rule is about, and when (``paylink.reminder.rule.moment``): a template is supplied for each, and for each tone.
 MOMENTS = ("before", "on", "after", "link")
 TONES = [("1", "Courteous"), ("2", "Firm"), ("3", "Last reminder")]
+# What a rule names stays named when it is archived: else the rule would mean something else, or everybody.
+ARCHIVED_TOO = {"active_test": False}
 
 
 class PaylinkReminderRule(models.Model):
@@ -56,9 +58,14 @@ class PaylinkReminderRule(models.Model):
         required=True,
         default="all",
     )
-    partner_ids = fields.Many2many("res.partner", "paylink_reminder_rule_partner_rel", string="These customers")
+    partner_ids = fields.Many2many(
+        "res.partner", "paylink_reminder_rule_partner_rel", string="These customers", context=ARCHIVED_TOO
+    )
     category_ids = fields.Many2many(
-        "res.partner.category", "paylink_reminder_rule_category_rel", string="Customers with these tags"
+        "res.partner.category",
+        "paylink_reminder_rule_category_rel",
+        string="Customers with these tags",
+        context=ARCHIVED_TOO,
     )
     autopay = fields.Selection(
         [("any", "With or without"), ("with", "Only with automatic payment"), ("without", "Only without")],
@@ -86,6 +93,7 @@ class PaylinkReminderRule(models.Model):
         "paylink_reminder_rule_term_rel",
         string="Payment Terms",
         check_company=True,
+        context=ARCHIVED_TOO,
         help="Invoices with other payment terms are ignored. Those without any are reminded.",
     )
     amount_min = fields.Monetary(string="Amount at least", help="What is open of the item, in your company's currency.")
@@ -94,10 +102,15 @@ class PaylinkReminderRule(models.Model):
         "paylink_reminder_rule_journal_rel",
         string="Journals",
         check_company=True,
+        context=ARCHIVED_TOO,
         help="Empty: all.",
     )
     salesperson_ids = fields.Many2many(
-        "res.users", "paylink_reminder_rule_user_rel", string="Salespeople", help="Empty: all."
+        "res.users",
+        "paylink_reminder_rule_user_rel",
+        string="Salespeople",
+        context=ARCHIVED_TOO,
+        help="Empty: all.",
     )
 
     # === THE MESSAGE === #
@@ -131,7 +144,9 @@ class PaylinkReminderRule(models.Model):
     email_bcc = fields.Char(string="BCC", help="The other recipients do not see them.")
     reply_to_salesperson = fields.Boolean(string="Replies to the salesperson")
 
-    _link_days_positive = models.Constraint("CHECK(link_days >= 0)", "The time a link lasts can't be negative.")
+    _link_days_in_bounds = models.Constraint(
+        "CHECK(link_days BETWEEN 0 AND 3650)", "Let the link last from 0 to 3650 days; 0: it does not expire."
+    )
     _amount_min_positive = models.Constraint("CHECK(amount_min >= 0)", "The amount can't be negative.")
 
     # === CONSTRAINTS === #
@@ -165,6 +180,10 @@ class PaylinkReminderRule(models.Model):
         for rule in self:
             if rule.active and not rule.step_ids:
                 raise ValidationError(self.env._("“%(rule)s” needs a day: say when to remind.", rule=rule.name))
+
+    @api.constrains("kind", "condition", "step_ids")
+    def _check_days(self):
+        self.step_ids._check_days()
 
     # === COMPUTE METHODS === #
 

@@ -35,11 +35,21 @@ class PaylinkReminderRun(models.Model):
         """Remind for every company that wants it, in its hours or when somebody has asked for it."""
         for company in self.env["res.company"].search([("paylink_reminders", "=", True)]):
             if company.paylink_reminder_requested or company._paylink_may_remind(fields.Datetime.now()):
-                if not self._run(company):
+                if not self._run_safely(company):
                     return
                 if company.paylink_reminder_requested:
                     company.paylink_reminder_requested = False
         self.env["paylink.reminder.message"]._follow_deliveries()
+
+    def _run_safely(self, company):
+        """A company whose run fails as a whole stops no other; see :meth:`_run`."""
+        try:
+            return self._run(company)
+        except Exception as error:  # noqa: BLE001  another add-on, or a value nobody thought of, can raise anything
+            self.env.cr.rollback()
+            rules = self._of_company(company)
+            rules._report_failure(rules[:1], error)
+            return True
 
     @api.model
     def action_run_now(self):
@@ -64,11 +74,9 @@ class PaylinkReminderRun(models.Model):
         :param date: another day
         :return: whether all is done; else the time was up, and the job is called again soon
         """
-        # Tasks that arise are worded in the company's language.
-        rules = self.sudo().with_company(company).with_context(lang=company.partner_id.lang)
-        rules = rules.search([("company_id", "=", company.id)])
+        rules = self._of_company(company)
         date = date or company._paylink_today()
-        customers = list(dict.fromkeys(pick.customer_id for pick in rules._pick(date)))
+        customers = rules._due_customers(date)
         progress, left = self.env["ir.cron"], len(customers)
         time_left = progress._commit_progress(remaining=left)
         for chunk in split_every(CHUNK, customers, list):
@@ -83,6 +91,15 @@ class PaylinkReminderRun(models.Model):
             time_left = progress._commit_progress(len(chunk), remaining=left)
         return True
 
+    def _of_company(self, company):
+        """The rules of ``company``; tasks that arise are worded in its language."""
+        rules = self.sudo().with_company(company).with_context(lang=company.partner_id.lang)
+        return rules.search([("company_id", "=", company.id)])
+
+    def _due_customers(self, date):
+        """The ids of who is to be reminded, or to be tried again."""
+        return list(dict.fromkeys([*self._wanted().customer_id.ids, *(pick.customer_id for pick in self._pick(date))]))
+
     def _remind_safely(self, date, customers):
         """Remind ``customers`` in this transaction; where that fails, in one for each: none stops the others."""
         try:
@@ -90,33 +107,41 @@ class PaylinkReminderRun(models.Model):
         except Exception as error:  # noqa: BLE001  a customer's data, or another add-on, can raise anything
             self.env.cr.rollback()
             if len(customers) == 1:
-                self._report_failure(customers[0], error)
+                self._report_failure(self.env["res.partner"].browse(customers), error)
                 return
             for customer in customers:
                 self._remind_safely(date, [customer])
                 self.env["ir.cron"]._commit_progress()
 
     def _remind_in_turn(self, date, customers):
-        """What other transactions were faster with is picked anew; if they still are, the next run has its turn."""
+        """What other transactions were faster with is picked anew; if they still are, the next run has its turn.
+
+        :raises UniqueViolation: each time: what is in the way is no other run, somebody has to look at it
+        """
         for turn in range(1, TRIES + 1):
             try:
                 self._remind(date, customers)
                 self.env.flush_all()
                 return
-            except CONFLICTS:
+            except CONFLICTS as error:
                 self.env.cr.rollback()
                 _logger.info("Reminders: another transaction was faster (%s of %s)", turn, TRIES)
+                if turn == TRIES and isinstance(error, psycopg2.errors.UniqueViolation):
+                    raise
 
-    def _report_failure(self, customer_id, error):
-        """Somebody has to look at it; each run tries again."""
-        _logger.info("Reminders: not sent to %s", customer_id, exc_info=error)
-        customer = self.env["res.partner"].browse(customer_id)
+    def _report_failure(self, record, error):
+        """Somebody has to look at it, on the customer or the rule; each run tries again."""
+        _logger.info("Reminders: %s failed", record, exc_info=error)
         summary = self.env._("Reminders can't be sent: an error has to be mended.")
-        self[:1]._give_task(customer, summary, Markup("<pre>%s</pre>") % str(error)[-500:])
+        self[:1]._give_task(record, summary, {record.id: Markup("<pre>%s</pre>") % str(error)[-500:]})
 
     def _remind(self, date, customers):
-        """Queue the messages for ``customers`` that are not being written to by somebody else."""
+        """Queue the messages for ``customers`` that are not being written to by somebody else.
+
+        What somebody wants to be tried again comes first: it counts for the number of messages in some days.
+        """
         mine = self._hold(customers)
+        self._retry_wanted(date, mine)
         picks = self._pick(date, mine) if mine else []
         if picks:
             Message = self.env["paylink.reminder.message"].sudo()
@@ -156,9 +181,10 @@ class PaylinkReminderRun(models.Model):
 
     # === TASKS === #
 
-    def _give_task(self, records, summary, note="", user=None):
+    def _give_task(self, records, summary, notes=None, user=None):
         """Give a task on each of ``records``, unless there is one already.
 
+        :param dict notes: texts by id of record
         :param user: default who is responsible for the rule
         """
         kind = self.env.ref(ACTIVITY)
@@ -176,7 +202,7 @@ class PaylinkReminderRun(models.Model):
                     "res_id": record.id,
                     "activity_type_id": kind.id,
                     "summary": summary,
-                    "note": note,
+                    "note": (notes or {}).get(record.id, ""),
                     "user_id": user.id,
                 }
                 for record in records

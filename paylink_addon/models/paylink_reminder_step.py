@@ -41,7 +41,7 @@ class PaylinkReminderStep(models.Model):
     )
     sms_template_id = fields.Many2one("sms.template", string="SMS", domain=[("model", "=", MODEL)], ondelete="restrict")
 
-    _days_positive = models.Constraint("CHECK(days >= 0)", "Give a number of days that is not negative.")
+    _days_in_bounds = models.Constraint("CHECK(days BETWEEN 0 AND 3650)", "Give a number of days from 0 to 3650.")
     _rule_days_unique = models.Constraint("UNIQUE(rule_id, days)", "A rule can have one reminder on a day only.")
 
     # === CONSTRAINTS === #
@@ -57,7 +57,10 @@ class PaylinkReminderStep(models.Model):
 
     @api.constrains("days", "rule_id")
     def _check_days(self):
+        """Days of the rule's moment; a rule has each of them once: “on the due date” is one."""
         for step in self:
+            if step.moment == "on" and step.days:
+                raise ValidationError(self.env._("“On the due date” is one day, 0: delete the others."))
             if step.moment == "before" and not step.days:
                 raise ValidationError(self.env._("“Before the due date” needs at least one day."))
 

@@ -27,9 +27,9 @@ class ResCompany(models.Model):
     # Somebody wants a run now, whatever the hour.
     paylink_reminder_requested = fields.Boolean()
 
-    _paylink_reminder_days_positive = models.Constraint(
-        "CHECK(paylink_reminder_gap_days >= 0 AND paylink_reminder_catchup_days >= 0)",
-        "Give numbers of days that are not negative.",
+    _paylink_reminder_days_in_bounds = models.Constraint(
+        "CHECK(paylink_reminder_gap_days BETWEEN 0 AND 3650 AND paylink_reminder_catchup_days BETWEEN 0 AND 3650)",
+        "Give numbers of days from 0 to 3650.",
     )
 
     def _paylink_zone(self):
@@ -38,6 +38,10 @@ class ResCompany(models.Model):
     def _paylink_today(self):
         """The day it is in the company's time zone."""
         return pytz.utc.localize(fields.Datetime.now()).astimezone(self._paylink_zone()).date()
+
+    def _paylink_reminder_lateness(self):
+        """How many days a reminder may be late: what waits for its turn among others is not too old for it."""
+        return max(self.paylink_reminder_catchup_days, self.paylink_reminder_gap_days)
 
     def _paylink_may_remind(self, moment):
         """Whether ``moment`` (UTC) lies within the sending hours, and it is no holiday."""

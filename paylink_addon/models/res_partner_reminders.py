@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.tools import email_normalize
 
 GROUP = "paylink_addon.group_paylink_user"
 
@@ -19,6 +20,14 @@ class ResPartner(models.Model):
         string="Promised until", compute="_compute_paylink_reminders", groups=GROUP, help="No reminders until then."
     )
     paylink_is_disputed = fields.Boolean(string="In dispute", compute="_compute_paylink_reminders", groups=GROUP)
+
+    def write(self, vals):
+        """An address that is corrected has not bounced."""
+        if "email" in vals and "message_bounce" not in vals:
+            address = email_normalize(vals["email"], strict=False)
+            corrected = self.filtered(lambda partner: partner.message_bounce and partner.email_normalized != address)
+            corrected.message_bounce = 0
+        return super().write(vals)
 
     def _compute_paylink_reminders(self):
         """Two queries for all: the reminders the user may see, and what is on hold."""

@@ -45,11 +45,14 @@ from . import test_stripe_token_use
 from . import test_stripe_tries
 from . import test_tours
 from . import test_upgrade
+from . import test_reminder_holds
 from . import test_reminder_limits
 from . import test_reminder_links
 from . import test_reminder_messages
 from . import test_reminder_pick
 from . import test_reminder_preview
+from . import test_reminder_recipients
+from . import test_reminder_retry
 from . import test_reminder_rules
 from . import test_reminder_run
 from . import test_reminder_tours

@@ -74,7 +74,7 @@ class ReminderCommon(PaylinkCommon):
         """Run the rules as on ``day``; return the messages that were made."""
         before = self.env["paylink.reminder.message"].search([])
         rules = self.env["paylink.reminder.rule"].search([("company_id", "=", self.company.id)])
-        customers = list(dict.fromkeys(pick.customer_id for pick in rules._pick(day)))
+        customers = rules._due_customers(day)
         if customers:
             rules._remind(day, customers)
         self.env.flush_all()

@@ -15,7 +15,7 @@ SIGN = {"before": -1, "on": 0, "after": 1}
 def expected(env, company, rules, today, done):
     """What the rules remind of on ``today``: a set of ``(thing, step)``.
 
-    :param done: a set of ``(thing, step)`` that are on record
+    :param done: the reminders that are on record
     """
     found = []
     items = env["account.move.line"].search([("company_id", "=", company.id), ("reconciled", "=", False)])
@@ -25,12 +25,14 @@ def expected(env, company, rules, today, done):
         things = links.filtered(lambda link: is_open_link(link, today)) if rule.kind == "link" else owed(items)
         for thing in things:
             if is_allowed(env, thing, today) and fits(rule, thing, today):
-                step = step_of(rule, thing, today, company.paylink_reminder_catchup_days)
-                if step and (thing, step) not in done and not is_over(env, rule, step, thing):
+                step = step_of(env, rule, thing, today)
+                if step and not is_done(thing, step, done) and not is_over(env, rule, step, thing):
                     found.append((rule, step, thing))
     found = [pick for pick in found if not told_lately(env, company, pick, today)]
-    found = [pick for pick in found if not is_covered(pick, found, items)]
-    return {(thing, step) for rule, step, thing in found if rule.grouping == manner(thing, found)}
+    found = [pick for pick in found if not is_covered(pick, found, items, today)]
+    found = [pick for pick in found if pick[0].grouping == manner(pick[2], found)]
+    found = [pick for pick in found if pick[0].grouping == "document" or is_early(pick[0]) == moment(pick[2], found)]
+    return {(thing, step) for _rule, step, thing in found}
 
 
 # === WHAT IS OPEN === #
@@ -61,15 +63,24 @@ def is_allowed(env, thing, today):
     items = thing.line_ids.move_line_id if is_link(thing) else thing
     if items._paylink_in_flight() or has_unbooked_payment(env, items):
         return False
+    if "blocked" in items.move_id.mapped("payment_state"):
+        return False
     if items._paylink_disputed() or (is_link(thing) and thing.disputed):
         return False
     if any(item.no_followup and not (is_link(thing) and item.journal_id.type == "general") for item in items):
         return False
-    for hold in env["paylink.reminder.hold"].search([]):
-        concerned = hold.move_id in items.move_id if hold.move_id else customer(thing) == hold.partner_id
-        if concerned and (not hold.date_until or hold.date_until >= today):
-            return False
-    return True
+    holds = holds_of(thing, env["paylink.reminder.hold"].search([]))
+    return not any(not hold.date_until or hold.date_until >= today for hold in holds)
+
+
+def holds_of(thing, holds):
+    """Those of the promises and disputes that are about the thing."""
+    items = thing.line_ids.move_line_id if is_link(thing) else thing
+    return [
+        hold
+        for hold in holds
+        if (hold.move_id in items.move_id if hold.move_id else customer(thing) == hold.partner_id)
+    ]
 
 
 def has_unbooked_payment(env, items):
@@ -91,6 +102,12 @@ def local_date(link, moment):
 
 def customer(thing):
     return thing.partner_id.commercial_partner_id
+
+
+def contact(thing):
+    """Who was invoiced, if that is the customer."""
+    invoiced = None if is_link(thing) else thing.move_id.partner_id
+    return invoiced if invoiced and invoiced.commercial_partner_id == customer(thing) else thing.partner_id
 
 
 def due_day(thing):
@@ -144,9 +161,10 @@ def fits(rule, thing, today):
 
 
 def fits_customer(rule, thing):
-    people = customer(thing) | (thing.partner_id if is_link(thing) else thing.move_id.partner_id or thing.partner_id)
+    people = customer(thing) | contact(thing)
     if rule.customer_mode != "all":
-        chosen = bool(people & rule.partner_ids) or any(tag_chosen(tag, rule) for tag in people.category_id)
+        tags = people.with_context(active_test=False).category_id
+        chosen = bool(people & rule.partner_ids) or any(tag_chosen(tag, rule) for tag in tags)
         if chosen != (rule.customer_mode == "only"):
             return False
     return rule.autopay == "any" or customer(thing).paylink_autopay == (rule.autopay == "with")
@@ -177,8 +195,8 @@ def tag_chosen(tag, rule):
 # === WHEN === #
 
 
-def step_of(rule, thing, today, catchup):
-    """The step whose day has come last, unless that is too long ago."""
+def step_of(env, rule, thing, today):
+    """The step whose day has come last, unless that is too long ago, or the end of what has held it up."""
     due = due_day(thing)
     if rule.kind == "invoice" and rule.condition == "before" and due <= today:
         return None
@@ -191,13 +209,31 @@ def step_of(rule, thing, today, catchup):
     if not come:
         return None
     day, step = max(come, key=lambda pair: pair[0])
-    return step if (today - day).days <= catchup else None
+    limit = max(rule.company_id.paylink_reminder_catchup_days, rule.company_id.paylink_reminder_gap_days)
+    holds = holds_of(thing, env["paylink.reminder.hold"].with_context(active_test=False).search([]))
+    free = [hold.date_until for hold in holds if hold.date_until and hold.date_until < today]
+    return step if (today - max([day, *free])).days <= limit else None
+
+
+def rows_of(thing, rows):
+    """What is on record of the thing, or of an item of the invoice that other payment terms have replaced."""
+    if is_link(thing):
+        return [row for row in rows if row.link_id == thing]
+    return [row for row in rows if (row.move_line_id or row.move_id) in (thing, thing.move_id)]
+
+
+def is_done(thing, step, done):
+    """The step has had its turn, for the due date of now or since it: more time begins anew."""
+    first = due_day(thing) + timedelta(days=min(step.offset, 0))
+    return any(
+        row.step_id == step and (is_link(thing) or row.date_due == due_day(thing) or row.date >= first)
+        for row in rows_of(thing, done)
+    )
 
 
 def is_over(env, rule, step, thing):
     """The rule has reminded of the thing on the day of the step, or later: by a step that is gone."""
-    field = "link_id" if is_link(thing) else "move_line_id"
-    rows = env["paylink.reminder"].search([(field, "=", thing.id), ("rule_id", "=", rule.id)])
+    rows = rows_of(thing, env["paylink.reminder"].search([("rule_id", "=", rule.id)]))
     day = due_day(thing) + timedelta(days=step.offset)
     return any(row.outcome == "message" and row.date >= day for row in rows)
 
@@ -219,8 +255,10 @@ def told_lately(env, company, pick, today):
 # === HOW MANY MESSAGES === #
 
 
-def is_covered(pick, picks, items):
-    """Open credits cover all that one message for the customer would ask for in the currency."""
+def is_covered(pick, picks, items, today):
+    """Open credits cover all that one message for the customer would ask for in the currency, and nothing else that is
+    due takes them.
+    """
     rule, _step, item = pick
     if rule.grouping != "customer" or is_link(item):
         return False
@@ -228,16 +266,34 @@ def is_covered(pick, picks, items):
     def same(other):
         return not is_link(other) and customer(other) == customer(item) and other.currency_id == item.currency_id
 
-    asked = {other for other_rule, _s, other in picks if other_rule.grouping == "customer" and same(other)}
-    credit = [other for other in items if same(other) and other.amount_residual_currency < 0]
-    if not credit:
+    asked = {
+        other
+        for other_rule, _step, other in picks
+        if other_rule.grouping == "customer" and is_early(other_rule) == is_early(rule) and same(other)
+    }
+    credit = -sum(other.amount_residual_currency for other in items if same(other) and other not in owed([other]))
+    if not credit or item.currency_id.compare_amounts(sum(o.amount_residual_currency for o in asked), credit) > 0:
         return False
-    total = sum(other.amount_residual_currency for other in [*asked, *credit])
-    return item.currency_id.compare_amounts(total, 0) <= 0
+    due = [other for other in owed(items) if same(other) and due_day(other) <= today and other not in asked]
+    elsewhere = sum(other.amount_residual_currency for other in due)
+    return not elsewhere or item.currency_id.compare_amounts(elsewhere, credit) < 0
 
 
 def manner(thing, picks):
     """Whether the customer gets one message, or one for each invoice: as the firmest rule says."""
+    return firmest(thing, picks).grouping
+
+
+def moment(thing, picks):
+    """Whether the customer is told of what is not due yet or of what is: as the firmest rule says."""
+    return is_early(firmest(thing, picks))
+
+
+def is_early(rule):
+    return rule.kind == "invoice" and rule.condition == "before"
+
+
+def firmest(thing, picks):
+    """The rule of the customer's firmest pick."""
     mine = [(rule, step) for rule, step, other in picks if customer(other) == customer(thing)]
-    mine.sort(key=lambda pair: (-int(pair[1].tone), pair[0].sequence, pair[0].id))
-    return mine[0][0].grouping
+    return min(mine, key=lambda pair: (-int(pair[1].tone), pair[0].sequence, pair[0].id))[0]

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from odoo import Command, fields
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import UserError
 from odoo.tests import freeze_time, tagged
 
 from .reminder_common import TODAY, ReminderCommon
@@ -48,6 +48,36 @@ class TestReminderLimits(ReminderCommon):
         message = self._remind(TODAY + timedelta(days=1))
         self.assertFalse(message.move_id)
         self.assertIn(whole, message.reminder_ids.move_id)
+
+    def test_what_is_not_due_is_not_said_to_be_late(self):
+        self._rule(days=(10,), tones=("3",))
+        self._rule(days=(5,), tones=("1",), condition="before")
+        late, early = self._due_invoice(10, amount=100), self._due_invoice(-5, amount=900)
+        self.assertEqual(self._remind().reminder_ids.move_id, late)
+        self.assertEqual(self._remind(TODAY + timedelta(days=1)).reminder_ids.move_id, early)
+
+    def test_credits_for_what_is_late_do_not_silence_what_is_not_due(self):
+        self._rule(days=(10,), tones=("3",))
+        self._rule(days=(5,), tones=("1",), condition="before")
+        self._due_invoice(10, amount=100)
+        early = self._due_invoice(-5, amount=900)
+        self._invoice(amount=150, move_type="out_refund", invoice_date=TODAY)
+        message = self._remind()
+        self.assertEqual(message.reminder_ids.move_id, early)
+        self.assertIn("750,00", message.amount_display)
+
+    def test_merged_customers_keep_their_messages(self):
+        self._rule(days=(3,))
+        twin = self._customer("Marie Dubois", email="marie@example.com", lang="fr_FR")
+        invoices = self._due_invoice(3) + self._due_invoice(3, partner=twin)
+        messages = self._remind()
+        self.env["base.partner.merge.automatic.wizard"]._merge((self.marie + twin).ids, self.marie)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(messages.exists().mapped("customer_id"), self.marie)
+        self.assertEqual(self._reminders(invoices).customer_id, self.marie)
+        self.assertEqual(len(messages.exists()), 2)
+        self.assertFalse(self._remind(TODAY + timedelta(days=1)))
 
     # === HOURS AND HOLIDAYS === #
 
@@ -116,77 +146,6 @@ class TestReminderLimits(ReminderCommon):
         with freeze_time("2026-03-18 23:30:00"):
             self.assertEqual(self.company._paylink_today(), TODAY + timedelta(days=1))
 
-    # === PROMISES AND DISPUTES === #
-
-    def _hold(self, record, kind="promise", **values):
-        """Note a promise or a dispute, on an invoice or a customer, as the dialog does."""
-        with freeze_time(TODAY):
-            context = getattr(record, f"action_paylink_{kind}")()["context"]
-            return self.env["paylink.reminder.hold"].with_context(**context).create(values)
-
-    def test_promise_pauses_and_resumes(self):
-        self._rule(days=(3, 5))
-        invoice = self._due_invoice(3)
-        hold = self._hold(invoice, date_until=TODAY + timedelta(days=2), note="Mrs Dubois")
-        self.assertEqual((hold.move_id, hold.user_id), (invoice, self.env.user))
-        for days in (0, 1, 2):
-            with self.subTest(days=days):
-                self.assertFalse(self._remind(TODAY + timedelta(days=days)))
-        message = self._remind(TODAY + timedelta(days=3))
-        self.assertEqual(message.step_id.days, 5)
-        with freeze_time(TODAY):
-            invoice.invalidate_recordset()
-            self.assertEqual(invoice.paylink_promise_until, TODAY + timedelta(days=2))
-        with freeze_time(TODAY + timedelta(days=3)):
-            invoice.invalidate_recordset()
-            self.assertFalse(invoice.paylink_promise_until)
-
-    def test_promise_for_all_of_a_customer(self):
-        self._rule(days=(3,))
-        self._due_invoice(3)
-        self._due_invoice(3, partner=self.john)
-        self._hold(self.marie, date_until=TODAY)
-        self.assertEqual(self._remind().customer_id, self.john)
-
-    def test_dispute_lasts_until_it_is_lifted(self):
-        self._rule(days=(3, 200))
-        invoice = self._due_invoice(3)
-        hold = self._hold(invoice, kind="dispute")
-        self.assertFalse(self._remind())
-        self.assertTrue(invoice.paylink_is_disputed)
-        hold.action_lift()
-        self.assertEqual(len(self._remind()), 1)
-
-    def test_disputed_by_the_bank(self):
-        """What a bank takes back is open again: nobody is reminded of it, whatever link it is on."""
-        self._rule(days=(3,))
-        self._rule(days=(3,), kind="link")
-        invoice = self._due_invoice(3)
-        link, other = self._link(invoice), self._link(invoice)
-        with freeze_time(TODAY - timedelta(days=3)):
-            (link | other).action_send()
-        dispute = self._bank_dispute(link)
-        self.assertFalse(self._remind())
-        with freeze_time(TODAY):
-            values = {"source_model": "account.move", "source_ids": invoice.ids}
-            self.assertTrue(self.env["paylink.reminder.send"].create(values).warning)
-        dispute.status = "won"
-        self.assertEqual(self._remind().reminder_ids.move_line_id.move_id, invoice)
-
-    def test_promise_in_the_past_is_refused(self):
-        invoice = self._due_invoice(3)
-        with self.assertRaises(ValidationError):
-            self._hold(invoice, date_until=TODAY - timedelta(days=1))
-
-    def test_nobody_notes_in_anothers_name(self):
-        invoice = self._due_invoice(3)
-        hold = (
-            self.env["paylink.reminder.hold"]
-            .with_user(self.manager)
-            .create({"move_id": invoice.id, "kind": "dispute", "user_id": self.env.ref("base.user_admin").id})
-        )
-        self.assertEqual(hold.user_id, self.manager)
-
     # === WHAT IS NEVER REMINDED === #
 
     def test_paid_meanwhile(self):
@@ -229,6 +188,18 @@ class TestReminderLimits(ReminderCommon):
         item = payment.move_id.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
         self.assertEqual((item.amount_residual, item.reconciled), (50, False))
         self.assertFalse(self._remind())
+
+    def test_blocked_payment(self):
+        self._rule(days=(3,))
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        with freeze_time(TODAY - timedelta(days=3)):
+            self._link(invoice).action_send()
+        invoice.action_toggle_block_payment()
+        self.assertEqual(invoice.payment_state, "blocked")
+        self.assertFalse(self._remind())
+        invoice.action_toggle_block_payment()
+        self.assertTrue(self._remind())
 
     def test_excluded_from_follow_up(self):
         self._rule(days=(3,))

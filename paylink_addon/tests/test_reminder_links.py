@@ -82,6 +82,68 @@ class TestReminderLinks(ReminderCommon):
         self.assertIn(large, reminded)
         self.assertNotIn(small, reminded)
 
+    def test_rate_that_is_known_later_only(self):
+        """As Odoo converts: by the first rate that there is."""
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        euro.rate_ids.sudo().unlink()
+        values = {"name": TODAY + timedelta(days=2), "currency_id": euro.id, "company_id": self.company.id}
+        self.env["res.currency.rate"].create(values | {"rate": 0.5})
+        self._rule(days=(3,), kind="link", amount_min=150)
+        small, large = self._sent_link(amount=70, currency_id=euro.id), self._sent_link(amount=80, currency_id=euro.id)
+        self.assertEqual(euro._convert(80, self.company.currency_id, self.company, TODAY), 160)
+        reminded = self._remind().reminder_ids.link_id
+        self.assertIn(large, reminded)
+        self.assertNotIn(small, reminded)
+
+    def test_link_is_reminded_where_it_was_sent(self):
+        """What was typed in for the link counts for its reminders, until it fails."""
+        self._rule(days=(3,), kind="link")
+        typed = {"email": "typed@example.com", "phone": "+33639980107", "lang": "en_US"}
+        for partner in (self._customer("Nobody"), self.marie):
+            with self.subTest(partner.name):
+                self._sent_link(partner_id=partner.id, **typed)
+                message = self._remind()
+                self.assertEqual({name: message[name] for name in typed}, typed)
+        link = self._sent_link(partner_id=self.john.id, **typed)
+        notices = self.env["mail.message"].search([("model", "=", link._name), ("res_id", "=", link.id)])
+        notices.notification_ids.sudo().notification_status = "bounce"
+        self.assertEqual(self._remind().email, "john@example.com")
+
+    # === NOTHING IS ASKED FOR TWICE === #
+
+    def _link_of(self, invoices):
+        link = self._link(invoices, expires_at=False)
+        link.sudo().sent_at = f"{TODAY - timedelta(days=3)} 09:00:00"
+        return link
+
+    def test_invoice_and_its_link_are_asked_for_once(self):
+        self._rule(days=(3,), include_link=True)
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        link = self._link_of(invoice)
+        message = self._remind()
+        self.assertEqual(message.amount_display.count("100,00"), 1)
+        self.assertEqual((message.link_ids, message.reminder_ids.link_id), (link, link), "Both are on record")
+        self.assertEqual(message.reminder_ids.move_line_id, self._items(invoice))
+        self.assertFalse(self._remind(TODAY + timedelta(days=1)))
+
+    def test_two_links_for_the_same_are_asked_for_once(self):
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        links = self._link_of(invoice) + self._link_of(invoice)
+        message = self._remind()
+        self.assertEqual(message.amount_display.count("100,00"), 1)
+        self.assertEqual(message.reminder_ids.link_id, links)
+
+    def test_link_that_asks_for_more_has_its_turn_another_day(self):
+        self._rule(days=(3,))
+        self._rule(days=(3,), kind="link")
+        invoice = self._due_invoice(3)
+        link = self._link_of(invoice + self._due_invoice(-20, amount=5.0))
+        self.assertFalse(self._remind().reminder_ids.link_id)
+        self.assertEqual(self._remind(TODAY + timedelta(days=1)).reminder_ids.link_id, link)
+
     # === BY HAND === #
 
     def _wizard_for(self, records, user=None, **values):
@@ -127,6 +189,7 @@ class TestReminderLinks(ReminderCommon):
             invoice = self._due_invoice(3)
             self.env["paylink.reminder.hold"].create({"kind": "dispute", "move_id": invoice.id})
             self.assertTrue(self._wizard_for(invoice).warning)
+            self.assertTrue(self._wizard_for(self._link(invoice)).warning)
             self._pay(self._link(invoice))
             self.assertTrue(self._wizard_for(invoice).problem)
             self.assertTrue(self._wizard_for(self._due_invoice(3), send_email=False).problem)

@@ -58,6 +58,22 @@ class TestReminderMessages(ReminderCommon):
         self._invoice(amount=100, move_type="out_refund", invoice_date=TODAY)
         self.assertFalse(self._remind())
 
+    def test_credits_are_netted_once(self):
+        """What one message after the other asks for is what is owed in all, whatever comes first."""
+        for first, second, amounts in ((200, 100, ("50,00", "100,00")), (100, 200, ("100,00", "50,00"))):
+            with self.subTest(first=first), self.env.cr.savepoint() as savepoint:
+                self._rule(days=(3,), include_link=True)
+                self._due_invoice(4, amount=first)
+                self._due_invoice(3, amount=second)
+                self._invoice(amount=150, move_type="out_refund", invoice_date=TODAY - timedelta(days=60))
+                messages = self._remind(TODAY - timedelta(days=1)) + self._remind()
+                self.assertEqual(len(messages), 2)
+                for message, amount in zip(messages.sorted("id"), amounts, strict=True):
+                    self.assertIn(amount, message.amount_display)
+                self.assertEqual(sum(messages.link_ids.mapped("amount")), 150)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_currencies_are_not_added_up(self):
         self._rule(include_link=True)
         euro = self.env.ref("base.EUR")
@@ -96,92 +112,6 @@ class TestReminderMessages(ReminderCommon):
         invoices = self._due_invoice(10) + self._due_invoice(0)
         link = self._link(invoices)
         self.assertNotIn(link, self._remind().link_ids)
-
-    # === RECIPIENTS === #
-
-    def test_contact_who_was_invoiced(self):
-        firm = self._customer("Firm", is_company=True, email="firm@example.com")
-        office = self._customer("Office", parent_id=firm.id, type="invoice", email="office@example.com")
-        sales = self._customer("Sales", parent_id=firm.id, email="sales@example.com")
-        self._rule()
-        self._due_invoice(3, partner=sales)
-        self.assertEqual(self._mails(self._remind()).email_to, "sales@example.com")
-        self._due_invoice(4, partner=sales)
-        self._due_invoice(4, partner=firm)
-        self.company.paylink_reminder_gap_days = 0
-        message = self._remind()
-        self.assertEqual((message.partner_id, message.email), (office, "office@example.com"))
-
-    def test_contacts_for_reminders(self):
-        firm = self._customer("Firm", is_company=True, email="firm@example.com")
-        for name in ("one", "two"):
-            self._customer(name, parent_id=firm.id, email=f"{name}@example.com", paylink_gets_reminders=True)
-        self._rule(recipient="reminder")
-        self._due_invoice(3, partner=firm)
-        self._due_invoice(3)
-        mails = self._mails(self._remind())
-        self.assertEqual(set(mails.mapped("email_to")), {"one@example.com, two@example.com", "marie@example.com"})
-
-    def test_all_followers(self):
-        self._rule(recipient="followers")
-        invoice = self._due_invoice(3)
-        invoice.message_subscribe(partner_ids=self.john.ids)
-        addresses = self._mails(self._remind()).email_to.split(", ")
-        self.assertIn("marie@example.com", addresses)
-        self.assertIn("john@example.com", addresses)
-
-    def test_bad_address_becomes_another_channel_or_a_task(self):
-        self._rule()
-        cases = {
-            "no e-mail": {"email": False, "phone": "+33639980101"},
-            "bad e-mail": {"email": "nobody", "phone": "+33639980102"},
-            "bounced": {"email": "gone@example.com", "message_bounce": 1, "phone": "+33639980103"},
-        }
-        for name, values in cases.items():
-            with self.subTest(name):
-                self._due_invoice(3, partner=self._customer(name, **values))
-                message = self._remind()
-                self.assertEqual((message.channel, message.phone), ("sms", values["phone"]))
-                self.assertEqual(message.reminder_ids.state, "queued")
-                self.assertTrue(message.mail_message_id.notification_ids.sms_id_int)
-        lost = self._customer("lost", email="nobody", phone="01 23 45 67 89")
-        invoice = self._due_invoice(3, partner=lost)
-        self.assertFalse(self._remind())
-        reminder = self._reminders(invoice)
-        self.assertEqual((reminder.outcome, reminder.reason, reminder.state), ("skipped", "address", "skipped"))
-        self.assertEqual(lost.activity_ids.user_id, self.manager)
-        self.assertFalse(self._remind(), "Nothing is tried again by itself")
-        lost.email = "found@example.com"
-        with self.enter_registry_test_mode():
-            reminder.with_user(self.manager).action_retry()
-        self.assertEqual(self._remind().email, "found@example.com")
-
-    def test_other_channel_is_used_if_wanted_only(self):
-        self._rule(use_other_channel=False)
-        invoice = self._due_invoice(3, partner=self._customer("Phone", phone="+33639980101"))
-        self.assertFalse(self._remind())
-        self.assertEqual(self._reminders(invoice).reason, "address")
-
-    def test_both_channels(self):
-        rule = self._rule(days=(3,))
-        rule.step_ids.sms_template_id = self.env.ref("paylink_addon.sms_template_reminder_after_1")
-        invoice = self._due_invoice(3)
-        messages = self._remind()
-        self.assertEqual(set(messages.mapped("channel")), {"email", "sms"})
-        self.assertEqual(set(self._reminders(invoice).mapped("channel")), {"email", "sms"})
-
-    def test_sms_has_the_link(self):
-        rule = self._rule(days=(3,), include_link=True)
-        rule.step_ids.write(
-            {
-                "mail_template_id": False,
-                "sms_template_id": self.env.ref("paylink_addon.sms_template_reminder_after_1").id,
-            }
-        )
-        self._due_invoice(3)
-        message = self._remind()
-        text = self.env["sms.sms"].sudo().search([("mail_message_id", "=", message.mail_message_id.id)]).body
-        self.assertIn(message.link_ids.url, text)
 
     # === COPIES AND ANSWERS === #
 
@@ -248,6 +178,15 @@ class TestReminderMessages(ReminderCommon):
                 savepoint.rollback()
                 self.env.invalidate_all()
 
+    def test_own_template_has_its_sender_and_files(self):
+        template = self._rule(days=(3,)).step_ids.mail_template_id
+        file = self.env["ir.attachment"].create({"name": "conditions.pdf", "raw": b"x", "res_model": template._name})
+        template.write({"attachment_ids": [Command.set(file.ids)], "email_from": "{{ object.company_id.email }}"})
+        self.company.email = "collect@example.com"
+        self._due_invoice(3)
+        mail = self._mails(self._remind())
+        self.assertEqual((mail.attachment_ids, mail.email_from), (file, "collect@example.com"))
+
     # === WHAT BREAKS === #
 
     def test_broken_template_stops_only_its_own(self):
@@ -264,6 +203,15 @@ class TestReminderMessages(ReminderCommon):
         self.assertEqual(rule.activity_ids.user_id, self.manager)
         self.assertFalse(self._remind())
         self.assertEqual(len(rule.activity_ids), 1)
+
+    def test_broken_template_leaves_no_open_link(self):
+        template = self._rule(days=(3,), include_link=True).step_ids.mail_template_id
+        for lang in ("en_US", "fr_FR"):
+            template.with_context(lang=lang).body_html = '<p><t t-out="object.no_such_field"/></p>'
+        self._due_invoice(3)
+        with mute_logger("odoo.addons.paylink_addon.models.paylink_reminder_outbox"):
+            self.assertFalse(self._remind())
+        self.assertEqual(self.env["paylink.link"].search([]).mapped("state"), ["cancelled"])
 
     def test_template_that_breaks_for_one_customer(self):
         rule = self._rule(days=(3,))

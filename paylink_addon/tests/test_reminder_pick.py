@@ -159,6 +159,8 @@ class TestReminderPick(ReminderCommon):
                 values.pop(field)
         if values["kind"] == "invoice" and values["condition"] == "before":
             days = [day + 1 for day in days]
+        if values["kind"] == "invoice" and values["condition"] == "on":
+            days = [0]
         if "customers" in filters and not values["partner_ids"] + values["category_ids"]:
             values["partner_ids"] = self.marie.ids
         return self._rule(days, tones, **values)
@@ -183,6 +185,31 @@ class TestReminderPick(ReminderCommon):
                 rule = self._rule(days=(3,), **values)
                 self.assertEqual(bool(rule._pick(TODAY, gold.ids)), wanted)
 
+    def test_what_is_archived_still_counts(self):
+        """A rule does not become one for everybody when what it names is archived."""
+        tag = self.env["res.partner.category"].create({"name": "Left"})
+        term = self.env["account.payment.term"].create({"name": "Old"})
+        seller = self._create_new_internal_user(login="bob", groups="sales_team.group_sale_salesman")
+        paul = self._customer("Paul", category_id=[Command.set(tag.ids)])
+        journal = self.journal.copy()
+        cases = [
+            ({"salesperson_ids": seller.ids}, seller),
+            ({"journal_ids": journal.ids}, journal),
+            ({"customer_mode": "except", "partner_ids": paul.ids}, paul),
+            ({"customer_mode": "except", "category_ids": tag.ids}, tag),
+            ({"all_terms": False, "term_ids": term.ids}, term),
+        ]
+        self._due_invoice(3, partner=paul, invoice_payment_term_id=self.terms[0].id)
+        for values, record in cases:
+            with self.subTest(**values):
+                rule = self._rule(days=(3,), **values)
+                self.assertFalse(rule._pick(TODAY, paul.ids))
+                record.active = False
+                self.env.flush_all()
+                self.env.invalidate_all()
+                self.assertFalse(rule._pick(TODAY, paul.ids))
+                rule.unlink()
+
     def test_a_payment_of_what_is_gone_silences_nobody(self):
         """A payment in progress by a link whose entry was deleted since says nothing about others."""
         link = self._link(self._due_invoice(3))
@@ -202,6 +229,7 @@ class TestReminderPick(ReminderCommon):
             "unfollowed": st.lists(st.integers(0, 23), max_size=3),
             "ran": st.booleans(),
             "renewed": st.booleans(),
+            "postponed": st.dictionaries(st.integers(0, 23), st.integers(-3, 9), max_size=4),
         }
         seen = collections.Counter()
 
@@ -224,7 +252,16 @@ class TestReminderPick(ReminderCommon):
         for name, least in (("account.move.line", 50), ("paylink.link", 20)):
             self.assertGreater(seen[name], least, "The examples say something")
 
-    def _compare(self, rules, gap, catchup, shift, holds, unfollowed, ran, renewed):
+    def _postpone(self, days):
+        """Move the due dates of some invoices, as resetting, changing and posting them does."""
+        for number, more in days.items():
+            items = self._items(self.invoices[number])
+            for item in items:
+                due = item.date_maturity + timedelta(days=more)
+                self.env.cr.execute("UPDATE account_move_line SET date_maturity = %s WHERE id = %s", [due, item.id])
+        self.env.invalidate_all()
+
+    def _compare(self, rules, gap, catchup, shift, holds, unfollowed, ran, renewed, postponed):
         """The picks, which must be the same by both ways."""
         day = TODAY + timedelta(days=shift)
         rules = self.env["paylink.reminder.rule"].union(*rules).sorted(lambda rule: (rule.sequence, rule.id))
@@ -247,10 +284,9 @@ class TestReminderPick(ReminderCommon):
             values = rules.step_ids[:1].copy_data()
             rules.step_ids[:1].unlink()
             self.env["paylink.reminder.step"].create(values)
-        done = {
-            (row.move_line_id or row.link_id, row.step_id)
-            for row in self.env["paylink.reminder"].search([("company_id", "=", self.company.id)])
-        }
+        if postponed:
+            self._postpone(postponed)
+        done = self.env["paylink.reminder"].search([("company_id", "=", self.company.id)])
         items, links = self.env["account.move.line"], self.env["paylink.link"]
         steps = self.env["paylink.reminder.step"]
         picks = {

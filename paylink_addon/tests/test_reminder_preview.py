@@ -140,6 +140,21 @@ class TestReminderPreview(ReminderCommon):
         (paid,) = self._reasons()
         self.assertEqual(len({first[1], promised[1], paid[1]}), 3)
 
+    def test_look_up_of_a_customer_who_owes_nothing(self):
+        """Each rule says why it sends nothing: it is for others, or there is nothing."""
+        self._rule(name="Others", customer_mode="except", partner_ids=self.john.ids)
+        self._rule(name="Off", active=False)
+        rows = self._reasons(partner_id=self.john.id)
+        self.assertEqual({(applies, bool(reason), day) for applies, reason, day in rows}, {(False, True, False)})
+        self.assertEqual(len({reason for _applies, reason, _day in rows}), 3)
+
+    def test_look_up_tells_what_credits_cover(self):
+        self._invoice(amount=100, move_type="out_refund", invoice_date=TODAY)
+        ((applies, reason, day),) = self._reasons()
+        self.assertEqual((applies, bool(reason), day), (False, True, False))
+        self.rule.grouping = "document"
+        self.assertTrue(self._reasons()[0][0], "Credits are not netted in one message per invoice")
+
     def test_look_up_agrees_with_the_run(self):
         """The day that is named is the day on which it is sent, all through the life of an invoice."""
         for days in range(-2, 30):
@@ -148,3 +163,7 @@ class TestReminderPreview(ReminderCommon):
             with self.subTest(days=days):
                 sent = bool(self._remind(day))
                 self.assertEqual(sent, applies and next_day == day)
+            if days == 12:  # more time: it begins anew
+                self.invoice.button_draft()
+                self.invoice.invoice_date_due = TODAY + timedelta(days=15)
+                self.invoice.action_post()

@@ -1,6 +1,9 @@
+from odoo import Command
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.paylink_addon.models import paylink_reminder_follow
 
 from .reminder_common import TODAY, ReminderCommon
 
@@ -28,6 +31,13 @@ class TestReminderRules(ReminderCommon):
         self.assertEqual(rule.step_ids.mail_template_id, self.env.ref("paylink_addon.mail_template_reminder_before_2"))
         self.assertEqual(rule.step_ids.offset, -3)
 
+    def test_subsidiary_has_automatic_payment_of_its_own(self):
+        group = self._customer("Group", is_company=True)
+        subsidiary = self._customer("Subsidiary", is_company=True, parent_id=group.id)
+        with Form(subsidiary.with_user(self.env.ref("base.user_admin"))) as form:
+            form.paylink_autopay = True
+        self.assertTrue(subsidiary.paylink_autopay)
+
     def test_own_template_stays(self):
         own = self.env.ref("paylink_addon.mail_template_reminder_after_1").copy()
         rule = self._rule(days=(3,))
@@ -41,10 +51,21 @@ class TestReminderRules(ReminderCommon):
             "no text": {"memo_mode": "include"},
             "no customers": {"customer_mode": "only"},
             "before, on the day": {"condition": "before", "days": (0,)},
+            "on the day, days later": {"condition": "on", "days": (0, 3)},
         }
         for name, values in cases.items():
             with self.subTest(name), self.assertRaises(ValidationError):
                 self._rule(**values)
+
+    def test_days_fit_the_condition_that_is_chosen(self):
+        for days, condition in (((3, 10), "on"), ((3,), "on"), ((0, 3), "before")):
+            with self.subTest(days=days, condition=condition), self.assertRaises(ValidationError):
+                self._rule(days=days).condition = condition
+        rule = self._rule(days=(3,))
+        rule.write({"condition": "on", "step_ids": [Command.update(rule.step_ids.id, {"days": 0})]})
+        self.assertEqual((rule.days_display, rule.step_ids.offset), ("0", 0))
+        with self.assertRaises(ValidationError):
+            rule.step_ids.days = 1
 
     @mute_logger("odoo.sql_db")
     def test_one_step_a_day(self):
@@ -137,7 +158,8 @@ class TestReminderRules(ReminderCommon):
         message = self._remind()
         reminder, fate = message.reminder_ids, message.sudo().mail_message_id.notification_ids
         Reminder = self.env["paylink.reminder"]
-        for status, state in (("ready", "queued"), ("exception", "failed"), ("bounce", "bounced"), ("sent", "sent")):
+        states = {"ready": "queued", "exception": "failed", "canceled": "failed", "bounce": "bounced", "sent": "sent"}
+        for status, state in states.items():
             with self.subTest(status):
                 fate.notification_status = status
                 reminder.invalidate_recordset()
@@ -194,7 +216,34 @@ class TestReminderRules(ReminderCommon):
         mail._postprocess_sent_message([], [], failure_reason="550 5.1.1 Mailbox unknown", failure_type="unknown")
         self._follow()
         self.assertEqual(mail.state, "exception")
-        self.assertTrue(self.marie.activity_ids)
+        self.assertIn("marie@example.com: 550 5.1.1 Mailbox unknown", self.marie.activity_ids.note)
+
+    def test_task_names_the_cause(self):
+        sms = self.env.ref("paylink_addon.sms_template_reminder_after_1")
+        self._rule(days=(3,)).step_ids.write({"mail_template_id": False, "sms_template_id": sms})
+        self._due_invoice(3)
+        fate = self._remind().sudo().mail_message_id.notification_ids
+        fate.write({"notification_status": "exception", "failure_type": "sms_credit"})
+        self._follow()
+        cause = dict(fate._fields["failure_type"]._description_selection(self.env))["sms_credit"]
+        self.assertIn(cause, self.marie.activity_ids.note)
+        self.assertNotIn("address", self.marie.activity_ids.summary)
+
+    def test_what_waits_does_not_keep_others_waiting(self):
+        """Failed e-mails of a company that does not remind now are not in the way of the next ones."""
+        self.patch(paylink_reminder_follow, "BATCH", 1)
+        self._rule(days=(3,))
+        self._due_invoice(3)
+        self._due_invoice(3, partner=self.john)
+        first, second = self._remind().sorted("id")
+        other = self.setup_other_company()["company"]
+        self.env.cr.execute("UPDATE paylink_reminder_message SET company_id = %s WHERE id = %s", [other.id, first.id])
+        self.env.invalidate_all()
+        for mail in self._mails(first + second):
+            mail.write({"state": "exception", "failure_reason": "timeout", "failure_type": "unknown"})
+            mail._postprocess_sent_message([], [], failure_reason="timeout", failure_type="unknown")
+        self._follow()
+        self.assertEqual((first.try_count, second.try_count), (1, 2))
 
     def _follow(self):
         self._run_cron("ir_cron_paylink_remind")

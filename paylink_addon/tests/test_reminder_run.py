@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
@@ -45,6 +47,45 @@ class TestReminderRun(ReminderCommon):
         self._scheduled()
         self.assertEqual(self._reminders(broken).outcome, "message")
         self.assertEqual(len(self._reminders(well)), 1)
+
+    @mute_logger("odoo.sql_db")
+    def test_conflict_that_stays_is_a_task(self):
+        """A row in the way that no other run is about to write."""
+        self._rule(days=(3,))
+        blocked, well = self._due_invoice(3), self._due_invoice(3, partner=self.john)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "CREATE UNIQUE INDEX in_the_way ON paylink_reminder_message ((1)) WHERE customer_id = %s", [self.marie.id]
+        )
+        self.env["paylink.reminder.message"].sudo().create(
+            {"date": TODAY - timedelta(days=9), "company_id": self.company.id, "channel": "sms"}
+            | dict.fromkeys(("customer_id", "partner_id"), self.marie.id)
+        )
+        self._scheduled()
+        self.assertFalse(self._reminders(blocked))
+        self.assertEqual(self._reminders(well).outcome, "message")
+        self.assertIn("in_the_way", self.marie.activity_ids.note)
+
+    def test_company_that_fails_stops_no_other(self):
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        other = self.setup_other_company()["company"]
+        other.write({"paylink_reminders": True, "resource_calendar_id": False, "sequence": -5})
+        values = {"name": "Theirs", "company_id": other.id, "user_id": self.env.uid, "step_ids": [(0, 0, {"days": 3})]}
+        theirs = self.env["paylink.reminder.rule"].create(values)
+        Rule, pick = type(theirs), type(theirs)._pick
+
+        def fail(rules, *args):
+            if rules.company_id == other:
+                raise OverflowError("date value out of range")
+            return pick(rules, *args)
+
+        self.patch(Rule, "_pick", fail)
+        self._scheduled()
+        self._scheduled()
+        self.assertEqual(self._reminders(invoice).outcome, "message")
+        self.assertIn("out of range", theirs.activity_ids.note)
+        self.assertEqual((len(theirs.activity_ids), theirs.activity_ids.user_id), (1, self.env.user))
 
     def test_nothing_is_sent_once_it_is_off(self):
         for name, do in {
@@ -104,7 +145,7 @@ class TestReminderRun(ReminderCommon):
         (few_chosen, few, few_picks), (many_chosen, many, many_picks) = counts
         self.assertEqual((few_picks, many_picks), (6, 24))
         self.assertLessEqual(many_chosen, few_chosen + 1)
-        self.assertLess(many - few, (many_picks - few_picks), "Less than one query for each item more")
+        self.assertLess(many - few, (many_picks - few_picks) / 2, "Less than one query for each customer more")
 
     def test_preview_costs_a_few_queries(self):
         rules = self._rule(days=(3,))
@@ -130,7 +171,10 @@ class TestReminderRun(ReminderCommon):
             ),
             "negative amount": (CheckViolation, lambda: rule.write({"amount_min": -1})),
             "negative time of a link": (CheckViolation, lambda: rule.write({"link_days": -1})),
+            "endless time of a link": (CheckViolation, lambda: rule.write({"link_days": 10**7})),
             "negative day": (CheckViolation, lambda: Step.create({"rule_id": rule.id, "days": -1})),
+            "day beyond all dates": (CheckViolation, lambda: Step.create({"rule_id": rule.id, "days": 999999})),
+            "endless gap": (CheckViolation, lambda: self.company.write({"paylink_reminder_gap_days": 999999})),
             "no template": (ValidationError, lambda: rule.step_ids.write({"mail_template_id": False})),
             "negative gap": (CheckViolation, lambda: self.company.write({"paylink_reminder_gap_days": -1})),
             "blank memo": (ValidationError, lambda: rule.write({"memo_mode": "include", "memo_text": "  "})),

@@ -65,6 +65,55 @@ class TestReminders(ReminderCommon):
         invoice.action_post()
         self.assertFalse(self._remind(TODAY + timedelta(days=1)))
 
+    def _change(self, invoice, **values):
+        """Reset, change and post the invoice."""
+        invoice.button_draft()
+        invoice.write(values)
+        invoice.action_post()
+
+    def test_who_has_more_time_is_reminded_anew(self):
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        self.assertTrue(self._remind())
+        self._change(invoice, invoice_date_due=TODAY + timedelta(days=30))
+        for days, count in ((1, 0), (32, 0), (33, 1), (34, 0)):
+            with self.subTest(days=days):
+                self.assertEqual(len(self._remind(TODAY + timedelta(days=days))), count)
+
+    def test_due_date_that_is_corrected_is_the_same(self):
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        self.assertTrue(self._remind())
+        self._change(invoice, invoice_date_due=TODAY - timedelta(days=2))
+        self.assertFalse(self._remind(TODAY + timedelta(days=1)))
+
+    def _terms(self, *parts):
+        values = [Command.create({"value": "percent", "value_amount": share, "nb_days": days}) for share, days in parts]
+        return self.env["account.payment.term"].create({"name": "Parts", "line_ids": values})
+
+    def test_instalments_that_are_agreed_on_are_each_reminded(self):
+        self._rule(days=(3,))
+        invoice = self._due_invoice(3)
+        self.assertTrue(self._remind())
+        self._change(invoice, invoice_payment_term_id=self._terms((30, 60), (30, 90), (40, 120)).id)
+        for item in self._items(invoice).sorted("date_maturity"):
+            with self.subTest(due=item.date_maturity):
+                self.assertEqual(len(self._remind(item.date_maturity + timedelta(days=3))), 1)
+
+    def test_instalments_that_become_one_are_not_reminded_again(self):
+        """What was said of an item that is gone stays on record."""
+        self._rule(days=(3,))
+        invoice = self._invoice(
+            invoice_date=TODAY - timedelta(days=33),
+            invoice_payment_term_id=self._terms((50, 30), (50, 60)).id,
+            invoice_date_due=False,
+        )
+        self.assertTrue(self._remind())
+        self._change(invoice, invoice_payment_term_id=False, invoice_date_due=TODAY - timedelta(days=2))
+        self.env.invalidate_all()
+        self.assertTrue(self._reminders(invoice))
+        self.assertFalse(self._remind(TODAY + timedelta(days=1)))
+
     def test_run_as_the_scheduler_does(self):
         self._rule(include_link=True)
         invoice = self._due_invoice(3)

@@ -25,14 +25,28 @@ def split_emails(text):
     :raises BadAddress: code ``email``, value: the first piece that is no address
     """
     found = []
-    for piece in (text or "").replace(";", ",").replace("\n", ",").split(","):
-        if not piece.strip():
-            continue
-        addresses = [email_normalize(address) for address in email_split(piece)]
-        if not addresses or not all(addresses) or any(not _is_plausible(address) for address in addresses):
-            raise BadAddress("email", piece.strip())
-        found += [address for address in addresses if address not in found]
-    return found
+    for piece in _pieces(text):
+        addresses = _addresses(piece)
+        if not addresses:
+            raise BadAddress("email", piece)
+        found += addresses
+    return list(dict.fromkeys(found))
+
+
+def usable_emails(text):
+    """The normalised addresses in ``text``, likewise; pieces that are no addresses are left out."""
+    return list(dict.fromkeys(address for piece in _pieces(text) for address in _addresses(piece)))
+
+
+def _pieces(text):
+    pieces = (text or "").replace(";", ",").replace("\n", ",").split(",")
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def _addresses(piece):
+    """The addresses in ``piece``; none if one of them is no address."""
+    addresses = [email_normalize(address) for address in email_split(piece)]
+    return addresses if all(address and _is_plausible(address) for address in addresses) else []
 
 
 def _is_plausible(address):

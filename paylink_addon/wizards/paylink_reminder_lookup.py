@@ -58,19 +58,24 @@ class PaylinkReminderLookup(models.TransientModel):
         items, links = self._subjects()
         rules = self.env["paylink.reminder.rule"].with_context(active_test=False)
         rules = rules.search([("company_id", "=", self.company_id.id)]).sudo()
+        today = self.company_id._paylink_today()
+        found = rules._explain(today, items.ids, links.ids)
+        if not self.move_id:
+            idle = rules - rules.browse().union(*(row["rule"] for row in found))
+            found += idle._explain_idle(today, self.partner_id)
         labels = items._paylink_labels()
         names = {link.id: link.name for link in links}
         return [
             {
                 "lookup_id": self.id,
-                "rule_id": found["rule"].id,
-                "step_id": found["step"].id,
-                "document": (names if found["rule"].kind == "link" else labels).get(found["record_id"]),
-                "applies": not found["reason"],
-                "reason": found["reason"],
-                "date": found["date"],
+                "rule_id": row["rule"].id,
+                "step_id": row["step"].id,
+                "document": (names if row["rule"].kind == "link" else labels).get(row["record_id"]),
+                "applies": not row["reason"],
+                "reason": row["reason"],
+                "date": row["date"],
             }
-            for found in rules._explain(self.company_id._paylink_today(), items.ids, links.ids)
+            for row in found
         ]
 
     def _subjects(self):

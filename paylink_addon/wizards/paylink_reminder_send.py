@@ -174,19 +174,9 @@ class PaylinkReminderSend(models.TransientModel):
         return rule, step
 
     def _item_picks(self, items, company):
+        Rule = self.env["paylink.reminder.rule"]
         return [
-            Pick(
-                item.partner_id.commercial_partner_id.id,
-                item.id,
-                None,
-                item.move_id.id,
-                item.currency_id.id,
-                item.amount_residual_currency,
-                0,
-                0,
-            )
-            for item in items
-            if item.company_id == company and item.partner_id
+            Pick(*Rule._pick_values(item), 0, 0) for item in items if item.company_id == company and item.partner_id
         ]
 
     def _link_picks(self, links, company):
@@ -232,11 +222,11 @@ class PaylinkReminderSend(models.TransientModel):
         """What speaks against it: promises and disputes."""
         Hold = self.env["paylink.reminder.hold"]
         customers = [draft.customer.id for draft in drafts]
-        moves = [move.id for draft in drafts for move in draft.moves]
+        items = self.env["account.move.line"].sudo()
+        items = items.union(*(draft.items | draft.links.line_ids.move_line_id for draft in drafts))
         standing = Hold._standing([("partner_id", "in", customers), ("move_id", "=", False)], "partner_id")
-        standing = [*standing.values(), *Hold._standing([("move_id", "in", moves)], "move_id").values()]
-        by_bank = any(draft.items._paylink_disputed() for draft in drafts)
-        if by_bank or any(disputed for _until, disputed in standing):
+        standing = [*standing.values(), *Hold._standing([("move_id", "in", items.move_id.ids)], "move_id").values()]
+        if items._paylink_disputed() or any(disputed for _until, disputed in standing):
             return self.env._("It is in dispute.")
         return any(until for until, _disputed in standing) and self.env._("The customer has promised to pay.")
 
