@@ -1,6 +1,6 @@
 from odoo import models
 
-from ..const import STRIPE_METHODS
+from ..const import STRIPE_CODE, STRIPE_METHODS
 from ..tools.money import to_major
 from .payment_transaction_stripe import id_of
 
@@ -88,15 +88,15 @@ class PaymentTransaction(models.Model):
             self._paylink_stripe_complete(session)
 
     def _paylink_stripe_complete(self, session):
-        """The customer has finished the page."""
+        """The customer has finished the page. What is fetched is processed: it tells the method to store, too."""
         if session["mode"] == "setup":
             stripe = self.provider_id._paylink_stripe()
-            self._apply_updates(stripe.setup_intent(session["setup_intent"], expand=["payment_method"]))
+            self._process(STRIPE_CODE, stripe.setup_intent(session["setup_intent"], expand=["payment_method"]))
         elif session["payment_status"] == "paid":
             self._paylink_stripe_become("done")
         elif self.state == "draft" and self.provider_id.capture_manually:
             # Unpaid is what is authorized, and what is still to be debited.
-            self._apply_updates(self._paylink_stripe_fetch(session["payment_intent"]))
+            self._process(STRIPE_CODE, self._paylink_stripe_fetch(session["payment_intent"]))
         else:
             self._paylink_stripe_become("pending")
 

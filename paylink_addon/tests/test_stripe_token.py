@@ -96,8 +96,8 @@ class TestStripeToken(StripeCommon):
             ),
         )
 
-    def test_method_is_stored_without_a_payment(self):
-        """Odoo's “payment methods” page of the portal: a session in setup mode."""
+    def _finished_setup(self):
+        """An attempt to store a method on the portal, whose customer has finished Stripe's page."""
         tx = self.env["payment.transaction"].create(
             {
                 "provider_id": self.provider.id,
@@ -113,6 +113,30 @@ class TestStripeToken(StripeCommon):
         tx._get_processing_values()
         self.assertEqual(self.checkout(tx).status_code, 303)
         self.fake.pay(tx.paylink_stripe_session)
+        return tx
+
+    def test_method_is_stored_before_the_customer_is_back(self):
+        """The messages come first, in any order, twice; coming back then stores nothing more."""
+        for order in (list, lambda events: events[::-1]):
+            tx = self._finished_setup()
+            self.apply_events(order=lambda events, order=order: order(events) * 2)
+            token = tx.token_id
+            self.assertEqual((tx.state, token.payment_details, token.partner_id), ("done", "4242", self.john))
+            self.come_back(tx)
+            self.assertEqual(tx.token_id, token)
+        self.assertEqual(self.env["payment.token"].search_count([("partner_id", "=", self.john.id)]), 2)
+
+    def test_method_is_stored_with_an_authorization(self):
+        """The page's own message leads to the method, without a question more."""
+        self.provider.capture_manually = True
+        tx = self.start(self._free_link(10), tokenize=True)
+        self.fake.pay(tx.paylink_stripe_session)
+        self.apply_events(only=("checkout.session.completed",))
+        self.assertEqual((tx.state, tx.token_id.payment_details), ("authorized", "4242"))
+
+    def test_method_is_stored_without_a_payment(self):
+        """Odoo's “payment methods” page of the portal: a session in setup mode."""
+        tx = self._finished_setup()
         self.come_back(tx)
         self.assertEqual((tx.state, tx.token_id.payment_details, tx.token_id.partner_id), ("done", "4242", self.john))
         self.assertEqual(tx.token_id.payment_method_id.code, "visa")
