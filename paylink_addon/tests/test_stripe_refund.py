@@ -1,5 +1,8 @@
+from unittest.mock import patch
+
 from odoo import Command, fields
 from odoo.tests import tagged
+from psycopg2 import errors
 
 from ..models.payment_transaction_stripe import PaylinkStripeMismatch
 from .stripe_common import StripeCommon
@@ -20,6 +23,11 @@ class TestStripeRefund(StripeCommon):
         tx.action_refund(amount_to_refund=amount)
         self.send_waiting()
         return tx.child_transaction_ids.sorted("id")[-1:]
+
+    def _refund_wizard(self, tx, amount):
+        return self.env["paylink.refund"].create(
+            {"link_id": tx.paylink_id.id, "transaction_id": tx.id, "amount": amount}
+        )
 
     def _refunded(self):
         (payment,) = self.fake.ledger()
@@ -80,6 +88,27 @@ class TestStripeRefund(StripeCommon):
         self.assertEqual((refund.state, bool(refund.payment_id)), ("error", False))
         self.assertIn("greater than", refund.state_message)
         self.assertIn("failed", self.link.activity_ids.summary)
+
+    def test_conflict_undoes_all_that_was_asked(self):
+        """Nothing has been sent: the call is run again as a whole, and no part of the wish is left behind."""
+        wishes = {
+            "refund": (False, lambda tx: (self._refund_wizard(tx, 30), "action_refund")),
+            "void": (True, lambda tx: (tx, "_paylink_request", "action_void")),
+        }
+        for name, (manual, wish) in wishes.items():
+            with self.subTest(name):
+                self.provider.capture_manually = manual
+                tx = self.pay_on_page(self._link(self._invoice(amount=100)))
+                record, method, *args = wish(tx)
+                conflict = patch.object(type(tx), "_paylink_stripe_queue", side_effect=errors.SerializationFailure)
+                with self.assertRaises(errors.SerializationFailure), conflict, self._request(record) as requested:
+                    getattr(requested, method)(*args)
+                self.assertFalse(tx.child_transaction_ids)
+                with self._request(record) as requested:
+                    getattr(requested, method)(*args)
+                self.send_waiting()
+                self.assertEqual(len(tx.child_transaction_ids), 1)
+                self.assertIn(tx.child_transaction_ids.state, ("done", "cancel"))
 
     # === FROM THE DASHBOARD === #
 
