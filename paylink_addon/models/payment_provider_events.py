@@ -142,6 +142,7 @@ class PaymentProviderEvents(models.Model):
             events = _events_between(api, since, until if until < now else None)
             for start in range(0, len(events), ROWS_AT_ONCE):
                 self.env["paylink.event"]._receive(self.id, events[start : start + ROWS_AT_ONCE], is_swept=True)
+                self.env.cr.commit()  # pylint: disable=invalid-commit  # a conflict in the next part undoes that alone
             self._paylink_note_sweep(last_sweep=until)
             self.env.cr.commit()  # pylint: disable=invalid-commit
             since = until

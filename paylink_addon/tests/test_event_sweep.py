@@ -1,11 +1,15 @@
 from datetime import timedelta
 from itertools import pairwise
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import tagged
+from psycopg2 import errors
 
 from ..const import STRIPE_EVENTS
+from ..models import payment_provider_events
+from ..models.paylink_event import PaylinkEvent
 from .event_common import EventCommon
 
 DAY = timedelta(days=1)
@@ -81,6 +85,27 @@ class TestEventSweep(EventCommon):
 
     def payments_of(self, transactions):
         return self.env["account.payment"].search([("payment_transaction_id", "in", transactions.ids)])
+
+    def test_conflict_loses_no_other_part(self):
+        """Somebody stores the same message at the same moment: what was stored before it stays."""
+        for _time in range(3):
+            self.paid_at_stripe()
+        store, parts = PaylinkEvent._store, []
+
+        def conflict_in_the_second(events, rows, now):
+            parts.append(len(rows))
+            if len(parts) == 2:
+                raise errors.SerializationFailure
+            return store(events, rows, now)
+
+        with (
+            patch.object(payment_provider_events, "ROWS_AT_ONCE", 3),
+            patch.object(PaylinkEvent, "_store", conflict_in_the_second),
+        ):
+            self.sweep()
+        self.assertGreater(len(parts), 3)
+        happened = {event["id"] for event in self.fake.events() if event["type"] in STRIPE_EVENTS}
+        self.assertEqual(set(self.stored().mapped("event_id")), happened)
 
     def test_longer_than_stripe_remembers(self):
         """The mark may be older than what can be asked for."""
