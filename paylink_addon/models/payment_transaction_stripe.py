@@ -17,6 +17,9 @@ REFERENCES = {
     "dispute": {"paylink_stripe_intent": "payment_intent"},
 }
 
+# As much as a Checkout Session keeps of our reference.
+MAX_REFERENCE = 200
+
 # The session in them looks as it did while the payment was pending.
 FAILURE_EVENTS = ("checkout.session.async_payment_failed",)
 
@@ -226,7 +229,7 @@ class PaymentTransaction(models.Model):
         return [
             ("Checkout Session", self.paylink_stripe_session or None, obj["id"]),
             ("PaymentIntent", self.paylink_stripe_intent or None, id_of(obj.get("payment_intent"))),
-            ("reference", self.reference, obj.get("client_reference_id")),
+            ("reference", self.reference[:MAX_REFERENCE], obj.get("client_reference_id")),
             ("transaction", str(self.id), metadata.get("paylink_tx")),
             *self._paylink_stripe_common_facts(obj, obj.get("amount_total")),
         ]

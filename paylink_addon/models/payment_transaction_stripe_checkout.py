@@ -9,6 +9,7 @@ from odoo.addons.payment import utils as payment_utils
 
 from ..const import LIVE_STATES, STRIPE_LOCALES
 from ..tools.money import MoneyError, to_minor
+from .payment_transaction_stripe import MAX_REFERENCE
 from ..tools.stripe_errors import StripeAbsent
 from .payment_transaction_stripe_requests import SESSION_EXPAND
 
@@ -18,7 +19,6 @@ SHORTEST = timedelta(minutes=45)
 
 MAX_LINES = 100
 MAX_NAME = 250
-MAX_REFERENCE = 200
 
 CHECKOUT_PATH = "/paylink/stripe/checkout"
 RETURN_PATH = "/paylink/stripe/return"

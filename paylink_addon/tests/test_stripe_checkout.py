@@ -273,9 +273,8 @@ class TestStripeCheckout(StripeCommon):
 
     # === ODOO'S OWN PORTAL === #
 
-    def test_native_invoice_payment(self):
-        """Paid in Odoo's portal: no link is involved, Odoo's job books it."""
-        invoice = self._invoice(self.john)
+    def _native(self, invoice, **values):
+        """An attempt to pay ``invoice`` in Odoo's portal."""
         tx = self.env["payment.transaction"].create(
             {
                 "provider_id": self.provider.id,
@@ -296,3 +295,17 @@ class TestStripeCheckout(StripeCommon):
         self.assertEqual(tx.state, "done")
         tx._post_process()
         self.assertEqual(invoice.payment_state, "paid")
+                **values,
+        return tx
+
+    def test_long_reference(self):
+        """Of many invoices paid at once: Stripe keeps the beginning, which is enough."""
+        tx = self._native(self._invoice(self.john), reference="INV/2026/00001," * 20)
+        self.fake.pay(tx.paylink_stripe_session)
+        self.apply_events(only=("checkout.session.completed",))
+        self.assertEqual(tx.state, "done")
+
+    def test_native_invoice_payment(self):
+        """Paid in Odoo's portal: no link is involved, Odoo's job books it."""
+        invoice = self._invoice(self.john)
+        tx = self._native(invoice)
