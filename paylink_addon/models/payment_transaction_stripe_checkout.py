@@ -52,8 +52,9 @@ class PaymentTransaction(models.Model):
         return {"api_url": CHECKOUT_PATH, "tx": self.id, "token": self._paylink_stripe_token()}
 
     def _paylink_stripe_token(self):
-        """Proves that who comes with the transaction's id was sent by us."""
-        return payment_utils.generate_access_token("paylink_stripe", self.id, self.reference, env=self.env)
+        """Proves that who comes with the transaction's id was sent by us, and by an address that is still valid."""
+        address = self.sudo().paylink_id.access_token
+        return payment_utils.generate_access_token("paylink_stripe", self.id, self.reference, address, env=self.env)
 
     def _paylink_stripe_by_token(self, tx_id, token):
         """The transaction, in sudo mode, of whoever holds its token; else none.

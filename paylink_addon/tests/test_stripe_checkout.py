@@ -186,6 +186,22 @@ class TestStripeCheckout(StripeCommon):
                     self.assertNotIn(tx.reference, response.text)
         self.assertEqual(len(self.requests("POST", SESSIONS)), 0)
 
+    def test_replaced_address(self):
+        """Who began to pay by an address that was replaced since does not learn the new one."""
+        link = self._link(self._invoice())
+        tx = self.start(link)
+        old = {"tx": tx.id, "token": tx._paylink_stripe_token()}
+        link.action_replace_token()
+        for response in (
+            self.come_back(tx),
+            self.url_open("/paylink/stripe/checkout", data=old, allow_redirects=False),
+        ):
+            self.assertEqual(response.status_code, 404)
+            self.assertNotIn(link.access_token, f"{response.headers} {response.text}")
+        self.fake.pay(tx.paylink_stripe_session)
+        self.apply_events()
+        self.assertEqual(link.state, "paid", "what was paid is booked all the same")
+
     def test_foreign_transaction(self):
         """A token of ours for a transaction of another provider leads nowhere."""
         tx = self._attempt(self._link(self._invoice()))
