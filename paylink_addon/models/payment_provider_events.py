@@ -153,7 +153,7 @@ class PaymentProviderEvents(models.Model):
         return first.create_date or fields.Datetime.now()
 
     def _paylink_look_up_silent(self):
-        """Ask for payments that are under way, or were left, and of which nothing was heard for some time."""
+        """Ask for payments and refunds that are under way, or were left, and of which nothing was heard for a time."""
         now = fields.Datetime.now()
         silent = self.env["payment.transaction"].search(
             [
@@ -161,8 +161,10 @@ class PaymentProviderEvents(models.Model):
                 ("state", "in", ("draft", "pending")),
                 ("last_state_change", "<=", now - SILENCE),
                 "|",
+                "|",
                 ("paylink_stripe_session", "!=", False),
                 ("paylink_stripe_intent", "!=", False),
+                ("paylink_stripe_refund", "!=", False),
                 "|",
                 ("paylink_stripe_ask_at", "=", False),
                 ("paylink_stripe_ask_at", "<=", now),

@@ -176,6 +176,23 @@ class TestEventSweep(EventCommon):
             self.sweep()
         self.assertEqual(tx.state, "done")
 
+    def test_silent_refund_is_asked_for(self):
+        """A refund by direct debit takes days."""
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        tx = self.pay_on_page(self._free_link(50, currency_id=euro.id), "sepa_debit")
+        self.fake.settle(tx.paylink_stripe_intent)
+        self.deliver_and_handle()
+        tx.action_refund(amount_to_refund=20)
+        self.send_waiting()
+        refund = tx.child_transaction_ids
+        self.fake.settle_refund(refund.paylink_stripe_refund)
+        self.fake.world.realms[self.fake.secret_key].kinds["event"].clear()
+        self.assertEqual(refund.state, "pending")
+        with freeze_time(fields.Datetime.now() + timedelta(hours=1)):
+            self.sweep()
+        self.assertEqual(refund.state, "done")
+
     def test_one_that_does_not_fit_keeps_nobody_from_the_others(self):
         """Its page says another amount, or is gone: the managers have a task, once; the next one is asked for."""
         strange, gone, good = self.paid_at_stripe(), self.paid_at_stripe(), self.paid_at_stripe()
