@@ -1,11 +1,11 @@
 import secrets
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
 from ..const import STRIPE_CODE
-from ..tools.money import to_minor
+from ..tools.money import STRIPE, MoneyError, to_major, to_minor
 
 # Where an object of Stripe's names what we have stored: object type → field → its own field.
 REFERENCES = {
@@ -100,8 +100,30 @@ class PaymentTransaction(models.Model):
         }
 
     def _paylink_stripe_minor(self):
-        """The transaction's amount in minor units, positive."""
-        return to_minor(abs(self.amount), self.currency_id.name)
+        """The transaction's amount in minor units, positive.
+
+        :raise UserError: Stripe can't express it
+        """
+        return self._paylink_stripe_to_minor(abs(self.amount))
+
+    def _paylink_stripe_to_minor(self, amount):
+        """An amount of the transaction's currency in minor units.
+
+        :raise UserError: Stripe can't express it
+        """
+        code = self.currency_id.name
+        try:
+            return to_minor(amount, code)
+        except MoneyError:
+            raise UserError(
+                self.env._(
+                    "Stripe can't pay %(amount)s %(currency)s exactly: it takes %(currency)s amounts in steps of "
+                    "%(step)s. Change the amount.",
+                    amount=f"{amount:.{self.currency_id.decimal_places}f}",
+                    currency=code,
+                    step=to_major(STRIPE.step_of(code), code),
+                )
+            ) from None
 
     # === FINDING === #
 

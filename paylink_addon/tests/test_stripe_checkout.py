@@ -301,17 +301,11 @@ class TestStripeCheckout(StripeCommon):
                 "operation": "online_redirect",
                 "landing_route": "/my/invoices",
                 "invoice_ids": [Command.set(invoice.ids)],
+                **values,
             }
         )
         tx._get_processing_values()
         self.assertEqual(self.checkout(tx).status_code, 303)
-        self.assertTrue(self.come_back(tx, cancelled="1").headers["Location"].endswith("/my/invoices"))
-        self.fake.pay(tx.paylink_stripe_session)
-        self.assertTrue(self.come_back(tx).headers["Location"].endswith("/payment/status"))
-        self.assertEqual(tx.state, "done")
-        tx._post_process()
-        self.assertEqual(invoice.payment_state, "paid")
-                **values,
         return tx
 
     def test_long_reference(self):
@@ -325,3 +319,9 @@ class TestStripeCheckout(StripeCommon):
         """Paid in Odoo's portal: no link is involved, Odoo's job books it."""
         invoice = self._invoice(self.john)
         tx = self._native(invoice)
+        self.assertTrue(self.come_back(tx, cancelled="1").headers["Location"].endswith("/my/invoices"))
+        self.fake.pay(tx.paylink_stripe_session)
+        self.assertTrue(self.come_back(tx).headers["Location"].endswith("/payment/status"))
+        self.assertEqual(tx.state, "done")
+        tx._post_process()
+        self.assertEqual(invoice.payment_state, "paid")

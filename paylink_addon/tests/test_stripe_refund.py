@@ -1,6 +1,7 @@
 from unittest.mock import patch
 
 from odoo import Command, fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from psycopg2 import errors
 
@@ -95,6 +96,16 @@ class TestStripeRefund(StripeCommon):
         self.assertEqual((refund.state, bool(refund.payment_id)), ("error", False))
         self.assertIn("greater than", refund.state_message)
         self.assertIn("failed", self.link.activity_ids.summary)
+
+    def test_amount_that_is_not_exact(self):
+        """Refused at once, with a text for people; nothing is stored."""
+        kwd = self.env.ref("base.KWD")
+        kwd.active = True
+        tx = self.pay_on_page(self._free_link(10, currency_id=kwd.id))
+        wizard = self._refund_wizard(tx, 1.005)
+        with self.assertRaisesRegex(UserError, "1.005 KWD exactly"), self._request(wizard) as requested:
+            requested.action_refund()
+        self.assertFalse(tx.child_transaction_ids)
 
     def test_conflict_undoes_all_that_was_asked(self):
         """Nothing has been sent: the call is run again as a whole, and no part of the wish is left behind."""

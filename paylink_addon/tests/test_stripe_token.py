@@ -3,6 +3,7 @@ from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .stripe_common import StripeCommon
@@ -231,6 +232,17 @@ class TestStripeToken(StripeCommon):
         tx = self._charge(self._offline(token))
         self.apply_events()
         self.assertEqual((tx.state, tx.paylink_action_needed, tx.paylink_stripe_todo), ("error", True, False))
+
+    def test_amount_that_is_not_exact(self):
+        """An error that says why, and nothing is sent or left to be sent."""
+        token, kwd = self._stored(), self.env.ref("base.KWD")
+        kwd.active = True
+        tx = self._charge(self._offline(token, 1.005, currency_id=kwd.id))
+        self.assertEqual((tx.state, tx.paylink_stripe_todo), ("error", False))
+        self.assertIn("1.005 KWD exactly", tx.state_message)
+        with self.assertRaisesRegex(UserError, "KWD"):
+            self._offline(token, 1.005, currency_id=kwd.id)._paylink_prepare_charge()
+        self.assertFalse(self.requests("POST", INTENTS))
 
     def test_detached_method_is_refused(self):
         token = self._stored()
