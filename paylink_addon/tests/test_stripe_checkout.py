@@ -268,6 +268,37 @@ class TestStripeCheckout(StripeCommon):
             self._attempt(link)
 
     def test_currencies_are_exact(self):
+    def _refused_tasks(self, text):
+        return self.env["mail.activity"].search([("summary", "like", text)])
+
+    def test_refused_key_is_told_to_the_managers(self):
+        """Once, however many customers meet it; again, when it comes back after it was seen to."""
+        managers = self.company._paylink_managers()
+        self.provider.paylink_stripe_secret_key = "sk_test_unknown"
+        with mute_logger(CONTROLLER):
+            for _time in range(2):
+                self.checkout(self._attempt(self._link(self._invoice())))
+            tasks = self._refused_tasks("key is refused")
+            self.assertEqual((tasks.user_id, len(tasks)), (managers, len(managers)))
+            self.assertIn("Invalid API Key", tasks[0].note)
+            self.assertNotIn("sk_test_unknown", tasks[0].note)
+            tasks.action_done()
+            self.checkout(self._attempt(self._link(self._invoice())))
+        self.assertEqual(len(self._refused_tasks("key is refused")), len(managers))
+
+    def test_refused_page_is_told_to_the_managers(self):
+        """On the link, and once for all tries."""
+        link = self._link(self._invoice())
+        with mute_logger(CONTROLLER):
+            for _time in range(2):
+                tx = self._attempt(link)
+                tx.sudo().paylink_stripe_request = {**tx.sudo().paylink_stripe_request, "locale": "xx"}
+                self.checkout(tx)
+        tasks = self._refused_tasks("can't be opened")
+        self.assertEqual(len(tasks), len(self.company._paylink_managers()))
+        self.assertEqual(set(tasks.mapped("res_id")), {link.id})
+        self.assertFalse(self._refused_tasks("key is refused"))
+
         cases = [
             ("JPY", 1234, 1234),
             ("KWD", 1.23, 1230),
