@@ -129,6 +129,7 @@ class PaymentTransaction(models.Model):
             self._paylink_stripe_become("authorized")
         if partly or self.state == "authorized" or self._paylink_stripe_captures():
             self._paylink_stripe_captured(intent)
+            self._paylink_stripe_want_details()  # its parts have made it done
         else:
             self._paylink_stripe_become("done")
 
@@ -267,10 +268,10 @@ class PaymentTransaction(models.Model):
             self.paylink_stripe_todo = False
 
     def _paylink_stripe_lacks_details(self):
-        """Whether the method or the fee of a payment is still to be asked for."""
+        """Whether the method to store, or the fee, is still to be asked for. Before the capture there is no fee."""
         if self.operation in ("refund", "validation") or self.source_transaction_id:
             return False
-        return self.tokenize or not self.paylink_fee_currency_id
+        return self.tokenize or (self.state == "done" and not self.paylink_fee_currency_id)
 
     # === STORED METHODS === #
 

@@ -334,6 +334,22 @@ class TestStripeRefund(StripeCommon):
         self._run_cron("ir_cron_paylink_book")
         self.assertEqual((tx.state, self.link.amount_paid), ("done", 100))
 
+    def test_fee_is_asked_for_after_the_capture(self):
+        """Before, there is none; also where a part is captured in the dashboard."""
+        self.provider.capture_manually = True
+        for part in (None, 4000):
+            with self.subTest(part=part):
+                tx = self.start(self._link(self._invoice(amount=100)))
+                self.fake.pay(tx.paylink_stripe_session)
+                self.apply_events()
+                self.assertEqual((tx.state, tx.paylink_stripe_todo), ("authorized", False))
+                amount = {"amount_to_capture": part} if part else {}
+                self.provider._paylink_stripe().intent_capture(tx.paylink_stripe_intent, key=f"c{part}", **amount)
+                self.apply_events()
+                self.assertEqual((tx.state, tx.paylink_stripe_todo), ("done", "details"))
+                self.send_waiting()
+                self.assertEqual((tx.paylink_fee > 0, tx.paylink_stripe_todo), (True, False))
+
     def test_authorization_that_lapses(self):
         tx = self._authorized()
         self.fake.advance(8 * 86400)
