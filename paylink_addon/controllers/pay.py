@@ -20,6 +20,9 @@ FORM_POLICY = (
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+# Where the session keeps the token by which the customer began to pay: the link's own may be replaced meanwhile.
+TOKEN_KEY = "paylink_token"
+
 
 def form_targets():
     """Where our forms may lead: to providers' sites, and to the Stripe that a server option names."""
@@ -140,13 +143,15 @@ class PaylinkPay(PageMixin, http.Controller):
         )
         flow = choice.get("flow") if choice.get("flow") in ("redirect", "direct") else "redirect"
         request.update_context(delay_token_charge=True, lang=link.env.lang)
-        return PaymentPortal()._create_transaction(
+        transaction = PaymentPortal()._create_transaction(
             flow="token" if values["token_id"] else flow,
             tokenization_requested=bool(choice.get("tokenization_requested")),
             landing_route="/payment/status",  # leads to the link's page, without its token in the transaction
             reference_prefix=link.name,
             **values,
         )
+        request.session[TOKEN_KEY] = link.access_token  # and Odoo's key says of which transaction
+        return transaction
 
     @staticmethod
     def _charge(tx_sudo):

@@ -3,13 +3,15 @@ from odoo.http import request
 
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
+from .pay import TOKEN_KEY
+
 
 class PaylinkStatus(PaymentPostProcessing):
     """Whoever pays a link comes back to the link's page."""
 
     @http.route()
     def display_status(self, **kwargs):
-        """Lead the payer of a link to its page, which follows the payment itself."""
+        """Lead the payer of a link to its page, which follows the payment itself, by the address they came from."""
         transaction = self._get_monitored_transaction()
         link = transaction.paylink_id
         if not link:
@@ -17,4 +19,4 @@ class PaylinkStatus(PaymentPostProcessing):
         link.with_user(SUPERUSER_ID)._book_confirmed()
         # The provider may not have told us yet: the page then waits for it instead of asking for the money again.
         returned = "?returned=1" if transaction.state == "draft" else ""
-        return request.redirect(f"/pay/{link.access_token}{returned}")
+        return request.redirect(f"/pay/{request.session.get(TOKEN_KEY)}{returned}")

@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from ..models.payment_transaction_stripe_checkout import CHECKOUT_PATH, RETURN_PATH
-from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
+from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
 from .page import MAX_BODY, PLAIN_POLICY
 from .pay import PaylinkPay, form_targets
 
@@ -33,7 +33,7 @@ class PaylinkStripe(http.Controller):
             url = transaction._paylink_stripe_checkout()
         except (StripeRefused, StripeAbsent) as error:
             _logger.warning("%s can't be paid: %s", transaction.reference, error)
-            return self._refused(transaction)
+            return self._refused(transaction, error)
         except StripeFailure as error:
             _logger.info("%s: no page: %s", transaction.reference, error)
             return self._problem(
@@ -66,8 +66,10 @@ class PaylinkStripe(http.Controller):
             request.update_context(lang=lang, allowed_company_ids=transaction.company_id.ids)
         return transaction.with_user(SUPERUSER_ID).with_context(**request.env.context)
 
-    def _refused(self, transaction):
-        """Nothing that the customer can do something about."""
+    def _refused(self, transaction, error):
+        """Nothing that the customer can do something about: those who can are told why."""
+        about_key = isinstance(error, StripeRefused) and error.about_key
+        transaction._paylink_tell_managers("key" if about_key else "page", redact(str(error)))
         transaction._set_error(
             request.env._("The payment page can't be opened at the moment. You have not been charged.")
         )

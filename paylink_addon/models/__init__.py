@@ -26,6 +26,7 @@ from . import account_move_deposit
 from . import account_move_line
 from . import account_move_send
 from . import account_payment
+from . import account_payment_refund
 from . import paylink_options_mixin
 from . import payment_method
 from . import payment_provider

@@ -13,8 +13,9 @@ class PaylinkLinkDepositPage(models.Model):
     )
 
     def _closed_reason(self):
-        """Once nothing can be asked as a deposit, *settled* if the order is paid, else ``invoiced``: also after the link
-        was cancelled for that.
+        """Once nothing can be asked as a deposit, *settled* if the order is paid, else ``invoiced``.
+
+        Also after the link was cancelled for that.
         """
         order = self.sale_order_id
         if self.kind != "deposit" or not order:

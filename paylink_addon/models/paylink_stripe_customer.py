@@ -61,13 +61,17 @@ class PaylinkStripeCustomer(models.Model):
     def _create_at_stripe(self, stripe):
         """Create the customer. If the partner was changed since an unanswered try, its key is used up: take another.
 
-        At worst that leaves a customer at Stripe whom nobody uses.
+        At worst that leaves a customer at Stripe whom nobody uses. An e-mail address that Stripe refuses keeps nobody
+        from paying: the customer is made without it.
         """
+        values = self._values()
         try:
-            return stripe.customer_create(key=self.key, **self._values())
-        except StripeRefused:
+            return stripe.customer_create(key=self.key, **values)
+        except StripeRefused as error:
+            if error.param == "email":
+                del values["email"]
             self._renew_key()
-            return stripe.customer_create(key=self.key, **self._values())
+            return stripe.customer_create(key=self.key, **values)
 
     def _renew_key(self):
         self.write({"key": secrets.token_urlsafe(24), "customer": False})

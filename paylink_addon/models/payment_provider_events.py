@@ -142,6 +142,7 @@ class PaymentProviderEvents(models.Model):
             events = _events_between(api, since, until if until < now else None)
             for start in range(0, len(events), ROWS_AT_ONCE):
                 self.env["paylink.event"]._receive(self.id, events[start : start + ROWS_AT_ONCE], is_swept=True)
+                self.env.cr.commit()  # pylint: disable=invalid-commit  # a conflict in the next part undoes that alone
             self._paylink_note_sweep(last_sweep=until)
             self.env.cr.commit()  # pylint: disable=invalid-commit
             since = until
@@ -152,7 +153,7 @@ class PaymentProviderEvents(models.Model):
         return first.create_date or fields.Datetime.now()
 
     def _paylink_look_up_silent(self):
-        """Ask for payments that are under way, or were left, and of which nothing was heard for some time."""
+        """Ask for payments and refunds that are under way, or were left, and of which nothing was heard for a time."""
         now = fields.Datetime.now()
         silent = self.env["payment.transaction"].search(
             [
@@ -160,8 +161,10 @@ class PaymentProviderEvents(models.Model):
                 ("state", "in", ("draft", "pending")),
                 ("last_state_change", "<=", now - SILENCE),
                 "|",
+                "|",
                 ("paylink_stripe_session", "!=", False),
                 ("paylink_stripe_intent", "!=", False),
+                ("paylink_stripe_refund", "!=", False),
                 "|",
                 ("paylink_stripe_ask_at", "=", False),
                 ("paylink_stripe_ask_at", "<=", now),

@@ -195,7 +195,7 @@ class PaymentProvider(models.Model):
 
     def _paylink_stripe_user_error(self, error):
         """What an administrator reads and can do about a failed call."""
-        if isinstance(error, StripeRefused) and error.status in (401, 403):
+        if isinstance(error, StripeRefused) and error.about_key:
             return UserError(
                 self.env._(
                     "Stripe refuses the key: %(reason)s Check “Stripe Secret Key”, and, for a restricted key, its "

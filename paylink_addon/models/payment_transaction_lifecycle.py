@@ -189,7 +189,8 @@ class PaymentTransaction(models.Model):
         """Ask the provider once, by Odoo's own ``action_void``, ``action_capture`` or ``action_refund``.
 
         The request is committed before it is sent and its answer right after: neither a second run of the same call
-        (after a conflict) nor a crash sends it again. Callers have checked the rights; ``self`` is in sudo mode.
+        (after a conflict) nor a crash sends it again. Of a provider that sends after the commit all is undone by a
+        conflict, and asked for again. Callers have checked the rights; ``self`` is in sudo mode.
 
         :return: what the action returns: a notification
         """
@@ -200,16 +201,24 @@ class PaymentTransaction(models.Model):
             cr.commit()  # pylint: disable=invalid-commit
         except OperationalError:
             cr.rollback()
-            sent = self.child_transaction_ids - known
+            sent = self._paylink_sends_at_once() and self.child_transaction_ids - known
             if not sent:
                 raise  # nothing was sent: the whole call is run again
             sent._paylink_apply(answers)
             result = sent._build_action_feedback_notification()
         return result
 
+    def _paylink_sends_at_once(self):
+        """Whether a request is sent within the database transaction that asks for it, so that it must be stored first.
+
+        A provider that sends after the commit says so by extending this method.
+        """
+        self.ensure_one()
+        return True
+
     def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
         """What is about to be asked is stored first: see :meth:`_paylink_request`."""
         child = super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
-        if self.env.context.get("paylink_request"):
+        if self.env.context.get("paylink_request") and self._paylink_sends_at_once():
             self.env.cr.commit()  # pylint: disable=invalid-commit
         return child

@@ -1,11 +1,11 @@
 import secrets
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
 from ..const import STRIPE_CODE
-from ..tools.money import to_minor
+from ..tools.money import STRIPE, MoneyError, to_major, to_minor
 
 # Where an object of Stripe's names what we have stored: object type → field → its own field.
 REFERENCES = {
@@ -16,6 +16,9 @@ REFERENCES = {
     "refund": {"paylink_stripe_refund": "id", "paylink_stripe_intent": "payment_intent"},
     "dispute": {"paylink_stripe_intent": "payment_intent"},
 }
+
+# As much as a Checkout Session keeps of our reference.
+MAX_REFERENCE = 200
 
 # The session in them looks as it did while the payment was pending.
 FAILURE_EVENTS = ("checkout.session.async_payment_failed",)
@@ -97,8 +100,30 @@ class PaymentTransaction(models.Model):
         }
 
     def _paylink_stripe_minor(self):
-        """The transaction's amount in minor units, positive."""
-        return to_minor(abs(self.amount), self.currency_id.name)
+        """The transaction's amount in minor units, positive.
+
+        :raise UserError: Stripe can't express it
+        """
+        return self._paylink_stripe_to_minor(abs(self.amount))
+
+    def _paylink_stripe_to_minor(self, amount):
+        """An amount of the transaction's currency in minor units.
+
+        :raise UserError: Stripe can't express it
+        """
+        code = self.currency_id.name
+        try:
+            return to_minor(amount, code)
+        except MoneyError:
+            raise UserError(
+                self.env._(
+                    "Stripe can't pay %(amount)s %(currency)s exactly: it takes %(currency)s amounts in steps of "
+                    "%(step)s. Change the amount.",
+                    amount=f"{amount:.{self.currency_id.decimal_places}f}",
+                    currency=code,
+                    step=to_major(STRIPE.step_of(code), code),
+                )
+            ) from None
 
     # === FINDING === #
 
@@ -226,7 +251,7 @@ class PaymentTransaction(models.Model):
         return [
             ("Checkout Session", self.paylink_stripe_session or None, obj["id"]),
             ("PaymentIntent", self.paylink_stripe_intent or None, id_of(obj.get("payment_intent"))),
-            ("reference", self.reference, obj.get("client_reference_id")),
+            ("reference", self.reference[:MAX_REFERENCE], obj.get("client_reference_id")),
             ("transaction", str(self.id), metadata.get("paylink_tx")),
             *self._paylink_stripe_common_facts(obj, obj.get("amount_total")),
         ]

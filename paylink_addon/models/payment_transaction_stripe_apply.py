@@ -1,6 +1,6 @@
 from odoo import models
 
-from ..const import STRIPE_METHODS
+from ..const import STRIPE_CODE, STRIPE_METHODS
 from ..tools.money import to_major
 from .payment_transaction_stripe import id_of
 
@@ -88,15 +88,15 @@ class PaymentTransaction(models.Model):
             self._paylink_stripe_complete(session)
 
     def _paylink_stripe_complete(self, session):
-        """The customer has finished the page."""
+        """The customer has finished the page. What is fetched is processed: it tells the method to store, too."""
         if session["mode"] == "setup":
             stripe = self.provider_id._paylink_stripe()
-            self._apply_updates(stripe.setup_intent(session["setup_intent"], expand=["payment_method"]))
+            self._process(STRIPE_CODE, stripe.setup_intent(session["setup_intent"], expand=["payment_method"]))
         elif session["payment_status"] == "paid":
             self._paylink_stripe_become("done")
         elif self.state == "draft" and self.provider_id.capture_manually:
             # Unpaid is what is authorized, and what is still to be debited.
-            self._apply_updates(self._paylink_stripe_fetch(session["payment_intent"]))
+            self._process(STRIPE_CODE, self._paylink_stripe_fetch(session["payment_intent"]))
         else:
             self._paylink_stripe_become("pending")
 
@@ -129,6 +129,7 @@ class PaymentTransaction(models.Model):
             self._paylink_stripe_become("authorized")
         if partly or self.state == "authorized" or self._paylink_stripe_captures():
             self._paylink_stripe_captured(intent)
+            self._paylink_stripe_want_details()  # its parts have made it done
         else:
             self._paylink_stripe_become("done")
 
@@ -267,10 +268,10 @@ class PaymentTransaction(models.Model):
             self.paylink_stripe_todo = False
 
     def _paylink_stripe_lacks_details(self):
-        """Whether the method or the fee of a payment is still to be asked for."""
+        """Whether the method to store, or the fee, is still to be asked for. Before the capture there is no fee."""
         if self.operation in ("refund", "validation") or self.source_transaction_id:
             return False
-        return self.tokenize or not self.paylink_fee_currency_id
+        return self.tokenize or (self.state == "done" and not self.paylink_fee_currency_id)
 
     # === STORED METHODS === #
 

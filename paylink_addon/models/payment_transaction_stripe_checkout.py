@@ -8,8 +8,8 @@ from odoo.tools import consteq
 from odoo.addons.payment import utils as payment_utils
 
 from ..const import LIVE_STATES, STRIPE_LOCALES
-from ..tools.money import MoneyError, to_minor
 from ..tools.stripe_errors import StripeAbsent
+from .payment_transaction_stripe import MAX_REFERENCE
 from .payment_transaction_stripe_requests import SESSION_EXPAND
 
 # Stripe wants a page to last more than 30 minutes and less than 24 hours.
@@ -20,7 +20,6 @@ SOONEST = timedelta(minutes=31)
 
 MAX_LINES = 100
 MAX_NAME = 250
-MAX_REFERENCE = 200
 
 CHECKOUT_PATH = "/paylink/stripe/checkout"
 RETURN_PATH = "/paylink/stripe/return"
@@ -54,8 +53,9 @@ class PaymentTransaction(models.Model):
         return {"api_url": CHECKOUT_PATH, "tx": self.id, "token": self._paylink_stripe_token()}
 
     def _paylink_stripe_token(self):
-        """Proves that who comes with the transaction's id was sent by us."""
-        return payment_utils.generate_access_token("paylink_stripe", self.id, self.reference, env=self.env)
+        """Proves that who comes with the transaction's id was sent by us, and by an address that is still valid."""
+        address = self.sudo().paylink_id.access_token
+        return payment_utils.generate_access_token("paylink_stripe", self.id, self.reference, address, env=self.env)
 
     def _paylink_stripe_by_token(self, tx_id, token):
         """The transaction, in sudo mode, of whoever holds its token; else none.
@@ -117,13 +117,8 @@ class PaymentTransaction(models.Model):
 
     def _paylink_stripe_line_items(self):
         """One line per document, if they make exactly the amount; else (a part, credits, a discount) one for all."""
-        currency = self.currency_id.name
-        documents = self._paylink_stripe_documents()
-        try:
-            total = self._paylink_stripe_minor()
-            lines = [(name, to_minor(amount, currency)) for name, amount in documents]
-        except MoneyError as error:
-            raise UserError(str(error)) from None
+        documents, total = self._paylink_stripe_documents(), self._paylink_stripe_minor()
+        lines = [(name, self._paylink_stripe_to_minor(amount)) for name, amount in documents]
         exact = sum(minor for _name, minor in lines) == total and all(minor > 0 for _name, minor in lines)
         if not exact or not 0 < len(lines) <= MAX_LINES:
             names = ", ".join(name for name, _amount in documents) or self.paylink_id.reference or self.reference
@@ -132,7 +127,7 @@ class PaymentTransaction(models.Model):
             {
                 "quantity": 1,
                 "price_data": {
-                    "currency": currency.lower(),
+                    "currency": self.currency_id.name.lower(),
                     "unit_amount": minor,
                     "product_data": {"name": self._paylink_stripe_short(name)},
                 },

@@ -50,6 +50,10 @@ class PaymentTransaction(models.Model):
 
     # === STORING THE WISH === #
 
+    def _paylink_sends_at_once(self):
+        """After the commit: a part of the wish that was committed alone would never be sent."""
+        return not self._paylink_is_stripe() and super()._paylink_sends_at_once()
+
     def _paylink_stripe_queue(self, todo, after_commit=True):
         """Have something asked of Stripe once this database transaction is committed.
 

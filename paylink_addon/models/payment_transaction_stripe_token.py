@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.exceptions import UserError
 
 from .payment_transaction_stripe import id_of
 from .payment_transaction_stripe_apply import INTENT_EXPAND
@@ -69,8 +70,11 @@ class PaymentTransaction(models.Model):
 
     def _paylink_prepare_charge(self):
         """Whoever dies after this commit leaves the charge to the job, instead of a payment in progress for ever."""
+        stripe = self._paylink_is_stripe()
+        if stripe:
+            self._paylink_stripe_minor()  # an amount that Stripe can't charge is refused now
         result = super()._paylink_prepare_charge()
-        if self._paylink_is_stripe():
+        if stripe:
             self._paylink_stripe_queue("charge", after_commit=False)
         return result
 
@@ -93,6 +97,11 @@ class PaymentTransaction(models.Model):
             return super()._send_payment_request()
         if self.state == "cancel":
             return None  # withdrawn since it was committed
+        try:
+            self._paylink_stripe_minor()
+        except UserError as error:
+            self._set_error(str(error))
+            return None
         committed = self.env.context.get("paylink_answers") is not None
         if self._paylink_stripe_become("pending") or not committed:
             self._paylink_stripe_queue("charge", after_commit=not committed)

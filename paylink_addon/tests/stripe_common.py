@@ -1,4 +1,5 @@
 import os
+from contextlib import contextmanager
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
@@ -187,6 +188,14 @@ class StripeCommon(PaylinkCommon, HttpCase):
     def _run_cron(self, name):
         """Run one of our jobs; an :class:`HttpCase` is in test mode already."""
         self.env.ref(f"paylink_addon.{name}").method_direct_trigger()
+        self.env.invalidate_all()
+
+    @contextmanager
+    def _request(self, record, user=None):
+        """``record`` as a request of ``user`` has it; an :class:`HttpCase` is in test mode already."""
+        self.env.flush_all()
+        with self.registry.cursor() as cr:
+            yield record.with_env(self.env(cr=cr, user=user or self.env.user))
         self.env.invalidate_all()
 
     def _stored(self, method="card", **values):

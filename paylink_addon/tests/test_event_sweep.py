@@ -1,11 +1,15 @@
 from datetime import timedelta
 from itertools import pairwise
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import tagged
+from psycopg2 import errors
 
 from ..const import STRIPE_EVENTS
+from ..models import payment_provider_events
+from ..models.paylink_event import PaylinkEvent
 from .event_common import EventCommon
 
 DAY = timedelta(days=1)
@@ -82,6 +86,27 @@ class TestEventSweep(EventCommon):
     def payments_of(self, transactions):
         return self.env["account.payment"].search([("payment_transaction_id", "in", transactions.ids)])
 
+    def test_conflict_loses_no_other_part(self):
+        """Somebody stores the same message at the same moment: what was stored before it stays."""
+        for _time in range(3):
+            self.paid_at_stripe()
+        store, parts = PaylinkEvent._store, []
+
+        def conflict_in_the_second(events, rows, now):
+            parts.append(len(rows))
+            if len(parts) == 2:
+                raise errors.SerializationFailure
+            return store(events, rows, now)
+
+        with (
+            patch.object(payment_provider_events, "ROWS_AT_ONCE", 3),
+            patch.object(PaylinkEvent, "_store", conflict_in_the_second),
+        ):
+            self.sweep()
+        self.assertGreater(len(parts), 3)
+        happened = {event["id"] for event in self.fake.events() if event["type"] in STRIPE_EVENTS}
+        self.assertEqual(set(self.stored().mapped("event_id")), happened)
+
     def test_longer_than_stripe_remembers(self):
         """The mark may be older than what can be asked for."""
         self.provider.paylink_stripe_last_sweep = fields.Datetime.now() - 90 * DAY
@@ -150,6 +175,23 @@ class TestEventSweep(EventCommon):
         with freeze_time(fields.Datetime.now() + timedelta(minutes=31)):
             self.sweep()
         self.assertEqual(tx.state, "done")
+
+    def test_silent_refund_is_asked_for(self):
+        """A refund by direct debit takes days."""
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        tx = self.pay_on_page(self._free_link(50, currency_id=euro.id), "sepa_debit")
+        self.fake.settle(tx.paylink_stripe_intent)
+        self.deliver_and_handle()
+        tx.action_refund(amount_to_refund=20)
+        self.send_waiting()
+        refund = tx.child_transaction_ids
+        self.fake.settle_refund(refund.paylink_stripe_refund)
+        self.fake.world.realms[self.fake.secret_key].kinds["event"].clear()
+        self.assertEqual(refund.state, "pending")
+        with freeze_time(fields.Datetime.now() + timedelta(hours=1)):
+            self.sweep()
+        self.assertEqual(refund.state, "done")
 
     def test_one_that_does_not_fit_keeps_nobody_from_the_others(self):
         """Its page says another amount, or is gone: the managers have a task, once; the next one is asked for."""

@@ -225,6 +225,16 @@ class TestPay(PaylinkCommon, HttpCase):
         self.assertTrue(landing.headers["Location"].endswith(f"/pay/{link.access_token}"))
         self.assertNotIn(link.access_token, link.transaction_ids.landing_route)
 
+    def test_address_that_was_replaced_meanwhile(self):
+        """Whoever began to pay by the old one does not learn the new one."""
+        link = self._link(self._invoice())
+        self._transaction(link)
+        old = link.access_token
+        link.action_replace_token()
+        landing = self.url_open("/payment/status", allow_redirects=False).headers["Location"]
+        self.assertIn(f"/pay/{old}", landing)
+        self.assertEqual(self.url_open(landing).status_code, 404)
+
     def test_what_the_client_sends_is_not_trusted(self):
         """Amounts, providers, methods and saved cards of others are refused with a text, and nothing is made."""
         other = self.setup_other_company()["company"]

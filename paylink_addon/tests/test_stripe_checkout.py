@@ -158,6 +158,15 @@ class TestStripeCheckout(StripeCommon):
         self.john.name = "John Smith Jr."
         self.assertEqual(self.checkout(john).status_code, 303)
 
+    def test_email_that_stripe_refuses(self):
+        """It is good enough for Odoo, and keeps nobody from paying."""
+        self.john.email = "john@intranet"
+        self.assertTrue(self.john.email_normalized)
+        tx = self.start(self._free_link(10, partner_id=self.john.id))
+        (customer,) = self.fake.realm().all("customer")
+        self.assertEqual((customer["name"], customer["email"]), ("John Smith", None))
+        self.assertEqual(self.fake.get(tx.paylink_stripe_session)["customer"], customer["id"])
+
     # === WHAT CAN'T BE PAID === #
 
     def test_bad_inputs(self):
@@ -186,6 +195,22 @@ class TestStripeCheckout(StripeCommon):
                     self.assertEqual(response.status_code, 404)
                     self.assertNotIn(tx.reference, response.text)
         self.assertEqual(len(self.requests("POST", SESSIONS)), 0)
+
+    def test_replaced_address(self):
+        """Who began to pay by an address that was replaced since does not learn the new one."""
+        link = self._link(self._invoice())
+        tx = self.start(link)
+        old = {"tx": tx.id, "token": tx._paylink_stripe_token()}
+        link.action_replace_token()
+        for response in (
+            self.come_back(tx),
+            self.url_open("/paylink/stripe/checkout", data=old, allow_redirects=False),
+        ):
+            self.assertEqual(response.status_code, 404)
+            self.assertNotIn(link.access_token, f"{response.headers} {response.text}")
+        self.fake.pay(tx.paylink_stripe_session)
+        self.apply_events()
+        self.assertEqual(link.state, "paid", "what was paid is booked all the same")
 
     def test_foreign_transaction(self):
         """A token of ours for a transaction of another provider leads nowhere."""
@@ -243,6 +268,37 @@ class TestStripeCheckout(StripeCommon):
         self.assertIn(f"/pay/{link.access_token}", response.headers["Location"])
         self.assertEqual((tx.state, link.state), ("error", "failed"))
         self.assertIn(tx.state_message, self.url_open(f"/pay/{link.access_token}").text.replace("&#39;", "'"))
+
+    def _refused_tasks(self, text):
+        return self.env["mail.activity"].search([("summary", "like", text)])
+
+    def test_refused_key_is_told_to_the_managers(self):
+        """Once, however many customers meet it; again, when it comes back after it was seen to."""
+        managers = self.company._paylink_managers()
+        self.provider.paylink_stripe_secret_key = "sk_test_unknown"
+        with mute_logger(CONTROLLER):
+            for _time in range(2):
+                self.checkout(self._attempt(self._link(self._invoice())))
+            tasks = self._refused_tasks("key is refused")
+            self.assertEqual((tasks.user_id, len(tasks)), (managers, len(managers)))
+            self.assertIn("Invalid API Key", tasks[0].note)
+            self.assertNotIn("sk_test_unknown", tasks[0].note)
+            tasks.action_done()
+            self.checkout(self._attempt(self._link(self._invoice())))
+        self.assertEqual(len(self._refused_tasks("key is refused")), len(managers))
+
+    def test_refused_page_is_told_to_the_managers(self):
+        """On the link, and once for all tries."""
+        link = self._link(self._invoice())
+        with mute_logger(CONTROLLER):
+            for _time in range(2):
+                tx = self._attempt(link)
+                tx.sudo().paylink_stripe_request = {**tx.sudo().paylink_stripe_request, "locale": "xx"}
+                self.checkout(tx)
+        tasks = self._refused_tasks("can't be opened")
+        self.assertEqual(len(tasks), len(self.company._paylink_managers()))
+        self.assertEqual(set(tasks.mapped("res_id")), {link.id})
+        self.assertFalse(self._refused_tasks("key is refused"))
 
     def test_amount_that_is_not_exact(self):
         """Three decimals, the last of which must be 0 at Stripe: refused before anything is sent."""

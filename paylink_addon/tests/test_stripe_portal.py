@@ -19,6 +19,14 @@ class TestStripePortal(StripeCommon):
         tx._post_process()
         self.assertEqual(invoice.payment_state, "paid")
 
+    def test_long_reference(self):
+        """Of many invoices paid at once: Stripe keeps the beginning, which is enough."""
+        tx = self._portal_attempt(self._invoice(self.john), reference="INV/2026/00001," * 20)
+        self.assertEqual(self.checkout(tx).status_code, 303)
+        self.fake.pay(tx.paylink_stripe_session)
+        self.apply_events(only=("checkout.session.completed",))
+        self.assertEqual(tx.state, "done")
+
     def _status(self, tx):
         """Of the page at Stripe, once what is to be sent is sent."""
         self.send_waiting()

@@ -1,5 +1,9 @@
+from unittest.mock import patch
+
 from odoo import Command, fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
+from psycopg2 import errors
 
 from ..models.payment_transaction_stripe import PaylinkStripeMismatch
 from .stripe_common import StripeCommon
@@ -18,6 +22,18 @@ class TestStripeRefund(StripeCommon):
     def _refund(self, tx, amount=None):
         """Refund from Odoo, until Stripe has answered and it is booked."""
         tx.action_refund(amount_to_refund=amount)
+        self.send_waiting()
+        return tx.child_transaction_ids.sorted("id")[-1:]
+
+    def _refund_wizard(self, tx, amount):
+        return self.env["paylink.refund"].create(
+            {"link_id": tx.paylink_id.id, "transaction_id": tx.id, "amount": amount}
+        )
+
+    def _refund_by_wizard(self, tx, amount):
+        """Refund as a payment manager does, until Stripe has answered and it is booked."""
+        with self._request(self._refund_wizard(tx, amount)) as requested:
+            requested.action_refund()
         self.send_waiting()
         return tx.child_transaction_ids.sorted("id")[-1:]
 
@@ -80,6 +96,37 @@ class TestStripeRefund(StripeCommon):
         self.assertEqual((refund.state, bool(refund.payment_id)), ("error", False))
         self.assertIn("greater than", refund.state_message)
         self.assertIn("failed", self.link.activity_ids.summary)
+
+    def test_amount_that_is_not_exact(self):
+        """Refused at once, with a text for people; nothing is stored."""
+        kwd = self.env.ref("base.KWD")
+        kwd.active = True
+        tx = self.pay_on_page(self._free_link(10, currency_id=kwd.id))
+        wizard = self._refund_wizard(tx, 1.005)
+        with self.assertRaisesRegex(UserError, "1.005 KWD exactly"), self._request(wizard) as requested:
+            requested.action_refund()
+        self.assertFalse(tx.child_transaction_ids)
+
+    def test_conflict_undoes_all_that_was_asked(self):
+        """Nothing has been sent: the call is run again as a whole, and no part of the wish is left behind."""
+        wishes = {
+            "refund": (False, lambda tx: (self._refund_wizard(tx, 30), "action_refund")),
+            "void": (True, lambda tx: (tx, "_paylink_request", "action_void")),
+        }
+        for name, (manual, wish) in wishes.items():
+            with self.subTest(name):
+                self.provider.capture_manually = manual
+                tx = self.pay_on_page(self._link(self._invoice(amount=100)))
+                record, method, *args = wish(tx)
+                conflict = patch.object(type(tx), "_paylink_stripe_queue", side_effect=errors.SerializationFailure)
+                with self.assertRaises(errors.SerializationFailure), conflict, self._request(record) as requested:
+                    getattr(requested, method)(*args)
+                self.assertFalse(tx.child_transaction_ids)
+                with self._request(record) as requested:
+                    getattr(requested, method)(*args)
+                self.send_waiting()
+                self.assertEqual(len(tx.child_transaction_ids), 1)
+                self.assertIn(tx.child_transaction_ids.state, ("done", "cancel"))
 
     # === FROM THE DASHBOARD === #
 
@@ -160,8 +207,10 @@ class TestStripeRefund(StripeCommon):
         self.assertEqual(len(self.link.activity_ids), 1)
         self.assertIn("failed", self.link.activity_ids.summary)
         self.assertEqual(self.fake.ledger()[0].refunded, 0)
-        again = self._refund(tx, 30)
-        self.assertEqual(again.state, "done", "it can be tried again")
+        again = self._refund_by_wizard(tx, 100)
+        self.assertEqual(
+            (again.state, self.link.amount_refunded), ("done", 100), "it can be tried again, and all of it"
+        )
 
     def test_refund_that_fails_in_a_closed_period(self):
         """What can't be cancelled any more is reversed."""
@@ -286,6 +335,22 @@ class TestStripeRefund(StripeCommon):
         self.send_waiting()
         self._run_cron("ir_cron_paylink_book")
         self.assertEqual((tx.state, self.link.amount_paid), ("done", 100))
+
+    def test_fee_is_asked_for_after_the_capture(self):
+        """Before, there is none; also where a part is captured in the dashboard."""
+        self.provider.capture_manually = True
+        for part in (None, 4000):
+            with self.subTest(part=part):
+                tx = self.start(self._link(self._invoice(amount=100)))
+                self.fake.pay(tx.paylink_stripe_session)
+                self.apply_events()
+                self.assertEqual((tx.state, tx.paylink_stripe_todo), ("authorized", False))
+                amount = {"amount_to_capture": part} if part else {}
+                self.provider._paylink_stripe().intent_capture(tx.paylink_stripe_intent, key=f"c{part}", **amount)
+                self.apply_events()
+                self.assertEqual((tx.state, tx.paylink_stripe_todo), ("done", "details"))
+                self.send_waiting()
+                self.assertEqual((tx.paylink_fee > 0, tx.paylink_stripe_todo), (True, False))
 
     def test_authorization_that_lapses(self):
         tx = self._authorized()

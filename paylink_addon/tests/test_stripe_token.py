@@ -3,6 +3,7 @@ from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .stripe_common import StripeCommon
@@ -96,8 +97,8 @@ class TestStripeToken(StripeCommon):
             ),
         )
 
-    def test_method_is_stored_without_a_payment(self):
-        """Odoo's “payment methods” page of the portal: a session in setup mode."""
+    def _finished_setup(self):
+        """An attempt to store a method on the portal, whose customer has finished Stripe's page."""
         tx = self.env["payment.transaction"].create(
             {
                 "provider_id": self.provider.id,
@@ -113,6 +114,30 @@ class TestStripeToken(StripeCommon):
         tx._get_processing_values()
         self.assertEqual(self.checkout(tx).status_code, 303)
         self.fake.pay(tx.paylink_stripe_session)
+        return tx
+
+    def test_method_is_stored_before_the_customer_is_back(self):
+        """The messages come first, in any order, twice; coming back then stores nothing more."""
+        for order in (list, lambda events: events[::-1]):
+            tx = self._finished_setup()
+            self.apply_events(order=lambda events, order=order: order(events) * 2)
+            token = tx.token_id
+            self.assertEqual((tx.state, token.payment_details, token.partner_id), ("done", "4242", self.john))
+            self.come_back(tx)
+            self.assertEqual(tx.token_id, token)
+        self.assertEqual(self.env["payment.token"].search_count([("partner_id", "=", self.john.id)]), 2)
+
+    def test_method_is_stored_with_an_authorization(self):
+        """The page's own message leads to the method, without a question more."""
+        self.provider.capture_manually = True
+        tx = self.start(self._free_link(10), tokenize=True)
+        self.fake.pay(tx.paylink_stripe_session)
+        self.apply_events(only=("checkout.session.completed",))
+        self.assertEqual((tx.state, tx.token_id.payment_details), ("authorized", "4242"))
+
+    def test_method_is_stored_without_a_payment(self):
+        """Odoo's “payment methods” page of the portal: a session in setup mode."""
+        tx = self._finished_setup()
         self.come_back(tx)
         self.assertEqual((tx.state, tx.token_id.payment_details, tx.token_id.partner_id), ("done", "4242", self.john))
         self.assertEqual(tx.token_id.payment_method_id.code, "visa")
@@ -207,6 +232,17 @@ class TestStripeToken(StripeCommon):
         tx = self._charge(self._offline(token))
         self.apply_events()
         self.assertEqual((tx.state, tx.paylink_action_needed, tx.paylink_stripe_todo), ("error", True, False))
+
+    def test_amount_that_is_not_exact(self):
+        """An error that says why, and nothing is sent or left to be sent."""
+        token, kwd = self._stored(), self.env.ref("base.KWD")
+        kwd.active = True
+        tx = self._charge(self._offline(token, 1.005, currency_id=kwd.id))
+        self.assertEqual((tx.state, tx.paylink_stripe_todo), ("error", False))
+        self.assertIn("1.005 KWD exactly", tx.state_message)
+        with self.assertRaisesRegex(UserError, "KWD"):
+            self._offline(token, 1.005, currency_id=kwd.id)._paylink_prepare_charge()
+        self.assertFalse(self.requests("POST", INTENTS))
 
     def test_detached_method_is_refused(self):
         token = self._stored()

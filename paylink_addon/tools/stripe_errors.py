@@ -37,7 +37,14 @@ class StripeAbsent(StripeFailure):
 
 
 class StripeRefused(StripeFailure):
-    """Stripe refuses the request or the key. Repeating is useless: an administrator has to change something."""
+    """Stripe refuses the request or the key. Repeating is useless: an administrator has to change something.
+
+    :ivar bool about_key: there is no usable key, or it may not do that: nothing of the kind works until it is changed
+    """
+
+    @property
+    def about_key(self):
+        return self.status in (None, 401, 403)
 
 
 class StripeDeclined(StripeFailure):
