@@ -268,7 +268,7 @@ class TestStripeTokenUse(StripeCommon):
     def test_archived_by_mistake(self):
         """What has not been detached yet can be used again."""
         token = self._stored()
-        token.payment_method_id.active = True
+        token.payment_method_id = self.payment_method_id  # Odoo itself refuses those of brands that are not enabled
         token.active = False
         token.active = True
         self.send_waiting()
