@@ -233,6 +233,7 @@ class PaymentTransaction(models.Model):
             known = details.get(kind) or {}
             self.paylink_method_display = self._paylink_stripe_method_name(kind, known)
             self._paylink_stripe_note_method(kind, known)
+            self._paylink_stripe_note_capture(known)
         booked = charge.get("balance_transaction")
         if isinstance(booked, dict):
             self._paylink_stripe_note_fee(booked)

@@ -1,4 +1,6 @@
-from odoo import models
+from datetime import datetime, timezone
+
+from odoo import fields, models
 from odoo.tools import format_amount
 
 from ..tools.money import to_major, to_minor
@@ -20,6 +22,10 @@ class PaymentTransaction(models.Model):
     """Refunds, captures and voids, asked for here or made in Stripe's dashboard."""
 
     _inherit = "payment.transaction"
+
+    paylink_stripe_capture_before = fields.Datetime(
+        string="To be captured before", copy=False, readonly=True, help="As Stripe says it of the card that was used."
+    )
 
     # === REFUNDS FROM ODOO === #
 
@@ -170,6 +176,18 @@ class PaymentTransaction(models.Model):
         return None
 
     def _send_void_request(self):
+    def _paylink_capture_before(self):
+        """What Stripe says of the card, once it is known."""
+        return self.paylink_stripe_capture_before or super()._paylink_capture_before()
+
+    def _paylink_stripe_note_capture(self, known):
+        """Keep until when the amount is reserved.
+
+        :param dict known: Stripe's details of the method of a charge
+        """
+        if before := known.get("capture_before"):
+            self.paylink_stripe_capture_before = datetime.fromtimestamp(before, timezone.utc).replace(tzinfo=None)
+
         """Have it sent once it is stored."""
         if not self._paylink_is_stripe():
             return super()._send_void_request()

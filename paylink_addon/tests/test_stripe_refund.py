@@ -1,3 +1,4 @@
+from datetime import timezone
 from unittest.mock import patch
 
 from odoo import Command, fields
@@ -356,3 +357,10 @@ class TestStripeRefund(StripeCommon):
         self.fake.get(tx.paylink_stripe_intent)
         self.apply_events()
         self.assertEqual((tx.state, self.link.status), ("cancel", "interrupted"))
+    def test_capture_before_is_stripes(self):
+        """Cards differ: what Stripe says of this one counts, and not our own count from when we heard of it."""
+        self.fake.advance(3600)
+        tx = self._authorized()
+        details = self.fake.get(tx.paylink_stripe_charge)["payment_method_details"]["card"]
+        self.assertEqual(self.link.capture_before.replace(tzinfo=timezone.utc).timestamp(), details["capture_before"])
+
