@@ -138,7 +138,7 @@ class PaymentTransaction(models.Model):
         for void in self._paylink_stripe_captures().filtered(lambda tx: tx.state in ("draft", "pending")):
             void.paylink_stripe_todo = False
             void._set_canceled()
-        reasons = {"expired": self.env._("The authorization was not captured in time.")}
+        reasons = {"expired": self._paylink_owner_env()._("The authorization was not captured in time.")}
         self._paylink_stripe_become("cancel", reasons.get(intent.get("cancellation_reason")))
 
     # === FAILURES === #
