@@ -20,8 +20,8 @@ FORM_POLICY = (
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-# Where the session keeps the token by which the customer began to pay: the link's own may be replaced meanwhile.
-TOKEN_KEY = "paylink_token"
+# Where the session keeps by which address (its token) the customer began to pay: it may be replaced meanwhile.
+ADDRESS_KEY = "paylink_address"
 
 
 def form_targets():
@@ -150,7 +150,7 @@ class PaylinkPay(PageMixin, http.Controller):
             reference_prefix=link.name,
             **values,
         )
-        request.session[TOKEN_KEY] = link.access_token  # and Odoo's key says of which transaction
+        request.session[ADDRESS_KEY] = link.access_token  # and Odoo's key says of which transaction
         return transaction
 
     @staticmethod

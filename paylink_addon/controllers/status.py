@@ -3,7 +3,7 @@ from odoo.http import request
 
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
-from .pay import TOKEN_KEY
+from .pay import ADDRESS_KEY
 
 
 class PaylinkStatus(PaymentPostProcessing):
@@ -19,4 +19,4 @@ class PaylinkStatus(PaymentPostProcessing):
         link.with_user(SUPERUSER_ID)._book_confirmed()
         # The provider may not have told us yet: the page then waits for it instead of asking for the money again.
         returned = "?returned=1" if transaction.state == "draft" else ""
-        return request.redirect(f"/pay/{request.session.get(TOKEN_KEY)}{returned}")
+        return request.redirect(f"/pay/{request.session.get(ADDRESS_KEY)}{returned}")

@@ -5,12 +5,8 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from ..const import STRIPE_EVENTS
-from ..tools.money import to_minor
 from ..tools.stripe_client import API_VERSION
 from ..tools.stripe_errors import StripeAbsent, StripeFailure
-
-# Major units of a test event's session, which nobody can pay: above any minimum of Stripe's.
-TEST_AMOUNT = 1000
 
 WEBHOOK_PATH = "/paylink/stripe/webhook"
 
@@ -88,17 +84,12 @@ class PaymentProvider(models.Model):
         return self.env["ir.config_parameter"].sudo().get_param("database.uuid")
 
     def _paylink_stripe_send_test(self):
-        stripe, currency = self._paylink_stripe(), self.company_id.currency_id.name
-        price = {
-            "currency": currency.lower(),
-            "unit_amount": to_minor(TEST_AMOUNT, currency),
-            "product_data": {"name": "Test"},
-        }
-        key = secrets.token_urlsafe(24)
+        """In setup mode: it has no amount, which may be below the least that Stripe takes in a currency."""
+        stripe, key = self._paylink_stripe(), secrets.token_urlsafe(24)
         session = stripe.session_create(
             key=key,
-            mode="payment",
-            line_items=[{"quantity": 1, "price_data": price}],
+            mode="setup",
+            currency=self.company_id.currency_id.name.lower(),
             success_url=self._paylink_webhook_url(),
             metadata={"paylink_test": self._paylink_database_uuid()},
         )

@@ -138,7 +138,7 @@ class PaymentTransaction(models.Model):
         for void in self._paylink_stripe_captures().filtered(lambda tx: tx.state in ("draft", "pending")):
             void.paylink_stripe_todo = False
             void._set_canceled()
-        reasons = {"expired": self.env._("The authorization was not captured in time.")}
+        reasons = {"expired": self._paylink_owner_env()._("The authorization was not captured in time.")}
         self._paylink_stripe_become("cancel", reasons.get(intent.get("cancellation_reason")))
 
     # === FAILURES === #
@@ -233,6 +233,7 @@ class PaymentTransaction(models.Model):
             known = details.get(kind) or {}
             self.paylink_method_display = self._paylink_stripe_method_name(kind, known)
             self._paylink_stripe_note_method(kind, known)
+            self._paylink_stripe_note_capture(known)
         booked = charge.get("balance_transaction")
         if isinstance(booked, dict):
             self._paylink_stripe_note_fee(booked)

@@ -1,4 +1,6 @@
-from odoo import models
+from datetime import datetime, timezone
+
+from odoo import fields, models
 from odoo.tools import format_amount
 
 from ..tools.money import to_major, to_minor
@@ -20,6 +22,10 @@ class PaymentTransaction(models.Model):
     """Refunds, captures and voids, asked for here or made in Stripe's dashboard."""
 
     _inherit = "payment.transaction"
+
+    paylink_stripe_capture_before = fields.Datetime(
+        string="To be captured before", copy=False, readonly=True, help="As Stripe says it of the card that was used."
+    )
 
     # === REFUNDS FROM ODOO === #
 
@@ -112,7 +118,7 @@ class PaymentTransaction(models.Model):
         if target not in ("error", "cancel"):
             return None
         reason = (refund.get("failure_reason") or refund["status"]).replace("_", " ")
-        return self.env._("The refund did not succeed at Stripe: %(reason)s.", reason=reason)
+        return self._paylink_owner_env()._("The refund did not succeed at Stripe: %(reason)s.", reason=reason)
 
     def _paylink_stripe_undo_refund(self, refund):
         """The money has come back after all: the books say so, and a person is told."""
@@ -126,16 +132,30 @@ class PaymentTransaction(models.Model):
 
     # === WHAT A PERSON HAS TO KNOW === #
 
+    def _paylink_owner(self):
+        """Who looks after a payment and what is asked for of it."""
+        if self.paylink_id:
+            return self.paylink_id._task_user()
+        payment = (self.source_transaction_id or self).payment_id
+        return payment.invoice_ids.invoice_user_id[:1] or self.env.ref("base.user_admin")
+
+    def _paylink_owner_env(self):
+        """An environment in the owner's language: a job has none."""
+        return self.with_context(lang=self._paylink_owner().lang).env
+
+    def _paylink_reader_env(self):
+        """An environment in the language of who reads the outcome: the customer of a payment, else the owner."""
+        return self._paylink_owner_env() if self.source_transaction_id else self._paylink_customer_env()
+
     def _paylink_stripe_report_failure(self, reason):
         """Give somebody the task to look after what was asked for here and did not happen."""
         link, payment = self.paylink_id, self.source_transaction_id.payment_id
+        summary, note = self._paylink_stripe_failure_texts(self._paylink_owner_env(), reason)
         if link:
-            env = link._owner_env()
-            link.with_company(self.company_id)._schedule(*self._paylink_stripe_failure_texts(env, reason))
+            link.with_company(self.company_id)._schedule(summary, note)
         elif payment:
-            summary, note = self._paylink_stripe_failure_texts(self.env, reason)
-            owner = payment.invoice_ids.invoice_user_id[:1] or self.env.ref("base.user_admin")
-            payment.activity_schedule("mail.mail_activity_data_todo", summary=summary, note=note, user_id=owner.id)
+            user_id = self._paylink_owner().id
+            payment.activity_schedule("mail.mail_activity_data_todo", summary=summary, note=note, user_id=user_id)
 
     def _paylink_stripe_failure_texts(self, env, reason):
         """Summary and note of the task, in the language of ``env``."""
@@ -155,6 +175,18 @@ class PaymentTransaction(models.Model):
         )
 
     # === CAPTURES AND VOIDS === #
+
+    def _paylink_capture_before(self):
+        """What Stripe says of the card, once it is known."""
+        return self.paylink_stripe_capture_before or super()._paylink_capture_before()
+
+    def _paylink_stripe_note_capture(self, known):
+        """Keep until when the amount is reserved.
+
+        :param dict known: Stripe's details of the method of a charge
+        """
+        if before := known.get("capture_before"):
+            self.paylink_stripe_capture_before = datetime.fromtimestamp(before, timezone.utc).replace(tzinfo=None)
 
     def _paylink_stripe_captures(self):
         """The parts of an authorization that were captured or given up, or are to be."""

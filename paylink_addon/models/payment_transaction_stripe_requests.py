@@ -150,7 +150,7 @@ class PaymentTransaction(models.Model):
         if found:
             return found
         if repeated and self.paylink_stripe_sent_at + KEY_LIFE < fields.Datetime.now():
-            return self._paylink_stripe_refusal(self.env._("Stripe has never received the request."))
+            return self._paylink_stripe_refusal(self._paylink_reader_env()._("Stripe has never received the request."))
         try:
             return getattr(self, f"_paylink_stripe_ask_{todo}")()
         except StripeDeclined as error:
@@ -158,7 +158,7 @@ class PaymentTransaction(models.Model):
         except (StripeRefused, StripeAbsent) as error:
             _logger.info("%s: %s was refused: %s", self.reference, todo, error)
             return self._paylink_stripe_refusal(
-                self.env._("Stripe refused the request: %(reason)s", reason=error.message)
+                self._paylink_reader_env()._("Stripe refused the request: %(reason)s", reason=error.message)
             )
 
     @api.model
@@ -188,7 +188,7 @@ class PaymentTransaction(models.Model):
         except StripeRefused:
             return stripe.session(session_id, expand=SESSION_EXPAND)
         except StripeAbsent:
-            return self._paylink_stripe_refusal(self.env._("The payment page does not exist."))
+            return self._paylink_stripe_refusal(self._paylink_reader_env()._("The payment page does not exist."))
 
     def _paylink_stripe_ask_details(self):
         """The method used and the fee, which is booked a moment after the payment."""

@@ -1,3 +1,4 @@
+from datetime import timezone
 from unittest.mock import patch
 
 from odoo import Command, fields
@@ -208,9 +209,19 @@ class TestStripeRefund(StripeCommon):
         self.assertIn("failed", self.link.activity_ids.summary)
         self.assertEqual(self.fake.ledger()[0].refunded, 0)
         again = self._refund_by_wizard(tx, 100)
-        self.assertEqual(
-            (again.state, self.link.amount_refunded), ("done", 100), "it can be tried again, and all of it"
-        )
+        self.assertEqual((again.state, self.link.amount_refunded), ("done", 100), "all can be refunded again")
+
+    def test_owner_reads_the_reason_in_their_language(self):
+        """The messages are handled by a job, which has no language."""
+        self.link.user_id = self._french_user("paylink_addon.group_paylink_user")
+        tx = self.pay_on_page(self.link)
+        refund, refused = self._refund(tx, 30), self._refund(tx, 5000)
+        self.apply_events()
+        self.fake.fail_refund(refund.paylink_stripe_refund)
+        self.apply_events()
+        for one, text in ((refund, "Le remboursement"), (refused, "Stripe a refusé")):
+            self.assertIn(text, one.state_message)
+            self.assertIn(text, " ".join(self.link.activity_ids.mapped("note")))
 
     def test_refund_that_fails_in_a_closed_period(self):
         """What can't be cancelled any more is reversed."""
@@ -351,6 +362,13 @@ class TestStripeRefund(StripeCommon):
                 self.assertEqual((tx.state, tx.paylink_stripe_todo), ("done", "details"))
                 self.send_waiting()
                 self.assertEqual((tx.paylink_fee > 0, tx.paylink_stripe_todo), (True, False))
+
+    def test_capture_before_is_stripes(self):
+        """Cards differ: what Stripe says of this one counts, and not our own count from when we heard of it."""
+        self.fake.advance(3600)
+        tx = self._authorized()
+        details = self.fake.get(tx.paylink_stripe_charge)["payment_method_details"]["card"]
+        self.assertEqual(self.link.capture_before.replace(tzinfo=timezone.utc).timestamp(), details["capture_before"])
 
     def test_authorization_that_lapses(self):
         tx = self._authorized()

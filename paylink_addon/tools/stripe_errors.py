@@ -37,13 +37,11 @@ class StripeAbsent(StripeFailure):
 
 
 class StripeRefused(StripeFailure):
-    """Stripe refuses the request or the key. Repeating is useless: an administrator has to change something.
-
-    :ivar bool about_key: there is no usable key, or it may not do that: nothing of the kind works until it is changed
-    """
+    """Stripe refuses the request or the key. Repeating is useless: an administrator has to change something."""
 
     @property
     def about_key(self):
+        """Whether there is no usable key, or it may not do that: nothing of the kind works until it is changed."""
         return self.status in (None, 401, 403)
 
 

@@ -95,6 +95,8 @@ _OUTCOMES = {"succeed": _succeeded, "pending": _pending, "authenticate": _authen
 
 def _new_charge(realm, intent, method, *, paid, captured, status, problem=None):
     details = {"type": method["type"], method["type"]: dict(KINDS[method["type"]].details)}
+    if method["type"] == "card" and paid and not captured:
+        details["card"]["capture_before"] = realm.now() + AUTHORIZED_FOR
     charge = realm.add(
         "charge",
         "ch" if method["type"] == "card" else "py",
