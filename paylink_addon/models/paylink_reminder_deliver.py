@@ -64,8 +64,8 @@ class PaylinkReminderDeliver(models.Model):
         """
         parts = [(draft, part) for draft in drafts for part in draft.parts if not part.link]
         live = self._live_links([part.items for _draft, part in parts])
-        for _draft, part in parts:
-            part.link = live.get(frozenset(part.items.ids))
+        for draft, part in parts:
+            part.link = live.get((frozenset(part.items.ids), draft.contact))
         new = [(draft, part) for draft, part in parts if not part.link]
         Link = self.env["paylink.link"].sudo()
         groups = [(self._link_values(draft, part), part.items) for draft, part in new]
@@ -77,17 +77,18 @@ class PaylinkReminderDeliver(models.Model):
         return made
 
     def _live_links(self, groups):
-        """The links that ask for exactly all of a group of items and can be paid, by set of item ids."""
+        """The links that can be sent again for a group of items, see ``paylink.link._links_to_use_again``."""
         items = self.env["account.move.line"].sudo().union(*groups)
         soon = fields.Datetime.now() + LASTING
-        found = self.env["paylink.link"]._live_links_by_items(items) if items else {}
-        return {
-            frozenset(ids): link
-            for link, ids in reversed(found.items())
-            if not link.is_limited
-            and link.state in ("open", "failed")
-            and (not link.expires_at or link.expires_at > soon)
-        }
+        Link = self.env["paylink.link"]
+        live = Link._live_links_by_items(items) if items else {}
+        return Link._links_to_use_again(
+            {
+                link: asked
+                for link, asked in live.items()
+                if link.state in ("open", "failed") and (not link.expires_at or link.expires_at > soon)
+            }
+        )
 
     def _link_values(self, draft, part):
         days = draft.rule.link_days

@@ -23,6 +23,15 @@ class TestReminderRecipients(ReminderCommon):
         message = self._remind()
         self.assertEqual((message.partner_id, message.email), (office, "office@example.com"))
 
+    def test_link_of_another_contact_is_not_sent(self):
+        """Its page shows what that one has saved."""
+        firm = self._customer("Firm", is_company=True, email="firm@example.com")
+        office = self._customer("Office", parent_id=firm.id, email="office@example.com")
+        self._rule(days=(3,), include_link=True)
+        invoice = self._due_invoice(3, partner=office)
+        self._link(invoice, partner_id=firm.id)
+        self.assertEqual(self._remind().link_ids.partner_id, office)
+
     def test_contact_who_has_left_gets_nothing(self):
         firm = self._customer("Firm", is_company=True, email="firm@example.com")
         left = self._customer("Left", parent_id=firm.id, email="left@example.com")
