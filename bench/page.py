@@ -33,6 +33,8 @@ def main():
         tokens = re.search(r"^LINKS (.+)$", output, re.MULTILINE)[1].split()
         invoice = re.search(r"^INVOICE (\S+)$", output, re.MULTILINE)[1]
         with running_server(database, options=["--log-level=info"]) as odoo:
+            # Odoo leads to the address in the visitor's language first.
+            invoice = requests.get(odoo.url + invoice, timeout=60).url.removeprefix(odoo.url)
             pages = {"ours": f"/pay/{tokens[0]}", "odoo": invoice, "login": "/web/login"}
             for path in [*pages.values(), *(f"/pay/{token}" for token in tokens)] * 4:
                 requests.get(odoo.url + path, timeout=60).raise_for_status()
@@ -42,7 +44,7 @@ def main():
                     found[name].append(load(odoo.url + path, clients=4, seconds=2))
             queries = {
                 name: count_queries(odoo.log_text(), pattern)
-                for name, pattern in (("ours", r"GET /pay/…"), ("odoo", r"GET /my/invoices/"))
+                for name, pattern in (("ours", r"GET /pay/…"), ("odoo", r"GET \S*/my/invoices/"))
             }
     for other in ("odoo", "login"):
         _compare(table, "p50", found, other, "p50 (ms)", unit=1e3)
