@@ -50,8 +50,8 @@ class AccountMoveLine(models.Model):
 
         :param str label: its label, see :meth:`_paylink_labels`
         """
-        is_payment = self.payment_id or self.move_id.statement_line_id
-        return env._("Payment received") if is_payment and self.balance < 0 else label
+        is_payment = self.balance < 0 and (self.payment_id or self.statement_line_id)
+        return env._("Payment received") if is_payment else label
 
     def _paylink_line_values(self, due=None):
         """The values of the ``paylink.link.line`` of each item."""
