@@ -46,9 +46,10 @@ def _run_everything(outcome):
     with _outside_tests(outcome):
         outcome.add(_run_in_odoo([f"/{addon}" for addon in ADDONS], "odoo.log"))
     for addon in ADDONS:
-        for path in (ROOT / addon / "tests").glob("test_*.py"):
-            if f"odoo.addons.{addon}.tests.{path.stem}" not in outcome.files:
-                outcome.failed[f"{addon}/tests/{path.name}"] = "No test of it ran: does tests/__init__.py import it?"
+        for path in _files(addon):
+            place = path.relative_to(ROOT).with_suffix("")
+            if f"odoo.addons.{'.'.join(place.parts)}" not in outcome.files:
+                outcome.failed[f"{place}.py"] = "No test of it ran: does the __init__.py beside it import it?"
     say(f"All tests: {time.monotonic() - start:.0f} s, logs in {LOGS}")
 
 
@@ -71,18 +72,23 @@ def _outside_tests(outcome):
 
 def _run_target(target, outcome):
     file, _, rest = target.rpartition("/")[2].partition(".")
-    inside = [addon for addon in ADDONS if (ROOT / addon / "tests" / f"{file}.py").is_file()]
+    inside = [path for addon in ADDONS for path in _files(addon, file)]
     alive = ROOT / "live_tests" / f"{file}.py"
     plain = ROOT / "unit_tests" / f"{file}.py"
     if not inside and not alive.is_file() and not plain.is_file():
-        raise Failed(f"No add-on has tests/{file}.py, nor is there live_tests/{file}.py")
+        raise Failed(f"No add-on has {file}.py in its tests, nor is there live_tests/{file}.py or unit_tests/{file}.py")
     if inside:
-        tags = [f"/{addon}/tests/{file}.py{f':{rest}' if rest else ''}" for addon in inside]
+        tags = [f"/{path.relative_to(ROOT)}{f':{rest}' if rest else ''}" for path in inside]
         outcome.add(_run_in_odoo(tags, f"{file}.log"))
     if plain.is_file():
         outcome.add(run_plain_tests([plain], rest))
     if alive.is_file():
         outcome.add(run_live_tests([alive], rest))
+
+
+def _files(addon, name="test_*"):
+    """The files of tests of an add-on, in whatever subject's folder."""
+    return sorted((ROOT / addon / "tests").rglob(f"{name}.py"))
 
 
 def _run_in_odoo(tags, log_name):

@@ -4,7 +4,7 @@ from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
 
-from ..models.payment_transaction_stripe_checkout import CHECKOUT_PATH, RETURN_PATH
+from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
 from .page import MAX_BODY, PLAIN_POLICY
 from .pay import PaylinkPay, form_targets

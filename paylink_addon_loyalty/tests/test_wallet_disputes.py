@@ -1,6 +1,6 @@
 from odoo.tests import tagged
 
-from odoo.addons.paylink_addon.tests.event_common import EventCommon
+from odoo.addons.paylink_addon.tests.stripe.event_common import EventCommon
 
 from .common import WalletCommon
 

@@ -1,0 +1,414 @@
+from markupsafe import Markup
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL, format_date
+
+from ...const import IN_FLIGHT_STATES, LIVE_STATES
+
+# What says who pays an order, and in which currency: changed, nobody may pay it by the links of before.
+PAYER_FIELDS = {"partner_id", "partner_invoice_id", "pricelist_id", "company_id"}
+
+
+class PaylinkLink(models.Model):
+    """Kind *deposit*: part or all of one sales order, never more than what nobody has paid or been invoiced of it."""
+
+    _inherit = "paylink.link"
+
+    sale_order_id = fields.Many2one(
+        "sale.order", string="Order", readonly=True, index="btree_not_null", ondelete="set null", check_company=True
+    )
+    # Made by us alone, and what the customer gets: nobody else reads or changes it.
+    order_pdf = fields.Binary(
+        string="PDF of the Order", attachment=True, copy=False, readonly=True, groups="base.group_system"
+    )
+
+    # === WHAT IS DUE === #
+
+    def _due_deposit(self):
+        """What has not been received of the deposit, and at most what is left of the order."""
+        rooms = self.sale_order_id._paylink_rooms()
+        return {
+            link.id: min(link.amount - link._received_amount(), rooms[link.sale_order_id.id])
+            if link._fits_order()
+            else 0.0
+            for link in self
+        }
+
+    def _fits_order(self):
+        """Whether the order can still be paid by this link."""
+        return self._belongs_to_order() and self.sudo().sale_order_id.state != "cancel"
+
+    def _belongs_to_order(self):
+        """Whether the order is still what the customer was asked to pay: it may have been changed or given away."""
+        self.ensure_one()
+        order = self.sudo().sale_order_id
+        return (
+            bool(order)
+            and order.currency_id == self.currency_id
+            and order.company_id == self.company_id
+            and order.partner_invoice_id.commercial_partner_id == self.partner_id.commercial_partner_id
+        )
+
+    @api.model
+    def _belonging_sql(self):
+        """A query of ``(link_id, order_id)``: the deposits that :meth:`_belongs_to_order` is true of."""
+        self.flush_model(["sale_order_id", "partner_id", "currency_id", "company_id"])
+        self.env["res.partner"].flush_model(["commercial_partner_id"])
+        self.env["sale.order"].flush_model(["partner_invoice_id", "currency_id", "company_id"])
+        return SQL(
+            """
+            SELECT link.id AS link_id, so.id AS order_id
+              FROM paylink_link link
+              JOIN sale_order so ON so.id = link.sale_order_id
+                                AND so.currency_id = link.currency_id
+                                AND so.company_id = link.company_id
+              JOIN res_partner payer ON payer.id = link.partner_id
+              JOIN res_partner customer ON customer.id = so.partner_invoice_id
+                                       AND customer.commercial_partner_id = payer.commercial_partner_id
+            """
+        )
+
+    @api.model
+    def _invoiced_sql(self):
+        """A query of ``(move_id, link_id)``: the invoices of orders, with the deposits that settle them when booked."""
+        return SQL(
+            """
+            SELECT item.move_id, deposit.link_id
+              FROM (%s) deposit
+              JOIN sale_order_line line ON line.order_id = deposit.order_id
+              JOIN sale_order_line_invoice_rel rel ON rel.order_line_id = line.id
+              JOIN account_move_line item ON item.id = rel.invoice_line_id
+              JOIN account_move move ON move.id = item.move_id AND move.move_type != 'out_refund'
+            """,
+            self._belonging_sql(),
+        )
+
+    def _payable_of(self, due, rivals):
+        """Payments under way of other deposits are no rivals as long as the order has room for both."""
+        payable = super()._payable_of(due, rivals)
+        if self.kind != "deposit":
+            return payable
+        own = sum(self.transaction_ids._paylink_attempts()._paylink_in_flight().mapped("amount"))
+        room = sum(self.sale_order_id._paylink_rooms().values())
+        left = min(due - own, room - own - sum(rivals.mapped("amount")))
+        return self.currency_id.round(max(left, 0.0))
+
+    def _rivals_query(self):
+        """Payments under way of the same order, also from the customer portal; those confirmed count as received."""
+        if self.kind != "deposit":
+            return super()._rivals_query()
+        return SQL(
+            """
+            SELECT tx.id
+              FROM payment_transaction tx
+              JOIN payment_provider provider ON provider.id = tx.provider_id
+              JOIN sale_order_transaction_rel rel ON rel.transaction_id = tx.id
+             WHERE rel.sale_order_id = %(order)s
+               AND tx.state IN %(states)s
+               AND provider.code != 'custom'
+               AND tx.operation NOT IN ('refund', 'validation')
+               AND tx.paylink_id IS DISTINCT FROM %(link)s
+               AND (tx.paylink_id IS NULL OR tx.paylink_id IN %(links)s)
+            """,
+            order=self.sale_order_id.id or None,
+            links=tuple(self.sudo().sale_order_id._paylink_own_links().ids) or (None,),
+            states=IN_FLIGHT_STATES,
+            link=self.id,
+        )
+
+    def _open_drafts(self):
+        """Attempts on other deposits of the order are given up only if the order has no room left for them."""
+        deposits = self.filtered(lambda link: link.kind == "deposit")
+        drafts = super(PaylinkLink, self - deposits)._open_drafts()
+        for link in deposits:
+            open_drafts = (link.transaction_ids | link.sale_order_id.transaction_ids)._paylink_closable()
+            left = link.sale_order_id._paylink_left_to_pay() - link._payable_amount()
+            drafts |= open_drafts.filtered(lambda tx, link=link, left=left: tx.paylink_id == link or tx.amount > left)
+        return drafts
+
+    def _documents_stand(self):
+        """A deposit stands as long as its order does."""
+        if self.kind != "deposit":
+            return super()._documents_stand()
+        return self._fits_order()
+
+    def _rows_to_lock(self):
+        """Payers of deposits fight for their order."""
+        return [*super()._rows_to_lock(), ("sale_order", self.sudo().sale_order_id.ids)]
+
+    def _attempt_documents(self):
+        """Odoo confirms and invoices the order of a transaction that names it."""
+        documents = super()._attempt_documents()
+        if self.kind == "deposit":
+            documents["sale_order_ids"] = [fields.Command.set(self.sale_order_id.ids)]
+        return documents
+
+    # === THE BOOKS === #
+
+    def _settle_deposit(self, transaction):
+        """Settle the invoice that Odoo has made of the payment, else what was invoiced of the order meanwhile.
+
+        What is left is the customer's open credit; the next invoice of the order takes it: see ``account.move._post``.
+        """
+        invoices = transaction.invoice_ids or self.sale_order_id.invoice_ids
+        items = invoices.filtered(lambda move: move.state == "posted")._paylink_open_items()
+        return self._settle_items(items.filtered(lambda item: item.balance > 0 and self._fits(item)), transaction)
+
+    def _excess(self, transaction):
+        """An open credit is what a deposit is to be, as far as the order has room for it."""
+        if self.kind != "deposit":
+            return super()._excess(transaction)
+        credit = transaction.payment_id._paylink_open_credit()
+        return min(credit, self.sale_order_id._paylink_overpaid()) if self._fits_order() else credit
+
+    @api.model
+    def _log_on_documents(self, transactions):
+        """Tell on the order, too, what has come or gone back."""
+        result = super()._log_on_documents(transactions)
+        deposits = transactions._paylink_deposits()
+        texts = {
+            order.id: Markup("<br/>").join(tx._paylink_order_note() for tx in own)
+            for order, own in deposits.grouped(lambda tx: tx.paylink_id.sale_order_id).items()
+            if order
+        }
+        orders = self.env["sale.order"].browse(texts)
+        orders._message_log_batch(texts, author_id=transactions._paylink_bot())
+        return result
+
+    # === WHAT PEOPLE READ === #
+
+    def _documents_text(self, language, lines):
+        """Say which order the deposit is for, as part of a sentence."""
+        if self.kind != "deposit" or not self.sale_order_id:
+            return super()._documents_text(language, lines)
+        return language._("the deposit on order %(name)s", name=self.sudo().sale_order_id.name)
+
+    # === LIFE === #
+    # How deposits are made, made anew, and ended with their orders.
+
+    # === MAKING === #
+
+    @api.model
+    def _create_deposits(self, vals_list):
+        """Make deposit links, in one batch. What may be asked is checked with the orders locked.
+
+        :param list vals_list: values with ``sale_order_id`` and ``amount``
+        :raises UserError: if an order can't be asked for that
+        """
+        orders = self.env["sale.order"].browse({vals["sale_order_id"] for vals in vals_list})
+        orders.check_access("read")
+        orders._paylink_lock()
+        askable = orders._paylink_askable()
+        prepared = []
+        for vals in vals_list:
+            order = orders.browse(vals["sale_order_id"])
+            if problem := order._paylink_deposit_problem(vals["amount"], askable[order.id]):
+                raise UserError(problem)
+            askable[order.id] -= vals["amount"]
+            prepared.append(vals | order._paylink_deposit_values(vals.get("expires_at", False)))
+        return self._create_for_user(prepared)
+
+    def _renew(self):
+        """A new deposit asks for what no other link of the order asks for."""
+        if self.kind != "deposit":
+            return super()._renew()
+        order = self.sale_order_id
+        order._paylink_lock()
+        if not self._belongs_to_order():
+            raise UserError(
+                self.env._(
+                    "%(link)s can't be made anew: its order was deleted, or has another customer or currency now. Ask "
+                    "for a new deposit on the order.",
+                    link=self.name,
+                )
+            )
+        amount = min(self.amount - self.amount_paid, order._paylink_askable().get(order.id, 0.0))
+        if problem := order._paylink_deposit_problem(amount, amount):
+            raise UserError(problem)
+        link = super()._renew()
+        link.write({"amount": amount} | {"expires_at": order._paylink_expires_at(link.expires_at)})
+        return link
+
+    # === ENDING === #
+
+    def _is_live(self):
+        """Whether the link asks for money now."""
+        self.ensure_one()
+        return self.state in LIVE_STATES and not self._is_expired()
+
+    def _is_expired(self):
+        """A deposit on a quotation ends with it, also before the job that says so has run."""
+        order = self.sudo().sale_order_id
+        return super()._is_expired() or (self.kind == "deposit" and bool(order) and order._paylink_is_expired())
+
+    def _end_deposits(self, reason):
+        """Cancel live deposits that can't be paid any more; who has authorized money is somebody's task.
+
+        :param str reason: what the time line says
+        """
+        authorized = self.filtered("amount_authorized")
+        (self - authorized)._cancel(reason)
+        for link in authorized:
+            env = link._owner_env()
+            link._schedule(
+                env._("Capture or release an authorized deposit"),
+                env._(
+                    "%(order)s can't be paid any more, but a payment of %(name)s is authorized: capture or release it.",
+                    order=link.sale_order_id.name,
+                    name=link.name,
+                ),
+            )
+
+    def _left_behind_texts(self, env):
+        """The task about a paid deposit that its order does not take: summary and note, in the language of ``env``."""
+        values = {
+            "order": self.sale_order_id.name,
+            "partner": self.partner_id.display_name,
+            "amount": self.currency_id.format(self.amount_paid - self.amount_refunded),
+        }
+        if self._belongs_to_order():
+            return (
+                env._("%(order)s was cancelled, its deposit was paid", **values),
+                env._(
+                    "%(order)s was cancelled after %(partner)s had paid %(amount)s. What no invoice has taken of it is "
+                    "an open credit of that customer: refund it, or use it for another document.",
+                    **values,
+                ),
+            )
+        return (
+            env._("The deposit on %(order)s is not counted any more", **values),
+            env._(
+                "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It "
+                "is an open credit of that customer: refund it, or use it for another document.",
+                **values,
+            ),
+        )
+
+    @api.model
+    def _cron_expire(self, limit=500):
+        """Deposits expire with their quotations: at the end of that day, which for some is an hour of today's."""
+        domain = [
+            ("kind", "=", "deposit"),
+            ("state", "in", ("open", "failed")),
+            ("sale_order_id.state", "in", ("draft", "sent")),
+            ("sale_order_id.validity_date", "<=", fields.Date.today()),
+            "|",
+            ("expires_at", "=", False),
+            ("expires_at", ">", fields.Datetime.now()),
+        ]
+        ended = self.search(domain).filtered(lambda link: link._is_expired())[:limit]
+        ended._close_attempts(self.env._("The quotation expired."))
+        ended.expires_at = fields.Datetime.now()
+        ended._log_events("expired")
+        return super()._cron_expire(limit=limit)
+
+    # === THE PAGE === #
+    # What the customer's page shows of the order of a deposit.
+
+    def _closed_reason(self):
+        """Once nothing can be asked as a deposit, *settled* if the order is paid, else ``invoiced``.
+
+        Also after the link was cancelled for that.
+        """
+        order = self.sale_order_id
+        if self.kind != "deposit" or not order:
+            return super()._closed_reason()
+        if not self._fits_order():
+            return "cancelled"
+        if order.state == "sale" and not order._paylink_rooms()[order.id]:
+            return "settled" if order.currency_id.compare_amounts(self._left_of_order(), 0) <= 0 else "invoiced"
+        return super()._closed_reason()
+
+    def _left_of_order(self):
+        """What the customer has to pay of the order, whichever way."""
+        return max(self.sale_order_id.amount_total - self.sale_order_id._paylink_settled(), 0.0)
+
+    def _page_texts(self, due):
+        return super()._page_texts(due) | {"order": self._page_order(), "invoices": self._page_invoices()}
+
+    def _page_invoices(self):
+        """What is asked for by invoice instead of by this link: the open invoices, with the links that this customer
+        has for them.
+        """
+        if self.kind != "deposit" or self._closed_reason() != "invoiced":
+            return []
+        invoices = self.sale_order_id.invoice_ids.filtered("paylink_can_send")
+        links = self._links_of_invoices(invoices)
+        tokens = {move: link.access_token for move, link in links.items() if link.partner_id == self.partner_id}
+        return [{"name": move.name, "url": move in tokens and f"/pay/{tokens[move]}"} for move in invoices]
+
+    def _page_subject(self):
+        if self.kind != "deposit" or not self.sale_order_id:
+            return super()._page_subject()
+        return self.env._("Deposit on order %(name)s", name=self.sale_order_id.name)
+
+    def _page_order(self):
+        """The order as its customer knows it, ready to print, or ``False``."""
+        order = self.sale_order_id
+        if self.kind != "deposit" or not self._fits_order():
+            return False
+        settled = order._paylink_settled()
+        return {
+            "name": order.name,
+            "date": format_date(self.env, fields.Datetime.context_timestamp(self, order.date_order)),
+            "total": self._amount_text(order.amount_total),
+            "settled": self._amount_text(settled) if settled > 0 else False,
+            "left": self._amount_text(self._left_of_order()),
+            "url": f"/pay/{self.access_token}/order" if self._has_order_pdf() else False,
+        }
+
+    # === THE PDF === #
+
+    def _has_order_pdf(self):
+        """Whether the customer may open the order."""
+        customer = self.sale_order_id.partner_id.commercial_partner_id
+        return self.kind == "deposit" and self._fits_order() and customer == self.partner_id.commercial_partner_id
+
+    def _order_pdf(self):
+        """The PDF of the order.
+
+        :return: ``{filename, content_type, content}``; ``False`` while another request makes it; ``None`` if the link
+            has none
+        """
+        if not self._has_order_pdf():
+            return None
+        if stored := self._stored_order_pdf():
+            return {"filename": stored.name, "content_type": stored.mimetype, "content": stored.raw}
+        # One worker makes it, nobody waits: it takes a second, and whoever holds a link may ask as often as he likes.
+        key = f"paylink.order.{self.sale_order_id.id}"
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [key])
+        if not self.env.cr.fetchone()[0]:
+            return False
+        pdf = self._render_report("sale.action_report_saleorder", self.sale_order_id, self.sale_order_id.name)
+        if pdf["content_type"] == "application/pdf":
+            self._store_order_pdf(pdf)
+        return pdf
+
+    def _order_version(self):
+        """What changes whenever the order does."""
+        order = self.sale_order_id
+        dates = [order.write_date, *order.order_line.mapped("write_date")]
+        return f"{self.lang} {order.state} {len(order.order_line)} {max(dates)}"
+
+    def _order_pdf_domain(self):
+        return [("res_model", "=", self._name), ("res_field", "=", "order_pdf"), ("res_id", "=", self.id)]
+
+    def _stored_order_pdf(self):
+        version = [("description", "=", self._order_version())]
+        return self.env["ir.attachment"].sudo().search(self._order_pdf_domain() + version, limit=1)
+
+    def _store_order_pdf(self, pdf):
+        """Keep the PDF until the order changes. It is the link's: one customer's, in that language."""
+        attachments = self.env["ir.attachment"].sudo()
+        attachments.search(self._order_pdf_domain()).unlink()
+        attachments.create(
+            {
+                "name": pdf["filename"],
+                "raw": pdf["content"],
+                "mimetype": pdf["content_type"],
+                "res_model": self._name,
+                "res_field": "order_pdf",
+                "res_id": self.id,
+                "description": self._order_version(),
+            }
+        )

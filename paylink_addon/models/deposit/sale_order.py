@@ -1,0 +1,273 @@
+from datetime import datetime, time, timedelta
+
+import pytz
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from ...const import LIVE_STATES
+
+GROUP = "paylink_addon.group_paylink_user"
+DEPOSIT_STATES = [
+    ("asked", "Deposit asked"),
+    ("received", "Deposit received"),
+    ("refunded", "Deposit refunded"),
+    ("ended", "Deposit not paid"),
+]
+ORANGE = 2  # in Odoo's palette
+# What says who pays an order, and in which currency: changed, nobody may pay it by the links of before.
+PAYER_FIELDS = {"partner_id", "partner_invoice_id", "pricelist_id", "company_id"}
+
+
+class SaleOrder(models.Model):
+    """Orders show their deposits. Nothing of it is stored on them: see ``paylink.status.mixin``."""
+
+    _name = "sale.order"
+    _inherit = ["sale.order", "paylink.status.mixin"]
+
+    paylink_link_ids = fields.One2many("paylink.link", "sale_order_id", string="Deposits", groups=GROUP, copy=False)
+    paylink_deposit = fields.Selection(
+        DEPOSIT_STATES, string="Deposit", compute="_compute_paylink_deposit", search="_search_paylink_deposit"
+    )
+    paylink_color = fields.Integer(string="Colour of the Deposit", compute="_compute_paylink_deposit")
+    paylink_amount_asked = fields.Monetary(
+        string="Deposits asked", compute="_compute_paylink_amounts", help="By links that are paid or can be paid."
+    )
+    paylink_amount_received = fields.Monetary(
+        string="Deposits received", compute="_compute_paylink_amounts", help="By links, without what was refunded."
+    )
+    paylink_amount_refunded = fields.Monetary(string="Deposits refunded", compute="_compute_paylink_amounts")
+    paylink_amount_remaining = fields.Monetary(
+        string="Left to pay",
+        compute="_compute_paylink_amounts",
+        help="Of the order's total, whichever way the rest was paid.",
+    )
+    paylink_can_ask = fields.Boolean(compute="_compute_paylink_amounts")
+
+    # === COMPUTE METHODS === #
+
+    def _paylink_pairs_sql(self):
+        """In sudo mode: everyone who sees an order may know whether a deposit was asked for."""
+        self.env["paylink.link"].flush_model(["sale_order_id"])
+        where = SQL("AND link.sale_order_id IN %s", tuple(self.ids)) if self else SQL()
+        return SQL(
+            """SELECT link.sale_order_id AS record_id, link.id AS link_id
+                 FROM paylink_link link WHERE link.sale_order_id IS NOT NULL %s""",
+            where,
+        )
+
+    def _paylink_deposit_sql(self):
+        """A query of ``(record_id, deposit)``: how the deposits on each order stand.
+
+        Those of a former customer or currency of the order are none: see :meth:`paylink.link._belongs_to_order`.
+        """
+        self.env["paylink.link"].flush_model(["amount_paid", "amount_refunded", "state"])
+        return SQL(
+            """
+            SELECT deposit.order_id AS record_id,
+                   CASE WHEN bool_or(link.amount_paid > link.amount_refunded) THEN 'received'
+                        WHEN bool_or(link.state IN %s) THEN 'asked'
+                        WHEN bool_or(link.amount_refunded > 0) THEN 'refunded'
+                        WHEN bool_or(link.state IN ('expired', 'cancelled')) THEN 'ended' END AS deposit
+              FROM (%s) deposit
+              JOIN paylink_link link ON link.id = deposit.link_id
+          GROUP BY deposit.order_id
+            """,
+            LIVE_STATES,
+            self.env["paylink.link"]._belonging_sql(),
+        )
+
+    def _compute_paylink_deposit(self):
+        """One query for all orders."""
+        found = {}
+        if ids := self._origin.ids:
+            query = SQL(
+                "SELECT record_id, deposit FROM (%s) found WHERE record_id IN %s",
+                self._paylink_deposit_sql(),
+                tuple(ids),
+            )
+            found = dict(self.env.execute_query(query))
+        for order in self:
+            order.paylink_deposit = found.get(order._origin.id, False)
+            order.paylink_color = ORANGE if order.paylink_deposit == "received" else 0
+
+    def _search_paylink_deposit(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        states = tuple(state for state in value if state)
+        found = self._paylink_deposit_sql()
+        domain = fields.Domain.FALSE
+        if states:
+            domain = fields.Domain(
+                "id", "in", SQL("(SELECT found.record_id FROM (%s) found WHERE found.deposit IN %s)", found, states)
+            )
+        if False in value:
+            domain |= fields.Domain(
+                "id", "not in", SQL("(SELECT found.record_id FROM (%s) found WHERE found.deposit IS NOT NULL)", found)
+            )
+        return domain
+
+    @api.depends(
+        "amount_total",
+        "state",
+        "order_line.invoice_lines.move_id.amount_residual",
+        "partner_invoice_id",
+        "currency_id",
+    )
+    def _compute_paylink_amounts(self):
+        askable = self._paylink_askable()
+        for order in self:
+            links = order._paylink_own_links()
+            paid, refunded = sum(links.mapped("amount_paid")), sum(links.mapped("amount_refunded"))
+            asked = sum(link.amount if link.state in (*LIVE_STATES, "paid") else link.amount_paid for link in links)
+            order.paylink_amount_asked = asked
+            order.paylink_amount_received = paid - refunded
+            order.paylink_amount_refunded = refunded
+            order.paylink_amount_remaining = max(order.amount_total - order.sudo()._paylink_settled(), 0.0)
+            order.paylink_can_ask = (
+                order.state != "cancel"
+                and bool(order.id)
+                and not order.sudo()._paylink_is_expired()
+                and askable[order.id] > 0
+            )
+
+    # === ACTIONS === #
+
+    def action_paylink_view_links(self):
+        """Show the links of these orders that the user may see."""
+        links = self.env["paylink.link"].search([("sale_order_id", "in", self.ids)])
+        return links._get_records_action(name=self.env._("Collection Links"))
+
+    # === BUSINESS METHODS === #
+
+    def _paylink_own_links(self):
+        """The links of these orders, in sudo mode, but those of a former customer or currency of them."""
+        return self.sudo().paylink_link_ids.filtered(lambda link: link._belongs_to_order())
+
+    def _paylink_deposit_payments(self):
+        """The payments that links have brought for these orders."""
+        return self._paylink_own_links().transaction_ids._paylink_received().payment_id
+
+    def _send_payment_succeeded_for_order_mail(self):
+        """Who pays by a link gets its receipt, once."""
+        told = self.env.context.get("paylink_told_order_ids", ())
+        return super(
+            SaleOrder, self.filtered(lambda order: order.id not in told)
+        )._send_payment_succeeded_for_order_mail()
+
+    # === DEPOSITS === #
+
+    # === MAKING === #
+
+    def _paylink_deposit_problem(self, amount, askable):
+        """Why a deposit of ``amount`` can't be asked for, or ``False``.
+
+        :param float amount: in the order's currency
+        :param float askable: see :meth:`_paylink_askable`
+        """
+        self.ensure_one()
+        order = self.sudo()
+        name = order.name
+        if order.state == "cancel":
+            return self.env._("%(order)s is cancelled: nothing can be asked for it.", order=name)
+        if order._paylink_is_expired():
+            return self.env._("The quotation %(order)s has expired: extend its validity first.", order=name)
+        if order.currency_id.compare_amounts(askable, 0) <= 0:
+            return self.env._("%(order)s: all of it is paid, invoiced or asked for already.", order=name)
+        if order.currency_id.compare_amounts(amount, 0) <= 0:
+            return self.env._("Give the amount to ask for: it must be more than zero.")
+        if order.currency_id.compare_amounts(amount, askable) > 0:
+            return self.env._(
+                "No more than %(amount)s can be asked for %(order)s: the rest is paid, invoiced or asked for already.",
+                amount=order.currency_id.format(askable),
+                order=name,
+            )
+        return False
+
+    def _paylink_deposit_values(self, expires_at):
+        """The values of a deposit link that follow from its order: no client chooses them."""
+        self.ensure_one()
+        order = self.sudo()
+        return {
+            "kind": "deposit",
+            "sale_order_id": order.id,
+            "company_id": order.company_id.id,
+            "currency_id": order.currency_id.id,
+            "partner_id": order.partner_invoice_id.id,
+            "expires_at": order._paylink_expires_at(expires_at),
+        }
+
+    def _paylink_expires_at(self, expires_at):
+        """The link of a quotation lasts no longer than the quotation: until the end of that day, where we are."""
+        self.ensure_one()
+        if self.state not in ("draft", "sent") or not self.validity_date:
+            return expires_at
+        zone = pytz.timezone(self.company_id.paylink_tz or "UTC")
+        midnight = zone.localize(datetime.combine(self.validity_date + timedelta(days=1), time()))
+        end = midnight.astimezone(pytz.utc).replace(tzinfo=None)
+        return min(expires_at, end) if expires_at else end
+
+    def _paylink_is_expired(self):
+        """Whether it is a quotation that is over where we are: Odoo's own mark goes by the day in Greenwich."""
+        end = self._paylink_expires_at(False)
+        return bool(end) and end <= fields.Datetime.now()
+
+    def _paylink_default_deposit(self, askable):
+        """What to propose: what Odoo's prepayment rule still wants, else all that can be asked.
+
+        :param float askable: see :meth:`_paylink_askable`
+        """
+        self.ensure_one()
+        order = self.sudo()
+        asked = order._paylink_rooms()[order.id] - askable  # by other links
+        missing = order._get_prepayment_required_amount() - order.amount_paid - asked
+        wanted = missing if order.state in ("draft", "sent") and missing > 0 else askable
+        return order.currency_id.round(min(wanted, askable))
+
+    # === ENDING === #
+
+    def write(self, vals):
+        """An order that is cancelled, or becomes another customer's or another currency's, closes its links."""
+        result = super().write(vals)
+        if vals.get("state") == "cancel" or PAYER_FIELDS & set(vals):
+            self._paylink_end_links()
+            self._paylink_report_left_behind()
+        return result
+
+    def _paylink_end_links(self):
+        """Close the live links of orders that are cancelled, or of which nothing is left to be asked as a deposit."""
+        links = self.sudo().paylink_link_ids.filtered(lambda link: link.state in LIVE_STATES)
+        if not links:
+            return
+        cancelled = links.filtered(lambda link: link.sale_order_id.state == "cancel")
+        changed = (links - cancelled).filtered(lambda link: not link._fits_order())
+        cancelled._end_deposits(self.env._("The order was cancelled."))
+        changed._end_deposits(self.env._("The customer or the currency of the order was changed."))
+        links -= cancelled | changed
+        due = links._due_amounts()
+        over = links.filtered(lambda link: not due[link.id])
+        # Those of which a part was paid are paid now; see _compute_state.
+        self.env.add_to_compute(over._fields["state"], over)
+        over._recompute_recordset(["state"])
+        waiting = over.filtered(lambda link: link.state in LIVE_STATES and not link.amount_pending)
+        waiting._end_deposits(self.env._("The order is paid or invoiced: nothing is left to be paid as a deposit."))
+
+    def _paylink_report_left_behind(self):
+        """What was paid stays a credit of who paid it; somebody has to know that no order takes it."""
+        links = self.sudo().paylink_link_ids.filtered(lambda link: link.amount_paid > link.amount_refunded)
+        for link in links.filtered(lambda link: not link._fits_order()):
+            link._schedule(*link._left_behind_texts(link._owner_env()))
+
+    @api.ondelete(at_uninstall=False)
+    def _paylink_unlink_unpaid(self):
+        """A quotation whose deposit was paid is kept; other links end with it."""
+        links = self.sudo().paylink_link_ids
+        if paid := links.filtered(lambda link: link.amount_paid or link.amount_pending or link.amount_authorized):
+            raise UserError(
+                self.env._(
+                    "A deposit on %(order)s was paid (%(link)s): keep the order.",
+                    order=paid[0].sale_order_id.name,
+                    link=paid[0].name,
+                )
+            )
+        links.filtered(lambda link: link.state in LIVE_STATES)._cancel(self.env._("The order was deleted."))

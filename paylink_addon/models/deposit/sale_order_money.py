@@ -1,0 +1,159 @@
+"""Stage of ``sale.order``: what was received, invoiced, and can still be asked."""
+
+from odoo import Command, api, models
+from odoo.tools import SQL
+
+
+class SaleOrderMoney(models.Model):
+    """What has been received, invoiced and can still be asked of an order. All of it in sudo mode, for sets."""
+
+    _inherit = "sale.order"
+
+    def _paylink_lock(self):
+        """Wait for, then hold, the orders: see :meth:`paylink.link._lock`."""
+        if not self:
+            return
+        self.env.flush_all()
+        ids = tuple(self.ids)
+        self.env.cr.execute(SQL("SELECT id FROM sale_order WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", ids))
+        self.env.cr.execute(SQL("UPDATE sale_order SET write_date = write_date WHERE id IN %s", ids))
+        self.env.invalidate_all()
+
+    # === TRANSACTIONS === #
+
+    def _paylink_transactions(self):
+        """The order's transactions, with the refunds of them, which Odoo does not link to it.
+
+        Those of before the order became another customer's or another currency's are not its own any more: what they
+        bring is a credit of who paid.
+        """
+        transactions = self.sudo().transaction_ids
+        transactions |= transactions.child_transaction_ids.filtered(lambda tx: tx.operation == "refund")
+        return transactions.filtered(lambda tx: not tx.paylink_id or tx.paylink_id._belongs_to_order())
+
+    def _paylink_counted(self):
+        """The transactions that have moved money: received, and given back."""
+        transactions = self._paylink_transactions()
+        return transactions._paylink_received() | transactions._paylink_refunds()
+
+    def _paylink_credit(self):
+        """What of it no invoice has taken yet; less than zero if more was given back than was left."""
+        self.ensure_one()
+        counted = self._paylink_counted()
+        unbooked = counted.filtered(lambda tx: not tx.payment_id)
+        lines = counted.payment_id._paylink_receivable_lines().filtered(lambda line: line.parent_state == "posted")
+        return sum(unbooked.mapped("amount")) - sum(lines.mapped("amount_residual_currency"))
+
+    @api.depends(
+        "transaction_ids.state",
+        "transaction_ids.amount",
+        "transaction_ids.child_transaction_ids.state",
+        "partner_invoice_id",
+        "currency_id",
+        "company_id",
+    )
+    def _compute_amount_paid(self):
+        """Of payments by links count what was captured, and not what was given back: Odoo confirms orders by it."""
+        result = super()._compute_amount_paid()
+        for order in self:
+            linked = order.sudo().transaction_ids.filtered("paylink_id")
+            if not linked:
+                continue
+            ours = order._paylink_transactions().filtered("paylink_id")
+            moved = ours._paylink_received() | ours._paylink_refunds()
+            net = sum(moved.mapped("amount")) + ours._paylink_authorized()._paylink_authorized_amount()
+            counted = linked.filtered(lambda tx: tx.state in ("authorized", "done"))
+            order.amount_paid += net - sum(counted.mapped("amount"))
+        return result
+
+    # === WHAT CAN BE ASKED === #
+
+    def _paylink_balance(self):
+        """What is neither invoiced nor received of the order; less than zero if it was overpaid."""
+        self.ensure_one()
+        return self.currency_id.round(self.amount_total - self.amount_invoiced - self._paylink_credit())
+
+    def _paylink_overpaid(self):
+        """What has been received too much."""
+        self.ensure_one()
+        return max(-self._paylink_balance(), 0.0)
+
+    def _paylink_rooms(self):
+        """What deposits may bring at most now, by id: what was invoiced is asked for by invoices.
+
+        An invoice that was paid, then credited, is still paid until the customer has the money back.
+        """
+        orders = self.sudo()
+        orders._paylink_read_ahead()
+        return {
+            order.id: max(min(order._paylink_balance(), order.amount_total - order._paylink_settled()), 0.0)
+            if order.state != "cancel"
+            else 0.0
+            for order in orders
+        }
+
+    def _paylink_read_ahead(self):
+        """Read what is needed to know the balance of these orders, in one go: each alone would read its own."""
+        self._paylink_counted().payment_id._paylink_receivable_lines().mapped("amount_residual_currency")
+        lines = self.invoice_ids.line_ids
+        lines.mapped("price_total")
+        lines.sale_line_ids.mapped("order_id")
+
+    def _paylink_left_to_pay(self):
+        """What deposits may bring, less what payments under way may still bring."""
+        if not self:
+            return 0.0
+        in_flight = self._paylink_transactions()._paylink_attempts()._paylink_in_flight()
+        return self._paylink_rooms()[self.id] - sum(in_flight.mapped("amount"))
+
+    def _paylink_askable(self):
+        """What no link asks for yet and no payment under way may bring. Call it with the orders locked.
+
+        :return: amounts in the currency of each order, by id
+        """
+        rooms = self._paylink_rooms()
+        links = self.sudo().paylink_link_ids.filtered(lambda link: link._is_live())
+        due = links._due_amounts()
+        for order in self.sudo():
+            asked = sum(due[link.id] for link in links & order.paylink_link_ids)
+            foreign = order._paylink_transactions().filtered(lambda tx: tx.paylink_id not in links)
+            coming = sum(foreign._paylink_attempts()._paylink_in_flight().mapped("amount"))
+            rooms[order.id] = order.currency_id.round(max(rooms[order.id] - asked - coming, 0.0))
+        return rooms
+
+    def _paylink_settled(self):
+        """What the customer has paid of the order, by whatever way: its credit, and what is paid of its invoices."""
+        self.ensure_one()
+        settled = self._paylink_credit()
+        for invoice in self.invoice_ids.filtered(lambda move: move.state == "posted" and move.amount_total):
+            paid = 1 - invoice.amount_residual / invoice.amount_total
+            settled += invoice._get_sale_order_invoiced_amount(self) * paid
+        return self.currency_id.round(settled)
+
+    # === INVOICES OF DEPOSITS === #
+
+    def _prepare_invoice(self):
+        """Odoo has an invoice take what its transactions have paid: not what a former customer has."""
+        values = super()._prepare_invoice()
+        if foreign := self.sudo().transaction_ids - self._paylink_transactions():
+            commands = values.get("transaction_ids") or []
+            values["transaction_ids"] = [*commands, *[Command.unlink(tx.id) for tx in foreign]]
+        return values
+
+    def _generate_downpayment_invoices(self):
+        """Odoo invoices all that was ever paid each time: of deposits by links, what is not invoiced yet.
+
+        The payment that is being booked is told by the context (see ``payment.transaction._invoice_sale_orders``).
+        """
+        amount = self.env.context.get("paylink_received")
+        if amount is None:
+            return super()._generate_downpayment_invoices()
+        invoices = self.env["account.move"]
+        for order in self:
+            booked = order._paylink_transactions()._paylink_received().payment_id
+            amount += sum(payment._paylink_open_credit() for payment in booked)
+            wizard = order.env["sale.advance.payment.inv"].create(
+                {"sale_order_ids": order, "advance_payment_method": "fixed", "fixed_amount": amount}
+            )
+            invoices |= wizard._create_invoices(order)
+        return invoices

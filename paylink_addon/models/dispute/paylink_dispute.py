@@ -1,0 +1,389 @@
+from odoo import Command, api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import format_amount, format_date
+
+from ..link.paylink_link_books import QUIET
+
+# https://docs.stripe.com/api/disputes/object#dispute_object-status
+STATUSES = [
+    ("warning_needs_response", "Inquiry: answer needed"),
+    ("warning_under_review", "Inquiry: under review"),
+    ("warning_closed", "Inquiry closed"),
+    ("needs_response", "Answer needed"),
+    ("under_review", "Under review"),
+    ("won", "Won"),
+    ("lost", "Lost"),
+    ("prevented", "Prevented"),
+]
+# Messages come in any order: what ranks lower is older. A dispute that was lost may still be won, not the reverse.
+RANKS = {
+    "warning_needs_response": 0,
+    "warning_under_review": 1,
+    "needs_response": 2,
+    "under_review": 3,
+    "warning_closed": 4,
+    "lost": 4,
+    "prevented": 5,
+    "won": 5,
+}
+UNANSWERED = ("warning_needs_response", "needs_response")
+HARMLESS = ("won", "warning_closed", "prevented")
+# https://docs.stripe.com/api/disputes/object#dispute_object-reason
+REASONS = [
+    ("bank_cannot_process", "The bank could not process it"),
+    ("check_returned", "Returned check"),
+    ("credit_not_processed", "Refund not received"),
+    ("customer_initiated", "Disputed by the customer"),
+    ("debit_not_authorized", "Debit not authorized"),
+    ("duplicate", "Charged twice"),
+    ("fraudulent", "Fraudulent"),
+    ("general", "Other"),
+    ("incorrect_account_details", "Wrong account details"),
+    ("insufficient_funds", "Insufficient funds"),
+    ("noncompliant", "Not compliant with the network's rules"),
+    ("product_not_received", "Not received"),
+    ("product_unacceptable", "Not as described"),
+    ("subscription_canceled", "Subscription cancelled"),
+    ("unrecognized", "Not recognized by the customer"),
+]
+ACTIVITY = "paylink_addon.mail_activity_dispute"
+
+
+class PaylinkDispute(models.Model):
+    """A payment that the customer's bank takes back, or threatens to; and what of it is in the books.
+
+    Written by the messages of the provider only. How it is booked: see ``paylink_dispute_booking``.
+    """
+
+    _name = "paylink.dispute"
+    _inherit = ["mail.activity.mixin", "mail.thread"]
+    _description = "Dispute"
+    _order = "id desc"
+
+    name = fields.Char(string="Dispute", required=True, readonly=True, help="As the provider names it.")
+    provider_id = fields.Many2one("payment.provider", required=True, readonly=True, ondelete="restrict")
+    company_id = fields.Many2one(related="provider_id.company_id", store=True, index=True)
+    transaction_id = fields.Many2one(
+        "payment.transaction", required=True, readonly=True, index=True, ondelete="restrict"
+    )
+    link_id = fields.Many2one(related="transaction_id.paylink_id", store=True, index="btree_not_null")
+    partner_id = fields.Many2one(related="transaction_id.partner_id", store=True, string="Customer")
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    amount = fields.Monetary(readonly=True)
+    reason = fields.Selection(REASONS, readonly=True)
+    status = fields.Selection(STATUSES, required=True, readonly=True, tracking=True)
+    evidence_due = fields.Datetime(string="Answer due on", readonly=True, help="Empty: it can't be answered.")
+    is_standing = fields.Boolean(
+        string="Standing",
+        compute="_compute_is_standing",
+        store=True,
+        help="Open, or lost: not decided in our favour. Nothing is asked for or charged automatically meanwhile.",
+    )
+    item_ids = fields.Many2many(
+        "account.move.line",
+        "paylink_dispute_item_rel",
+        "dispute_id",
+        "item_id",
+        string="Items",
+        readonly=True,
+        help="What the payment had settled; once the money was taken back: what is open again.",
+    )
+    withdrawal_id = fields.Many2one("account.payment", string="Taken back", readonly=True, copy=False)
+    reinstatement_id = fields.Many2one("account.payment", string="Given back", readonly=True, copy=False)
+    fee_currency_id = fields.Many2one("res.currency", string="Currency of the Fee", readonly=True)
+    fee = fields.Monetary(string="Dispute Fee", currency_field="fee_currency_id", readonly=True)
+    fee_returned = fields.Monetary(string="Fee returned", currency_field="fee_currency_id", readonly=True)
+    fee_move_id = fields.Many2one("account.move", string="Fee Entry", readonly=True, copy=False)
+    fee_returned_move_id = fields.Many2one(
+        "account.move", string="Entry of the returned Fee", readonly=True, copy=False
+    )
+
+    _name_unique = models.Constraint("UNIQUE (provider_id, name)", "A dispute is stored once.")
+    _standing_index = models.Index("(transaction_id) WHERE is_standing")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("status")
+    def _compute_is_standing(self):
+        for dispute in self:
+            dispute.is_standing = dispute.status not in HARMLESS
+
+    # === ACTIONS === #
+
+    def action_book_fees(self):
+        """Book the fees that could not be booked, for want of an account."""
+        self.check_access("read")
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can book the fees of disputes."))
+        for dispute in self.sudo():
+            dispute.with_company(dispute.company_id)._book_fees()
+        return True
+
+    # === BUSINESS METHODS === #
+
+    def _is_news(self, status):
+        """Whether a message with this status is not older than what is known."""
+        self.ensure_one()
+        return RANKS.get(status, -1) >= RANKS[self.status]
+
+    def _follow_status(self, before):
+        """Have somebody answer it, or end that task.
+
+        :param before: the status until now; None for a new dispute
+        """
+        self.ensure_one()
+        if self.status not in UNANSWERED:
+            label = dict(self._fields["status"]._description_selection(self.env))[self.status]
+            self.activity_feedback([ACTIVITY], feedback=label)
+        elif self.status != before:
+            self.activity_unlink([ACTIVITY])  # an inquiry has become a dispute
+            self._ask_for_answer()
+        else:
+            self.activity_reschedule([ACTIVITY], date_deadline=self._deadline())
+
+    def _deadline(self):
+        return (self.evidence_due or fields.Datetime.now()).date()
+
+    def _people(self):
+        """Who has to know: the owner of the link and the payment managers, as far as they may see the dispute."""
+        owner = self.link_id._task_user() if self.link_id else self.env["res.users"]
+        users = owner | self.company_id._paylink_managers()
+        return users.filtered(lambda user: self.with_user(user).has_access("read"))
+
+    def _ask_for_answer(self):
+        self._tell(self._answer_texts, ACTIVITY, date_deadline=self._deadline())
+
+    def _tell(self, texts, activity_type="mail.mail_activity_data_todo", **values):
+        """Give everybody who has to know a task, in their language, unless they have the same one.
+
+        :param texts: function of an environment that returns summary and note
+        """
+        known = {(activity.user_id, activity.summary) for activity in self.activity_ids}
+        for user in self._people():
+            summary, note = texts(self.with_context(lang=user.lang).env)
+            if (user, summary) not in known:
+                self.activity_schedule(activity_type, summary=summary, note=note, user_id=user.id, **values)
+
+    def _facts(self, env):
+        return {
+            "amount": format_amount(env, self.amount, self.currency_id),
+            "partner": self.partner_id.display_name,
+            "reference": self.transaction_id.reference,
+            "dispute": self.name,
+        }
+
+    def _answer_texts(self, env):
+        facts = self._facts(env)
+        summary = env._("%(amount)s is disputed", **facts)
+        if not self.evidence_due:
+            return summary, env._(
+                "The bank of %(partner)s disputes payment %(reference)s (%(amount)s, dispute %(dispute)s). It can't be "
+                "answered: settle the matter with the customer.",
+                **facts,
+            )
+        return summary, env._(
+            "The bank of %(partner)s disputes payment %(reference)s (%(amount)s, dispute %(dispute)s). Give your "
+            "evidence in Stripe's dashboard by %(date)s, or accept the dispute there.",
+            **facts,
+            date=format_date(env, self.evidence_due.date()),
+        )
+
+    # === THE BOOKS === #
+    # What the bank takes back and gives back, in the books; each once.
+
+    # === MONEY TAKEN BACK === #
+
+    def _book_withdrawal(self):
+        """Book the disputed amount as paid back: exactly what it had settled is open again.
+
+        :raise UserError: the payment is not in the books
+        """
+        self.ensure_one()
+        if self.withdrawal_id:
+            return
+        source = self._source()
+        shares = self._shares(source)
+        payment = self._create_payment("outbound", shares, source)
+        self.withdrawal_id = payment
+        reopened = self._release(self._settled_partials(source), shares)
+        payment._paylink_reconcile([self._lines(source).filtered(lambda line: not line.reconciled)])
+        if source._paylink_open_credit():
+            source._paylink_reconcile([reopened])  # a part of the amount was disputed: the rest settles what it did
+        self.item_ids = reopened.filtered(lambda item: not item.reconciled)
+
+    def _source(self):
+        """The payment that is disputed: of an amount captured later, the capture's."""
+        transaction = self.transaction_id
+        payment = (transaction | transaction._paylink_captures()).payment_id[:1]
+        if payment.move_id.state != "posted":
+            raise UserError(
+                self.env._(
+                    "Payment %(reference)s is disputed but not in the books: book it first.",
+                    reference=transaction.reference,
+                )
+            )
+        return payment
+
+    def _lines(self, payment):
+        """The receivable lines of a payment, the main account's first."""
+        lines = payment.move_id.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
+        return lines.sorted(lambda line: (line.account_id != payment.destination_account_id, line.id))
+
+    def _settled_partials(self, source):
+        """How the payment is reconciled with what it paid, the last due first; refunds and disputes are not that."""
+        partials = self._lines(source).matched_debit_ids
+        theirs = partials.filtered(lambda partial: partial.debit_move_id.payment_id.payment_type != "outbound")
+        return theirs.sorted(
+            lambda partial: (
+                partial.debit_move_id.date_maturity or partial.debit_move_id.date,
+                partial.debit_move_id.id,
+            ),
+            reverse=True,
+        )
+
+    def _shares(self, source):
+        """How the disputed amount goes to the receivable accounts of the payment: ``{account: amount}``."""
+        left, shares = self.amount, {}
+        for line in self._lines(source).filtered(lambda line: line.amount_currency < 0):
+            share = min(-line.amount_currency, left)
+            shares[line.account_id] = shares.get(line.account_id, 0.0) + share
+            left = self.currency_id.round(left - share)
+        main = source.destination_account_id
+        shares[main] = self.currency_id.round(shares.get(main, 0.0) + left)
+        return {account: share for account, share in shares.items() if share}
+
+    def _release(self, partials, shares):
+        """Undo as much of a reconciliation as the disputed amount needs.
+
+        :return: the items that were settled by it
+        """
+        items = partials.debit_move_id.browse()
+        for account, own in partials.grouped(lambda partial: partial.credit_move_id.account_id).items():
+            missing = shares.get(account, 0.0) + sum(own.credit_move_id.mapped("amount_residual_currency"))
+            for partial in own:
+                if self.currency_id.compare_amounts(missing, 0) <= 0:
+                    break
+                missing -= partial.credit_amount_currency
+                items |= partial.debit_move_id
+                partial.unlink()
+        return items
+
+    # === MONEY GIVEN BACK === #
+
+    def _book_reinstatement(self):
+        """Book what the bank gives back: it settles what was open again, as far as that still is."""
+        self.ensure_one()
+        if self.reinstatement_id:
+            return
+        taken = self.withdrawal_id
+        shares = {line.account_id: line.amount_currency for line in self._lines(taken)}
+        shares = shares or {taken.destination_account_id: taken.amount}  # what was paid was no receivable
+        payment = self._create_payment("inbound", shares, taken)
+        self.reinstatement_id = payment
+        items = self.item_ids.filtered(lambda item: item._paylink_is_collectable())
+        payment._paylink_reconcile([items | taken._paylink_receivable_lines()])
+        if self.item_ids and payment._paylink_open_credit():
+            self._tell(self._excess_texts)
+
+    def _excess_texts(self, env):
+        payment = self.reinstatement_id
+        amount = format_amount(env, payment._paylink_open_credit(), payment.currency_id)
+        return env._("%(amount)s came back and is not needed any more", amount=amount), env._(
+            "Dispute %(dispute)s of payment %(reference)s (%(partner)s) was won, but what it had paid has been settled "
+            "another way. %(open)s is an open credit of the customer: refund it, or use it for another document.",
+            **self._facts(env),
+            open=amount,
+        )
+
+    # === PAYMENTS === #
+
+    def _create_payment(self, payment_type, shares, model):
+        """Post a payment of the dispute; it is no transaction's: that has the one that is disputed.
+
+        :param dict shares: amounts by receivable account
+        :param model: the payment whose main account it has
+        """
+        transaction = self.transaction_id
+        main = model.destination_account_id if model.destination_account_id in shares else next(iter(shares))
+        sign = 1 if payment_type == "outbound" else -1
+        link = transaction.paylink_id.with_company(self.company_id)
+        values = link._prepare_payment(transaction) | {
+            "amount": self.currency_id.round(sum(shares.values())),
+            "payment_type": payment_type,
+            "payment_transaction_id": False,
+            "payment_token_id": False,
+            "invoice_ids": [],
+            "memo": f"{self.name} - {transaction.reference}",
+            "destination_account_id": main.id,
+            "write_off_line_vals": [
+                self._share_values(account, sign * share) for account, share in shares.items() if account != main
+            ],
+        }
+        return link._create_payments([values])
+
+    def _share_values(self, account, amount):
+        company = self.company_id
+        return {
+            "name": self.name,
+            "account_id": account.id,
+            "partner_id": self.partner_id.commercial_partner_id.id,
+            "currency_id": self.currency_id.id,
+            "amount_currency": amount,
+            "balance": self.currency_id._convert(amount, company.currency_id, company),
+        }
+
+    # === FEES === #
+
+    def _book_fees(self):
+        """Book the fee as an expense, and back when it is given back. Without an account for it: a task."""
+        self.ensure_one()
+        account = self.company_id._paylink_fee_account()
+        due = bool(self.fee and not self.fee_move_id) or bool(self.fee_returned and not self.fee_returned_move_id)
+        if due and not account:
+            self._tell(self._no_account_texts)
+        if not due or not account:
+            return
+        if self.fee and not self.fee_move_id:
+            self.fee_move_id = self._create_fee_move(account, self.fee)
+        if self.fee_returned and not self.fee_returned_move_id:
+            self.fee_returned_move_id = self._create_fee_move(account, -self.fee_returned)
+
+    def _create_fee_move(self, account, fee):
+        """The entry of a fee (negative: given back), between the account of the payments and the expenses."""
+        liquidity = self.withdrawal_id._seek_for_lines()[0].account_id[:1]
+        move = (
+            self.env["account.move"]
+            .with_context(**QUIET)
+            .create(
+                {
+                    "move_type": "entry",
+                    "journal_id": self.withdrawal_id.journal_id.id,
+                    "date": fields.Date.context_today(self),
+                    "ref": self.env._("Fee of dispute %(name)s", name=self.name),
+                    "line_ids": [self._fee_line(account, fee), self._fee_line(liquidity, -fee)],
+                }
+            )
+        )
+        move.action_post()
+        return move
+
+    def _fee_line(self, account, amount):
+        company, currency = self.company_id, self.fee_currency_id
+        return Command.create(
+            {
+                "name": self.name,
+                "account_id": account.id,
+                "currency_id": currency.id,
+                "amount_currency": amount,
+                "balance": currency._convert(amount, company.currency_id, company),
+                "tax_ids": [Command.clear()],  # no tax on it, whatever the account's default is
+            }
+        )
+
+    def _no_account_texts(self, env):
+        fee = format_amount(env, self.fee, self.fee_currency_id)
+        return env._("The dispute fee of %(fee)s is not booked", fee=fee), env._(
+            "There is no account for providers' fees: choose one under Collection Links, Configuration, Settings, then "
+            "press “Book the fee” on dispute %(dispute)s.",
+            **self._facts(env),
+        )

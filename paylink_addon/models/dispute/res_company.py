@@ -1,0 +1,23 @@
+from odoo import fields, models
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    paylink_fee_account_id = fields.Many2one(
+        "account.account",
+        string="Account for providers' fees",
+        check_company=True,
+        domain="[('account_type', 'in', ('expense', 'expense_direct_cost'))]",
+        help="Where the fees of disputes are booked. Empty: the account of bank fees in the chart of accounts.",
+    )
+
+    def _paylink_fee_account(self):
+        """The account for fees: the one chosen, else that of bank fees, where the chart of accounts has one."""
+        self.ensure_one()
+        if self.paylink_fee_account_id:
+            return self.paylink_fee_account_id
+        template = self.env["account.chart.template"].with_company(self)
+        fees = template.ref("bank_fees_reco", raise_if_not_found=False)
+        accounts = fees.sudo().line_ids.account_id if fees else self.env["account.account"]
+        return accounts.filtered("active")[:1]

@@ -1,0 +1,150 @@
+import base64
+from collections import defaultdict
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+from odoo.tools.image import image_data_uri
+
+
+class AccountMove(models.Model):
+    _name = "account.move"
+    _inherit = ["account.move", "paylink.status.mixin"]
+
+    paylink_amount_refunded = fields.Monetary(
+        string="Refunded by link",
+        compute="_compute_paylink_amount_refunded",
+        groups="paylink_addon.group_paylink_user",
+    )
+    paylink_can_send = fields.Boolean(compute="_compute_paylink_can_send")
+
+    # === COMPUTE METHODS === #
+
+    def _paylink_pairs_sql(self):
+        """In sudo mode: everyone who sees an invoice may know whether it was asked for."""
+        self.env["paylink.link.line"].flush_model(["move_id", "link_id"])
+        where = SQL("WHERE line.move_id IN %s", tuple(self.ids)) if self else SQL()
+        return SQL("SELECT DISTINCT line.move_id AS record_id, line.link_id FROM paylink_link_line line %s", where)
+
+    def _compute_paylink_amount_refunded(self):
+        domain = [("move_id", "in", self.ids), ("link_id.amount_refunded", ">", 0)]
+        pairs = self.env["paylink.link.line"].sudo()._read_group(domain, ["move_id"], ["link_id:recordset"])
+        refunded = {move.id: sum(links.mapped("amount_refunded")) for move, links in pairs}
+        for move in self:
+            move.paylink_amount_refunded = refunded.get(move._origin.id, 0.0)
+
+    @api.depends("state", "move_type", "amount_residual", "payment_state")
+    def _compute_paylink_can_send(self):
+        for move in self:
+            move.paylink_can_send = (
+                move.state == "posted"
+                and move.move_type in ("out_invoice", "out_receipt")
+                and move.payment_state in ("not_paid", "partial")
+            )
+
+    # === SEARCH METHODS === #
+
+    def _search_reconciled_payment_ids(self, operator, value):
+        """See ``account.payment._search_reconciled_invoice_ids``."""
+        if self.env.context.get("paylink_knows_reconciled"):
+            return Domain.FALSE
+        return super()._search_reconciled_payment_ids(operator, value)
+
+    # === ACTIONS === #
+
+    def action_paylink_view_links(self):
+        """Show all links of the invoice."""
+        self.ensure_one()
+        links = self.env["paylink.link"].search([("line_ids.move_id", "in", self.ids)])
+        return links._get_records_action(name=self.env._("Collection Links"))
+
+    # === BUSINESS METHODS === #
+
+    def _paylink_open_items(self):
+        """The open receivable items of these moves, in sudo mode (only after access to the moves is checked)."""
+        return (
+            self.env["account.move.line"]
+            .sudo()
+            .search(
+                [
+                    ("move_id", "in", self.ids),
+                    ("account_type", "=", "asset_receivable"),
+                    ("parent_state", "=", "posted"),
+                    ("reconciled", "=", False),
+                ],
+                order="date_maturity, id",
+            )
+        )
+
+    # === CHANGED DOCUMENTS === #
+    # What becomes of collection links when their documents are changed.
+    #
+    # Only what has been posted before can have links: making and posting new documents costs nothing.
+
+    def _post(self, soft=True):
+        """Links follow what is posted again: its receivable items may be others now."""
+        known = self.filtered("posted_before")
+        links = known._paylink_locked_links()
+        posted = super()._post(soft)
+        if links:
+            links._follow_documents(posted & known)
+        return posted
+
+    def button_draft(self):
+        """Nobody pays what is being changed: attempts that wait for the customer are closed."""
+        links = self.filtered("posted_before")._paylink_locked_links()
+        result = super().button_draft()
+        links._close_attempts(self.env._("A document is being changed."))
+        return result
+
+    def unlink(self):
+        """The owners of links that asked for these documents get a task."""
+        links = self.filtered("posted_before")._paylink_locked_links()
+        lost = {link: link.line_ids.filtered(lambda line: line.move_id in self).mapped("name") for link in links}
+        result = super().unlink()
+        for link, names in lost.items():
+            link._report_lost(names)
+        return result
+
+    def _paylink_locked_links(self):
+        """The links, not paid yet, that ask for these documents; locked before the documents, as payers do."""
+        if not self:
+            return self.env["paylink.link"].sudo()
+        lines = self.env["paylink.link.line"].sudo().search([("move_id", "in", self.ids)])
+        links = lines.link_id.filtered(lambda link: not link.paid_at)
+        if links:
+            links._lock()
+        return links
+
+    def _paylink_items_by_debtor(self):
+        """The ids of the open receivable items of these moves, by document and debtor."""
+        found = defaultdict(set)
+        for item in self._paylink_open_items():
+            found[item._paylink_debtor()].add(item.id)
+        return found
+
+    # === THE PDF === #
+    # The collection link on the invoice's PDF.
+
+    def _paylink_link_values(self):
+        """The values of a link made for this invoice alone."""
+        self.ensure_one()
+        return {
+            "partner_id": self.partner_id.id,
+            "reference": self.payment_reference or self.name,
+            "send_email": True,
+            "send_sms": False,
+        }
+
+    def _paylink_on_pdf(self):
+        """The link that the PDF shows, in sudo mode: only one that is there. It is made when the invoice is sent."""
+        self.ensure_one()
+        link = self.env["paylink.link"].sudo()
+        if not self.company_id.sudo().paylink_on_invoice_pdf or self.state != "posted":
+            return link
+        return link._links_of_invoices(self).get(self.sudo(), link)
+
+    def _paylink_qr_code(self, url):
+        """A QR code as the source of an image."""
+        barcode = self.env["ir.actions.report"].barcode("QR", url, width=128, height=128, quiet=False)
+        return image_data_uri(base64.b64encode(barcode))

@@ -1,0 +1,140 @@
+from odoo import fields, models
+from odoo.tools import SQL, format_amount, format_date
+
+from ...const import IN_FLIGHT_STATES
+
+
+class AccountMoveLine(models.Model):
+    _inherit = "account.move.line"
+
+    def _paylink_due(self, date=None):
+        """What is open of posted receivable items, in the currency of each, by id. Credits are negative.
+
+        :param date: the day the customer pays; an early payment discount that holds on it is deducted
+            (see ``account.move._is_eligible_for_early_payment_discount``)
+        """
+        date = date or fields.Date.context_today(self)
+        discounted = self._paylink_discounted(date)
+        return {
+            item.id: (
+                0.0
+                if item.parent_state != "posted" or item.reconciled
+                else item.discount_amount_currency
+                if item in discounted
+                else item.amount_residual_currency
+            )
+            for item in self.sudo()
+        }
+
+    def _paylink_discounted(self, date):
+        """The items on which an early payment discount is granted to who pays on ``date``."""
+        return self.sudo().filtered(
+            lambda item: (
+                item.display_type == "payment_term"
+                and item.discount_date
+                and item.move_id._is_eligible_for_early_payment_discount(item.currency_id, date)
+            )
+        )
+
+    def _paylink_discount_text(self, env):
+        """What is granted to who pays an item with an early payment discount soon, in the language of ``env``."""
+        self.ensure_one()
+        return env._(
+            "Early payment discount until %(date)s: %(amount)s",
+            date=format_date(env, self.discount_date),
+            amount=format_amount(env, self.discount_amount_currency - self.amount_residual_currency, self.currency_id),
+        )
+
+    def _paylink_customer_name(self, label, env):
+        """What the customer calls the item: a payment of theirs has a number and a memo that tell them nothing.
+
+        :param str label: its label, see :meth:`_paylink_labels`
+        """
+        is_payment = self.balance < 0 and (self.payment_id or self.statement_line_id)
+        return env._("Payment received") if is_payment else label
+
+    def _paylink_line_values(self, due=None):
+        """The values of the ``paylink.link.line`` of each item."""
+        due = self._paylink_due() if due is None else due
+        labels = self.sudo()._paylink_labels()
+        return [
+            {
+                "move_line_id": item.id,
+                "name": labels[item.id],
+                "is_invoice": item.move_id.is_sale_document(include_receipts=True),
+                "date": item.date,
+                "date_due": item.date_maturity or item.date,
+                "amount": due[item.id],
+            }
+            for item in self.sudo()
+        ]
+
+    def _paylink_labels(self):
+        """What the customer knows each item by, by id: the document's number, with the instalment where there are
+        several.
+        """
+        invoices = self.move_id.filtered(lambda move: move.is_invoice(include_receipts=True))
+        terms = {
+            move: list(dict(sorted(zip(ids, dates, strict=True), key=lambda term: (term[1], term[0]))))
+            for move, ids, dates in self._read_group(
+                [("move_id", "in", invoices.ids), ("display_type", "=", "payment_term")],
+                ["move_id"],
+                ["id:array_agg", "date_maturity:array_agg"],
+                having=[("__count", ">", 1)],
+            )
+        }
+        return {item.id: item._paylink_label(terms.get(item.move_id, ())) for item in self}
+
+    def _paylink_label(self, terms):
+        """:param terms: ids of the instalments of the item's document, the first due first, if there are several"""
+        self.ensure_one()
+        move = self.move_id
+        if not move.is_invoice(include_receipts=True):
+            return self.ref or self.name or move.name
+        return f"{move.name}-{terms.index(self.id) + 1}" if self.id in terms else move.name
+
+    def _paylink_debtor(self):
+        """What a link can ask for as a whole: a document, and whose share of it (an entry may have several debtors)."""
+        self.ensure_one()
+        return self.move_id, self.partner_id.commercial_partner_id
+
+    def _paylink_in_flight(self):
+        """The items that a payment still in progress may settle: of any link, or of the customer portal.
+
+        Of deposits only those that leave nothing to be asked for: else a link asks for what they leave.
+        """
+        if not self:
+            return self
+        self.env["payment.transaction"].flush_model()
+        self.env["paylink.link.line"].flush_model(["move_line_id", "link_id"])
+        query = SQL(
+            """
+            SELECT line.move_line_id
+              FROM paylink_link_line line
+              JOIN payment_transaction tx ON tx.paylink_id = line.link_id
+              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
+             WHERE line.move_line_id IN %(items)s AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
+             UNION
+            SELECT item.id
+              FROM account_move_line item
+              JOIN account_invoice_transaction_rel rel ON rel.invoice_id = item.move_id
+              JOIN payment_transaction tx ON tx.id = rel.transaction_id
+              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
+             WHERE item.id IN %(items)s AND tx.paylink_id IS NULL
+               AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
+             UNION
+            SELECT id FROM (%(covered)s) covered WHERE id IN %(items)s
+            """,
+            items=tuple(self.ids),
+            covered=self._paylink_covered_sql(SQL("tx.state IN %s", IN_FLIGHT_STATES)),
+            states=IN_FLIGHT_STATES,
+            others=("refund", "validation"),
+        )
+        return self.browse(row[0] for row in self.env.execute_query(query))
+
+    def _paylink_is_collectable(self):
+        """Whether a link may ask for the item: posted, receivable, open."""
+        self.ensure_one()
+        return (
+            self.parent_state == "posted" and self.account_id.account_type == "asset_receivable" and not self.reconciled
+        )

@@ -1,0 +1,127 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+from ...const import STRIPE_CODE
+
+
+class AccountPayment(models.Model):
+    _inherit = "account.payment"
+
+    # === COMPUTE METHODS === #
+
+    def _compute_suitable_payment_token_ids(self):
+        """Offer what can be charged with the provider's key."""
+        result = super()._compute_suitable_payment_token_ids()
+        for payment in self:
+            payment.suitable_payment_token_ids = payment.suitable_payment_token_ids._paylink_chargeable()
+        return result
+
+    # === NEW ENTRIES === #
+
+    def _search_reconciled_invoice_ids(self, operator, value):
+        """Nothing, where the caller knows what is reconciled with what (context ``paylink_knows_reconciled``).
+
+        On each step that makes, posts and reconciles a payment Odoo looks, with a dozen queries, for the payments and
+        invoices whose state may depend on that. While an entry is being made, there are none; when ours are
+        reconciled, :meth:`_paylink_reconcile` sees to them.
+        """
+        if self.env.context.get("paylink_knows_reconciled"):
+            return Domain.FALSE
+        return super()._search_reconciled_invoice_ids(operator, value)
+
+    # === RECONCILING === #
+
+    def _paylink_receivable_lines(self):
+        """The open lines of the payment on receivable accounts."""
+        return self.move_id.line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable" and not line.reconciled
+        )
+
+    def _paylink_reconcile(self, items):
+        """Reconcile each payment with its ``items``, account by account, all in one plan.
+
+        :param list items: an ``account.move.line`` record set for each payment
+        """
+        knowing = self.with_context(paylink_knows_reconciled=True)
+        plan = [
+            group.with_env(knowing.env)
+            for payment, own in zip(self, items, strict=True)
+            for group in (payment._paylink_receivable_lines() + own).grouped("account_id").values()
+            if len({line.balance > 0 for line in group}) == 2
+        ]
+        if plan:
+            lines = knowing.env["account.move.line"]
+            lines._reconcile_plan(plan)
+            # Not only ours: when an invoice is paid, so are the payments that have paid a part of it before.
+            payments = knowing | lines.concat(*plan).move_id.reconciled_payment_ids
+            self.env.add_to_compute(self._fields["state"], payments)
+            payments._recompute_recordset(["state"])
+
+    def _paylink_open_credit(self):
+        """What of the payment has not been reconciled with anything, in its currency."""
+        open_amount = -sum(self._paylink_receivable_lines().mapped("amount_residual_currency"))
+        return self.currency_id.round(max(open_amount, 0.0))
+
+    def _paylink_is_waiting(self):
+        """Whether the payment is not in the books yet; Odoo's registration makes its entry, in draft, at once."""
+        return bool(self) and (self.state == "draft" or self.move_id.state == "draft")
+
+    def _paylink_undo(self):
+        """Take a payment out of the books, whose money never moved: cancelled, or reversed in a closed period."""
+        for payment in self:
+            try:
+                with self.env.cr.savepoint():
+                    payment.action_draft()
+                    payment.action_cancel()
+            except UserError:
+                today = fields.Date.context_today(self)
+                payment.move_id._reverse_moves([{"date": today, "ref": payment.name}], cancel=True)
+                payment.action_reject()
+
+    def action_post(self):
+        """Payments by a method stored at Stripe stay drafts until it has answered, which is after the commit.
+
+        Odoo's own way charges within the database transaction, which a conflict runs again, and cancels what takes
+        days (SEPA). Here the confirmed transaction posts the payment: see ``payment.transaction._post_process``.
+
+        :raises UserError: for a payment whose charge is not confirmed: its money may never come
+        """
+        stored = self.filtered(lambda payment: payment.payment_token_id.sudo().provider_code == STRIPE_CODE)
+        charged = stored.filtered(lambda payment: not payment.payment_transaction_id)
+        (stored - charged)._paylink_check_charged()
+        result = super(AccountPayment, self - charged).action_post()
+        for transaction in charged.sudo()._create_payment_transaction():
+            transaction._charge_with_token()
+        return result
+
+    def _paylink_check_charged(self):
+        for payment in self:
+            state = payment.payment_transaction_id.sudo().state
+            if state in ("error", "cancel"):
+                raise UserError(
+                    self.env._("%(name)s was not charged: register a new payment.", name=payment.display_name)
+                )
+            if state != "done":
+                raise UserError(
+                    self.env._(
+                        "%(name)s is being charged: wait. It is confirmed by itself when the money has come.",
+                        name=payment.display_name,
+                    )
+                )
+
+    # === REFUNDS === #
+    # What of a payment can still be given back.
+
+    def _compute_amount_available_for_refund(self):
+        """Odoo counts all refunds of a payment; the money of those that were undone has come back."""
+        result = super()._compute_amount_available_for_refund()
+        undone = self._read_group(
+            [("source_payment_id", "in", self.ids), ("state", "in", ("canceled", "rejected"))],
+            ["source_payment_id"],
+            ["amount:sum"],
+        )
+        for payment, amount in undone:
+            if payment.payment_transaction_id._paylink_refund_support() != "none":  # else Odoo says 0
+                payment.amount_available_for_refund += amount
+        return result

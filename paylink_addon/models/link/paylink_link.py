@@ -1,0 +1,338 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import clean_context
+
+from ...const import STATES, STATUSES
+
+# Written by the link's own methods only (in sudo mode), never by a client.
+DERIVED_FIELDS = {
+    "name",
+    "access_token",
+    "kind",
+    "is_limited",
+    "issued_at",
+    "sent_at",
+    "opened_at",
+    "cancelled_at",
+    "cancel_requested_at",
+    "paid_at",
+    "unread",
+    "state",
+    "status",
+    "amount_paid",
+    "amount_refunded",
+    "attempt_count",
+    "failed_count",
+    "settled_elsewhere",
+    "renewed_from_id",
+    "sale_order_id",
+    "statement_id",
+    "transaction_ids",
+    "dispute_ids",
+    "disputed",
+    "by_reminder",
+}
+# What the customer has been told, once the link is out.
+FROZEN_FIELDS = {
+    "partner_id",
+    "company_id",
+    "currency_id",
+    "amount",
+    "reference",
+    "allow_partial",
+    "line_ids",
+    "bank_account_id",
+}
+
+
+class PaylinkLink(models.Model):
+    """A request for money with a durable URL of its own.
+
+    What it asks for is told by its *kind*, a pair of hooks named after it: ``_due_<kind>`` (what is due now) and
+    ``_settle_<kind>`` (how a confirmed payment is booked). A module adds a kind by extending the selection and
+    defining the two.
+    """
+
+    _name = "paylink.link"
+    _inherit = ["paylink.request.mixin"]
+    _description = "Collection Link"
+    _order = "id desc"
+    _page_path = "/pay"
+    _page_fields = (
+        *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
+        *("is_limited", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
+        *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere", "sale_order_id"),
+    )
+
+    kind = fields.Selection(
+        [("open_items", "Open items"), ("deposit", "Deposit on an order"), ("free", "Free amount")],
+        required=True,
+        default="free",
+        readonly=True,
+    )
+    line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
+    reference = fields.Char(help="What the customer knows the debt by: a contract or invoice number.")
+    currency_id = fields.Many2one("res.currency", required=True, default=lambda self: self.env.company.currency_id)
+    amount = fields.Monetary(
+        string="Amount asked",
+        help="What was due when the link was made or its documents were changed, or less if so chosen.",
+    )
+    is_limited = fields.Boolean(
+        string="Only a part", help="The link asks for its amount, although more is due.", readonly=True
+    )
+    allow_partial = fields.Boolean(
+        string="Customer may pay a part", compute="_compute_allow_partial", store=True, readonly=False, precompute=True
+    )
+    amount_due = fields.Monetary(
+        string="Due now", compute="_compute_amount_due", help="What is still open at this moment."
+    )
+    bank_account_id = fields.Many2one(
+        "res.partner.bank",
+        check_company=True,
+        compute="_compute_bank_account_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        domain="[('partner_id', '=', company_partner_id)]",
+        help="Where the customer can pay by transfer.",
+    )
+    company_partner_id = fields.Many2one(related="company_id.partner_id", string="Company Contact")
+    transaction_ids = fields.One2many("payment.transaction", "paylink_id", string="Transactions", copy=False)
+    renewed_from_id = fields.Many2one(
+        "paylink.link", string="Replaces", readonly=True, copy=False, index="btree_not_null"
+    )
+    renewal_ids = fields.One2many("paylink.link", "renewed_from_id", string="Replaced by")
+    state = fields.Selection(
+        STATES,
+        compute="_compute_state",
+        store=True,
+        index=True,
+        copy=False,
+        help="Derived from the transactions, the expiry and the owner's actions.",
+    )
+    status = fields.Selection(STATUSES, compute="_compute_state", store=True, index=True, copy=False)
+    amount_paid = fields.Monetary(string="Paid", compute="_compute_state", store=True, copy=False)
+    amount_refunded = fields.Monetary(string="Refunded", compute="_compute_state", store=True, copy=False)
+    attempt_count = fields.Integer(string="Attempts", compute="_compute_state", store=True, copy=False)
+    failed_count = fields.Integer(
+        string="Failed Attempts",
+        compute="_compute_state",
+        store=True,
+        copy=False,
+        help="Attempts that were refused or that the customer gave up.",
+    )
+    paid_at = fields.Datetime(string="Paid on", compute="_compute_state", store=True, copy=False)
+    settled_elsewhere = fields.Boolean(
+        string="Settled another way",
+        compute="_compute_state",
+        store=True,
+        copy=False,
+        help="Nothing is due any more, although it was not paid through this link.",
+    )
+    settlement_display = fields.Char(string="Settled by", compute="_compute_settlement_display", compute_sudo=True)
+    # What the templates of messages say, in the customer's language.
+    amount_display = fields.Char(string="Amount (text)", compute="_compute_displays")
+    documents_display = fields.Char(string="Documents (text)", compute="_compute_displays")
+    due_date_display = fields.Char(string="Due date (text)", compute="_compute_displays")
+    expires_display = fields.Char(string="Expiry (text)", compute="_compute_displays")
+    last_payment_display = fields.Char(string="Last payment (text)", compute="_compute_displays")
+    company_display = fields.Char(string="Company (short text)", compute="_compute_displays")
+
+    _token_unique = models.UniqueIndex("(access_token)")
+    _partner_state_index = models.Index("(partner_id, state)")
+
+    # === CONSTRAINTS === #
+
+    @api.constrains("kind", "amount")
+    def _check_amount(self):
+        for link in self:
+            if link.kind != "open_items" and link.currency_id.compare_amounts(link.amount, 0) <= 0:
+                raise ValidationError(self.env._("Give the amount to ask for: it must be more than zero."))
+
+    @api.constrains("line_ids", "currency_id", "company_id")
+    def _check_lines(self):
+        for link in self.sudo():
+            items = link.line_ids.move_line_id
+            if items.company_id - link.company_id or items.currency_id - link.currency_id:
+                raise ValidationError(
+                    self.env._("All items of a link must have its company and currency: make one link per currency.")
+                )
+
+    @api.constrains("bank_account_id", "company_id")
+    def _check_bank_account(self):
+        """Customers are offered the company's own accounts only."""
+        for link in self.sudo():
+            if link.bank_account_id and link.bank_account_id.partner_id != link.company_id.partner_id:
+                raise ValidationError(
+                    self.env._(
+                        "%(account)s is not an account of %(company)s: choose one of its own.",
+                        account=link.bank_account_id.acc_number,
+                        company=link.company_id.name,
+                    )
+                )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("company_id")
+    def _compute_allow_partial(self):
+        for link in self:
+            link.allow_partial = link.company_id.paylink_allow_partial
+
+    @api.depends("company_id")
+    def _compute_bank_account_id(self):
+        for link in self:
+            link.bank_account_id = link.company_id._paylink_bank_account()
+
+    @api.depends(
+        "transaction_ids.state",
+        "transaction_ids.amount",
+        "transaction_ids.paylink_stripe_declines",
+        "transaction_ids.is_post_processed",
+        "transaction_ids.payment_id",
+        "transaction_ids.paylink_abandoned",
+        "amount",
+        "is_limited",
+        "kind",
+        "line_ids.move_line_id.amount_residual_currency",
+        "line_ids.move_line_id.parent_state",
+        "sale_order_id.state",
+        "sale_order_id.amount_total",
+        "issued_at",
+        "opened_at",
+        "expires_at",
+        "cancelled_at",
+    )
+    def _compute_state(self):
+        """The one place where state, status and what belongs to them are derived."""
+        due = self._due_amounts()
+        now = fields.Datetime.now()
+        for link in self:
+            transactions = link.sudo().transaction_ids
+            attempts = transactions._paylink_attempts()
+            link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
+            link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
+            link.attempt_count = attempts._paylink_try_count()
+            link.failed_count = attempts._paylink_failure_count()
+            nothing_due = link._documents_stand() and (
+                link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
+            )
+            if nothing_due and link.amount_paid and not link.paid_at:
+                link.paid_at = now
+            link.settled_elsewhere = bool(nothing_due and not link.amount_paid and link.line_ids)
+            link.state = link._derive_state(attempts, now)
+            link.status = link._derive_status()
+
+    def _documents_stand(self):
+        """Whether what the link asks for is posted: what is being changed or was deleted is not settled."""
+        self.ensure_one()
+        lines = self.sudo().line_ids
+        return self.kind != "open_items" or (
+            bool(lines) and all(line.move_line_id.parent_state == "posted" for line in lines)
+        )
+
+    def _derive_state(self, attempts, now):
+        """The state that these attempts and the link's own dates lead to.
+
+        A payment is final, whatever happens to the documents later: refunds and disputes stand beside it.
+        """
+        self.ensure_one()
+        rules = (
+            ("paid", self.paid_at),
+            ("cancelled", self.cancelled_at),
+            ("draft", not self.issued_at),
+            ("paid", self.settled_elsewhere),
+            ("pending", attempts._paylink_in_flight()),
+            ("expired", self.expires_at and self.expires_at <= now),
+            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel", "draft")),
+        )
+        return next((state for state, holds in rules if holds), "open")
+
+    def _derive_status(self):
+        """What people read: the state, and whether the page was opened or a part has been paid.
+
+        Money received counts for more than a failed attempt to pay the rest: the number of those is shown beside it.
+        """
+        self.ensure_one()
+        if self.amount_paid and self.state in ("open", "failed"):
+            return "partly_paid"
+        if self.state == "open":
+            return "opened" if self.opened_at else "not_opened"
+        return {"pending": "in_progress", "failed": "interrupted"}.get(self.state, self.state)
+
+    @api.depends("line_ids.move_line_id.amount_residual_currency", "amount", "transaction_ids.state")
+    def _compute_amount_due(self):
+        due = self._due_amounts()
+        for link in self:
+            link.amount_due = due.get(link.id, 0.0)
+
+    def _compute_settlement_display(self):
+        """The entries (payments, credit notes) that settled the items."""
+        for link in self:
+            items = link.line_ids.move_line_id
+            partials = items.matched_credit_ids.credit_move_id | items.matched_debit_ids.debit_move_id
+            link.settlement_display = ", ".join((partials - items).move_id.mapped("name"))
+
+    def _compute_displays(self):
+        self._fill_displays()
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Number the links per company; nobody follows a link by making it."""
+        for vals in vals_list:
+            self._check_written(vals)
+        self._number(vals_list)
+        # Defaults given by a client in the context could be of derived fields.
+        context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
+        links = super(PaylinkLink, self.with_context(context, tracking_disable=True)).create(vals_list)
+        return links.with_env(self.env)
+
+    @api.model
+    def _create_for_user(self, vals_list):
+        """Create links with fields that clients can't write, for what the user has the right to."""
+        self.check_access("create")
+        links = self.sudo().create(vals_list).with_env(self.env)
+        links.check_access("write")
+        return links
+
+    def write(self, vals):
+        """Refuse what is derived, and what the customer has already been told."""
+        self._check_written(vals)
+        issued = self.filtered("issued_at") if not self.env.su else self.browse()
+        if issued and (frozen := FROZEN_FIELDS & set(vals)):
+            label = self._fields[sorted(frozen)[0]]._description_string(self.env)
+            raise UserError(
+                self.env._(
+                    "“%(field)s” can't be changed once the link is out: cancel it and make a new one.", field=label
+                )
+            )
+        return super().write(vals)
+
+    @api.model
+    def _check_written(self, vals):
+        """Some fields are written by the link's own methods only."""
+        if not self.env.su and (derived := DERIVED_FIELDS & set(vals)):
+            raise AccessError(
+                self.env._(
+                    "“%(field)s” follows from what happens to the link: it can't be written.",
+                    field=self._fields[sorted(derived)[0]]._description_string(self.env),
+                )
+            )
+
+    @api.model
+    def _number(self, vals_list):
+        """Give names to ``vals_list`` in place: one query per company, however many links."""
+        by_company = {}
+        for vals in vals_list:
+            if vals.get("name", "/") == "/":
+                by_company.setdefault(vals.get("company_id") or self.env.company.id, []).append(vals)
+        for company_id, values in by_company.items():
+            names = self.env["res.company"].browse(company_id).sudo()._paylink_next_names(len(values))
+            for vals, name in zip(values, names, strict=True):
+                vals["name"] = name
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_drafts(self):
+        if any(link.state != "draft" for link in self):
+            raise UserError(self.env._("Only drafts can be deleted: cancel the link instead."))

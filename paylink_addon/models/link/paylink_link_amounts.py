@@ -1,0 +1,254 @@
+"""Stage of ``paylink.link``: what is due, and how it is said to the customer."""
+
+from odoo import api, fields, models
+from odoo.tools import SQL, format_amount, format_date
+
+from ...const import IN_FLIGHT_STATES, SMS_LENGTH, STRIPE_CODE
+from ...tools.gsm import gsm_length, to_gsm
+
+# How much of a company's name an SMS tells at most, and the places that the words of our own template take.
+COMPANY_LENGTH = 24
+SMS_WORDS = 20
+# Transactions of others that bring money, or may still.
+RIVAL_STATES = (*IN_FLIGHT_STATES, "done")
+
+
+class PaylinkLinkAmounts(models.Model):
+    """What is due on a link, live, and how it is said to the customer."""
+
+    _inherit = "paylink.link"
+
+    def _due_amounts(self):
+        """What is due now, in the currency of each link, by id. Never negative.
+
+        Payments that are confirmed but not booked yet count as paid.
+        """
+        due = {}
+        for kind, links in self.sudo().grouped("kind").items():
+            due |= getattr(links, f"_due_{kind}")()
+        for link in self.sudo():
+            if link.is_limited:
+                due[link.id] = min(due[link.id], link.amount - link._received_amount())
+            due[link.id] = link.currency_id.round(max(due[link.id], 0.0))
+        return due
+
+    def _due_open_items(self):
+        """What is open of the items, credits netted, early payment discounts deducted while they last."""
+        open_by_item = self.line_ids.move_line_id._paylink_due()
+        return {
+            link.id: sum(open_by_item.get(item.id, 0.0) for item in link.line_ids.move_line_id)
+            - sum(link.transaction_ids._paylink_received()._paylink_unbooked().mapped("amount"))
+            for link in self
+        }
+
+    def _due_free(self):
+        """What has not been received of the amount asked for."""
+        return {link.id: link.amount - link._received_amount() for link in self}
+
+    def _received_amount(self):
+        return sum(self.transaction_ids._paylink_received().mapped("amount"))
+
+    def _payable_amount(self):
+        """What the customer may pay now: what is due, less what other payments of the same items may still bring.
+
+        Call it with the rows locked (:meth:`_lock`) when money depends on it.
+        """
+        self.ensure_one()
+        link = self.sudo()
+        return link._payable_of(link._due_amounts()[link.id], link._rival_transactions())
+
+    def _payable_of(self, due, rivals):
+        in_flight = self.transaction_ids._paylink_attempts()._paylink_in_flight() | rivals
+        return self.currency_id.round(max(due - sum(in_flight.mapped("amount")), 0.0))
+
+    def _open_drafts(self):
+        """The attempts on the items of these links, by them and by others, that the customer has not finished."""
+        lines = self.env["paylink.link.line"].search([("move_line_id", "in", self.line_ids.move_line_id.ids)])
+        return self._open_drafts_of(self | lines.link_id, self.line_ids.move_id)
+
+    @api.model
+    def _open_drafts_on(self, moves):
+        """The attempts on any items of these documents that the customer has not finished."""
+        lines = self.env["paylink.link.line"].search([("move_id", "in", moves.ids)])
+        return self._open_drafts_of(lines.link_id, moves)
+
+    @api.model
+    def _open_drafts_of(self, links, moves):
+        """The attempts by ``links``, and those in Odoo's portal on ``moves``, that the customer has not finished.
+
+        Of the portal's only those with pages at Stripe, which we can close there. Two searches: each has its index.
+        """
+        Transaction = self.env["payment.transaction"]
+        draft = [("state", "=", "draft")]
+        portal = [("paylink_id", "=", False), ("provider_code", "=", STRIPE_CODE), ("invoice_ids", "in", moves.ids)]
+        return (
+            Transaction.search([("paylink_id", "in", links.ids), *draft])._paylink_closable()
+            | Transaction.search(portal + draft)._paylink_unfinished()
+        )
+
+    def _rival_transactions(self):
+        """Payments, not booked yet, that will settle the same items: of other links, deposits on the orders that were
+        invoiced among them, or from the customer portal.
+        """
+        self.ensure_one()
+        self.env["payment.transaction"].flush_model()
+        self.env["paylink.link.line"].flush_model(["move_line_id", "move_id", "link_id"])
+        rows = self.env.execute_query(SQL("%s ORDER BY id", self._rivals_query()))
+        return self.env["payment.transaction"].browse(row[0] for row in rows)
+
+    def _is_of_orders(self):
+        """Whether a document of the link has lines of orders."""
+        query = SQL(
+            """
+            SELECT FROM paylink_link_line line
+              JOIN account_move_line item ON item.move_id = line.move_id
+              JOIN sale_order_line_invoice_rel rel ON rel.invoice_line_id = item.id
+             WHERE line.link_id = %s LIMIT 1
+            """,
+            self.id,
+        )
+        return bool(self.env.execute_query(query))
+
+    def _rivals_query(self):
+        # The planner needs longer for the deposits on orders than all the rest of the customer's page takes.
+        no_deposits = SQL("SELECT NULL::integer AS move_id, NULL::integer AS link_id WHERE FALSE")
+        return SQL(
+            """
+            SELECT tx.id
+              FROM payment_transaction tx
+              JOIN payment_provider provider ON provider.id = tx.provider_id
+             WHERE tx.state IN %(states)s
+               AND provider.code != 'custom'
+               AND tx.operation NOT IN ('refund', 'validation')
+               AND (tx.state != 'done' OR tx.is_post_processed IS NOT TRUE)
+               AND (tx.paylink_id IN (SELECT other.link_id
+                                        FROM paylink_link_line line
+                                        JOIN paylink_link_line other USING (move_line_id)
+                                       WHERE line.link_id = %(link)s
+                                       UNION
+                                      SELECT deposit.link_id
+                                        FROM (%(deposits)s) deposit
+                                        JOIN paylink_link_line line USING (move_id)
+                                       WHERE line.link_id = %(link)s)
+                    OR (tx.paylink_id IS NULL AND tx.id IN (
+                        SELECT transaction_id FROM account_invoice_transaction_rel rel
+                          JOIN paylink_link_line line ON line.move_id = rel.invoice_id
+                         WHERE line.link_id = %(link)s)))
+               AND tx.paylink_id IS DISTINCT FROM %(link)s
+            """,
+            states=RIVAL_STATES,
+            deposits=self._invoiced_sql() if self._is_of_orders() else no_deposits,
+            link=self.id,
+        )
+
+    # === LINKS FROM OPEN ITEMS === #
+
+    @api.model
+    def _create_for_items(self, groups, **values):
+        """Make one open-items link for each group of journal items, in one batch.
+
+        :param list groups: ``(values, account.move.line)`` pairs: the items of one link and what is particular to it
+        :param values: what is common to all links
+        """
+        items = self.env["account.move.line"].sudo().union(*(group for _values, group in groups))
+        due = items._paylink_due()
+        line_values = {vals["move_line_id"]: vals for vals in items._paylink_line_values(due)}
+        siblings = items.move_id._paylink_items_by_debtor()
+        # Nobody may link to journal items directly: only from here, where callers have checked what may be asked for.
+        return self._create_for_user(
+            [
+                {
+                    "kind": "open_items",
+                    "amount": sum(due[item.id] for item in group),
+                    "currency_id": group.currency_id.id,
+                    "company_id": group.company_id.id,
+                    "line_ids": [
+                        fields.Command.create(
+                            line_values[item.id] | {"is_whole": siblings[item._paylink_debtor()] <= set(group.ids)}
+                        )
+                        for item in group
+                    ],
+                    **values,
+                    **particular,
+                }
+                for particular, group in groups
+            ]
+        )
+
+    @api.model
+    def _live_links_by_items(self, items):
+        """The live links that ask for any of ``items``, newest first, as ``{link: set of item ids}``."""
+        lines = (
+            self.env["paylink.link.line"]
+            .sudo()
+            .search(
+                [
+                    ("move_line_id", "in", items.ids),
+                    ("link_id.state", "in", ("open", "pending", "failed")),
+                ]
+            )
+        )
+        links = lines.link_id.filtered(
+            lambda link: not link.expires_at or link.expires_at > fields.Datetime.now()
+        ).sorted("id", reverse=True)
+        return {link: set(link.line_ids.move_line_id.ids) for link in links}
+
+    # === WHAT THE CUSTOMER READS === #
+
+    def _fill_displays(self):
+        due = self._due_amounts()
+        for link, link_sudo in zip(self, self.sudo(), strict=True):
+            language = self.env(context=dict(self.env.context, lang=link.lang))
+            lines = link_sudo.line_ids
+            dates = [date for date in lines.mapped("date_due") if date]
+            received = link_sudo.transaction_ids._paylink_received().sorted("id")[-1:]
+            link.amount_display = format_amount(language, due[link.id] or link.amount, link.currency_id)
+            link.documents_display = link._documents_text(language, lines)
+            link.due_date_display = format_date(language, min(dates)) if dates else False
+            link.expires_display = link_sudo._expiry_text(language)
+            link.last_payment_display = (
+                format_amount(language, received.amount, link.currency_id) if received else False
+            )
+            link.company_display = (link_sudo.company_id.name or "")[: link._sms_room()].strip()
+
+    def _sms_room(self):
+        """How long the company's name may be for our own text to be one SMS, with this URL and amount."""
+        taken = gsm_length(to_gsm(f"{self.url or ''}{self.amount_display or ''}")) + SMS_WORDS
+        return min(COMPANY_LENGTH, max(SMS_LENGTH - taken, 0))
+
+    def _documents_text(self, language, lines):
+        """Names of up to three documents, then how many more there are; credits go without saying."""
+        debts = lines.filtered(lambda line: line.amount > 0) or lines
+        names = [name for name in dict.fromkeys(debts.mapped("name")) if name]
+        if not names:
+            # A link that is not made yet (a preview) has no number.
+            return self.reference or (self.name if self.name != "/" else language._("the amount due"))
+        if len(names) <= 3:
+            return ", ".join(names)
+        return language._("%(names)s and %(count)s more", names=", ".join(names[:2]), count=len(names) - 2)
+
+    def _expiry_text(self, language):
+        if not self.expires_at:
+            return False
+        local = fields.Datetime.context_timestamp(self.with_context(tz=self._timezone()), self.expires_at)
+        return f"{format_date(language, local.date())} {local:%H:%M}"
+
+    @api.model
+    def mail_allowed_qweb_expressions(self):
+        """What anyone may write in a template of this model; it is rendered without running code."""
+        return (
+            *super().mail_allowed_qweb_expressions(),
+            "object.url",
+            "object.reference",
+            "object.amount_display",
+            "object.documents_display",
+            "object.last_payment_display",
+            "object.due_date_display",
+            "object.expires_display",
+            "object.company_display",
+            "object.company_id.name",
+            "object.company_id.phone",
+            "object.company_id.email",
+            "object.user_id.phone",
+            "object.partner_id.display_name",
+        )

@@ -1,0 +1,340 @@
+"""Stage of ``paylink.link``: how confirmed payments get into the books, and what follows from it."""
+
+import logging
+
+from markupsafe import Markup
+from odoo import api, fields, models
+from odoo.tools import format_amount
+from psycopg2 import OperationalError
+
+from ...tools.addresses import BadAddress, split_emails
+
+QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
+_logger = logging.getLogger(__name__)
+
+
+class PaylinkLinkBooks(models.Model):
+    """How confirmed payments of links get into the books."""
+
+    _inherit = "paylink.link"
+
+    @api.model
+    def _book(self, transactions):
+        """Create, post and reconcile the payments of confirmed transactions of links, set-wise.
+
+        :param transactions: ``payment.transaction`` in state ``done``, without payments, all of one company, and no two
+            of the same items (:meth:`payment.transaction._paylink_rounds`)
+        """
+        # What is told of payments stands on the link and, in one line, on its documents.
+        transactions = transactions.with_context(**QUIET)
+        refunds = transactions.filtered(lambda tx: tx.operation == "refund")
+        for refund in refunds:
+            refund.paylink_id._book_refund(refund)
+        received = transactions - refunds
+        settled = [getattr(tx.paylink_id, f"_settle_{tx.paylink_id.kind}")(tx) for tx in received]
+        payments = self._create_payments(
+            [
+                tx.paylink_id._prepare_payment(tx) | values
+                for tx, (values, _items) in zip(received, settled, strict=True)
+            ]
+        )
+        for tx, payment in zip(received, payments, strict=True):
+            tx.payment_id = payment
+        payments._paylink_reconcile([items for _values, items in settled])
+        transactions.env.flush_all()  # here nothing is tracked
+
+    @api.model
+    def _create_payments(self, vals_list):
+        """Post payments with their entries, which Odoo makes in one batch where there is nothing to write off."""
+        for vals in vals_list:
+            if not vals["write_off_line_vals"]:
+                del vals["write_off_line_vals"]
+        making = {"force_payment_move": True, "paylink_knows_reconciled": True, **QUIET}
+        payments = self.env["account.payment"].with_context(**making).create(vals_list)
+        payments.action_post()
+        return payments.with_context(paylink_knows_reconciled=False)
+
+    def _prepare_payment(self, transaction):
+        """The values of the ``account.payment``, as ``account_payment`` makes them for its own transactions."""
+        provider = transaction.provider_id
+        line = provider._paylink_payment_method_line()
+        inbound = transaction.amount > 0
+        return {
+            "amount": abs(transaction.amount),
+            "payment_type": "inbound" if inbound else "outbound",
+            "currency_id": transaction.currency_id.id,
+            "partner_id": transaction.partner_id.commercial_partner_id.id,
+            "partner_type": "customer",
+            "journal_id": line.journal_id.id,
+            "company_id": provider.company_id.id,
+            "payment_method_line_id": line.id,
+            "payment_token_id": transaction.token_id.id,
+            "payment_transaction_id": transaction.id,
+            "memo": " - ".join(filter(None, [self.reference, transaction.reference, transaction.provider_reference])),
+            "invoice_ids": transaction.invoice_ids.ids,
+            "write_off_line_vals": [],
+        }
+
+    # === KIND: FREE AMOUNT === #
+
+    def _settle_free(self, _transaction):
+        """An open credit of the customer."""
+        return {}, self.env["account.move.line"]
+
+    # === KIND: OPEN ITEMS === #
+
+    def _settle_open_items(self, transaction):
+        """Settle the items of the link."""
+        return self._settle_items(self.line_ids.move_line_id, transaction)
+
+    def _settle_items(self, items, transaction):
+        """Settle items: oldest first, each on its own receivable account.
+
+        The early payment discount is granted if the whole was paid on a day on which it held, however late the
+        provider confirms.
+        """
+        items = items.filtered(lambda item: item._paylink_is_collectable())
+        if not items:
+            return {}, items
+        paid_on = self._paid_on(transaction)
+        due = items._paylink_due(paid_on)
+        discounted = items._paylink_discounted(paid_on)
+        if self.currency_id.compare_amounts(sum(due.values()), transaction.amount):
+            discounted, due = discounted.browse(), {item.id: item.amount_residual_currency for item in items}
+        shares = self._share_out(items, due, transaction.amount)
+        for item in discounted:  # the discount is taken from the account of its item
+            shares[item.account_id] += item.amount_residual_currency - item.discount_amount_currency
+        main, *others = sorted(shares, key=lambda account: -shares[account])
+        write_offs = self._discount_values(discounted, transaction)
+        write_offs += [self._share_values(other, shares[other], transaction) for other in others if shares[other]]
+        return {"destination_account_id": main.id, "write_off_line_vals": write_offs}, items
+
+    def _paid_on(self, transaction):
+        """The day on which the customer paid, where the customer is."""
+        paid_at = (transaction.source_transaction_id or transaction).create_date
+        return fields.Datetime.context_timestamp(self.with_context(tz=self._timezone()), paid_at).date()
+
+    def _share_out(self, items, due, amount):
+        """How much of ``amount`` goes to each receivable account: credits first, then the oldest due item."""
+        shares = dict.fromkeys(items.account_id, 0.0)
+        for item in items.sorted(lambda item: (due[item.id] > 0, item.date_maturity or item.date, item.id)):
+            share = min(due[item.id], amount)
+            shares[item.account_id] = self.currency_id.round(shares[item.account_id] + share)
+            amount = self.currency_id.round(amount - share)
+        return shares
+
+    def _share_values(self, account, amount, transaction):
+        """A payment has one counterpart account: the share of another one is one more line of its entry."""
+        balance = self.currency_id._convert(amount, self.company_id.currency_id, self.company_id)
+        return {
+            "name": transaction.reference,
+            "account_id": account.id,
+            "partner_id": transaction.partner_id.commercial_partner_id.id,
+            "currency_id": self.currency_id.id,
+            "amount_currency": -amount,
+            "balance": -balance,
+        }
+
+    def _discount_values(self, items, transaction):
+        """The lines that book the early payment discount, as the payment registration wizard makes them."""
+        if not items:
+            return []
+        company = self.company_id
+        discount = sum(item.amount_residual_currency - item.discount_amount_currency for item in items)
+        lines = self.env["account.move"]._get_invoice_counterpart_amls_for_early_payment_discount(
+            [
+                {
+                    "aml": item,
+                    "amount_currency": -item.amount_residual_currency,
+                    "balance": self.currency_id._convert(-item.amount_residual_currency, company.currency_id, company),
+                }
+                for item in items
+            ],
+            self.currency_id._convert(discount, company.currency_id, company),
+        )
+        partner = transaction.partner_id.commercial_partner_id
+        return [dict(line, partner_id=partner.id) for group in lines.values() for line in group]
+
+    # === REFUNDS === #
+
+    def _book_refund(self, transaction):
+        """Book money given back: against what the payment left open, then against the credit notes of its documents.
+
+        Without either it stays an open debit of the customer until the credit note is made.
+        """
+        source = transaction.source_transaction_id.payment_id
+        account = source.destination_account_id
+        values = self._prepare_payment(transaction) | {"invoice_ids": []}
+        payment = self._create_payments([values | ({"destination_account_id": account.id} if account else {})])
+        transaction.payment_id = payment
+        credit_notes = (self.line_ids.move_id | transaction.source_transaction_id.invoice_ids).reversal_move_ids
+        payment._paylink_reconcile(
+            [
+                (source.move_id + credit_notes).line_ids.filtered(
+                    lambda item: item.account_id == account and item.balance < 0 and item._paylink_is_collectable()
+                )
+            ]
+        )
+
+    # === WHAT FOLLOWS === #
+    # What follows from payments that have been booked: who is told, what is closed, which task somebody gets.
+
+    @api.model
+    def _after_payments(self, transactions):
+        """Tell who has to know that ``transactions`` have been booked; runs once per payment.
+
+        :param transactions: of different links
+        """
+        refunds = transactions.filtered(lambda tx: tx.operation == "refund")
+        logs = [self._log_booked, self._log_on_documents]
+        self._run_steps(logs, refunds)
+        self._run_steps(
+            [*logs, self._announce_payments, self._send_receipts, self._report_excess], transactions - refunds
+        )
+
+    @api.model
+    def _run_steps(self, steps, transactions):
+        """Do what follows from ``transactions``, set-wise; if that fails each alone, so that only the culprit lacks.
+
+        The books come first: what fails here (a template that was deleted or broken) is logged and does not undo them.
+        """
+        if not transactions:
+            return
+        try:
+            with self.env.cr.savepoint():
+                for step in steps:
+                    step(transactions)
+        except OperationalError:
+            raise
+        except Exception:
+            if len(steps) == len(transactions) == 1:
+                _logger.exception("%s: %s failed", transactions.paylink_id.name, steps[0].__name__)
+                return
+            for transaction in transactions:
+                for step in steps:
+                    self._run_steps([step], transaction)
+
+    @api.model
+    def _log_booked(self, transactions):
+        for name, changed in transactions.grouped(
+            lambda tx: "refunded" if tx.operation == "refund" else "paid"
+        ).items():
+            amounts = {tx.paylink_id.id: format_amount(self.env, abs(tx.amount), tx.currency_id) for tx in changed}
+            changed.paylink_id._log_events(name, amounts)
+
+    @api.model
+    def _log_on_documents(self, transactions):
+        """Tell on each invoice which payment has come, or gone back."""
+        texts = {
+            move.id: tx.paylink_id._owner_env()._(
+                "Payment %(payment)s by collection link %(link)s.",
+                payment=tx.payment_id._get_html_link(),
+                link=tx.paylink_id._get_html_link(),
+            )
+            for tx in transactions
+            for move in tx.invoice_ids
+        }
+        moves = self.env["account.move"].browse(texts)
+        moves._message_log_batch(texts, author_id=transactions._paylink_bot())
+
+    @api.model
+    def _close_rivals(self, transactions):
+        """Nothing of what was just paid may be paid a second time: close the other attempts.
+
+        :param transactions: booked payments, by links and by Odoo's portal, and refunds, which close nothing
+        """
+        paid = transactions.filtered(lambda tx: tx.operation != "refund")
+        drafts = paid.paylink_id._open_drafts()
+        drafts |= self._open_drafts_on(paid.filtered(lambda tx: not tx.paylink_id).invoice_ids)
+        self._run_steps([self._close_drafts], drafts)
+
+    @api.model
+    def _close_drafts(self, transactions):
+        transactions._paylink_close(self.env._("Another payment of the same documents succeeded."))
+
+    @api.model
+    def _announce_payments(self, transactions):
+        """Notify the owners, each in their language, once for all that came for them at the same time."""
+        for _user, received in transactions.grouped(lambda tx: tx.paylink_id._task_user()).items():
+            links = received.paylink_id
+            env = links[0]._owner_env()
+            links._notify_owner(
+                subject=env._("%(name)s has been paid", name=links.name)
+                if len(links) == 1
+                else env._("%(count)s collection links have been paid", count=len(links)),
+                body=Markup("<br/>").join(tx._paylink_announcement(env) for tx in received),
+            )
+
+    @api.model
+    def _send_receipts(self, transactions):
+        """Queue the receipts to whoever the links were sent to, each in the customer's language."""
+        addresses = {link.id: link._receipt_addresses() for link in transactions.paylink_id}
+        known = transactions.filtered(lambda tx: addresses[tx.paylink_id.id])
+        template = self.env.ref("paylink_addon.mail_template_receipt", raise_if_not_found=bool(known))
+        for lang, paid in known.grouped(lambda tx: tx.paylink_id.lang).items():
+            links = paid.paylink_id
+            links._create_emails(
+                links._prepare_emails(
+                    template.sudo().with_context(lang=lang),
+                    email_to=addresses,
+                    layout="paylink_addon.mail_layout_receipt",
+                    event="receipt",
+                    transactions={tx.paylink_id.id: tx for tx in paid},
+                )
+            )
+
+    def _receipt_addresses(self):
+        """Where the receipt goes, as text; nothing where there is no good address: the page shows it too."""
+        self.ensure_one()
+        try:
+            return ", ".join(split_emails(self.email or self.partner_id.email))
+        except BadAddress:
+            return ""
+
+    @api.model
+    def _report_excess(self, transactions):
+        """Money that came although nothing was due any more is the customer's credit, and somebody's task."""
+        for tx in transactions:
+            excess = tx.paylink_id._excess(tx)
+            if not excess:
+                continue
+            link = tx.paylink_id
+            env = link._owner_env()
+            amount = format_amount(env, excess, tx.currency_id)
+            link._schedule(
+                env._("%(amount)s too much was paid", amount=amount),
+                link._excess_text(env, tx, amount),
+            )
+
+    def _excess_text(self, env, transaction, amount):
+        """Where the money is that was paid too much, and what to do with it, in the language of ``env``."""
+        return env._(
+            "%(partner)s paid %(amount)s more than was due (payment %(payment)s). It is an open credit of the "
+            "customer: refund it, or use it for another document.",
+            partner=self.partner_id.display_name,
+            amount=amount,
+            payment=transaction.payment_id.name,
+        )
+
+    def _excess(self, transaction):
+        """What of a booked payment is more than the link was to bring; a free amount is a credit by intention."""
+        return 0.0 if self.kind == "free" else transaction.payment_id._paylink_open_credit()
+
+    # === TASKS === #
+
+    def _task_user(self):
+        """Who gets the tasks of the link: the owner, or an administrator where the owner has left."""
+        return self.user_id if self.user_id.active else self.env.ref("base.user_admin")
+
+    def _owner_env(self):
+        """An environment in the language of whoever gets the link's tasks and notifications."""
+        return self.env(context=dict(self.env.context, lang=self._task_user().lang))
+
+    def _schedule(self, summary, note):
+        """Give the owner a task on the link, unless the same one is still open. Texts: see :meth:`_owner_env`."""
+        self.ensure_one()
+        user = self._task_user()
+        if summary not in self.activity_ids.mapped("summary"):
+            self.activity_schedule(
+                "mail.mail_activity_data_todo", summary=summary, note=Markup("<p>%s</p>") % note, user_id=user.id
+            )

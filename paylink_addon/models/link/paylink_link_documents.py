@@ -1,0 +1,181 @@
+"""Stage of ``paylink.link``: the documents that links ask for and follow."""
+
+from odoo import api, fields, models
+
+from ...const import LIVE_STATES
+
+
+class PaylinkLinkDocuments(models.Model):
+    """How links follow documents that were reset to draft, changed and posted again.
+
+    Odoo then writes over, deletes or makes receivable items as it needs. A link that was made for all that was open of
+    a document asks for all of it again; one for chosen instalments, for those that are left.
+    """
+
+    _inherit = "paylink.link"
+
+    def _follow_documents(self, moves):
+        """Bring the lines of links up to date with documents just posted again.
+
+        :param moves: ``account.move``; those without a link cost nothing
+        """
+        lines = self.line_ids.filtered(lambda line: line.move_id in moves)
+        if not lines:
+            return
+        before = {link: link._asked() for link in lines.link_id}
+        open_items = lines.move_id._paylink_open_items()
+        values = (open_items | lines.move_line_id)._paylink_line_values()
+        values = {vals["move_line_id"]: vals for vals in values}
+        kept = lines.filtered(lambda line: line.link_id._fits(line.move_line_id))
+        for line in kept:
+            line._refresh(values[line.move_line_id.id])
+        lines._add_items(open_items, values)
+        links = lines.link_id
+        links._drop_lines(lines - kept)
+        links._refresh_amount()
+        changed = links.filtered(lambda link: link._asked() != before[link])
+        changed._log_events("documents_changed")
+
+    def _asked(self):
+        """What the link asks for, to compare."""
+        return self.amount, {(line.move_line_id.id, line.name, line.amount) for line in self.line_ids}
+
+    def _fits(self, item):
+        """Whether the link may ask for ``item``: its customer's, in its currency."""
+        return (
+            item.account_id.account_type == "asset_receivable"
+            and self._is_customers(item)
+            and item.currency_id == self.currency_id
+            and item.company_id == self.company_id
+        )
+
+    def _is_customers(self, item):
+        """Whether the link's customer still owes ``item``: its document may have been given to somebody else."""
+        return bool(item) and item.partner_id.commercial_partner_id == self.partner_id.commercial_partner_id
+
+    def _drop_lines(self, gone):
+        """Take off lines whose items are gone; a link of which nothing else is left keeps them, to show what it was.
+
+        :param gone: ``paylink.link.line`` of these links
+        """
+        for link, lost in gone.grouped("link_id").items():
+            left = link.line_ids - lost
+            names = lost.filtered(lambda line, left=left: line.move_id not in left.move_id).mapped("name")
+            if left:
+                lost.unlink()
+            else:
+                lost.move_line_id = False
+            if names:
+                link._report_lost(names)
+
+    def _refresh_amount(self):
+        """Ask for what is due now; an amount that was chosen stays."""
+        due = self._due_amounts()
+        for link in self:
+            amount = due[link.id] + link._received_amount()
+            if due[link.id] and not link.is_limited and link.currency_id.compare_amounts(link.amount, amount):
+                link.amount = amount
+
+    def _report_lost(self, names):
+        """Give the owner the task to look at a link that can't ask for some documents any more.
+
+        :param list names: what the customer knows them by
+        """
+        if self.state not in LIVE_STATES:
+            return
+        env = self._owner_env()
+        self._schedule(
+            env._("What a collection link asked for is gone"),
+            env._(
+                "Nothing that %(name)s could ask for is left of %(documents)s: look at the link, cancel it or send a "
+                "new one.",
+                name=self.name,
+                documents=", ".join(names),
+            ),
+        )
+
+    # === LINKS SENT WITH INVOICES === #
+    # The link that goes out with an invoice: in the e-mail of Odoo's *Send*, and on the PDF.
+    #
+    # An invoice is kept until it is paid, and so is its link: it does not expire.
+
+    @api.model
+    def _links_of_invoices(self, moves, user=None):
+        """The open link that asks for exactly what is open of each invoice.
+
+        :param user: who must be able to read it; anybody's by default
+        :return: links in sudo mode, by move
+        """
+        groups = self._askable_items(moves)
+        live = self._live_links_by_items(self.env["account.move.line"].union(*groups.values()))
+        readable = self.sudo().union(*live)
+        if user and not user._is_superuser():
+            readable = readable.with_user(user)._filtered_access("read").sudo()
+        fitting = self._links_to_use_again({link: asked for link, asked in live.items() if link in readable})
+        found = {move: fitting.get((frozenset(items.ids), move.partner_id)) for move, items in groups.items()}
+        return {move: link for move, link in found.items() if link}
+
+    @api.model
+    def _links_to_use_again(self, live):
+        """The newest live link for all of just these items of a contact.
+
+        One made for another contact can't go out instead: its page shows the saved payment methods of that one.
+
+        :param dict live: see :meth:`_live_links_by_items`
+        :return: links by ``(frozenset of item ids, contact)``
+        """
+        return {
+            (frozenset(asked), link.partner_id): link
+            for link, asked in reversed(live.items())
+            if not link.is_limited and not link.cancel_requested_at
+        }
+
+    @api.model
+    def _askable_items(self, moves):
+        """What can be asked of each of these invoices: nothing of those paid, being paid, or not a customer's; nor
+        where the customer would find no way to pay.
+        """
+        moves = moves.sudo().filtered(lambda move: move.paylink_can_send and move.partner_id)
+        companies = moves.company_id.filtered(lambda company: company._paylink_can_be_paid())
+        moves = moves.filtered(lambda move: move.company_id in companies)
+        items = moves._paylink_open_items()
+        in_flight = items._paylink_in_flight().move_id
+        due = items._paylink_due()
+        return {
+            move: own
+            for move, own in items.grouped("move_id").items()
+            if move not in in_flight and move.currency_id.compare_amounts(sum(due[item.id] for item in own), 0) > 0
+        }
+
+    @api.model
+    def _links_for_invoices(self, owners):
+        """The open link of each invoice, made where there is none. Their documents are being sent: links do not expire.
+
+        :param dict owners: ``res.users`` by ``account.move``: who sends it
+        :return: links in sudo mode, by move; none for invoices that nothing can be asked for
+        """
+        found = {}
+        for user, moves in self.env["account.move"].union(*owners).grouped(lambda move: owners[move]).items():
+            links = self._links_of_invoices(moves, user)
+            groups = {move: items for move, items in self._askable_items(moves).items() if move not in links}
+            made = self.sudo()._create_for_items(
+                [(move._paylink_link_values(), items) for move, items in groups.items()],
+                user_id=user.id,
+                expires_at=False,
+            )
+            found |= links | dict(zip(groups, made, strict=True))
+        links = self.sudo().union(*found.values())
+        links.filtered("expires_at").expires_at = False
+        links._issue()
+        return found
+
+    def _register_sent(self, text, email):
+        """Note that the link has gone out with its document.
+
+        :param str text: what the time line says
+        :param str email: the addresses it was sent to
+        """
+        self.ensure_one()
+        link = self.sudo()
+        link.write({"sent_at": fields.Datetime.now(), "send_email": True, "email": email or link.email})
+        link._log_events("sent", {link.id: text})

@@ -1,0 +1,419 @@
+"""Stage of ``paylink.link``: sent, renewed, authorized, cancelled, expired."""
+
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL, format_amount, format_datetime
+from psycopg2 import OperationalError
+
+from ...const import LIVE_STATES
+
+# With more invoices than this no missing PDF is made: each takes a second.
+MAX_NEW_PDFS = 20
+# A provider that has not answered by then is asked again by who insists, or by the job.
+ANSWER_AFTER = timedelta(minutes=5)
+RESUME_AFTER = timedelta(hours=1)
+
+
+class PaylinkLinkLife(models.Model):
+    """What people do with links, and the job that ends them."""
+
+    _inherit = "paylink.link"
+
+    attach_pdf = fields.Boolean(
+        string="Attach the invoice PDF", help="Each time the link is sent by e-mail, also when it is sent again."
+    )
+    cancel_requested_at = fields.Datetime(string="Cancellation asked on", readonly=True, copy=False)
+    amount_authorized = fields.Monetary(
+        string="Authorized", compute="_compute_in_flight", help="Reserved for us: capture it to receive it."
+    )
+    amount_pending = fields.Monetary(
+        string="On its way", compute="_compute_in_flight", help="The provider has not confirmed it yet."
+    )
+    capture_before = fields.Datetime(compute="_compute_in_flight")
+
+    # === ACTIONS === #
+
+    def action_send(self):
+        """Send (or send again) the messages of live links, by the channels chosen on each."""
+        self.check_access("write")
+        self._check_payable()
+        self._issue()
+        self._queue_messages()
+        return True
+
+    def action_copy(self):
+        """Return the URL to the client, which copies it; a draft becomes open by it."""
+        self.ensure_one()
+        self.check_access("write")
+        if not self.issued_at:
+            self._check_payable()
+            self._issue()
+        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
+
+    def action_renew(self):
+        """Make and send a successor of each cancelled or expired link; return the action that shows them.
+
+        Who clicks twice sends the same one again: two would ask for the money twice.
+        """
+        self.check_access("write")
+        if live := self.filtered(lambda link: link.state not in ("expired", "cancelled")):
+            raise UserError(self.env._("%(name)s is not expired or cancelled: send it again.", name=live[0].name))
+        self._lock()
+        successors = self.browse()
+        for link in self:
+            successors |= (link.sudo()._live_successor() or link.sudo()._renew()).with_env(self.env)
+        successors.action_send()
+        return successors._action_show()
+
+    def _live_successor(self):
+        """The newest link made from this one, however often it was renewed, that can still be paid."""
+        self.ensure_one()
+        successors = newest = self.renewal_ids
+        while newest := newest.renewal_ids:
+            successors |= newest
+        live = successors.filtered(lambda link: link.state in ("draft", *LIVE_STATES) and not link._is_expired())
+        return live.sorted("id")[-1:]
+
+    def _renew(self):
+        """A draft that asks for what is still due of this link."""
+        self.ensure_one()
+        values = {
+            "renewed_from_id": self.id,
+            "expires_at": self.company_id._paylink_expires_at(),
+            "line_ids": [
+                fields.Command.create(line._successor_values()) for line in self.line_ids if line.move_line_id
+            ],
+        }
+        if self.kind == "free" or self.is_limited:
+            values["amount"] = max(self.amount - self.amount_paid, 0)
+        elif (due := self._due_amounts()[self.id]) > 0:
+            values["amount"] = due
+        return self.copy(values)
+
+    def action_open_page(self):
+        """Open the customer's page in a new tab."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
+
+    def action_view_transactions(self):
+        """Show the transactions of the link."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("payment.action_payment_transaction")
+        return action | {"domain": [("paylink_id", "=", self.id)], "context": {}}
+
+    def action_view_documents(self):
+        """Show the journal entries whose items the link asks for."""
+        moves = self.line_ids.move_id
+        return moves._get_records_action(name=self.env._("Documents"))
+
+    def _action_show(self):
+        if len(self) == 1:
+            return self._get_records_action()
+        return self._get_records_action(name=self.env._("Collection Links"), view_mode="list,form")
+
+    # === BUSINESS METHODS === #
+
+    def _message_attachments(self):
+        """The PDFs of the invoices of the links that are sent with them: those stored; a few missing ones are made."""
+        links = self.filtered("attach_pdf").sudo()
+        moves = links.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
+        missing = moves.filtered(lambda move: not move.invoice_pdf_report_id)
+        if len(missing) <= MAX_NEW_PDFS:
+            for move in missing:
+                self.env["account.move.send"].sudo()._generate_and_send_invoices(
+                    move, sending_methods=[], allow_fallback_pdf=False
+                )
+        return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in links}
+
+    def _issue(self):
+        """Make the URL usable."""
+        self.filtered(lambda link: not link.issued_at).sudo().issued_at = fields.Datetime.now()
+
+    def _check_payable(self):
+        """Refuse to send what can't be paid, saying why."""
+        due = self._due_amounts()
+        labels = dict(self._fields["state"]._description_selection(self.env))
+        for link in self:
+            if not link.issued_at and link._is_expired():
+                link.expires_at = link.company_id._paylink_expires_at()
+            if link.state in ("paid", "expired", "cancelled") or link._is_expired():
+                raise UserError(
+                    self.env._(
+                        "%(name)s is %(state)s: make a new link to ask again.",
+                        name=link.name,
+                        state=labels["expired" if link._is_expired() else link.state].lower(),
+                    )
+                )
+            if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
+                raise UserError(self.env._("%(name)s: nothing is due any more.", name=link.name))
+
+    def _close_attempts(self, reason):
+        """Close the attempts that have not reached the provider's answer yet."""
+        self.sudo().transaction_ids._paylink_closable()._paylink_close(reason)
+
+    def _lock(self):
+        """Wait for, then hold, the rows that two payers of the same items fight for.
+
+        The rows are also touched: under REPEATABLE READ the one who waited then fails with a serialization error and is
+        run again with fresh data, instead of going on with what it read before the wait.
+        """
+        self.env.flush_all()
+        for table, ids in self._rows_to_lock():
+            self._lock_rows(table, ids)
+        self.env.invalidate_all()
+
+    @api.model
+    def _lock_rows(self, table, ids):
+        """Lock and touch rows: see :meth:`_lock`."""
+        if not ids:
+            return
+        name = SQL.identifier(table)
+        self.env.cr.execute(SQL("SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", name, tuple(ids)))
+        self.env.cr.execute(SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", name, tuple(ids)))
+
+    def _rows_to_lock(self):
+        """Tables and ids, in the order in which everybody locks them."""
+        return [("paylink_link", self.ids), ("account_move_line", self.sudo().line_ids.move_line_id.ids)]
+
+    # === CRON === #
+
+    @api.model
+    def _close_settled(self, limit):
+        """Close the payment pages of what was settled another way (a transfer, a credit note); one commit each."""
+        Transaction = self.env["payment.transaction"]
+        by_link = Transaction.search([("paylink_id.state", "=", "paid"), ("state", "=", "draft")], limit=limit)
+        portal = [("paylink_id", "=", False), ("paylink_stripe_session", "!=", False), ("state", "=", "draft")]
+        by_portal = Transaction.search([*portal, ("invoice_ids.amount_residual", "=", 0)], limit=limit)
+        settled = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
+        for tx in (by_link | settled)._paylink_unfinished():
+            try:
+                if tx.try_lock_for_update(allow_referencing=True):
+                    tx.invalidate_recordset()  # its customer may have paid since it was read
+                    tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due any more."))
+                self.env["ir.cron"]._commit_progress()
+            except OperationalError:
+                self.env.cr.rollback()  # somebody else works on the same rows: next time
+
+    @api.model
+    def _cron_expire(self, limit=500):
+        """Expire the links whose time is over, and close their open attempts; end what else was left half done."""
+        self.env["payment.transaction"]._paylink_close_abandoned(limit)
+        self._resume_cancellations()
+        self._close_settled(limit)
+        # What is in progress is left to the provider's answer.
+        domain = [("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())]
+        overdue = self.search(domain, limit=limit)
+        overdue._close_attempts(self.env._("The link expired."))
+        self.env.add_to_compute(self._fields["state"], overdue)
+        overdue._recompute_recordset(["state"])
+        overdue.filtered(lambda link: link.state == "expired")._log_events("expired")
+        remaining = self.search_count(domain) if len(overdue) == limit else 0
+        self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)
+
+    # === CANCELLING === #
+    # Cancelling links, also while money is under way.
+    #
+    # A link with an authorized payment is cancelled when its provider has released the amount, not before: the wish is
+    # stored and committed, then the provider is asked; what it answers, now or later, ends the cancellation or takes
+    # the wish back.
+
+    def action_cancel(self):
+        """Cancel links: their URLs say so from then on. What is under way is closed at the provider.
+
+        Where an authorized amount has to be released first, this commits.
+
+        :raises UserError: if a provider refuses to release it: that link is not cancelled
+        """
+        self.check_access("write")
+        if done := self.filtered(lambda link: link.state == "paid"):
+            raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
+        foreign = self.filtered(lambda link: link.user_id != self.env.user)
+        if foreign and not self.env.su and not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can cancel the links of others."))
+        links = self.filtered(lambda link: not link.cancelled_at)
+        authorized = links.filtered("amount_authorized")
+        (links - authorized)._cancel()
+        authorized._cancel_authorized()
+        return True
+
+    def _cancel(self, reason=""):
+        """Cancel links of which nothing is authorized; what is pending may still come, and is booked then.
+
+        :param str reason: what the time line says, where nobody has asked for it
+        """
+        if not self:
+            return
+        self.sudo().write({"cancelled_at": fields.Datetime.now(), "cancel_requested_at": False})
+        self._close_attempts(self.env._("The link was cancelled."))
+        self.sudo().transaction_ids._paylink_withdraw_charges(self.env._("The link was cancelled."))
+        self._log_events(
+            "cancelled",
+            {link.id: " ".join(filter(None, [reason, link._pending_text()])) for link in self},
+        )
+
+    def _pending_text(self):
+        return self.amount_pending and self.env._(
+            "%(amount)s is on its way: it can still arrive, and will be booked then.",
+            amount=format_amount(self.env, self.amount_pending, self.currency_id),
+        )
+
+    def _cancel_authorized(self):
+        """Ask the providers to release what is authorized; their answers cancel the links."""
+        if not self:
+            return
+        self._lock()
+        now = fields.Datetime.now()
+        if waiting := self.filtered(
+            lambda link: link.cancel_requested_at and link.cancel_requested_at > now - ANSWER_AFTER
+        ):
+            raise UserError(
+                self.env._("%(name)s is being cancelled: wait for the provider's answer.", name=waiting[0].name)
+            )
+        self.sudo().cancel_requested_at = now
+        self._close_attempts(self.env._("The link was cancelled."))
+        refusals = {link: reason for link in self if (reason := link._void_authorized())}
+        if refusals:
+            self.env.cr.commit()  # pylint: disable=invalid-commit  # the wish is taken back, whatever is raised
+            raise UserError("\n".join(link._refusal_text(reason) for link, reason in refusals.items()))
+
+    def _void_authorized(self):
+        """Ask the provider to release what is authorized.
+
+        :return: why it refused; then the wish to cancel is taken back
+        """
+        reason = ""
+        transactions = self.sudo().transaction_ids._paylink_authorized()
+        if not transactions:  # captured or released meanwhile
+            self.sudo()._end_or_keep()
+        for tx in transactions:
+            try:
+                tx._paylink_request("action_void")
+            except UserError as error:  # not sent at all: the provider is disabled
+                reason = str(error)
+            else:
+                answer = tx.child_transaction_ids.sorted("id")[-1:]
+                reason = reason or (answer.state == "error" and (answer.state_message or answer.reference)) or ""
+        if reason:
+            self.sudo().cancel_requested_at = False
+        return reason
+
+    def _refusal_text(self, reason):
+        return self.env._(
+            "%(name)s could not be cancelled: the authorized payment was not released. The reason: %(reason)s",
+            name=self.name,
+            reason=reason,
+        )
+
+    def _end_cancellation(self, transaction):
+        """End or give up a cancellation that waited for this change of a transaction."""
+        self.ensure_one()
+        link = self.sudo()
+        refused = transaction.state == "error" and transaction.source_transaction_id
+        if refused and not self.env.context.get("paylink_request"):  # whoever asks right now is told there
+            link._report_refusal(transaction.state_message or transaction.reference)
+        elif not refused and not link.transaction_ids._paylink_authorized():
+            link._end_or_keep()
+
+    def _end_or_keep(self):
+        """Cancel, unless the amount was captured meanwhile and the link is paid."""
+        if self.state == "paid":
+            self.cancel_requested_at = False
+        elif not self.cancelled_at:
+            self._cancel()
+
+    def _report_refusal(self, reason):
+        """Take the wish back, and give the owner the task to look after it."""
+        self.cancel_requested_at = False
+        env = self._owner_env()
+        self._schedule(env._("A link could not be cancelled"), self.with_env(env)._refusal_text(reason))
+
+    @api.model
+    def _resume_cancellations(self):
+        """Ask again where no answer has come: the server may have stopped in between."""
+        overdue = fields.Datetime.now() - RESUME_AFTER
+        for link in self.sudo().search([("cancel_requested_at", "<=", overdue), ("cancelled_at", "=", False)]):
+            try:
+                link._lock()
+                if link.cancel_requested_at:
+                    link._resume_cancellation()
+                self.env["ir.cron"]._commit_progress()
+            except OperationalError:
+                self.env.cr.rollback()  # somebody else works on the same rows: next time
+
+    def _resume_cancellation(self):
+        self.cancel_requested_at = fields.Datetime.now()
+        if reason := self._void_authorized():
+            self._report_refusal(reason)
+
+    # === AUTHORIZED AMOUNTS === #
+    # Money that is only reserved, or still on its way: what is shown of it, and what payment managers do with it.
+
+    @api.depends("transaction_ids.state", "transaction_ids.amount")
+    def _compute_in_flight(self):
+        for link in self:
+            transactions = link.sudo().transaction_ids
+            authorized = transactions._paylink_authorized()
+            pending = transactions._paylink_attempts()._paylink_in_flight() - authorized
+            link.amount_authorized = authorized._paylink_authorized_amount()
+            link.amount_pending = sum(pending.mapped("amount"))
+            link.capture_before = min((tx._paylink_capture_before() for tx in authorized), default=False)
+
+    # === ACTIONS === #
+
+    def action_capture(self):
+        """Capture what is authorized: by Odoo's wizard where a part can be captured, else at once."""
+        transactions = self._authorized_as_manager()
+        if any(tx.provider_id.support_manual_capture == "partial" for tx in transactions):
+            return transactions.action_capture()
+        return [tx._paylink_request("action_capture") for tx in transactions][-1]
+
+    def action_void(self):
+        """Release what is authorized: the customer is not charged, and may pay by the link again."""
+        return [tx._paylink_request("action_void") for tx in self._authorized_as_manager()][-1]
+
+    def action_refund(self):
+        """Open the refund of one of the link's payments."""
+        self.ensure_one()
+        self.check_access("write")
+        refundable = self.sudo().transaction_ids._paylink_refundable()
+        if not refundable:
+            raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
+        refundable.sudo(False)._paylink_as_manager()
+        return {
+            "name": self.env._("Refund"),
+            "type": "ir.actions.act_window",
+            "res_model": "paylink.refund",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_link_id": self.id, "default_transaction_id": refundable[-1].id},
+        }
+
+    def _authorized_as_manager(self):
+        self.ensure_one()
+        self.check_access("write")
+        transactions = self.sudo().transaction_ids._paylink_authorized()
+        if not transactions:
+            raise UserError(self.env._("%(name)s: no payment waits to be captured.", name=self.name))
+        return transactions.sudo(False)._paylink_as_manager()
+
+    # === BUSINESS METHODS === #
+
+    def _announce_authorization(self, transaction):
+        """Notify the owner, in the owner's language."""
+        env = self._owner_env()
+        self._notify_owner(
+            subject=env._("%(name)s: a payment is authorized", name=self.name),
+            body=env._(
+                "%(partner)s authorized %(amount)s (%(name)s: %(documents)s). Capture it before %(date)s: later it may "
+                "not be possible any more.",
+                partner=self.partner_id.display_name,
+                name=self.name,
+                documents=self.documents_display,
+                amount=format_amount(env, transaction.amount, transaction.currency_id),
+                date=format_datetime(
+                    env, transaction._paylink_capture_before(), tz=self._task_user().tz or self.company_id.paylink_tz
+                ),
+            ),
+        )

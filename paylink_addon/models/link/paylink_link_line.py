@@ -1,0 +1,86 @@
+from odoo import api, fields, models
+
+
+class PaylinkLinkLine(models.Model):
+    """One open receivable item that a link settles. It keeps its name and amount of that day.
+
+    The item is gone while its document, reset to draft, is being changed: what then happens to the line is told by
+    :meth:`paylink.link._follow_documents`.
+    """
+
+    _name = "paylink.link.line"
+    _description = "Item of a Collection Link"
+    _order = "date_due, id"
+
+    link_id = fields.Many2one("paylink.link", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="link_id.company_id", store=True, precompute=True)
+    currency_id = fields.Many2one(related="link_id.currency_id")
+    move_line_id = fields.Many2one(
+        "account.move.line", string="Journal Item", readonly=True, index=True, ondelete="set null"
+    )
+    move_id = fields.Many2one(
+        "account.move",
+        string="Document",
+        compute="_compute_move_id",
+        store=True,
+        precompute=True,
+        index=True,
+        ondelete="cascade",
+    )
+    is_whole = fields.Boolean(
+        string="Whole Document",
+        readonly=True,
+        help="The link was made for all that was open of the document, and follows it when it is changed.",
+    )
+    is_invoice = fields.Boolean(readonly=True, help="The document is one the customer can open.")
+    name = fields.Char(string="Number", readonly=True)
+    date = fields.Date(readonly=True)
+    date_due = fields.Date(string="Due Date", readonly=True)
+    amount = fields.Monetary(string="Amount then open", readonly=True)
+    amount_residual = fields.Monetary(string="Open now", compute="_compute_amount_residual", compute_sudo=True)
+
+    @api.depends("move_line_id")
+    def _compute_move_id(self):
+        """The document stays known when the item has been deleted."""
+        for line in self:
+            line.move_id = line.move_line_id.move_id or line.move_id
+
+    def _compute_amount_residual(self):
+        due = self.move_line_id._paylink_due()
+        for line in self:
+            line.amount_residual = due.get(line.move_line_id.id, 0.0)
+
+    def _successor_values(self):
+        """The values of the same item on a link that replaces this one."""
+        self.ensure_one()
+        return self.move_line_id._paylink_line_values()[0] | {"is_whole": self.is_whole}
+
+    # === CHANGED DOCUMENTS === #
+
+    def _add_items(self, items, values):
+        """Make lines for those of ``items`` that their links, made for whole documents, do not ask for yet."""
+        wholes = self.filtered("is_whole").grouped(lambda line: (line.link_id, line.move_id))
+        self.create(
+            [
+                values[item.id] | {"link_id": link.id, "is_whole": True}
+                for (link, move), lines in wholes.items()
+                for item in items
+                if item.move_id == move and item not in lines.move_line_id and link._fits(item)
+            ]
+        )
+
+    def _refresh(self, values):
+        """Take over what the customer knows the item by, and what is open of it, from the changed document."""
+        if not values["amount"]:
+            values = values | {"amount": self.amount}  # paid already: what was asked then
+        changed = {name: value for name, value in values.items() if name != "move_line_id" and self[name] != value}
+        if changed:
+            self.write(changed)
+
+    # === THE PDF === #
+
+    def _has_pdf(self):
+        """Whether the customer may open the document: a posted invoice that is still this customer's."""
+        self.ensure_one()
+        item = self.move_line_id
+        return self.is_invoice and item.parent_state == "posted" and self.link_id._is_customers(item)

@@ -1,0 +1,493 @@
+"""Stage of ``paylink.link``: how a link is paid: the customer's page and its attempts."""
+
+import base64
+from datetime import timedelta
+from typing import NamedTuple
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL, format_amount, format_date, formatLang
+
+from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
+
+
+class PageMoney(NamedTuple):
+    """What is ``due``, what of it is ``payable`` now (major units), and whether the customer has saved methods."""
+
+    due: float
+    payable: float
+    has_tokens: bool
+
+
+class PaylinkLinkPay(models.Model):
+    """What the customer's page shows and may do. Callers have checked the token; everything is in sudo mode."""
+
+    _inherit = "paylink.link"
+
+    # === WHICH PAGE === #
+
+    def _is_expired(self):
+        """Whether the time is over, also before the job that says so has run."""
+        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
+
+    def _page_view(self, payable=None):
+        """Which page the customer gets: ``pay``, ``progress``, ``paid`` or ``closed``.
+
+        :param float payable: :meth:`_payable_amount`, where the caller has it already
+        """
+        self.ensure_one()
+        if self.state == "paid" and self.amount_paid:
+            return "paid"
+        if self.state == "pending":
+            return "progress"
+        if self.state not in LIVE_STATES or self._is_expired():
+            return "closed"
+        payable = self._payable_amount() if payable is None else payable
+        return "pay" if payable > 0 else "closed"
+
+    def _closed_reason(self):
+        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled``, ``changing`` or ``in_progress``.
+
+        Of deposits also ``invoiced``.
+        """
+        if self.state == "cancelled":
+            return "cancelled"
+        if not self._documents_stand():
+            return "changing"
+        if self.settled_elsewhere or not self._due_amounts()[self.id]:
+            return "settled"
+        if self.state == "expired" or self._is_expired():
+            return "expired"
+        return "in_progress"
+
+    # === VALUES === #
+
+    def _page_money(self):
+        """What this page needs to know of money, from one query on the transactions of the link and of its rivals.
+
+        :rtype: PageMoney
+        """
+        self.ensure_one()
+        query = SQL(
+            """
+            SELECT ARRAY(SELECT id FROM payment_transaction WHERE paylink_id = %(link)s ORDER BY id DESC),
+                   ARRAY(%(rivals)s),
+                   EXISTS(SELECT FROM payment_token WHERE partner_id = %(partner)s AND active)
+            """,
+            link=self.id,
+            rivals=self._rivals_query(),
+            partner=self.partner_id.id,
+        )
+        self.env.flush_all()
+        own, rivals, has_tokens = self.env.execute_query(query)[0]
+        self._fields["transaction_ids"]._insert_cache(self, [tuple(own)])
+        due = self._due_amounts()[self.id]
+        return PageMoney(due, self._payable_of(due, self.env["payment.transaction"].browse(rivals)), has_tokens)
+
+    def _timezone(self):
+        return self.partner_id.tz or self.company_id.paylink_tz
+
+    def _prefetch_page(self):
+        """Read only what the page shows: whole rows of customers, companies and items take longer than all the rest."""
+        self.company_id.fetch(
+            [
+                "name",
+                "phone",
+                "email",
+                "currency_id",
+                "paylink_tz",
+                "uses_default_logo",
+            ]
+        )
+        lines = self.env["paylink.link.line"].search_fetch(
+            [("link_id", "=", self.id)],
+            ["name", "date", "date_due", "amount", "move_line_id", "is_invoice", "link_id"],
+        )
+        self._fields["line_ids"]._insert_cache(self, [lines._ids])  # else they are looked up once more
+        lines.move_line_id.fetch(
+            [
+                "parent_state",
+                "reconciled",
+                "amount_residual_currency",
+                "currency_id",
+                "display_type",
+                "discount_date",
+                "discount_amount_currency",
+                "move_id",
+                "partner_id",
+            ]
+        )
+        partners = self.partner_id | self.line_ids.move_line_id.partner_id
+        partners.fetch(["name", "lang", "tz", "country_id", "commercial_partner_id"])
+
+    def _page_values(self):
+        """What all pages of the link show, ready to print, in the language of the context."""
+        return self._page_texts(self._due_amounts()[self.id])
+
+    def _page_texts(self, due):
+        self.ensure_one()
+        received = self.transaction_ids._paylink_received()
+        last = received.sorted("id")[-1:]
+        return {
+            "link": self,
+            "company": self.company_id,
+            "base": f"/pay/{self.access_token}",
+            "due": self._amount_text(due),
+            "paid": self._amount_text(self.amount_paid),
+            "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
+            "expires": self._expiry_text(self.env),
+            "documents": self._page_documents(),
+            "subject": self._page_subject(),
+            "transfer": self._transfer_values(),
+            "failure": self.state == "failed" and self._last_failure(),
+            "paid_on": format_date(self.env, fields.Datetime.context_timestamp(self, last.last_state_change))
+            if last
+            else False,
+            "method": ", ".join(
+                dict.fromkeys(tx.paylink_method_display or tx.payment_method_id.name for tx in received)
+            ),
+            "payment_reference": ", ".join(received.mapped("reference")),
+        }
+
+    def _page_subject(self):
+        """What the link is for, where it names no documents."""
+        return self.reference
+
+    def _amount_text(self, amount):
+        return format_amount(self.env, amount, self.currency_id)
+
+    def _last_failure(self):
+        """What the provider said about the last attempt, or that there was one."""
+        attempt = self.transaction_ids._paylink_attempts().sorted("id")[-1:]
+        return attempt.state_message if attempt.state in ("error", "draft") else ""
+
+    def _page_documents(self):
+        """The items as the customer knows them."""
+        today = fields.Date.context_today(self)
+        items = self.line_ids.move_line_id
+        open_now, discounted = items._paylink_due() | {False: 0.0}, items._paylink_discounted(today)
+        return [
+            self._page_document(line, open_now[line.move_line_id.id], line.move_line_id in discounted, today)
+            for line in self.line_ids
+        ]
+
+    def _page_document(self, line, due, is_discounted, today):
+        """One item as the customer knows it.
+
+        :param due: what is open of it
+        """
+        item, amount = line.move_line_id, due or line.amount
+        return {
+            "name": item._paylink_customer_name(line.name, self.env),
+            "date": format_date(self.env, line.date),
+            "due": format_date(self.env, line.date_due) if amount > 0 else False,
+            "overdue": bool(line.date_due and line.date_due < today and due > 0),
+            "credit": amount < 0,
+            "discount": item._paylink_discount_text(self.env) if is_discounted and due else False,
+            "amount": self._amount_text(amount),
+            "settled": not due and (self.state == "paid" or item.parent_state == "posted"),
+            "url": f"/pay/{self.access_token}/document/{line.id}" if line._has_pdf() else False,
+        }
+
+    # === THE PORTAL === #
+
+    def _portal_rows(self):
+        """The links as their customer reads them in the portal, in the language of the context."""
+        due = self._due_amounts()
+        return [
+            {
+                "name": link.name,
+                "documents": link._documents_text(self.env, link.line_ids),
+                "due": link._amount_text(due[link.id]) if link.state in LIVE_STATES else "",
+                "asked": link._amount_text(link.amount),
+                "expires": link._expiry_text(self.env) if link.state in LIVE_STATES else "",
+                "status": link._portal_status(due[link.id]),
+                "payable": link.state in ("open", "failed") and not link._is_expired() and due[link.id] > 0,
+                "url": f"/pay/{link.access_token}",
+            }
+            for link in self
+        ]
+
+    def _portal_status(self, due):
+        """Where the link stands, as its customer would say: a text and its colour."""
+        self.ensure_one()
+        settled = self.settled_elsewhere or (self.state in ("open", "failed") and not due)
+        expired = self.state in ("open", "failed") and self._is_expired()
+        status = "settled" if settled else "expired" if expired else self.status
+        texts = {
+            "settled": (self.env._("Settled another way"), "success"),
+            "paid": (self.env._("Paid"), "success"),
+            "partly_paid": (self.env._("Partly paid"), "warning"),
+            "in_progress": (self.env._("Payment in progress"), "warning"),
+            "interrupted": (self.env._("Payment failed: try again"), "danger"),
+            "expired": (self.env._("Expired"), "secondary"),
+            "cancelled": (self.env._("Cancelled"), "secondary"),
+        }
+        return texts.get(status, (self.env._("To pay"), "info"))
+
+    # === THE PAYMENT FORM === #
+
+    def _payment_form_values(self, money, amount=None):
+        """The context of Odoo's ``payment.form`` for this link.
+
+        :param PageMoney money: what may be paid now
+        :param amount: what the customer chose to pay, as text, where a part is allowed
+        """
+        payable = money.payable
+        chosen, part_problem = self._chosen_part(amount, payable)
+        provider_ids, method_ids = self.env["payment.provider"]._paylink_option_ids(
+            self.company_id.id, self.partner_id.country_id.id, self.currency_id.id, chosen, self.partner_id
+        )
+        providers = self.env["payment.provider"].browse(provider_ids)
+        methods = self.env["payment.method"].browse(method_ids)
+        method_forms = providers._paylink_method_forms(provider_ids, method_ids)
+        Token = self.env["payment.token"]
+        tokens = Token._get_available_tokens(providers.ids, self.partner_id.id) if money.has_tokens else Token
+        return {
+            "amount": chosen,
+            "amount_text": self._amount_text(chosen),
+            "amount_input": formatLang(self.env, chosen, digits=self.currency_id.decimal_places, grouping=False),
+            "part_problem": part_problem,
+            "payable": payable,
+            "payable_text": self._amount_text(payable),
+            "currency": self.currency_id,
+            "partner_id": self.partner_id.id,
+            "providers_sudo": providers,
+            "payment_methods_sudo": methods,
+            "tokens_sudo": tokens,
+            "method_forms": method_forms or {},
+            "embedded": method_forms is None,
+            "reference_prefix": self.name,
+            "transaction_route": f"/pay/{self.access_token}/transaction",
+            "landing_route": "/payment/status",
+            "access_token": None,
+            "availability_report": {},
+            "company_mismatch": False,
+        }
+
+    def _payment_options(self, amount):
+        """The providers, methods and saved methods with which this amount can be paid."""
+        partner = self.partner_id
+        providers, methods = self.env["payment.provider"]._paylink_options(
+            self.company_id.id, self.currency_id.id, amount, partner
+        )
+        return providers, methods, self.env["payment.token"]._get_available_tokens(providers.ids, partner.id)
+
+    # === TRANSFER === #
+
+    def _transfer_values(self):
+        """How to pay by bank transfer, or ``False`` where the link names no account."""
+        bank = self.bank_account_id
+        if not bank:
+            return False
+        bank.fetch(["acc_number", "sanitized_acc_number", "acc_holder_name", "bank_id", "partner_id"])
+        return {
+            "beneficiary": bank.acc_holder_name or bank.partner_id.name,
+            "account": bank.acc_number,
+            "is_iban": bank.acc_type == "iban",
+            "bic": bank.bank_bic,
+            "reference": self.name,
+            "has_qr": bank.acc_type == "iban" and self.currency_id.name == "EUR",
+        }
+
+    def _transfer_qr(self):
+        """The EPC QR code (PNG, bytes) of a transfer of what is payable, or ``None``."""
+        amount = self._payable_amount()
+        if not self.bank_account_id or amount <= 0:
+            return None
+        code = self.bank_account_id.build_qr_code_base64(
+            amount, self.name, "", self.currency_id, self.partner_id, qr_method="sct_qr", silent_errors=True
+        )
+        return base64.b64decode(code.split(",", 1)[1]) if code else None
+
+    # === DOCUMENTS === #
+
+    def _receipt_pdf(self):
+        """The receipt, as ``{filename, content_type, content}``."""
+        name = self.env._("Receipt %(name)s", name=self.name)
+        return self._render_report("paylink_addon.report_receipt", self, name)
+
+    def _render_report(self, report, records, name):
+        """A report as PDF, or as HTML where wkhtmltopdf is missing."""
+        Report = self.env["ir.actions.report"].sudo()
+        name = name.replace("/", "-")
+        if Report.get_wkhtmltopdf_state() == "install":
+            content = Report._render_qweb_html(report, records.ids)[0]
+            return {"filename": f"{name}.html", "content_type": "text/html; charset=utf-8", "content": content}
+        content = Report._render_qweb_pdf(report, records.ids)[0]
+        is_pdf = content[:4] == b"%PDF"
+        return {
+            "filename": f"{name}.pdf" if is_pdf else f"{name}.html",
+            "content_type": "application/pdf" if is_pdf else "text/html; charset=utf-8",
+            "content": content,
+        }
+
+    # === PARTS === #
+    # Where the company allows it, the customer chooses how much of a link to pay now.
+
+    def _chosen_part(self, text, payable):
+        """The part that the customer typed, if it is one, else all that is payable.
+
+        :param text: what came in the URL: anything
+        :return: the amount, and what to tell the customer where it is not the typed one, else ``False``
+        """
+        if not self.allow_partial or not text:
+            return payable, False
+        typed = self._typed_amount(text)
+        if typed is not None and 0 < typed <= payable:
+            return typed, False
+        return payable, self.env._("Type an amount of at most %(amount)s.", amount=self._amount_text(payable))
+
+    def _typed_amount(self, text):
+        """The number that a person meant, in whatever language it was typed, or ``None``."""
+        text = "".join(str(text).split())
+        if "," in text and "." in text:  # one of the two groups the thousands: the first
+            text = text.replace(min(",.", key=text.rindex), "")
+        try:
+            return self.currency_id.round(float(text.replace(",", ".")))
+        except (ValueError, OverflowError):
+            return None
+
+    # === ATTEMPTS === #
+    # What is checked, under lock, before a customer's attempt to pay becomes a transaction.
+
+    def _start_attempt(self, amount, provider_id, method_id, token_id):
+        """Check under lock that this may be paid this way now; return the values of the transaction to make.
+
+        :param amount: what the page showed, in major units of the link's currency
+        :raises UserError: with a text for the customer
+        """
+        self.ensure_one()
+        self._lock()
+        self._check_open()
+        self._check_attempts()
+        payable = self._checked_amount(amount)
+        providers, methods, tokens = self._payment_options(payable)
+        provider = providers.filtered(lambda p: p.id == provider_id)
+        token = tokens.filtered(lambda t: t.id == token_id)
+        method = methods.filtered(lambda m: m.id == method_id)
+        if not provider or not (token if token_id else method):
+            raise UserError(self.env._("This way to pay is not available any more: reload the page."))
+        # The newest attempt counts: one that was left on another tab must not be paid as well.
+        self._open_drafts()._paylink_close(self.env._("The customer started again."))
+        self._mark_opened()
+        return {
+            "provider_id": provider.id,
+            "payment_method_id": method.id,
+            "token_id": token.id,
+            "amount": payable,
+            "currency_id": self.currency_id.id,
+            "partner_id": self.partner_id.id,
+            "custom_create_values": self._attempt_documents(),
+        }
+
+    def _attempt_documents(self):
+        """The values of a transaction that say what it is for."""
+        invoices = self.line_ids.filtered("is_invoice").move_id
+        return {"paylink_id": self.id, "invoice_ids": [fields.Command.set(invoices.ids)]}
+
+    def _check_open(self):
+        if self.state not in LIVE_STATES or self._is_expired() or self.cancel_requested_at:
+            raise UserError(self.env._("This link can't be paid any more: reload the page."))
+
+    def _check_attempts(self):
+        """Stop who tries card after card."""
+        parameter = self.env["ir.config_parameter"].get_param(MAX_ATTEMPTS_PARAMETER)
+        limit = int(parameter) if (parameter or "").isdigit() else DEFAULT_MAX_ATTEMPTS
+        hour_ago = fields.Datetime.now() - timedelta(hours=1)
+        recent = self.transaction_ids.filtered(lambda tx: tx.create_date >= hour_ago and tx.operation != "refund")
+        if len(recent) + sum(recent.mapped("paylink_stripe_declines")) >= limit:
+            raise UserError(self.env._("Too many attempts: wait an hour, or pay by transfer."))
+
+    def _checked_amount(self, amount):
+        """What is paid: what the page showed, if that is still right."""
+        payable = self._payable_amount()
+        if payable <= 0:
+            raise UserError(self.env._("Nothing is left to pay here, or a payment is in progress: reload the page."))
+        try:
+            shown = self.currency_id.round(float(amount))
+        except (TypeError, ValueError, OverflowError):
+            shown = 0.0
+        difference = self.currency_id.compare_amounts(shown, payable)
+        if difference == 0 or (self.allow_partial and difference < 0 < shown):
+            return shown
+        raise UserError(self.env._("The amount has changed: reload the page."))
+
+    def _book_confirmed(self):
+        """Book what the provider has confirmed, without waiting for the job."""
+        for tx in self.transaction_ids.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed):
+            tx._paylink_try_to_book()
+
+    def _awaits_provider(self):
+        """Whether an attempt of the last quarter of an hour has not been answered by its provider."""
+        since = fields.Datetime.now() - timedelta(minutes=15)
+        return bool(self.transaction_ids._paylink_closable().filtered(lambda tx: tx.create_date >= since))
+
+    def _ask_for_renewal(self):
+        """Give the owner the task to send a new link."""
+        if self._page_view() == "paid":
+            return
+        env = self._owner_env()
+        self._schedule(
+            env._("Send a new collection link"),
+            env._(
+                "%(partner)s asks for a new link in place of %(name)s.",
+                partner=self.partner_id.display_name,
+                name=self.name,
+            ),
+        )
+
+    # === DOCUMENTS AS PDF === #
+    # The documents that the customer can open: each PDF is made once, then kept as Odoo's Send & Print keeps it.
+
+    def _document_pdf(self, line_id):
+        """The PDF of the invoice of one line of this link.
+
+        :return: ``{filename, content_type, content}``; ``False`` while another request makes it; ``None`` if the line
+            has none: it is not the link's, or its document is a draft or has become another customer's
+        """
+        line = self.line_ids.filtered(lambda line: line.id == line_id and line._has_pdf())
+        if not line:
+            return None
+        move = line.move_id
+        if not move.invoice_pdf_report_id and self._can_make_pdf():
+            if not self._hold_document(move):
+                return False
+            self._make_pdf(move)
+        if stored := move.invoice_pdf_report_id:
+            return {"filename": stored.name, "content_type": "application/pdf", "content": stored.raw}
+        name = f"{move._get_report_base_filename() or move.name}"
+        return self._render_report("account.account_invoices", move, name)
+
+    def _can_make_pdf(self):
+        return self.env["ir.actions.report"].sudo().get_wkhtmltopdf_state() != "install"
+
+    def _hold_document(self, move):
+        """Take the right to make the PDF of ``move``, or return ``False`` where another request has it.
+
+        Nobody waits for it: making one takes a second or more and needs a second worker, and whoever holds a link may
+        ask as often as he likes. The rows are touched: who gets them later, with an old view of the data, is run again
+        and finds the PDF (a request that meets a conflict is).
+        """
+        lines = self.env["paylink.link.line"].sudo().search([("move_id", "=", move.id)], order="id")
+        if lines.try_lock_for_update(allow_referencing=True) != lines:
+            return False
+        self.env.cr.execute("UPDATE paylink_link_line SET write_date = write_date WHERE id IN %s", [tuple(lines.ids)])
+        return True
+
+    def _make_pdf(self, move):
+        """Make and keep the PDF as Odoo does when it sends the invoice, electronic formats included; nothing is sent.
+
+        What an administration has to be told first (``extra_edis``) is left to who sends the invoice. If it can't be
+        made so, nothing is kept: the customer gets the plain document.
+        """
+        Send = self.env["account.move.send"].sudo()
+        move = move.sudo()
+        was_sent = move.is_move_sent
+        try:
+            with self.env.cr.savepoint():
+                settings = Send._get_default_sending_settings(move, sending_methods=[], extra_edis=[])
+                Send._generate_invoice_documents({move: settings})
+        except UserError:
+            move.invalidate_recordset(["invoice_pdf_report_id"])
+        move.is_move_sent = was_sent

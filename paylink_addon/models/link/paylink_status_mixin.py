@@ -1,0 +1,169 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from ...const import LIVE_STATES, STATUSES
+
+GROUP = "paylink_addon.group_paylink_user"
+
+
+class PaylinkStatusMixin(models.AbstractModel):
+    """Documents and customers show the newest collection link that asks for them.
+
+    Nothing of it is stored on them: links change often, writing on an invoice recomputes it, and customers are shared
+    by companies and users who may not see the same links. All is read from the links, for whole sets of records; the
+    models tell which links are theirs by one hook, :meth:`_paylink_pairs_sql`.
+    """
+
+    _name = "paylink.status.mixin"
+    _description = "Status of the Newest Collection Link"
+
+    paylink_link_id = fields.Many2one(
+        "paylink.link",
+        string="Collection Link",
+        compute="_compute_paylink",
+        search="_search_paylink_link_id",
+        groups=GROUP,
+    )
+    paylink_link_count = fields.Integer(string="Collection Links", compute="_compute_paylink", groups=GROUP)
+    paylink_open_link_count = fields.Integer(string="Open Collection Links", compute="_compute_paylink", groups=GROUP)
+    paylink_status = fields.Selection(
+        STATUSES,
+        string="Link Status",
+        compute="_compute_paylink",
+        search="_search_paylink_status",
+        groups=GROUP,
+    )
+    paylink_sent_at = fields.Datetime(string="Link sent on", compute="_compute_paylink", groups=GROUP)
+    paylink_is_live = fields.Boolean(
+        string="Link can be paid",
+        compute="_compute_paylink",
+        groups=GROUP,
+        help="The newest link still asks for money.",
+    )
+    # The user may open the link: it may be a colleague's.
+    paylink_is_readable = fields.Boolean(string="Link can be opened", compute="_compute_paylink", groups=GROUP)
+
+    # === WHICH LINKS === #
+
+    def _paylink_pairs_sql(self):
+        """The links of each record: a query of ``(record_id, link_id)`` pairs.
+
+        :return: SQL, for ``self`` at least; for all records if ``self`` is empty
+        """
+        raise NotImplementedError
+
+    def _paylink_newest_sql(self):
+        """A query of ``(record_id, status)``: the status of the newest link of every record."""
+        self.env["paylink.link"].flush_model(["status"])
+        return SQL(
+            """
+            SELECT newest.record_id, link.status
+              FROM (SELECT pair.record_id, max(pair.link_id) AS link_id FROM (%s) pair GROUP BY pair.record_id) newest
+              JOIN paylink_link link ON link.id = newest.link_id
+            """,
+            self.browse()._paylink_pairs_sql(),
+        )
+
+    # === COMPUTE METHODS === #
+
+    def _compute_paylink(self):
+        """One query for all records; in sudo mode, as who may see that there is a link may see how it stands."""
+        totals = self._paylink_totals()
+        links = self.env["paylink.link"].browse(newest for newest, _count, _live in totals.values())
+        readable = set(links._filtered_access("read").ids)
+        links.sudo().fetch(["state", "status", "sent_at"])
+        for record in self:
+            newest, count, live = totals.get(record._origin.id, (False, 0, 0))
+            link = links.browse(newest or ())
+            record.paylink_link_id = link
+            record.paylink_link_count = count
+            record.paylink_open_link_count = live
+            record.paylink_status = link.sudo().status
+            record.paylink_sent_at = link.sudo().sent_at
+            record.paylink_is_live = link.sudo().state in LIVE_STATES
+            record.paylink_is_readable = newest in readable
+
+    def _paylink_totals(self):
+        """The newest link, how many there are, and how many of them are live, by record id."""
+        records = self._origin
+        if not records:
+            return {}
+        self.env["paylink.link"].flush_model(["state"])
+        query = SQL(
+            """
+            SELECT pair.record_id, max(link.id), count(*), count(*) FILTER (WHERE link.state IN %s)
+              FROM (%s) pair JOIN paylink_link link ON link.id = pair.link_id
+             WHERE pair.record_id IN %s
+          GROUP BY pair.record_id
+            """,
+            LIVE_STATES,
+            records._paylink_pairs_sql(),
+            tuple(records.ids),
+        )
+        return {row[0]: row[1:] for row in self.env.execute_query(query)}
+
+    def _search_paylink_link_id(self, operator, value):
+        """By ids, or by conditions on the links that the user may see (never on others': a token could be guessed)."""
+        if operator == "any":
+            operator, value = "in", self.env["paylink.link"].search(value).ids
+        if operator != "in" or not all(isinstance(link_id, int) for link_id in value):
+            return NotImplemented
+        pairs = self.browse()._paylink_pairs_sql()
+        domain = Domain.FALSE
+        if link_ids := tuple(link_id for link_id in value if link_id):
+            asked = SQL("(SELECT pair.record_id FROM (%s) pair WHERE pair.link_id IN %s)", pairs, link_ids)
+            domain = Domain("id", "in", asked)
+        if False in value:
+            domain |= Domain("id", "not in", SQL("(SELECT pair.record_id FROM (%s) pair)", pairs))
+        return domain
+
+    def _search_paylink_status(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        domain = Domain("paylink_link_id", "=", False) if False in value else Domain.FALSE
+        if statuses := tuple(status for status in value if status):
+            found = SQL(
+                "(SELECT newest.record_id FROM (%s) newest WHERE newest.status IN %s)",
+                self._paylink_newest_sql(),
+                statuses,
+            )
+            domain |= Domain("id", "in", found)
+        return domain
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Let people group and sort by the status of the newest link, although it is not stored: one join."""
+        if field_expr != "paylink_status" or query is None:
+            return super()._field_to_sql(alias, field_expr, query)
+        self._check_field_access(self._fields[field_expr], "read")
+        newest = query.make_alias(alias, field_expr)
+        query.add_join(
+            "LEFT JOIN",
+            newest,
+            SQL("(%s)", self._paylink_newest_sql()),
+            SQL("%s = %s", SQL.identifier(newest, "record_id"), SQL.identifier(alias, "id")),
+        )
+        return SQL.identifier(newest, "status")
+
+    # === ACTIONS === #
+
+    def action_paylink_send(self):
+        """Open the wizard that sends collection links: for these documents, or to these customers."""
+        return self.env["paylink.send"]._action_open(self)
+
+    def action_paylink_open(self):
+        """Open the newest link."""
+        self.ensure_one()
+        return self._paylink_newest()._get_records_action()
+
+    def action_paylink_copy(self):
+        """Copy the URL of the newest link."""
+        self.ensure_one()
+        return self._paylink_newest().action_copy()
+
+    def _paylink_newest(self):
+        link = self.paylink_link_id
+        if not link:
+            raise UserError(self.env._("No collection link has been made for %(name)s yet.", name=self.display_name))
+        return link

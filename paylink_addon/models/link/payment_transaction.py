@@ -1,0 +1,515 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.tools import SQL, format_amount
+from psycopg2 import OperationalError
+
+from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES
+
+# What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
+LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
+# How many booked payments are told of at once.
+BATCH = 50
+# How often the answer to a charge is applied when others change the same rows.
+MAX_TRIES = 5
+# What the time line of the link says about a change of state: of a customer's attempt, or of what we asked the provider
+# to do with it (capture, void, refund).
+ATTEMPT_EVENTS = {
+    "pending": "pending",
+    "authorized": "authorized",
+    "error": "attempt_failed",
+    "cancel": "attempt_abandoned",
+}
+OPERATION_EVENTS = {
+    "error": "operation_failed",
+    "cancel": "voided",
+}
+# A refund that was stored but, after that time, not answered has probably never been sent.
+REFUND_ANSWER = timedelta(days=1)
+REFUND_EVENTS = dict.fromkeys(("error", "cancel"), "operation_failed")
+
+
+class PaymentTransaction(models.Model):
+    _inherit = "payment.transaction"
+
+    paylink_id = fields.Many2one(
+        "paylink.link", string="Collection Link", readonly=True, index="btree_not_null", ondelete="restrict"
+    )
+    paylink_closed = fields.Boolean(
+        string="Closed by us",
+        readonly=True,
+        help="The attempt was closed before the provider answered; an answer that still comes is accepted.",
+    )
+    paylink_untold = fields.Boolean(
+        string="To be told",
+        readonly=True,
+        help="The payment is booked, but the customer has no receipt yet, and the link's owner does not know.",
+    )
+    paylink_abandoned = fields.Boolean(
+        string="Abandoned",
+        readonly=True,
+        help="The customer left without paying: it counts as an attempt. A payment that still comes is accepted.",
+    )
+
+    _paylink_untold_index = models.Index("(id) WHERE paylink_untold")
+
+    # === WHAT COUNTS AS WHAT === #
+
+    def _paylink_is_incoming(self):
+        """Whether the transaction is a customer's attempt to pay: no refund, no capture, no validation of a card."""
+        self.ensure_one()
+        return self.operation not in ("refund", "validation") and not self.source_transaction_id
+
+    def _paylink_attempts(self):
+        """The customers' attempts to pay that have led to something; not those that we closed for another reason."""
+        return self.filtered(
+            lambda tx: (
+                tx._paylink_is_incoming()
+                and (tx.paylink_stripe_declines or tx.state != "draft")
+                and (
+                    tx.paylink_stripe_declines
+                    or not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
+                )
+            )
+        )
+
+    def _paylink_try_count(self):
+        """How often the customers tried: on a provider's page they may try several cards in one attempt."""
+        return sum(
+            tx.paylink_stripe_declines + (tx.state not in ("draft", "cancel") or not tx.paylink_stripe_declines)
+            for tx in self._paylink_attempts()
+        )
+
+    def _paylink_failure_count(self):
+        """How many of these tries were refused or given up."""
+        ended = self._paylink_failed().filtered(lambda tx: tx.state != "cancel" or not tx.paylink_stripe_declines)
+        return sum(self.mapped("paylink_stripe_declines")) + len(ended)
+
+    def _paylink_in_flight(self):
+        """Those that may still bring money. A wire transfer announced is a promise: the customer may pay otherwise."""
+        return self.filtered(lambda tx: tx.state in IN_FLIGHT_STATES and tx.provider_id.code != "custom")
+
+    def _paylink_closable(self):
+        """Attempts by links that wait for the customer. Those of Odoo's own portal are left to it."""
+        return self._paylink_unfinished().filtered("paylink_id")
+
+    def _paylink_unfinished(self):
+        """Attempts that wait for the customer."""
+        return self.filtered(lambda tx: tx.state == "draft" and tx._paylink_is_incoming())
+
+    def _paylink_received(self):
+        """The transactions whose money has come: of a payment captured in parts, the parts."""
+        return self.filtered(
+            lambda tx: (
+                tx.state == "done" and tx.operation not in ("refund", "validation") and not tx._paylink_captures()
+            )
+        )
+
+    def _paylink_captures(self):
+        return self.child_transaction_ids.filtered(
+            lambda child: child.operation != "refund" and child.state in ("done", "cancel")
+        )
+
+    def _paylink_refunds(self):
+        """The transactions whose money has gone back; their amounts are negative."""
+        return self.filtered(lambda tx: tx.state == "done" and tx.operation == "refund")
+
+    def _paylink_unbooked(self):
+        """The transactions that have not been booked yet; a payment cancelled later by a person does not count."""
+        return self.filtered(lambda tx: not tx.is_post_processed and not tx.payment_id)
+
+    # === CREATION === #
+
+    def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
+        """Captures and refunds belong to the link of their source; what is about to be asked is stored first.
+
+        See :meth:`_paylink_request`.
+        """
+        if self.paylink_id:
+            custom_create_values.setdefault("paylink_id", self.paylink_id.id)
+        child = super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
+        if self.env.context.get("paylink_request") and self._paylink_sends_at_once():
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        return child
+
+    # === ANSWERS OF THE PROVIDER === #
+
+    def _process(self, provider_code, payment_data):
+        """Keep what a provider answers to a charge for who made it: a conflict must not lose it."""
+        answers = self.env.context.get("paylink_answers")
+        if answers is not None:
+            answers.append((provider_code, payment_data))
+        return super()._process(provider_code, payment_data)
+
+    def _paylink_apply(self, answers):
+        """Apply kept answers after the conflict that undid them; the provider is not asked again.
+
+        Where it did not answer, the transaction stays in progress until its own message comes.
+
+        :param list answers: ``(provider_code, payment_data)`` as :meth:`_process` got them
+        """
+        cr = self.env.cr
+        for _try in range(MAX_TRIES):
+            try:
+                for provider_code, payment_data in answers:
+                    self._process(provider_code, payment_data)
+                cr.commit()  # pylint: disable=invalid-commit
+                return
+            except OperationalError:
+                cr.rollback()
+
+    # === STATES === #
+
+    def _update_state(self, allowed_states, target_state, state_message):
+        """Money that comes after we have closed an attempt is never refused; each change is told on the link."""
+        ours = self.filtered("paylink_id")
+        before = {tx.id: tx.state for tx in ours}
+        late = self.filtered(lambda tx: tx.paylink_closed or (tx.paylink_id and target_state == "done"))
+        updated = super(PaymentTransaction, self - late)._update_state(allowed_states, target_state, state_message)
+        if late:
+            sources = (*allowed_states, *LATE_SOURCES.get(target_state, ()))
+            updated |= super(PaymentTransaction, late)._update_state(sources, target_state, state_message)
+        if target_state == "done" and updated & ours and not self.env.context.get("paylink_booked_at_once"):
+            self.env.ref("paylink_addon.ir_cron_paylink_book").sudo()._trigger()
+        for tx in updated & ours:
+            tx._paylink_changed(before[tx.id], state_message or "")
+        return updated
+
+    def _paylink_close(self, reason):
+        """Give up attempts that the customer has not finished.
+
+        A provider that holds a session of its own for them ends it by extending this method.
+
+        :param str reason: what the time line says
+        """
+        for tx in self:
+            tx.paylink_closed = True
+            tx._set_canceled(state_message=tx.state_message or reason)  # why a card was declined stays
+
+    # === POST-PROCESSING === #
+
+    def _post_process(self):
+        """Book the payments of links one at a time, under a lock, and tell who has to know, once each."""
+        ours = self.filtered("paylink_id")
+        portal = (self - ours).filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
+        if ours:
+            self.env.cr.execute(
+                SQL("SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", tuple(ours.ids))
+            )
+        for tx in ours.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
+            tx.payment_id = False  # cancelled while it was pending: the money has come all the same
+        for tx in ours:
+            # An invoice that is being changed is not posted by its payment.
+            if drafts := tx.invoice_ids.filtered(lambda move: move.state == "draft"):
+                tx.invoice_ids -= drafts
+        unbooked = ours.filtered(lambda tx: not tx.payment_id)
+        ready = unbooked._paylink_ready()
+        for transactions in ready._paylink_rounds():
+            self.env["paylink.link"].with_company(transactions.company_id)._book(transactions)
+        result = super(PaymentTransaction, self.with_context(paylink_booked_ids=ready.ids))._post_process()
+        booked = unbooked.filtered("payment_id")
+        booked.paylink_untold = True
+        self.env["paylink.link"].sudo()._close_rivals(booked | portal)
+        if not self.env.context.get("paylink_booked_at_once"):
+            booked._paylink_tell()
+        return result
+
+    def _paylink_ready(self):
+        """Those that can be booked before anything else is done: what belongs to an order waits for its invoice."""
+        return (self._paylink_received() | self._paylink_refunds()).filtered(lambda tx: not tx.sale_order_ids)
+
+    def _paylink_rounds(self):
+        """Split into sets that can be booked at once: of one company, no two of the same link or items."""
+        rounds = []
+        for tx in self.sorted("id"):
+            claims = {tx.paylink_id, *tx.paylink_id.line_ids.move_line_id}
+            fitting = (found for found in rounds if found[0].company_id == tx.company_id and not found[1] & claims)
+            found = next(fitting, None)
+            if found:
+                found[0] |= tx
+                found[1] |= claims
+            else:
+                rounds.append([tx, claims])
+        return [found[0] for found in rounds]
+
+    def _paylink_tell(self):
+        """Tell who has to know of booked payments, which is done once for each."""
+        for transactions in self._paylink_rounds():
+            self.env["paylink.link"].with_company(transactions.company_id)._after_payments(transactions)
+        self.paylink_untold = False
+
+    @api.model
+    def _paylink_tell_booked(self):
+        """Tell of the payments that were booked without waiting for it, some at a time, each time with a commit."""
+        try:
+            while untold := self._paylink_take_untold():
+                untold._paylink_tell()
+                self.env.cr.commit()  # pylint: disable=invalid-commit
+        except OperationalError:
+            self.env.cr.rollback()  # somebody else works on the same rows: next time
+
+    @api.model
+    def _paylink_take_untold(self):
+        """Lock some of those that nobody was told of; not those that somebody else is at."""
+        untold = self.search([("paylink_untold", "=", True)], order="id", limit=BATCH)
+        locked = untold.try_lock_for_update(allow_referencing=True)
+        locked.invalidate_recordset(["paylink_untold"])  # somebody else may have told of them before they were locked
+        return locked.filtered("paylink_untold")
+
+    def _paylink_announcement(self, env):
+        """What the owner of the link is told of this payment, in the language of ``env``."""
+        self.ensure_one()
+        link = self.paylink_id
+        return env._(
+            "%(partner)s paid %(amount)s (%(name)s: %(documents)s).",
+            partner=link.partner_id.display_name,
+            name=link.name,
+            documents=link.documents_display,
+            amount=format_amount(env, self.amount, self.currency_id),
+        )
+
+    def _create_payment(self, **extra_create_values):
+        """The payment of a link settles exactly its items, which may be no invoices, or parts of them."""
+        self.ensure_one()
+        if not self.paylink_id:
+            return super()._create_payment(**extra_create_values)
+        self.env["paylink.link"].with_company(self.company_id)._book(self)
+        return self.payment_id
+
+    def _log_message_on_linked_documents(self, message):
+        """One batch for all documents of a link, instead of a post on each.
+
+        Of money that has come they are told when it is booked: see ``paylink.link._log_on_documents``.
+        """
+        self.ensure_one()
+        if not self.paylink_id:
+            return super()._log_message_on_linked_documents(message)
+        if self.state != "done" and self.id not in self.env.context.get("paylink_booked_ids", ()):
+            self.invoice_ids._message_log_batch(
+                dict.fromkeys(self.invoice_ids.ids, message), author_id=self._paylink_bot()
+            )
+        return None
+
+    def _paylink_bot(self):
+        return self.env["ir.model.data"]._xmlid_to_res_id("base.partner_root")
+
+    # === CRON === #
+
+    def _cron_paylink_book(self):
+        """Book confirmed payments of links that are not in the ledger yet, however old; tell a person what fails.
+
+        Odoo's own job gives up after four days without a word.
+        """
+        waiting = self.search(
+            [("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)], order="id"
+        )
+        for tx in waiting:
+            tx._paylink_try_to_book()
+            self.env["ir.cron"]._commit_progress(1)
+        self._paylink_tell_booked()
+
+    def _paylink_try_to_book(self):
+        """Post-process; on failure undo it, and give the link's owner a task with the reason."""
+        self.ensure_one()
+        try:
+            with self.env.cr.savepoint():
+                self._post_process()
+        except OperationalError:
+            self.env.cr.rollback()  # somebody else works on the same rows: next time
+        except Exception as error:  # noqa: BLE001  whatever it is, a person has to see it
+            self.env.invalidate_all()
+            env = self.paylink_id._owner_env()
+            self.paylink_id._schedule(
+                env._("A payment could not be booked"),
+                env._(
+                    "Payment %(reference)s was confirmed by the provider but could not be booked. "
+                    "It is tried again every ten minutes. The reason: %(reason)s",
+                    reference=self.reference,
+                    reason=str(error),
+                ),
+            )
+
+    # === LIFE === #
+    # Attempts that customers leave, amounts that are only authorized, and what payment managers ask providers.
+
+    # === WHAT FOLLOWS FROM A CHANGE OF STATE === #
+
+    def _paylink_changed(self, before, message):
+        """Tell on the link what has changed, and end a cancellation that waits for it.
+
+        :param str before: the state until now
+        :param str message: what the provider says
+        """
+        self.ensure_one()
+        link = self.paylink_id
+        if name := self._paylink_event_name(before):
+            link._log_events(name, {link.id: message or self._paylink_voided_text()})
+        if self.state == "authorized" and self._paylink_is_incoming():
+            link._run_steps([link._announce_authorization], self)
+        if link.cancel_requested_at:
+            link._end_cancellation(self)
+
+    def _paylink_event_name(self, before):
+        """Which line of the time line tells the state, if any."""
+        if self.operation == "refund":
+            return REFUND_EVENTS.get(self.state)
+        if self.source_transaction_id:
+            return OPERATION_EVENTS.get(self.state)
+        if before == "authorized" and self.state == "cancel":
+            told = "cancel" in self.child_transaction_ids.mapped("state")
+            return None if told else OPERATION_EVENTS["cancel"]
+        return ATTEMPT_EVENTS.get(self.state)
+
+    def _paylink_voided_text(self):
+        voided = self.state == "cancel" and self.source_transaction_id and self.operation != "refund"
+        return format_amount(self.env, self.amount, self.currency_id) if voided else ""
+
+    # === ABANDONED ATTEMPTS === #
+
+    def _paylink_abandoned_after(self):
+        """How long after its creation an unanswered attempt is given up.
+
+        :return: a ``timedelta``, or ``False`` where the provider itself says when its session ends
+        """
+        self.ensure_one()
+        parameter = self.env["ir.config_parameter"].sudo().get_param(ABANDONED_AFTER_PARAMETER)
+        minutes = int(parameter) if (parameter or "").isdigit() else DEFAULT_ABANDONED_AFTER
+        return bool(minutes) and timedelta(minutes=minutes)
+
+    @api.model
+    def _paylink_close_abandoned(self, limit=500):
+        """Close the attempts whose customers have not come back; one commit each."""
+        now = fields.Datetime.now()
+        waiting = self.search([("paylink_id", "!=", False), ("state", "=", "draft")], order="id")._paylink_closable()
+        left = waiting.filtered(lambda tx: (after := tx._paylink_abandoned_after()) and tx.create_date + after <= now)
+        for tx in left[:limit]:
+            try:
+                if tx.try_lock_for_update(allow_referencing=True):
+                    tx.invalidate_recordset()  # it was read in another transaction: its customer may have paid since
+                    tx._paylink_closable()._paylink_abandon()
+                self.env["ir.cron"]._commit_progress()
+            except OperationalError:
+                self.env.cr.rollback()  # somebody else works on the same rows: next time
+
+    def _paylink_abandon(self):
+        """Close attempts as the customer's choice: they count, and the link is *Interrupted*."""
+        self.paylink_abandoned = True
+        self._paylink_close(self.env._("The customer left without paying."))
+
+    # === AUTHORIZED AMOUNTS === #
+
+    def _paylink_authorized(self):
+        """Those that wait to be captured or voided."""
+        return self.filtered(lambda tx: tx.state == "authorized" and tx._paylink_is_incoming())
+
+    def _paylink_failed(self):
+        """The attempts that came to nothing by the customer's or the provider's doing; what we released is none."""
+        return self.filtered(
+            lambda tx: tx.state in ("error", "cancel") and "cancel" not in tx.child_transaction_ids.mapped("state")
+        )
+
+    def _paylink_authorized_amount(self):
+        """What is still reserved of these, in their currency: not what has been captured or voided."""
+        children = self.child_transaction_ids.filtered(
+            lambda child: child.operation != "refund" and child.state in ("done", "cancel")
+        )
+        return sum(self.mapped("amount")) - sum(children.mapped("amount"))
+
+    def _paylink_capture_before(self):
+        """Until when the amount is reserved. A provider that knows it says so by extending this method.
+
+        :return: a ``datetime`` (UTC)
+        """
+        self.ensure_one()
+        return (self.last_state_change or self.create_date) + timedelta(days=AUTHORIZATION_DAYS)
+
+    # === REFUNDS === #
+
+    def _paylink_refundable(self):
+        """The payments of which something can be given back."""
+        received = self.sudo()._paylink_received()
+        return received.filtered(lambda tx: tx._paylink_refundable_amount() > 0).with_env(self.env)
+
+    def _paylink_refundable_amount(self):
+        """What can be given back of a payment, in its currency: refunds that are under way or not booked yet count."""
+        payment = self.sudo().payment_id
+        since = fields.Datetime.now() - REFUND_ANSWER
+        under_way = self.sudo().child_transaction_ids.filtered(
+            lambda child: (
+                child.operation == "refund"
+                and not child.payment_id
+                and (
+                    child.state in (*IN_FLIGHT_STATES, "done")
+                    or (child.state == "draft" and child.create_date >= since)
+                )
+            )
+        )
+        return max(payment.amount_available_for_refund + sum(under_way.mapped("amount")), 0.0)  # theirs are negative
+
+    def _paylink_refund_support(self):
+        """``none``, ``full_only`` or ``partial``: what both the provider and the method can do."""
+        transaction = self.sudo()
+        method = transaction.payment_method_id.primary_payment_method_id or transaction.payment_method_id
+        supports = {transaction.provider_id.support_refund, method.support_refund}
+        return next((support for support in ("none", "full_only") if support in supports), "partial")
+
+    # === CHARGES OF SAVED METHODS === #
+
+    def _paylink_prepare_charge(self):
+        """What is committed before a saved method is charged: money may be under way from then on.
+
+        A provider whose charge can be sent again by a job stores that wish by extending this method.
+        """
+        self._set_pending()
+
+    # === REQUESTS OF PAYMENT MANAGERS === #
+
+    def action_refund(self, amount_to_refund=None):
+        """Refunding what came by a link is for payment managers, who need no rights on transactions for it."""
+        if not self.filtered("paylink_id") or self.env.su:
+            return super().action_refund(amount_to_refund=amount_to_refund)
+        return super(PaymentTransaction, self._paylink_as_manager()).action_refund(amount_to_refund=amount_to_refund)
+
+    def _paylink_as_manager(self):
+        """These transactions in sudo mode, for a payment manager who may write all of their links; else an error."""
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(
+                self.env._("Only payment managers can capture, void or refund the payments of collection links.")
+            )
+        transactions = self.sudo()
+        if transactions.filtered(lambda tx: not tx.paylink_id):
+            self.check_access("write")  # not only links' payments: Odoo's own rule
+        transactions.paylink_id.sudo(False).check_access("write")
+        return transactions
+
+    def _paylink_request(self, action, *args):
+        """Ask the provider once, by Odoo's own ``action_void``, ``action_capture`` or ``action_refund``.
+
+        The request is committed before it is sent and its answer right after: neither a second run of the same call
+        (after a conflict) nor a crash sends it again. Of a provider that sends after the commit all is undone by a
+        conflict, and asked for again. Callers have checked the rights; ``self`` is in sudo mode.
+
+        :return: what the action returns: a notification
+        """
+        self.ensure_one()
+        cr, answers, known = self.env.cr, [], self.child_transaction_ids
+        try:
+            result = getattr(self.with_context(paylink_request=True, paylink_answers=answers), action)(*args)
+            cr.commit()  # pylint: disable=invalid-commit
+        except OperationalError:
+            cr.rollback()
+            sent = self._paylink_sends_at_once() and self.child_transaction_ids - known
+            if not sent:
+                raise  # nothing was sent: the whole call is run again
+            sent._paylink_apply(answers)
+            result = sent._build_action_feedback_notification()
+        return result
+
+    def _paylink_sends_at_once(self):
+        """Whether a request is sent within the database transaction that asks for it, so that it must be stored first.
+
+        A provider that sends after the commit says so by extending this method.
+        """
+        self.ensure_one()
+        return True

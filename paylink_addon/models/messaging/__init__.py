@@ -1,0 +1,5 @@
+from . import paylink_sending_mixin
+from . import paylink_request_mixin
+from . import ir_qweb
+from . import mail_mail
+from . import res_partner

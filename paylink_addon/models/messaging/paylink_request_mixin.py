@@ -1,0 +1,184 @@
+import re
+import secrets
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+
+from ...const import TOKEN_BYTES
+
+TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
+
+
+class PaylinkRequestMixin(models.AbstractModel):
+    """What every request to a customer shares: a URL of its own, recipients, an owner and a time line.
+
+    A request is *issued* once its URL may be used, *sent* when a message has been queued, *opened* when a person
+    (not a mail scanner) has looked at its page.
+    """
+
+    _name = "paylink.request.mixin"
+    _inherit = ["paylink.sending.mixin", "mail.thread", "mail.activity.mixin"]
+    _description = "Request to a Customer"
+    _mail_post_access = "read"
+
+    name = fields.Char(string="Number", required=True, readonly=True, copy=False, default="/", index="trigram")
+    company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
+    partner_id = fields.Many2one(
+        "res.partner", string="Customer", required=True, index=True, check_company=True, ondelete="restrict"
+    )
+    user_id = fields.Many2one(
+        "res.users",
+        string="Owner",
+        index=True,
+        default=lambda self: self.env.user,
+        help="Gets the notifications about this request.",
+    )
+    lang = fields.Selection(
+        selection=lambda self: self.env["res.lang"].get_installed(),
+        string="Language",
+        required=True,
+        compute="_compute_recipient",
+        store=True,
+        readonly=False,
+        precompute=True,
+    )
+    email = fields.Char(
+        string="E-mail",
+        compute="_compute_recipient",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="Several addresses are separated by commas.",
+    )
+    phone = fields.Char(string="Mobile", compute="_compute_recipient", store=True, readonly=False, precompute=True)
+    send_email = fields.Boolean(string="Send by E-mail", default=True)
+    send_sms = fields.Boolean(string="Send by SMS")
+    access_token = fields.Char(
+        string="Token", required=True, readonly=True, copy=False, default=lambda self: self._new_token()
+    )
+    url = fields.Char(string="Link", compute="_compute_url")
+    issued_at = fields.Datetime(string="Issued on", readonly=True, copy=False)
+    sent_at = fields.Datetime(string="Sent on", readonly=True, copy=False)
+    opened_at = fields.Datetime(string="Opened on", readonly=True, copy=False)
+    cancelled_at = fields.Datetime(string="Cancelled on", readonly=True, copy=False)
+    expires_at = fields.Datetime(
+        string="Expires on",
+        copy=False,
+        default=lambda self: self._default_expires_at(),
+        help="The customer can pay until then. Empty: no expiry.",
+    )
+    unread = fields.Boolean(readonly=True, copy=False, help="Something happened that the owner has not seen yet.")
+
+    # === COMPUTE METHODS === #
+
+    @api.model
+    def _new_token(self):
+        return secrets.token_urlsafe(TOKEN_BYTES)
+
+    @api.model
+    def _default_expires_at(self):
+        return self.env.company._paylink_expires_at()
+
+    @api.depends("partner_id")
+    def _compute_recipient(self):
+        for request in self:
+            partner = request.partner_id
+            request.lang = request.lang if not partner.lang else partner.lang
+            request.lang = request.lang or self.env.lang or "en_US"
+            request.email = partner.email
+            request.phone = partner.phone
+
+    @api.depends("access_token", "company_id")
+    def _compute_url(self):
+        for request in self:
+            base = request.company_id.sudo()._paylink_base_url()
+            request.url = f"{base}{self._page_path}/{request.access_token}" if request.access_token else False
+
+    # Where the page of this model is, without the token.
+    _page_path = "/"
+
+    # What every page shows of the record; None: everything.
+    _page_fields = None
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _find_by_token(self, token):
+        """The request with this token, in sudo mode, or an empty record set.
+
+        :param str token: as it came in a URL: anything
+        """
+        if not isinstance(token, str) or not TOKEN_PATTERN.fullmatch(token):
+            return self.sudo().browse()
+        return self.sudo().search_fetch([("access_token", "=", token)], self._page_fields, limit=1)
+
+    def action_replace_token(self):
+        """Give the requests new tokens: whoever holds an old URL can't use it any more."""
+        self.check_access("write")
+        for request in self.sudo():
+            request.access_token = self._new_token()
+        self._log_events("replaced")
+        return True
+
+    def action_mark_read(self):
+        """Mark the user's own requests as read (nobody reads for somebody else)."""
+        if foreign := self.filtered(lambda request: request.user_id != self.env.user):
+            raise AccessError(
+                self.env._(
+                    "Only the owner can mark %(name)s as read: it is %(owner)s.",
+                    name=foreign[0].display_name,
+                    owner=foreign[0].user_id.name or "-",
+                )
+            )
+        self.sudo().unread = False
+        return True
+
+    def _mark_opened(self):
+        """Note that a person has opened the page, the first time only."""
+        new = self.filtered(lambda request: not request.opened_at)
+        new.sudo().opened_at = fields.Datetime.now()
+        new._log_events("opened")
+
+    # === TIME LINE === #
+
+    def _log_events(self, name, bodies=None):
+        """Add one line to each request's chatter; its text is the subtype's description, in the reader's language.
+
+        :param str name: what has happened (see :meth:`_event_subtype_id`)
+        :param dict bodies: what to add to the text, by record id (a reason, an amount)
+        """
+        bodies = bodies or {}
+        subtype_id = self._event_subtype_id(name)
+        author = self.env.ref("base.partner_root") if self.env.user._is_public() else self.env.user.partner_id
+        self.env["mail.message"].sudo().create(
+            [
+                {
+                    "model": self._name,
+                    "res_id": request.id,
+                    "message_type": "auto_comment",
+                    "subtype_id": subtype_id,
+                    "is_internal": True,
+                    "author_id": author.id,
+                    "email_from": author.email_formatted,
+                    "reply_to": author.email_formatted,
+                    "record_name": request.name,
+                    "body": bodies.get(request.id, ""),
+                }
+                for request in self
+            ]
+        )
+
+    def _notify_owner(self, subject, body):
+        """Tell the one owner of these in Odoo (inbox or e-mail, as the user prefers) and mark them as unread."""
+        self.sudo().unread = True
+        owner = self.user_id
+        if not owner or not owner.active:
+            return
+        self[:1].message_notify(
+            partner_ids=owner.partner_id.ids,
+            subject=subject,
+            body=body,
+            author_id=self.env.ref("base.partner_root").id,
+            email_layout_xmlid="mail.mail_notification_light",
+        )
+        owner._bus_send("simple_notification", {"type": "success", "title": subject, "message": body, "sticky": False})

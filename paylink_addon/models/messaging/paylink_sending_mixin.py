@@ -1,0 +1,433 @@
+import html as html_text
+from collections import defaultdict
+
+from lxml import html
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL, email_normalize
+from odoo.tools.rendering_tools import convert_inline_template_to_qweb
+
+from ...const import MAX_SMS_PARTS, SMS_LENGTH, SMS_PART_LENGTH
+from ...tools.addresses import BadAddress, mobile_e164, split_emails
+from ...tools.gsm import gsm_parts, to_gsm
+
+FAILED_STATUSES = ("exception", "bounce")
+CUSTOMER_MESSAGES = ("email_outgoing", "sms")
+LOCAL_LINK = ('href="/', 'src="/', "url('/")
+
+
+class PaylinkSendingMixin(models.AbstractModel):
+    """How requests and reminders are sent: messages are queued in Odoo's own outboxes, in batch; their fate is read
+    there.
+
+    Who inherits it has the fields ``name``, ``company_id``, ``partner_id``, ``user_id``, ``lang``, ``email``,
+    ``phone``, ``send_email`` and ``send_sms``.
+    """
+
+    _name = "paylink.sending.mixin"
+    _description = "Messages to Customers"
+    # What the names of the ``mail.message.subtype`` of its events begin with.
+    _subtype_prefix = "paylink_addon.mt_link_"
+
+    delivery_state = fields.Selection(
+        selection=[("queued", "Waiting to be sent"), ("sent", "Sent"), ("failed", "Not delivered")],
+        string="Delivery",
+        compute="_compute_delivery",
+        search="_search_delivery_state",
+    )
+    delivery_error = fields.Char(string="Why it was not delivered", compute="_compute_delivery")
+
+    @api.model
+    def _event_subtype_id(self, name):
+        """The id of the ``mail.message.subtype`` of what happens to these: ``sent``, ``paid``…"""
+        return self.env["ir.model.data"]._xmlid_to_res_id(f"{self._subtype_prefix}{name}", raise_if_not_found=True)
+
+    # === COMPUTE METHODS === #
+
+    def _compute_delivery(self):
+        """Read the fate of the last message of each channel."""
+        found = self._last_notifications()
+        labels = dict(self.env["mail.notification"]._fields["failure_type"]._description_selection(self.env))
+        for request in self:
+            rows = found.get(request.id, [])
+            failed = [row for row in rows if row["status"] in FAILED_STATUSES]
+            waiting = [row for row in rows if row["status"] in ("ready", "process")]
+            request.delivery_state = "failed" if failed else "queued" if waiting else "sent" if rows else False
+            request.delivery_error = (failed and (failed[0]["reason"] or labels.get(failed[0]["type"]))) or False
+
+    def _last_notifications(self):
+        """What became of the last message of each channel, by record id."""
+        query = SQL(
+            """
+            SELECT m.res_id, n.notification_status, n.failure_type, n.failure_reason
+              FROM mail_notification n
+              JOIN (SELECT model, res_id, message_type, max(id) AS id
+                      FROM mail_message
+                     WHERE model = %s AND res_id IN %s AND message_type IN %s AND subtype_id = %s
+                  GROUP BY model, res_id, message_type) m ON m.id = n.mail_message_id
+            """,
+            self._name,
+            tuple(self.ids) or (0,),
+            CUSTOMER_MESSAGES,
+            self._event_subtype_id("sent"),
+        )
+        self.env["mail.notification"].flush_model()
+        found = defaultdict(list)
+        for res_id, status, failure_type, reason in self.env.execute_query(query):
+            found[res_id].append({"status": status, "type": failure_type, "reason": reason})
+        return found
+
+    def _search_delivery_state(self, operator, value):
+        if operator != "in" or set(value) != {"failed"}:
+            return NotImplemented
+        query = SQL(
+            """
+            SELECT m.res_id FROM mail_message m JOIN mail_notification n ON n.mail_message_id = m.id
+             WHERE m.model = %s AND m.message_type IN %s AND n.notification_status IN %s
+            """,
+            self._name,
+            CUSTOMER_MESSAGES,
+            FAILED_STATUSES,
+        )
+        self.env["mail.notification"].flush_model()
+        candidates = self.browse({row[0] for row in self.env.execute_query(query)})
+        return Domain("id", "in", candidates.filtered(lambda request: request.delivery_state == "failed").ids)
+
+    # === RECIPIENTS === #
+
+    @api.model
+    def _recipient_problem(self, partner, email, phone, send_email, send_sms):
+        """Why a request can't be sent to these addresses, and what to do, or ``False``."""
+        name = partner.display_name or self.env._("The customer")
+        if send_email and not (email or "").strip():
+            return self.env._("%(name)s has no e-mail address: add one, or choose another way to send.", name=name)
+        if send_sms and not (phone or "").strip():
+            return self.env._("%(name)s has no mobile number: add one, or send by e-mail.", name=name)
+        try:
+            if send_email:
+                split_emails(email)
+            if send_sms:
+                mobile_e164(phone, self._phone_country(partner).code)
+        except BadAddress as error:
+            return self._bad_address_text(error, name)
+        return False
+
+    @api.model
+    def _recipient_warning(self, partner, email, send_email):
+        """What speaks against sending to these addresses although it is possible, or ``False``."""
+        if send_email and partner.message_bounce and email_normalize(email) == partner.email_normalized:
+            return self.env._("Messages to %(email)s have bounced: check the address.", email=email)
+        return False
+
+    @api.model
+    def _phone_country(self, partner):
+        return partner.country_id or partner.commercial_partner_id.country_id or self.env.company.country_id
+
+    def _bad_address_text(self, error, name):
+        texts = {
+            "email": self.env._("“%(value)s” is not an e-mail address: correct it.", value=error.value),
+            "phone": self.env._(
+                "“%(value)s” is not a telephone number of %(name)s's country: "
+                "correct it or write it with the country code, as +33…",
+                value=error.value,
+                name=name,
+            ),
+            "landline": self.env._(
+                "%(value)s is not a mobile number and can't receive an SMS: give a mobile number, or send by e-mail.",
+                value=error.value,
+            ),
+        }
+        return texts[error.code]
+
+    def _check_recipients(self):
+        """Refuse to send to a bad address; store numbers in E.164, addresses normalised."""
+        for request in self:
+            problem = self._recipient_problem(
+                request.partner_id, request.email, request.phone, request.send_email, request.send_sms
+            )
+            if problem:
+                raise UserError(problem)
+            if request.send_sms:
+                request.phone = mobile_e164(request.phone, self._phone_country(request.partner_id).code)
+            if request.send_email:
+                request.email = ", ".join(split_emails(request.email))
+
+    # === MESSAGES === #
+
+    def _queue_messages(self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None):
+        """Queue the e-mail and the SMS of each request, by the channels chosen on it. Nothing leaves before the commit.
+
+        :param mail_template: ``mail.template`` to use, default the company's
+        :param sms_template: ``sms.template`` to use, default the company's
+        :param str subject: the final subject, instead of the template's
+        :param Markup body: the final text, instead of the template's; it is never rendered as a template
+        :param str sms_body: the final text of the SMS, likewise
+        """
+        self._check_recipients()
+        self._check_templates(mail_template, sms_template)
+        emailed = self.filtered("send_email")
+        texted = self.filtered("send_sms")
+        attachments = emailed._message_attachments()
+        messages = []
+        for (company, lang), requests in emailed.grouped(lambda r: (r.company_id, r.lang)).items():
+            template = mail_template or company.sudo()._paylink_mail_template()
+            messages += requests._prepare_emails(template.with_context(lang=lang), subject, body, attachments)
+        self._create_emails(messages)
+        texts = dict.fromkeys(texted.ids, sms_body)
+        texts_to_render = texted.browse() if sms_body else texted
+        for (company, lang), requests in texts_to_render.grouped(lambda r: (r.company_id, r.lang)).items():
+            template = sms_template or company.sudo()._paylink_sms_template()
+            texts |= template.with_context(lang=lang)._render_field("body", requests.ids)
+        texted._create_sms(texts)
+        (emailed | texted).sudo().sent_at = fields.Datetime.now()
+
+    def _message_attachments(self):
+        """What is attached to the e-mails: ids of ``ir.attachment`` by id of request."""
+        return {}
+
+    @api.model
+    def _check_templates(self, *templates):
+        """Only templates of this model are rendered: another one would read other records with their secrets."""
+        for template in templates:
+            if template and template.sudo().model != self._name:
+                raise UserError(
+                    self.env._("“%(name)s” is not a template of these messages.", name=template.sudo().name)
+                )
+
+    def _prepare_emails(
+        self,
+        template,
+        subject=None,
+        body=None,
+        attachments=None,
+        *,
+        email_to=None,
+        layout="paylink_addon.mail_layout",
+        event="sent",
+        transactions=None,
+    ):
+        """The values of one ``mail.mail`` for each request, all in the language of ``template``'s context.
+
+        :param dict email_to: other addresses than those of the requests, by id
+        :param dict transactions: what the layout tells a payment of, by id
+        """
+        bodies = {} if body else template._render_field("body_html", self.ids)
+        subjects = {} if subject else template._render_field("subject", self.ids)
+        subtype_id = self._event_subtype_id(event)
+        values = []
+        for request in self.with_context(lang=template.env.lang):
+            text, title = body or bodies[request.id], subject or subjects[request.id]
+            sender, reply_to = request._sender()
+            files = (attachments or {}).get(request.id)
+            told = {"transaction": transactions[request.id]} if transactions else {}
+            values.append(
+                request._message_values(subtype_id)
+                | {
+                    "message_type": "email_outgoing",
+                    "is_notification": True,
+                    "subject": title,
+                    "body": text,
+                    "body_html": request._wrap_email(layout, text=text, subject=title, **told),
+                    "email_from": sender,
+                    "reply_to": reply_to,
+                    "email_to": (email_to or {}).get(request.id, request.email),
+                    "auto_delete": True,
+                    "attachment_ids": [fields.Command.set(files)] if files else [],
+                }
+            )
+        return values
+
+    def _message_values(self, subtype_id):
+        """What the messages of all channels have in common, as values of ``mail.message``."""
+        self.ensure_one()
+        return {
+            "model": self._name,
+            "res_id": self.id,
+            "subtype_id": subtype_id,
+            "is_internal": True,
+            "author_id": (self.user_id.partner_id or self.env.user.partner_id).id,
+            "record_name": self.name,
+        }
+
+    def _sender(self):
+        """From and Reply-To: the owner; answers go into the request's chatter where the company has a catch-all."""
+        company = self.company_id.sudo()
+        sender = self.user_id.email_formatted or company.email_formatted or self.env.user.email_formatted
+        return sender, company.catchall_formatted or sender
+
+    def _wrap_email(self, layout, **values):
+        """The whole HTML document around the text: company, amount, button, address and how to check who sends it."""
+        company = self.company_id.sudo()
+        values |= {
+            "request": self,
+            "company": company,
+            "base_url": company._paylink_base_url(),
+            "button_color": company.email_secondary_color or "#17604f",
+            "button_text_color": company.email_primary_color or "#ffffff",
+        }
+        return self.env["ir.qweb"]._render(layout, values, minimal_qcontext=True)
+
+    def _create_emails(self, values_list):
+        """Create the e-mails in one batch, with the notifications that will tell their fate.
+
+        :return: the ``mail.mail``, in the order of ``values_list``
+        """
+        if not values_list:
+            return self.env["mail.mail"]
+        mails = self.env["mail.mail"].sudo().create(values_list)
+        partners = {request.id: request.partner_id for request in self}
+        self.env["mail.notification"].sudo().create(
+            [
+                self._prepare_email_notification(mail, address, partners[mail.res_id])
+                for mail in mails
+                for address in split_emails(mail.email_to)
+            ]
+        )
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        return mails
+
+    def _prepare_email_notification(self, mail, address, partner):
+        return {
+            "author_id": mail.author_id.id,
+            "mail_message_id": mail.mail_message_id.id,
+            "mail_mail_id": mail.id,
+            "notification_type": "email",
+            "notification_status": "ready",
+            "is_read": True,
+            # The partner, where the address is theirs: a bounce is then noted on the contact.
+            "res_partner_id": partner.id if partner.email_normalized == address else False,
+            "mail_email_address": address,
+        }
+
+    # === SMS === #
+    # The SMS of requests: in the GSM alphabet, of a limited length, queued in Odoo's outbox.
+
+    @api.model
+    def _sms_problem(self, text, name):
+        """Why ``text`` can't be sent to ``name``, and what to do, or ``False``."""
+        parts = gsm_parts(to_gsm(text or ""), SMS_LENGTH, SMS_PART_LENGTH)
+        if parts <= MAX_SMS_PARTS:
+            return False
+        return self.env._(
+            "The SMS to %(name)s would be sent as %(count)s messages, no more than %(limit)s are possible: shorten its "
+            "text or template.",
+            name=name,
+            count=parts,
+            limit=MAX_SMS_PARTS,
+        )
+
+    @api.model
+    def _sms_warning(self, text):
+        """What speaks against a text that can be sent, or ``False``."""
+        parts = gsm_parts(to_gsm(text or ""), SMS_LENGTH, SMS_PART_LENGTH)
+        if not 1 < parts <= MAX_SMS_PARTS:
+            return False
+        return self.env._(
+            "The SMS is longer than %(limit)s characters: it is sent, and billed, as %(count)s messages.",
+            limit=SMS_LENGTH,
+            count=parts,
+        )
+
+    def _check_sms(self, texts):
+        """Refuse texts that would be sent as too many messages.
+
+        :param dict texts: the message in the GSM alphabet, by id of request
+        """
+        for request in self:
+            if problem := self._sms_problem(texts[request.id], request.partner_id.display_name):
+                raise UserError(problem)
+
+    def _create_sms(self, texts):
+        """Create the SMS in one batch, with the notifications that will tell their fate.
+
+        :param dict texts: the message by id of request
+        :return: the ``mail.message`` of each request
+        """
+        if not self:
+            return self.env["mail.message"]
+        subtype = self._event_subtype_id("sent")
+        texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
+        self._check_sms(texts)
+        messages = (
+            self.env["mail.message"]
+            .sudo()
+            .create(
+                [
+                    request._message_values(subtype)
+                    | {
+                        "message_type": "sms",
+                        "email_from": request._sender()[0],
+                        "reply_to": request._sender()[1],
+                        "body": texts[request.id],
+                    }
+                    for request in self
+                ]
+            )
+        )
+        sms = (
+            self.env["sms.sms"]
+            .sudo()
+            .create(
+                [
+                    {
+                        "body": texts[request.id],
+                        "number": request.phone,
+                        "partner_id": request.partner_id.id,
+                        "mail_message_id": message.id,
+                    }
+                    for request, message in zip(self, messages, strict=True)
+                ]
+            )
+        )
+        self.env["mail.notification"].sudo().create(
+            [
+                {
+                    "author_id": text.mail_message_id.author_id.id,
+                    "mail_message_id": text.mail_message_id.id,
+                    "res_partner_id": text.partner_id.id,
+                    "sms_number": text.number,
+                    "sms_id_int": text.id,
+                    "sms_tracker_ids": [fields.Command.create({"sms_uuid": text.uuid})],
+                    "notification_type": "sms",
+                    "notification_status": "ready",
+                    "is_read": True,
+                }
+                for text in sms
+            ]
+        )
+        self.env.ref("sms.ir_cron_sms_scheduler_action").sudo()._trigger()
+        return messages
+
+    # === RENDERING === #
+    # Templates compiled once for a batch: ``mail.template`` compiles its text for every record, which takes far
+    # longer than to render it. What may stand in a template, and what comes out, is the same.
+
+    def _renderer(self, template, field):
+        """A function that renders ``field`` of ``template`` for one record.
+
+        :param template: a ``mail.template`` or ``sms.template`` of this model, in the language to render in
+        :return: ``render(record)``: the text, a Markup where the field is HTML
+        """
+        template = template.sudo()
+        self._check_templates(template)
+        is_html = getattr(template._fields[field], "render_engine", None) == "qweb"
+        source = template[field] or ""
+        node = html.fragment_fromstring(
+            str(source if is_html else convert_inline_template_to_qweb(str(source))), create_parent="div"
+        )
+        qweb = template.env["ir.qweb"].with_context(paylink_compiled={})
+        variables = template._render_eval_context()
+
+        def render(record):
+            text = qweb._render(node, {**variables, "object": record.with_env(template.env)}, minimal_qcontext=True)
+            text = text[len("<div>") : -len("</div>")]
+            return self._absolute(text, record) if is_html else html_text.unescape(str(text))
+
+        return render
+
+    def _absolute(self, text, record):
+        """``text`` with the addresses of this server in full, as a mail client needs them."""
+        if not any(mark in text for mark in LOCAL_LINK):
+            return text
+        return self.env["mail.render.mixin"]._replace_local_links(text, record.company_id._paylink_base_url())

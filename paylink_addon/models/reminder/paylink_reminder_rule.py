@@ -1,0 +1,242 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ...tools.addresses import BadAddress, split_emails
+
+# What a rule is about, and when (``paylink.reminder.rule.moment``): a template is supplied for each, and for each tone.
+MOMENTS = ("before", "on", "after", "link")
+TONES = [("1", "Courteous"), ("2", "Firm"), ("3", "Last reminder")]
+# What a rule names stays named when it is archived: else the rule would mean something else, or everybody.
+ARCHIVED_TOO = {"active_test": False}
+
+
+class PaylinkReminderRule(models.Model):
+    """Who is reminded of what, on which days, with which text.
+
+    How its fields narrow down what is reminded is told in ``paylink_reminder_filters.py``, one method for each.
+    """
+
+    _name = "paylink.reminder.rule"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _description = "Reminder Rule"
+    _order = "sequence, id"
+    _check_company_auto = True
+
+    name = fields.Char(string="Rule", required=True, translate=True)
+    active = fields.Boolean(string="Rule on", default=True)
+    sequence = fields.Integer(default=10)
+    company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
+    currency_id = fields.Many2one(related="company_id.currency_id", string="Company Currency")
+    kind = fields.Selection(
+        [("invoice", "Invoice due"), ("link", "Collection link not paid")],
+        string="Reminder for",
+        required=True,
+        default="invoice",
+    )
+    condition = fields.Selection(
+        [("before", "Before the due date"), ("on", "On the due date"), ("after", "Overdue")],
+        required=True,
+        default="after",
+    )
+    moment = fields.Char(compute="_compute_moment")
+    step_ids = fields.One2many("paylink.reminder.step", "rule_id", string="Rule Days", copy=True)
+    days_display = fields.Char(string="Days", compute="_compute_days_display")
+    next_tone = fields.Selection(TONES, compute="_compute_next_tone")  # proposed for one more day: ever firmer
+    reminder_count = fields.Integer(compute="_compute_reminder_count")
+    user_id = fields.Many2one(
+        "res.users",
+        string="Responsible",
+        default=lambda self: self.env.user,
+        help="Gets the tasks that arise: a customer without an address, a template that does not work.",
+    )
+    # === WHO === #
+
+    customer_mode = fields.Selection(
+        [("all", "Everyone"), ("only", "Only these"), ("except", "Everyone but these")],
+        string="Customers",
+        required=True,
+        default="all",
+    )
+    partner_ids = fields.Many2many(
+        "res.partner", "paylink_reminder_rule_partner_rel", string="These customers", context=ARCHIVED_TOO
+    )
+    category_ids = fields.Many2many(
+        "res.partner.category",
+        "paylink_reminder_rule_category_rel",
+        string="Customers with these tags",
+        context=ARCHIVED_TOO,
+    )
+    autopay = fields.Selection(
+        [("any", "With or without"), ("with", "Only with automatic payment"), ("without", "Only without")],
+        string="Automatic Payment",
+        required=True,
+        default="any",
+    )
+    # === WHICH INVOICES === #
+
+    memo_mode = fields.Selection(
+        [("off", "Whatever they say"), ("include", "Only with this text"), ("ignore", "Not with this text")],
+        string="Memo",
+        required=True,
+        default="off",
+        help="Where the text is looked for: reference, payment reference, terms and conditions.",
+    )
+    memo_text = fields.Char(string="Text", help="Read literally; capitals and accents make no difference.")
+    ignore_before = fields.Date(
+        string="Ignore invoices dated before", help="Empty: however old. For links, the day they were made."
+    )
+    all_terms = fields.Boolean(string="All payment terms", default=True)
+    term_ids = fields.Many2many(
+        "account.payment.term",
+        "paylink_reminder_rule_term_rel",
+        string="Payment Terms",
+        check_company=True,
+        context=ARCHIVED_TOO,
+        help="Invoices with other payment terms are ignored. Those without any are reminded.",
+    )
+    amount_min = fields.Monetary(string="Amount at least", help="What is open of the item, in your company's currency.")
+    journal_ids = fields.Many2many(
+        "account.journal",
+        "paylink_reminder_rule_journal_rel",
+        string="Journals",
+        check_company=True,
+        context=ARCHIVED_TOO,
+        help="Empty: all.",
+    )
+    salesperson_ids = fields.Many2many(
+        "res.users",
+        "paylink_reminder_rule_user_rel",
+        string="Salespeople",
+        context=ARCHIVED_TOO,
+        help="Empty: all.",
+    )
+    # === THE MESSAGE === #
+
+    grouping = fields.Selection(
+        [("customer", "One message per customer"), ("document", "One message per invoice")],
+        string="Number of messages",
+        required=True,
+        default="customer",
+    )
+    recipient = fields.Selection(
+        [("invoice", "Invoice contact"), ("reminder", "Reminders contact"), ("followers", "All followers")],
+        string="Sent to",
+        required=True,
+        default="invoice",
+        help="Contacts for reminders are marked on the customer; a customer who has none gets it as invoice contact.",
+    )
+    use_other_channel = fields.Boolean(
+        string="Other way if an address fails",
+        default=True,
+        help="Without an e-mail address that works an SMS is sent, and the other way round.",
+    )
+    include_link = fields.Boolean(string="Collection link", default=True, help="A button to pay all of it at once.")
+    link_days = fields.Integer(string="Link lasts", default=30, help="Days; 0: it does not expire.")
+    attach_pdf = fields.Boolean(string="Attach the invoice PDF")
+    attach_files = fields.Boolean(
+        string="Attach files",
+        help="The attachments of the invoice that are marked “Send with e-mails”.",
+    )
+    email_cc = fields.Char(string="CC", help="Several addresses are separated by commas.")
+    email_bcc = fields.Char(string="BCC", help="The other recipients do not see them.")
+    reply_to_salesperson = fields.Boolean(string="Replies to the salesperson")
+
+    _link_days_in_bounds = models.Constraint(
+        "CHECK(link_days BETWEEN 0 AND 3650)", "Let the link last from 0 to 3650 days; 0: it does not expire."
+    )
+    _amount_min_positive = models.Constraint("CHECK(amount_min >= 0)", "The amount can't be negative.")
+
+    # === CONSTRAINTS === #
+
+    @api.constrains("memo_mode", "memo_text")
+    def _check_memo(self):
+        for rule in self:
+            if rule.memo_mode != "off" and not (rule.memo_text or "").strip():
+                raise ValidationError(self.env._("Give the text to look for in the memo, or do not look at it."))
+
+    @api.constrains("customer_mode", "partner_ids", "category_ids")
+    def _check_customers(self):
+        for rule in self:
+            if rule.customer_mode != "all" and not rule.partner_ids and not rule.category_ids:
+                raise ValidationError(self.env._("Choose the customers or their tags, or take everyone."))
+
+    @api.constrains("email_cc", "email_bcc")
+    def _check_copies(self):
+        for rule in self:
+            try:
+                split_emails(rule.email_cc)
+                split_emails(rule.email_bcc)
+            except BadAddress as error:
+                raise ValidationError(rule._bad_copy_text(error)) from error
+
+    def _bad_copy_text(self, error):
+        return self.env._("“%(value)s” is not an e-mail address: correct it under CC or BCC.", value=error.value)
+
+    @api.constrains("step_ids", "active")
+    def _check_steps(self):
+        for rule in self:
+            if rule.active and not rule.step_ids:
+                raise ValidationError(self.env._("“%(rule)s” needs a day: say when to remind.", rule=rule.name))
+
+    @api.constrains("kind", "condition", "step_ids")
+    def _check_days(self):
+        self.step_ids._check_days()
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("kind", "condition")
+    def _compute_moment(self):
+        for rule in self:
+            rule.moment = "link" if rule.kind == "link" else rule.condition
+
+    @api.depends("step_ids.days", "moment")
+    def _compute_days_display(self):
+        for rule in self:
+            rule.days_display = ", ".join(str(step.days) for step in rule.step_ids.sorted("days"))
+
+    @api.depends("step_ids")
+    def _compute_next_tone(self):
+        for rule in self:
+            rule.next_tone = TONES[min(len(rule.step_ids), len(TONES) - 1)][0]
+
+    def _compute_reminder_count(self):
+        counts = dict(self.env["paylink.reminder"]._read_group([("rule_id", "in", self.ids)], ["rule_id"], ["__count"]))
+        for rule in self:
+            rule.reminder_count = counts.get(rule, 0)
+
+    @api.onchange("kind", "condition")
+    def _onchange_moment(self):
+        """The supplied templates of another moment take the place of those of the last one; own ones stay."""
+        for step in self.step_ids:
+            if self.moment == "on":
+                step.days = 0
+            step._replace_supplied_templates()
+
+    # === CRUD METHODS === #
+
+    def copy_data(self, default=None):
+        """A copy is off, until somebody has looked at it."""
+        return [
+            values
+            | {"active": False, "name": self.env._("%(rule)s (copy)", rule=rule.name)}
+            | {name: value for name, value in (default or {}).items() if name in {"active", "name"}}
+            for rule, values in zip(self, super().copy_data(default), strict=True)
+        ]
+
+    # === ACTIONS === #
+
+    def action_duplicate(self):
+        """Copy the rule and open the copy."""
+        self.ensure_one()
+        return self.copy()._get_records_action()
+
+    def action_view_reminders(self):
+        """Show what was sent by the rule."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_action")
+        return action | {"domain": [("rule_id", "=", self.id)], "context": {}}
+
+    def action_delete(self):
+        """Delete the rule; what it has sent stays on record."""
+        self.unlink()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}

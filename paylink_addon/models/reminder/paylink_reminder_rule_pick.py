@@ -1,0 +1,456 @@
+"""Stage of ``paylink.reminder.rule``: what is due on a day, and on days to come."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from odoo import models
+from odoo.fields import Domain
+from odoo.tools import SQL, format_date
+
+
+class Pick(NamedTuple):
+    """One thing to remind of: an open item (``item_id``, of ``move_id``) or a collection link (``link_id``)."""
+
+    customer_id: int
+    item_id: int | None
+    link_id: int | None
+    move_id: int | None
+    currency_id: int
+    residual: float
+    rule_id: int
+    step_id: int
+
+
+class Told(NamedTuple):
+    """What has already been done, besides what is stored: to look at days that have not come."""
+
+    picks: list  # of Pick
+    messages: list  # of (customer_id, move_id or None, link_id or None)
+
+
+# How far one can look ahead.
+DAYS_AHEAD = 30
+
+
+class PaylinkReminderRulePick(models.Model):
+    """What is to be reminded on a day: one query for all rules of a company."""
+
+    _inherit = "paylink.reminder.rule"
+
+    def _pick(self, date, customers=None, told=None):
+        """What the rules of one company remind of on ``date``, customer by customer, the firmest first.
+
+        :param date: the day, in the company's time zone
+        :param customers: ids of commercial partners, default all
+        :param told: a :class:`Told`
+        :return: a list of :class:`Pick`
+        """
+        ranks = self._ranks()
+        if not ranks:
+            return []
+        self.env.flush_all()
+        origins = [(step.rule_id.id, step.id) for step in ranks]
+        query = self._pick_sql(date, customers, told or Told([], []), ranks)
+        picks = [Pick(*row[:-1], *origins[row[-1]]) for row in self.env.execute_query(query)]
+        return self._one_moment(self._one_manner(self._less_covered(picks, customers, date)))
+
+    def _ranks(self):
+        """The steps of all rules, the firmest first: where several are due, the first one gives the tone."""
+        steps = list(enumerate(self.step_ids))
+        order = {rule.id: position for position, rule in enumerate(self.sorted(lambda rule: (rule.sequence, rule.id)))}
+        return [step for _n, step in sorted(steps, key=lambda pair: (-int(pair[1].tone), order[pair[1].rule_id.id]))]
+
+    def _pick_sql(self, date, customers, told, ranks):
+        company = self.company_id.ensure_one()
+        rules = self.filtered("step_ids")
+        kinds = set(rules.mapped("kind"))
+        parts = []
+        if "invoice" in kinds:
+            candidates = self._candidates_sql(company, customers, window=self._window(date))
+            parts.append(SQL("candidate AS (%s)", self._held_sql(candidates, date)))
+        if "link" in kinds:
+            candidates = self._link_candidates_sql(company, date, customers)
+            parts.append(SQL("link_candidate AS (%s)", self._held_sql(candidates, date)))
+        return SQL(
+            """
+            WITH %s
+            SELECT customer_id, item_id, link_id, move_id, currency_id, residual, rank
+              FROM (%s) due WHERE %s
+          ORDER BY customer_id, rank, due_date, item_id, link_id
+            """,
+            SQL(", ").join(parts),
+            SQL(" UNION ALL ").join(rule._due_sql(date, told, ranks) for rule in rules),
+            self._unhurried_sql(company, date, told),
+        )
+
+    def _window(self, date):
+        """The first and the last due day of items that any step may be about on ``date``, and the promises and
+        disputes that have just ended: what they have held up may be older.
+        """
+        offsets = self.filtered(lambda rule: rule.kind == "invoice").step_ids.mapped("offset")
+        limit = timedelta(days=self.company_id._paylink_reminder_lateness())
+        Hold = self.env["paylink.reminder.hold"].sudo().with_context(active_test=False)
+        ended = [("date_until", ">=", date - limit), ("date_until", "<", date)]
+        return (
+            date - timedelta(days=max(offsets)) - limit,
+            date - timedelta(days=min(offsets)),
+            Hold.search([("company_id", "=", self.company_id.id), *ended]),
+        )
+
+    def _due_sql(self, date, told, ranks):
+        """What this rule reminds of, and by which of its steps; not what it has done already."""
+        self.ensure_one()
+        conditions = [*self._conditions(date).values(), *self._not_done_sql(ranks)]
+        if told.picks:
+            name = SQL.identifier("link_id" if self.kind == "link" else "item_id")
+            step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
+            conditions.append(SQL("(c.%s, %s) NOT IN (SELECT * FROM %s)", name, step, self._told_sql(told)))
+        return SQL(
+            """SELECT c.customer_id, c.item_id, c.link_id, c.move_id, c.currency_id, c.residual::float8 AS residual,
+                      c.due_date, c.rank, %s AS is_whole
+                 FROM (SELECT c.*, %s AS rank FROM %s c) c WHERE %s""",
+            self.grouping == "customer",
+            self._step_sql(date, ranks),
+            SQL.identifier("link_candidate" if self.kind == "link" else "candidate"),
+            SQL(" AND ").join(SQL("(%s)", condition) for condition in conditions),
+        )
+
+    def _not_done_sql(self, ranks):
+        """Conditions: it has not been reminded of by the step, nor by the rule since the day of the step."""
+        step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
+        offset = SQL("(%s::integer[])[c.rank + 1]", [step.offset for step in ranks])
+        said = SQL("done.step_id = %s", step)
+        if self.kind == "invoice":
+            # For this due date, or not before the one of now: who has got more time is reminded anew.
+            said = SQL("%s AND (done.date_due = c.due_date OR done.date >= c.due_date + LEAST(%s, 0))", said, offset)
+        # Days that are deleted and entered anew are over too, where the rule has reminded since they came.
+        over = SQL("done.rule_id = %s AND done.outcome = 'message' AND done.date >= c.due_date + %s", self.id, offset)
+        same = (
+            [SQL("done.link_id = c.link_id AND done.move_line_id IS NULL")]
+            if self.kind == "link"
+            # Items that other payment terms have taken the place of are those of the invoice.
+            else [
+                SQL("done.move_line_id = c.item_id"),
+                SQL("done.move_id = c.move_id AND done.move_line_id IS NULL"),
+            ]
+        )
+        return [
+            SQL("NOT EXISTS (SELECT FROM paylink_reminder done WHERE %s AND ((%s) OR (%s)))", which, said, over)
+            for which in same
+        ]
+
+    def _told_sql(self, told):
+        """What has been done by the steps of this rule, besides what is stored."""
+        ids = set(self.step_ids.ids)
+        mine = [
+            (pick.link_id if self.kind == "link" else pick.item_id, pick.step_id)
+            for pick in told.picks
+            if pick.step_id in ids
+        ]
+        return _table(mine, 2)
+
+    def _unhurried_sql(self, company, date, told):
+        """At most one message per customer (or, for rules of one message per invoice, per invoice) in some days."""
+        gap = company.paylink_reminder_gap_days
+        if not gap:
+            return SQL("TRUE")
+        recent = SQL(
+            """SELECT message.customer_id, message.move_id, message.link_id FROM paylink_reminder_message message
+                WHERE message.company_id = %s AND message.date > %s::date - %s AND message.date <= %s""",
+            company.id,
+            date,
+            gap,
+            date,
+        )
+        if told.messages:
+            recent = SQL("%s UNION ALL SELECT * FROM %s", recent, _table(told.messages, 3))
+        return SQL(
+            """
+            CASE WHEN is_whole THEN customer_id NOT IN (SELECT customer_id FROM (%(recent)s) message)
+                 ELSE customer_id NOT IN (SELECT customer_id FROM (%(recent)s) message
+                                           WHERE move_id IS NULL AND link_id IS NULL)
+                  AND COALESCE(move_id, 0) NOT IN (SELECT move_id FROM (%(recent)s) message WHERE move_id IS NOT NULL)
+                  AND COALESCE(link_id, 0) NOT IN (SELECT link_id FROM (%(recent)s) message WHERE link_id IS NOT NULL)
+            END
+            """,
+            recent=recent,
+        )
+
+    # === WHAT IS LEFT OUT OF IT === #
+
+    def _less_covered(self, picks, customers, date):
+        """Without what open credits cover: who gets one message for everything is not asked for less than nothing.
+
+        What is not due yet has a message of its own (see ``_one_moment``).
+        """
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        credited = self._open_credits(customers) if picks and whole else {}
+        if not credited:
+            return picks
+        early = self._early_ids()
+
+        def key(pick):
+            return pick.customer_id, pick.currency_id, pick.rule_id in early
+
+        owed = {}
+        for pick in picks:
+            if pick.rule_id in whole and pick.item_id and key(pick)[:2] in credited:
+                owed.setdefault(key(pick), {})[pick.item_id] = pick.residual
+        covered = self._covered(owed, credited)
+        covered -= self._taken(covered, owed, credited, date)
+        return [pick for pick in picks if not (pick.item_id and pick.rule_id in whole and key(pick) in covered)]
+
+    def _covered(self, owed, credited):
+        """The keys of messages that ask for no more than there are credits.
+
+        :param dict owed: what each message asks for, by id of item, by ``(customer_id, currency_id, …)``
+        :param dict credited: see :meth:`_open_credits`
+        """
+        return {key for key, items in owed.items() if self._compare(key, sum(items.values()), -credited[key[:2]]) <= 0}
+
+    def _taken(self, covered, owed, credited, date):
+        """Those of ``covered`` whose credits go to other things that are due: they are asked for in full."""
+        if not covered:
+            return set()
+        due = self._due_residuals({key[0] for key in covered}, date)
+        others = {
+            key: sum(residual for item_id, residual in due.get(key[:2], {}).items() if item_id not in owed[key])
+            for key in covered
+        }
+        return {key for key in covered if others[key] and self._compare(key, others[key], -credited[key[:2]]) >= 0}
+
+    def _compare(self, key, amount, other):
+        return self.env["res.currency"].browse(key[1]).compare_amounts(amount, other)
+
+    def _due_residuals(self, customers, date):
+        """What is open of all that is due on ``date``, by id of item, by customer and currency."""
+        query = SQL(
+            """SELECT customer_id, currency_id, json_object_agg(item_id, residual) FROM (%s) c
+                WHERE residual > 0 AND due_date <= %s GROUP BY customer_id, currency_id""",
+            self._candidates_sql(self.company_id, customers),
+            date,
+        )
+        return {
+            (customer, currency): {int(item_id): residual for item_id, residual in items.items()}
+            for customer, currency, items in self.env.execute_query(query)
+        }
+
+    def _open_credits(self, customers):
+        """The sum of open credits by customer and currency; not of what is kept for the invoices of orders."""
+        query = SQL(
+            """SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c
+                WHERE residual < 0 AND item_id NOT IN (%s) GROUP BY customer_id, currency_id""",
+            self._candidates_sql(self.company_id, customers),
+            self.env["account.move.line"]._paylink_kept_sql(),
+        )
+        return {(row[0], row[1]): row[2] for row in self.env.execute_query(query)}
+
+    def _one_manner(self, picks):
+        """A customer gets either one message for everything or one for each invoice: as the firmest rule says.
+
+        The others have their turn on another day.
+        """
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        if not whole or len(whole) == len(self):
+            return picks
+        manners = {}
+        for pick in picks:
+            manners.setdefault(pick.customer_id, pick.rule_id in whole)
+        return [pick for pick in picks if manners[pick.customer_id] == (pick.rule_id in whole)]
+
+    def _one_moment(self, picks):
+        """What is not due yet is not in one message with what is: nobody is told that it is late.
+
+        The firmest rule says which of both comes first, the other has its turn on another day.
+        """
+        early = self._early_ids()
+        if not early:
+            return picks
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        moments = {}
+        for pick in picks:
+            moments.setdefault(pick.customer_id, pick.rule_id in early)
+        return [
+            pick for pick in picks if pick.rule_id not in whole or moments[pick.customer_id] == (pick.rule_id in early)
+        ]
+
+    def _early_ids(self):
+        """The ids of the rules that remind before the due date."""
+        return set(self.filtered(lambda rule: rule.moment == "before").ids)
+
+    # === DAYS TO COME === #
+    # What will be reminded on days to come, and why a rule leaves something out. Nothing is written.
+
+    def _foresee(self, date, customers=None):
+        """What the rules of one company will remind of on ``date``, should nobody pay until then.
+
+        The days before it are gone through by the same query as the run's: what they remind of, and whom, counts.
+
+        :return: a list of ``Pick``
+        """
+        company = self.company_id
+        day, done, messages = company._paylink_today(), [], []
+        while day <= date:
+            picks = []
+            if company._paylink_sends_on(day):
+                recent = [told for when, told in messages if (day - when).days < company.paylink_reminder_gap_days]
+                picks = self._pick(day, customers, Told(done, recent))
+            done += picks
+            messages += [(day, told) for told in self._messages_of(picks)]
+            day += timedelta(days=1)
+        return picks if messages or done else []
+
+    def _messages_of(self, picks):
+        """Whom the messages of ``picks`` are for: ``(customer_id, move_id or None, link_id or None)``."""
+        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
+        return {
+            (pick.customer_id, None, None) if pick.rule_id in whole else (pick.customer_id, pick.move_id, pick.link_id)
+            for pick in picks
+        }
+
+    # === WHY NOT === #
+
+    def _explain(self, date, items=None, links=None):
+        """Whether and when each rule will remind of some items or links.
+
+        :param items: ids of journal items, for rules about invoices
+        :param links: ids of collection links, for rules about links
+        :return: a list of dicts: ``rule``, ``record_id`` (item or link), ``reason`` (a text; False if it applies),
+            ``step`` and ``date`` of the next reminder
+        """
+        found = []
+        for rule in self:
+            ids = links if rule.kind == "link" else items
+            if ids:
+                found += rule._explain_each(date, list(ids))
+        return found
+
+    def _explain_each(self, date, ids):
+        self.ensure_one()
+        self.env.flush_all()
+        conditions = self._conditions(date)
+        conditions.pop("moment")
+        is_link = self.kind == "link"
+        candidates = (
+            self._link_candidates_sql(self.company_id, date, links=ids)
+            if is_link
+            else self._candidates_sql(self.company_id, items=ids)
+        )
+        query = SQL(
+            "SELECT %s, c.due_date, c.held_until, %s FROM (%s) c ORDER BY c.due_date, c.item_id, c.link_id",
+            SQL.identifier("c", "link_id" if is_link else "item_id"),
+            SQL(", ").join(SQL("(%s)", condition) for condition in conditions.values()),
+            self._held_sql(candidates, date),
+        )
+        found = [
+            self._explain_one(date, record_id, (due, held_until), dict(zip(conditions, holds, strict=True)))
+            for record_id, due, held_until, *holds in self.env.execute_query(query)
+        ]
+        if self.kind == "invoice" and self.grouping == "customer":
+            self._note_covered([row for row in found if row["step"]])
+        return found
+
+    def _explain_one(self, date, record_id, moments, holds):
+        failed = next((name for name, is_so in holds.items() if not is_so), None)
+        reason = self._reason_text(failed) if failed else False
+        if not self.active:
+            reason = self.env._("The rule is off.")
+        step, day = (self.step_ids.browse(), False) if reason else self._next_step(date, record_id, *moments)
+        if not reason and not step:
+            reason = self._reason_text("moment")
+        return {"rule": self, "record_id": record_id, "reason": reason, "step": step, "date": day}
+
+    def _note_covered(self, rows):
+        """Say of which ``rows`` the customer's credits cover all; those of one day have a message together."""
+        by_day = {}
+        for row in rows:
+            by_day.setdefault(row["date"], []).append(row)
+        Item = self.env["account.move.line"].sudo()
+        for day, mine in by_day.items():
+            items = Item.browse(row["record_id"] for row in mine)
+            picks = [Pick(*self._pick_values(item), self.id, mine[0]["step"].id) for item in items]
+            left = {pick.item_id for pick in self._less_covered(picks, {pick.customer_id for pick in picks}, day)}
+            for row in mine:
+                if row["record_id"] not in left:
+                    row |= {"reason": self._reason_text("covered"), "step": self.step_ids.browse(), "date": False}
+
+    def _pick_values(self, item):
+        """The facts of ``item`` that a ``Pick`` begins with."""
+        customer, move, currency = item.partner_id.commercial_partner_id, item.move_id, item.currency_id
+        return customer.id, item.id, None, move.id, currency.id, item.amount_residual_currency
+
+    def _explain_idle(self, date, contact):
+        """Why each of these rules, which are about nothing of ``contact`` now, sends nothing; see :meth:`_explain`."""
+        nothing = {"record_id": False, "step": self.step_ids.browse(), "date": False}
+        return [{"rule": rule, "reason": rule._idle_reason(date, contact)} | nothing for rule in self]
+
+    def _idle_reason(self, date, contact):
+        if not self.active:
+            return self.env._("The rule is off.")
+        candidate = SQL("SELECT %s AS customer_id, %s AS contact_id", contact.commercial_partner_id.id, contact.id)
+        for name in ("customers", "autopay"):
+            condition = getattr(self, f"_filter_{name}")(date)
+            if condition and not self.env.execute_query(SQL("SELECT 1 FROM (%s) c WHERE %s", candidate, condition)):
+                return self._reason_text(name)
+        return self._reason_text("idle")
+
+    def _next_step(self, date, record_id, due, held_until):
+        """The step that will remind of it next, and the day: the latest that has come, in time, else one to come."""
+        days = {step: due + timedelta(days=step.offset) for step in self.step_ids.sorted("offset")}
+        latest = date - timedelta(days=self.company_id._paylink_reminder_lateness())
+        come = [step for step, day in days.items() if day <= date][-1:]
+        chances = [step for step in come if max(days[step], held_until or days[step]) >= latest]
+        chances += [step for step, day in days.items() if day > date]
+        done = self._done_for(record_id)
+        step = next((step for step in chances if not self._is_done(step, days[step], due, done)), None)
+        if not step or (self.moment == "before" and max(days[step], date) >= due):
+            return self.step_ids.browse(), False
+        return step, max(days[step], date)
+
+    def _done_for(self, record_id):
+        """What is on record of this rule for an item or a link, as the run looks at it."""
+        domain = Domain("link_id", "=", record_id)
+        if self.kind == "invoice":
+            move = self.env["account.move.line"].sudo().browse(record_id).move_id
+            domain = Domain("move_line_id", "=", record_id)
+            domain |= Domain("move_id", "=", move.id) & Domain("move_line_id", "=", False)
+        return self.env["paylink.reminder"].sudo().search(domain & Domain("rule_id", "=", self.id))
+
+    def _is_done(self, step, day, due, done):
+        """Whether one of the rows ``done`` says that ``step`` has had its turn (see ``_not_done_sql``)."""
+        first = due + timedelta(days=min(step.offset, 0))
+        return any(
+            (row.step_id == step and (self.kind == "link" or row.date_due == due or row.date >= first))
+            or (row.outcome == "message" and row.date >= day)
+            for row in done
+        )
+
+    def _reason_text(self, name):
+        """Why the condition ``name`` leaves something out."""
+        texts = {
+            "open": self.env._("It is paid, not posted, over, or a credit."),
+            "followed": self.env._("It is excluded from follow-up."),
+            "not_blocked": self.env._("Its payment is blocked."),
+            "no_payment": self.env._("A payment is in progress."),
+            "not_promised": self.env._("The customer has promised to pay."),
+            "not_disputed": self.env._("It is in dispute."),
+            "customers": self.env._("The rule is not for this customer."),
+            "autopay": self.env._("The rule looks at automatic payment."),
+            "memo": self.env._("The memo's text decides against it."),
+            "date": self.env._("It is dated before %(date)s.", date=format_date(self.env, self.ignore_before)),
+            "terms": self.env._("Its payment terms are switched off in the rule."),
+            "amount": self.env._("The amount is too small."),
+            "journals": self.env._("The rule is not for this journal."),
+            "salespeople": self.env._("The rule is not for this salesperson."),
+            "moment": self.env._("All days of the rule are over."),
+            "covered": self.env._("The customer's credits cover it."),
+            "idle": self.env._("Nothing is open that it could remind of."),
+        }
+        return texts[name]
+
+
+def _table(rows, width):
+    """Rows of integers (or None) as a table in FROM, however many."""
+    columns = list(zip(*rows, strict=True)) or [()] * width
+    arrays = SQL(", ").join(SQL("%s::integer[]", list(column)) for column in columns)
+    return SQL("unnest(%s)", arrays)

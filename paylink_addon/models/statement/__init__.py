@@ -1,0 +1,3 @@
+from . import paylink_statement
+from . import paylink_link
+from . import res_partner

@@ -1,0 +1,330 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, ConcurrencyError, UserError
+from odoo.tools import SQL, format_amount, format_date
+from psycopg2.errors import UniqueViolation
+
+from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
+
+
+class PaylinkStatement(models.Model):
+    """The durable page on which a customer sees all that is open with a company, and pays what it ticks.
+
+    There is one per customer (commercial partner) and company. Revoked, its URL is dead for ever: sent again, the
+    statement gets another one. Clients only read it: all that changes it are the actions here.
+    """
+
+    _name = "paylink.statement"
+    _inherit = ["paylink.request.mixin"]
+    _description = "Statement Page of a Customer"
+    _order = "id desc"
+    _rec_name = "partner_id"
+    _page_path = "/account"
+    _page_fields = (
+        "name",
+        "access_token",
+        "company_id",
+        "partner_id",
+        "lang",
+        "issued_at",
+        "cancelled_at",
+        "opened_at",
+    )
+
+    partner_id = fields.Many2one(ondelete="cascade")
+    expires_at = fields.Datetime(default=False)
+    state = fields.Selection(
+        [("active", "Active"), ("revoked", "Revoked")], compute="_compute_state", help="Whether the page can be used."
+    )
+    amount_display = fields.Char(string="Due now", compute="_compute_displays", compute_sudo=True)
+    document_count = fields.Integer(string="Open Items", compute="_compute_displays", compute_sudo=True)
+    link_ids = fields.One2many("paylink.link", "statement_id", string="Collection Links")
+
+    _token_unique = models.UniqueIndex("(access_token)")
+    _customer_unique = models.UniqueIndex("(partner_id, company_id)")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("cancelled_at")
+    def _compute_state(self):
+        for statement in self:
+            statement.state = "revoked" if statement.cancelled_at else "active"
+
+    def _compute_displays(self):
+        items_by_statement = self._open_items()
+        due = self.env["account.move.line"].union(*items_by_statement.values())._paylink_due()
+        for statement in self:
+            items = items_by_statement[statement.id]
+            language = self.env(context=dict(self.env.context, lang=statement.lang))
+            statement.document_count = len(items)
+            totals = {
+                currency: sum(due[item.id] for item in group)
+                for currency, group in items.grouped("currency_id").items()
+            }
+            totals = totals or {statement.company_id.currency_id: 0.0}
+            statement.amount_display = " + ".join(
+                format_amount(language, total, currency) for currency, total in totals.items()
+            )
+
+    def _open_items(self):
+        """The open items of each statement's customer, in sudo mode, by id of statement.
+
+        A contact that became part of another company has no account of its own any more: its page shows nothing.
+        """
+        statements = self.sudo()
+        items = statements.partner_id._paylink_open_items(statements.company_id)
+        groups = items.grouped(lambda item: (item.company_id.id, item.partner_id.commercial_partner_id.id))
+        return {
+            statement.id: groups.get((statement.company_id.id, statement.partner_id.id), items.browse())
+            for statement in statements
+        }
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _for_customers(self, partners):
+        """The statements of these customers in the current company; those that are missing are made.
+
+        :param partners: ``res.partner`` that the user must be able to read
+        """
+        if not self.env.su and not self.env.user.has_group("paylink_addon.group_paylink_user"):
+            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
+        partners.check_access("read")
+        company, customers = self.env.company, partners.sudo().commercial_partner_id
+        statements = self.sudo().search([("partner_id", "in", customers.ids), ("company_id", "=", company.id)])
+        missing = customers - statements.partner_id
+        try:
+            with self.env.cr.savepoint():
+                made = statements.with_context(mail_create_nolog=True, mail_create_nosubscribe=True).create(
+                    [
+                        {"name": partner.name or "/", "partner_id": partner.id, "company_id": company.id}
+                        for partner in missing
+                    ]
+                )
+        except UniqueViolation as error:  # made by somebody else meanwhile: run again, to find them
+            raise ConcurrencyError(str(error)) from error
+        return (statements | made).with_env(self.env)
+
+    def _activate(self):
+        """Make the URLs usable; what was revoked gets a new one, as whoever has the old one must not come back."""
+        for statement in self.sudo():
+            if statement.cancelled_at:
+                statement.write({"access_token": self._new_token(), "cancelled_at": False, "opened_at": False})
+            if not statement.issued_at:
+                statement.issued_at = fields.Datetime.now()
+
+    def _update_addresses(self):
+        """Take over the addresses and the language of the customers: statements last, addresses change."""
+        for statement in self.sudo():
+            partner = statement.partner_id
+            values = {"email": partner.email, "phone": partner.phone, "lang": partner.lang or statement.lang}
+            statement.write({name: value for name, value in values.items() if statement[name] != value})
+
+    def _send_statements(self, template=None):
+        """Queue the e-mails, in batch.
+
+        :param template: ``mail.template`` of this model, default ours
+        """
+        self._update_addresses()
+        self._activate()
+        template = template or self.env.ref("paylink_addon.mail_template_statement")
+        # The customer's items are read for it, which the user need not have the right to.
+        self.sudo()._queue_messages(mail_template=template.sudo())
+
+    def _prepare_emails(self, template, *args, **options):
+        """Our e-mails have a layout of their own."""
+        return super()._prepare_emails(template, *args, **{"layout": "paylink_addon.mail_layout_statement", **options})
+
+    @api.model
+    def mail_allowed_qweb_expressions(self):
+        """What anyone may write in a template of this model; it is rendered without running code."""
+        return (
+            *super().mail_allowed_qweb_expressions(),
+            "object.url",
+            "object.amount_display",
+            "object.document_count",
+            "object.company_id.name",
+            "object.company_id.phone",
+            "object.company_id.email",
+            "object.partner_id.display_name",
+        )
+
+    # === ACTIONS === #
+
+    def _check_rights(self):
+        self.check_access("read")
+        self.partner_id.check_access("read")
+
+    def action_send(self):
+        """Send the statements by e-mail (again)."""
+        self._check_rights()
+        self._send_statements()
+        return True
+
+    def action_copy(self):
+        """Return the URL to the client, which copies it."""
+        self.ensure_one()
+        self._check_rights()
+        if self.state == "revoked":
+            raise UserError(self.env._("This page was revoked: send the statement again, it gets a new address."))
+        self._activate()
+        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
+
+    def action_open_page(self):
+        """Open the customer's page in a new tab."""
+        self.action_copy()
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
+
+    def action_revoke(self):
+        """Close the pages, and the links made on them: their addresses do not open anything any more.
+
+        Where an authorized amount has to be released first, this commits (see ``paylink.link.action_cancel``).
+        """
+        self._check_rights()
+        foreign = self.filtered(lambda statement: statement.user_id != self.env.user)
+        if foreign and not self.env.user.has_group("paylink_addon.group_paylink_all"):
+            raise AccessError(
+                self.env._(
+                    "Only the owner can revoke the page of %(name)s: it is %(owner)s.",
+                    name=foreign[0].display_name,
+                    owner=foreign[0].sudo().user_id.name or "-",
+                )
+            )
+        live = self.filtered(lambda statement: not statement.cancelled_at)
+        live.sudo().cancelled_at = fields.Datetime.now()
+        live._log_events("cancelled")
+        live.sudo()._cancel_links()
+        return True
+
+    def _cancel_links(self):
+        """Whoever had the page has the addresses of the links made on it, too: they end with it."""
+        self.link_ids.filtered(lambda link: link.state in LIVE_STATES and not link.cancel_requested_at).action_cancel()
+
+    def action_view_account(self):
+        """Show the open items of the customer."""
+        self.ensure_one()
+        return self.partner_id.action_paylink_account()
+
+    def _lock(self):
+        """Wait for, then hold, the row; who has waited is run again with fresh data (see ``paylink.link._lock``)."""
+        self.env.flush_all()
+        self.env.cr.execute(SQL("UPDATE paylink_statement SET write_date = write_date WHERE id IN %s", tuple(self.ids)))
+        self.env.invalidate_all()
+
+    # === THE PAGE === #
+    # What the customer sees and does on its statement. Callers have checked the token; all is in sudo mode.
+
+    # === WHAT IS SHOWN === #
+
+    def _page_values(self):
+        """The values of every page of the statement, in the language of the context."""
+        self.ensure_one()
+        return {
+            "link": None,
+            "statement": self,
+            "company": self.company_id,
+            "base": f"{self._page_path}/{self.access_token}",
+        }
+
+    def _page_sections(self, ticked=None):
+        """The open items, one section per currency, as a currency is paid at once.
+
+        :param set ticked: ids of the items that the customer had ticked; ``None``: all
+        """
+        items = self._open_items()[self.id]
+        due, labels, busy = items._paylink_due(), items._paylink_labels(), items._paylink_in_flight()
+        today = fields.Date.context_today(self)
+        discounted = items._paylink_discounted(today)
+        sections = []
+        for currency, group in items.grouped("currency_id").items():
+            rows = [
+                self._page_row(item, due[item.id], labels[item.id], item in discounted, item in busy, today, ticked)
+                for item in group
+            ]
+            payable = [item for item in group if item not in busy]
+            sections.append(
+                {
+                    "currency": currency,
+                    "rows": rows,
+                    "total": format_amount(self.env, sum(due[item.id] for item in group), currency),
+                    "payable": currency.compare_amounts(sum(max(due[item.id], 0.0) for item in payable), 0) > 0,
+                    "digits": currency.decimal_places,
+                }
+            )
+        return sections
+
+    def _page_row(self, item, amount, label, is_discounted, busy, today, ticked):
+        """One open item as the customer reads it."""
+        due_on = item.date_maturity or item.date
+        return {
+            "id": item.id,
+            "name": item._paylink_customer_name(label, self.env),
+            "date": format_date(self.env, item.date),
+            "due": format_date(self.env, due_on) if amount > 0 else False,
+            "overdue": amount > 0 and due_on < today,
+            "credit": amount < 0,
+            "discount": item._paylink_discount_text(self.env) if is_discounted else False,
+            "busy": busy,
+            "ticked": not busy and (ticked is None or item.id in ticked),
+            "amount": format_amount(self.env, amount, item.currency_id),
+            "minor": round(amount * 10**item.currency_id.decimal_places),
+        }
+
+    # === PAYING === #
+
+    def _pay_link(self, item_ids):
+        """The open-items link that asks for exactly these items: the one that does already, else a new one.
+
+        :param set item_ids: what the customer ticked: any integers
+        :raises UserError: with a text for the customer
+        """
+        self.ensure_one()
+        self._lock()
+        if self.cancelled_at:
+            raise UserError(self.env._("This page can't be used any more: ask for a new one."))
+        items = self._chosen_items(item_ids)
+        return self._same_link(items) or self._new_link(items)
+
+    def _chosen_items(self, item_ids):
+        if not item_ids:
+            raise UserError(self.env._("Tick what you want to pay."))
+        items = self._open_items()[self.id]
+        items -= items._paylink_in_flight()
+        chosen = items.filtered(lambda item: item.id in item_ids)
+        if set(chosen.ids) != item_ids:
+            raise UserError(self.env._("Your account has changed meanwhile: look at it again, then pay."))
+        if len(chosen.currency_id) > 1:
+            raise UserError(self.env._("Pay one currency at a time."))
+        if chosen.currency_id.compare_amounts(sum(chosen._paylink_due().values()), 0) <= 0:
+            raise UserError(self.env._("Nothing is to be paid: the credits cover what you ticked. Tick more, or less."))
+        return chosen
+
+    def _same_link(self, items):
+        """The live link of this very customer that asks for all of these items and no others."""
+        Link = self.env["paylink.link"]
+        fitting = Link._links_to_use_again(Link._live_links_by_items(items))
+        return fitting.get((frozenset(items.ids), self.partner_id), Link)
+
+    def _new_link(self, items):
+        """Make and issue a link for ``items``; not without end: each can be tried some times."""
+        since = fields.Datetime.now() - timedelta(hours=1)
+        made = self.env["paylink.link"].search_count([("statement_id", "=", self.id), ("create_date", ">=", since)])
+        if made >= self._max_attempts():
+            raise UserError(self.env._("Too many attempts: wait an hour, or contact us."))
+        link = self.env["paylink.link"]._create_for_items(
+            [({}, items)],
+            partner_id=self.partner_id.id,
+            statement_id=self.id,
+            user_id=self.user_id.id,
+            email=self.email,
+            phone=self.phone,
+            lang=self.env.lang or self.lang,
+            expires_at=self.company_id._paylink_expires_at(),
+        )
+        link._issue()
+        return link
+
+    def _max_attempts(self):
+        parameter = self.env["ir.config_parameter"].get_param(MAX_ATTEMPTS_PARAMETER)
+        return int(parameter) if (parameter or "").isdigit() else DEFAULT_MAX_ATTEMPTS

@@ -1,0 +1,596 @@
+import json
+import logging
+import time
+from datetime import timedelta
+
+import psycopg2
+from markupsafe import Markup
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL, groupby
+from psycopg2 import OperationalError
+
+from ...tools.stripe_client import API_VERSION
+from ...tools.stripe_errors import StripeFailure, redact
+from ...tools.stripe_events import event_values
+from .payment_transaction import PaylinkStripeMismatch
+
+_logger = logging.getLogger(__name__)
+STATES = [
+    ("waiting", "Waiting"),
+    ("done", "Done"),
+    ("ignored", "Ignored"),
+    ("failed", "Failed"),
+    ("refused", "Refused"),
+]
+COLUMNS = ("event_id", "type", "object_id", "object_key", "account", "is_live", "api_version", "created_at", "payload")
+FIXED_COLUMNS = ("provider_id", "received_at", "is_swept", "state", "try_count")
+HANDLE_JOB = "paylink_addon.ir_cron_paylink_handle_events"
+# Written here once: put together anew for each message they would take longer than the database.
+STORE = (
+    f"INSERT INTO paylink_event ({', '.join(FIXED_COLUMNS + COLUMNS)}) VALUES {{}} "  # noqa: S608  names of ours
+    "ON CONFLICT (provider_id, event_id) DO NOTHING"
+)
+CALLED = "SELECT call_at FROM ir_cron_trigger WHERE cron_id = %s AND call_at <= %s LIMIT 1 FOR KEY SHARE SKIP LOCKED"
+CALL = "INSERT INTO ir_cron_trigger (cron_id, call_at) SELECT id, %s FROM ir_cron WHERE id = %s AND active"
+RETENTION_PARAMETER = "paylink_addon.event_retention_days"
+DEFAULT_RETENTION = 90
+GC_LIMIT = 10_000
+# A call to the job that is older than this, in seconds, has not been heard: its caller was killed before it called
+# aloud, or the job's worker is busy. It is repeated, but by no process more often than that.
+UNHEARD = 1
+_last_calls = {}
+BATCH = 50
+# How often a transaction that others disturbed is run again at once.
+MAX_TRIES = 5
+# How an object is asked for anew: by the names of its kind and of the method of StripeApi.
+READERS = {
+    "checkout.session": "session",
+    "payment_intent": "intent",
+    "setup_intent": "setup_intent",
+    "charge": "charge",
+    "refund": "refund",
+    "dispute": "dispute",
+}
+# After which pauses (in minutes) what failed is tried again: for three days, as long as Stripe repeats a message.
+PAUSES = (1, 5, 30, 120, 360, 720, 720, 720, 720, 720)
+ERROR_LENGTH = 2000
+
+
+class PaylinkEvent(models.Model):
+    """One message of a provider as it was received, and what became of it.
+
+    A message is stored before it is acknowledged, handled by a job (see ``paylink_event_handling``), and stays as the
+    record of what happened; its data is emptied after some time.
+    """
+
+    _name = "paylink.event"
+    _description = "Provider Event"
+    _order = "id desc"
+    _rec_name = "event_id"
+    _log_access = False  # nobody writes here but the jobs; `received_at` and `handled_at` say when
+
+    provider_id = fields.Many2one("payment.provider", required=True, readonly=True, ondelete="cascade")
+    event_id = fields.Char(required=True, readonly=True)
+    type = fields.Char(required=True, readonly=True)
+    object_id = fields.Char(readonly=True, help="What the message is about, as the provider names it.")
+    object_key = fields.Char(
+        string="Payment",
+        required=True,
+        readonly=True,
+        help="What the messages of one payment have in common; they are handled one after the other.",
+    )
+    account = fields.Char(readonly=True, help="The connected account it comes from, where there is one.")
+    is_live = fields.Boolean(string="Live", readonly=True)
+    api_version = fields.Char(string="API Version", readonly=True)
+    created_at = fields.Datetime(string="Happened on", readonly=True)
+    received_at = fields.Datetime(string="Received on", required=True, readonly=True, default=fields.Datetime.now)
+    is_swept = fields.Boolean(
+        string="Found Later",
+        readonly=True,
+        help="It did not come by itself: the provider was asked what we have missed.",
+    )
+    payload = fields.Json(string="Data", readonly=True)
+    payload_display = fields.Text(string="Data (text)", compute="_compute_payload_display")
+    state = fields.Selection(STATES, required=True, readonly=True, default="waiting")
+    error = fields.Text(readonly=True)
+    try_count = fields.Integer(string="Failed Tries", readonly=True, default=0)
+    next_try_at = fields.Datetime(string="Next Try on", readonly=True)
+    handled_at = fields.Datetime(string="Handled on", readonly=True)
+    transaction_id = fields.Many2one("payment.transaction", readonly=True, index="btree_not_null", ondelete="set null")
+
+    _event_unique = models.Constraint("UNIQUE (provider_id, event_id)", "An event is stored once.")
+    _open_index = models.Index("(state, id) WHERE state IN ('waiting', 'failed', 'refused')")
+    _payload_index = models.Index("USING brin (received_at)")  # which costs a new message nothing
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("payload")
+    def _compute_payload_display(self):
+        for event in self:
+            event.payload_display = json.dumps(event.payload, indent=2, ensure_ascii=False) if event.payload else False
+
+    # === ACTIONS === #
+
+    def action_handle_again(self):
+        """Handle the events now, whatever became of them: what was done already is not done twice."""
+        self.check_access("read")
+        if not self.env.is_system():
+            raise AccessError(self.env._("Only administrators can handle events again."))
+        if emptied := self.sudo().filtered(lambda event: not event.payload):
+            raise UserError(
+                self.env._(
+                    "The data of event %(name)s has been deleted after the retention time: it can't be handled again.",
+                    name=emptied[0].event_id,
+                )
+            )
+        self.sudo()._redo()
+        return True
+
+    # === RECEIVING === #
+
+    @api.model
+    def _receive(self, provider_id, events, is_swept=False):
+        """Store the events that are not known yet, and wake the job that handles them as soon as that is committed.
+
+        Plain SQL: Stripe's customers wait for the answer to this. Nothing else may have been written in the
+        transaction: if somebody else stores the same event at this moment, it is begun anew.
+
+        :param int provider_id: of a ``payment.provider``
+        :param list events: as Stripe gives them, verified; in order of arrival
+        :param bool is_swept: they did not come by themselves
+        :return: how many were new
+        :raise ValueError: an event can't be stored
+        """
+        now = fields.Datetime.now()
+        fixed = (provider_id, now, is_swept, "waiting", 0)
+        rows = [(*fixed, *(values[name] for name in COLUMNS)) for values in map(event_values, events)]
+        try:
+            return self._store(rows, now)
+        except psycopg2.errors.SerializationFailure:
+            self.env.cr.rollback()
+            return self._store(rows, now)
+
+    def _store(self, rows, now):
+        """Store the rows and make sure that the job will run after this is committed.
+
+        The job is started by a row in ``ir_cron_trigger``, which it deletes first of all, and one such row is enough
+        for any number of events. So an event makes none if it can lock one that is there:
+
+        - a row that a running job has deleted (which is committed only when the job ends) is locked by the job and
+          skipped here. Who knows whether that job will still see this event? A new row is made, for its next run.
+        - a row that could be locked is kept until this event is committed: the job that deletes it waits for that, and
+          only then looks for events.
+
+        No event is left to the regular interval, unless the server dies between this commit and the call.
+
+        :return: how many rows were new
+        """
+        cr, job = self.env.cr, self.env["ir.model.data"]._xmlid_to_res_id(HANDLE_JOB) or 0
+        cr.execute(STORE.format(", ".join(["%s"] * len(rows))), rows, log_exceptions=False)
+        count = cr.rowcount
+        if not count:
+            return 0
+        cr.execute(CALLED, (job, now), log_exceptions=False)
+        called_at = next(iter(cr.fetchall()), (None,))[0]
+        if not called_at:
+            cr.execute(CALL, (now, job))
+        if self._must_call(called_at, now):
+            cr.postcommit.add(self._call_job)
+        return count
+
+    # === WAKING THE JOB === #
+
+    @api.model
+    def _must_call(self, called_at, now):
+        """Whether this process has to wake the workers: nobody else has, or nobody seems to have heard it."""
+        database, moment = self.env.cr.dbname, time.monotonic()
+        heard = called_at and (
+            (now - called_at).total_seconds() <= UNHEARD or moment - _last_calls.get(database, -UNHEARD) < UNHEARD
+        )
+        if not heard:
+            _last_calls[database] = moment
+        return not heard
+
+    @api.model
+    def _call_job(self):
+        """Wake the workers of scheduled jobs. The event is stored: it must not be refused because this fails."""
+        try:
+            self.env["ir.cron"]._notifydb()
+        except psycopg2.Error:
+            _logger.exception(
+                "The job that handles provider events could not be called: it comes by itself in a minute"
+            )
+
+    # === CLEANING UP === #
+
+    @api.autovacuum
+    def _gc_payloads(self):
+        """Empty the data of events after the retention time.
+
+        :return: how many were emptied, and whether there may be more
+        """
+        parameter = self.env["ir.config_parameter"].sudo().get_param(RETENTION_PARAMETER) or ""
+        days = int(parameter) if parameter.isdecimal() else DEFAULT_RETENTION
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE paylink_event SET payload = NULL WHERE id IN (
+                    SELECT id FROM paylink_event
+                     WHERE received_at < %s AND payload IS NOT NULL AND state <> 'waiting' LIMIT %s)
+                """,
+                fields.Datetime.now() - timedelta(days=days),
+                GC_LIMIT,
+            )
+        )
+        self.invalidate_model(["payload"])
+        return self.env.cr.rowcount, self.env.cr.rowcount == GC_LIMIT
+
+    # === HANDLING === #
+    # How stored events are handled: in sets as long as all goes well, else one by one.
+    #
+    # *Handlers* are methods of this model named after the type of event, or the beginning of it: for
+    # ``charge.dispute.created`` the first of ``_handle_charge_dispute_created``, ``_handle_charge_dispute`` and
+    # ``_handle_charge`` that exists; without any it is ignored. A handler gets the events (``self``, in order of
+    # arrival, all locked), calls :meth:`_ignore` for those that are not ours, raises if it can't go on, and returns the
+    # transactions that have changed: they are post-processed together. It may be called again for an event that it
+    # has handled before.
+
+    # === HANDLERS === #
+
+    def _handle_payment_method(self):
+        """A stored card was renewed by its bank, or removed at Stripe."""
+        for event in self:
+            method = event.payload["object"]
+            if not self.env["payment.token"]._paylink_stripe_apply(event.provider_id, method, event.type):
+                event._ignore()
+        return self.env["payment.transaction"]
+
+    def _apply_to_transactions(self):
+        """Tell each transaction what happened to it.
+
+        :return: the transactions
+        """
+        Transaction = self.env["payment.transaction"].sudo()
+        transactions = Transaction.browse()
+        for provider, events in self.grouped("provider_id").items():
+            found = Transaction._paylink_stripe_find(provider, [event.payload["object"] for event in events])
+            self._lock(Transaction.concat(*found))
+            for event, transaction in zip(events, found, strict=True):
+                if transaction:
+                    event.transaction_id = transaction
+                    transaction._paylink_stripe_apply(event._object(), event.type)
+                    transactions |= transaction
+                else:
+                    event._ignore()
+        return transactions
+
+    _handle_checkout_session = _apply_to_transactions
+
+    _handle_payment_intent = _apply_to_transactions
+
+    _handle_setup_intent = _apply_to_transactions
+
+    _handle_charge_succeeded = _apply_to_transactions
+
+    _handle_charge_refunded = _apply_to_transactions
+
+    _handle_refund = _apply_to_transactions
+
+    @api.model
+    def _lock(self, transactions):
+        """Lock them, and their links, at once: whoever changes them meanwhile waits, instead of undoing a whole set."""
+        for records in (transactions.paylink_id, transactions):
+            if records:
+                self.env.cr.execute(
+                    SQL(
+                        "SELECT FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE",
+                        SQL.identifier(records._table),
+                        tuple(records.ids),
+                    ),
+                    log_exceptions=False,
+                )
+
+    def _object(self):
+        """What the event is about, as it was when it happened.
+
+        An event from the list of events is written in the account's API version, not in ours: its object is asked for
+        as it is now, in ours.
+        """
+        self.ensure_one()
+        data = self.payload["object"]
+        reader = READERS.get(data.get("object"))
+        if self.api_version in (False, API_VERSION) or not reader:
+            return data
+        return getattr(self.provider_id._paylink_stripe(), reader)(data["id"])
+
+    def _ignore(self):
+        """Note that the events are nothing to us: an unknown type, an object of somebody else."""
+        self._conclude("ignored")
+
+    def _handler(self):
+        """The function that handles this event, or None."""
+        self.ensure_one()
+        words = self.type.split(".")
+        names = ("_handle_" + "_".join(words[:count]) for count in range(len(words), 0, -1))
+        return next((getattr(type(self), name) for name in names if hasattr(type(self), name)), None)
+
+    # === JOB === #
+
+    @api.model
+    def _cron_handle(self):
+        """Handle what waits: new events set by set, then one by one those whose next try is due.
+
+        The books come first: people are told when they are committed.
+        """
+        job, Transaction = self.env["ir.cron"], self.env["payment.transaction"].sudo()
+        while count := self._work_new():
+            if not job._commit_progress(count, remaining=1):
+                return
+            Transaction._paylink_tell_booked()
+        due = [("state", "=", "waiting"), ("next_try_at", "<=", fields.Datetime.now())]
+        for event in self.search(due, order="id", limit=BATCH):
+            event._work_alone()
+            if not job._commit_progress(1, remaining=1):
+                return
+        Transaction._paylink_tell_booked()
+        job._commit_progress(remaining=0)
+
+    def _redo(self):
+        """Handle these events now, one by one, in transactions of their own."""
+        with self.pool.cursor() as cursor:
+            events = self.sorted("id").with_env(self.env(cr=cursor, user=SUPERUSER_ID, su=True))
+            events.write({"state": "waiting", "try_count": 0, "next_try_at": fields.Datetime.now()})
+            cursor.commit()
+            for event in events:
+                event._work_alone()
+            events.env["payment.transaction"]._paylink_tell_booked()
+        self.invalidate_recordset()
+
+    # === TRANSACTIONS === #
+
+    @api.model
+    def _take(self, condition, limit):
+        """Lock waiting events, and the objects they are about, until the end of the transaction.
+
+        What somebody else works on is left out: so the events of one object are handled one after the other, however
+        many jobs and administrators are at work. What somebody else has *finished* since this transaction began raises
+        a serialization failure: it must begin again.
+
+        :param SQL condition: which of those that wait
+        :return: the events, in order of arrival
+        """
+        self.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH candidate AS MATERIALIZED (
+                    SELECT id, provider_id, object_key FROM paylink_event
+                     WHERE state = 'waiting' AND %s ORDER BY id LIMIT %s
+                ), object AS MATERIALIZED (
+                    SELECT provider_id, object_key, pg_try_advisory_xact_lock(
+                               hashtextextended('paylink_event ' || object_key, provider_id)) AS ours
+                      FROM (SELECT DISTINCT provider_id, object_key FROM candidate) AS object
+                )
+                SELECT event.id FROM paylink_event AS event
+                  JOIN candidate ON candidate.id = event.id
+                  JOIN object ON object.provider_id = event.provider_id AND object.object_key = event.object_key
+                 WHERE object.ours ORDER BY event.id FOR NO KEY UPDATE OF event SKIP LOCKED
+                """,
+                condition,
+                limit,
+            )
+        )
+        # What is paid is booked here and now (no job has to be called for it) and told of after the commit.
+        taken = self.with_context(paylink_booked_at_once=True)
+        return taken.browse(row[0] for row in self.env.cr.fetchall())
+
+    def _work_new(self):
+        """Handle the next new events as one set; if that fails, each in a transaction of its own. Does not commit.
+
+        :return: how many they were
+        """
+        for _try in range(MAX_TRIES):
+            try:
+                events = self._take(SQL("next_try_at IS NULL"), BATCH)
+                self._post_process(events._run_handlers())
+                self.env.flush_all()
+            except OperationalError as error:  # others work on the same rows
+                self._undo(error)
+            except Exception as error:  # noqa: BLE001  whatever it is: it will come again, and then be told apart
+                self._undo(error)
+                break
+            else:
+                return len(events)
+        events = self.search([("state", "=", "waiting"), ("next_try_at", "=", False)], order="id", limit=BATCH)
+        for event in events:
+            event._work_alone()
+        return len(events)
+
+    def _work_alone(self):
+        """Handle one event in a transaction of its own: committed, or undone and its error stored in another one."""
+        self.ensure_one()
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                for event in self._take(SQL("id = %s", self.id), 1):
+                    event._work_and_note()
+                self.env.flush_all()
+            except OperationalError as error:  # others work on the same rows
+                self._undo(error)
+                if not tries_left:
+                    self._conclude_alone(error)
+            except Exception as error:  # noqa: BLE001  it is stored and shown
+                self._undo(error)
+                self._conclude_alone(error)
+                break
+            else:
+                break
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+
+    def _undo(self, error):
+        """Undo the transaction; the next one sees what others have done."""
+        _logger.info("Undone: %s", redact(str(error)))
+        self.env.cr.rollback()
+
+    def _work_and_note(self):
+        """Handle one event; what can't be booked is undone, but not the news that it has been paid."""
+        transactions = self._run_handlers()
+        try:
+            with self.env.cr.savepoint():
+                self._post_process(transactions)
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001  it is stored and shown
+            self._fail(error)
+
+    def _run_handlers(self):
+        """Call each handler with all its events; what it does not ignore is done.
+
+        :return: the transactions that have changed
+        """
+        transactions = self.env["payment.transaction"].sudo()
+        for handler, events in groupby(self, lambda event: event._handler()):
+            group = self.browse(event.id for event in events)
+            if handler:
+                transactions |= handler(group) or transactions.browse()
+            else:
+                group._ignore()
+        self.filtered(lambda event: event.state == "waiting")._conclude("done")
+        return transactions
+
+    @api.model
+    def _post_process(self, transactions):
+        """Book the transactions, and their captures and refunds, that have changed since they were booked last."""
+        transactions |= transactions.child_transaction_ids
+        due = transactions.filtered(lambda tx: not tx.is_post_processed and tx.state != "draft")
+        if due:
+            due._post_process()
+
+    # === DISPUTES === #
+
+    def _handle_charge_dispute(self):
+        """A customer's bank takes a payment back, or gives it back.
+
+        :return: the transactions that were found to be paid meanwhile
+        """
+        Transaction = self.env["payment.transaction"].sudo()
+        paid = Transaction.browse()
+        for provider, events in self.grouped("provider_id").items():
+            objects = [event._dispute() for event in events]
+            found = [
+                tx or provider._paylink_stripe_disputed(obj)
+                for tx, obj in zip(Transaction._paylink_stripe_find(provider, objects), objects, strict=True)
+            ]
+            self._lock(Transaction.concat(*found))
+            for event, obj, tx in zip(events, objects, found, strict=True):
+                if tx:
+                    event.transaction_id = tx
+                    paid |= tx._paylink_stripe_dispute(obj)
+                else:
+                    event._ignore()
+        return paid
+
+    def _dispute(self):
+        """The dispute; asked for anew where the message says that money has moved, and does not say which."""
+        found = self._object()
+        moves = {"charge.dispute.funds_withdrawn": 1, "charge.dispute.funds_reinstated": 2}.get(self.type, 0)
+        if len(found.get("balance_transactions") or ()) < moves:
+            found = self.provider_id._paylink_stripe().dispute(found["id"])
+        return found
+
+    # === OUTCOMES === #
+    # What became of an event: noted, tried again, or told to people.
+
+    def _conclude(self, state, error=False):
+        self.write({"state": state, "error": error, "handled_at": fields.Datetime.now(), "next_try_at": False})
+
+    def _conclude_alone(self, error):
+        """Store the error of an event whose handling was undone, unless somebody else is at it or has handled it."""
+        try:
+            for event in self._take(SQL("id = %s", self.id), 1):
+                event._fail(error)
+            self.env.flush_all()
+        except OperationalError as conflict:
+            self._undo(conflict)
+
+    def _fail(self, error):
+        """Note why the event was not handled, and when it is tried again; in the end, tell people."""
+        self.ensure_one()
+        text = _explain(error)
+        if isinstance(error, PaylinkStripeMismatch):
+            self._conclude("refused", text)
+            self._try_to_tell()
+        elif self.try_count == len(PAUSES):
+            self._conclude("failed", text)
+            self._try_to_tell()
+        else:
+            next_try = fields.Datetime.now() + timedelta(minutes=PAUSES[self.try_count])
+            self._conclude("waiting", text)
+            self.write({"try_count": self.try_count + 1, "next_try_at": next_try, "handled_at": False})
+
+    # === TELLING PEOPLE === #
+
+    def _try_to_tell(self):
+        """Tell people; not being able to must not undo what is noted."""
+        try:
+            with self.env.cr.savepoint():
+                self._tell_managers()
+        except OperationalError:
+            raise
+        except Exception:
+            _logger.exception("Nobody was told of event %s", self.event_id)
+
+    def _tell_managers(self):
+        """Give the payment managers of the company a task, on the link if there is one."""
+        self.ensure_one()
+        link = (self.transaction_id or self._look_for_transaction()).paylink_id
+        values = {"automated": True, "activity_type_id": self.env.ref("mail.mail_activity_data_todo").id}
+        if link:
+            values |= {"res_model_id": self.env["ir.model"]._get_id("paylink.link"), "res_id": link.id}
+        self.env["mail.activity"].sudo().create(
+            [
+                {**values, "user_id": user.id, **self.with_context(lang=user.lang)._problem_texts()}
+                for user in self.provider_id.company_id._paylink_managers()
+            ]
+        )
+
+    def _look_for_transaction(self):
+        """The transaction that an event which was not handled is about, if that can be found out."""
+        Transaction = self.env["payment.transaction"].sudo()
+        try:
+            with self.env.cr.savepoint():
+                (found,) = Transaction._paylink_stripe_find(self.provider_id, [self.payload["object"]])
+        except OperationalError:
+            raise
+        except Exception:  # noqa: BLE001  perhaps the very reason why it was not handled
+            found = Transaction.browse()
+        self.transaction_id = found
+        return found
+
+    def _problem_texts(self):
+        """Summary and note of the task."""
+        values = {"event": self.event_id, "type": self.type, "provider": self.provider_id.name, "reason": self.error}
+        if self.state == "refused":
+            summary = self.env._("A message of %(provider)s was refused", provider=self.provider_id.name)
+            note = self.env._(
+                "Event %(event)s (%(type)s) of %(provider)s does not fit the payment that it is about, so nothing was "
+                "changed. The reason: %(reason)s Compare the payment at the provider with the one in Odoo.",
+                **values,
+            )
+        else:
+            summary = self.env._("A message of %(provider)s could not be handled", provider=self.provider_id.name)
+            note = self.env._(
+                "Event %(event)s (%(type)s) of %(provider)s could not be handled for three days. The reason: "
+                "%(reason)s Once that is mended, an administrator can handle it again under Collection Links, "
+                "Configuration, Provider Events.",
+                **values,
+            )
+        return {"summary": summary, "note": Markup("<p>%s</p>") % note}
+
+
+def _explain(error):
+    """The text of an error, for administrators."""
+    text = str(error) or type(error).__name__
+    if not isinstance(error, UserError | StripeFailure):
+        text = f"{type(error).__name__}: {text}"
+    return redact(text)[:ERROR_LENGTH]

@@ -1,0 +1,91 @@
+import secrets
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ...tools.stripe_errors import StripeRefused
+
+
+class PaylinkStripeCustomer(models.Model):
+    """Who a partner is at Stripe: one customer per partner, company, account and mode, used again each time."""
+
+    _name = "paylink.stripe.customer"
+    _description = "Stripe Customer"
+    _rec_name = "customer"
+
+    partner_id = fields.Many2one("res.partner", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one("res.company", required=True, index=True, ondelete="cascade")
+    account = fields.Char(required=True, help="The Stripe account (acct_…).")
+    is_live = fields.Boolean(help="An account has other customers in test mode, with ids of their own.")
+    customer = fields.Char(help="Stripe's id (cus_…), once it has answered.")
+    key = fields.Char(string="Idempotency Key", required=True, groups="base.group_system")
+
+    _identity_unique = models.UniqueIndex("(partner_id, company_id, account, is_live)")
+
+    @api.model
+    def _of(self, transaction):
+        """The customer who pays ``transaction``, made at Stripe if need be; commits before asking Stripe.
+
+        :raise StripeFailure: it could not be made
+        """
+        provider = transaction.provider_id
+        stripe = provider._paylink_stripe()
+        found = self._claim(transaction, provider._paylink_stripe_account_id(), stripe.livemode)
+        if not found.customer:
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+            found.customer = found._create_at_stripe(stripe)["id"]
+        return found
+
+    @api.model
+    def _claim(self, transaction, account, is_live):
+        """The row of the customer; who makes it at the same time as somebody else is run again by Odoo."""
+        identity = {
+            "partner_id": transaction.partner_id.id,
+            "company_id": transaction.company_id.id,
+            "account": account,
+            "is_live": is_live,
+        }
+        domain = [(name, "=", value) for name, value in identity.items()]
+        if found := self.search(domain, limit=1):
+            return found
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO paylink_stripe_customer (partner_id, company_id, account, is_live, key) "
+                "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                *identity.values(),
+                secrets.token_urlsafe(24),
+            )
+        )
+        return self.search(domain, limit=1)
+
+    def _create_at_stripe(self, stripe):
+        """Create the customer. If the partner was changed since an unanswered try, its key is used up: take another.
+
+        At worst that leaves a customer at Stripe whom nobody uses. An e-mail address that Stripe refuses keeps nobody
+        from paying: the customer is made without it.
+        """
+        values = self._values()
+        try:
+            return stripe.customer_create(key=self.key, **values)
+        except StripeRefused as error:
+            if error.param == "email":
+                del values["email"]
+            self._renew_key()
+            return stripe.customer_create(key=self.key, **values)
+
+    def _renew_key(self):
+        self.write({"key": secrets.token_urlsafe(24), "customer": False})
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+
+    def _values(self):
+        """What Stripe needs to know of a customer, and no more."""
+        partner = self.partner_id
+        email = partner.email_normalized
+        return {
+            "name": (partner.name or partner.commercial_partner_id.name or str(partner.id))[:250],
+            **({"email": email} if email else {}),
+            "metadata": {
+                "paylink_db": self.env["payment.provider"]._paylink_database_uuid(),
+                "paylink_partner": str(partner.id),
+            },
+        }

@@ -1,0 +1,122 @@
+import logging
+from datetime import date
+
+from dateutil.relativedelta import relativedelta
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ...const import STRIPE_CODE
+from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
+
+_logger = logging.getLogger(__name__)
+
+
+class PaymentToken(models.Model):
+    _inherit = "payment.token"
+
+    paylink_brand = fields.Char(string="Brand", readonly=True)
+    paylink_expires_on = fields.Date(string="Usable until", readonly=True, help="Cards only.")
+    paylink_stripe_type = fields.Char(string="Type at Stripe", readonly=True)
+    paylink_stripe_customer = fields.Char(string="Stripe Customer", readonly=True)
+    paylink_stripe_account = fields.Char(string="Stripe Account", readonly=True)
+    paylink_stripe_to_detach = fields.Boolean(readonly=True, copy=False, help="Archived here, but not at Stripe yet.")
+
+    _paylink_provider_ref_index = models.Index("(provider_ref)")
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """What was detached at Stripe can never be charged again; what is still to be detached is kept there."""
+        if vals.get("active"):
+            archived = self.filtered(lambda token: token.provider_code == STRIPE_CODE and not token.active)
+            for token in archived:
+                if not token.paylink_stripe_to_detach:
+                    raise UserError(
+                        self.env._(
+                            "%(name)s was removed at Stripe: ask the customer to store the method again.",
+                            name=token.display_name,
+                        )
+                    )
+            archived.paylink_stripe_to_detach = False
+        return super().write(vals)
+
+    def _handle_archiving(self):
+        """What is archived here can't be charged by anybody any more: detach it at Stripe after the commit."""
+        result = super()._handle_archiving()
+        if stripe := self.filtered(lambda token: token.provider_code == STRIPE_CODE):
+            stripe.paylink_stripe_to_detach = True
+            self.env.ref("paylink_addon.ir_cron_paylink_stripe_send").sudo()._trigger()
+        return result
+
+    # === BUSINESS METHODS === #
+
+    def _get_available_tokens(self, providers_ids, partner_id, is_validation=False, **kwargs):
+        """Customers pay with what can be charged; they may remove all that is stored."""
+        tokens = super()._get_available_tokens(providers_ids, partner_id, is_validation=is_validation, **kwargs)
+        return tokens if is_validation else tokens._paylink_chargeable()
+
+    def _paylink_chargeable(self):
+        """Not those at Stripe that are stored in another account than the one whose key the provider has."""
+        return self.filtered(lambda token: token._paylink_is_reachable())
+
+    def _paylink_is_reachable(self):
+        """Whether the provider's key is that of the account that keeps the method, as far as we know both."""
+        account = self.provider_id.sudo().paylink_stripe_account
+        return not account or self.sudo().paylink_stripe_account in (account, False)
+
+    def _build_display_name(self, *args, **kwargs):
+        """Name the brand: a customer may have two cards."""
+        name = super()._build_display_name(*args, **kwargs)
+        return f"{self.paylink_brand.replace('_', ' ').title()} {name}" if self.paylink_brand and name else name
+
+    @api.model
+    def _paylink_expiry(self, details):
+        """The last day of a card's last month, or ``False``.
+
+        :param dict details: Stripe's, of a payment method
+        """
+        if not details.get("exp_year"):
+            return False
+        return date(details["exp_year"], details["exp_month"], 1) + relativedelta(months=1, days=-1)
+
+    @api.model
+    def _paylink_stripe_apply(self, provider, method, event_type):
+        """A stored method was removed at Stripe, or its bank has replaced the card: say the same here.
+
+        :param provider: the ``payment.provider`` whose account the method is in
+        :param dict method: Stripe's payment method
+        :param str event_type: ``payment_method.detached`` or ``payment_method.automatically_updated``
+        :return: the tokens it was about
+        """
+        tokens = self.sudo().search([("provider_id", "=", provider.id), ("provider_ref", "=", method["id"])])
+        details = method.get(method["type"]) or {}
+        if event_type == "payment_method.detached":
+            tokens.active = False
+            tokens.paylink_stripe_to_detach = False
+        elif details.get("last4"):
+            tokens.write({"payment_details": details["last4"], "paylink_expires_on": self._paylink_expiry(details)})
+        return tokens
+
+    # === CRON === #
+
+    @api.model
+    def _cron_paylink_stripe_detach(self):
+        """Detach what was archived; what fails for the moment is tried again."""
+        waiting = self.with_context(active_test=False).search([("paylink_stripe_to_detach", "=", True)])
+        for token in waiting:
+            token._paylink_stripe_detach()
+            self.env["ir.cron"]._commit_progress(1)
+
+    def _paylink_stripe_detach(self):
+        """Detach it, as soon as the provider has the key of the account that keeps it."""
+        self.ensure_one()
+        try:
+            self.provider_id._paylink_stripe_account_id()
+            if not self._paylink_is_reachable():
+                return
+            self.provider_id._paylink_stripe().method_detach(self.provider_ref, key=f"detach-{self.provider_ref}")
+        except StripeFailure as error:
+            _logger.info("%s was not detached: %s", self.provider_ref, error)
+            if not isinstance(error, StripeAbsent | StripeRefused) or error.status in (None, 401, 403):
+                return  # no answer, or not the right key: it is tried again
+        self.paylink_stripe_to_detach = False

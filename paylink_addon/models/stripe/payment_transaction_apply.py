@@ -1,0 +1,296 @@
+"""Stage of ``payment.transaction``: what the objects of Stripe's lead to."""
+
+from odoo import models
+
+from ...const import STRIPE_CODE, STRIPE_METHODS
+from ...tools.money import to_major
+from .payment_transaction import id_of
+
+# Where each state may be reached from when Stripe says so: what is older than the state changes nothing. Money that
+# has come is taken whatever we thought before.
+SOURCES = {
+    "pending": ("draft",),
+    "authorized": ("draft", "pending"),
+    "done": ("draft", "pending", "authorized", "error", "cancel"),
+    "cancel": ("draft", "pending", "authorized"),
+    "error": ("draft", "pending", "authorized"),
+}
+SETTERS = {
+    "pending": "_set_pending",
+    "authorized": "_set_authorized",
+    "done": "_set_done",
+    "cancel": "_set_canceled",
+    "error": "_set_error",
+}
+# What an intent's status leads to: https://docs.stripe.com/payments/paymentintents/lifecycle
+INTENT_STATUSES = {
+    "processing": "_paylink_stripe_processing",
+    "requires_capture": "_paylink_stripe_authorized",
+    "requires_payment_method": "_paylink_stripe_failed",
+    "succeeded": "_paylink_stripe_received",
+    "canceled": "_paylink_stripe_canceled",
+}
+METHOD_NAMES = {"sepa_debit": "SEPA", "afterpay_clearpay": "Afterpay / Clearpay", "ideal": "iDEAL"}
+TOKEN_OPERATIONS = ("offline", "online_token")
+# What to retrieve with an intent to know the method used and the fee.
+INTENT_EXPAND = ("latest_charge.balance_transaction",)
+
+
+class PaymentTransactionApply(models.Model):
+    """What the objects of Stripe's lead to. Callers have checked that they belong to the transaction."""
+
+    _inherit = "payment.transaction"
+
+    def _paylink_stripe_become(self, target, message=None):
+        """Change the state, if Stripe's word is news.
+
+        :return: whether it was
+        """
+        self.ensure_one()
+        # We gave the attempt up while the customer was paying: that it is under way is news, too.
+        revived = self.state == "cancel" and self.paylink_closed and target in ("pending", "authorized")
+        if self.state not in SOURCES[target] and not revived:
+            return False
+        getattr(self, SETTERS[target])(state_message=message)
+        self._paylink_stripe_want_details()
+        return True
+
+    def _paylink_stripe_want_details(self):
+        """Have the method and the fee asked for, unless they are known or there is something else to do first."""
+        paid = self.state in ("done", "authorized")
+        if paid and not self.paylink_stripe_todo and self._paylink_stripe_lacks_details():
+            self._paylink_stripe_queue("details")
+
+    def _paylink_stripe_adopt(self, **ids):
+        """Note the ids that Stripe has given: each once, for good."""
+        values = {name: value for name, value in ids.items() if value and not self[name]}
+        if intent := values.get("paylink_stripe_intent"):
+            values["provider_reference"] = intent
+        if values:
+            self.write(values)
+
+    def _paylink_stripe_fetch(self, intent_id):
+        """The PaymentIntent as it is now, where an older picture of it does not say enough."""
+        return self.provider_id._paylink_stripe().intent(intent_id, expand=INTENT_EXPAND)
+
+    # === CHECKOUT SESSIONS === #
+
+    def _paylink_stripe_apply_checkout_session(self, session):
+        intent = session.get("payment_intent") or session.get("setup_intent")
+        self._paylink_stripe_adopt(paylink_stripe_session=session["id"], paylink_stripe_intent=id_of(intent))
+        if self.paylink_stripe_todo == "expire" and session["status"] != "open":
+            self.paylink_stripe_todo = False
+            self._paylink_stripe_want_details()  # the customer was faster, and that has been heard before
+        if session["status"] == "expired":
+            self._paylink_stripe_become("cancel", self._paylink_customer_env()._("The payment page was left."))
+        elif isinstance(intent, dict):
+            self._apply_updates(intent | {"paylink_final": session["status"] == "complete"})
+        elif session["status"] == "complete":
+            self._paylink_stripe_complete(session)
+
+    def _paylink_stripe_complete(self, session):
+        """The customer has finished the page. What is fetched is processed: it tells the method to store, too."""
+        if session["mode"] == "setup":
+            stripe = self.provider_id._paylink_stripe()
+            self._process(STRIPE_CODE, stripe.setup_intent(session["setup_intent"], expand=["payment_method"]))
+        elif session["payment_status"] == "paid":
+            self._paylink_stripe_become("done")
+        elif self.state == "draft" and self.provider_id.capture_manually:
+            # Unpaid is what is authorized, and what is still to be debited.
+            self._process(STRIPE_CODE, self._paylink_stripe_fetch(session["payment_intent"]))
+        else:
+            self._paylink_stripe_become("pending")
+
+    # === PAYMENT INTENTS === #
+
+    def _paylink_stripe_apply_payment_intent(self, intent):
+        self._paylink_stripe_adopt(paylink_stripe_intent=intent["id"])
+        if self.paylink_stripe_todo == "charge":
+            self.paylink_stripe_todo = False
+        if isinstance(intent.get("latest_charge"), dict):
+            self._paylink_stripe_note(intent["latest_charge"])
+        if action := INTENT_STATUSES.get(intent["status"]):
+            getattr(self, action)(intent)
+
+    def _paylink_stripe_processing(self, intent):
+        """The method takes days."""
+        if not self.paylink_stripe_charge:
+            self.paylink_stripe_charge = id_of(intent.get("latest_charge"))
+        self._paylink_stripe_become("pending")
+
+    def _paylink_stripe_authorized(self, intent):
+        self._paylink_stripe_become("authorized")
+
+    def _paylink_stripe_received(self, intent):
+        """The money has come: all of it, or what was captured of it."""
+        if not self.paylink_stripe_charge:
+            self.paylink_stripe_charge = id_of(intent.get("latest_charge"))
+        partly = intent["amount_received"] < intent["amount"]
+        if partly:
+            self._paylink_stripe_become("authorized")
+        if partly or self.state == "authorized" or self._paylink_stripe_captures():
+            self._paylink_stripe_captured(intent)
+            self._paylink_stripe_want_details()  # its parts have made it done
+        else:
+            self._paylink_stripe_become("done")
+
+    def _paylink_stripe_canceled(self, intent):
+        """Voided, or not captured in time, or its page has expired."""
+        for void in self._paylink_stripe_captures().filtered(lambda tx: tx.state in ("draft", "pending")):
+            void.paylink_stripe_todo = False
+            void._set_canceled()
+        reasons = {"expired": self._paylink_owner_env()._("The authorization was not captured in time.")}
+        self._paylink_stripe_become("cancel", reasons.get(intent.get("cancellation_reason")))
+
+    # === FAILURES === #
+
+    def _paylink_stripe_failed(self, intent):
+        """A try was declined: final without the customer, or if the payment was under way; else they may try again."""
+        error = intent.get("last_payment_error")
+        if not error:
+            return
+        method = error.get("payment_method") or {}
+        charge = error.get("charge") or method.get("id") or id_of(intent.get("latest_charge")) or intent["id"]
+        if intent.get("paylink_final") or self._paylink_stripe_is_final(intent, charge):
+            self._paylink_stripe_fail(error, charge)
+        else:
+            self._paylink_stripe_count_decline(error, charge)
+
+    def _paylink_stripe_is_final(self, intent, charge):
+        """Whether the failed charge was the last one. Older messages about declined cards may come late."""
+        if self.operation in TOKEN_OPERATIONS:
+            return True
+        if self.state != "pending" or charge in (self.paylink_stripe_declined or ()):
+            return False
+        if charge == self.paylink_stripe_charge:
+            return True
+        return self._paylink_stripe_fetch(intent["id"])["status"] not in ("processing", "succeeded", "requires_capture")
+
+    def _paylink_stripe_fail(self, error, charge=None):
+        """The payment has failed; the customer reads why."""
+        declined = [known for known in self.paylink_stripe_declined or () if known != charge]
+        if len(declined) != self.paylink_stripe_declines:
+            self.write({"paylink_stripe_declined": declined, "paylink_stripe_declines": len(declined)})
+        if not self.paylink_stripe_charge:
+            self.paylink_stripe_charge = charge
+        if self._paylink_stripe_become("error", self._paylink_stripe_reason(error)):
+            codes = (error.get("code"), error.get("decline_code"))
+            self.paylink_action_needed = "authentication_required" in codes
+
+    def _paylink_stripe_count_decline(self, error, charge):
+        """A declined try on Stripe's page, where the customer is still: the attempt goes on."""
+        known = self.paylink_stripe_declined or []
+        if charge in known or charge == self.paylink_stripe_charge:
+            return
+        message = self._paylink_stripe_reason(error)
+        self.write({"paylink_stripe_declined": [*known, charge], "paylink_stripe_declines": len(known) + 1})
+        if self.state == "draft":
+            self.state_message = message
+        if link := self.paylink_id:
+            link._log_events("attempt_failed", {link.id: message})
+
+    def _paylink_customer_env(self):
+        """An environment in the language of who pays."""
+        lang = self.paylink_id.lang or self.partner_lang or self.env.lang
+        return self.with_context(lang=lang).env
+
+    def _paylink_stripe_reason(self, error):
+        """Why a payment was declined, for the customer. https://docs.stripe.com/declines/codes"""
+        env = self._paylink_customer_env()
+        texts = {
+            "authentication_required": env._(
+                "Your bank wants you to confirm this payment: pay again on this page, where it can ask you."
+            ),
+            "payment_intent_authentication_failure": env._("Your bank could not confirm that it was you."),
+            "insufficient_funds": env._("The account does not have enough money."),
+            "expired_card": env._("The card has expired."),
+            "incorrect_cvc": env._("The security code of the card is wrong."),
+            "processing_error": env._("The bank could not process the payment. Nothing was charged: try again."),
+        }
+        codes = (error.get("decline_code"), error.get("code"))
+        return next((texts[code] for code in codes if code in texts), None) or env._("Your bank declined the payment.")
+
+    # === CHARGES === #
+
+    def _paylink_stripe_apply_charge(self, charge):
+        """What the customer paid with; and refunds made in the dashboard that we have not heard of."""
+        if charge["status"] == "failed":
+            return  # its intent tells it
+        self._paylink_stripe_adopt(paylink_stripe_intent=id_of(charge.get("payment_intent")))
+        self._paylink_stripe_note(charge)
+        if charge["amount_refunded"] > self._paylink_stripe_refunded_minor():
+            stripe = self.provider_id._paylink_stripe()
+            for refund in reversed(list(stripe.refunds(charge=charge["id"]))):
+                tx = self._paylink_stripe_find(self.provider_id, [refund])[0] or self
+                tx._paylink_stripe_apply(refund)
+
+    def _paylink_stripe_note(self, charge):
+        """Keep what the customer paid with, and the fee once Stripe has booked it."""
+        if charge["status"] == "failed":
+            return
+        self.paylink_stripe_charge = charge["id"]
+        details = charge.get("payment_method_details") or {}
+        if kind := details.get("type"):
+            known = details.get(kind) or {}
+            self.paylink_method_display = self._paylink_stripe_method_name(kind, known)
+            self._paylink_stripe_note_method(kind, known)
+            self._paylink_stripe_note_capture(known)
+        booked = charge.get("balance_transaction")
+        if isinstance(booked, dict):
+            self._paylink_stripe_note_fee(booked)
+
+    def _paylink_stripe_note_method(self, kind, known):
+        """The method of the transaction is the one used: what it can do (refunds…) is known of it."""
+        codes = [known.get("brand"), "card"] if kind == "card" else [STRIPE_METHODS.get(kind, kind)]
+        methods = self.env["payment.method"].with_context(active_test=False).search([("code", "in", codes)])
+        by_code = {method.code: method for method in methods}
+        method = next((by_code[code] for code in codes if code in by_code), None)
+        if method and method != self.payment_method_id:
+            self.payment_method_id = method
+
+    def _paylink_stripe_method_name(self, kind, known):
+        """As in “Visa •••• 4242 (Apple Pay)”."""
+        name = (known.get("brand") if kind == "card" else None) or kind
+        name = METHOD_NAMES.get(name) or name.replace("_", " ").title()
+        wallet = (known.get("wallet") or {}).get("type")
+        last4 = f" •••• {known['last4']}" if known.get("last4") else ""
+        return f"{name}{last4}" + (f" ({wallet.replace('_', ' ').title()})" if wallet else "")
+
+    def _paylink_stripe_note_fee(self, booked):
+        """The fee, in the currency that Stripe settles in.
+
+        :param dict booked: a balance transaction
+        """
+        code = booked["currency"].upper()
+        currency = self.env["res.currency"].with_context(active_test=False).search([("name", "=", code)], limit=1)
+        if currency:
+            fee = float(to_major(booked["fee"], code))
+            self.write({"paylink_fee": fee, "paylink_fee_currency_id": currency.id})
+        if self.paylink_stripe_todo == "details" and not self._paylink_stripe_lacks_details():
+            self.paylink_stripe_todo = False
+
+    def _paylink_stripe_lacks_details(self):
+        """Whether the method to store, or the fee, is still to be asked for. Before the capture there is no fee."""
+        if self.operation in ("refund", "validation") or self.source_transaction_id:
+            return False
+        return self.tokenize or (self.state == "done" and not self.paylink_fee_currency_id)
+
+    # === STORED METHODS === #
+
+    def _paylink_stripe_apply_setup_intent(self, setup):
+        """A method was stored, or could not be."""
+        self._paylink_stripe_adopt(paylink_stripe_intent=setup["id"])
+        if setup["status"] == "succeeded":
+            self.tokenize = self.tokenize or (self.operation == "validation" and not self.token_id)
+            self._paylink_stripe_become("done")
+        elif error := setup.get("last_setup_error"):
+            self._paylink_stripe_count_decline(error, (error.get("payment_method") or {}).get("id") or setup["id"])
+
+    def _paylink_stripe_apply_paylink_refusal(self, refusal):
+        """What we asked for was declined or refused; see :meth:`_paylink_stripe_refusal`."""
+        self.paylink_stripe_todo = False
+        self._paylink_stripe_adopt(paylink_stripe_intent=refusal.get("intent"))
+        if refusal["declined"]:
+            self._paylink_stripe_fail(refusal)
+        elif self._paylink_stripe_become("error", refusal["message"]) and self.source_transaction_id:
+            self._paylink_stripe_report_failure(refusal["message"])

@@ -1,0 +1,268 @@
+"""Stage of ``payment.transaction``: the page at Stripe."""
+
+import secrets
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import consteq
+
+from odoo.addons.payment import utils as payment_utils
+
+from ...const import LIVE_STATES, STRIPE_LOCALES
+from ...tools.stripe_errors import StripeAbsent
+from .payment_transaction import MAX_REFERENCE
+from .payment_transaction_requests import SESSION_EXPAND
+
+# Stripe wants a page to last more than 30 minutes and less than 24 hours.
+LONGEST = timedelta(hours=23)
+SHORTEST = timedelta(minutes=45)
+# With less than that left a request is made anew: on its way to Stripe it would become too short.
+SOONEST = timedelta(minutes=31)
+MAX_LINES = 100
+MAX_NAME = 250
+CHECKOUT_PATH = "/paylink/stripe/checkout"
+RETURN_PATH = "/paylink/stripe/return"
+
+
+class PaymentTransactionCheckout(models.Model):
+    """The page at Stripe: one Checkout Session, and so one PaymentIntent, for each attempt."""
+
+    _inherit = "payment.transaction"
+
+    paylink_stripe_request = fields.Json(
+        string="Parameters of the Page",
+        copy=False,
+        readonly=True,
+        groups="base.group_system",
+        help="Stored before Stripe is asked: a repetition with the same key must ask for the same.",
+    )
+
+    def _paylink_abandoned_after(self):
+        """Stripe itself says when its page has ended."""
+        return False if self.paylink_stripe_session else super()._paylink_abandoned_after()
+
+    # === THE FORM THAT LEADS THERE === #
+
+    def _get_specific_rendering_values(self, processing_values):
+        """The redirect form leads to our own route: the attempt is committed before Stripe hears of it."""
+        if not self._paylink_is_stripe():
+            return super()._get_specific_rendering_values(processing_values)
+        if not self.paylink_stripe_request:
+            self.sudo().paylink_stripe_request = self._paylink_stripe_session_values()
+        return {"api_url": CHECKOUT_PATH, "tx": self.id, "token": self._paylink_stripe_token()}
+
+    def _paylink_stripe_token(self):
+        """Proves that who comes with the transaction's id was sent by us, and by an address that is still valid."""
+        address = self.sudo().paylink_id.access_token
+        return payment_utils.generate_access_token("paylink_stripe", self.id, self.reference, address, env=self.env)
+
+    def _paylink_stripe_by_token(self, tx_id, token):
+        """The transaction, in sudo mode, of whoever holds its token; else none.
+
+        :param tx_id: as it came: anything
+        :param token: as it came: anything
+        """
+        if not str(tx_id).isdecimal() or len(str(tx_id)) > 18 or not isinstance(token, str) or not token.isascii():
+            return self.sudo().browse()
+        tx = self.sudo().browse(int(tx_id)).exists()
+        known = tx and tx._paylink_is_stripe() and consteq(tx._paylink_stripe_token(), token)
+        return tx if known else tx.browse()
+
+    # === WHAT THE PAGE SHOWS === #
+
+    def _paylink_stripe_session_values(self):
+        """The parameters of the Checkout Session, but for the customer.
+
+        :raise UserError: the amount can't be paid exactly
+        """
+        back = f"{self.company_id._paylink_base_url()}{RETURN_PATH}?tx={self.id}&token={self._paylink_stripe_token()}"
+        mode = "setup" if self.operation == "validation" else "payment"
+        return {
+            "mode": mode,
+            "client_reference_id": self.reference[:MAX_REFERENCE],
+            "metadata": self._paylink_stripe_metadata(),
+            "locale": self._paylink_stripe_locale(),
+            "expires_at": int(self._paylink_stripe_expires_at().timestamp()),
+            "success_url": back,
+            "cancel_url": f"{back}&cancelled=1",
+            **getattr(self, f"_paylink_stripe_{mode}_values")(),
+        }
+
+    def _paylink_stripe_setup_values(self):
+        return {
+            "currency": self.currency_id.name.lower(),
+            "setup_intent_data": {"metadata": self._paylink_stripe_metadata(), "description": self.reference},
+        }
+
+    def _paylink_stripe_payment_values(self):
+        """Which methods are offered is left to the account's dashboard."""
+        data = {"metadata": self._paylink_stripe_metadata(), "description": self.reference}
+        if self.tokenize:
+            data["setup_future_usage"] = "off_session"
+        if self.provider_id.capture_manually:
+            data["capture_method"] = "manual"
+        return {"line_items": self._paylink_stripe_line_items(), "payment_intent_data": data}
+
+    def _paylink_stripe_locale(self):
+        """Stripe's name of the language that the customer reads."""
+        lang = (self.env.context.get("lang") or self.partner_lang or "").replace("_", "-")
+        return next((code for code in (lang, lang.partition("-")[0]) if code in STRIPE_LOCALES), "auto")
+
+    def _paylink_stripe_expires_at(self):
+        """The page ends with the link, as far as Stripe allows."""
+        now = fields.Datetime.now()
+        ends = [now + LONGEST, *filter(None, [self.paylink_id.expires_at])]
+        return max(min(ends), now + SHORTEST)
+
+    def _paylink_stripe_line_items(self):
+        """One line per document, if they make exactly the amount; else (a part, credits, a discount) one for all."""
+        documents, total = self._paylink_stripe_documents(), self._paylink_stripe_minor()
+        lines = [(name, self._paylink_stripe_to_minor(amount)) for name, amount in documents]
+        exact = sum(minor for _name, minor in lines) == total and all(minor > 0 for _name, minor in lines)
+        if not exact or not 0 < len(lines) <= MAX_LINES:
+            names = ", ".join(name for name, _amount in documents) or self.paylink_id.reference or self.reference
+            lines = [(names, total)]
+        return [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": self.currency_id.name.lower(),
+                    "unit_amount": minor,
+                    "product_data": {"name": self._paylink_stripe_short(name)},
+                },
+            }
+            for name, minor in lines
+        ]
+
+    def _paylink_stripe_short(self, name):
+        name = " ".join((name or self.reference).split())
+        return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+
+    def _paylink_stripe_documents(self):
+        """What is paid, as ``(name, amount)`` in major units."""
+        if link := self.paylink_id:
+            due = link.line_ids.move_line_id._paylink_due()
+            return [(line.name, due[line.move_line_id.id]) for line in link.line_ids]
+        documents = [(invoice.name, invoice.amount_residual) for invoice in self.invoice_ids]
+        return documents or [(order.name, order.amount_total) for order in self.sale_order_ids]
+
+    # === LEADING THE CUSTOMER THERE === #
+
+    def _paylink_stripe_checkout(self):
+        """Where to send the customer: their page at Stripe, or ``None`` if there is nothing to pay here any more.
+
+        Commits. May be called as often as the customer clicks: it leads to the same page.
+
+        :return: URL
+        :raise UserError: it can't be paid any more; with a text for the customer
+        :raise StripeFailure: Stripe did not answer, or refuses
+        """
+        self.ensure_one()
+        if self.state != "draft" or self.operation not in ("online_redirect", "validation"):
+            return None
+        self._paylink_stripe_check_payable()
+        self._paylink_stripe_close_others()
+        session = self._paylink_stripe_reusable() if self.paylink_stripe_session else self._paylink_stripe_new_session()
+        if session["status"] != "open":
+            self._paylink_stripe_apply(session)
+            return None
+        if self.state != "draft":  # closed while Stripe was asked
+            self._paylink_stripe_queue("expire")
+            return None
+        return session["url"]
+
+    def _paylink_stripe_check_payable(self):
+        """The form may be sent again hours later."""
+        self._ensure_provider_is_not_disabled()
+        payable = self._paylink_stripe_payable()
+        if payable is not None and (payable <= 0 or self.currency_id.compare_amounts(self.amount, payable) > 0):
+            raise UserError(self.env._("This can't be paid any more, or not this amount: look at the page again."))
+
+    def _paylink_stripe_payable(self):
+        """What may be paid now of what the attempt is for, in its currency; ``None`` where we can't say.
+
+        Of invoices paid in Odoo's portal: what is open, less what other payments of them may still bring.
+        """
+        if link := self.paylink_id:
+            return link.state in LIVE_STATES and not link._is_expired() and link._payable_amount()
+        invoices = self.invoice_ids
+        if invoices.currency_id != self.currency_id or "draft" in invoices.mapped("state"):
+            return None
+        others = invoices.transaction_ids.filtered(lambda tx: tx._paylink_is_incoming())
+        coming = others._paylink_in_flight() | others._paylink_received()._paylink_unbooked()
+        return sum(invoices.mapped("amount_residual")) - sum(coming.mapped("amount"))
+
+    def _paylink_stripe_close_others(self):
+        """The newest attempt counts, also of those in Odoo's portal: see ``paylink.link._start_attempt``."""
+        if not self.paylink_id and self.invoice_ids:
+            others = self.env["paylink.link"]._open_drafts_on(self.invoice_ids) - self
+            others._paylink_close(self.env._("The customer started again."))
+
+    def _paylink_stripe_reusable(self):
+        """The session as it is now."""
+        return self.provider_id._paylink_stripe().session(self.paylink_stripe_session, expand=SESSION_EXPAND)
+
+    def _paylink_stripe_new_session(self):
+        """Make the session. Whoever repeats this, knowing or not what became of it, gets the same one."""
+        customer = self.env["paylink.stripe.customer"].sudo()._of(self)
+        if self._paylink_stripe_request_is_late() and (session := self._paylink_stripe_renew_request(customer)):
+            self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
+            return session
+        try:
+            session = self._paylink_stripe_create_session(customer)
+        except StripeAbsent as error:
+            if error.param != "customer":
+                raise
+            # Deleted in the dashboard. Nothing was made with the key, and Stripe keeps the refusal under it.
+            customer._renew_key()
+            self.paylink_stripe_key = secrets.token_urlsafe(24)
+            session = self._paylink_stripe_create_session(customer._of(self))
+        self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
+        return session
+
+    def _paylink_stripe_request_is_late(self):
+        """Whether Stripe would refuse the end of the page that was stored: Stripe did not answer, or nobody asked."""
+        return self.paylink_stripe_request["expires_at"] < (fields.Datetime.now() + SOONEST).timestamp()
+
+    def _paylink_stripe_renew_request(self, customer):
+        """Store another request, with a key of its own, once it is sure that the old one has made nothing.
+
+        :return: the session that it has made after all, or ``None``
+        """
+        since = int((self.create_date - timedelta(hours=1)).timestamp())
+        sessions = self.provider_id._paylink_stripe().sessions(customer=customer.customer, created={"gte": since})
+        if found := self._paylink_stripe_seek(sessions):
+            return found
+        self.write(
+            {
+                "paylink_stripe_key": secrets.token_urlsafe(24),
+                "paylink_stripe_request": self._paylink_stripe_session_values(),
+            }
+        )
+        return None
+
+    def _paylink_stripe_create_session(self, customer):
+        stripe = self.provider_id._paylink_stripe()
+        values = {"key": self.paylink_stripe_key, "customer": customer.customer, **self.paylink_stripe_request}
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        return stripe.session_create(**values)
+
+    # === CLOSING === #
+
+    def _paylink_close(self, reason):
+        """The page of an attempt that is given up is closed at Stripe, too, once that is committed."""
+        result = super()._paylink_close(reason)
+        self.filtered(lambda tx: tx.paylink_stripe_session and tx._paylink_is_stripe())._paylink_stripe_queue("expire")
+        return result
+
+    # === COMING BACK === #
+
+    def _paylink_stripe_returned(self):
+        """The customer is back, which proves nothing: ask Stripe about the session that we have stored.
+
+        :raise StripeFailure: it did not answer
+        """
+        self.ensure_one()
+        if self.state in ("draft", "pending", "cancel") and self.paylink_stripe_session:
+            self._paylink_stripe_apply(self._paylink_stripe_reusable())

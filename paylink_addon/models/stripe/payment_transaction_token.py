@@ -1,0 +1,216 @@
+"""Stage of ``payment.transaction``: stored methods and their charges."""
+
+from markupsafe import Markup
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.tools import format_amount
+
+from .payment_transaction import id_of
+from .payment_transaction_apply import INTENT_EXPAND
+
+
+class PaymentTransactionToken(models.Model):
+    """Storing the customer's method, and charging it later."""
+
+    _inherit = "payment.transaction"
+
+    # === STORING === #
+
+    def _extract_token_values(self, payment_data):
+        """The stored method, once Stripe has told enough of it; until then the details are asked for.
+
+        Customer and method are those of the object that Stripe sent, which has been checked.
+        """
+        if not self._paylink_is_stripe():
+            return super()._extract_token_values(payment_data)
+        found = self._paylink_stripe_stored_method(payment_data)
+        if not found:
+            return {}
+        method_id, customer_id, kind, details = found
+        return {
+            "provider_ref": method_id,
+            "paylink_stripe_customer": customer_id,
+            "paylink_stripe_account": self.provider_id.sudo().paylink_stripe_account,
+            "paylink_stripe_type": kind,
+            "payment_details": details.get("last4"),
+            "paylink_brand": details.get("brand"),
+            "paylink_expires_on": self.env["payment.token"]._paylink_expiry(details),
+        }
+
+    def _paylink_stripe_stored_method(self, obj):
+        """``(method id, customer id, type, details)`` of the method to store, or ``None`` if they are not all here."""
+        intent = next(
+            (obj[name] for name in ("payment_intent", "setup_intent") if isinstance(obj.get(name), dict)), obj
+        )
+        if intent["object"] == "setup_intent" and isinstance(intent.get("payment_method"), dict):
+            method = intent["payment_method"]
+            return method["id"], id_of(intent["customer"]), method["type"], method.get(method["type"]) or {}
+        charge = intent.get("latest_charge")
+        if intent["object"] != "payment_intent" or not isinstance(charge, dict) or not intent.get("customer"):
+            return None
+        details = charge["payment_method_details"]
+        kind, known = details["type"], details.get(details["type"]) or {}
+        # iDEAL, Bancontact… leave a SEPA mandate behind, which is what can be charged again.
+        generated = id_of(known.get("generated_sepa_debit"))
+        if generated:
+            return generated, id_of(intent["customer"]), "sepa_debit", {"last4": known.get("iban_last4")}
+        return id_of(intent["payment_method"]), id_of(intent["customer"]), kind, known
+
+    def _tokenize(self, payment_data):
+        """The token's method is the one that was stored."""
+        stripe = self._paylink_is_stripe()
+        result = super()._tokenize(payment_data)
+        if self.paylink_stripe_todo == "details" and not self._paylink_stripe_lacks_details():
+            self.paylink_stripe_todo = False
+        if stripe and self.token_id and self.operation == "validation":
+            kind = self.token_id.paylink_stripe_type
+            known = {"brand": self.token_id.paylink_brand, "last4": self.token_id.payment_details}
+            self.paylink_method_display = self._paylink_stripe_method_name(kind, known)
+            self._paylink_stripe_note_method(kind, known)
+            self.token_id.payment_method_id = self.payment_method_id
+        return result
+
+    # === CHARGING === #
+
+    def _paylink_prepare_charge(self):
+        """Whoever dies after this commit leaves the charge to the job, instead of a payment in progress for ever."""
+        stripe = self._paylink_is_stripe()
+        if stripe:
+            self._paylink_stripe_minor()  # an amount that Stripe can't charge is refused now
+        result = super()._paylink_prepare_charge()
+        if stripe:
+            self._paylink_stripe_queue("charge", after_commit=False)
+        return result
+
+    def _paylink_withdraw_charges(self, reason):
+        """Give up charges that were stored, but not sent yet.
+
+        Whoever sends one notes that on the same row, and commits it, before: of the two that change it at the same time
+        one fails, and begins again.
+        """
+        unsent = self.filtered(lambda tx: tx.paylink_stripe_todo == "charge" and not tx.paylink_stripe_sent_at)
+        unsent.paylink_stripe_todo = False
+        unsent._paylink_close(reason)
+
+    def _send_payment_request(self):
+        """Charge the stored method: at once where the caller has committed the attempt, else after the commit.
+
+        A caller that has committed keeps the answers (``paylink_answers``, see :meth:`_process`).
+        """
+        if not self._paylink_is_stripe():
+            return super()._send_payment_request()
+        if self.state == "cancel":
+            return None  # withdrawn since it was committed
+        try:
+            self._paylink_stripe_minor()
+        except UserError as error:
+            self._set_error(str(error))
+            return None
+        committed = self.env.context.get("paylink_answers") is not None
+        if self._paylink_stripe_become("pending") or not committed:
+            self._paylink_stripe_queue("charge", after_commit=not committed)
+        if committed:
+            self._paylink_stripe_send()  # without an answer it stays in progress, and is looked up until it is known
+        return None
+
+    def _paylink_stripe_ask_charge(self):
+        """Make and confirm a PaymentIntent without the customer, who has consented when the method was stored."""
+        token = self.token_id
+        return self.provider_id._paylink_stripe().intent_create(
+            key=self.paylink_stripe_key,
+            amount=self._paylink_stripe_minor(),
+            currency=self.currency_id.name.lower(),
+            customer=token.paylink_stripe_customer,
+            payment_method=token.provider_ref,
+            off_session=True,
+            confirm=True,
+            # Methods that need the customer in a browser can't be charged this way.
+            automatic_payment_methods={"enabled": True, "allow_redirects": "never"},
+            description=self.reference,
+            metadata=self._paylink_stripe_metadata(),
+            expand=list(INTENT_EXPAND),
+        )
+
+    def _paylink_stripe_seek_charge(self):
+        """The PaymentIntent of a charge whose answer was lost."""
+        stripe = self.provider_id._paylink_stripe()
+        since = int(self.create_date.timestamp()) - 3600
+        intent = self._paylink_stripe_seek(
+            stripe.intents(customer=self.token_id.paylink_stripe_customer, created={"gte": since})
+        )
+        return intent and stripe.intent(intent["id"], expand=INTENT_EXPAND)
+
+    # === REGISTERED PAYMENTS === #
+    # How payments by stored methods that were registered in Accounting get into the books.
+
+    def _post_process(self):
+        """Post the payment that waited for its charge, or give it up; book the money of one that was cancelled."""
+        stripe = self.filtered(lambda tx: tx._paylink_is_stripe() and not tx.is_post_processed)
+        for tx in stripe.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
+            tx.payment_id = False
+        declined = stripe.filtered(lambda tx: tx.operation == "offline" and tx.state == "error" and not tx.paylink_id)
+        registered = stripe.filtered(lambda tx: tx.operation == "offline" and tx.payment_id)
+        registered.filtered(lambda tx: tx.state in ("error", "cancel"))._paylink_give_up_payment()
+        result = super()._post_process()
+        for tx in registered.filtered(lambda tx: tx.state == "done"):
+            tx.with_company(tx.company_id)._paylink_post_payment()
+        for tx in declined:
+            tx._paylink_report_declined()
+        return result
+
+    def _paylink_give_up_payment(self):
+        """Take the payments out of the books, also those whose entries somebody has posted meanwhile."""
+        waiting = self.payment_id.filtered(lambda payment: payment._paylink_is_waiting())
+        waiting.action_cancel()
+        (self.payment_id - waiting).filtered(lambda payment: payment.move_id.state == "posted")._paylink_undo()
+
+    def _paylink_post_payment(self):
+        if self.payment_id._paylink_is_waiting():
+            self.payment_id.action_post()
+        items = self.invoice_ids.line_ids.filtered(lambda line: line._paylink_is_collectable())
+        self.payment_id._paylink_reconcile([items])
+
+    # === CHARGES THAT FAIL === #
+
+    def _paylink_report_declined(self):
+        """Nobody waits for the answer: give the salesperson, else the payment managers, a task on the document.
+
+        What is charged for no document here (by another module) is left to whoever charges it.
+        """
+        document = self.invoice_ids[:1] or self.payment_id
+        salesperson = self.invoice_ids.invoice_user_id.filtered(lambda user: user.active and not user.share)[:1]
+        users = salesperson or self.company_id._paylink_managers()
+        if not document or not users:
+            return
+        links = self._paylink_links_to_confirm(users[0]) if self.paylink_action_needed else ()
+        for user in users:
+            texts = self.with_context(lang=user.lang)._paylink_declined_texts(links)
+            document.activity_schedule("mail.mail_activity_data_todo", user_id=user.id, **texts)
+
+    def _paylink_links_to_confirm(self, user):
+        """Links by which the customer can pay where the bank can ask them; nobody has been sent them."""
+        owners = dict.fromkeys(self.invoice_ids, user)
+        return self.env["paylink.link"].with_company(self.company_id)._links_for_invoices(owners).values()
+
+    def _paylink_declined_texts(self, links):
+        """Summary and note of the task."""
+        amount = format_amount(self.env, self.amount, self.currency_id)
+        parts = [
+            self.env._(
+                "%(amount)s could not be charged to the stored method of %(partner)s (%(reference)s). The reason: "
+                "%(reason)s",
+                amount=amount,
+                partner=self.partner_id.display_name,
+                reference=self.reference,
+                reason=self.state_message,
+            )
+        ]
+        if links:
+            parts.append(
+                self.env._(
+                    "The bank wants the customer to confirm the payment. Send them this link: %(links)s",
+                    links=Markup(", ").join(link._get_html_link() for link in links),
+                )
+            )
+        note = Markup("").join(Markup("<p>%s</p>") % part for part in parts)
+        return {"summary": self.env._("%(amount)s could not be charged", amount=amount), "note": note}

@@ -1,0 +1,2 @@
+from . import test_dispute_tours
+from . import test_disputes

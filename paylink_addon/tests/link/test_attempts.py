@@ -1,0 +1,233 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from ..common import PaylinkCommon
+
+TRANSACTIONS = "odoo.addons.payment.models.payment_transaction"
+
+
+@tagged("post_install", "-at_install")
+class TestAttempts(PaylinkCommon):
+    """What may be paid, when, and what happens to money that comes late or twice."""
+
+    def test_amount_is_checked(self):
+        """The client chooses nothing, unless a part is allowed, and then never more than is due."""
+        cases = [
+            (False, 100.0, True),
+            (False, 99.99, False),
+            (False, 100.01, False),
+            (False, 0, False),
+            (False, -100, False),
+            (False, None, False),
+            (False, "abc", False),
+            (False, float("nan"), False),
+            (False, float("inf"), False),
+            (True, 100.0, True),
+            (True, 0.01, True),
+            (True, 100.01, False),
+            (True, 0.001, False),
+            (True, -1, False),
+        ]
+        for partial, amount, allowed in cases:
+            with self.subTest(partial=partial, amount=amount):
+                link = self._link(self._invoice(amount=100), allow_partial=partial)
+                if allowed:
+                    self.assertEqual(link._checked_amount(amount), amount)
+                else:
+                    with self.assertRaises(UserError):
+                        link._checked_amount(amount)
+
+    def test_second_attempt_replaces_the_first(self):
+        link = self._link(self._invoice())
+        first = self._attempt(link)
+        second = self._attempt(link)
+        self.assertEqual((first.state, second.state), ("cancel", "draft"))
+
+    def test_pending_payment_blocks_a_second(self):
+        invoice = self._invoice()
+        link, other = self._link(invoice), self._link(invoice)
+        self._attempt(link)._set_pending()
+        for candidate in (link, other):
+            with self.assertRaisesRegex(UserError, "(?i)in progress|can't be paid"):
+                self._attempt(candidate, 100)
+
+    def test_money_that_comes_twice_is_a_credit(self):
+        """Two links, both paid before we could close one: one settles, the other is a credit and somebody's task."""
+        invoice = self._invoice(amount=100)
+        link, other = self._link(invoice), self._link(invoice)
+        first, second = self._attempt(link), self._force_attempt(other, 100)
+        for transaction in (first, second):
+            transaction._set_done()
+            transaction._post_process()
+        self.assertEqual(invoice.payment_state, "paid")
+        self.assertEqual(second.payment_id._paylink_open_credit(), 100)
+        self.assertEqual(first.payment_id._paylink_open_credit(), 0)
+        self.assertIn("too much", other.activity_ids.summary)
+        self.assertFalse(link.activity_ids)
+
+    def test_rival_draft_is_closed_and_late_money_is_kept(self):
+        invoice = self._invoice(amount=100)
+        link, other = self._link(invoice), self._link(invoice)
+        rival = self._force_attempt(other, 100)
+        self._pay(link)
+        self.assertEqual((rival.state, other.state), ("cancel", "paid"))
+        rival._set_done()
+        rival._post_process()
+        self.assertEqual(rival.state, "done")
+        self.assertEqual(rival.payment_id._paylink_open_credit(), 100)
+
+    def test_manual_payment_in_between(self):
+        invoice = self._invoice(amount=100)
+        link = self._link(invoice)
+        transaction = self._attempt(link)
+        self.env["account.payment.register"].with_context(active_model="account.move", active_ids=invoice.ids).create(
+            {"amount": 70}
+        )._create_payments()
+        transaction._set_done()
+        transaction._post_process()
+        self.assertEqual(invoice.payment_state, "paid")
+        self.assertEqual(transaction.payment_id._paylink_open_credit(), 70)
+        self.assertTrue(link.activity_ids)
+
+    def test_pending_then_done(self):
+        link = self._link(self._invoice())
+        transaction = self._attempt(link)
+        transaction._set_pending()
+        transaction._post_process()
+        self.assertEqual((link.state, bool(transaction.payment_id)), ("pending", False))
+        transaction._set_done()
+        transaction._post_process()
+        self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))
+
+    def test_cancel_then_done(self):
+        """The provider confirms what was cancelled before: the money is booked."""
+        link = self._link(self._invoice())
+        transaction = self._attempt(link)
+        transaction._set_canceled()
+        transaction._post_process()
+        transaction._set_done()
+        transaction._post_process()
+        self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))
+
+    def test_done_after_a_cancelled_payment(self):
+        """A payment cancelled while its transaction was pending does not swallow the money (odoo/odoo#253876)."""
+        link = self._link(self._invoice())
+        transaction = self._pay(link)
+        old = transaction.payment_id
+        old.action_draft()
+        old.action_cancel()
+        transaction._post_process()
+        self.assertNotEqual(transaction.payment_id, old)
+        self.assertEqual(link.line_ids.move_id.payment_state, "paid")
+
+    def test_late_pending_of_a_failed_attempt_is_refused(self):
+        transaction = self._attempt(self._link(self._invoice()))
+        transaction._set_error("No")
+        with mute_logger(TRANSACTIONS):
+            transaction._set_pending()
+        self.assertEqual(transaction.state, "error")
+
+    def test_attempts_are_limited(self):
+        self.env["ir.config_parameter"].set_param("paylink_addon.max_attempts_per_hour", "3")
+        link = self._link(self._invoice())
+        for _ in range(3):
+            self._attempt(link)._set_error("No")
+        with self.assertRaisesRegex(UserError, "Too many attempts"):
+            self._attempt(link)
+        with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
+            self.assertTrue(self._attempt(link))
+
+    # === WHAT REVIEWERS BROKE === #
+
+    def test_native_attempt_is_left_to_the_portal(self):
+        """A payment begun in Odoo's own portal is not closed by us: its money would not be booked."""
+        invoice = self._invoice()
+        link = self._link(invoice)
+        native = self._create_transaction("redirect", invoice_ids=[(6, 0, invoice.ids)], amount=100, reference="native")
+        self._pay(link)
+        self.assertEqual(native.state, "draft")
+        native._set_done()
+        native._post_process()
+        self.assertTrue(native.payment_id)
+
+    def test_saved_method_in_progress_blocks_a_second_charge(self):
+        link = self._link(self._invoice())
+        first = self._attempt(link, operation="online_token")
+        first._set_pending()
+        with self.assertRaises(UserError):
+            self._attempt(link, 100)
+        self.assertEqual(first.state, "pending")
+
+    def test_wire_transfer_does_not_block(self):
+        """A customer who announced a transfer may still pay by card."""
+        link = self._link(self._invoice())
+        transaction = self._attempt(link)
+        self.env.cr.execute("UPDATE payment_provider SET code = 'custom' WHERE id = %s", [self.provider.id])
+        self.provider.invalidate_recordset(["code"])
+        transaction._set_pending()
+        self.assertEqual((link.state, link._payable_amount()), ("open", 100))
+
+    def test_payment_cancelled_later_frees_the_invoice(self):
+        invoice = self._invoice()
+        transaction = self._pay(self._link(invoice))
+        transaction.payment_id.action_draft()
+        transaction.payment_id.action_cancel()
+        again = self._link(invoice)
+        self.assertEqual((again.amount_due, again._payable_amount()), (100, 100))
+
+    def test_invoice_being_changed_is_not_settled(self):
+        """Reset to draft, the invoice is neither paid nor thanked for; posted again, it is due again."""
+        invoice = self._invoice()
+        link = self._link(invoice)
+        invoice.button_draft()
+        self.assertEqual((link.state, link._page_view(), link._closed_reason()), ("open", "closed", "changing"))
+        invoice.action_post()
+        self.assertEqual((link.state, link._page_view()), ("open", "pay"))
+        invoice.button_draft()
+        invoice.with_context(force_delete=True).unlink()
+        self.env.invalidate_all()
+        self.assertEqual(link._closed_reason(), "changing")
+
+    def test_draft_invoice_is_not_posted_by_its_payment(self):
+        invoice = self._invoice()
+        link = self._link(invoice)
+        transaction = self._attempt(link)
+        invoice.button_draft()
+        transaction._set_done()
+        transaction._post_process()
+        self.assertEqual(invoice.state, "draft")
+        self.assertEqual(transaction.payment_id._paylink_open_credit(), 100)
+        self.assertTrue(link.activity_ids)
+
+    def test_missing_template_does_not_stop_the_books(self):
+        self.env.ref("paylink_addon.mail_template_receipt").unlink()
+        link = self._link(self._invoice())
+        with mute_logger("odoo.addons.paylink_addon.models.link.paylink_link_books"):
+            transaction = self._pay(link)
+        self.assertEqual(link.line_ids.move_id.payment_state, "paid")
+        self.assertTrue(transaction.payment_id)
+
+    def test_refund_in_progress_is_not_closed(self):
+        link = self._link(self._invoice(amount=100), allow_partial=True)
+        refund = self._pay(link, 40)._create_child_transaction(10, is_refund=True)
+        self._attempt(link)
+        self.assertEqual(refund.state, "draft")
+
+    def test_refund_is_not_asked_back(self):
+        transaction = self._pay(self._link(self._invoice()))
+        refund = transaction._create_child_transaction(100, is_refund=True)
+        refund._set_done()
+        refund._post_process()
+        self.assertFalse(self.marie._paylink_open_items(self.company))
+
+    def test_expired_link_is_not_sent(self):
+        link = self._link(self._invoice())
+        link.expires_at = fields.Datetime.now() - timedelta(minutes=1)
+        with self.assertRaisesRegex(UserError, "expired"):
+            link.action_send()
+        self.assertFalse(self._customer_mails(link))

@@ -1,0 +1,264 @@
+from odoo import Command
+from odoo.exceptions import UserError
+from odoo.tests import Form, tagged
+
+from ..common import PaylinkCommon
+
+
+@tagged("post_install", "-at_install")
+class TestInvoiceSend(PaylinkCommon):
+    """Odoo's own Send adds a collection link: single, batch, automatic; and on the PDF."""
+
+    def setUp(self):
+        super().setUp()
+        self.company.paylink_on_invoice_mail = True
+
+    def _dialog(self, invoice):
+        return Form(
+            self.env["account.move.send.wizard"].with_context(active_model="account.move", active_ids=invoice.ids)
+        )
+
+    def _send(self, invoice, **values):
+        with self._dialog(invoice) as form:
+            for name, value in values.items():
+                form[name] = value
+        form.save().action_send_and_print()
+        invoice.invalidate_recordset()
+        return invoice.paylink_link_id
+
+    def _mail(self, invoice):
+        """The last message to the customer in the invoice's chatter."""
+        return invoice.message_ids.filtered(lambda message: message.message_type == "comment").sorted("id")[-1:]
+
+    # === THE DIALOG === #
+
+    def test_mail_has_the_button_in_the_customers_language(self):
+        for partner, text in ((self.marie, "120,00"), (self.john, "120.00")):
+            with self.subTest(lang=partner.lang):
+                invoice = self._invoice(partner, amount=120)
+                link = self._send(invoice)
+                body = self._mail(invoice).body
+                self.assertIn(link.url, body)
+                self.assertEqual(body.count(f'href="{link.url}"'), 1)
+                self.assertIn(text, body.split(link.url)[1])
+
+    def test_link_is_registered_as_sent(self):
+        invoice = self._invoice()
+        link = self._send(invoice)
+        self.assertEqual((link.state, link.user_id, link.amount), ("open", self.env.user, 100))
+        self.assertTrue(link.sent_at)
+        self.assertFalse(link.expires_at)
+        self.assertEqual(link.email, "marie@example.com")
+        line = self._time_line(link, "sent")
+        self.assertIn("marie@example.com", line.body)
+        self.assertIn(invoice.name, line.body)
+        self.assertTrue(invoice.paylink_is_live)
+        self._pay(link)
+        self.assertEqual(invoice.payment_state, "paid")
+
+    def test_company_decides_the_default_and_the_user_the_rest(self):
+        for default in (True, False):
+            for chosen in (None, True, False):
+                with self.subTest(default=default, chosen=chosen):
+                    self.company.paylink_on_invoice_mail = default
+                    invoice = self._invoice()
+                    link = self._send(invoice, **({} if chosen is None else {"paylink_add_link": chosen}))
+                    self.assertEqual(bool(link), default if chosen is None else chosen)
+                    self.assertEqual("/pay/" in self._mail(invoice).body, bool(link))
+
+    def test_only_with_email(self):
+        invoice = self._invoice()
+        wizard = (
+            self.env["account.move.send.wizard"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({"sending_methods": []})
+        )
+        wizard.action_send_and_print()
+        self.assertFalse(invoice.paylink_link_id)
+
+    def test_no_link_where_nothing_can_be_asked(self):
+        paid, paying, note = self._invoice(), self._invoice(), self._invoice(move_type="out_refund")
+        self._pay(self._link(paid))
+        self._attempt(self._link(paying))._set_pending()
+        for invoice in (paid, paying, note):
+            before = invoice.paylink_link_count
+            with self.subTest(invoice=invoice.name):
+                self.assertFalse(self._dialog(invoice).paylink_can_add_link)
+                self._send(invoice)
+                self.assertEqual(invoice.paylink_link_count, before)
+                self.assertNotIn("/pay/", self._mail(invoice).body)
+
+    def test_no_link_without_a_way_to_pay(self):
+        """Neither a provider that customers see nor an account: the page would only say so."""
+        cases = [
+            ({"state": "test", "is_published": True}, True, True),
+            ({"state": "test", "is_published": True}, False, True),
+            ({"state": "disabled"}, True, True),
+            ({"state": "test", "is_published": False}, False, False),
+            ({"state": "disabled", "is_published": False}, False, False),
+        ]
+        for values, has_account, offered in cases:
+            with self.subTest(**values, has_account=has_account):
+                self.provider.sudo().write(values)
+                self.bank_account.active = has_account
+                self.env.invalidate_all()
+                invoice = self._invoice()
+                self.assertEqual(self._dialog(invoice).paylink_can_add_link, offered)
+                self._send(invoice)
+                self.assertEqual(bool(invoice.paylink_link_id), offered)
+
+    def test_open_link_for_exactly_this_invoice_is_used_again(self):
+        invoice, other = self._invoice(), self._invoice()
+        both, own = self._link(invoice + other), self._link(invoice)
+        own.expires_at = "2099-01-01"
+        self.assertEqual(self._send(invoice), own)
+        self.assertFalse(own.expires_at)
+        self.assertEqual(self._send(invoice), own)
+        self.assertEqual(len(self._time_line(own, "sent")), 2)
+        self.assertFalse(both.sent_at)
+        own.action_cancel()
+        self.assertNotIn(self._send(invoice), own + both)
+
+    def test_link_of_a_colleague_is_not_used(self):
+        invoice = self._invoice()
+        colleagues = self._link(invoice, user_id=self.env.ref("base.user_admin").id)
+        clerk = self._create_new_internal_user(
+            login="clerk", groups="account.group_account_invoice", company_ids=[Command.set(self.company.ids)]
+        )
+        clerk.company_id = self.company
+        wizard = self.env["account.move.send.wizard"].with_user(clerk)
+        wizard.with_context(active_model="account.move", active_ids=invoice.ids).create({}).action_send_and_print()
+        link = self.env["paylink.link"].search([("line_ids.move_id", "=", invoice.id)]) - colleagues
+        self.assertEqual(link.user_id, clerk)
+        self.assertNotIn(colleagues.access_token, self._mail(invoice).body)
+
+    def test_link_of_another_contact_is_not_used(self):
+        """A link made for the whole customer, on its statement, shows the customer's saved methods."""
+        self.company.paylink_on_invoice_pdf = True
+        lambert = self._customer("Lambert SA", is_company=True, email="lambert@example.com")
+        contact = self._customer("Luc", parent_id=lambert.id, email="luc@example.com")
+        invoice = self._invoice(contact)
+        foreign = self._link(invoice, partner_id=lambert.id)
+        self.assertFalse(invoice._paylink_on_pdf())
+        link = self._send(invoice)
+        self.assertEqual((link.partner_id, foreign.sent_at), (contact, False))
+        self.assertNotIn(foreign.access_token, self._mail(invoice).body)
+
+    def test_user_without_the_right_to_links_sends_as_ever(self):
+        clerk = self._create_new_internal_user(
+            login="clerk", groups="account.group_account_invoice", company_ids=[Command.set(self.company.ids)]
+        )
+        clerk.company_id = self.company
+        self.env.ref("account.group_account_invoice").implied_ids -= self.env.ref("paylink_addon.group_paylink_user")
+        self.env.invalidate_all()
+        self.assertFalse(clerk.has_group("paylink_addon.group_paylink_user"))
+        invoice = self._invoice()
+        wizard = self.env["account.move.send.wizard"].with_user(clerk)
+        wizard.with_context(active_model="account.move", active_ids=invoice.ids).create({}).action_send_and_print()
+        self.assertNotIn("/pay/", self._mail(invoice).body)
+        self.assertFalse(self.env["paylink.link"].search([("line_ids.move_id", "=", invoice.id)]))
+
+    # === MANY === #
+
+    def _batch(self, invoices, **values):
+        return (
+            self.env["account.move.send.batch.wizard"]
+            .with_context(active_model="account.move", active_ids=invoices.ids)
+            .create(values)
+        )
+
+    def test_batch(self):
+        for chosen in (True, False):
+            with self.subTest(chosen=chosen):
+                invoices = self._invoice() + self._invoice(self.john)
+                wizard = self._batch(invoices, paylink_add_link=chosen)
+                self.assertTrue(wizard.paylink_can_add_link)
+                wizard.action_send_and_print()
+                self.company.paylink_on_invoice_mail = not chosen  # what was chosen counts, not what is set meanwhile
+                with self.enter_registry_test_mode():
+                    self.env.ref("account.ir_cron_account_move_send").method_direct_trigger()
+                self.env.invalidate_all()
+                self.assertEqual([bool(move.paylink_link_id) for move in invoices], [chosen, chosen])
+                self.assertEqual([("/pay/" in self._mail(move).body) for move in invoices], [chosen, chosen])
+                if chosen:
+                    self.assertEqual(invoices.paylink_link_id.user_id, self.env.user)
+
+    def test_batch_at_once(self):
+        self.company.paylink_on_invoice_mail = False
+        invoices = self._invoice() + self._invoice(self.john)
+        self._batch(invoices, paylink_add_link=True).action_send_and_print(force_synchronous=True)
+        self.assertEqual(len(invoices.paylink_link_id), 2)
+
+    def test_sent_by_odoo_itself(self):
+        """The salesperson owns the link."""
+        invoice = self._invoice(invoice_user_id=self.env.ref("base.user_admin").id)
+        root = self.env.ref("base.user_root")
+        Send = self.env["account.move.send"].with_user(root).sudo()
+        Send._generate_and_send_invoices(invoice.with_user(root).sudo())
+        self.assertEqual(invoice.paylink_link_id.user_id, self.env.ref("base.user_admin"))
+
+    # === THE PDF === #
+
+    def _html(self, invoice):
+        content = self.env["ir.actions.report"]._render_qweb_html("account.account_invoices", invoice.ids)[0]
+        return content.decode()
+
+    def test_pdf_shows_the_link_where_the_company_wants_it(self):
+        for wanted in (True, False):
+            with self.subTest(wanted=wanted):
+                self.company.paylink_on_invoice_pdf = wanted
+                invoice = self._invoice()
+                link = self._send(invoice)
+                html = self._html(invoice)
+                self.assertEqual(link.url in html, wanted)
+                self.assertEqual("paylink_qrcode" in html, wanted)
+
+    def test_pdf_is_made_with_the_link_it_shows(self):
+        """The link is there before the PDF, also where none is mailed; sending again makes no second one."""
+        self.company.write({"paylink_on_invoice_pdf": True, "paylink_on_invoice_mail": False})
+        seen = {}
+        Send = type(self.env["account.move.send"])
+        prepare = Send._prepare_invoice_pdf_report
+
+        def spy(records, invoices_data):
+            seen.update({move.id: move._paylink_on_pdf() for move in invoices_data})
+            return prepare(records, invoices_data)
+
+        self.patch(Send, "_prepare_invoice_pdf_report", spy)
+        invoice = self._invoice()
+        link = self._send(invoice)
+        self.assertEqual((seen[invoice.id], link.state, bool(link.sent_at)), (link, "open", False))
+        self.assertNotIn("/pay/", self._mail(invoice).body)
+        self._send(invoice)
+        self.assertEqual(invoice.paylink_link_count, 1)
+
+    def test_previews_and_drafts_make_no_link(self):
+        self.company.paylink_on_invoice_pdf = True
+        for invoice in (self._invoice(), self._invoice(post=False)):
+            with self.subTest(state=invoice.state):
+                self.assertNotIn("paylink_qrcode", self._html(invoice))
+                self.assertFalse(invoice.paylink_link_id)
+
+    def test_paid_invoice_shows_no_link(self):
+        self.company.paylink_on_invoice_pdf = True
+        invoice = self._invoice()
+        self._pay(self._send(invoice))
+        self.assertNotIn("paylink_qrcode", self._html(invoice))
+
+    def test_odoos_own_code_gives_way(self):
+        self.company.write({"paylink_on_invoice_pdf": True, "link_qr_code": True})
+        self.env["ir.config_parameter"].set_param("account_payment.enable_portal_payment", "True")
+        invoice = self._invoice()
+        self.assertIn("payment_link_qrcode", self._html(invoice))
+        self._send(invoice)
+        self.assertNotIn("payment_link_qrcode", self._html(invoice))
+
+    # === ERRORS === #
+
+    def test_refused_sending_leaves_no_link(self):
+        invoice = self._invoice(self._customer("Nowhere"))
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            self.env["account.move.send.wizard"].with_context(
+                active_model="account.move", active_ids=invoice.ids
+            ).create({"mail_partner_ids": [Command.set(invoice.partner_id.ids)]}).action_send_and_print()
+        self.assertFalse(self.env["paylink.link"].search([("line_ids.move_id", "=", invoice.id)]))

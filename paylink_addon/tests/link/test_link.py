@@ -1,0 +1,256 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+from odoo import Command, fields
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form, tagged
+
+from ..common import PaylinkCommon
+
+
+@tagged("post_install", "-at_install")
+class TestLink(PaylinkCommon):
+    """What a link is, its states, and what leads from one to the other."""
+
+    def test_number_and_token(self):
+        """Links are numbered per company and year; tokens are long, unique, and never copied."""
+        first, second = self._link(self._invoice()), self._link(self._invoice(self.john))
+        year = fields.Date.today().year
+        self.assertRegex(first.name, rf"^PL/{year}/\d{{5}}$")
+        self.assertEqual(int(second.name[-5:]), int(first.name[-5:]) + 1)
+        self.assertGreaterEqual(len(first.access_token), 22)
+        self.assertNotEqual(first.access_token, second.access_token)
+        self.assertEqual(first.url, f"https://pay.example.com/pay/{first.access_token}")
+        self.assertNotEqual(first.sudo().copy().access_token, first.access_token)
+
+    def test_numbers_of_companies_do_not_mix(self):
+        other = self.setup_other_company()["company"]
+        names = other._paylink_next_names(2) + other._paylink_next_names(1)
+        self.assertEqual([name[-5:] for name in names], ["00001", "00002", "00003"])
+
+    def test_base_url_is_the_companys(self):
+        self.company.paylink_base_url = "https://payer.lambert.example/"
+        link = self._free_link()
+        self.assertEqual(link.url, f"https://payer.lambert.example/pay/{link.access_token}")
+
+    def test_amount_due_is_live(self):
+        invoice = self._invoice(amount=100)
+        link = self._link(invoice)
+        self.assertEqual((link.amount, link.amount_due), (100, 100))
+        self._register_payment(invoice, amount=30)
+        self.assertEqual((link.amount, link.amount_due, link.state), (100, 70, "open"))
+
+    def test_states(self):
+        """Each state, and the status people read, by what leads to it."""
+        cases = {
+            "draft": (lambda link: setattr(link.sudo(), "issued_at", False), "draft", "draft"),
+            "open": (lambda link: None, "open", "not_opened"),
+            "opened": (lambda link: link._mark_opened(), "open", "opened"),
+            "pending": (lambda link: self._attempt(link)._set_pending(), "pending", "in_progress"),
+            "error": (lambda link: self._attempt(link)._set_error("No funds"), "failed", "interrupted"),
+            "cancelled by the payer": (lambda link: self._attempt(link)._set_canceled(), "failed", "interrupted"),
+            "done": (lambda link: self._attempt(link)._set_done(), "paid", "paid"),
+            "booked": (self._pay, "paid", "paid"),
+            "cancelled": (lambda link: link.action_cancel(), "cancelled", "cancelled"),
+            "expired": (self._expire, "expired", "expired"),
+            "settled": (lambda link: self._register_payment(link.line_ids.move_id), "paid", "paid"),
+        }
+        for name, (lead, state, status) in cases.items():
+            with self.subTest(name):
+                link = self._link(self._invoice())
+                lead(link)
+                self.assertEqual((link.state, link.status), (state, status))
+                self.assertEqual(link.settled_elsewhere, name == "settled")
+                if name == "settled":
+                    payment = link.line_ids.move_id.matched_payment_ids
+                    self.assertEqual(link.settlement_display, payment.move_id.name)
+
+    def test_failed_then_paid_counts_attempts(self):
+        link = self._link(self._invoice())
+        self._attempt(link)._set_error("Card declined")
+        self.assertEqual((link.state, link.attempt_count), ("failed", 1))
+        self._pay(link)
+        self.assertEqual((link.state, link.attempt_count, link.amount_paid), ("paid", 2, 100))
+
+    def test_paid_is_final(self):
+        """Neither expiry, cancelling nor a reopened invoice takes a payment away from a link."""
+        link = self._link(self._invoice())
+        self._pay(link)
+        self._expire(link)
+        self.assertEqual(link.state, "paid")
+        with self.assertRaisesRegex(UserError, "is paid"):
+            link.action_cancel()
+        link.line_ids.move_line_id.remove_move_reconcile()
+        self.assertEqual(link.state, "paid")
+
+    def test_expiry(self):
+        """The job expires links on time, closes their open attempts, and leaves the others alone."""
+        link, later, endless = (self._link(self._invoice()) for _ in range(3))
+        later.expires_at = fields.Datetime.now() + timedelta(days=3)
+        endless.expires_at = False
+        attempt = self._attempt(link)
+        pending = self._link(self._invoice())
+        self._attempt(pending)._set_pending()
+        with freeze_time(fields.Datetime.now() + timedelta(hours=25)):
+            self._run_cron("ir_cron_paylink_expire")
+            self.assertEqual((link + later + endless + pending).mapped("state"), ["expired", "open", "open", "pending"])
+        self.assertEqual(attempt.state, "cancel")
+
+    def test_default_expiry_is_the_companys(self):
+        cases = ((24, timedelta(hours=24)), (48, timedelta(hours=48)), (0, None))
+        for hours, expected in cases:
+            with self.subTest(hours=hours), freeze_time("2026-05-01 10:00:00"):
+                self.company.paylink_expiry_hours = hours
+                link = self._free_link()
+                self.assertEqual(link.expires_at and link.expires_at - fields.Datetime.now(), expected or False)
+
+    def test_form_of_a_new_link_has_a_title(self):
+        """Its number comes when it is saved."""
+        form = Form(self.env["paylink.link"])
+        self.assertEqual((form.name, form._get_modifier("name", "invisible")), ("/", True))
+        form = Form(self._free_link())
+        self.assertFalse(form._get_modifier("name", "invisible"))
+
+    def test_renew(self):
+        """A successor of an expired link asks for what is still due, at a new address, and is sent."""
+        link = self._link(self._invoice(amount=100))
+        self._register_payment(link.line_ids.move_id, amount=40)
+        self._expire(link)
+        action = link.action_renew()
+        successor = self.env["paylink.link"].browse(action["res_id"])
+        self.assertEqual(successor.renewed_from_id, link)
+        self.assertEqual(
+            (successor.state, successor.amount, successor.line_ids.move_id), ("open", 60, link.line_ids.move_id)
+        )
+        self.assertNotEqual(successor.access_token, link.access_token)
+        self.assertTrue(successor.sent_at)
+        self.assertEqual(link.state, "expired")
+
+    def test_renewed_twice_is_sent_twice(self):
+        """One live request, whichever of its ancestors is sent again; a new one only when that is over."""
+        links = [self._free_link(50)]
+        links[0].action_cancel()
+        links.append(links[0].browse(links[0].action_renew()["res_id"]))
+        self.assertEqual(links[0].action_renew()["res_id"], links[1].id)
+        self.assertEqual(len(self._customer_mails(links[1])), 2)
+        self._expire(links[1])
+        links.append(links[1].browse(links[1].action_renew()["res_id"]))
+        for link in links[:2]:
+            self.assertEqual(link.action_renew()["res_id"], links[2].id)
+        self.assertEqual([len(link.renewal_ids) for link in links], [1, 1, 0])
+        self._pay(links[2])
+        self.assertNotEqual(links[1].action_renew()["res_id"], links[2].id)
+
+    def test_renew_refuses(self):
+        link = self._link(self._invoice())
+        with self.assertRaisesRegex(UserError, "not expired or cancelled"):
+            link.action_renew()
+        link.action_cancel()
+        self._register_payment(link.line_ids.move_id)
+        with self.assertRaisesRegex(UserError, "nothing is due"):
+            link.action_renew()
+
+    def test_cancel_closes_attempts(self):
+        link = self._link(self._invoice())
+        attempt = self._attempt(link)
+        link.action_cancel()
+        self.assertEqual(attempt.state, "cancel")
+        self.assertFalse(self.env["paylink.link"]._find_by_token(link.access_token)._payable_amount() == 0)
+        self.assertEqual(link._page_view(), "closed")
+
+    def test_replace_token(self):
+        link = self._link(self._invoice())
+        old = link.access_token
+        link.action_replace_token()
+        Link = self.env["paylink.link"]
+        self.assertFalse(Link._find_by_token(old))
+        self.assertEqual(Link._find_by_token(link.access_token), link)
+
+    def test_find_by_token_takes_anything(self):
+        for token in (None, "", 0, "x" * 1000, "é" * 24, "a" * 24, "%' OR 1=1 --aaaaaaaaaa", b"bytes" * 5):
+            with self.subTest(token=token):
+                self.assertFalse(self.env["paylink.link"]._find_by_token(token))
+
+    def test_credit_notes_are_netted(self):
+        invoice, credit = self._invoice(amount=100), self._invoice(amount=30, move_type="out_refund")
+        link = self._link(invoice + credit)
+        self.assertEqual((link.amount, link.amount_due), (70, 70))
+
+    def test_items_share_currency_and_company(self):
+        usd = self._invoice(currency_id=self.env.ref("base.EUR").id)
+        items = self._items(usd) + self._items(self._invoice())
+        values = [Command.create({"move_line_id": item.id}) for item in items]
+        with self.assertRaisesRegex(ValidationError, "one link per currency"):
+            self.env["paylink.link"].sudo().create(
+                {
+                    "kind": "open_items",
+                    "partner_id": self.marie.id,
+                    "line_ids": values,
+                    "currency_id": items[0].currency_id.id,
+                }
+            )
+
+    def test_free_amount_must_be_positive(self):
+        for amount in (0, -5, 0.001):
+            with self.subTest(amount=amount), self.assertRaisesRegex(ValidationError, "more than zero"):
+                self._free_link(amount)
+
+    def test_mark_read_is_the_owners(self):
+        link = self._link(self._invoice())
+        self._pay(link)
+        self.assertTrue(link.unread)
+        other = self._create_new_internal_user(login="all", groups="paylink_addon.group_paylink_all")
+        with self.assertRaisesRegex(AccessError, "Only the owner"):
+            link.with_user(other).action_mark_read()
+        link.with_user(link.user_id).action_mark_read()
+        self.assertFalse(link.unread)
+
+    def test_only_drafts_are_deleted(self):
+        link = self._link(self._invoice())
+        with self.assertRaisesRegex(UserError, "cancel the link"):
+            link.unlink()
+        draft = self.env["paylink.link"].create({"partner_id": self.marie.id, "amount": 5})
+        draft.unlink()
+        self.assertFalse(draft.exists())
+
+    def test_time_line(self):
+        """Each event is one line, whose text is the subtype's in the reader's language."""
+        link = self._link(self._invoice())
+        link.action_send()
+        link._mark_opened()
+        link._mark_opened()
+        self._attempt(link)._set_error("Card declined")
+        self._pay(link)
+        events = link.message_ids.filtered(lambda m: m.subtype_id.res_model == "paylink.link").sorted("id")
+        names = ["sent", "opened", "attempt_failed", "paid", "receipt"]
+        self.assertEqual(
+            events.subtype_id,
+            self.env["mail.message.subtype"].union(*(self.env.ref(f"paylink_addon.mt_link_{name}") for name in names)),
+        )
+        self.assertEqual(len(events), len(names))
+        self.assertIn("Card declined", events[2].body)
+        self.assertEqual(events[3].subtype_id.with_context(lang="fr_FR").description, "Le client a payé")
+
+    def test_many_links_take_few_queries(self):
+        """The number of queries does not grow with the number of links."""
+        groups = [({"partner_id": self.marie.id}, self._items(self._invoice())) for _ in range(30)]
+        Link = self.env["paylink.link"]
+        Link._create_for_items(groups[:1])
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertQueryCount(22):
+            Link._create_for_items(groups)
+            self.env.flush_all()
+
+    # === HELPERS === #
+
+    def _expire(self, link):
+        link.expires_at = fields.Datetime.now() - timedelta(minutes=1)
+
+    def _register_payment(self, invoices, amount=None):
+        wizard = (
+            self.env["account.payment.register"]
+            .with_context(active_model="account.move", active_ids=invoices.ids)
+            .create({} if amount is None else {"amount": amount})
+        )
+        return wizard._create_payments()

@@ -1,0 +1,263 @@
+from datetime import timedelta
+
+from lxml import etree
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
+from odoo.tools.safe_eval import safe_eval
+
+from ..common import PaylinkCommon
+from .test_lifecycle import REFUSAL, refuse
+
+
+class PaymentManagerCommon(PaylinkCommon):
+    """A payment manager without any right in Invoicing."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.manager = cls._user("manager", "paylink_addon.group_payment_manager", cls.company)
+        cls.colleague = cls._user("everyone", "paylink_addon.group_paylink_all", cls.company)
+        other = cls.setup_other_company()["company"]
+        cls.stranger = cls._user("stranger", "paylink_addon.group_payment_manager", other)
+
+    @classmethod
+    def _user(cls, login, groups, company):
+        return cls._create_new_internal_user(
+            login=login, groups=groups, company_id=company.id, company_ids=[(6, 0, company.ids)]
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestAuthorized(PaymentManagerCommon):
+    """Authorized payments: told once, captured or voided on the link."""
+
+    def _notifications(self, link):
+        return self.env["mail.message"].search(
+            [("model", "=", link._name), ("res_id", "=", link.id), ("message_type", "=", "user_notification")]
+        )
+
+    def test_owner_is_told_once(self):
+        link = self._link(self._invoice())
+        transaction = self._authorized(link)
+        transaction._set_authorized()
+        transaction._post_process()
+        message = self._notifications(link)
+        self.assertEqual((len(message), message.notified_partner_ids, link.unread), (1, link.user_id.partner_id, True))
+        self.assertIn("authorized", message.subject)
+        before = transaction.last_state_change + timedelta(days=7)
+        self.assertEqual(link.capture_before, before)
+        self.assertIn(str(before.year), message.body)
+
+    def test_broken_notification_does_not_lose_the_authorization(self):
+        link = self._link(self._invoice())
+
+        def broken(*_args):
+            raise ValueError("No template")
+
+        self.patch(type(link), "_announce_authorization", broken)
+        with self.assertLogs("odoo.addons.paylink_addon.models.link.paylink_link_books", "ERROR"):
+            transaction = self._authorized(link)
+        self.assertEqual((transaction.state, link.state), ("authorized", "pending"))
+
+    def test_manager_captures_a_part_by_odoos_wizard(self):
+        link = self._link(self._invoice(amount=100))
+        transaction = self._authorized(link)
+        action = link.with_user(self.manager).action_capture()
+        self.assertEqual(action["res_model"], "payment.capture.wizard")
+        Wizard = self.env[action["res_model"]].with_user(self.manager).with_context(**action["context"])
+        with Form(Wizard) as form:
+            self.assertEqual((form.authorized_amount, form.amount_to_capture), (100, 100))
+            form.amount_to_capture = 60
+            form.void_remaining_amount = True
+        form.record.action_capture()
+        self.env.invalidate_all()
+        transaction.child_transaction_ids._post_process()
+        self.assertEqual((transaction.state, link.amount_paid, link.amount_due), ("done", 60, 40))
+        self.assertEqual((link.status, link.amount_authorized), ("partly_paid", 0))
+
+    def test_manager_captures_all_where_parts_are_not_possible(self):
+        link = self._link(self._invoice(amount=100))
+        self._authorized(link)
+        self.patch(type(self.provider), "support_manual_capture", "full_only")
+        with self._request(link, self.manager) as requested:
+            self.assertEqual(requested.action_capture()["tag"], "display_notification")
+        self._run_cron("ir_cron_paylink_book")
+        self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))
+
+    def test_manager_voids(self):
+        link = self._link(self._invoice())
+        transaction = self._authorized(link)
+        with self._request(link, self.manager) as requested:
+            self.assertEqual(requested.action_void()["params"]["type"], "success")
+        self.assertEqual((transaction.state, link.amount_authorized, link._payable_amount()), ("cancel", 0, 100))
+        self.assertEqual((len(self._time_line(link, "voided")), link.attempt_count, link.failed_count), (1, 1, 0))
+        with self.assertRaisesRegex(UserError, "no payment waits"):
+            link.with_user(self.manager).action_void()
+
+    def test_refused_void_is_told(self):
+        link = self._link(self._invoice())
+        transaction = self._authorized(link)
+        self.patch(type(transaction), "_send_void_request", refuse)
+        with self._request(link, self.manager) as requested:
+            self.assertEqual(requested.action_void()["params"]["type"], "danger")
+        self.assertEqual(transaction.state, "authorized")
+        self.assertIn(REFUSAL, self._time_line(link, "operation_failed").body)
+
+    def test_buttons_of_the_form(self):
+        """One *Cancel*, whose question fits what is under way; what is the managers' is not shown to others."""
+        cases = [("open", 0, 1), ("pending", 0, 1), ("pending", 50, 1), ("paid", 0, 0), ("cancelled", 0, 0)]
+        questions = set()
+        for user, managed in ((self.manager, True), (self.colleague, False)):
+            view = self.env["paylink.link"].with_user(user).get_view(view_type="form")
+            buttons = etree.fromstring(view["arch"]).findall(".//header/button")
+            for state, authorized, count in cases:
+                values = {"state": state, "amount_authorized": authorized, "amount_paid": 0, "amount_refunded": 0}
+                values["unread"] = False
+                shown = [b for b in buttons if not safe_eval(b.get("invisible", "False"), dict(values))]
+                cancel = [button for button in shown if button.get("name") == "action_cancel"]
+                questions |= {button.get("confirm") for button in cancel}
+                names = {button.get("name") for button in shown}
+                with self.subTest(user=user.login, state=state, authorized=authorized):
+                    self.assertEqual(len(cancel), count)
+                    self.assertEqual({"action_capture", "action_void"} <= names, managed and bool(authorized))
+        self.assertEqual(len(questions), 3)
+
+    def test_who_captures_and_voids(self):
+        link = self._link(self._invoice())
+        self._authorized(link)
+        for user in (self.colleague, self.stranger):
+            for method in ("action_capture", "action_void"):
+                with self.subTest(user=user.login, method=method), self.assertRaises(AccessError):
+                    getattr(link.with_user(user), method)()
+
+    def test_managers_capture_what_came_by_links_only(self):
+        """They read transactions, to see the wizard; that gives them no right on others' payments."""
+        self.provider.capture_manually = True
+        native = self._create_transaction("redirect", provider_id=self.provider.id, reference="native")
+        native._set_authorized()
+        Wizard = self.env["payment.capture.wizard"].with_user(self.manager)
+        wizard = Wizard.create({"transaction_ids": [(6, 0, native.ids)]})
+        with self.assertRaises(AccessError):
+            wizard.action_capture()
+        with self.assertRaises(AccessError):
+            native.with_user(self.manager).write({"state": "done"})
+        with self.assertRaises(AccessError):
+            native.with_user(self.colleague).read(["state"])
+        with self.assertRaises(AccessError):
+            native.with_user(self.stranger).read(["state"])
+
+    def test_lapsed_authorization_is_no_abandoned_attempt(self):
+        """The provider released it by itself: the time line says so, once."""
+        link = self._link(self._invoice())
+        self._authorized(link)._set_canceled()
+        self.assertEqual([len(self._time_line(link, name)) for name in ("voided", "attempt_abandoned")], [1, 0])
+
+
+@tagged("post_install", "-at_install")
+class TestRefundByManager(PaymentManagerCommon):
+    """Payment managers give back what came by links, without any right in Invoicing."""
+
+    def _wizard(self, link, user=None):
+        action = link.with_user(user or self.manager).action_refund()
+        return Form(self.env["paylink.refund"].with_user(user or self.manager).with_context(**action["context"]))
+
+    def _refund(self, form):
+        wizard = form.save()
+        with self._request(wizard, self.manager) as requested:
+            return requested.action_refund()
+
+    def test_part_then_rest(self):
+        link = self._link(self._invoice(amount=100))
+        self._pay(link)
+        with self._wizard(link) as form:
+            self.assertEqual((form.amount_available, form.amount), (100, 100))
+            form.amount = 30
+        self.assertEqual(self._refund(form)["params"]["type"], "success")
+        self.assertEqual((link.state, link.amount_refunded), ("paid", 30))
+        form = self._wizard(link)
+        self.assertEqual(form.amount_available, 70, "A refund that is not booked yet counts")
+        self._refund(form)
+        self._run_cron("ir_cron_paylink_book")
+        refunds = link.transaction_ids.filtered(lambda tx: tx.operation == "refund").sorted("id")
+        self.assertEqual((link.amount_refunded, refunds.mapped("amount")), (100, [-30, -70]))
+        self.assertEqual(refunds.payment_id.mapped("payment_type"), ["outbound", "outbound"])
+        with self.assertRaisesRegex(UserError, "Nothing can be refunded"):
+            link.with_user(self.manager).action_refund()
+
+    def test_amounts_that_are_refused(self):
+        link = self._link(self._invoice(amount=100))
+        self._pay(link)
+        for amount in (0, -5, 100.01):
+            with self.subTest(amount=amount):
+                form = self._wizard(link)
+                form.amount = amount
+                with self.assertRaisesRegex(UserError, "can be refunded"):
+                    self._refund(form)
+        self.assertEqual(link.amount_refunded, 0)
+
+    def test_second_click_refunds_nothing(self):
+        link = self._link(self._invoice(amount=100))
+        self._pay(link)
+        first, second = self._wizard(link), self._wizard(link)
+        self._refund(first)
+        with self.assertRaisesRegex(UserError, "Nothing of this payment"):
+            self._refund(second)
+        self.assertEqual(link.amount_refunded, 100)
+
+    def test_refund_that_was_never_sent_does_not_block_for_ever(self):
+        link = self._link(self._invoice(amount=100))
+        refund = self._pay(link)._create_child_transaction(100, is_refund=True)
+        with self.assertRaisesRegex(UserError, "Nothing can be refunded"):
+            link.with_user(self.manager).action_refund()
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = %s WHERE id = %s",
+            [fields.Datetime.now() - timedelta(days=2), refund.id],
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self._wizard(link).amount_available, 100)
+
+    def test_each_of_several_payments(self):
+        """Odoo's wizard refunds one payment: where a link has several, which one is chosen."""
+        link = self._link(self._invoice(amount=100), allow_partial=True)
+        first, second = self._pay(link, 40), self._pay(link)
+        form = self._wizard(link)
+        self.assertEqual((form.transaction_id, form.amount), (second, 60))
+        form.transaction_id = first
+        self.assertEqual(form.amount, 40)
+        self._refund(form)
+        self.assertEqual((first.child_transaction_ids.amount, link.amount_refunded), (-40, 40))
+
+    def test_who_refunds(self):
+        link = self._link(self._invoice())
+        transaction = self._pay(link)
+        for user in (self.colleague, self.stranger):
+            with self.subTest(user=user.login):
+                with self.assertRaises(AccessError):
+                    link.with_user(user).action_refund()
+                with self.assertRaises(AccessError):
+                    transaction.with_user(user).action_refund(10)
+        wizard = self.env["paylink.refund"].with_user(self.stranger)
+        with self.assertRaises(AccessError):
+            wizard.create({"link_id": link.id, "transaction_id": transaction.id}).action_refund()
+        with self.assertRaises(AccessError):
+            Form(wizard.with_context(default_link_id=link.id, default_transaction_id=transaction.id))
+
+    def test_payment_of_another_link_or_of_none(self):
+        """The wizard's fields are the client's: they are checked."""
+        link, other = self._link(self._invoice()), self._link(self._invoice())
+        self._pay(link)
+        foreign = self._pay(other)
+        native = self._create_transaction("redirect", provider_id=self.provider.id, reference="native", state="done")
+        native._post_process()
+        for transaction in (foreign, native):
+            wizard = (
+                self.env["paylink.refund"]
+                .with_user(self.manager)
+                .create({"link_id": link.id, "transaction_id": transaction.id, "amount": 1})
+            )
+            with self.subTest(transaction=transaction.reference), self.assertRaises(UserError):
+                wizard.action_refund()
+        with self.assertRaises(AccessError):
+            native.with_user(self.manager).action_refund(1)
+        self.assertFalse((foreign + native).child_transaction_ids)

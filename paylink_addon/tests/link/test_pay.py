@@ -1,0 +1,332 @@
+import json
+import logging
+from datetime import timedelta
+
+from lxml import html
+from odoo import fields
+from odoo.tests import HttpCase, tagged
+
+from ...tools.redact import TokenFilter
+from ..common import PaylinkCommon
+
+
+@tagged("post_install", "-at_install")
+class TestPay(PaylinkCommon, HttpCase):
+    """The customer's pages over HTTP, without login."""
+
+    def _get(self, link, path="", **kwargs):
+        return self.url_open(f"/pay/{link.access_token}{path}", **kwargs)
+
+    def _transaction(self, link, **params):
+        """Call the route of the payment form as its script does; return the answer's result or error."""
+        payload = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.payment_method_id,
+            "token_id": None,
+            "amount": link._payable_amount(),
+            "flow": "direct",
+            "tokenization_requested": False,
+            "landing_route": "/payment/status",
+            "is_validation": False,
+            "access_token": None,
+            "csrf_token": "",
+        } | params
+        response = self.url_open(
+            f"/pay/{link.access_token}/transaction",
+            data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": payload}),
+            headers={"Content-Type": "application/json"},
+        )
+        return response.json()["result"]
+
+    # === PAGES === #
+
+    def test_page_says_who_what_and_how_much(self):
+        invoice = self._invoice(amount=1234.5)
+        page = self._get(self._link(invoice))
+        self.assertEqual(page.status_code, 200)
+        for text in (self.company.name, "Marie Dubois", invoice.name, "1", "234,50", "o_payment_form", "FR76"):
+            self.assertIn(text, page.text)
+        self.assertIn('lang="fr-FR"', page.text)
+
+    def test_headers(self):
+        """Nothing of the page leaks: not cached, not indexed, not referred, no resource from elsewhere."""
+        link = self._link(self._invoice())
+        for path in ("", "/help", "/status"):
+            with self.subTest(path=path):
+                response = self._get(link, path)
+                self.assertEqual(response.headers["Referrer-Policy"], "no-referrer")
+                self.assertIn("noindex", response.headers["X-Robots-Tag"])
+                self.assertEqual(response.headers["Cache-Control"], "no-store")
+                self.assertIn("frame-ancestors 'none'", response.headers["Content-Security-Policy"])
+                self.assertNotRegex(response.text, r'(?:src|href)="(?:https?:)?//')
+
+    def test_page_of_each_state(self):
+        """A page of its own, with the right code, for whatever became of the link."""
+
+        def expire(link):
+            link.expires_at = fields.Datetime.now() - timedelta(minutes=1)
+
+        def settle(link):
+            self.env["account.payment.register"].with_context(
+                active_model="account.move", active_ids=link.line_ids.move_id.ids
+            ).create({})._create_payments()
+
+        cases = {
+            "open": (lambda link: None, 200, 'data-view="pay"'),
+            "failed": (lambda link: self._attempt(link)._set_error("Declined"), 200, "did not succeed"),
+            "pending": (lambda link: self._attempt(link)._set_pending(), 200, 'data-view="progress"'),
+            "paid": (self._pay, 200, "Paid. Thank you!"),
+            "cancelled": (lambda link: link.action_cancel(), 410, "was cancelled"),
+            "expired": (expire, 410, "has expired"),
+            "settled": (settle, 410, "Nothing is due any more"),
+            "draft": (lambda link: setattr(link.sudo(), "issued_at", False), 404, "We can't find this link"),
+        }
+        for name, (lead, code, text) in cases.items():
+            with self.subTest(name):
+                link = self._link(self._invoice(self.john))
+                lead(link)
+                page = self._get(link)
+                self.assertEqual(page.status_code, code)
+                self.assertIn(text, page.text.replace("&#39;", "'"))
+
+    def test_unknown_tokens(self):
+        """Guessing finds nothing, whatever is asked, and never an error page."""
+        for token in ("x" * 24, "é" * 24, "' OR 1=1", "a", "0" * 5000):
+            for path in ("", "/help", "/status", "/receipt", "/qr", "/document/1"):
+                with self.subTest(token=token[:20], path=path):
+                    response = self.url_open(f"/pay/{token}{path}")
+                    self.assertEqual(response.status_code, 404)
+                    self.assertNotIn("Traceback", response.text)
+
+    def test_language_can_be_switched(self):
+        link = self._link(self._invoice())
+        self.assertIn('lang="fr-FR"', self._get(link).text)
+        english = self._get(link, "?lang=en_US")
+        self.assertIn('lang="en-US"', english.text)
+        self.assertIn("What it is for", english.text)
+        self.assertIn('lang="en-US"', self._get(link).text, "the choice is kept")
+        self.assertIn('lang="en-US"', self._get(link, "?lang=xx_YY").text)
+
+    def test_a_get_changes_nothing(self):
+        """A mail scanner that fetches everything does not open the link; a person's touch does, once."""
+        link = self._link(self._invoice())
+        for path in ("", "/help", "/status", "/qr"):
+            self._get(link, path)
+        self.assertFalse(link.opened_at)
+        self.assertEqual(link.status, "not_opened")
+        self.assertEqual(self.url_open(f"/pay/{link.access_token}/opened", method="POST").status_code, 200)
+        link.invalidate_recordset()
+        self.assertEqual(link.status, "opened")
+
+    def test_employees_do_not_count(self):
+        link = self._link(self._invoice())
+        self.authenticate("admin", "admin")
+        self.url_open(f"/pay/{link.access_token}/opened", method="POST")
+        link.invalidate_recordset()
+        self.assertFalse(link.opened_at)
+
+    def test_ask_for_a_new_link(self):
+        link = self._link(self._invoice())
+        link.action_cancel()
+        for _ in range(2):
+            page = self.url_open(f"/pay/{link.access_token}/renew", method="POST")
+            self.assertEqual(page.status_code, 200)
+        link.invalidate_recordset()
+        self.assertEqual(len(link.activity_ids), 1)
+        self.assertEqual(link.activity_ids.user_id, link.user_id)
+
+    def test_part_can_be_chosen_where_allowed(self):
+        link = self._link(self._invoice(self.john), allow_partial=True)
+        for text, shown in (
+            ("40", "40.0"),
+            ("40,50", "40.5"),
+            ("500", "100.0"),
+            ("-1", "100.0"),
+            ("abc", "100.0"),
+            ("nan", "100.0"),
+        ):
+            with self.subTest(amount=text):
+                self.assertIn(f'data-amount="{shown}"', self._get(link, f"?amount={text}").text)
+        fixed = self._link(self._invoice(self.john))
+        self.assertIn('data-amount="100.0"', self._get(fixed, "?amount=40").text)
+
+    def test_part_that_cannot_be_paid_is_told(self):
+        """Near the field, in the customer's language; nothing is said of what can be paid."""
+        link = self._link(self._invoice(amount=1000), allow_partial=True)
+        for text, told in (("1000,01", True), ("0", True), ("abc", True), ("1000", False), ("40,5", False)):
+            with self.subTest(amount=text):
+                page = html.fromstring(self._get(link, f"?lang=en_US&amount={text}").content)
+                messages = page.xpath("//form[contains(@class, 'pl-part')]//*[@role='alert']/text()")
+                self.assertEqual(bool(messages), told)
+                self.assertEqual(bool(page.xpath("//input[@aria-describedby='pl-part-problem']")), told)
+                if told:
+                    self.assertRegex(messages[0], r"at most \D*1,000\.00")
+
+    def test_transfer_and_qr(self):
+        link = self._link(self._invoice(currency_id=self.env.ref("base.EUR").id))
+        page = self._get(link)
+        self.assertIn("FR76", page.text)
+        self.assertIn(link.name, page.text)
+        image = self._get(link, "/qr")
+        self.assertEqual(image.headers["Content-Type"], "image/png")
+        self.assertEqual(image.content[:4], b"\x89PNG")
+
+    def test_documents_are_the_links_own(self):
+        """A line of another link is not found with this link's token."""
+        link, other = self._link(self._invoice()), self._link(self._invoice(self.john))
+        link.line_ids.move_id.invoice_pdf_report_file = "JVBERi0xLjQK"
+        own = self._get(link, f"/document/{link.line_ids.id}")
+        self.assertEqual((own.status_code, own.headers["Content-Type"]), (200, "application/pdf"))
+        self.assertEqual(self._get(link, f"/document/{other.line_ids.id}").status_code, 404)
+
+    def test_receipt(self):
+        link = self._link(self._invoice())
+        self.assertEqual(self._get(link, "/receipt").status_code, 404)
+        self._pay(link)
+        receipt = self._get(link, "/receipt")
+        self.assertEqual(receipt.status_code, 200)
+        self.assertRegex(receipt.headers["Content-Disposition"], "^inline")
+
+    def test_token_is_not_logged(self):
+        """The line of a request is logged, its token is not (a running server's log is looked at by live_tests)."""
+        link = self._link(self._invoice())
+        self.assertTrue(any(isinstance(found, TokenFilter) for found in logging.getLogger("werkzeug").filters))
+        line = f'"GET /pay/{link.access_token}/help?lang=fr_FR HTTP/1.1" 200 -'
+        record = logging.LogRecord("werkzeug", logging.INFO, "", 0, "%s - - %s", ("127.0.0.1", line), None)
+        self.assertTrue(TokenFilter().filter(record))
+        self.assertEqual(record.getMessage(), '127.0.0.1 - - "GET /pay/…/help?lang=fr_FR HTTP/1.1" 200 -')
+
+    # === PAYING === #
+
+    def test_paying_over_http(self):
+        """Transaction, the demo provider's answer, status, receipt."""
+        link = self._link(self._invoice(amount=100))
+        values = self._transaction(link)
+        self.assertEqual((values["amount"], values["provider_code"]), (100, "demo"))
+        self.url_open(
+            "/payment/demo/simulate_payment",
+            data=json.dumps(
+                {
+                    "jsonrpc": "2.0",
+                    "params": {
+                        "reference": values["reference"],
+                        "simulated_state": "done",
+                        "payment_details": "1234",
+                    },
+                }
+            ),
+            headers={"Content-Type": "application/json"},
+        )
+        status = self._get(link, "/status").json()
+        self.assertEqual((status["state"], status["view"]), ("paid", "paid"))
+        link.invalidate_recordset()
+        self.assertEqual(link.line_ids.move_id.payment_state, "paid")
+        landing = self.url_open("/payment/status", allow_redirects=False)
+        self.assertTrue(landing.headers["Location"].endswith(f"/pay/{link.access_token}"))
+        self.assertNotIn(link.access_token, link.transaction_ids.landing_route)
+
+    def test_address_that_was_replaced_meanwhile(self):
+        """Whoever began to pay by the old one does not learn the new one."""
+        link = self._link(self._invoice())
+        self._transaction(link)
+        old = link.access_token
+        link.action_replace_token()
+        landing = self.url_open("/payment/status", allow_redirects=False).headers["Location"]
+        self.assertIn(f"/pay/{old}", landing)
+        self.assertEqual(self.url_open(landing).status_code, 404)
+
+    def test_what_the_client_sends_is_not_trusted(self):
+        """Amounts, providers, methods and saved cards of others are refused with a text, and nothing is made."""
+        other = self.setup_other_company()["company"]
+        foreign = self._demo_provider(other)
+        token = self._create_token(partner_id=self.john.id)
+        cases = [
+            {"amount": 1},
+            {"amount": 100.01},
+            {"amount": None},
+            {"amount": "1e400"},
+            {"amount": "x"},
+            {"provider_id": foreign.id},
+            {"provider_id": None},
+            {"provider_id": "1 OR 1"},
+            {"payment_method_id": 0},
+            {"payment_method_id": None},
+            {"token_id": token.id, "flow": "token"},
+            {"token_id": 999999, "flow": "token"},
+        ]
+        for params in cases:
+            with self.subTest(params=params):
+                link = self._link(self._invoice())
+                answer = self._transaction(link, **params)
+                self.assertEqual(answer["state"], "error")
+                self.assertTrue(answer["state_message"])
+                self.assertFalse(link.transaction_ids)
+
+    def test_what_modules_add_to_the_form_is_ignored(self):
+        """Nothing but the choice of method gets into the transaction."""
+        link = self._link(self._invoice())
+        answer = self._transaction(
+            link,
+            partner_id=self.john.id,
+            custom_create_values={"state": "done"},
+            reference_prefix="X",
+            payment_reference="Y",
+            is_validation=True,
+            landing_route="https://evil.example",
+        )
+        transaction = link.transaction_ids
+        self.assertEqual((answer["reference"], transaction.partner_id), (link.name, self.marie))
+        self.assertEqual((transaction.state, transaction.operation), ("draft", "online_direct"))
+        self.assertEqual((transaction.amount, transaction.landing_route), (100, "/payment/status"))
+
+    def test_closed_links_cannot_be_paid(self):
+        for lead in (
+            lambda link: link.action_cancel(),
+            lambda link: setattr(link, "expires_at", fields.Datetime.now() - timedelta(minutes=1)),
+            self._pay,
+            lambda link: self._attempt(link)._set_pending(),
+        ):
+            link = self._link(self._invoice())
+            lead(link)
+            count = len(link.transaction_ids)
+            answer = self._transaction(link, amount=100)
+            self.assertEqual(answer["state"], "error")
+            self.assertEqual(len(link.transaction_ids), count)
+
+    def test_saved_method_is_charged_once(self):
+        token = self._create_token(partner_id=self.marie.id)
+        token.demo_simulated_state = "done"
+        link = self._link(self._invoice())
+        values = self._transaction(link, token_id=token.id, flow="token")
+        self.assertEqual(values["state"], "done")
+        again = self._transaction(link, token_id=token.id, flow="token", amount=100)
+        self.assertEqual(again["state"], "error")
+        self.assertEqual(link.transaction_ids.mapped("state"), ["done"])
+
+    def test_query_count(self):
+        """The page of ten invoices takes as few queries as that of one: some of them are the test's own."""
+        counts = []
+        for number in (1, 10):
+            link = self._link(self.env["account.move"].union(*(self._invoice() for _ in range(number))))
+            self._get(link)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self._get(link)
+            counts.append(self.env.cr.sql_log_count - before)
+        self.assertLessEqual(counts[1], counts[0])
+        self.assertLess(counts[1], 20)
+
+    # === PORTAL === #
+
+    def test_portal_users_see_their_own(self):
+        user = self._create_new_portal_user(login="client")
+        user.partner_id.parent_id = self.marie
+        own, other = self._link(self._invoice()), self._link(self._invoice(self.john))
+        draft = self.env["paylink.link"].create({"partner_id": self.marie.id, "amount": 5})
+        self.authenticate("client", "client")
+        page = self.url_open("/my/payment_links").text
+        self.assertIn(own.access_token, page)
+        self.assertNotIn(other.access_token, page)
+        self.assertNotIn(draft.name, page)
+        self.assertEqual(self.env["paylink.link"].with_user(user).search([]), own)

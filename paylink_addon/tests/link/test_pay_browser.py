@@ -1,0 +1,116 @@
+import contextlib
+import json
+import time
+
+from odoo.tests import HttpCase, tagged
+from odoo.tests.common import ChromeBrowser
+
+from ..common import PaylinkCommon
+
+PATIENCE = 20  # seconds
+
+
+@tagged("post_install", "-at_install")
+class TestPayBrowser(PaylinkCommon, HttpCase):
+    """The customer's page in a real browser, at the width of a phone, across its own navigation.
+
+    Tours end where a page without Odoo's scripts begins: these tests look into the browser themselves.
+    """
+
+    browser_size = "390x844"
+
+    @contextlib.contextmanager
+    def _browse(self, path):
+        """Open ``path`` as an anonymous visitor; yield a function that evaluates JavaScript on the current page."""
+        browser = ChromeBrowser(self)
+        try:
+            with self.allow_requests(browser=browser):
+                self.authenticate(None, None, browser=browser)
+                self.cr.flush()
+                self.cr.clear()
+                browser.navigate_to(f"{self.base_url()}{path}")
+
+                def evaluate(code):
+                    answer = browser._websocket_request(
+                        "Runtime.evaluate", params={"expression": code, "returnByValue": True, "userGesture": True}
+                    )
+                    return answer["result"].get("value")
+
+                self._wait(evaluate, "document.readyState == 'complete' && document.querySelector('#pl-main')")
+                yield evaluate
+        finally:
+            browser.stop()
+            self._wait_remaining_requests()
+            self.env.invalidate_all()
+
+    def _wait(self, evaluate, condition):
+        """Wait until ``condition`` (JavaScript) holds on the page."""
+        end = time.monotonic() + PATIENCE
+        while not evaluate(f"!!({condition})"):
+            self.assertLess(time.monotonic(), end, f"{condition}\n{evaluate('document.body.innerText')}")
+            time.sleep(0.05)
+
+    def _submit(self, evaluate, state):
+        """Choose the demo provider's answer and press the button."""
+        self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
+        evaluate(f"document.querySelector('#simulated_payment_state').value = {json.dumps(state)}")
+        evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
+
+    def test_pay(self):
+        """Opened, paid, booked, and the page says so, in French."""
+        link = self._link(self._invoice(amount=120))
+        with self._browse(f"/pay/{link.access_token}") as evaluate:
+            self.assertIn("120", evaluate("document.querySelector('.pl-total').innerText"))
+            self.assertLessEqual(evaluate("document.documentElement.scrollWidth"), 390, "nothing sticks out on a phone")
+            self._submit(evaluate, "done")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+            self.assertIn("Merci", evaluate("document.querySelector('.pl-success h1').innerText"))
+        self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))
+        self.assertTrue(link.opened_at)
+
+    def test_pending_page_follows_the_payment(self):
+        """The page of a payment in progress becomes that of a paid one without anybody touching it."""
+        link = self._link(self._invoice(amount=120))
+        with self._browse(f"/pay/{link.access_token}") as evaluate:
+            self._submit(evaluate, "pending")
+            self._wait(evaluate, "document.querySelector('main[data-view=progress]')")
+            self.env.invalidate_all()
+            self.assertEqual(link.state, "pending")
+            link.transaction_ids._set_done()
+            self.env.flush_all()
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual(link.line_ids.move_id.payment_state, "paid")
+
+    def test_declined_then_paid(self):
+        link = self._link(self._invoice(amount=120))
+        with self._browse(f"/pay/{link.access_token}") as evaluate:
+            self._submit(evaluate, "error")
+            self._wait(evaluate, "document.querySelector('.pl-alert-danger')")
+            self._submit(evaluate, "done")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual((link.state, link.attempt_count), ("paid", 2))
+
+    def test_a_look_without_a_touch_does_not_open(self):
+        """Scripts run in a mail scanner too; only a touch counts as a person."""
+        link = self._link(self._invoice())
+        ready = "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')"
+        answered = "window.answered"
+        listen = "const ask = fetch; fetch = (...args) => ask(...args).then(() => { window.answered = true; });"
+        touched = f"{listen} window.dispatchEvent(new Event('scroll'));"
+        # The database is asked only when the browser is gone: until then its requests use the same connection.
+        for touch, condition in (("", ready), (touched, answered)):
+            with self.subTest(touch=touch):
+                with self._browse(f"/pay/{link.access_token}") as evaluate:
+                    self._wait(evaluate, ready)
+                    evaluate(touch)
+                    self._wait(evaluate, condition)
+                self.assertEqual(bool(link.opened_at), bool(touch))
+
+    def test_closed_link_leads_on(self):
+        """An expired link offers to ask for a new one, and the owner is told."""
+        link = self._link(self._invoice())
+        link.action_cancel()
+        with self._browse(f"/pay/{link.access_token}") as evaluate:
+            evaluate("document.querySelector('form[action$=renew] button').click()")
+            self._wait(evaluate, "location.pathname.endsWith('/renew')")
+        self.assertEqual(link.activity_ids.user_id, link.user_id)

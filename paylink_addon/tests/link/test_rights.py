@@ -1,0 +1,229 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+
+from ..common import PaylinkCommon
+
+
+@tagged("post_install", "-at_install")
+class TestRights(PaylinkCommon):
+    """Who may see and do what."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.salesperson = cls._user("sales", "sales_team.group_sale_salesman")
+        cls.invoicing = cls._user("invoicing", "account.group_account_invoice")
+        cls.everyone = cls._user("everyone", "paylink_addon.group_paylink_all")
+        cls.manager = cls._user("manager", "paylink_addon.group_payment_manager")
+        cls.employee = cls._user("employee", "base.group_user")
+        cls.link = cls._link(cls._invoice())
+        cls.link.user_id = cls.salesperson
+
+    @classmethod
+    def _user(cls, login, groups):
+        return cls._create_new_internal_user(
+            login=login, groups=groups, company_id=cls.company.id, company_ids=[(6, 0, cls.company.ids)]
+        )
+
+    def test_groups_given_by_default(self):
+        cases = [
+            (self.invoicing, "paylink_addon.group_paylink_user", True),
+            (self.invoicing, "paylink_addon.group_paylink_all", False),
+            (self.salesperson, "paylink_addon.group_paylink_user", True),
+            (self.env.ref("base.user_admin"), "paylink_addon.group_payment_manager", True),
+            (self.employee, "paylink_addon.group_paylink_user", False),
+        ]
+        for user, group, expected in cases:
+            with self.subTest(user=user.login, group=group):
+                self.assertEqual(user.has_group(group), expected)
+
+    def test_who_sees_a_link(self):
+        Link = self.env["paylink.link"]
+        cases = [(self.salesperson, True), (self.invoicing, False), (self.everyone, True), (self.manager, True)]
+        for user, sees in cases:
+            with self.subTest(user=user.login):
+                self.assertEqual(self.link in Link.with_user(user).search([]), sees)
+                if not sees:
+                    with self.assertRaises(AccessError):
+                        self.link.with_user(user).read(["access_token"])
+        for user in (self.employee, self.env.ref("base.public_user")):
+            with self.assertRaises(AccessError):
+                Link.with_user(user).search([])
+
+    def test_companies_do_not_mix(self):
+        other = self.setup_other_company()["company"]
+        stranger = self._create_new_internal_user(
+            login="stranger",
+            groups="paylink_addon.group_payment_manager",
+            company_id=other.id,
+            company_ids=[(6, 0, other.ids)],
+        )
+        self.assertNotIn(self.link, self.env["paylink.link"].with_user(stranger).search([]))
+        with self.assertRaises(AccessError):
+            self.link.with_user(stranger).action_cancel()
+        with self.assertRaises(AccessError):
+            self.link.with_user(stranger).line_ids.read(["name"])
+
+    def test_who_cancels(self):
+        """Own links, or as payment manager anyone's."""
+        foreign = self._link(self._invoice())
+        for user in (self.salesperson, self.everyone):
+            with self.subTest(user=user.login), self.assertRaises(AccessError):
+                foreign.with_user(user).action_cancel()
+        self.link.with_user(self.salesperson).action_cancel()
+        foreign.with_user(self.manager).action_cancel()
+        self.assertEqual((self.link + foreign).mapped("state"), ["cancelled", "cancelled"])
+
+    def test_seller_without_accounting_rights_sends(self):
+        """From a customer, without being able to read entries; the link's own form can be read all the same."""
+        seller = self._user("seller", "paylink_addon.group_paylink_user")
+        self._invoice(self.john, amount=80)
+        for model in ("account.move", "account.move.line", "payment.transaction"):
+            with self.assertRaises(AccessError):
+                self.env[model].with_user(seller).search([])
+        wizard = (
+            self.env["paylink.send"]
+            .with_user(seller)
+            .with_context(active_model="res.partner", active_ids=self.john.ids)
+            .create({})
+        )
+        action = wizard.action_send()
+        link = self.env["paylink.link"].with_user(seller).browse(action["res_id"])
+        self.assertEqual((link.amount, link.amount_due, link.user_id), (80, 80, seller))
+        self.assertEqual(link.read(["name", "status", "url", "documents_display"])[0]["status"], "not_opened")
+        self.assertTrue(link.line_ids.read(["name", "amount_residual"]))
+
+    def test_nobody_links_to_entries_directly(self):
+        """A link to any journal item can't be made past the wizard."""
+        item = self._items(self._invoice(self.john))
+        for user in (self.salesperson, self.invoicing, self.manager):
+            with self.subTest(user=user.login), self.assertRaises(AccessError):
+                self.env["paylink.link"].with_user(user).create(
+                    {
+                        "partner_id": self.marie.id,
+                        "kind": "open_items",
+                        "line_ids": [(0, 0, {"move_line_id": item.id})],
+                    }
+                )
+
+    def test_nobody_gives_a_link_away_or_takes_one(self):
+        with self.assertRaises(AccessError):
+            self.env["paylink.link"].with_user(self.salesperson).create(
+                {
+                    "partner_id": self.marie.id,
+                    "amount": 5,
+                    "user_id": self.invoicing.id,
+                }
+            )
+        with self.assertRaises(AccessError):
+            self.link.with_user(self.invoicing).user_id = self.invoicing
+
+    def test_derived_fields_cannot_be_written(self):
+        """A client that says “paid” is not believed."""
+        for values in (
+            {"state": "paid"},
+            {"amount_paid": 100},
+            {"access_token": "x" * 24},
+            {"paid_at": "2020-01-01"},
+            {"issued_at": False},
+            {"kind": "free"},
+        ):
+            with self.subTest(values=values), self.assertRaises(UserError):
+                self.link.with_user(self.salesperson).write(values)
+
+    def test_refund_is_the_managers(self):
+        transaction = self._pay(self.link)
+        payment = transaction.payment_id
+        for user, allowed in ((self.invoicing, False), (self.manager, True)):
+            with self.subTest(user=user.login):
+                wizard = (
+                    self.env["payment.refund.wizard"]
+                    .with_user(user)
+                    .with_context(active_model="account.payment", active_id=payment.id)
+                )
+                if allowed:
+                    user.group_ids |= self.env.ref("account.group_account_invoice")
+                    wizard.create({"payment_id": payment.id, "amount_to_refund": 10}).action_refund()
+                    self.assertEqual(self.link.transaction_ids.filtered(lambda t: t.operation == "refund").amount, -10)
+                else:
+                    with self.assertRaises(AccessError):
+                        wizard.create({"payment_id": payment.id, "amount_to_refund": 10}).action_refund()
+
+    def test_wizard_renders_no_foreign_template_or_link(self):
+        """Neither a template of another model nor a link one can't read is rendered for the user."""
+        foreign = self._link(self._invoice(self.john))
+        template = self.env["mail.template"].search([("model", "=", "res.users")], limit=1)
+        Wizard = (
+            self.env["paylink.send"]
+            .with_user(self.salesperson)
+            .with_context(active_model="res.partner", active_ids=self.marie.ids)
+        )
+        wizard = Wizard.create({})
+        wizard.line_ids.existing_link_id = foreign
+        wizard.invalidate_recordset()
+        self.env.add_to_compute(wizard._fields["sms_body"], wizard)
+        self.assertNotIn(foreign.access_token, wizard.sms_body or "")
+        with self.assertRaisesRegex(UserError, "not a template of these messages"):
+            wizard.template_id = template
+            wizard.flush_recordset()
+        with self.assertRaisesRegex(UserError, "not a template of these messages"):
+            self.link.with_user(self.salesperson)._queue_messages(mail_template=template)
+
+    def test_token_cannot_be_guessed_by_searching_invoices(self):
+        prefix = self.link.access_token[:6]
+        found = (
+            self.env["account.move"]
+            .with_user(self.invoicing)
+            .search_count([("paylink_link_id.access_token", "=like", f"{prefix}%")])
+        )
+        self.assertFalse(found)
+
+    def test_bank_account_is_the_companys(self):
+        """Nobody puts another account on the page, nor changes it once the link is out."""
+        foreign = self.env["res.partner.bank"].create(
+            {"acc_number": "FR7630006000011234567890100", "partner_id": self.john.id}
+        )
+        with self.assertRaisesRegex(UserError, "is not an account of"):
+            self.env["paylink.link"].with_user(self.salesperson).create(
+                {"partner_id": self.marie.id, "amount": 5, "bank_account_id": foreign.id}
+            )
+        with self.assertRaises(UserError):
+            self.link.with_user(self.salesperson).bank_account_id = False
+
+    def test_each_company_offers_its_own_account(self):
+        other = self.setup_other_company()["company"]
+        link = self.env["paylink.link"].create({"company_id": other.id, "partner_id": self.john.id, "amount": 5})
+        self.assertNotEqual(link.bank_account_id, self.bank_account)
+        self.assertEqual(self._free_link().bank_account_id, self.bank_account)
+
+    def test_invoice_of_a_colleagues_link_can_be_asked_for(self):
+        """Who can't open a colleague's link sees its status, and may send an own one."""
+        invoice = self.link.line_ids.move_id
+        for user, readable in ((self.invoicing, False), (self.everyone, True)):
+            user.group_ids |= self.env.ref("account.group_account_invoice")
+            seen = invoice.with_user(user)
+            seen.invalidate_recordset()
+            self.assertEqual((seen.paylink_status, seen.paylink_is_readable), ("not_opened", readable))
+        wizard = (
+            self.env["paylink.send"]
+            .with_user(self.invoicing)
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({})
+        )
+        self.assertFalse(wizard.existing_link_id)
+        wizard.action_send()
+        invoice.invalidate_recordset()
+        self.assertEqual(invoice.paylink_link_id.user_id, self.invoicing)
+
+    def test_newest_link_is_shown(self):
+        invoice = self.link.line_ids.move_id
+        self.link.action_cancel()
+        second = self._link(invoice)
+        invoice.invalidate_recordset()
+        self.assertEqual((invoice.paylink_link_id, invoice.paylink_status), (second, "not_opened"))
+        Move = self.env["account.move"]
+        self.assertIn(invoice, Move.search([("paylink_status", "=", "not_opened")]))
+        self.assertNotIn(invoice, Move.search([("paylink_status", "=", False)]))
+        self.assertIn(
+            "not_opened", [status for status, _count in Move._read_group([], ["paylink_status"], ["__count"])]
+        )

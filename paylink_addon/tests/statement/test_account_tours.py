@@ -1,0 +1,66 @@
+from odoo.tests import HttpCase, tagged
+
+from ..common import PaylinkCommon
+from ..link.test_pay_browser import TestPayBrowser as PayBrowser
+
+
+@tagged("post_install", "-at_install")
+class TestAccountTours(PaylinkCommon, HttpCase):
+    """A seller in front of a customer's account, in a real browser, in French."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
+        cls.seller = cls._french_user("paylink_addon.group_paylink_user,base.group_partner_manager")
+
+    def test_settle_an_account(self):
+        """Account of the customer, two of three items ticked, asked for."""
+        invoices = self._invoice(amount=100) + self._invoice(amount=50)
+        self._invoice(amount=7)
+        self.start_tour(f"/odoo/res.partner/{self.marie.id}", "paylink_account", login="camille")
+        link = self.env["paylink.link"].search([("partner_id", "=", self.marie.id)])
+        self.assertEqual((link.amount, link.line_ids.move_id, link.user_id), (150, invoices, self.seller))
+        self.assertEqual(len(self._customer_mails(link)), 1)
+
+    def test_send_statements(self):
+        """From the customers' list to the page, which is then revoked."""
+        self._invoice()
+        self.marie.email = "marie@gmial.com"
+        self.start_tour(f"/odoo/res.partner/{self.marie.id}", "paylink_statement", login="camille")
+        statement = self.env["paylink.statement"].search([("partner_id", "=", self.marie.id)])
+        self.assertEqual((bool(statement.sent_at), statement.state), (True, "revoked"))
+
+
+@tagged("post_install", "-at_install")
+class TestStatementBrowser(PaylinkCommon, HttpCase):
+    """A customer on a phone who follows the address of its statement. No tour: that page has no scripts of Odoo's."""
+
+    browser_size = PayBrowser.browser_size
+    _browse, _wait, _submit = PayBrowser._browse, PayBrowser._wait, PayBrowser._submit
+
+    def test_pay_a_part_of_the_account(self):
+        """In French: one of three unticked, the sum follows, the rest is paid, and only the one is open."""
+        moves = [self._invoice(amount=amount) for amount in (100, 50, 7)]
+        statement = self.env["paylink.statement"]._for_customers(self.marie)
+        statement._activate()
+        rows = "[...document.querySelectorAll('.pl-documents .pl-amount')].map(row => row.innerText).join()"
+        with self._browse(f"/account/{statement.access_token}") as evaluate:
+            self.assertEqual(evaluate("document.documentElement.lang"), "fr-FR")
+            self.assertLessEqual(evaluate("document.documentElement.scrollWidth"), 390, "nothing sticks out on a phone")
+            button = "document.querySelector('.pl-account button')"
+            self._wait(evaluate, f"{button}.innerText.includes('157,00')")
+            evaluate(f"document.querySelector('input[value=\"{self._items(moves[1]).id}\"]').click()")
+            self._wait(evaluate, f"{button}.innerText.includes('107,00')")
+            evaluate(f"{button}.click()")
+            self._wait(evaluate, "location.pathname.startsWith('/pay/') && document.querySelector('.pl-total')")
+            self.assertIn("107,00", evaluate("document.querySelector('.pl-total').innerText"))
+            self._submit(evaluate, "done")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+            self.assertIn("Merci", evaluate("document.querySelector('.pl-success h1').innerText"))
+            evaluate(f"location.assign('/account/{statement.access_token}')")
+            self._wait(evaluate, "location.pathname.startsWith('/account/') && document.querySelector('.pl-account')")
+            self.assertRegex(evaluate(rows), r"^\D*50,00\D*$")
+        self.assertEqual([move.payment_state for move in moves], ["paid", "not_paid", "paid"])
+        link = statement.sudo().link_ids
+        self.assertEqual((link.state, link.amount_paid), ("paid", 107))

@@ -1,0 +1,103 @@
+from odoo.tests import tagged
+
+from ..link.test_pay_browser import TestPayBrowser as PayBrowser
+from .stripe_common import StripeCommon
+
+
+@tagged("post_install", "-at_install")
+class TestStripeBrowser(StripeCommon):
+    """A customer on a phone: the link's page, Stripe's page, and back, through every redirect and policy."""
+
+    browser_size = PayBrowser.browser_size
+    _browse = PayBrowser._browse
+    _wait = PayBrowser._wait
+
+    def setUp(self):
+        super().setUp()
+        self.company.paylink_base_url = self.base_url()
+        self.env.ref("base.EUR").active = True
+        self.link = self._free_link(120, currency_id=self.env.ref("base.EUR").id)
+
+    def _go_to_stripe(self, evaluate):
+        """Press the button of the link's page; wait for Stripe's."""
+        self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
+        evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
+        self._wait(evaluate, "document.querySelector('#total')")
+        self.assertEqual(evaluate("document.querySelector('#total').innerText"), "120.00 EUR")
+
+    def _click(self, evaluate, button):
+        """Press one of the buttons of Stripe's page."""
+        self._wait(evaluate, f"document.querySelector(\"button[value='{button}']\")")
+        evaluate(f"document.querySelector(\"button[value='{button}']\").click()")
+
+    def test_paid(self):
+        with self._browse(f"/pay/{self.link.access_token}") as evaluate:
+            self._go_to_stripe(evaluate)
+            self._click(evaluate, "card")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+            self.assertIn(f"/pay/{self.link.access_token}", evaluate("location.href"))
+        self.assertEqual((self.link.state, self.link.attempt_count), ("paid", 1))
+
+    def test_declined_then_paid(self):
+        with self._browse(f"/pay/{self.link.access_token}") as evaluate:
+            self._go_to_stripe(evaluate)
+            self._click(evaluate, "card_declined")
+            self._wait(evaluate, "document.querySelector('[role=alert]')")
+            self._click(evaluate, "card_3ds")
+            self._click(evaluate, "3ds_succeed")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.apply_events()
+        self.assertEqual((self.link.state, self.link.attempt_count), ("paid", 2))
+
+    def test_abandoned_then_paid(self):
+        """Back without paying, the form is there at once, and leads to a new page."""
+        with self._browse(f"/pay/{self.link.access_token}") as evaluate:
+            self._go_to_stripe(evaluate)
+            evaluate("document.querySelector('#cancel').click()")
+            self._wait(evaluate, "document.querySelector('main[data-view=pay]')")
+            self._go_to_stripe(evaluate)
+            self._click(evaluate, "card")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual((self.link.state, len(self.link.transaction_ids)), ("paid", 2))
+
+    def test_expired_then_paid(self):
+        """The page was left open for too long: the link is interrupted, and leads to a new page."""
+        with self._browse(f"/pay/{self.link.access_token}") as evaluate:
+            self._go_to_stripe(evaluate)
+            self.fake.expire(self.link.transaction_ids.paylink_stripe_session)
+            self._click(evaluate, "card")
+            self._wait(evaluate, "document.querySelector('#status')")
+            self.apply_events()
+            self.assertEqual((self.link.state, self.link.status), ("failed", "interrupted"))
+            self.env.flush_all()
+            evaluate(f"location.href = '{self.base_url()}/pay/{self.link.access_token}'")
+            self._wait(evaluate, "document.querySelector('main[data-view=pay]')")
+            self._go_to_stripe(evaluate)
+            self._click(evaluate, "card")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual((self.link.state, self.link.attempt_count), ("paid", 2))
+
+    def test_debit_takes_days(self):
+        with self._browse(f"/pay/{self.link.access_token}") as evaluate:
+            self._go_to_stripe(evaluate)
+            self._click(evaluate, "sepa_debit")
+            self._wait(evaluate, "document.querySelector('main[data-view=progress]')")
+            self.env.invalidate_all()
+            self.fake.settle(self.link.transaction_ids.paylink_stripe_intent)
+            self.apply_events()
+            self.env.flush_all()
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual(self.link.state, "paid")
+
+    def test_stripe_does_not_answer(self):
+        """A page that says so, with a button that tries again."""
+        self.fake.fault("503", "POST", "/v1/checkout/sessions", times=3)
+        with self._browse(f"/pay/{self.link.access_token}") as evaluate:
+            self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
+            evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
+            self._wait(evaluate, "document.querySelector('main[data-view=problem]')")
+            evaluate("document.querySelector('main form button').click()")
+            self._wait(evaluate, "document.querySelector('#total')")
+            self._click(evaluate, "card")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual(self.link.state, "paid")

@@ -1,0 +1,2 @@
+from . import paylink_send
+from . import paylink_send_line

@@ -1,0 +1,30 @@
+from odoo import api, fields, models
+
+
+class AccountMoveSendWizard(models.TransientModel):
+    """*Add a collection link* in the dialog that sends one invoice."""
+
+    _inherit = "account.move.send.wizard"
+
+    paylink_can_add_link = fields.Boolean(compute="_compute_paylink_can_add_link")
+    paylink_add_link = fields.Boolean(
+        string="Add a collection link",
+        compute="_compute_paylink_add_link",
+        store=True,
+        readonly=False,
+        help="The e-mail gets a button with which the customer pays this invoice.",
+    )
+
+    @api.depends("move_id")
+    def _compute_paylink_can_add_link(self):
+        for wizard in self:
+            wizard.paylink_can_add_link = bool(self._paylink_askable(wizard.move_id))
+
+    @api.depends("move_id")
+    def _compute_paylink_add_link(self):
+        for wizard in self:
+            wizard.paylink_add_link = wizard.company_id.sudo().paylink_on_invoice_mail
+
+    def _get_sending_settings(self):
+        """Tell what was chosen."""
+        return super()._get_sending_settings() | {"paylink_add_link": self.paylink_add_link}

@@ -1,0 +1,265 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+
+from ...models.reminder.paylink_reminder_rule import TONES
+from ...models.reminder.paylink_reminder_rule_pick import Pick
+
+SOURCES = ("account.move", "res.partner", "paylink.link")
+
+
+class PaylinkReminderSend(models.TransientModel):
+    """Sends a reminder now: of invoices, of all that a customer owes by today, of collection links."""
+
+    _name = "paylink.reminder.send"
+    _description = "Send a Reminder Now"
+
+    source_model = fields.Char(readonly=True)
+    source_ids = fields.Json(readonly=True)
+    tone = fields.Selection(TONES, required=True, default="1")
+    send_email = fields.Boolean(string="E-mail", default=True)
+    send_sms = fields.Boolean(string="SMS")
+    mail_template_id = fields.Many2one(
+        "mail.template",
+        string="E-mail Template",
+        domain=[("model", "=", "paylink.reminder.message")],
+        compute="_compute_templates",
+        store=True,
+        readonly=False,
+    )
+    sms_template_id = fields.Many2one(
+        "sms.template",
+        string="SMS Template",
+        domain=[("model", "=", "paylink.reminder.message")],
+        compute="_compute_templates",
+        store=True,
+        readonly=False,
+    )
+    include_link = fields.Boolean(string="Collection link", default=True)
+    attach_pdf = fields.Boolean(string="Attach the invoice PDF")
+    message_count = fields.Integer(string="Number of messages", compute="_compute_preview")
+    warning = fields.Char(compute="_compute_preview")
+    problem = fields.Char(compute="_compute_preview")
+    recipient = fields.Char(string="Sent to", compute="_compute_preview")
+    subject = fields.Char(compute="_compute_preview")
+    body = fields.Html(string="Content", compute="_compute_preview", sanitize=False)
+    sms_body = fields.Text(string="SMS text", compute="_compute_preview")
+    message_ids = fields.Many2many("paylink.reminder.message", readonly=True)
+
+    # === DEFAULTS === #
+
+    @api.model
+    def default_get(self, fields_list):
+        """Take the records from ``active_model`` and ``active_ids``."""
+        values = super().default_get(fields_list)
+        context = self.env.context
+        if "source_ids" in fields_list and context.get("active_model") in SOURCES:
+            ids = context.get("active_ids") or [context.get("active_id")]
+            values |= {"source_model": context["active_model"], "source_ids": [id_ for id_ in ids if id_]}
+        return values
+
+    @api.model
+    def _action_open(self, records):
+        """The dialog for ``records``."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Send a reminder now"),
+            "res_model": self._name,
+            "view_mode": "form",
+            "target": "new",
+            "context": {"active_model": records._name, "active_ids": records.ids, "dialog_size": "extra-large"},
+        }
+
+    # === WHAT IT IS ABOUT === #
+
+    def _sources(self):
+        """The records, once the user's right to them is checked."""
+        self.ensure_one()
+        if not self.env.user.has_group("paylink_addon.group_paylink_user"):
+            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
+        if self.source_model not in SOURCES:
+            return self.env["account.move"]
+        ids = self.source_ids if isinstance(self.source_ids, list) else []
+        records = self.env[self.source_model].browse(id_ for id_ in ids if isinstance(id_, int)).exists()
+        records.check_access("read")
+        return records
+
+    def _due_items(self):
+        """The items to remind of, in sudo mode, and the links."""
+        sources = self._sources()
+        Item, Link = self.env["account.move.line"].sudo(), self.env["paylink.link"].sudo()
+        if sources._name == "paylink.link":
+            return Item, sources.sudo().filtered(lambda link: link.state in ("open", "failed"))
+        if sources._name == "res.partner":
+            today = fields.Date.context_today(self)
+            items = sources._paylink_open_items(self.env.companies)
+            items = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
+        else:
+            items = self._due_first(sources.filtered(lambda move: move.company_id in self.env.companies))
+        items = items.filtered(lambda item: item.amount_residual_currency > 0)
+        return items - items._paylink_in_flight(), Link
+
+    def _due_first(self, moves):
+        """What is open of invoices: the instalments that are due, of those where none is, all."""
+        today = fields.Date.context_today(self)
+        items = moves._paylink_open_items()
+        due = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
+        return items.filtered(lambda item: item in due or item.move_id not in due.move_id)
+
+    def _moment(self, items, links):
+        """The supplied text that fits: by what is due first."""
+        if links and not items:
+            return "link"
+        today = fields.Date.context_today(self)
+        due = min((item.date_maturity or item.date for item in items), default=today)
+        return "after" if due < today else "on" if due == today else "before"
+
+    @api.depends("tone", "source_ids")
+    def _compute_templates(self):
+        Step = self.env["paylink.reminder.step"]
+        for wizard in self:
+            key = (wizard._moment(*wizard._due_items()), wizard.tone)
+            wizard.mail_template_id = Step._supplied_templates("mail").get(key)
+            wizard.sms_template_id = Step._supplied_templates("sms").get(key)
+
+    # === DRAFTS === #
+
+    def _drafts(self):
+        """The messages as they would be, by company."""
+        items, links = self._due_items()
+        found = []
+        for company in items.company_id | links.company_id:
+            today = company._paylink_today()
+            rule, step = self._manual_rule(company, items, links)
+            picks = [*self._item_picks(items, company), *self._link_picks(links, company)]
+            picks.sort(key=lambda pick: pick.customer_id)
+            message = self.env["paylink.reminder.message"].sudo().with_company(company)
+            found.append((message._compose(picks, today, {0: rule}, {0: step}), today))
+        return found
+
+    def _manual_rule(self, company, items, links):
+        """A rule and its day that are not stored: what the wizard says."""
+        moment = self._moment(items, links)
+        rule = (
+            self.env["paylink.reminder.rule"]
+            .sudo()
+            .new(
+                {
+                    "name": self.env._("Sent by hand"),
+                    "company_id": company.id,
+                    "kind": "link" if moment == "link" else "invoice",
+                    "condition": "after" if moment == "link" else moment,
+                    "user_id": self.env.uid,
+                    "grouping": "customer",
+                    "recipient": "invoice",
+                    "use_other_channel": False,
+                    "include_link": self.include_link,
+                    "link_days": 30,
+                    "attach_pdf": self.attach_pdf,
+                }
+            )
+        )
+        step = (
+            self.env["paylink.reminder.step"]
+            .sudo()
+            .new(
+                {
+                    "days": 0,
+                    "tone": self.tone,
+                    "mail_template_id": self.mail_template_id.id if self.send_email else False,
+                    "sms_template_id": self.sms_template_id.id if self.send_sms else False,
+                }
+            )
+        )
+        return rule, step
+
+    def _item_picks(self, items, company):
+        Rule = self.env["paylink.reminder.rule"]
+        return [
+            Pick(*Rule._pick_values(item), 0, 0) for item in items if item.company_id == company and item.partner_id
+        ]
+
+    def _link_picks(self, links, company):
+        return [
+            Pick(link.partner_id.commercial_partner_id.id, None, link.id, None, link.currency_id.id, 0.0, 0, 0)
+            for link in links
+            if link.company_id == company
+        ]
+
+    @api.depends("mail_template_id", "sms_template_id", "send_email", "send_sms", "include_link", "tone", "source_ids")
+    def _compute_preview(self):
+        Message = self.env["paylink.reminder.message"].sudo()
+        for wizard in self:
+            drafts = [(draft, today) for found, today in wizard._drafts() for draft in found]
+            reachable = [(draft, today) for draft, today in drafts if not draft.reason]
+            texts = Message._preview(*reachable[0]) if reachable else {}
+            wizard.subject, wizard.body = texts.get("email", (False, False))
+            wizard.sms_body = texts.get("sms", False)
+            wizard.message_count = sum(len(draft.channels) for draft, _today in reachable)
+            wizard.recipient = wizard._recipient_text(reachable)
+            wizard.problem = wizard._problem_text(drafts, reachable)
+            wizard.warning = wizard._warning_text([draft for draft, _today in reachable])
+
+    def _recipient_text(self, drafts):
+        addresses = [
+            draft.emails if channel == "email" else draft.phone
+            for draft, _today in drafts
+            for channel in draft.channels
+        ]
+        return ", ".join(addresses[:3]) + (f" +{len(addresses) - 3}" if len(addresses) > 3 else "")
+
+    def _problem_text(self, drafts, reachable):
+        """Why nothing can be sent, or ``False``."""
+        if not self.send_email and not self.send_sms:
+            return self.env._("Choose how to send: e-mail, SMS or both.")
+        if not drafts:
+            return self.env._(
+                "Nothing is to be reminded of: it is paid, being paid, or covered by the customer's credits."
+            )
+        return not reachable and self.env._("The customer has no address it could be sent to: add one.")
+
+    def _warning_text(self, drafts):
+        """What speaks against it: promises and disputes."""
+        Hold = self.env["paylink.reminder.hold"]
+        customers = [draft.customer.id for draft in drafts]
+        items = self.env["account.move.line"].sudo()
+        items = items.union(*(draft.items | draft.links.line_ids.move_line_id for draft in drafts))
+        standing = Hold._standing([("partner_id", "in", customers), ("move_id", "=", False)], "partner_id")
+        standing = [*standing.values(), *Hold._standing([("move_id", "in", items.move_id.ids)], "move_id").values()]
+        if items._paylink_disputed() or any(disputed for _until, disputed in standing):
+            return self.env._("It is in dispute.")
+        return any(until for until, _disputed in standing) and self.env._("The customer has promised to pay.")
+
+    # === ACTIONS === #
+
+    def action_send(self):
+        """Make and queue the messages, and say so."""
+        self.ensure_one()
+        # Wait for a first click that is still at work, then find what it has done.
+        self.env.cr.execute(SQL("SELECT id FROM paylink_reminder_send WHERE id = %s FOR UPDATE", self.id))
+        self.invalidate_recordset(["message_ids"])
+        if not self.message_ids:
+            if self.problem:
+                raise UserError(self.problem)
+            for drafts, today in self._drafts():
+                addressed = [draft for draft in drafts if not draft.reason]
+                self._make_pdfs(addressed)
+                made = self.env["paylink.reminder.message"].sudo()._deliver(addressed, today, automatic=False)
+                self.sudo().message_ids |= made
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._("The reminder is on its way: it is in the list of reminders."),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    def _make_pdfs(self, drafts):
+        """Make the PDFs that are missing, if they are to be attached to an e-mail."""
+        if not self.attach_pdf or not self.send_email:
+            return
+        moves = self.env["account.move"].sudo().union(*(draft.moves for draft in drafts if "email" in draft.channels))
+        for move in moves._paylink_without_pdf():
+            self.env["paylink.link"].sudo()._make_pdf(move)
