@@ -1,8 +1,9 @@
-"""``make lint``: ruff, pylint-odoo, the OCA's checks, XML and translations, with a count for each."""
+"""``make lint``: ruff, the rules of the house, pylint-odoo, the OCA's checks, XML and translations, counted."""
 
 import subprocess
 
 from . import environment, i18n
+from .lint_layers import check_layers
 from .lint_xml import check_xml
 from .system import ADDONS, ROOT, Failed, say
 
@@ -55,12 +56,24 @@ def _xml(fix):
     return [problem for addon in ADDONS for problem in check_xml(addon, fix=fix)]
 
 
+def _layers(_fix):
+    return check_layers()
+
+
 def _i18n(_fix):
     return i18n.check()
 
 
 # By the name that `python3 -m dev lint <name>` and pre-commit use.
-CHECKS = {"ruff": _ruff, "format": _format, "pylint": _pylint, "oca": _oca, "xml": _xml, "i18n": _i18n}
+CHECKS = {
+    "ruff": _ruff,
+    "format": _format,
+    "layers": _layers,
+    "pylint": _pylint,
+    "oca": _oca,
+    "xml": _xml,
+    "i18n": _i18n,
+}
 
 
 def _folders():

@@ -202,7 +202,7 @@ class SaleOrder(models.Model):
         self.ensure_one()
         if self.state not in ("draft", "sent") or not self.validity_date:
             return expires_at
-        zone = pytz.timezone(self.company_id.paylink_tz or "UTC")
+        zone = self.company_id._paylink_zone()
         midnight = zone.localize(datetime.combine(self.validity_date + timedelta(days=1), time()))
         end = midnight.astimezone(pytz.utc).replace(tzinfo=None)
         return min(expires_at, end) if expires_at else end

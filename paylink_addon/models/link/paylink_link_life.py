@@ -115,6 +115,15 @@ class PaylinkLinkLife(models.Model):
 
     # === BUSINESS METHODS === #
 
+    @api.model
+    def _default_expires_at(self):
+        return self.env.company._paylink_expires_at()
+
+    @api.model
+    def _default_template(self, kind, company):
+        company = company.sudo()
+        return company._paylink_mail_template() if kind == "mail" else company._paylink_sms_template()
+
     def _message_attachments(self):
         """The PDFs of the invoices of the links that are sent with them: those stored; a few missing ones are made."""
         links = self.filtered("attach_pdf").sudo()

@@ -3,8 +3,6 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from odoo.addons.base.models.res_partner import _tz_get
-
 SEQUENCE_CODE = "paylink.link"
 
 
@@ -15,23 +13,12 @@ class ResCompany(models.Model):
         string="Links expire after", default=24, help="Hours a customer has to pay. 0: links do not expire."
     )
     paylink_allow_partial = fields.Boolean(string="Partial payments by link")
-    paylink_base_url = fields.Char(
-        string="Address of the payment pages",
-        help="The address customers see, as https://pay.example.com. Empty: the address of this server.",
-    )
     paylink_bank_account_id = fields.Many2one(
         "res.partner.bank",
         string="Account for transfers",
         check_company=True,
         domain="[('partner_id', '=', partner_id)]",
         help="The account customers are offered for a transfer. Empty: the company's first one.",
-    )
-    paylink_tz = fields.Selection(
-        _tz_get,
-        string="Time zone",
-        required=True,
-        default=lambda self: self.env.user.tz or "Europe/Paris",
-        help="In which times are told to customers whose own time zone is not known.",
     )
     paylink_mail_template_id = fields.Many2one(
         "mail.template", string="E-mail of links", domain=[("model", "=", "paylink.link")]
@@ -105,11 +92,6 @@ class ResCompany(models.Model):
         hours = self.paylink_expiry_hours
         return fields.Datetime.now() + timedelta(hours=hours) if hours else False
 
-    def _paylink_base_url(self):
-        """Where customers find this company's pages: never taken from the request, whose host anyone can forge."""
-        parameter = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
-        return (self.sudo().paylink_base_url or parameter).strip().rstrip("/")
-
     def _paylink_bank_account(self):
         """The account offered for transfers: the one chosen, else the company's first one."""
         company = self.sudo()
@@ -130,9 +112,3 @@ class ResCompany(models.Model):
 
     def _paylink_sms_template(self):
         return self.paylink_sms_template_id or self.env.ref("paylink_addon.sms_template_link")
-
-    def _paylink_managers(self):
-        """The payment managers of this company, who get the tasks that are nobody's in particular."""
-        self.ensure_one()
-        managers = self.env.ref("paylink_addon.group_payment_manager").sudo().all_user_ids
-        return managers.filtered(lambda user: user.active and not user.share and self in user.company_ids)

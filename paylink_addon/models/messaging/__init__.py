@@ -3,3 +3,4 @@ from . import paylink_request_mixin
 from . import ir_qweb
 from . import mail_mail
 from . import res_partner
+from . import res_company

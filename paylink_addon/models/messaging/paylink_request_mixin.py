@@ -77,7 +77,8 @@ class PaylinkRequestMixin(models.AbstractModel):
 
     @api.model
     def _default_expires_at(self):
-        return self.env.company._paylink_expires_at()
+        """Hook: when a request made now ends, or ``False``."""
+        return False
 
     @api.depends("partner_id")
     def _compute_recipient(self):

@@ -158,8 +158,8 @@ class PaylinkSendingMixin(models.AbstractModel):
     def _queue_messages(self, mail_template=None, sms_template=None, subject=None, body=None, sms_body=None):
         """Queue the e-mail and the SMS of each request, by the channels chosen on it. Nothing leaves before the commit.
 
-        :param mail_template: ``mail.template`` to use, default the company's
-        :param sms_template: ``sms.template`` to use, default the company's
+        :param mail_template: ``mail.template`` to use, see :meth:`_default_template`
+        :param sms_template: ``sms.template`` to use, likewise
         :param str subject: the final subject, instead of the template's
         :param Markup body: the final text, instead of the template's; it is never rendered as a template
         :param str sms_body: the final text of the SMS, likewise
@@ -171,16 +171,24 @@ class PaylinkSendingMixin(models.AbstractModel):
         attachments = emailed._message_attachments()
         messages = []
         for (company, lang), requests in emailed.grouped(lambda r: (r.company_id, r.lang)).items():
-            template = mail_template or company.sudo()._paylink_mail_template()
+            template = mail_template or self._default_template("mail", company)
             messages += requests._prepare_emails(template.with_context(lang=lang), subject, body, attachments)
         self._create_emails(messages)
         texts = dict.fromkeys(texted.ids, sms_body)
         texts_to_render = texted.browse() if sms_body else texted
         for (company, lang), requests in texts_to_render.grouped(lambda r: (r.company_id, r.lang)).items():
-            template = sms_template or company.sudo()._paylink_sms_template()
+            template = sms_template or self._default_template("sms", company)
             texts |= template.with_context(lang=lang)._render_field("body", requests.ids)
         texted._create_sms(texts)
         (emailed | texted).sudo().sent_at = fields.Datetime.now()
+
+    @api.model
+    def _default_template(self, kind, company):
+        """Hook: the ``mail.template`` or ``sms.template`` (in sudo mode) of ``company`` where none is chosen.
+
+        :param str kind: ``mail`` or ``sms``
+        """
+        raise NotImplementedError
 
     def _message_attachments(self):
         """What is attached to the e-mails: ids of ``ir.attachment`` by id of request."""

@@ -51,7 +51,7 @@ class ResPartner(models.Model):
 
     def _paylink_phone_verdict(self):
         # As when an SMS is sent: without a country of their own, contacts are where the company is.
-        country = self.env["paylink.link"]._phone_country(self)
+        country = self.env["paylink.sending.mixin"]._phone_country(self)
         return check_phone(self.phone or "", country.code or None) or False
 
     @api.model

@@ -32,13 +32,6 @@ class ResCompany(models.Model):
         "Give numbers of days from 0 to 3650.",
     )
 
-    def _paylink_zone(self):
-        return pytz.timezone(self.paylink_tz or "UTC")
-
-    def _paylink_today(self):
-        """The day it is in the company's time zone."""
-        return pytz.utc.localize(fields.Datetime.now()).astimezone(self._paylink_zone()).date()
-
     def _paylink_reminder_lateness(self):
         """How many days a reminder may be late: what waits for its turn among others is not too old for it."""
         return max(self.paylink_reminder_catchup_days, self.paylink_reminder_gap_days)
