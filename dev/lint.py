@@ -7,7 +7,7 @@ from .lint_layers import check_layers
 from .lint_xml import check_xml
 from .system import ADDONS, ROOT, Failed, say
 
-PYTHON_FOLDERS = ["dev", "bench", "live_tests", *ADDONS]
+PYTHON_FOLDERS = ["dev", "bench", "live_tests", "unit_tests", *ADDONS]
 
 # Checks of pylint-odoo (in pyproject.toml `enable` would win over these): there is one README for all add-ons, and a
 # model that would make a long file is written in several.

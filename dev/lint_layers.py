@@ -52,9 +52,9 @@ STAGE = re.compile(r"Stage of ``([a-z_.]+)``: \S")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[a-z_]+)*")
 
 
-def check_layers():
-    """What breaks a rule, one line for each place."""
-    files = [File(path) for layer in LAYERS for path in sorted((ADDON / layer).rglob("*.py"))]
+def check_layers(addon=ADDON):
+    """What breaks a rule in the folder ``addon``, one line for each place."""
+    files = [File(path, addon) for layer in LAYERS for path in sorted((addon / layer).rglob("*.py"))]
     files = [file for file in files if file.path.name != "__init__.py"]
     return sorted(
         [
@@ -62,7 +62,7 @@ def check_layers():
             *_many_classes(files),
             *_defined_twice(files),
             *_upward_calls(files),
-            *_other_doors(),
+            *_other_doors(addon),
         ]
     )
 
@@ -70,10 +70,10 @@ def check_layers():
 class File:
     """A file of models: where it stands, and what it defines and names."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, addon):
+        self.path, self.addon = path, addon
         self.tree = ast.parse(path.read_text())
-        place = path.relative_to(ADDON).parts
+        place = path.relative_to(addon).parts
         self.layer = place[0]
         self.subject = (
             place[1] if len(place) > 2 else CONTROLLERS.get(path.stem) if self.layer == "controllers" else None
@@ -81,7 +81,7 @@ class File:
 
     def at(self, line, text):
         """A complaint."""
-        return f"{self.path.relative_to(ROOT)}:{line}: {text}"
+        return f"{self.path.relative_to(self.addon.parent)}:{line}: {text}"
 
     @cached_property
     def classes(self):
@@ -239,14 +239,14 @@ def _target(statement):
     return None
 
 
-def _other_doors():
+def _other_doors(addon):
     """Stripe's SDK is imported by one module."""
-    for path in sorted(ADDON.rglob("*.py")):
-        if "tests" in path.parts or path == ADDON / DOOR:
+    for path in sorted(addon.rglob("*.py")):
+        if "tests" in path.relative_to(addon).parts or path == addon / DOOR:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names.append(node.module or "")
             if any(name.split(".")[0] == "stripe" for name in names):
-                yield f"{path.relative_to(ROOT)}:{node.lineno}: only {DOOR} imports Stripe's SDK"
+                yield f"{path.relative_to(addon.parent)}:{node.lineno}: only {DOOR} imports Stripe's SDK"

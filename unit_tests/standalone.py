@@ -9,7 +9,6 @@ import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from fake_stripe import FakeStripe
-
 from tools.stripe_client import StripeApi
 
 logging.getLogger("tools").addHandler(logging.NullHandler())

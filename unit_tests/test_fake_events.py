@@ -9,7 +9,6 @@ import unittest
 
 from fake_stripe import FakeStripe
 from standalone import EventCase, wait_until
-
 from tools.stripe_client import StripeApi, verify_event
 
 DAY = 86400

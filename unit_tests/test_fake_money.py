@@ -7,7 +7,6 @@ Plain unittest: run by `make test`.
 import unittest
 
 from standalone import FakeCase
-
 from tools.stripe_errors import StripeAbsent, StripeDeclined, StripeRefused
 
 DAY = 86400

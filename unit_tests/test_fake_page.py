@@ -13,7 +13,6 @@ from pathlib import Path
 import requests
 from fake_stripe import FakeStripe
 from standalone import EventCase, invoice
-
 from tools.stripe_client import StripeApi
 
 DAY = 86400

@@ -12,7 +12,6 @@ import typing_extensions as te
 from fake_stripe import FakeStripe, checking, routing, shapes
 from standalone import FakeCase
 from stripe._stripe_object import UntypedStripeObject
-
 from tools.stripe_errors import StripeRefused
 
 DAY = 86400

@@ -11,7 +11,6 @@ import unittest
 from unittest import mock
 
 from standalone import FakeCase, FakeStripe, invoice, wait_until
-
 from tools.stripe_client import StripeApi, is_live, with_metadata
 from tools.stripe_errors import (
     StripeAbsent,

@@ -9,7 +9,6 @@ import unittest
 from datetime import datetime
 
 from standalone import FakeCase
-
 from tools.stripe_events import event_values, object_key, stripped
 
 PERSON = ("buyer@example.com", "Marie", "+33639981234", "10 rue", "192.0.2.7", "https://", "_secret_")

@@ -9,7 +9,6 @@ import unittest
 from unittest import mock
 
 from standalone import FakeCase
-
 from tools import stripe_client
 from tools.stripe_client import api_base
 from tools.stripe_errors import StripeRefused, redact

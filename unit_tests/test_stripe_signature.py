@@ -10,7 +10,6 @@ import unittest
 
 from standalone import FakeCase, Receiver
 from stripe import WebhookSignature
-
 from tools.stripe_client import verify_event
 from tools.stripe_errors import StripeSignatureError
 
