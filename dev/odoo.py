@@ -15,6 +15,8 @@ from .system import ADDONS, CACHE, ROOT, Failed, addon_files, digest, locked, ma
 # Besides what our add-ons depend on, the base database has the provider of demo and tests, and the French chart.
 EXTRA_MODULES = ["payment_demo", "l10n_fr_account"]
 HERE = digest(ROOT)[:6]
+# It imports Odoo from the tree that PYTHONPATH names.
+PROGRAM = ROOT / "dev/program/run_odoo.py"
 
 
 def base_modules():
@@ -46,7 +48,7 @@ class Odoo:
     def command(self, database, *options, subcommand="server", extra_addons=()):
         """The argument list that runs Odoo on ``database``."""
         # A file, not "-c": a server of several processes starts its websocket process by this name.
-        program = [sys.executable, self.tree.program, subcommand]
+        program = [sys.executable, PROGRAM, subcommand]
         return program + self.options(database, *options, extra_addons=extra_addons)
 
     @property

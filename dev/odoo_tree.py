@@ -35,11 +35,6 @@ class OdooTree:
             raise Failed(f"{folder} is not an Odoo source tree: set ODOO_DIR to a checkout of branch {SERIES}")
 
     @property
-    def program(self):
-        """The file that runs Odoo's command line."""
-        return next(path for path in (self.folder / "odoo-bin", self.folder / "usr/bin/odoo") if path.is_file())
-
-    @property
     def addons_path(self):
         """The folders to give as ``--addons-path`` besides ours (the framework's own are implicit)."""
         return [self.addons]

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What the tests that need no Odoo share: run by `make test`."""
 
 import json

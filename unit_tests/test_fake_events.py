@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The fake's events are delivered like Stripe's.
 
 Plain unittest: run by `make test`.

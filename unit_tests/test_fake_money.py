@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The fake's charges, refunds, disputes and payouts are booked as Stripe books them.
 
 Plain unittest: run by `make test`.

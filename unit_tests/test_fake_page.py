@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The fake's page, as a browser uses it, its controls and its command.
 
 Plain unittest: run by `make test`.

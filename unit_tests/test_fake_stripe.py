@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The fake is as strict as Stripe, and its sessions behave like Stripe's.
 
 Plain unittest: run by `make test`.

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Amounts are exact in every currency, both ways. Plain unittest: run by `make test`."""
 
 import random

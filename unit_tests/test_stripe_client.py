@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The client against the fake, over HTTP: every failure is the right one, and nothing happens twice.
 
 Plain unittest: run by `make test`.

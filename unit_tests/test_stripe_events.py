@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What is kept of an event: enough to book a payment, nothing that tells who paid.
 
 Plain unittest: run by `make test`.

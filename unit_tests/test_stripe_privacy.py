@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Nothing private leaves the client, and only the server says where it calls.
 
 Plain unittest: run by `make test`.

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Only what Stripe signed, lately, is an event.
 
 Plain unittest: run by `make test`.

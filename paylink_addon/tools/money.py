@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Exact conversion between major units and integer minor units of a currency.
 
 A *major* amount is what people read (``10.50`` EUR); a *minor* amount is the integer that a payment provider

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The only door to Stripe: a thin layer over the official SDK, and the only file that imports it.
 
 * Objects leave this module as plain ``dict``; amounts in them are minor units, times are seconds since the epoch.

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What can go wrong with Stripe, by what the caller may do next, and the redaction of what is logged or shown."""
 
 import logging

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What is kept of a Stripe event: which object it is about, and its data without what tells who the customer is.
 
 Kept are ids, amounts, states, times, metadata, failure codes, and a method's type, brand and last four digits.

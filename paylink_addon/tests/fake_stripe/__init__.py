@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """A Stripe for tests and demos: a real HTTP server with state, as strict as the original, that fails on demand.
 
 ``FakeStripe`` is all that its users need. Inside: ``server`` (HTTP) → ``api`` (keys, versions, idempotency, faults)

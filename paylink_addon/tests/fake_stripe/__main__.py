@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 # pylint: disable=print-used
 """Run the fake for a demo: ``python tests/fake_stripe --port 12111``."""
 

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The API: from a request to an answer, without HTTP."""
 
 import json

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Money: what amounts are allowed, balance transactions with their fees, and payouts."""
 
 from decimal import Decimal

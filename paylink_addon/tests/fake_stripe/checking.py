@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Requests are checked against the SDK's own parameter types, which are generated from Stripe's specification.
 
 A name that they don't know, a value of another type or outside a closed list, a missing required one: 400, as at

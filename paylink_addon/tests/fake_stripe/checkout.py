@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What a customer does on the page of a Checkout Session."""
 
 from .methods import KINDS, new_customer, new_method

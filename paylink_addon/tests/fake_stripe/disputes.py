@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Disputes: opened by the customer's bank, won or lost; inquiries, which take no money."""
 
 from stripe import params as p

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The account itself, its webhook endpoints and its events."""
 
 import fnmatch

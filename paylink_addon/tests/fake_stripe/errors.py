@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Stripe's errors, as it writes them. Sources: https://docs.stripe.com/api/errors, https://docs.stripe.com/error-codes."""
 
 from dataclasses import dataclass, field

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What can go wrong between a client and the API, on demand."""
 
 import fnmatch

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Stripe's form encoding: ``a[b][0][c]=1&expand[]=x`` into nested dicts. Lists stay dicts with numbers as keys."""
 
 import re

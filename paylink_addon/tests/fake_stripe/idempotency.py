@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Idempotency keys, as of https://docs.stripe.com/api/idempotent_requests (API v1)."""
 
 from dataclasses import dataclass

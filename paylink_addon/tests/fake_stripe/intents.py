@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The operations on PaymentIntents and charges."""
 
 from stripe import params as p

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What really happened to the money, to compare with somebody else's books."""
 
 from dataclasses import dataclass

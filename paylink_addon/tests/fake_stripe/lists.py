@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Lists, searches and expansions, the same for all kinds of objects."""
 
 import re

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Events on their way to the webhook endpoints: signed, delivered over HTTP, repeated, and disturbed on demand."""
 
 import fnmatch

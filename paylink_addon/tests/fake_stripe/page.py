@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The hosted page of a Checkout Session, for a browser: one button for each way in which it can end."""
 
 import html

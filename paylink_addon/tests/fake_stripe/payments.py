@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What happens to PaymentIntents: attempts, the charges that come of them, captures, cancellations."""
 
 from .balance import DAYS, fee_of, transaction

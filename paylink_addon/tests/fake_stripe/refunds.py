@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Refunds: made by the API or in the dashboard, settled at once or later, and failing even after they succeeded."""
 
 from stripe import params as p

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 # pylint: disable=missing-return
 """HTTP: the API under ``/v1``, the hosted page under ``/c/pay``, and the controls under ``/_control``."""
 

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Checkout Sessions: what the API makes and expires."""
 
 from urllib.parse import urlsplit

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """SetupIntents and mandates: storing a payment method without charging it."""
 
 from stripe import params as p

@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Answers have the shape of the SDK's resource classes: every nullable field, and nothing that they don't know.
 
 So a fake that drifts from Stripe's specification fails itself, not the code under test.

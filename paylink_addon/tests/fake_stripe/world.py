@@ -1,4 +1,3 @@
-# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What the fake knows: a clock, accounts, and for each account and mode a realm of objects."""
 
 import collections
