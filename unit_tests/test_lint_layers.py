@@ -47,7 +47,9 @@ STAGE = '''
 
 class TestLayers(unittest.TestCase):
     def setUp(self):
-        self.addon = Path(self.enterContext(tempfile.TemporaryDirectory())) / "house"
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addon = Path(folder.name) / "house"
         self.write("models/link/__init__.py", "from . import paylink_link, paylink_link_pay")
         self.write("models/link/paylink_link.py", LINK)
         self.write("models/link/paylink_link_pay.py", STAGE)

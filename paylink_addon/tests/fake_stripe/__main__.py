@@ -6,7 +6,8 @@ import sys
 import threading
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Last: a folder beside this one is named as the SDK is.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from fake_stripe import FakeStripe
 

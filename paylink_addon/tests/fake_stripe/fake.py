@@ -1,5 +1,6 @@
 """The fake as its users see it."""
 
+import functools
 import threading
 
 from . import balance as money
@@ -28,38 +29,66 @@ class FakeStripe:
     :param start: seconds since the epoch at which time stands still until :meth:`advance`; None for the real time
     :param int search_delay: seconds after which searches find an object
     :ivar account: the first account
-    :ivar crashes: tracebacks of what the fake could not do; :meth:`stop` raises if there are any
+    :ivar crashes: tracebacks of what the fake could not do; :meth:`stop` and :meth:`reset` raise if there are any
     """
 
     def __init__(self, port=0, automatic=False, version=API_VERSION, start=None, search_delay=60):
-        self.world = World(start, search_delay)
-        self.api = Api(self.world, version)
         self.automatic = automatic
-        self.crashes = []
-        self.account = self.add_account("Fake Merchant")
+        self._new_world = functools.partial(World, start, search_delay)
+        self._new_api = functools.partial(Api, version=version)
         self._server = Server(self, port)
-        self._stopped = threading.Event()
-        self.url = self.world.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._begin()
 
     # === LIFE === #
 
+    def _begin(self):
+        """Make a world in which nothing has happened yet."""
+        self.world = self._new_world()
+        self.world.url = self.url
+        self.api = self._new_api(self.world)
+        self.account = self.add_account("Fake Merchant")
+        self.crashes = []
+        self._ended = threading.Event()
+
     def start(self):
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        if self.automatic:
-            threading.Thread(target=self.world.outbox.run, args=(self._stopped,), daemon=True).start()
+        self._deliver_alone()
         return self
+
+    def _deliver_alone(self):
+        if self.automatic:
+            threading.Thread(target=self.world.outbox.run, args=(self._ended,), daemon=True).start()
+
+    def reset(self):
+        """Be as new, at the same address: other accounts and keys, nothing known, nothing set, nobody connected.
+
+        Requests that are under way end in the old world, and nobody hears their answers.
+
+        :raise RuntimeError: something was asked of the fake that it can't do
+        """
+        api, ended, crashes = self.api, self._ended, self.crashes
+        self._begin()
+        self._deliver_alone()
+        self._end(api, ended, crashes)
 
     def stop(self):
         """Stop.
 
         :raise RuntimeError: something was asked of the fake that it can't do
         """
-        self._stopped.set()
         self._server.shutdown()
         self._server.server_close()
-        self.api.release()
-        if self.crashes:
-            raise RuntimeError("The fake Stripe failed:\n" + "\n".join(self.crashes))
+        self._end(self.api, self._ended, self.crashes)
+
+    def _end(self, api, ended, crashes):
+        """End what still goes on in a world, and say what failed in it."""
+        self._server.disconnect()
+        ended.set()
+        api.world.outbox.woken.set()
+        api.release()
+        if crashes:
+            raise RuntimeError("The fake Stripe failed:\n" + "\n".join(crashes))
 
     def __enter__(self):
         return self.start()

@@ -149,7 +149,9 @@ class Outbox:
 
     def run(self, stopped):
         """Deliver until ``stopped`` is set: the loop of the automatic mode."""
-        while not stopped.is_set():
+        while True:
             self.woken.wait(1)
+            if stopped.is_set():
+                return
             self.woken.clear()
             self.deliver()

@@ -154,8 +154,8 @@ class Server(ThreadingHTTPServer):
         self.connections.discard(request)
         super().shutdown_request(request)
 
-    def server_close(self):
-        super().server_close()
+    def disconnect(self):
+        """End all connections."""
         for connection in list(self.connections):
             _cut(connection)
 
