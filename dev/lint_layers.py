@@ -14,6 +14,8 @@ import re
 from collections import defaultdict
 from functools import cached_property
 
+from lxml import etree
+
 from .system import ROOT
 
 ADDON = ROOT / "paylink_addon"
@@ -29,6 +31,9 @@ MAY_CALL = {
     "stripe": ("link", "dispute"),
     "reminder": ("link", "deposit", "statement", "dispute"),
 }
+XML_FOLDERS = ("views", "wizards", "data")
+# Attributes that hold no names, or names that XML ids may have.
+XML_TEXTS = ("id", "string", "help", "confirm", "title", "placeholder")
 # Words that give away what somebody else's business is, however it is spelled.
 OWN_WORDS = {"stripe": re.compile(r"stripe", re.I), "deposit": re.compile(r"deposit|sale[._](?:order|line)", re.I)}
 # The only module that may import the SDK.
@@ -62,6 +67,7 @@ def check_layers(addon=ADDON):
             *_many_classes(files),
             *_defined_twice(files),
             *_upward_calls(files),
+            *_upward_views(files, addon),
             *_other_doors(addon),
         ]
     )
@@ -190,6 +196,29 @@ def _upward_calls(files):
             if owner and (line, name) not in seen:
                 seen.add((line, name))
                 yield file.at(line, f"{file.subject} may not call {owner}: {name}")
+
+
+def _upward_views(files, addon):
+    """The same of views, wizards' views and data: what their XML names, texts for people aside."""
+    owners = _owners(files)
+    paths = [path for folder in XML_FOLDERS for path in sorted((addon / folder).rglob("*.xml"))]
+    for path in paths:
+        place = path.relative_to(addon).parts
+        name = path.relative_to(addon.parent)
+        if place[1] not in MAY_CALL:
+            yield f"{name}:1: stands in the folder of no subject"
+            continue
+        allowed = _reachable(place[1])
+        for line, word in _xml_names(path):
+            if owner := _owner(word, owners, allowed):
+                yield f"{name}:{line}: {place[1]} may not call {owner}: {word}"
+
+
+def _xml_names(path):
+    for element in etree.parse(str(path)).iter(etree.Element):
+        texts = [value for key, value in element.attrib.items() if key not in XML_TEXTS]
+        for word in dict.fromkeys(word for text in [*texts, element.text or ""] for word in _words(text)):
+            yield element.sourceline, word
 
 
 def _owner(name, owners, allowed):
