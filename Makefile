@@ -11,7 +11,7 @@ help: ## show this list
 demo: ## Odoo with a French demo company (PORT=8070, LISTEN=0.0.0.0, RESET=1 makes the database anew, STRIPE=fake)
 	$(DEV) demo $(if $(STRIPE),--stripe $(STRIPE)) $(if $(PORT),--port $(PORT)) $(if $(LISTEN),--host $(LISTEN)) $(if $(RESET),--reset)
 
-test: ## all tests, or T=test_link, T=test_link.TestLink, T=test_link.TestLink.test_method
+test: ## all tests, or T=test_link, T=test_link.TestLink.test_method, T=reminder (a subject), or several of them
 	$(DEV) test $(T)
 
 lint: ## style, code, XML and translations (FIX=1 corrects what it can)

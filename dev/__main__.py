@@ -16,7 +16,7 @@ from .system import Failed, say
 # Each command is the function `main(arguments)` of the module `dev.<name>`.
 COMMANDS = {
     "demo": "start Odoo with a French demo company at http://localhost:8069",
-    "test": "run the tests: all of them, or one file (T=test_link), class or method",
+    "test": "run the tests: all of them, or those of some files, classes, methods or subjects",
     "lint": "check style, code, XML and translations",
     "i18n": "export the translation templates, merge them into fr.po, list what is not translated",
     "bench": "run the benchmarks",
@@ -35,7 +35,7 @@ def parse(arguments):
     parsers["demo"].add_argument("--reset", action="store_true", help="make the demo database anew")
     parsers["demo"].add_argument("--stripe", default="", choices=["", "fake"], help="fake: with a Stripe of its own")
     parsers["demo"].add_argument("--prepare", action="store_true", help="make the database, start no server")
-    parsers["test"].add_argument("target", nargs="?", help="test_file, test_file.Class or test_file.Class.test_method")
+    parsers["test"].add_argument("targets", nargs="*", help="files, file.Class.method, or folders: see dev/targets.py")
     # How it calls itself for those outside Odoo: the file takes what came of them.
     parsers["test"].add_argument("--outside", type=Path, help=argparse.SUPPRESS)
     parsers["lint"].add_argument("checks", nargs="*", help="only these (default: all of them)")

@@ -6,7 +6,7 @@ import unittest
 from .log import Outcome
 from .odoo import the_odoo
 from .report import Progress
-from .system import ROOT
+from .system import ROOT, Failed
 
 
 class LiveResult(unittest.TestResult):
@@ -48,19 +48,19 @@ class LiveResult(unittest.TestResult):
         self.progress(None, None)
 
 
-def run_live_tests(files, names=""):
-    """Run ``files`` of ``live_tests/``; ``names`` (``Class`` or ``Class.method``) narrows it down.
+def run_live_tests(found):
+    """Run files of ``live_tests/``, likewise.
 
     :rtype: Outcome
     """
-    if files:
-        the_odoo().with_addons()  # what they start from; now, lest it be counted as a test's time
-    return run_plain_tests(files, names)
+    the_odoo().with_addons()  # what they start from; now, lest it be counted as a test's time
+    return run_plain_tests(found)
 
 
-def run_plain_tests(files, names=""):
-    """Run plain ``unittest`` files, likewise; those of ``unit_tests/`` test what needs no Odoo.
+def run_plain_tests(found):
+    """Run plain ``unittest`` files; those of ``unit_tests/`` test what needs no Odoo.
 
+    :param found: list of (file, names); names (``Class`` or ``Class.method``, or none) narrow it down
     :rtype: Outcome
     """
     outcome = Outcome()
@@ -68,9 +68,9 @@ def run_plain_tests(files, names=""):
         str(ROOT / "paylink_addon"),
         str(ROOT / "paylink_addon/tests"),
     ]  # for their ``tools`` and ``fake_stripe``
-    for folder in {str(file.parent) for file in files}:
+    for folder in {str(file.parent) for file, _names in found}:
         sys.path.insert(0, folder)
-    suites = [_load(file.stem, names) for file in files]
+    suites = [_load(file.stem, names) for file, names in found]
     with Progress() as progress:
         unittest.TestSuite(suites).run(LiveResult(outcome, progress))
     return outcome
@@ -78,7 +78,10 @@ def run_plain_tests(files, names=""):
 
 def _load(module, names):
     loader = unittest.defaultTestLoader
-    return loader.loadTestsFromName(f"{module}.{names}" if names else module)
+    try:
+        return loader.loadTestsFromName(f"{module}.{names}" if names else module)
+    except AttributeError as error:
+        raise Failed(f"{module}.py has no {names}: {error}") from error
 
 
 def _name(test):

@@ -61,13 +61,16 @@ def complaints(path, expected=()):
 
 @dataclass
 class Outcome:
-    """What came of the tests."""
+    """What came of the tests.
+
+    :ivar started: those in Odoo that began, as (module, ``Class.method``)
+    """
 
     run: int = 0
     failed: dict = field(default_factory=dict)
     skipped: dict = field(default_factory=dict)
     complaints: list = field(default_factory=list)
-    files: set = field(default_factory=set)
+    started: set = field(default_factory=set)
     finished: bool = False
 
     @property
@@ -79,7 +82,7 @@ class Outcome:
     def add(self, other):
         """Count ``other`` in."""
         self.run += other.run
-        for name in ("failed", "skipped", "files"):
+        for name in ("failed", "skipped", "started"):
             getattr(self, name).update(getattr(other, name))
         self.complaints += other.complaints
 
@@ -95,7 +98,7 @@ def follow(lines, progress):
         first = entry.lines[0]
         test = entry.logger.removeprefix("odoo.addons.")
         if found := STARTING.match(first):
-            outcome.files.add(entry.logger)
+            outcome.started.add((entry.logger, found[1]))
             outcome.run += 1
             progress(test, found[1])
         elif found := SKIPPED.match(first):

@@ -1,4 +1,7 @@
-"""``make test``: the tests of the add-ons inside Odoo and, beside them, ``unit_tests/`` and ``live_tests/``."""
+"""``make test``: the tests of the add-ons inside Odoo and, beside them, ``unit_tests/`` and ``live_tests/``.
+
+What ``T=…`` names is in :mod:`.targets`.
+"""
 
 import contextlib
 import pickle
@@ -14,7 +17,8 @@ from .log import Outcome, follow
 from .odoo import free_port, the_odoo
 from .report import Progress, report
 from .setup import optional_programs
-from .system import ADDONS, CACHE, ROOT, Failed, background, digest, say, step
+from .system import ADDONS, CACHE, ROOT, background, digest, say, step
+from .targets import chosen, every
 
 LOGS = CACHE / f"logs-{digest(ROOT)}"
 
@@ -27,30 +31,33 @@ def main(arguments):
     LOGS.mkdir(parents=True, exist_ok=True)
     live.LOGS = LOGS
     outcome = Outcome()
+    there = every()
     if arguments.outside:
-        outcome.add(run_plain_tests(sorted((ROOT / "unit_tests").glob("test_*.py"))))
-        outcome.add(run_live_tests(sorted((ROOT / "live_tests").glob("test_*.py"))))
+        _run_outside(there, outcome)
         arguments.outside.write_bytes(pickle.dumps(outcome))
         return 0
-    if arguments.target:
-        _run_target(arguments.target.removesuffix(".py"), outcome)
+    if arguments.targets:
+        _run_targets(chosen(arguments.targets, there), outcome)
     else:
         optional_programs()
-        _run_everything(outcome)
+        _run_everything(there, outcome)
     return report(outcome)
 
 
-def _run_everything(outcome):
+def _run_everything(there, outcome):
     start = time.monotonic()
     the_odoo().with_addons()  # what both start from; else both would make it
     with _outside_tests(outcome):
         outcome.add(_run_in_odoo([f"/{addon}" for addon in ADDONS], "odoo.log"))
-    for addon in ADDONS:
-        for path in _files(addon):
-            place = path.relative_to(ROOT).with_suffix("")
-            if f"odoo.addons.{'.'.join(place.parts)}" not in outcome.files:
-                outcome.failed[f"{place}.py"] = "No test of it ran: does the __init__.py beside it import it?"
+    miss(there, outcome)
     say(f"All tests: {time.monotonic() - start:.0f} s, logs in {LOGS}")
+
+
+def miss(targets, outcome):
+    """Note those ``targets`` in Odoo of which no test ran as failed."""
+    for target in targets:
+        if target.is_inside and not target.has_run(outcome.started):
+            outcome.failed[str(target)] = "No test of it ran: does the __init__.py beside it import it?"
 
 
 @contextlib.contextmanager
@@ -70,25 +77,20 @@ def _outside_tests(outcome):
             outcome.failed["unit_tests, live_tests"] = f"They ended ({code}) before their time: see {log.name}"
 
 
-def _run_target(target, outcome):
-    file, _, rest = target.rpartition("/")[2].partition(".")
-    inside = [path for addon in ADDONS for path in _files(addon, file)]
-    alive = ROOT / "live_tests" / f"{file}.py"
-    plain = ROOT / "unit_tests" / f"{file}.py"
-    if not inside and not alive.is_file() and not plain.is_file():
-        raise Failed(f"No add-on has {file}.py in its tests, nor is there live_tests/{file}.py or unit_tests/{file}.py")
-    if inside:
-        tags = [f"/{path.relative_to(ROOT)}{f':{rest}' if rest else ''}" for path in inside]
-        outcome.add(_run_in_odoo(tags, f"{file}.log"))
-    if plain.is_file():
-        outcome.add(run_plain_tests([plain], rest))
-    if alive.is_file():
-        outcome.add(run_live_tests([alive], rest))
+def _run_targets(targets, outcome):
+    if inside := [target for target in targets if target.is_inside]:
+        stems = dict.fromkeys(target.place.stem for target in inside)
+        outcome.add(_run_in_odoo([target.tag for target in inside], f"{'+'.join(stems)[:60]}.log"))
+        miss(inside, outcome)
+    _run_outside(targets, outcome)
 
 
-def _files(addon, name="test_*"):
-    """The files of tests of an add-on, in whatever subject's folder."""
-    return sorted((ROOT / addon / "tests").rglob(f"{name}.py"))
+def _run_outside(targets, outcome):
+    """Run those ``targets`` that need no Odoo, or one of their own."""
+    for folder, run in (("unit_tests", run_plain_tests), ("live_tests", run_live_tests)):
+        found = [(target.path, target.names) for target in targets if target.place.parts[0] == folder]
+        if found:
+            outcome.add(run(found))
 
 
 def _run_in_odoo(tags, log_name):
