@@ -1,5 +1,6 @@
 from odoo import api, models
-from odoo.tools import SQL
+
+from odoo.addons.paylink_addon.tools.locks import hold_and_touch
 
 
 class LoyaltyCard(models.Model):
@@ -15,9 +16,7 @@ class LoyaltyCard(models.Model):
         domain = [("partner_id", "in", partners.ids), ("program_id", "=", program.id)]
         cards = self.search(domain, order="id")
         if missing := partners - cards.partner_id:
-            ids = tuple(missing.ids)
-            self.env.cr.execute(SQL("SELECT id FROM res_partner WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", ids))
-            self.env.cr.execute(SQL("UPDATE res_partner SET write_date = write_date WHERE id IN %s", ids))
+            hold_and_touch(missing)
             # The customer is told by the receipt; a mail that can't be made must not stop the booking.
             cards |= self.with_context(loyalty_no_mail=True).create(
                 [{"partner_id": partner.id, "program_id": program.id} for partner in missing]

@@ -1,6 +1,8 @@
 from odoo import models
 from odoo.tools import SQL
 
+from ...tools.locks import hold_and_touch
+
 
 class AccountMove(models.Model):
     """Invoices of an order take what was paid as a deposit on it."""
@@ -17,7 +19,7 @@ class AccountMove(models.Model):
         invoices = posted.filtered(lambda move: move.is_sale_document(include_receipts=True))
         if orders := invoices._paylink_orders():
             # A deposit that is being booked either sees this invoice or is seen by it.
-            orders._paylink_lock()
+            hold_and_touch(orders)
             for invoice, credit in invoices._paylink_deposit_credits(orders):
                 if not invoice.currency_id.is_zero(invoice.amount_residual) and not credit.reconciled:
                     invoice.js_assign_outstanding_line(credit.id)

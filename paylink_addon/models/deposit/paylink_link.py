@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, format_date
 
 from ...const import IN_FLIGHT_STATES, LIVE_STATES
+from ...tools.locks import hold_and_touch, take_name
 
 # What says who pays an order, and in which currency: changed, nobody may pay it by the links of before.
 PAYER_FIELDS = {"partner_id", "partner_invoice_id", "pricelist_id", "company_id"}
@@ -132,9 +133,9 @@ class PaylinkLink(models.Model):
             return super()._documents_stand()
         return self._fits_order()
 
-    def _rows_to_lock(self):
+    def _contested_rows(self):
         """Payers of deposits fight for their order."""
-        return [*super()._rows_to_lock(), ("sale_order", self.sudo().sale_order_id.ids)]
+        return [*super()._contested_rows(), self.sudo().sale_order_id]
 
     def _attempt_documents(self):
         """Odoo confirms and invoices the order of a transaction that names it."""
@@ -197,7 +198,7 @@ class PaylinkLink(models.Model):
         """
         orders = self.env["sale.order"].browse({vals["sale_order_id"] for vals in vals_list})
         orders.check_access("read")
-        orders._paylink_lock()
+        hold_and_touch(orders)
         askable = orders._paylink_askable()
         prepared = []
         for vals in vals_list:
@@ -213,7 +214,7 @@ class PaylinkLink(models.Model):
         if self.kind != "deposit":
             return super()._renew()
         order = self.sale_order_id
-        order._paylink_lock()
+        hold_and_touch(order)
         if not self._belongs_to_order():
             raise UserError(
                 self.env._(
@@ -375,9 +376,7 @@ class PaylinkLink(models.Model):
         if stored := self._stored_order_pdf():
             return {"filename": stored.name, "content_type": stored.mimetype, "content": stored.raw}
         # One worker makes it, nobody waits: it takes a second, and whoever holds a link may ask as often as he likes.
-        key = f"paylink.order.{self.sale_order_id.id}"
-        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [key])
-        if not self.env.cr.fetchone()[0]:
+        if not take_name(self.env.cr, f"paylink.order.{self.sale_order_id.id}"):
             return False
         pdf = self._render_report("sale.action_report_saleorder", self.sale_order_id, self.sale_order_id.name)
         if pdf["content_type"] == "application/pdf":

@@ -2,6 +2,8 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from ...tools.locks import hold_and_touch
+
 
 class PaymentTransaction(models.Model):
     """What follows on the order when a deposit is paid: Odoo's own rules, once per payment."""
@@ -26,7 +28,7 @@ class PaymentTransaction(models.Model):
     def _post_process(self):
         """Two payments of one order are booked one after the other: the second sees what the first has invoiced."""
         orders = self.sale_order_ids | self.paylink_id.sale_order_id
-        self._paylink_deposits().sale_order_ids._paylink_lock()
+        hold_and_touch(self._paylink_deposits().sale_order_ids)
         told = self._paylink_deposits().sale_order_ids.ids
         result = super(PaymentTransaction, self.with_context(paylink_told_order_ids=told))._post_process()
         orders._paylink_end_links()

@@ -1,23 +1,12 @@
 """Stage of ``sale.order``: what was received, invoiced, and can still be asked."""
 
 from odoo import Command, api, models
-from odoo.tools import SQL
 
 
 class SaleOrderMoney(models.Model):
     """What has been received, invoiced and can still be asked of an order. All of it in sudo mode, for sets."""
 
     _inherit = "sale.order"
-
-    def _paylink_lock(self):
-        """Wait for, then hold, the orders: see :meth:`paylink.link._lock`."""
-        if not self:
-            return
-        self.env.flush_all()
-        ids = tuple(self.ids)
-        self.env.cr.execute(SQL("SELECT id FROM sale_order WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", ids))
-        self.env.cr.execute(SQL("UPDATE sale_order SET write_date = write_date WHERE id IN %s", ids))
-        self.env.invalidate_all()
 
     # === TRANSACTIONS === #
 

@@ -113,7 +113,7 @@ class AccountMove(models.Model):
         lines = self.env["paylink.link.line"].sudo().search([("move_id", "in", self.ids)])
         links = lines.link_id.filtered(lambda link: not link.paid_at)
         if links:
-            links._lock()
+            links._wait_and_hold()
         return links
 
     def _paylink_items_by_debtor(self):

@@ -51,7 +51,7 @@ class PaylinkLinkAmounts(models.Model):
     def _payable_amount(self):
         """What the customer may pay now: what is due, less what other payments of the same items may still bring.
 
-        Call it with the rows locked (:meth:`_lock`) when money depends on it.
+        Call it with the rows locked (:meth:`_wait_and_hold`) when money depends on it.
         """
         self.ensure_one()
         link = self.sudo()

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, format_amount, format_datetime
-from psycopg2 import OperationalError
+from odoo.tools import format_amount, format_datetime
 
 from ...const import LIVE_STATES
+from ...tools.locks import each_alone, hold_and_touch
 
 # With more invoices than this no missing PDF is made: each takes a second.
 MAX_NEW_PDFS = 20
@@ -60,7 +60,7 @@ class PaylinkLinkLife(models.Model):
         self.check_access("write")
         if live := self.filtered(lambda link: link.state not in ("expired", "cancelled")):
             raise UserError(self.env._("%(name)s is not expired or cancelled: send it again.", name=live[0].name))
-        self._lock()
+        self._wait_and_hold()
         successors = self.browse()
         for link in self:
             successors |= (link.sudo()._live_successor() or link.sudo()._renew()).with_env(self.env)
@@ -162,29 +162,13 @@ class PaylinkLinkLife(models.Model):
         """Close the attempts that have not reached the provider's answer yet."""
         self.sudo().transaction_ids._paylink_closable()._paylink_close(reason)
 
-    def _lock(self):
-        """Wait for, then hold, the rows that two payers of the same items fight for.
+    def _wait_and_hold(self):
+        """Wait for, then hold, the rows that two payers of the same items fight for; who waits is run again."""
+        hold_and_touch(*self._contested_rows())
 
-        The rows are also touched: under REPEATABLE READ the one who waited then fails with a serialization error and is
-        run again with fresh data, instead of going on with what it read before the wait.
-        """
-        self.env.flush_all()
-        for table, ids in self._rows_to_lock():
-            self._lock_rows(table, ids)
-        self.env.invalidate_all()
-
-    @api.model
-    def _lock_rows(self, table, ids):
-        """Lock and touch rows: see :meth:`_lock`."""
-        if not ids:
-            return
-        name = SQL.identifier(table)
-        self.env.cr.execute(SQL("SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", name, tuple(ids)))
-        self.env.cr.execute(SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", name, tuple(ids)))
-
-    def _rows_to_lock(self):
-        """Tables and ids, in the order in which everybody locks them."""
-        return [("paylink_link", self.ids), ("account_move_line", self.sudo().line_ids.move_line_id.ids)]
+    def _contested_rows(self):
+        """Record sets, in the order in which everybody holds them."""
+        return [self, self.sudo().line_ids.move_line_id]
 
     # === CRON === #
 
@@ -196,14 +180,10 @@ class PaylinkLinkLife(models.Model):
         portal = [("paylink_id", "=", False), ("paylink_stripe_session", "!=", False), ("state", "=", "draft")]
         by_portal = Transaction.search([*portal, ("invoice_ids.amount_residual", "=", 0)], limit=limit)
         settled = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
-        for tx in (by_link | settled)._paylink_unfinished():
-            try:
-                if tx.try_lock_for_update(allow_referencing=True):
-                    tx.invalidate_recordset()  # its customer may have paid since it was read
-                    tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due any more."))
-                self.env["ir.cron"]._commit_progress()
-            except OperationalError:
-                self.env.cr.rollback()  # somebody else works on the same rows: next time
+        each_alone(
+            (by_link | settled)._paylink_unfinished(),
+            lambda tx: tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due any more.")),
+        )
 
     @api.model
     def _cron_expire(self, limit=500):
@@ -272,7 +252,7 @@ class PaylinkLinkLife(models.Model):
         """Ask the providers to release what is authorized; their answers cancel the links."""
         if not self:
             return
-        self._lock()
+        self._wait_and_hold()
         now = fields.Datetime.now()
         if waiting := self.filtered(
             lambda link: link.cancel_requested_at and link.cancel_requested_at > now - ANSWER_AFTER
@@ -342,16 +322,13 @@ class PaylinkLinkLife(models.Model):
     def _resume_cancellations(self):
         """Ask again where no answer has come: the server may have stopped in between."""
         overdue = fields.Datetime.now() - RESUME_AFTER
-        for link in self.sudo().search([("cancel_requested_at", "<=", overdue), ("cancelled_at", "=", False)]):
-            try:
-                link._lock()
-                if link.cancel_requested_at:
-                    link._resume_cancellation()
-                self.env["ir.cron"]._commit_progress()
-            except OperationalError:
-                self.env.cr.rollback()  # somebody else works on the same rows: next time
+        waiting = self.sudo().search([("cancel_requested_at", "<=", overdue), ("cancelled_at", "=", False)])
+        each_alone(waiting, lambda link: link._resume_cancellation())
 
     def _resume_cancellation(self):
+        self._wait_and_hold()
+        if not self.cancel_requested_at:
+            return
         self.cancel_requested_at = fields.Datetime.now()
         if reason := self._void_authorized():
             self._report_refusal(reason)

@@ -9,6 +9,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, format_amount, format_date, formatLang
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
+from ...tools.locks import take_all
 
 
 class PageMoney(NamedTuple):
@@ -358,7 +359,7 @@ class PaylinkLinkPay(models.Model):
         :raises UserError: with a text for the customer
         """
         self.ensure_one()
-        self._lock()
+        self._wait_and_hold()
         self._check_open()
         self._check_attempts()
         payable = self._checked_amount(amount)
@@ -451,7 +452,7 @@ class PaylinkLinkPay(models.Model):
             return None
         move = line.move_id
         if not move.invoice_pdf_report_id and self._can_make_pdf():
-            if not self._hold_document(move):
+            if not self._may_make_pdf(move):
                 return False
             self._make_pdf(move)
         if stored := move.invoice_pdf_report_id:
@@ -462,18 +463,13 @@ class PaylinkLinkPay(models.Model):
     def _can_make_pdf(self):
         return self.env["ir.actions.report"].sudo().get_wkhtmltopdf_state() != "install"
 
-    def _hold_document(self, move):
-        """Take the right to make the PDF of ``move``, or return ``False`` where another request has it.
+    def _may_make_pdf(self, move):
+        """Take the right to make the PDF of ``move``; whether no other request has it.
 
         Nobody waits for it: making one takes a second or more and needs a second worker, and whoever holds a link may
-        ask as often as he likes. The rows are touched: who gets them later, with an old view of the data, is run again
-        and finds the PDF (a request that meets a conflict is).
+        ask as often as he likes.
         """
-        lines = self.env["paylink.link.line"].sudo().search([("move_id", "=", move.id)], order="id")
-        if lines.try_lock_for_update(allow_referencing=True) != lines:
-            return False
-        self.env.cr.execute("UPDATE paylink_link_line SET write_date = write_date WHERE id IN %s", [tuple(lines.ids)])
-        return True
+        return take_all(self.env["paylink.link.line"].sudo().search([("move_id", "=", move.id)], order="id"))
 
     def _make_pdf(self, move):
         """Make and keep the PDF as Odoo does when it sends the invoice, electronic formats included; nothing is sent.

@@ -2,10 +2,11 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
-from odoo.tools import SQL, format_amount
+from odoo.tools import format_amount
 from psycopg2 import OperationalError
 
 from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES
+from ...tools.locks import each_alone, hold, take_free, unless_busy
 
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
@@ -193,10 +194,7 @@ class PaymentTransaction(models.Model):
         """Book the payments of links one at a time, under a lock, and tell who has to know, once each."""
         ours = self.filtered("paylink_id")
         portal = (self - ours).filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
-        if ours:
-            self.env.cr.execute(
-                SQL("SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", tuple(ours.ids))
-            )
+        hold(ours)
         for tx in ours.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
             tx.payment_id = False  # cancelled while it was pending: the money has come all the same
         for tx in ours:
@@ -242,20 +240,16 @@ class PaymentTransaction(models.Model):
     @api.model
     def _paylink_tell_booked(self):
         """Tell of the payments that were booked without waiting for it, some at a time, each time with a commit."""
-        try:
+        with unless_busy(self.env):
             while untold := self._paylink_take_untold():
                 untold._paylink_tell()
                 self.env.cr.commit()  # pylint: disable=invalid-commit
-        except OperationalError:
-            self.env.cr.rollback()  # somebody else works on the same rows: next time
 
     @api.model
     def _paylink_take_untold(self):
-        """Lock some of those that nobody was told of; not those that somebody else is at."""
+        """Take the right to tell of some of those that nobody was told of."""
         untold = self.search([("paylink_untold", "=", True)], order="id", limit=BATCH)
-        locked = untold.try_lock_for_update(allow_referencing=True)
-        locked.invalidate_recordset(["paylink_untold"])  # somebody else may have told of them before they were locked
-        return locked.filtered("paylink_untold")
+        return take_free(untold).filtered("paylink_untold")
 
     def _paylink_announcement(self, env):
         """What the owner of the link is told of this payment, in the language of ``env``."""
@@ -313,10 +307,8 @@ class PaymentTransaction(models.Model):
         """Post-process; on failure undo it, and give the link's owner a task with the reason."""
         self.ensure_one()
         try:
-            with self.env.cr.savepoint():
+            with unless_busy(self.env), self.env.cr.savepoint():
                 self._post_process()
-        except OperationalError:
-            self.env.cr.rollback()  # somebody else works on the same rows: next time
         except Exception as error:  # noqa: BLE001  whatever it is, a person has to see it
             self.env.invalidate_all()
             env = self.paylink_id._owner_env()
@@ -383,14 +375,7 @@ class PaymentTransaction(models.Model):
         now = fields.Datetime.now()
         waiting = self.search([("paylink_id", "!=", False), ("state", "=", "draft")], order="id")._paylink_closable()
         left = waiting.filtered(lambda tx: (after := tx._paylink_abandoned_after()) and tx.create_date + after <= now)
-        for tx in left[:limit]:
-            try:
-                if tx.try_lock_for_update(allow_referencing=True):
-                    tx.invalidate_recordset()  # it was read in another transaction: its customer may have paid since
-                    tx._paylink_closable()._paylink_abandon()
-                self.env["ir.cron"]._commit_progress()
-            except OperationalError:
-                self.env.cr.rollback()  # somebody else works on the same rows: next time
+        each_alone(left[:limit], lambda tx: tx._paylink_closable()._paylink_abandon())
 
     def _paylink_abandon(self):
         """Close attempts as the customer's choice: they count, and the link is *Interrupted*."""

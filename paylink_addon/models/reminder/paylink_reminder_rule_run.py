@@ -8,6 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, split_every
 
+from ...tools.locks import take_free
 from .paylink_reminder import RETRIED
 from .paylink_reminder_rule_pick import Pick
 
@@ -144,19 +145,16 @@ class PaylinkReminderRuleRun(models.Model):
 
         What somebody wants to be tried again comes first: it counts for the number of messages in some days.
         """
-        mine = self._hold(customers)
+        mine = self._take_customers(customers)
         self._retry_wanted(date, mine)
         picks = self._pick(date, mine) if mine else []
         if picks:
             Message = self.env["paylink.reminder.message"].sudo()
             Message._deliver(Message._compose(picks, date), date)
 
-    def _hold(self, customers):
-        """The ones of ``customers`` that no other run has in hand; they are held until the end of the transaction."""
-        query = SQL(
-            "SELECT id FROM res_partner WHERE id IN %s ORDER BY id FOR NO KEY UPDATE SKIP LOCKED", tuple(customers)
-        )
-        return [row[0] for row in self.env.execute_query(query)]
+    def _take_customers(self, customers):
+        """The ids of those ``customers`` that no other run has in hand; they are held from now on."""
+        return take_free(self.env["res.partner"].sudo().browse(customers)).ids
 
     # === DOCUMENTS === #
 

@@ -2,10 +2,11 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ConcurrencyError, UserError
-from odoo.tools import SQL, format_amount, format_date
+from odoo.tools import format_amount, format_date
 from psycopg2.errors import UniqueViolation
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
+from ...tools.locks import hold_and_touch
 
 
 class PaylinkStatement(models.Model):
@@ -206,12 +207,6 @@ class PaylinkStatement(models.Model):
         self.ensure_one()
         return self.partner_id.action_paylink_account()
 
-    def _lock(self):
-        """Wait for, then hold, the row; who has waited is run again with fresh data (see ``paylink.link._lock``)."""
-        self.env.flush_all()
-        self.env.cr.execute(SQL("UPDATE paylink_statement SET write_date = write_date WHERE id IN %s", tuple(self.ids)))
-        self.env.invalidate_all()
-
     # === THE PAGE === #
     # What the customer sees and does on its statement. Callers have checked the token; all is in sudo mode.
 
@@ -280,7 +275,7 @@ class PaylinkStatement(models.Model):
         :raises UserError: with a text for the customer
         """
         self.ensure_one()
-        self._lock()
+        hold_and_touch(self)
         if self.cancelled_at:
             raise UserError(self.env._("This page can't be used any more: ask for a new one."))
         items = self._chosen_items(item_ids)

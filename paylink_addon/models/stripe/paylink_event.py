@@ -10,6 +10,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, groupby
 from psycopg2 import OperationalError
 
+from ...tools.locks import hold
 from ...tools.stripe_client import API_VERSION
 from ...tools.stripe_errors import StripeFailure, redact
 from ...tools.stripe_events import event_values
@@ -255,7 +256,7 @@ class PaylinkEvent(models.Model):
         transactions = Transaction.browse()
         for provider, events in self.grouped("provider_id").items():
             found = Transaction._paylink_stripe_find(provider, [event.payload["object"] for event in events])
-            self._lock(Transaction.concat(*found))
+            self._hold_with_links(Transaction.concat(*found))
             for event, transaction in zip(events, found, strict=True):
                 if transaction:
                     event.transaction_id = transaction
@@ -278,18 +279,9 @@ class PaylinkEvent(models.Model):
     _handle_refund = _apply_to_transactions
 
     @api.model
-    def _lock(self, transactions):
-        """Lock them, and their links, at once: whoever changes them meanwhile waits, instead of undoing a whole set."""
-        for records in (transactions.paylink_id, transactions):
-            if records:
-                self.env.cr.execute(
-                    SQL(
-                        "SELECT FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE",
-                        SQL.identifier(records._table),
-                        tuple(records.ids),
-                    ),
-                    log_exceptions=False,
-                )
+    def _hold_with_links(self, transactions):
+        """Hold them all at once: whoever changes one meanwhile waits, instead of undoing a whole set."""
+        hold(transactions.paylink_id, transactions)
 
     def _object(self):
         """What the event is about, as it was when it happened.
@@ -481,7 +473,7 @@ class PaylinkEvent(models.Model):
                 tx or provider._paylink_stripe_disputed(obj)
                 for tx, obj in zip(Transaction._paylink_stripe_find(provider, objects), objects, strict=True)
             ]
-            self._lock(Transaction.concat(*found))
+            self._hold_with_links(Transaction.concat(*found))
             for event, obj, tx in zip(events, objects, found, strict=True):
                 if tx:
                     event.transaction_id = tx

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from markupsafe import Markup
 from odoo import SUPERUSER_ID, api, fields, models
-from psycopg2 import OperationalError
 
 from ...const import STRIPE_CODE
+from ...tools.locks import unless_busy
 from ...tools.stripe_client import with_metadata
 from ...tools.stripe_errors import StripeAbsent, StripeDeclined, StripeFailure, StripeRefused, redact
 from .payment_transaction import PaylinkStripeMismatch
@@ -262,11 +262,9 @@ class PaymentTransactionRequests(models.Model):
         self.ensure_one()
         self.env.cr.rollback()
         _logger.info("%s: Stripe's answer was refused: %s", self.reference, error)
-        try:
+        with unless_busy(self.env):  # it is asked again, and told then
             self._paylink_tell_managers("answer", redact(str(error)))
             self.env.cr.commit()  # pylint: disable=invalid-commit
-        except OperationalError:
-            self.env.cr.rollback()  # somebody else works on the same rows: it is asked again, and told then
 
     # === WHAT MANAGERS HAVE TO KNOW === #
 

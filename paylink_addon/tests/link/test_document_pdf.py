@@ -68,7 +68,7 @@ class TestDocumentPdf(PaylinkCommon, HttpCase):
     def test_other_request_makes_it(self):
         """Who comes second does not make it again, and does not wait either: the page asks again by itself."""
         link = self._link(self._invoice())
-        self.patch(type(link), "_hold_document", lambda _link, _move: False)
+        self.patch(type(link), "_may_make_pdf", lambda _link, _move: False)
         answer = self._get(link)
         self.assertEqual((answer.status_code, answer.headers["Refresh"]), (202, "2"))
         self.assertIn(link.company_id.name, answer.text)

@@ -46,7 +46,7 @@ class PaylinkRefund(models.TransientModel):
         self.ensure_one()
         transaction = self.transaction_id._paylink_as_manager()
         # A second click waits here, and is then run again: it finds the refund that the first one has stored.
-        transaction.paylink_id._lock()
+        transaction.paylink_id._wait_and_hold()
         self._check_amount()
         return transaction._paylink_request("action_refund", self.amount)
 

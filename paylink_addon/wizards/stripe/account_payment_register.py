@@ -2,6 +2,7 @@ from odoo import models
 from odoo.exceptions import UserError
 
 from ...const import STRIPE_CODE
+from ...tools.locks import hold_and_touch
 
 
 class AccountPaymentRegister(models.TransientModel):
@@ -27,7 +28,7 @@ class AccountPaymentRegister(models.TransientModel):
         :raises UserError: a payment is in progress already
         """
         Link = self.env["paylink.link"].sudo()
-        Link._lock_rows("account_move_line", items.ids)
+        hold_and_touch(items.sudo())
         if busy := items.sudo()._paylink_in_flight():
             raise UserError(
                 self.env._(

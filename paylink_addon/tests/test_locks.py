@@ -1,0 +1,88 @@
+import threading
+
+from odoo import sql_db
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
+from psycopg2 import OperationalError
+from psycopg2.errors import LockNotAvailable, SerializationFailure
+
+from ..tools.locks import each_alone, hold, hold_and_touch, take_all, take_free, take_name, unless_busy
+
+
+@tagged("post_install", "-at_install")
+class TestLocks(TransactionCase):
+    """Two real transactions at a time, on rows that are in the database already."""
+
+    def setUp(self):
+        super().setUp()
+        # A connection of its own: the test's cursors all share one.
+        self.other = sql_db.db_connect(self.env.cr.dbname).cursor()
+        self.addCleanup(self.other.close)
+        self.mine, self.theirs = self.env.ref("base.main_partner"), self.env.ref("base.partner_admin")
+        self.both = self.mine | self.theirs
+
+    def _others_take(self, partner):
+        self.other.execute("SELECT FROM res_partner WHERE id = %s FOR NO KEY UPDATE NOWAIT", [partner.id])
+
+    def _assert_held(self, partner):
+        with mute_logger("odoo.sql_db"), self.assertRaises(LockNotAvailable):
+            self._others_take(partner)
+        self.other.rollback()
+
+    def test_held_until_the_end(self):
+        for holds in (hold, hold_and_touch, take_free, take_all):
+            with self.subTest(holds.__name__):
+                savepoint = self.env.cr.savepoint()
+                holds(self.both)
+                self._assert_held(self.mine)
+                self._assert_held(self.theirs)
+                savepoint.close(rollback=True)
+                self._others_take(self.mine)
+                self.other.rollback()
+
+    def test_nothing_is_no_error(self):
+        none = self.mine.browse()
+        hold(none)
+        hold_and_touch(none, none)
+        self.assertFalse(take_free(none))
+
+    def test_what_others_hold_is_left_out(self):
+        self._others_take(self.theirs)
+        self.assertEqual(take_free(self.both), self.mine)
+        self.assertFalse(take_all(self.both))
+        self.assertTrue(take_all(self.mine))
+
+    def test_who_has_waited_is_run_again(self):
+        """What was touched meanwhile can't be held with the old view of the data."""
+        self._others_take(self.mine)
+        self.other.execute("UPDATE res_partner SET write_date = write_date WHERE id = %s", [self.mine.id])
+        waiting = threading.Timer(0.2, self.other.commit)
+        waiting.start()
+        with self.assertRaises(SerializationFailure), self.env.cr.savepoint(flush=False):
+            hold_and_touch(self.mine)
+        waiting.join()
+
+    def test_names(self):
+        self.assertTrue(take_name(self.other, "paylink.test"))
+        self.assertFalse(take_name(self.env.cr, "paylink.test"))
+        self.assertTrue(take_name(self.env.cr, "paylink.other"))
+
+    def test_jobs_give_way(self):
+        """A conflict undoes one record's transaction, not those of the others."""
+        self._others_take(self.theirs)
+        third = self.env["res.partner"].create({"name": "Third"})
+        done = []
+
+        def work(partner):
+            done.append(partner)
+            if partner == self.mine:
+                raise OperationalError("a conflict")
+
+        self.patch(type(self.env["ir.cron"]), "_commit_progress", lambda *_args: None)
+        self.patch(self.env.cr, "rollback", lambda: done.append("undone"))
+        each_alone(self.both | third, work)
+        self.assertEqual(done, [self.mine, "undone", third])
+
+    def test_other_errors_are_told(self):
+        with self.assertRaises(ZeroDivisionError), unless_busy(self.env):
+            raise ZeroDivisionError

@@ -1,0 +1,97 @@
+"""Rows, and rights to do something, that several transactions want at the same time.
+
+Odoo's transactions are REPEATABLE READ: each sees the data as they were when it began. Who has only *waited* for a row
+would go on with what it read before the wait. So rows that money depends on are *touched* as well as held: whoever has
+waited for them then fails with a serialization error, and is run again with fresh data. Everybody takes rows in the
+order of their ids, else two could wait for each other.
+
+Nothing here is released by hand: it ends with the transaction.
+"""
+
+from contextlib import contextmanager
+
+from odoo.tools import SQL
+from psycopg2 import OperationalError
+
+
+def hold(*recordsets):
+    """Wait for the rows of each record set, in the given order, and hold them."""
+    for records in recordsets:
+        if ids := tuple(records.ids):
+            query = SQL("SELECT FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE", _table(records), ids)
+            records.env.cr.execute(query, log_exceptions=False)
+
+
+def hold_and_touch(*recordsets):
+    """Wait for the rows of each record set, in the given order, and hold them; who waits for them is run again.
+
+    :raises psycopg2.OperationalError: another transaction has touched them since this one began
+    """
+    if not any(recordsets):
+        return
+    env = recordsets[0].env
+    env.flush_all()
+    for records in recordsets:
+        hold(records)
+        _touch(records)
+    env.invalidate_all()
+
+
+def take_free(records):
+    """Those of ``records`` that nobody else holds, read anew; they are held from now on. Nobody waits."""
+    free = records.try_lock_for_update(allow_referencing=True)
+    free.invalidate_recordset()  # they may have been changed since they were read
+    return free
+
+
+def take_all(records):
+    """Take the right to do something about ``records``, which one transaction has at a time. Nobody waits.
+
+    Who takes it later with an old view of the data is run again (the rows are touched) and finds what was done.
+
+    :return: whether all of them were free
+    """
+    if records.try_lock_for_update(allow_referencing=True) != records:
+        return False
+    _touch(records)
+    return True
+
+
+def take_name(cr, name):
+    """Take the right to do something that has a name but no row of its own. Nobody waits.
+
+    :return: whether it was free
+    """
+    cr.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [name])
+    return cr.fetchone()[0]
+
+
+@contextmanager
+def unless_busy(env):
+    """Give way to whoever works on the same rows: all of the transaction is undone. For jobs, which come again."""
+    try:
+        yield
+    except OperationalError:
+        env.cr.rollback()
+
+
+def each_alone(records, work):
+    """Do ``work`` with each of ``records`` in a transaction of its own; what others work on is left out.
+
+    :param work: a function of one record, which is held and read anew
+    """
+    for record in records:
+        with unless_busy(record.env):
+            if free := take_free(record):
+                work(free)
+            record.env["ir.cron"]._commit_progress()
+
+
+def _touch(records):
+    if ids := tuple(records.ids):
+        query = SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", _table(records), ids)
+        records.env.cr.execute(query, log_exceptions=False)
+
+
+def _table(records):
+    return SQL.identifier(records._table)
