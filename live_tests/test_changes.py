@@ -8,7 +8,7 @@ from functools import partial
 from support import CONFLICTS, Ledger, Payer, at_once, log_in, server
 
 ROUNDS = 4
-REFUSALS = ["Nothing of this payment can be refunded", "is being cancelled"]
+REFUSALS = ["Nothing is left to refund on this payment", "is being canceled"]
 SCRIPT = f"""
 def transaction(case, state):
     made = env["paylink.link"].browse(case["links"][0]["id"])

@@ -9,7 +9,7 @@ from support import Ledger, Payer, at_once, log_in, meet_at, server
 from dev.live import run_script
 
 ROUNDS = 4
-REFUSED = [r"could not serialize access", r"deadlock detected", r"No more than .* can be asked for"]
+REFUSED = [r"could not serialize access", r"deadlock detected", r"You can ask for at most"]
 SCRIPT = f'''
 env["ir.config_parameter"].set_param("sale.automatic_invoice", "True")
 env["ir.config_parameter"].set_param("sale.async_emails", "True")  # no PDFs here

@@ -8,7 +8,7 @@ STATES = [
     ("failed", "Interrupted"),
     ("paid", "Paid"),
     ("expired", "Expired"),
-    ("cancelled", "Cancelled"),
+    ("cancelled", "Canceled"),
 ]
 
 # What people read (``paylink.link.status``): the state, told apart by what the customer did.
@@ -21,7 +21,7 @@ STATUSES = [
     ("partly_paid", "Partly paid"),
     ("paid", "Paid"),
     ("expired", "Expired"),
-    ("cancelled", "Cancelled"),
+    ("cancelled", "Canceled"),
 ]
 
 # States in which the customer can pay, or is paying.

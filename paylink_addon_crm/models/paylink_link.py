@@ -13,7 +13,7 @@ class PaylinkLink(models.Model):
         index="btree_not_null",
         ondelete="set null",
         groups="sales_team.group_sale_salesman",
-        help="Where the payment was asked for.",
+        help="The opportunity from which the payment was asked for.",
     )
 
     @api.constrains("lead_id", "company_id")

@@ -29,14 +29,14 @@ class LoyaltyProgram(models.Model):
         compute="_compute_paylink_wallet",
         compute_sudo=True,
         groups=ACCOUNTANTS,
-        help="What confirmed orders have put into the wallets or taken from them, and their invoices will book.",
+        help="What confirmed orders have added to the wallets or taken from them, and their invoices have yet to book.",
     )
     paylink_difference = fields.Monetary(
         string="Difference",
         compute="_compute_paylink_wallet",
         compute_sudo=True,
         groups=ACCOUNTANTS,
-        help="What the account holds more than the wallets, once all is invoiced. It should be zero.",
+        help="How much more the account holds than the wallets, once everything is invoiced. It should be zero.",
     )
 
     # One account for two programs could not be compared with the wallets of either.
@@ -54,7 +54,8 @@ class LoyaltyProgram(models.Model):
             if program.program_type != "ewallet" or not program.company_id:
                 raise ValidationError(
                     self.env._(
-                        "%(program)s: only the eWallets of one company have a wallet account.", program=program.name
+                        "%(program)s can't have a wallet account: it must be an eWallet and belong to one company.",
+                        program=program.name,
                     )
                 )
             if (

@@ -43,7 +43,8 @@ class PaylinkLink(models.Model):
         if self.kind != "wallet":
             return super()._excess_text(env, transaction, amount)
         return env._(
-            "%(partner)s paid %(amount)s more than was asked for. It is in the wallet: refund it, or leave it.",
+            "%(partner)s paid %(amount)s more than was asked for. The rest is in the wallet: refund it, or leave it "
+            "there.",
             partner=self.partner_id.display_name,
             amount=amount,
         )

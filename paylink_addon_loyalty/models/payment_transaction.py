@@ -65,7 +65,7 @@ class PaymentTransaction(models.Model):
         link = self.paylink_id
         env = link._owner_env()
         link._schedule(
-            env._("A top-up has come for an archived wallet"),
+            env._("A top-up has arrived for an archived wallet"),
             env._(
                 "%(amount)s of %(partner)s is in the wallet of %(program)s, which is archived: refund it, or restore "
                 "the program.",

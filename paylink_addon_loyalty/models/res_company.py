@@ -106,7 +106,7 @@ class ResCompany(models.Model):
                 program=program.name,
             )
         if currency.compare_amounts(amount, 0) <= 0:
-            return self.env._("Give the amount to ask for: it must be more than zero.")
+            return self.env._("Enter the amount to ask for: it must be more than zero.")
         if currency != program.currency_id:
             return self.env._(
                 "Wallets are kept in %(currency)s: ask for that currency.", currency=program.currency_id.name

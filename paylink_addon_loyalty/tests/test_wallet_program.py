@@ -70,7 +70,10 @@ class TestWalletProgram(WalletCommon):
         income = self.company_data["default_account_revenue"]
         with self.assertRaisesRegex(ValidationError, "can't hold wallets"), self.env.cr.savepoint():
             self.program.paylink_account_id = income
-        with self.assertRaisesRegex(ValidationError, "only the eWallets of one company"), self.env.cr.savepoint():
+        with (
+            self.assertRaisesRegex(ValidationError, "it must be an eWallet and belong to one company"),
+            self.env.cr.savepoint(),
+        ):
             self.program.company_id = False
         second = self.company._paylink_create_ewallet()
         with self.assertRaises(UniqueViolation), mute_logger("odoo.sql_db"), self.env.cr.savepoint():

@@ -218,7 +218,7 @@ class PaylinkLink(models.Model):
         if not self._belongs_to_order():
             raise UserError(
                 self.env._(
-                    "%(link)s can't be made anew: its order was deleted, or has another customer or currency now. Ask "
+                    "%(link)s can't be renewed: its order was deleted, or its customer or currency has changed. Ask "
                     "for a new deposit on the order.",
                     link=self.name,
                 )
@@ -254,7 +254,7 @@ class PaylinkLink(models.Model):
             link._schedule(
                 env._("Capture or release an authorized deposit"),
                 env._(
-                    "%(order)s can't be paid any more, but a payment of %(name)s is authorized: capture or release it.",
+                    "%(order)s can no longer be paid, but %(name)s has an authorized payment: capture or release it.",
                     order=link.sale_order_id.name,
                     name=link.name,
                 ),
@@ -269,15 +269,15 @@ class PaylinkLink(models.Model):
         }
         if self._belongs_to_order():
             return (
-                env._("%(order)s was cancelled, its deposit was paid", **values),
+                env._("%(order)s was canceled after its deposit had been paid", **values),
                 env._(
-                    "%(order)s was cancelled after %(partner)s had paid %(amount)s. What no invoice has taken of it is "
-                    "an open credit of that customer: refund it, or use it for another document.",
+                    "%(order)s was canceled after %(partner)s had paid %(amount)s. What no invoice has used of it is "
+                    "an open credit of the customer: refund it, or use it for another document.",
                     **values,
                 ),
             )
         return (
-            env._("The deposit on %(order)s is not counted any more", **values),
+            env._("The deposit on %(order)s no longer counts", **values),
             env._(
                 "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It "
                 "is an open credit of that customer: refund it, or use it for another document.",

@@ -29,18 +29,20 @@ class SaleOrder(models.Model):
     paylink_deposit = fields.Selection(
         DEPOSIT_STATES, string="Deposit", compute="_compute_paylink_deposit", search="_search_paylink_deposit"
     )
-    paylink_color = fields.Integer(string="Colour of the Deposit", compute="_compute_paylink_deposit")
+    paylink_color = fields.Integer(string="Color of the Deposit", compute="_compute_paylink_deposit")
     paylink_amount_asked = fields.Monetary(
-        string="Deposits asked", compute="_compute_paylink_amounts", help="By links that are paid or can be paid."
+        string="Deposits asked",
+        compute="_compute_paylink_amounts",
+        help="Total of the links that are paid or can still be paid.",
     )
     paylink_amount_received = fields.Monetary(
-        string="Deposits received", compute="_compute_paylink_amounts", help="By links, without what was refunded."
+        string="Deposits received", compute="_compute_paylink_amounts", help="Paid by links, after refunds."
     )
     paylink_amount_refunded = fields.Monetary(string="Deposits refunded", compute="_compute_paylink_amounts")
     paylink_amount_remaining = fields.Monetary(
         string="Left to pay",
         compute="_compute_paylink_amounts",
-        help="Of the order's total, whichever way the rest was paid.",
+        help="Of the order's total, no matter how the rest was paid.",
     )
     paylink_can_ask = fields.Boolean(compute="_compute_paylink_amounts")
 
@@ -169,16 +171,16 @@ class SaleOrder(models.Model):
         order = self.sudo()
         name = order.name
         if order.state == "cancel":
-            return self.env._("%(order)s is cancelled: nothing can be asked for it.", order=name)
+            return self.env._("%(order)s is canceled: you can't ask for money for it.", order=name)
         if order._paylink_is_expired():
             return self.env._("The quotation %(order)s has expired: extend its validity first.", order=name)
         if order.currency_id.compare_amounts(askable, 0) <= 0:
-            return self.env._("%(order)s: all of it is paid, invoiced or asked for already.", order=name)
+            return self.env._("%(order)s: everything is already paid, invoiced or asked for.", order=name)
         if order.currency_id.compare_amounts(amount, 0) <= 0:
-            return self.env._("Give the amount to ask for: it must be more than zero.")
+            return self.env._("Enter the amount to ask for: it must be more than zero.")
         if order.currency_id.compare_amounts(amount, askable) > 0:
             return self.env._(
-                "No more than %(amount)s can be asked for %(order)s: the rest is paid, invoiced or asked for already.",
+                "You can ask for at most %(amount)s for %(order)s: the rest is already paid, invoiced or asked for.",
                 amount=order.currency_id.format(askable),
                 order=name,
             )
@@ -241,7 +243,7 @@ class SaleOrder(models.Model):
             return
         cancelled = links.filtered(lambda link: link.sale_order_id.state == "cancel")
         changed = (links - cancelled).filtered(lambda link: not link._fits_order())
-        cancelled._end_deposits(self.env._("The order was cancelled."))
+        cancelled._end_deposits(self.env._("The order was canceled."))
         changed._end_deposits(self.env._("The customer or the currency of the order was changed."))
         links -= cancelled | changed
         due = links._due_amounts()
@@ -250,7 +252,7 @@ class SaleOrder(models.Model):
         self.env.add_to_compute(over._fields["state"], over)
         over._recompute_recordset(["state"])
         waiting = over.filtered(lambda link: link.state in LIVE_STATES and not link.amount_pending)
-        waiting._end_deposits(self.env._("The order is paid or invoiced: nothing is left to be paid as a deposit."))
+        waiting._end_deposits(self.env._("The order is paid or invoiced: no deposit is left to pay."))
 
     def _paylink_report_left_behind(self):
         """What was paid stays a credit of who paid it; somebody has to know that no order takes it."""

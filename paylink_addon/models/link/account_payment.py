@@ -105,7 +105,8 @@ class AccountPayment(models.Model):
             if state != "done":
                 raise UserError(
                     self.env._(
-                        "%(name)s is being charged: wait. It is confirmed by itself when the money has come.",
+                        "%(name)s is being charged. Please wait: it is confirmed automatically once the money has "
+                        "arrived.",
                         name=payment.display_name,
                     )
                 )

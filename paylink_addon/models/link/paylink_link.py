@@ -71,20 +71,21 @@ class PaylinkLink(models.Model):
         readonly=True,
     )
     line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
-    reference = fields.Char(help="What the customer knows the debt by: a contract or invoice number.")
+    reference = fields.Char(help="A number that the customer recognizes, such as a contract or an invoice number.")
     currency_id = fields.Many2one("res.currency", required=True, default=lambda self: self.env.company.currency_id)
     amount = fields.Monetary(
         string="Amount asked",
-        help="What was due when the link was made or its documents were changed, or less if so chosen.",
+        help="What was due when the link was made or its documents last changed, or less if a smaller amount was "
+        "chosen.",
     )
     is_limited = fields.Boolean(
-        string="Only a part", help="The link asks for its amount, although more is due.", readonly=True
+        string="Only a part", help="The link asks for its own amount only, although more is due.", readonly=True
     )
     allow_partial = fields.Boolean(
         string="Customer may pay a part", compute="_compute_allow_partial", store=True, readonly=False, precompute=True
     )
     amount_due = fields.Monetary(
-        string="Due now", compute="_compute_amount_due", help="What is still open at this moment."
+        string="Due now", compute="_compute_amount_due", help="What is still due at this moment."
     )
     bank_account_id = fields.Many2one(
         "res.partner.bank",
@@ -108,7 +109,7 @@ class PaylinkLink(models.Model):
         store=True,
         index=True,
         copy=False,
-        help="Derived from the transactions, the expiry and the owner's actions.",
+        help="Follows from the payments, the expiry and the owner's actions.",
     )
     status = fields.Selection(STATUSES, compute="_compute_state", store=True, index=True, copy=False)
     amount_paid = fields.Monetary(string="Paid", compute="_compute_state", store=True, copy=False)
@@ -127,7 +128,7 @@ class PaylinkLink(models.Model):
         compute="_compute_state",
         store=True,
         copy=False,
-        help="Nothing is due any more, although it was not paid through this link.",
+        help="Nothing is due anymore, although it was not paid by this link.",
     )
     settlement_display = fields.Char(string="Settled by", compute="_compute_settlement_display", compute_sudo=True)
     # What the templates of messages say, in the customer's language.
@@ -147,7 +148,7 @@ class PaylinkLink(models.Model):
     def _check_amount(self):
         for link in self:
             if link.kind != "open_items" and link.currency_id.compare_amounts(link.amount, 0) <= 0:
-                raise ValidationError(self.env._("Give the amount to ask for: it must be more than zero."))
+                raise ValidationError(self.env._("Enter the amount to ask for: it must be more than zero."))
 
     @api.constrains("line_ids", "currency_id", "company_id")
     def _check_lines(self):
@@ -155,7 +156,7 @@ class PaylinkLink(models.Model):
             items = link.line_ids.move_line_id
             if items.company_id - link.company_id or items.currency_id - link.currency_id:
                 raise ValidationError(
-                    self.env._("All items of a link must have its company and currency: make one link per currency.")
+                    self.env._("All items of a link must be in its company and currency: make one link per currency.")
                 )
 
     @api.constrains("bank_account_id", "company_id")
@@ -315,7 +316,7 @@ class PaylinkLink(models.Model):
         if not self.env.su and (derived := DERIVED_FIELDS & set(vals)):
             raise AccessError(
                 self.env._(
-                    "“%(field)s” follows from what happens to the link: it can't be written.",
+                    "“%(field)s” is set by what happens to the link: it can't be changed by hand.",
                     field=self._fields[sorted(derived)[0]]._description_string(self.env),
                 )
             )

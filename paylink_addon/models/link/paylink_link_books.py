@@ -302,7 +302,7 @@ class PaylinkLinkBooks(models.Model):
             env = link._owner_env()
             amount = format_amount(env, excess, tx.currency_id)
             link._schedule(
-                env._("%(amount)s too much was paid", amount=amount),
+                env._("%(amount)s was overpaid", amount=amount),
                 link._excess_text(env, tx, amount),
             )
 

@@ -85,10 +85,10 @@ class PaylinkLinkDocuments(models.Model):
             return
         env = self._owner_env()
         self._schedule(
-            env._("What a collection link asked for is gone"),
+            env._("A collection link has nothing left to ask for"),
             env._(
-                "Nothing that %(name)s could ask for is left of %(documents)s: look at the link, cancel it or send a "
-                "new one.",
+                "%(name)s has nothing left to ask for on %(documents)s: check the link, then cancel it or send a new "
+                "one.",
                 name=self.name,
                 documents=", ".join(names),
             ),

@@ -22,11 +22,13 @@ class PaylinkLinkLife(models.Model):
     _inherit = "paylink.link"
 
     attach_pdf = fields.Boolean(
-        string="Attach the invoice PDF", help="Each time the link is sent by e-mail, also when it is sent again."
+        string="Attach the invoice PDF", help="Every time the link is sent by e-mail, including when it is sent again."
     )
-    cancel_requested_at = fields.Datetime(string="Cancellation asked on", readonly=True, copy=False)
+    cancel_requested_at = fields.Datetime(string="Cancellation requested on", readonly=True, copy=False)
     amount_authorized = fields.Monetary(
-        string="Authorized", compute="_compute_in_flight", help="Reserved for us: capture it to receive it."
+        string="Authorized",
+        compute="_compute_in_flight",
+        help="Authorized by the customer: capture it to receive the money.",
     )
     amount_pending = fields.Monetary(
         string="On its way", compute="_compute_in_flight", help="The provider has not confirmed it yet."
@@ -59,7 +61,11 @@ class PaylinkLinkLife(models.Model):
         """
         self.check_access("write")
         if live := self.filtered(lambda link: link.state not in ("expired", "cancelled")):
-            raise UserError(self.env._("%(name)s is not expired or cancelled: send it again.", name=live[0].name))
+            raise UserError(
+                self.env._(
+                    "%(name)s has neither expired nor been canceled: use “Send again” instead.", name=live[0].name
+                )
+            )
         self._wait_and_hold()
         successors = self.browse()
         for link in self:
@@ -156,7 +162,7 @@ class PaylinkLinkLife(models.Model):
                     )
                 )
             if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
-                raise UserError(self.env._("%(name)s: nothing is due any more.", name=link.name))
+                raise UserError(self.env._("%(name)s: nothing is due anymore.", name=link.name))
 
     def _close_attempts(self, reason):
         """Close the attempts that have not reached the provider's answer yet."""
@@ -182,7 +188,7 @@ class PaylinkLinkLife(models.Model):
         settled = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
         each_alone(
             (by_link | settled)._paylink_unfinished(),
-            lambda tx: tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due any more.")),
+            lambda tx: tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due anymore.")),
         )
 
     @api.model
@@ -235,8 +241,8 @@ class PaylinkLinkLife(models.Model):
         if not self:
             return
         self.sudo().write({"cancelled_at": fields.Datetime.now(), "cancel_requested_at": False})
-        self._close_attempts(self.env._("The link was cancelled."))
-        self.sudo().transaction_ids._paylink_withdraw_charges(self.env._("The link was cancelled."))
+        self._close_attempts(self.env._("The link was canceled."))
+        self.sudo().transaction_ids._paylink_withdraw_charges(self.env._("The link was canceled."))
         self._log_events(
             "cancelled",
             {link.id: " ".join(filter(None, [reason, link._pending_text()])) for link in self},
@@ -244,7 +250,7 @@ class PaylinkLinkLife(models.Model):
 
     def _pending_text(self):
         return self.amount_pending and self.env._(
-            "%(amount)s is on its way: it can still arrive, and will be booked then.",
+            "A payment of %(amount)s is in progress: if it still arrives, it will be booked.",
             amount=format_amount(self.env, self.amount_pending, self.currency_id),
         )
 
@@ -258,10 +264,10 @@ class PaylinkLinkLife(models.Model):
             lambda link: link.cancel_requested_at and link.cancel_requested_at > now - ANSWER_AFTER
         ):
             raise UserError(
-                self.env._("%(name)s is being cancelled: wait for the provider's answer.", name=waiting[0].name)
+                self.env._("%(name)s is being canceled: wait for the provider's answer.", name=waiting[0].name)
             )
         self.sudo().cancel_requested_at = now
-        self._close_attempts(self.env._("The link was cancelled."))
+        self._close_attempts(self.env._("The link was canceled."))
         refusals = {link: reason for link in self if (reason := link._void_authorized())}
         if refusals:
             self.env.cr.commit()  # pylint: disable=invalid-commit  # the wish is taken back, whatever is raised
@@ -290,7 +296,7 @@ class PaylinkLinkLife(models.Model):
 
     def _refusal_text(self, reason):
         return self.env._(
-            "%(name)s could not be cancelled: the authorized payment was not released. The reason: %(reason)s",
+            "%(name)s could not be canceled: the authorized payment was not released. The reason: %(reason)s",
             name=self.name,
             reason=reason,
         )
@@ -316,7 +322,7 @@ class PaylinkLinkLife(models.Model):
         """Take the wish back, and give the owner the task to look after it."""
         self.cancel_requested_at = False
         env = self._owner_env()
-        self._schedule(env._("A link could not be cancelled"), self.with_env(env)._refusal_text(reason))
+        self._schedule(env._("A link could not be canceled"), self.with_env(env)._refusal_text(reason))
 
     @api.model
     def _resume_cancellations(self):
@@ -381,7 +387,7 @@ class PaylinkLinkLife(models.Model):
         self.check_access("write")
         transactions = self.sudo().transaction_ids._paylink_authorized()
         if not transactions:
-            raise UserError(self.env._("%(name)s: no payment waits to be captured.", name=self.name))
+            raise UserError(self.env._("%(name)s has no authorized payment to capture.", name=self.name))
         return transactions.sudo(False)._paylink_as_manager()
 
     # === BUSINESS METHODS === #
@@ -392,8 +398,8 @@ class PaylinkLinkLife(models.Model):
         self._notify_owner(
             subject=env._("%(name)s: a payment is authorized", name=self.name),
             body=env._(
-                "%(partner)s authorized %(amount)s (%(name)s: %(documents)s). Capture it before %(date)s: later it may "
-                "not be possible any more.",
+                "%(partner)s authorized %(amount)s (%(name)s: %(documents)s). Capture it before %(date)s: it may not "
+                "be possible later.",
                 partner=self.partner_id.display_name,
                 name=self.name,
                 documents=self.documents_display,

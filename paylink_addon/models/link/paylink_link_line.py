@@ -30,13 +30,13 @@ class PaylinkLinkLine(models.Model):
     is_whole = fields.Boolean(
         string="Whole Document",
         readonly=True,
-        help="The link was made for all that was open of the document, and follows it when it is changed.",
+        help="The link asks for all that is due on the document, and follows its changes.",
     )
-    is_invoice = fields.Boolean(readonly=True, help="The document is one the customer can open.")
+    is_invoice = fields.Boolean(readonly=True, help="The customer can open this document.")
     name = fields.Char(string="Number", readonly=True)
     date = fields.Date(readonly=True)
     date_due = fields.Date(string="Due Date", readonly=True)
-    amount = fields.Monetary(string="Amount then open", readonly=True)
+    amount = fields.Monetary(string="Due at creation", readonly=True)
     amount_residual = fields.Monetary(string="Open now", compute="_compute_amount_residual", compute_sudo=True)
 
     @api.depends("move_line_id")

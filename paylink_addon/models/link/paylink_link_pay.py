@@ -222,7 +222,7 @@ class PaylinkLinkPay(models.Model):
             "in_progress": (self.env._("Payment in progress"), "warning"),
             "interrupted": (self.env._("Payment failed: try again"), "danger"),
             "expired": (self.env._("Expired"), "secondary"),
-            "cancelled": (self.env._("Cancelled"), "secondary"),
+            "cancelled": (self.env._("Canceled"), "secondary"),
         }
         return texts.get(status, (self.env._("To pay"), "info"))
 
@@ -368,7 +368,7 @@ class PaylinkLinkPay(models.Model):
         token = tokens.filtered(lambda t: t.id == token_id)
         method = methods.filtered(lambda m: m.id == method_id)
         if not provider or not (token if token_id else method):
-            raise UserError(self.env._("This way to pay is not available any more: reload the page."))
+            raise UserError(self.env._("This payment method is no longer available: reload the page."))
         # The newest attempt counts: one that was left on another tab must not be paid as well.
         self._open_drafts()._paylink_close(self.env._("The customer started again."))
         self._mark_opened()
@@ -389,7 +389,7 @@ class PaylinkLinkPay(models.Model):
 
     def _check_open(self):
         if self.state not in LIVE_STATES or self._is_expired() or self.cancel_requested_at:
-            raise UserError(self.env._("This link can't be paid any more: reload the page."))
+            raise UserError(self.env._("This link can no longer be paid: reload the page."))
 
     def _check_attempts(self):
         """Stop who tries card after card."""

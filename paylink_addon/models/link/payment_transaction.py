@@ -40,17 +40,17 @@ class PaymentTransaction(models.Model):
     paylink_closed = fields.Boolean(
         string="Closed by us",
         readonly=True,
-        help="The attempt was closed before the provider answered; an answer that still comes is accepted.",
+        help="The attempt was closed before the provider answered. A late answer is still accepted.",
     )
     paylink_untold = fields.Boolean(
-        string="To be told",
+        string="To be announced",
         readonly=True,
-        help="The payment is booked, but the customer has no receipt yet, and the link's owner does not know.",
+        help="The payment is booked, but the customer has no receipt yet, and the link's owner has not been told.",
     )
     paylink_abandoned = fields.Boolean(
         string="Abandoned",
         readonly=True,
-        help="The customer left without paying: it counts as an attempt. A payment that still comes is accepted.",
+        help="The customer left without paying: it counts as an attempt. A late payment is still accepted.",
     )
 
     _paylink_untold_index = models.Index("(id) WHERE paylink_untold")

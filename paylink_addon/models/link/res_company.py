@@ -18,7 +18,7 @@ class ResCompany(models.Model):
         string="Account for transfers",
         check_company=True,
         domain="[('partner_id', '=', partner_id)]",
-        help="The account customers are offered for a transfer. Empty: the company's first one.",
+        help="The account offered to customers who pay by transfer. Empty: the company's first account.",
     )
     paylink_mail_template_id = fields.Many2one(
         "mail.template", string="E-mail of links", domain=[("model", "=", "paylink.link")]
@@ -29,7 +29,7 @@ class ResCompany(models.Model):
     paylink_on_invoice_mail = fields.Boolean(
         string="Collection link in invoice e-mails",
         default=True,
-        help="Proposed when an invoice is sent by Odoo's own Send; who sends can decide otherwise.",
+        help="Proposed when an invoice is sent with Odoo's own Send. The sender can decide otherwise.",
     )
     paylink_on_invoice_pdf = fields.Boolean(
         string="Payment link on invoices",

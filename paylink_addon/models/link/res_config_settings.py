@@ -37,7 +37,7 @@ class ResConfigSettings(models.TransientModel):
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
                 raise UserError(
                     self.env._(
-                        "“%(url)s” is not the address of a site: write it as https://pay.example.com.",
+                        "“%(url)s” is not a web address: write it like https://pay.example.com.",
                         url=settings.paylink_base_url,
                     )
                 )

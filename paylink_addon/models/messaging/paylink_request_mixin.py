@@ -60,7 +60,7 @@ class PaylinkRequestMixin(models.AbstractModel):
     issued_at = fields.Datetime(string="Issued on", readonly=True, copy=False)
     sent_at = fields.Datetime(string="Sent on", readonly=True, copy=False)
     opened_at = fields.Datetime(string="Opened on", readonly=True, copy=False)
-    cancelled_at = fields.Datetime(string="Cancelled on", readonly=True, copy=False)
+    cancelled_at = fields.Datetime(string="Canceled on", readonly=True, copy=False)
     expires_at = fields.Datetime(
         string="Expires on",
         copy=False,
@@ -126,7 +126,7 @@ class PaylinkRequestMixin(models.AbstractModel):
         if foreign := self.filtered(lambda request: request.user_id != self.env.user):
             raise AccessError(
                 self.env._(
-                    "Only the owner can mark %(name)s as read: it is %(owner)s.",
+                    "Only its owner, %(owner)s, can mark %(name)s as read.",
                     name=foreign[0].display_name,
                     owner=foreign[0].user_id.name or "-",
                 )

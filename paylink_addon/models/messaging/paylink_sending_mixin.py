@@ -128,13 +128,13 @@ class PaylinkSendingMixin(models.AbstractModel):
         texts = {
             "email": self.env._("“%(value)s” is not an e-mail address: correct it.", value=error.value),
             "phone": self.env._(
-                "“%(value)s” is not a telephone number of %(name)s's country: "
-                "correct it or write it with the country code, as +33…",
+                "“%(value)s” is not a phone number in %(name)s's country: correct it, or write it with the country "
+                "code, like +33…",
                 value=error.value,
                 name=name,
             ),
             "landline": self.env._(
-                "%(value)s is not a mobile number and can't receive an SMS: give a mobile number, or send by e-mail.",
+                "%(value)s is not a mobile number and can't receive an SMS: enter a mobile number, or send by e-mail.",
                 value=error.value,
             ),
         }
@@ -200,7 +200,7 @@ class PaylinkSendingMixin(models.AbstractModel):
         for template in templates:
             if template and template.sudo().model != self._name:
                 raise UserError(
-                    self.env._("“%(name)s” is not a template of these messages.", name=template.sudo().name)
+                    self.env._("“%(name)s” is not a template for these messages.", name=template.sudo().name)
                 )
 
     def _prepare_emails(
@@ -318,8 +318,8 @@ class PaylinkSendingMixin(models.AbstractModel):
         if parts <= MAX_SMS_PARTS:
             return False
         return self.env._(
-            "The SMS to %(name)s would be sent as %(count)s messages, no more than %(limit)s are possible: shorten its "
-            "text or template.",
+            "The SMS to %(name)s is too long: it would take %(count)s messages, and at most %(limit)s are possible. "
+            "Shorten its text or template.",
             name=name,
             count=parts,
             limit=MAX_SMS_PARTS,

@@ -9,14 +9,14 @@ class ResCompany(models.Model):
 
     paylink_base_url = fields.Char(
         string="Address of the payment pages",
-        help="The address customers see, as https://pay.example.com. Empty: the address of this server.",
+        help="The address that customers see, such as https://pay.example.com. Empty: the address of this server.",
     )
     paylink_tz = fields.Selection(
         _tz_get,
         string="Time zone",
         required=True,
         default=lambda self: self.env.user.tz or "Europe/Paris",
-        help="In which times are told to customers whose own time zone is not known.",
+        help="Used for the times shown to customers whose own time zone is not known.",
     )
 
     def _paylink_base_url(self):

@@ -59,16 +59,16 @@ class ResPartner(models.Model):
         """What to tell of a :class:`~..tools.address_checks.Verdict`."""
         value = verdict.value
         texts = {
-            "email_ok": self.env._("Nothing speaks against this address."),
+            "email_ok": self.env._("No problem was found with this address."),
             "email_syntax": self.env._("“%(value)s” is not an e-mail address: correct it.", value=value),
-            "email_reserved": self.env._("%(domain)s can't receive mail.", domain=value),
-            "email_typo": self.env._("Is %(domain)s meant?", domain=value),
-            "email_bounced": self.env._("Messages came back: %(count)s.", count=value),
-            "phone": self.env._("“%(value)s” is not a telephone number of the contact's country.", value=value),
+            "email_reserved": self.env._("%(domain)s can't receive e-mail.", domain=value),
+            "email_typo": self.env._("Did you mean %(domain)s?", domain=value),
+            "email_bounced": self.env._("Messages that bounced: %(count)s.", count=value),
+            "phone": self.env._("“%(value)s” is not a phone number in the contact's country.", value=value),
             "phone_country": self.env._("Set the country, or write the number with its country code."),
-            "phone_unassigned": self.env._("%(number)s: no such range of numbers is known.", number=value),
+            "phone_unassigned": self.env._("%(number)s is in no known range of phone numbers.", number=value),
             "phone_mobile": self.env._("%(number)s: can receive SMS.", number=value),
-            "phone_landline": self.env._("%(number)s: a landline, it can't receive SMS.", number=value),
+            "phone_landline": self.env._("%(number)s is a landline: it can't receive SMS.", number=value),
         }
         return texts[verdict.code]
 
@@ -105,7 +105,7 @@ class ResPartner(models.Model):
                 "params": {
                     "type": "success",
                     "message": self.env._(
-                        "Nothing speaks against the addresses of these %(count)s contacts.", count=len(self)
+                        "No problem was found with the addresses of these %(count)s contacts.", count=len(self)
                     ),
                 },
             }

@@ -5,5 +5,5 @@ class IrAttachment(models.Model):
     _inherit = "ir.attachment"
 
     paylink_send = fields.Boolean(
-        string="Send with e-mails", help="Reminders of this invoice have it attached, where their rule says so."
+        string="Send with e-mails", help="Attached to the reminders of this invoice, if the rule says so."
     )

@@ -5,7 +5,7 @@ class PaylinkLink(models.Model):
     _inherit = "paylink.link"
 
     by_reminder = fields.Boolean(
-        readonly=True, copy=False, help="Made for a reminder: rules for links that are not paid leave it alone."
+        readonly=True, copy=False, help="Made for a reminder: rules for unpaid links do not apply to it."
     )
     reminder_count = fields.Integer(string="Number of reminders", compute="_compute_reminder_count")
 

@@ -13,8 +13,8 @@ STATES = [
 ]
 # Why nothing was sent.
 REASONS = [
-    ("later", "A later reminder was due as well: only the latest one was sent"),
-    ("address", "No address it could be sent to"),
+    ("later", "A later reminder was due too: only the latest one was sent"),
+    ("address", "No address to send it to"),
     ("template", "The template does not work"),
     ("paid", "Paid meanwhile"),
 ]
@@ -49,7 +49,7 @@ class PaylinkReminder(models.Model):
         "paylink.link", string="Collection link", readonly=True, index="btree_not_null", ondelete="cascade"
     )
     currency_id = fields.Many2one("res.currency", readonly=True)
-    amount = fields.Monetary(string="Amount then open", readonly=True)
+    amount = fields.Monetary(string="Due at creation", readonly=True)
     date_due = fields.Date(string="Due Date", readonly=True)
     message_id = fields.Many2one("paylink.reminder.message", readonly=True, index=True, ondelete="cascade")
     recipient = fields.Char(related="message_id.recipient")
@@ -138,11 +138,13 @@ class PaylinkReminder(models.Model):
     def action_retry(self):
         """Let those that failed before a message was made have another try, by the next run, however late it is."""
         if not self.env.user.has_group("paylink_addon.group_paylink_all"):
-            raise UserError(self.env._("Only who sees all payments can let reminders be tried again."))
+            raise UserError(
+                self.env._("You need the “All Payments” right to try reminders again: ask an administrator.")
+            )
         self.check_access("read")
         again = self.filtered(lambda reminder: reminder.step_id and reminder.reason in RETRIED)
         if not again:
-            raise UserError(self.env._("Nothing to try again: what was sent once is not sent twice."))
+            raise UserError(self.env._("There is nothing to try again: a reminder that was sent is not sent twice."))
         again.sudo().is_wanted = True
         self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
         return {"type": "ir.actions.client", "tag": "soft_reload"}

@@ -41,7 +41,7 @@ class PaylinkReminderMessage(models.Model):
         readonly=True,
         ondelete="cascade",
         index="btree_not_null",
-        help="The only one it is about, where each has a message of its own.",
+        help="The only invoice of the message, if each invoice has its own.",
     )
     link_id = fields.Many2one("paylink.link", string="Collection link", readonly=True, ondelete="cascade")
     channel = fields.Selection([("email", "E-mail"), ("sms", "SMS")], required=True, readonly=True)

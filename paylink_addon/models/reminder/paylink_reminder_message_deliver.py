@@ -61,7 +61,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         messages._queue(drafts_of)
         messages = messages.exists()
         # A template that breaks leaves no open link that nobody has got.
-        (links - messages.link_ids)._cancel(self.env._("The message that was to bring it could not be made."))
+        (links - messages.link_ids)._cancel(self.env._("The message could not be prepared."))
         return messages
 
     # === LINKS === #
@@ -270,7 +270,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         self._insert(rows)
         for rule in self.env["paylink.reminder.rule"].union(*(draft.rule for draft in drafts)):
             customers = self.env["res.partner"].union(*(draft.customer for draft in drafts if draft.rule == rule))
-            rule._give_task(customers, self.env._("Reminders can't be sent: give an address that works."))
+            rule._give_task(customers, self.env._("Reminders can't be sent: enter an address that works."))
 
     # === THE OUTBOX === #
     # Messages are rendered, template by template, and put into Odoo's outboxes in batch.

@@ -47,7 +47,7 @@ class PaylinkReminderRule(models.Model):
         "res.users",
         string="Responsible",
         default=lambda self: self.env.user,
-        help="Gets the tasks that arise: a customer without an address, a template that does not work.",
+        help="Gets the tasks: a customer without an address, a template that does not work.",
     )
     # === WHO === #
 
@@ -75,15 +75,16 @@ class PaylinkReminderRule(models.Model):
     # === WHICH INVOICES === #
 
     memo_mode = fields.Selection(
-        [("off", "Whatever they say"), ("include", "Only with this text"), ("ignore", "Not with this text")],
+        [("off", "Any text"), ("include", "Only with this text"), ("ignore", "Not with this text")],
         string="Memo",
         required=True,
         default="off",
-        help="Where the text is looked for: reference, payment reference, terms and conditions.",
+        help="The text is looked for in the reference, the payment reference, and the terms and conditions.",
     )
     memo_text = fields.Char(string="Text", help="Read literally; capitals and accents make no difference.")
     ignore_before = fields.Date(
-        string="Ignore invoices dated before", help="Empty: however old. For links, the day they were made."
+        string="Ignore invoices dated before",
+        help="Empty: no limit. For links, the day on which they were made counts.",
     )
     all_terms = fields.Boolean(string="All payment terms", default=True)
     term_ids = fields.Many2many(
@@ -94,7 +95,9 @@ class PaylinkReminderRule(models.Model):
         context=ARCHIVED_TOO,
         help="Invoices with other payment terms are ignored. Those without any are reminded.",
     )
-    amount_min = fields.Monetary(string="Amount at least", help="What is open of the item, in your company's currency.")
+    amount_min = fields.Monetary(
+        string="Amount at least", help="What is still due on the item, in your company's currency."
+    )
     journal_ids = fields.Many2many(
         "account.journal",
         "paylink_reminder_rule_journal_rel",
@@ -123,15 +126,16 @@ class PaylinkReminderRule(models.Model):
         string="Sent to",
         required=True,
         default="invoice",
-        help="Contacts for reminders are marked on the customer; a customer who has none gets it as invoice contact.",
+        help="Contacts for reminders are marked on the customer. If there is none, the invoice contact gets the "
+        "reminder.",
     )
     use_other_channel = fields.Boolean(
-        string="Other way if an address fails",
+        string="Use the other channel if an address fails",
         default=True,
-        help="Without an e-mail address that works an SMS is sent, and the other way round.",
+        help="If the e-mail address does not work, an SMS is sent, and vice versa.",
     )
     include_link = fields.Boolean(string="Collection link", default=True, help="A button to pay all of it at once.")
-    link_days = fields.Integer(string="Link lasts", default=30, help="Days; 0: it does not expire.")
+    link_days = fields.Integer(string="Link lasts", default=30, help="In days. 0: the link does not expire.")
     attach_pdf = fields.Boolean(string="Attach the invoice PDF")
     attach_files = fields.Boolean(
         string="Attach files",
@@ -142,7 +146,7 @@ class PaylinkReminderRule(models.Model):
     reply_to_salesperson = fields.Boolean(string="Replies to the salesperson")
 
     _link_days_in_bounds = models.Constraint(
-        "CHECK(link_days BETWEEN 0 AND 3650)", "Let the link last from 0 to 3650 days; 0: it does not expire."
+        "CHECK(link_days BETWEEN 0 AND 3650)", "A link can last from 0 to 3650 days. 0: it does not expire."
     )
     _amount_min_positive = models.Constraint("CHECK(amount_min >= 0)", "The amount can't be negative.")
 
@@ -152,7 +156,7 @@ class PaylinkReminderRule(models.Model):
     def _check_memo(self):
         for rule in self:
             if rule.memo_mode != "off" and not (rule.memo_text or "").strip():
-                raise ValidationError(self.env._("Give the text to look for in the memo, or do not look at it."))
+                raise ValidationError(self.env._("Enter the text to look for in the memo, or choose “Any text”."))
 
     @api.constrains("customer_mode", "partner_ids", "category_ids")
     def _check_customers(self):
@@ -176,7 +180,9 @@ class PaylinkReminderRule(models.Model):
     def _check_steps(self):
         for rule in self:
             if rule.active and not rule.step_ids:
-                raise ValidationError(self.env._("“%(rule)s” needs a day: say when to remind.", rule=rule.name))
+                raise ValidationError(
+                    self.env._("“%(rule)s” needs at least one day: add when to remind.", rule=rule.name)
+                )
 
     @api.constrains("kind", "condition", "step_ids")
     def _check_days(self):

@@ -428,23 +428,23 @@ class PaylinkReminderRulePick(models.Model):
     def _reason_text(self, name):
         """Why the condition ``name`` leaves something out."""
         texts = {
-            "open": self.env._("It is paid, not posted, over, or a credit."),
+            "open": self.env._("It is paid, not posted, expired or canceled, or a credit."),
             "followed": self.env._("It is excluded from follow-up."),
             "not_blocked": self.env._("Its payment is blocked."),
             "no_payment": self.env._("A payment is in progress."),
             "not_promised": self.env._("The customer has promised to pay."),
             "not_disputed": self.env._("It is in dispute."),
             "customers": self.env._("The rule is not for this customer."),
-            "autopay": self.env._("The rule looks at automatic payment."),
-            "memo": self.env._("The memo's text decides against it."),
+            "autopay": self.env._("The rule excludes the customer because of automatic payment."),
+            "memo": self.env._("The text of the memo excludes it."),
             "date": self.env._("It is dated before %(date)s.", date=format_date(self.env, self.ignore_before)),
             "terms": self.env._("Its payment terms are switched off in the rule."),
-            "amount": self.env._("The amount is too small."),
+            "amount": self.env._("The amount is below the rule's minimum."),
             "journals": self.env._("The rule is not for this journal."),
             "salespeople": self.env._("The rule is not for this salesperson."),
-            "moment": self.env._("All days of the rule are over."),
+            "moment": self.env._("All days of the rule have passed."),
             "covered": self.env._("The customer's credits cover it."),
-            "idle": self.env._("Nothing is open that it could remind of."),
+            "idle": self.env._("Nothing is open: there is nothing to remind of."),
         }
         return texts[name]
 

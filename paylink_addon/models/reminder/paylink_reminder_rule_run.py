@@ -61,7 +61,7 @@ class PaylinkReminderRuleRun(models.Model):
         """Let the job remind for the user's company now, whatever the hour."""
         company = self.env.company
         if not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can let reminders go out now."))
+            raise AccessError(self.env._("Only payment managers can send the reminders now."))
         if not company.paylink_reminders:
             raise UserError(self.env._("Reminders are off: switch them on in the settings first."))
         company.sudo().paylink_reminder_requested = True
@@ -69,7 +69,7 @@ class PaylinkReminderRuleRun(models.Model):
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
-            "params": {"type": "success", "message": self.env._("The reminders of today are being sent.")},
+            "params": {"type": "success", "message": self.env._("Today's reminders are being sent.")},
         }
 
     @api.model
@@ -137,7 +137,7 @@ class PaylinkReminderRuleRun(models.Model):
     def _report_failure(self, record, error):
         """Somebody has to look at it, on the customer or the rule; each run tries again."""
         _logger.info("Reminders: %s failed", record, exc_info=error)
-        summary = self.env._("Reminders can't be sent: an error has to be mended.")
+        summary = self.env._("Reminders can't be sent: an error must be fixed.")
         self[:1]._give_task(record, summary, {record.id: Markup("<pre>%s</pre>") % str(error)[-500:]})
 
     def _remind(self, date, customers):

@@ -27,7 +27,7 @@ class PaylinkReminderStep(models.Model):
         compute="_compute_offset", store=True, precompute=True, help="Days after the due date; negative: before it."
     )
     tone = fields.Selection(
-        TONES, required=True, default="1", help="Of several reminders for a customer the firmest is sent."
+        TONES, required=True, default="1", help="If several reminders are due for a customer, only the firmest is sent."
     )
     mail_template_id = fields.Many2one(
         "mail.template",
@@ -41,8 +41,8 @@ class PaylinkReminderStep(models.Model):
     )
     sms_template_id = fields.Many2one("sms.template", string="SMS", domain=[("model", "=", MODEL)], ondelete="restrict")
 
-    _days_in_bounds = models.Constraint("CHECK(days BETWEEN 0 AND 3650)", "Give a number of days from 0 to 3650.")
-    _rule_days_unique = models.Constraint("UNIQUE(rule_id, days)", "A rule can have one reminder on a day only.")
+    _days_in_bounds = models.Constraint("CHECK(days BETWEEN 0 AND 3650)", "Enter a number of days from 0 to 3650.")
+    _rule_days_unique = models.Constraint("UNIQUE(rule_id, days)", "A rule can have only one reminder per day.")
 
     # === CONSTRAINTS === #
 

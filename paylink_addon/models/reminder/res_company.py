@@ -7,7 +7,9 @@ from odoo import fields, models
 class ResCompany(models.Model):
     _inherit = "res.company"
 
-    paylink_reminders = fields.Boolean(string="Reminders on", help="Off: nobody is reminded, whatever the rules say.")
+    paylink_reminders = fields.Boolean(
+        string="Reminders on", help="If off, nobody is reminded, whatever the rules say."
+    )
     paylink_reminder_calendar_id = fields.Many2one(
         "resource.calendar",
         string="Sending hours",
@@ -15,21 +17,21 @@ class ResCompany(models.Model):
         help="Days, hours and public holidays; in the company's time zone. Empty: the company's working hours.",
     )
     paylink_reminder_gap_days = fields.Integer(
-        string="At most one reminder per customer in",
+        string="At most one reminder per customer within",
         default=1,
-        help="Days, over all rules; the firmest one is sent. 0: no limit.",
+        help="In days, over all rules: only the firmest reminder is sent. 0: no limit.",
     )
     paylink_reminder_catchup_days = fields.Integer(
         string="Catch up",
         default=7,
-        help="Days that a reminder may be late, after holidays or an interruption. What is older is not sent.",
+        help="How many days late a reminder may be sent, after holidays or an interruption. Older ones are not sent.",
     )
     # Somebody wants a run now, whatever the hour.
     paylink_reminder_requested = fields.Boolean()
 
     _paylink_reminder_days_in_bounds = models.Constraint(
         "CHECK(paylink_reminder_gap_days BETWEEN 0 AND 3650 AND paylink_reminder_catchup_days BETWEEN 0 AND 3650)",
-        "Give numbers of days from 0 to 3650.",
+        "Enter numbers of days from 0 to 3650.",
     )
 
     def _paylink_reminder_lateness(self):

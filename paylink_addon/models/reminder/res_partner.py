@@ -8,10 +8,11 @@ class ResPartner(models.Model):
     _inherit = "res.partner"
 
     paylink_autopay = fields.Boolean(
-        string="Automatic payment", help="The customer has agreed to be charged; reminder rules can look at it."
+        string="Automatic payment",
+        help="The customer has agreed to be charged automatically. Reminder rules can take it into account.",
     )
     paylink_gets_reminders = fields.Boolean(
-        string="Contact for reminders", help="Gets the reminders of the customer, where their rule says so."
+        string="Contact for reminders", help="Gets the customer's reminders, if the rule says so."
     )
     paylink_reminder_count = fields.Integer(
         string="Number of reminders", compute="_compute_paylink_reminders", groups=GROUP

@@ -16,7 +16,7 @@ class PaylinkLink(models.Model):
         copy=False,
         index="btree_not_null",
         ondelete="set null",
-        help="The customer made this link on its statement page.",
+        help="The customer made this link on the statement page.",
     )
 
     def _check_attempts(self):

@@ -168,7 +168,7 @@ class PaylinkStatement(models.Model):
         self.ensure_one()
         self._check_rights()
         if self.state == "revoked":
-            raise UserError(self.env._("This page was revoked: send the statement again, it gets a new address."))
+            raise UserError(self.env._("This page was revoked: send the statement again to give it a new address."))
         self._activate()
         return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
 
@@ -187,7 +187,7 @@ class PaylinkStatement(models.Model):
         if foreign and not self.env.user.has_group("paylink_addon.group_paylink_all"):
             raise AccessError(
                 self.env._(
-                    "Only the owner can revoke the page of %(name)s: it is %(owner)s.",
+                    "Only its owner, %(owner)s, can revoke the page of %(name)s.",
                     name=foreign[0].display_name,
                     owner=foreign[0].sudo().user_id.name or "-",
                 )
@@ -277,22 +277,24 @@ class PaylinkStatement(models.Model):
         self.ensure_one()
         hold_and_touch(self)
         if self.cancelled_at:
-            raise UserError(self.env._("This page can't be used any more: ask for a new one."))
+            raise UserError(self.env._("This page can no longer be used: ask for a new one."))
         items = self._chosen_items(item_ids)
         return self._same_link(items) or self._new_link(items)
 
     def _chosen_items(self, item_ids):
         if not item_ids:
-            raise UserError(self.env._("Tick what you want to pay."))
+            raise UserError(self.env._("Select what you want to pay."))
         items = self._open_items()[self.id]
         items -= items._paylink_in_flight()
         chosen = items.filtered(lambda item: item.id in item_ids)
         if set(chosen.ids) != item_ids:
-            raise UserError(self.env._("Your account has changed meanwhile: look at it again, then pay."))
+            raise UserError(self.env._("Your account has changed in the meantime: check it, then pay."))
         if len(chosen.currency_id) > 1:
             raise UserError(self.env._("Pay one currency at a time."))
         if chosen.currency_id.compare_amounts(sum(chosen._paylink_due().values()), 0) <= 0:
-            raise UserError(self.env._("Nothing is to be paid: the credits cover what you ticked. Tick more, or less."))
+            raise UserError(
+                self.env._("There is nothing to pay: your credits cover what you selected. Select more, or less.")
+            )
         return chosen
 
     def _same_link(self, items):

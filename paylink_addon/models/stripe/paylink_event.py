@@ -89,7 +89,7 @@ class PaylinkEvent(models.Model):
     is_swept = fields.Boolean(
         string="Found Later",
         readonly=True,
-        help="It did not come by itself: the provider was asked what we have missed.",
+        help="It did not arrive by itself: it was found when the provider was asked for missed events.",
     )
     payload = fields.Json(string="Data", readonly=True)
     payload_display = fields.Text(string="Data (text)", compute="_compute_payload_display")
@@ -121,7 +121,7 @@ class PaylinkEvent(models.Model):
         if emptied := self.sudo().filtered(lambda event: not event.payload):
             raise UserError(
                 self.env._(
-                    "The data of event %(name)s has been deleted after the retention time: it can't be handled again.",
+                    "The data of event %(name)s was deleted after the retention period: it can't be handled again.",
                     name=emptied[0].event_id,
                 )
             )
@@ -563,18 +563,18 @@ class PaylinkEvent(models.Model):
         """Summary and note of the task."""
         values = {"event": self.event_id, "type": self.type, "provider": self.provider_id.name, "reason": self.error}
         if self.state == "refused":
-            summary = self.env._("A message of %(provider)s was refused", provider=self.provider_id.name)
+            summary = self.env._("A message from %(provider)s was refused", provider=self.provider_id.name)
             note = self.env._(
-                "Event %(event)s (%(type)s) of %(provider)s does not fit the payment that it is about, so nothing was "
-                "changed. The reason: %(reason)s Compare the payment at the provider with the one in Odoo.",
+                "Event %(event)s (%(type)s) from %(provider)s does not match its payment, so nothing was changed. The "
+                "reason: %(reason)s Compare the payment at the provider with the one in Odoo.",
                 **values,
             )
         else:
-            summary = self.env._("A message of %(provider)s could not be handled", provider=self.provider_id.name)
+            summary = self.env._("A message from %(provider)s could not be handled", provider=self.provider_id.name)
             note = self.env._(
-                "Event %(event)s (%(type)s) of %(provider)s could not be handled for three days. The reason: "
-                "%(reason)s Once that is mended, an administrator can handle it again under Collection Links, "
-                "Configuration, Provider Events.",
+                "Event %(event)s (%(type)s) from %(provider)s could not be handled for three days. The reason: "
+                "%(reason)s Once that is fixed, an administrator can handle it again under Collection Links → "
+                "Configuration → Provider Events.",
                 **values,
             )
         return {"summary": summary, "note": Markup("<p>%s</p>") % note}

@@ -16,7 +16,7 @@ class PaylinkStripeCustomer(models.Model):
     partner_id = fields.Many2one("res.partner", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one("res.company", required=True, index=True, ondelete="cascade")
     account = fields.Char(required=True, help="The Stripe account (acct_…).")
-    is_live = fields.Boolean(help="An account has other customers in test mode, with ids of their own.")
+    is_live = fields.Boolean(help="In test mode an account has other customers, with other ids.")
     customer = fields.Char(help="Stripe's id (cus_…), once it has answered.")
     key = fields.Char(string="Idempotency Key", required=True, groups="base.group_system")
 

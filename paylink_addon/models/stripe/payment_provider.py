@@ -51,7 +51,7 @@ class PaymentProvider(models.Model):
         readonly=True,
         copy=False,
         groups="base.group_system",
-        help="Until when Stripe has been asked for events that never arrived.",
+        help="Stripe has been asked for missed events up to this time.",
     )
 
     # === CONSTRAINTS === #
@@ -87,7 +87,7 @@ class PaymentProvider(models.Model):
         except StripeRefused:
             raise ValidationError(
                 self.env._(
-                    "“Stripe Secret Key” is not one: secret keys start with sk_test_ or sk_live_ (restricted ones "
+                    "“Stripe Secret Key” is not a secret key: these start with sk_test_ or sk_live_ (restricted ones "
                     "with rk_). Copy it from Stripe's dashboard → Developers → API keys."
                 )
             ) from None
@@ -178,14 +178,14 @@ class PaymentProvider(models.Model):
             state = self.env._("Enabled") if live else self.env._("Test Mode")
             return self.env._("The provider is disabled: set it to “%(state)s” to be paid.", state=state)
         if not self.paylink_stripe_webhook_secret:
-            return self.env._("It fits the provider's state. Next: “Create webhook”.")
-        return self.env._("It fits the provider's state.")
+            return self.env._("The key matches the provider's state. Next: “Create webhook”.")
+        return self.env._("The key matches the provider's state.")
 
     def _paylink_check_administrator(self):
         self.ensure_one()
         self.check_access("write")
         if not self.sudo().paylink_stripe_secret_key:
-            raise UserError(self.env._("Enter the “Stripe Secret Key” and save first."))
+            raise UserError(self.env._("First enter the “Stripe Secret Key” and save."))
 
     def _paylink_notification(self, message):
         return {

@@ -45,7 +45,7 @@ class PaymentProviderSweep(models.Model):
         string="API version of the last event",
         compute="_compute_paylink_events",
         groups="base.group_system",
-        help="Stripe writes events in another version than the one that is understood here.",
+        help="Stripe writes its events in another version than the one that Odoo expects.",
     )
     paylink_sweep_error = fields.Char(
         string="Last search failed", readonly=True, copy=False, groups="base.group_system"

@@ -115,8 +115,8 @@ class PaymentTransaction(models.Model):
         except MoneyError:
             raise UserError(
                 self.env._(
-                    "Stripe can't pay %(amount)s %(currency)s exactly: it takes %(currency)s amounts in steps of "
-                    "%(step)s. Change the amount.",
+                    "Stripe can't charge exactly %(amount)s %(currency)s: it takes amounts in %(currency)s in steps "
+                    "of %(step)s. Change the amount.",
                     amount=f"{amount:.{self.currency_id.decimal_places}f}",
                     currency=code,
                     step=to_major(STRIPE.step_of(code), code),

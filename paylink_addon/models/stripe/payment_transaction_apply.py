@@ -82,7 +82,7 @@ class PaymentTransactionApply(models.Model):
             self.paylink_stripe_todo = False
             self._paylink_stripe_want_details()  # the customer was faster, and that has been heard before
         if session["status"] == "expired":
-            self._paylink_stripe_become("cancel", self._paylink_customer_env()._("The payment page was left."))
+            self._paylink_stripe_become("cancel", self._paylink_customer_env()._("The customer left the payment page."))
         elif isinstance(intent, dict):
             self._apply_updates(intent | {"paylink_final": session["status"] == "complete"})
         elif session["status"] == "complete":

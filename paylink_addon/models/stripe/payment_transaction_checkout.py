@@ -35,7 +35,7 @@ class PaymentTransactionCheckout(models.Model):
         copy=False,
         readonly=True,
         groups="base.group_system",
-        help="Stored before Stripe is asked: a repetition with the same key must ask for the same.",
+        help="Stored before Stripe is asked: a retry with the same key must ask for the same.",
     )
 
     def _paylink_abandoned_after(self):
@@ -177,7 +177,7 @@ class PaymentTransactionCheckout(models.Model):
         self._ensure_provider_is_not_disabled()
         payable = self._paylink_stripe_payable()
         if payable is not None and (payable <= 0 or self.currency_id.compare_amounts(self.amount, payable) > 0):
-            raise UserError(self.env._("This can't be paid any more, or not this amount: look at the page again."))
+            raise UserError(self.env._("This can no longer be paid, or not in this amount: reload the page."))
 
     def _paylink_stripe_payable(self):
         """What may be paid now of what the attempt is for, in its currency; ``None`` where we can't say.

@@ -26,7 +26,10 @@ class PaymentTransactionRefund(models.Model):
     _inherit = "payment.transaction"
 
     paylink_stripe_capture_before = fields.Datetime(
-        string="To be captured before", copy=False, readonly=True, help="As Stripe says it of the card that was used."
+        string="To be captured before",
+        copy=False,
+        readonly=True,
+        help="According to Stripe, for the card that was used.",
     )
 
     # === REFUNDS FROM ODOO === #
@@ -94,7 +97,7 @@ class PaymentTransactionRefund(models.Model):
         if refund["amount"] > left:
             raise PaylinkStripeMismatch(
                 self.env._(
-                    "Refund %(refund)s of %(reference)s is of more than is left of it.",
+                    "Refund %(refund)s of %(reference)s is larger than what is left to refund.",
                     refund=refund["id"],
                     reference=self.reference,
                 )
@@ -170,8 +173,8 @@ class PaymentTransactionRefund(models.Model):
                 reason=reason,
             )
         return env._("The refund of %(amount)s failed", amount=amount), env._(
-            "%(partner)s has not got %(amount)s back (%(reference)s): %(reason)s It is not in the books (any more). "
-            "Pay the customer another way, or refund again.",
+            "%(partner)s did not receive the refund of %(amount)s (%(reference)s): %(reason)s The refund is not in "
+            "the books. Pay the customer another way, or refund again.",
             **facts,
             reason=reason,
         )

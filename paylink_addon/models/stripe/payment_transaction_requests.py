@@ -51,7 +51,7 @@ class PaymentTransactionRequests(models.Model):
         string="Next Look-up",
         copy=False,
         readonly=True,
-        help="When Stripe is asked what became of it, unless it tells us before.",
+        help="When Stripe is asked about the outcome, unless it reports it before.",
     )
 
     # === STORING THE WISH === #
@@ -287,8 +287,9 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_answer_texts(self, reason):
         """Summary and note of the task."""
         note = self.env._(
-            "%(provider)s was asked what became of payment %(reference)s of %(partner)s, and its answer does not fit, "
-            "so nothing was changed. The reason: %(reason)s Compare the payment at the provider with the one in Odoo.",
+            "%(provider)s was asked about payment %(reference)s of %(partner)s. Its answer does not match the "
+            "payment, so nothing was changed. The reason: %(reason)s Compare the payment at the provider with the one "
+            "in Odoo.",
             **self._paylink_task_facts(reason),
         )
         summary = self.env._("The provider's answer about %(reference)s was refused", reference=self.reference)
@@ -297,8 +298,8 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_page_texts(self, reason):
         """Summary and note of the task."""
         note = self.env._(
-            "%(partner)s wanted to pay %(reference)s by %(provider)s, which refused to open its page. The reason: "
-            "%(reason)s The customer has been told that it is not possible at the moment.",
+            "%(partner)s tried to pay %(reference)s by %(provider)s, which refused to open its payment page. The "
+            "reason: %(reason)s The customer was told that paying is not possible at the moment.",
             **self._paylink_task_facts(reason),
         )
         document = self.paylink_id.name or self.reference  # the next try has another reference
@@ -308,9 +309,9 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_key_texts(self, reason):
         """Summary and note of the task."""
         note = self.env._(
-            "%(partner)s wanted to pay %(reference)s by %(provider)s, and could not, as nobody can now: Stripe refuses "
-            "the key. The reason: %(reason)s An administrator has to check “Stripe Secret Key” on the provider, and, "
-            "for a restricted key, its permissions.",
+            "%(partner)s tried to pay %(reference)s by %(provider)s and could not. Nobody can at the moment, because "
+            "Stripe refuses the key. The reason: %(reason)s An administrator must check “Stripe Secret Key” on the "
+            "provider and, for a restricted key, its permissions.",
             **self._paylink_task_facts(reason),
         )
         summary = self.env._("Nobody can pay by %(provider)s: its key is refused", provider=self.provider_id.name)

@@ -303,15 +303,15 @@ class TestDeposit(DepositCommon):
         self._deposit(order, 300)
         self._pay(self._deposit(order, 200))
         for amount, message in (
-            (500.01, "No more than"),
-            (1000, "No more than"),
+            (500.01, "at most"),
+            (1000, "at most"),
             (0, "more than zero"),
             (-5, "more than zero"),
         ):
             with self.subTest(amount=amount), self.assertRaisesRegex(UserError, message):
                 self._deposit(order, amount)
         self._deposit(order, 500)
-        with self.assertRaisesRegex(UserError, "paid, invoiced or asked for already"):
+        with self.assertRaisesRegex(UserError, "already paid, invoiced or asked for"):
             self._deposit(order, 0.01)
 
     def test_what_was_invoiced_is_asked_by_invoice(self):
@@ -333,7 +333,7 @@ class TestDeposit(DepositCommon):
         credit_note.action_post()
         order.invalidate_recordset()
         self.assertEqual((order.amount_invoiced, order.paylink_amount_remaining, order.paylink_can_ask), (0, 0, False))
-        with self.assertRaisesRegex(UserError, "paid, invoiced or asked for already"):
+        with self.assertRaisesRegex(UserError, "already paid, invoiced or asked for"):
             self._deposit(order, 1)
         self.env["account.payment.register"].with_context(
             active_model="account.move", active_ids=credit_note.ids

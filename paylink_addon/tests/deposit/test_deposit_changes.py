@@ -24,9 +24,9 @@ class TestDepositChanges(DepositCommon):
                 self.assertEqual((link.state, link._due_amounts()[link.id]), ("cancelled", 0))
                 self.assertEqual((link._closed_reason(), link._page_values()["order"]), ("cancelled", False))
                 self.assertFalse(link._has_order_pdf())
-                with self.assertRaisesRegex(UserError, "can't be paid any more"):
+                with self.assertRaisesRegex(UserError, "can no longer be paid"):
                     self._attempt(link, 300)
-                with self.assertRaisesRegex(UserError, "has another customer or currency now"):
+                with self.assertRaisesRegex(UserError, "its customer or currency has changed"):
                     link.action_renew()
                 self.assertEqual(self._deposit(order, 1000).partner_id, order.partner_invoice_id)
 

@@ -20,10 +20,10 @@ class TestDepositLife(DepositCommon):
         order.action_cancel()
         self.assertEqual((waiting.state, paid.state, draft.state), ("cancelled", "paid", "cancel"))
         self.assertEqual(waiting._closed_reason(), "cancelled")
-        self.assertIn("The order was cancelled.", self._time_line(waiting, "cancelled").body)
-        with self.assertRaisesRegex(UserError, "can't be paid any more"):
+        self.assertIn("The order was canceled.", self._time_line(waiting, "cancelled").body)
+        with self.assertRaisesRegex(UserError, "can no longer be paid"):
             self._attempt(waiting, 300)
-        with self.assertRaisesRegex(UserError, "is cancelled"):
+        with self.assertRaisesRegex(UserError, "is canceled"):
             waiting.action_renew()
 
     def test_cancelled_order_with_a_paid_deposit_is_a_task(self):
@@ -38,7 +38,7 @@ class TestDepositLife(DepositCommon):
             order.action_cancel()
             self.assertEqual((len(paid.activity_ids), len(refunded.activity_ids)), (1, 0))
             order.action_draft()
-        self.assertEqual(paid.activity_ids.summary, f"{order.name} was cancelled, its deposit was paid")
+        self.assertEqual(paid.activity_ids.summary, f"{order.name} was canceled after its deposit had been paid")
         self.assertIn("200.00", paid.activity_ids.note)
 
     def test_partly_paid_link_of_a_cancelled_order_is_cancelled(self):
@@ -77,7 +77,7 @@ class TestDepositLife(DepositCommon):
             order.invalidate_recordset()
             self.assertEqual((link.state, link._page_view()), ("open", "closed"))
             self.assertEqual(link._closed_reason(), "expired")
-            with self.assertRaisesRegex(UserError, "can't be paid any more"):
+            with self.assertRaisesRegex(UserError, "can no longer be paid"):
                 self._attempt(link, 300)
             self._run_cron("ir_cron_paylink_expire")
             self.assertEqual(link.state, "expired")
@@ -130,7 +130,7 @@ class TestDepositLife(DepositCommon):
         self.assertEqual((successor.amount, successor.kind, successor.sale_order_id), (300, "deposit", order))
         successor.action_cancel()
         self._deposit(order, 300)
-        with self.assertRaisesRegex(UserError, "paid, invoiced or asked for already"):
+        with self.assertRaisesRegex(UserError, "already paid, invoiced or asked for"):
             link.action_renew()
 
     def test_deleted_quotation(self):

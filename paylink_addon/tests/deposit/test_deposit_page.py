@@ -67,7 +67,7 @@ class TestDepositPage(DepositCommon, HttpCase):
         self.order.action_cancel()
         answer = self._get()
         self.assertEqual(answer.status_code, 410)
-        self.assertIn("This link was cancelled", answer.text)
+        self.assertIn("This link was canceled", answer.text)
         self.assertEqual(self._get("/order").status_code, 404)
 
     def test_order_that_was_invoiced_is_paid_by_its_invoice(self):
@@ -79,7 +79,7 @@ class TestDepositPage(DepositCommon, HttpCase):
         self.assertEqual(answer.status_code, 410)
         for shown in ("The order has been invoiced", invoice.name):
             self.assertIn(shown, answer.text)
-        self.assertNotIn("Nothing is due any more", answer.text)
+        self.assertNotIn("Nothing is due anymore", answer.text)
         foreign = self._link(invoice, partner_id=self.marie.id, lang="en_US")
         self.assertNotIn(foreign.access_token, self._text())
         link = self._link(invoice, lang="en_US")
@@ -87,7 +87,7 @@ class TestDepositPage(DepositCommon, HttpCase):
         self._pay(link)
         self.link.invalidate_recordset()
         self.assertEqual(self.link._closed_reason(), "settled")
-        self.assertIn("Nothing is due any more", self._text())
+        self.assertIn("Nothing is due anymore", self._text())
 
     def test_links_of_other_kinds_show_no_order(self):
         link = self._free_link(50, partner_id=self.john.id)

@@ -90,7 +90,7 @@ class TestDepositSend(DepositCommon):
         cases = [
             ({"amount": 0, "amount_type": "fixed"}, "more than zero"),
             ({"amount": -1, "amount_type": "fixed"}, "more than zero"),
-            ({"amount": 1000.01, "amount_type": "fixed"}, "No more than"),
+            ({"amount": 1000.01, "amount_type": "fixed"}, "at most"),
             ({"amount_type": "percentage", "percent": 0}, "more than 0 and at most 100"),
             ({"amount_type": "percentage", "percent": -10}, "more than 0 and at most 100"),
             ({"amount_type": "percentage", "percent": 100.5}, "more than 0 and at most 100"),
@@ -107,7 +107,11 @@ class TestDepositSend(DepositCommon):
         cancelled, expired, paid = self._order(), self._order(validity_date=self._yesterday()), self._order()
         cancelled.action_cancel()
         self._pay(self._deposit(paid, 1000))
-        for order, message in ((cancelled, "is cancelled"), (expired, "has expired"), (paid, "all of it is paid")):
+        for order, message in (
+            (cancelled, "is canceled"),
+            (expired, "has expired"),
+            (paid, "everything is already paid"),
+        ):
             with self.subTest(message=message):
                 wizard = self._wizard(order)
                 self.assertIn(message, wizard.problem.replace("All", "all"))
@@ -135,7 +139,7 @@ class TestDepositSend(DepositCommon):
         second.amount_type = "fixed"
         self._sent(first)
         second.invalidate_recordset()
-        with self.assertRaisesRegex(UserError, "No more than"):
+        with self.assertRaisesRegex(UserError, "at most"):
             second.action_send()
 
     def test_client_cannot_choose_the_order(self):

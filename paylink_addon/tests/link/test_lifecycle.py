@@ -94,7 +94,7 @@ class TestCancelInFlight(PaylinkCommon):
         self.assertEqual((link.state, bool(link.cancel_requested_at)), ("pending", True))
         with self.assertRaises(UserError):
             self._attempt(link, 40)
-        with self.assertRaisesRegex(UserError, "being cancelled"), self._request(link) as requested:
+        with self.assertRaisesRegex(UserError, "being canceled"), self._request(link) as requested:
             requested.action_cancel()
         self.assertEqual(len(transaction.child_transaction_ids), 1)
         transaction.child_transaction_ids._set_canceled()
@@ -167,7 +167,7 @@ class TestCancelInFlight(PaylinkCommon):
         self.assertEqual(link.amount_pending, 100)
         link.action_cancel()
         self.assertEqual((link.state, transaction.state, link._page_view()), ("cancelled", "pending", "closed"))
-        self.assertIn("can still arrive", self._time_line(link, "cancelled").body)
+        self.assertIn("if it still arrives", self._time_line(link, "cancelled").body)
         transaction._set_done()
         transaction._post_process()
         self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))

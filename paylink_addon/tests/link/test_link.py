@@ -143,7 +143,7 @@ class TestLink(PaylinkCommon):
 
     def test_renew_refuses(self):
         link = self._link(self._invoice())
-        with self.assertRaisesRegex(UserError, "not expired or cancelled"):
+        with self.assertRaisesRegex(UserError, "neither expired nor been canceled"):
             link.action_renew()
         link.action_cancel()
         self._register_payment(link.line_ids.move_id)
@@ -200,7 +200,7 @@ class TestLink(PaylinkCommon):
         self._pay(link)
         self.assertTrue(link.unread)
         other = self._create_new_internal_user(login="all", groups="paylink_addon.group_paylink_all")
-        with self.assertRaisesRegex(AccessError, "Only the owner"):
+        with self.assertRaisesRegex(AccessError, "Only its owner"):
             link.with_user(other).action_mark_read()
         link.with_user(link.user_id).action_mark_read()
         self.assertFalse(link.unread)

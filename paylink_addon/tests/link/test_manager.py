@@ -92,7 +92,7 @@ class TestAuthorized(PaymentManagerCommon):
             self.assertEqual(requested.action_void()["params"]["type"], "success")
         self.assertEqual((transaction.state, link.amount_authorized, link._payable_amount()), ("cancel", 0, 100))
         self.assertEqual((len(self._time_line(link, "voided")), link.attempt_count, link.failed_count), (1, 1, 0))
-        with self.assertRaisesRegex(UserError, "no payment waits"):
+        with self.assertRaisesRegex(UserError, "no authorized payment"):
             link.with_user(self.manager).action_void()
 
     def test_refused_void_is_told(self):
@@ -192,7 +192,7 @@ class TestRefundByManager(PaymentManagerCommon):
             with self.subTest(amount=amount):
                 form = self._wizard(link)
                 form.amount = amount
-                with self.assertRaisesRegex(UserError, "can be refunded"):
+                with self.assertRaisesRegex(UserError, "is left to refund"):
                     self._refund(form)
         self.assertEqual(link.amount_refunded, 0)
 
@@ -201,7 +201,7 @@ class TestRefundByManager(PaymentManagerCommon):
         self._pay(link)
         first, second = self._wizard(link), self._wizard(link)
         self._refund(first)
-        with self.assertRaisesRegex(UserError, "Nothing of this payment"):
+        with self.assertRaisesRegex(UserError, "Nothing is left to refund"):
             self._refund(second)
         self.assertEqual(link.amount_refunded, 100)
 

@@ -76,9 +76,9 @@ class TestPay(PaylinkCommon, HttpCase):
             "failed": (lambda link: self._attempt(link)._set_error("Declined"), 200, "did not succeed"),
             "pending": (lambda link: self._attempt(link)._set_pending(), 200, 'data-view="progress"'),
             "paid": (self._pay, 200, "Paid. Thank you!"),
-            "cancelled": (lambda link: link.action_cancel(), 410, "was cancelled"),
+            "cancelled": (lambda link: link.action_cancel(), 410, "was canceled"),
             "expired": (expire, 410, "has expired"),
-            "settled": (settle, 410, "Nothing is due any more"),
+            "settled": (settle, 410, "Nothing is due anymore"),
             "draft": (lambda link: setattr(link.sudo(), "issued_at", False), 404, "We can't find this link"),
         }
         for name, (lead, code, text) in cases.items():

@@ -43,7 +43,7 @@ class TestPortal(PaylinkCommon, HttpCase):
             (fresh, "To pay", "100", True),
             (partly, "Partly paid", "70", True),
             (paid, "Paid", "", False),
-            (cancelled, "Cancelled", "", False),
+            (cancelled, "Canceled", "", False),
             (settled, "Settled another way", "", False),
             (late, "Expired", "", False),
             (pending, "Payment in progress", "100", False),

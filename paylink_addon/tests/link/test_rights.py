@@ -163,10 +163,10 @@ class TestRights(PaylinkCommon):
         wizard.invalidate_recordset()
         self.env.add_to_compute(wizard._fields["sms_body"], wizard)
         self.assertNotIn(foreign.access_token, wizard.sms_body or "")
-        with self.assertRaisesRegex(UserError, "not a template of these messages"):
+        with self.assertRaisesRegex(UserError, "not a template for these messages"):
             wizard.template_id = template
             wizard.flush_recordset()
-        with self.assertRaisesRegex(UserError, "not a template of these messages"):
+        with self.assertRaisesRegex(UserError, "not a template for these messages"):
             self.link.with_user(self.salesperson)._queue_messages(mail_template=template)
 
     def test_token_cannot_be_guessed_by_searching_invoices(self):

@@ -73,14 +73,14 @@ class TestSend(PaylinkCommon):
             ({"send_email": True, "email": "marie@exa..mple.com"}, "not an e-mail address"),
             ({"send_email": True, "email": "ok@example.com, nonsense"}, "not an e-mail address"),
             ({"send_sms": True, "phone": False}, "no mobile number"),
-            ({"send_sms": True, "phone": "12"}, "not a telephone number"),
-            ({"send_sms": True, "phone": "call me"}, "not a telephone number"),
+            ({"send_sms": True, "phone": "12"}, "not a phone number"),
+            ({"send_sms": True, "phone": "call me"}, "not a phone number"),
             ({"send_sms": True, "phone": "+33 1 42 68 53 00"}, "not a mobile number"),
             ({"amount": 0}, "more than zero"),
             ({"amount": -5}, "more than zero"),
-            ({"amount": 100.01}, "No more than what is due"),
+            ({"amount": 100.01}, "more than what is due"),
             ({"amount": 99}, "does not allow partial payments"),
-            ({"expires_at": fields.Datetime.now() - timedelta(hours=1)}, "lies in the past"),
+            ({"expires_at": fields.Datetime.now() - timedelta(hours=1)}, "is in the past"),
         ]
         for values, message in cases:
             with self.subTest(values=values):
@@ -233,7 +233,7 @@ class TestSend(PaylinkCommon):
 
     def test_address_that_cannot_work_is_a_warning(self):
         cases = [
-            ("luc@lambert.test", "can't receive mail"),
+            ("luc@lambert.test", "can't receive e-mail"),
             ("luc@gmial.com", "Is gmail.com meant"),
             ("luc@lambert.fr", ""),
             ("luc", ""),  # said already: nothing can be sent to it

@@ -85,7 +85,7 @@ class TestSendReuse(PaylinkCommon):
             wizard.line_ids.write({"existing_link_id": link.id, "existing_cover": "more", "reuse": True})
             wizard.invalidate_recordset(["existing_link_id", "existing_text"])
             self.assertNotIn(foreign.name, wizard.line_ids.existing_text or "")
-            with self.assertRaisesRegex(UserError, "has changed meanwhile"):
+            with self.assertRaisesRegex(UserError, "has changed in the meantime"):
                 wizard.action_send()
         wizard.reuse = False
         self.assertNotIn(self._sent(wizard), foreign + other)
@@ -124,13 +124,13 @@ class TestSendReuse(PaylinkCommon):
         wizard = self._wizard(self.first, reuse=True)
         self.assertEqual(wizard.existing_link_id, chosen)
         chosen.action_cancel()
-        with self.assertRaisesRegex(UserError, "has changed meanwhile"):
+        with self.assertRaisesRegex(UserError, "has changed in the meantime"):
             wizard.action_send()
 
     def test_all_paid_meanwhile(self):
         wizard = self._wizard(self.first)
         self._pay(self._link(self.first))
-        with self.assertRaisesRegex(UserError, "paid meanwhile"):
+        with self.assertRaisesRegex(UserError, "paid in the meantime"):
             wizard.action_send()
 
     def test_pdf_is_attached_each_time(self):

@@ -107,7 +107,7 @@ class TestReminderRun(ReminderCommon):
         self._due_invoice(3, partner=self._customer("Nobody"))
         self._scheduled()
         texts = self.env["mail.activity"].search([("activity_type_id", "=", self.env.ref(self._task_type).id)])
-        text = "Reminders can't be sent: give an address that works."
+        text = "Reminders can't be sent: enter an address that works."
         self.assertEqual(texts.mapped("summary"), [self.env(context={"lang": "fr_FR"})._(text)])
 
     _task_type = "paylink_addon.mail_activity_reminder"

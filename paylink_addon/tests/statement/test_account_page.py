@@ -97,7 +97,7 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         self._invoice()
         page = self._get(path="?lang=en_US")
         self.assertIn('lang="en-US"', page.text)
-        self.assertIn("Tick what you want to pay", page.text)
+        self.assertIn("Select what you want to pay", page.text)
         self.assertIn('lang="en-US"', self._get().text)
 
     def test_opened_by_a_person(self):
@@ -331,7 +331,7 @@ class TestAccountPage(PaylinkCommon, HttpCase):
             self._invoice(partner, amount=amount, **values)
         wizard = self._wizard_for(in_credit + even + self.john)
         self.assertEqual((wizard.ready_ids, wizard.problem_count), (self.john, 2))
-        self.assertIn("Credit: nothing is to be paid.", wizard.problems)
+        self.assertIn("Credit has nothing to pay.", wizard.problems)
 
     def test_address_stays_until_it_is_revoked(self):
         """Sent again, the same address; revoked and sent again, another one; the old one is dead for ever."""

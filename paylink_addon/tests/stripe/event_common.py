@@ -82,5 +82,5 @@ class EventCommon(StripeCommon):
         return self.env["account.payment"].search([("payment_transaction_id", "=", tx.id)])
 
     def activities(self, **values):
-        domain = [("summary", "like", "A message of"), *((name, "=", value) for name, value in values.items())]
+        domain = [("summary", "like", "A message from"), *((name, "=", value) for name, value in values.items())]
         return self.env["mail.activity"].search(domain)

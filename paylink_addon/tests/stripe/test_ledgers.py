@@ -304,7 +304,7 @@ class TestLedgers(EventCommon):
         for link in self.links:
             if received[link] > AMOUNT and not returned[link]:  # else the second may have paid what was open again
                 tasks = link.sudo().activity_ids.mapped("summary")
-                self.assertTrue([task for task in tasks if "too much" in task], link.name)
+                self.assertTrue([task for task in tasks if "overpaid" in task], link.name)
             if received[link]:
                 self.assertEqual(link.state, "paid")
                 pages = link.sudo().transaction_ids.filtered("paylink_stripe_session").mapped("paylink_stripe_session")

@@ -60,7 +60,7 @@ class TestStripeProvider(StripeCommon):
         with self.assertRaisesRegex(UserError, "refuses the key"):
             self.provider.action_paylink_stripe_connect()
         self.provider.write({"state": "disabled", "paylink_stripe_secret_key": False})
-        with self.assertRaisesRegex(UserError, "Enter the"):
+        with self.assertRaisesRegex(UserError, "enter the"):
             self.provider.action_paylink_stripe_connect()
 
     def test_connect_without_an_answer(self):

@@ -54,15 +54,13 @@ class PaylinkRefund(models.TransientModel):
         if self.transaction_id.paylink_id != self.link_id:
             raise UserError(self.env._("Choose a payment of %(name)s.", name=self.link_id.name))
         if self.amount_available <= 0:
-            raise UserError(
-                self.env._("Nothing of this payment can be refunded any more: refunds under way count too.")
-            )
+            raise UserError(self.env._("Nothing is left to refund on this payment: refunds in progress count too."))
         missing = self.currency_id.compare_amounts(self.amount, self.amount_available)
         if not self.amount > 0 or missing > 0 or (self.is_full_only and missing):
             raise UserError(
                 self.env._(
-                    "%(amount)s can be refunded of this payment: give no more, and all of it where its provider can't "
-                    "refund a part.",
+                    "%(amount)s is left to refund on this payment: enter no more than that, and the whole of it if "
+                    "the provider can't refund a part.",
                     amount=format_amount(self.env, self.amount_available, self.currency_id),
                 )
             )

@@ -90,12 +90,14 @@ class PaylinkSend(models.TransientModel):
     )
     reference = fields.Char(compute="_compute_reference", store=True, readonly=False)
     save_on_contact = fields.Boolean(
-        string="Save on the contact", default=True, help="Keep the addresses typed here on contacts that have none."
+        string="Save on the contact", default=True, help="Save the addresses entered here on contacts that have none."
     )
     is_new_address = fields.Boolean(compute="_compute_is_new_address")
     problem = fields.Char(compute="_compute_problem")
     warning = fields.Char(compute="_compute_problem")
-    is_amount_missing = fields.Boolean(compute="_compute_problem", help="Nothing is wrong, it is only not given yet.")
+    is_amount_missing = fields.Boolean(
+        compute="_compute_problem", help="Nothing is wrong: the amount has only not been entered yet."
+    )
     # The link made of this preview gets the token that the preview shows.
     access_token = fields.Char(default=lambda self: self.env["paylink.link"]._new_token(), readonly=True)
     link_ids = fields.Many2many("paylink.link", readonly=True)
@@ -306,11 +308,11 @@ class PaylinkSend(models.TransientModel):
         """Why the amount can't be asked for, or ``False``."""
         currency = self.currency_id
         if not currency or currency.compare_amounts(self.amount, 0) <= 0:
-            return self.env._("Give the amount to ask for: it must be more than zero.")
+            return self.env._("Enter the amount to ask for: it must be more than zero.")
         difference = currency.compare_amounts(self.amount, self.amount_due) if self.kind == "open_items" else 0
         if difference > 0:
             return self.env._(
-                "No more than what is due (%(due)s) can be asked for.", due=currency.format(self.amount_due)
+                "You can't ask for more than what is due (%(due)s).", due=currency.format(self.amount_due)
             )
         if difference < 0 and not self.can_limit:
             return self.env._("Your company does not allow partial payments: ask for all that is due.")
@@ -338,7 +340,7 @@ class PaylinkSend(models.TransientModel):
         if problem:
             raise UserError(problem)
         if self.expires_at and self.expires_at <= fields.Datetime.now():
-            raise UserError(self.env._("The expiry lies in the past: choose a later one."))
+            raise UserError(self.env._("The expiry date is in the past: choose a later one."))
 
     # === THE ADDRESS === #
     # What is known of the address of the only customer: by which way to send, and what speaks against it.
@@ -418,7 +420,7 @@ class PaylinkSend(models.TransientModel):
             wizard.sms_count = (
                 self.env._("%(length)s of %(limit)s characters of one SMS", length=length, limit=SMS_LENGTH)
                 if length <= SMS_LENGTH
-                else self.env._("%(length)s characters, one SMS has %(limit)s", length=length, limit=SMS_LENGTH)
+                else self.env._("%(length)s characters; one SMS holds %(limit)s", length=length, limit=SMS_LENGTH)
             )
             wizard.sms_warning = wizard.send_sms and requests._sms_warning(wizard.sms_body)
             wizard.sms_problem = wizard.send_sms and requests._sms_problem(
@@ -471,7 +473,10 @@ class PaylinkSend(models.TransientModel):
         groups = lines._groups(self) if self.kind != "free" else {}
         if self.kind != "free" and (gone := lines.filtered(lambda line: line.key not in groups)):
             raise UserError(
-                self.env._("%(documents)s: paid meanwhile. Close this and start again.", documents=gone[0].documents)
+                self.env._(
+                    "%(documents)s: paid in the meantime. Close this window and start again.",
+                    documents=gone[0].documents,
+                )
             )
         existing = lines._existing_links({line.key: groups[line.key] for line in lines}) if groups else {}
         reused = {line: line._reused_link(existing[line.key]) for line in lines if line.key in existing}

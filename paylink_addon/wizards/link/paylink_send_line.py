@@ -131,7 +131,7 @@ class PaylinkSendLine(models.TransientModel):
                 "document_count": len(documents),
                 "amount": amount,
                 "blocked": (nothing and self.env._("Nothing is due: credits cover the invoices."))
-                or (not origin["partner_id"] and self.env._("The entry names no customer.")),
+                or (not origin["partner_id"] and self.env._("The entry has no customer.")),
             }
             | existing[key].line_values()
         )
@@ -325,4 +325,6 @@ class PaylinkSendLine(models.TransientModel):
         """Make no new link where another one was to be sent again, but has changed since: its amount would differ."""
         for line in self:
             if line.existing_cover in ("more", "part") and line._wants_again():
-                raise UserError(self.env._("The open link has changed meanwhile. Close this and start again."))
+                raise UserError(
+                    self.env._("The open link has changed in the meantime. Close this window and start again.")
+                )

@@ -90,7 +90,7 @@ class PaylinkReminderPreview(models.TransientModel):
         """The rules that the user may read, as the run has them."""
         rules = self.env["paylink.reminder.rule"]
         if not self.env.user.has_group("paylink_addon.group_paylink_all"):
-            raise UserError(self.env._("Only who sees all payments can look at what will be sent."))
+            raise UserError(self.env._("You need the “All Payments” right to preview reminders: ask an administrator."))
         return rules.search([("company_id", "=", self.company_id.id)]).sudo()
 
     def _check_date(self):

@@ -214,9 +214,9 @@ class PaylinkReminderSend(models.TransientModel):
             return self.env._("Choose how to send: e-mail, SMS or both.")
         if not drafts:
             return self.env._(
-                "Nothing is to be reminded of: it is paid, being paid, or covered by the customer's credits."
+                "There is nothing to remind of: it is paid, being paid, or covered by the customer's credits."
             )
-        return not reachable and self.env._("The customer has no address it could be sent to: add one.")
+        return not reachable and self.env._("The customer has no address to send it to: add one.")
 
     def _warning_text(self, drafts):
         """What speaks against it: promises and disputes."""

@@ -106,17 +106,17 @@ class PaylinkAccountItem(models.TransientModel):
     def action_settle(self):
         """Open the wizard that asks the customer for exactly these items."""
         if not self:
-            raise UserError(self.env._("Tick what the customer is to settle."))
+            raise UserError(self.env._("Select what the customer should settle."))
         items = self._paylink_open_items()
         if gone := self.filtered(lambda row: row.item_id not in items.ids):
             raise UserError(
                 self.env._(
-                    "%(documents)s is paid by now: open the customer's account again.", documents=gone._names_text()
+                    "%(documents)s: paid in the meantime. Reopen the customer account.", documents=gone._names_text()
                 )
             )
         busy = items._paylink_in_flight()
         if paying := self.filtered(lambda row: row.item_id in busy.ids):
             raise UserError(
-                self.env._("A payment of %(documents)s is in progress: untick it.", documents=paying._names_text())
+                self.env._("A payment of %(documents)s is in progress: uncheck it.", documents=paying._names_text())
             )
         return self.env["paylink.send"]._action_open(self)

@@ -32,7 +32,7 @@ class PaylinkStatementSend(models.TransientModel):
             problems = {
                 customer: requests._recipient_problem(customer, customer.email, False, True, False)
                 if customer.id in owing
-                else self.env._("%(name)s: nothing is to be paid.", name=customer.display_name)
+                else self.env._("%(name)s has nothing to pay.", name=customer.display_name)
                 for customer in customers
             }
             wizard.ready_ids = customers.filtered(lambda customer, problems=problems: not problems[customer])

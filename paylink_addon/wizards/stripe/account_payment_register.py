@@ -36,4 +36,6 @@ class AccountPaymentRegister(models.TransientModel):
                     documents=", ".join(busy.move_id.mapped("name")),
                 )
             )
-        Link._open_drafts_on(items.move_id)._paylink_close(self.env._("A stored method is charged."))
+        Link._open_drafts_on(items.move_id)._paylink_close(
+            self.env._("A stored payment method is being charged instead.")
+        )
