@@ -2,7 +2,7 @@
 
 from odoo.addons.payment import reset_payment_provider, setup_provider
 
-from .const import STRIPE_CODE
+from .models.stripe.const import STRIPE_CODE
 
 
 def post_init_hook(env):

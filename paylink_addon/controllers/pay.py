@@ -9,7 +9,6 @@ from psycopg2 import OperationalError
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
-from ..tools.stripe_client import api_base
 from .page import MAX_BODY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
@@ -22,11 +21,6 @@ FORM_POLICY = (
 
 # Where the session keeps by which address (its token) the customer began to pay: it may be replaced meanwhile.
 ADDRESS_KEY = "paylink_address"
-
-
-def form_targets():
-    """Where our forms may lead: to providers' sites, and to the Stripe that a server option names."""
-    return " ".join(filter(None, ("'self'", "https:", api_base())))
 
 
 class PaylinkPay(PageMixin, http.Controller):
@@ -75,7 +69,9 @@ class PaylinkPay(PageMixin, http.Controller):
         values["nonce"] = secrets.token_urlsafe(12)
         # A provider that shows its fields on the page brings its own scripts from its own site.
         policy = FORM_POLICY.format(
-            nonce=values["nonce"], extra="https:" if values["embedded"] else "", targets=form_targets()
+            nonce=values["nonce"],
+            extra="https:" if values["embedded"] else "",
+            targets=request.env["payment.provider"]._paylink_form_targets(),
         )
         return self._render("paylink_addon.page_pay", values, policy=policy)
 

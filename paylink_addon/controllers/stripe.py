@@ -7,7 +7,7 @@ from odoo.http import request
 from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
 from .page import MAX_BODY, PLAIN_POLICY
-from .pay import PaylinkPay, form_targets
+from .pay import PaylinkPay
 
 _logger = logging.getLogger(__name__)
 
@@ -111,5 +111,6 @@ class PaylinkStripe(http.Controller):
             "languages": [],
             "lang": request.env.lang or "en_US",
         }
-        policy = PLAIN_POLICY.replace("form-action 'self'", f"form-action {form_targets()}")
+        targets = request.env["payment.provider"]._paylink_form_targets()
+        policy = PLAIN_POLICY.replace("form-action 'self'", f"form-action {targets}")
         return PaylinkPay()._render("paylink_addon.page_stripe_problem", values, status=status, policy=policy)

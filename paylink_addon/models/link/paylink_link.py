@@ -187,7 +187,7 @@ class PaylinkLink(models.Model):
     @api.depends(
         "transaction_ids.state",
         "transaction_ids.amount",
-        "transaction_ids.paylink_stripe_declines",
+        "transaction_ids.paylink_decline_count",
         "transaction_ids.is_post_processed",
         "transaction_ids.payment_id",
         "transaction_ids.paylink_abandoned",

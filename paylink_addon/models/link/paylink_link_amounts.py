@@ -1,9 +1,10 @@
 """Stage of ``paylink.link``: what is due, and how it is said to the customer."""
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_date
 
-from ...const import IN_FLIGHT_STATES, SMS_LENGTH, STRIPE_CODE
+from ...const import IN_FLIGHT_STATES, SMS_LENGTH
 from ...tools.gsm import gsm_length, to_gsm
 
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
@@ -76,14 +77,14 @@ class PaylinkLinkAmounts(models.Model):
     def _open_drafts_of(self, links, moves):
         """The attempts by ``links``, and those in Odoo's portal on ``moves``, that the customer has not finished.
 
-        Of the portal's only those with pages at Stripe, which we can close there. Two searches: each has its index.
+        Of the portal's only those that we can close at their providers. Two searches: each has its index.
         """
         Transaction = self.env["payment.transaction"]
         draft = [("state", "=", "draft")]
-        portal = [("paylink_id", "=", False), ("provider_code", "=", STRIPE_CODE), ("invoice_ids", "in", moves.ids)]
+        portal = Transaction._paylink_portal_domain() & Domain("invoice_ids", "in", moves.ids) & Domain(draft)
         return (
             Transaction.search([("paylink_id", "in", links.ids), *draft])._paylink_closable()
-            | Transaction.search(portal + draft)._paylink_unfinished()
+            | Transaction.search(portal)._paylink_unfinished()
         )
 
     def _rival_transactions(self):

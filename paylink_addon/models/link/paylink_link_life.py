@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools import format_amount, format_datetime
 
 from ...const import LIVE_STATES
@@ -183,11 +184,11 @@ class PaylinkLinkLife(models.Model):
         """Close the payment pages of what was settled another way (a transfer, a credit note); one commit each."""
         Transaction = self.env["payment.transaction"]
         by_link = Transaction.search([("paylink_id.state", "=", "paid"), ("state", "=", "draft")], limit=limit)
-        portal = [("paylink_id", "=", False), ("paylink_stripe_session", "!=", False), ("state", "=", "draft")]
-        by_portal = Transaction.search([*portal, ("invoice_ids.amount_residual", "=", 0)], limit=limit)
-        settled = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
+        settled = Domain("state", "=", "draft") & Domain("invoice_ids.amount_residual", "=", 0)
+        by_portal = Transaction.search(Transaction._paylink_portal_domain() & settled, limit=limit)
+        by_portal = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
         each_alone(
-            (by_link | settled)._paylink_unfinished(),
+            (by_link | by_portal)._paylink_unfinished(),
             lambda tx: tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due anymore.")),
         )
 

@@ -397,7 +397,7 @@ class PaylinkLinkPay(models.Model):
         limit = int(parameter) if (parameter or "").isdigit() else DEFAULT_MAX_ATTEMPTS
         hour_ago = fields.Datetime.now() - timedelta(hours=1)
         recent = self.transaction_ids.filtered(lambda tx: tx.create_date >= hour_ago and tx.operation != "refund")
-        if len(recent) + sum(recent.mapped("paylink_stripe_declines")) >= limit:
+        if len(recent) + sum(recent.mapped("paylink_decline_count")) >= limit:
             raise UserError(self.env._("Too many attempts: wait an hour, or pay by transfer."))
 
     def _checked_amount(self, amount):

@@ -85,6 +85,14 @@ class PaymentProvider(models.Model):
             line = Line.search(domain, limit=1)
         return line
 
+    @api.model
+    def _paylink_form_targets(self):
+        """Where the forms of customers' pages may lead, as the ``form-action`` of their security policy.
+
+        Hook: to us and to providers' sites; a provider that may stand elsewhere adds its address.
+        """
+        return "'self' https:"
+
     def _paylink_embedded(self):
         """The providers that ask for something on the page itself, with scripts from their own site."""
         return self.filtered(lambda provider: provider.inline_form_view_id and provider.code != "demo")

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
+from odoo.fields import Domain
 from odoo.tools import format_amount
 from psycopg2 import OperationalError
 
@@ -52,6 +53,16 @@ class PaymentTransaction(models.Model):
         readonly=True,
         help="The customer left without paying: it counts as an attempt. A late payment is still accepted.",
     )
+    paylink_fee = fields.Monetary(
+        string="Provider's Fee", currency_field="paylink_fee_currency_id", copy=False, readonly=True
+    )
+    paylink_fee_currency_id = fields.Many2one("res.currency", string="Currency of the Fee", copy=False, readonly=True)
+    paylink_method_display = fields.Char(
+        string="Paid with", copy=False, readonly=True, help="The method that the customer really used."
+    )
+    paylink_decline_count = fields.Integer(
+        string="Declined Tries", copy=False, readonly=True, help="On the provider's page, before this outcome."
+    )
 
     _paylink_untold_index = models.Index("(id) WHERE paylink_untold")
 
@@ -67,9 +78,9 @@ class PaymentTransaction(models.Model):
         return self.filtered(
             lambda tx: (
                 tx._paylink_is_incoming()
-                and (tx.paylink_stripe_declines or tx.state != "draft")
+                and (tx.paylink_decline_count or tx.state != "draft")
                 and (
-                    tx.paylink_stripe_declines
+                    tx.paylink_decline_count
                     or not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
                 )
             )
@@ -78,14 +89,14 @@ class PaymentTransaction(models.Model):
     def _paylink_try_count(self):
         """How often the customers tried: on a provider's page they may try several cards in one attempt."""
         return sum(
-            tx.paylink_stripe_declines + (tx.state not in ("draft", "cancel") or not tx.paylink_stripe_declines)
+            tx.paylink_decline_count + (tx.state not in ("draft", "cancel") or not tx.paylink_decline_count)
             for tx in self._paylink_attempts()
         )
 
     def _paylink_failure_count(self):
         """How many of these tries were refused or given up."""
-        ended = self._paylink_failed().filtered(lambda tx: tx.state != "cancel" or not tx.paylink_stripe_declines)
-        return sum(self.mapped("paylink_stripe_declines")) + len(ended)
+        ended = self._paylink_failed().filtered(lambda tx: tx.state != "cancel" or not tx.paylink_decline_count)
+        return sum(self.mapped("paylink_decline_count")) + len(ended)
 
     def _paylink_in_flight(self):
         """Those that may still bring money. A wire transfer announced is a promise: the customer may pay otherwise."""
@@ -98,6 +109,14 @@ class PaymentTransaction(models.Model):
     def _paylink_unfinished(self):
         """Attempts that wait for the customer."""
         return self.filtered(lambda tx: tx.state == "draft" and tx._paylink_is_incoming())
+
+    @api.model
+    def _paylink_portal_domain(self):
+        """Attempts in Odoo's own portal that we can close, as a ``Domain``; the others are left to it.
+
+        Hook: a subject with a provider that ends its open pages when it is asked adds those of this provider.
+        """
+        return Domain.FALSE
 
     def _paylink_received(self):
         """The transactions whose money has come: of a payment captured in parts, the parts."""
@@ -187,6 +206,14 @@ class PaymentTransaction(models.Model):
         for tx in self:
             tx.paylink_closed = True
             tx._set_canceled(state_message=tx.state_message or reason)  # why a card was declined stays
+
+    def _paylink_withdraw_charges(self, reason):
+        """Give up charges that were stored, but not sent yet.
+
+        Hook: nothing is kept back, unless the provider's charges can be sent by a job.
+
+        :param str reason: what the time line says
+        """
 
     # === POST-PROCESSING === #
 

@@ -37,5 +37,5 @@ class PaylinkLink(models.Model):
                 ]
             )
         )
-        if len(recent) + sum(recent.mapped("paylink_stripe_declines")) >= statement._max_attempts():
+        if len(recent) + sum(recent.mapped("paylink_decline_count")) >= statement._max_attempts():
             raise UserError(self.env._("Too many attempts: wait an hour, or pay by transfer."))

@@ -7,6 +7,7 @@ from . import payment_transaction_checkout
 from . import payment_transaction_token
 from . import payment_transaction_refund
 from . import payment_token
+from . import account_payment
 from . import paylink_stripe_customer
 from . import paylink_event
 from . import paylink_dispute

@@ -5,9 +5,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.http import request
 
-from ...const import STRIPE_CODE, STRIPE_CURRENCIES, STRIPE_EVENTS
 from ...tools.stripe_client import API_VERSION, PATIENCE, StripeApi, api_base, is_live
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
+from .const import STRIPE_CODE, STRIPE_CURRENCIES, STRIPE_EVENTS
 
 
 def _secret(**values):
@@ -226,6 +226,11 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         patience = PATIENCE["click" if request else "job"]
         return StripeApi(self.sudo().paylink_stripe_secret_key, base=api_base(), **patience)
+
+    @api.model
+    def _paylink_form_targets(self):
+        """Also to the Stripe that a server option names."""
+        return " ".join(filter(None, [super()._paylink_form_targets(), api_base()]))
 
     def _paylink_stripe_secrets(self):
         """The secrets with which messages may be signed, as a tuple: none, one, or two while one replaces the other."""

@@ -6,9 +6,9 @@ from datetime import timedelta, timezone
 from odoo import api, fields, models, tools
 from odoo.tools import SQL
 
-from ...const import STRIPE_CODE, STRIPE_EVENTS
 from ...tools.stripe_client import API_VERSION
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, redact
+from .const import STRIPE_CODE, STRIPE_EVENTS
 from .payment_transaction import id_of
 
 _logger = logging.getLogger(__name__)

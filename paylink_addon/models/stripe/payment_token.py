@@ -5,8 +5,8 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ...const import STRIPE_CODE
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
+from .const import STRIPE_CODE
 
 _logger = logging.getLogger(__name__)
 

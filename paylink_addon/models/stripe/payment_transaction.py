@@ -4,8 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
-from ...const import STRIPE_CODE
 from ...tools.money import STRIPE, MoneyError, to_major, to_minor
+from .const import STRIPE_CODE
 
 # Where an object of Stripe's names what we have stored: object type → field → its own field.
 REFERENCES = {
@@ -47,16 +47,6 @@ class PaymentTransaction(models.Model):
     paylink_stripe_intent = fields.Char(string="PaymentIntent", copy=False, readonly=True)
     paylink_stripe_charge = fields.Char(string="Charge", copy=False, readonly=True)
     paylink_stripe_refund = fields.Char(string="Stripe Refund", copy=False, readonly=True)
-    paylink_fee = fields.Monetary(
-        string="Provider's Fee", currency_field="paylink_fee_currency_id", copy=False, readonly=True
-    )
-    paylink_fee_currency_id = fields.Many2one("res.currency", string="Currency of the Fee", copy=False, readonly=True)
-    paylink_method_display = fields.Char(
-        string="Paid with", copy=False, readonly=True, help="The method that the customer really used."
-    )
-    paylink_stripe_declines = fields.Integer(
-        string="Declined Tries", copy=False, readonly=True, help="On the provider's page, before this outcome."
-    )
     paylink_stripe_declined = fields.Json(string="Declined Charges", copy=False, readonly=True)
     paylink_action_needed = fields.Boolean(
         string="Customer must confirm",
@@ -122,6 +112,12 @@ class PaymentTransaction(models.Model):
                     step=to_major(STRIPE.step_of(code), code),
                 )
             ) from None
+
+    @api.model
+    def _paylink_portal_domain(self):
+        """Pages at Stripe, which we can close there."""
+        ours = Domain("paylink_id", "=", False) & Domain("provider_code", "=", STRIPE_CODE)
+        return super()._paylink_portal_domain() | ours
 
     # === FINDING === #
 

@@ -2,8 +2,8 @@
 
 from odoo import models
 
-from ...const import STRIPE_CODE, STRIPE_METHODS
 from ...tools.money import to_major
+from .const import STRIPE_CODE, STRIPE_METHODS
 from .payment_transaction import id_of
 
 # Where each state may be reached from when Stripe says so: what is older than the state changes nothing. Money that
@@ -169,8 +169,8 @@ class PaymentTransactionApply(models.Model):
     def _paylink_stripe_fail(self, error, charge=None):
         """The payment has failed; the customer reads why."""
         declined = [known for known in self.paylink_stripe_declined or () if known != charge]
-        if len(declined) != self.paylink_stripe_declines:
-            self.write({"paylink_stripe_declined": declined, "paylink_stripe_declines": len(declined)})
+        if len(declined) != self.paylink_decline_count:
+            self.write({"paylink_stripe_declined": declined, "paylink_decline_count": len(declined)})
         if not self.paylink_stripe_charge:
             self.paylink_stripe_charge = charge
         if self._paylink_stripe_become("error", self._paylink_stripe_reason(error)):
@@ -183,7 +183,7 @@ class PaymentTransactionApply(models.Model):
         if charge in known or charge == self.paylink_stripe_charge:
             return
         message = self._paylink_stripe_reason(error)
-        self.write({"paylink_stripe_declined": [*known, charge], "paylink_stripe_declines": len(known) + 1})
+        self.write({"paylink_stripe_declined": [*known, charge], "paylink_decline_count": len(known) + 1})
         if self.state == "draft":
             self.state_message = message
         if link := self.paylink_id:

@@ -9,8 +9,9 @@ from odoo.tools import consteq
 
 from odoo.addons.payment import utils as payment_utils
 
-from ...const import LIVE_STATES, STRIPE_LOCALES
+from ...const import LIVE_STATES
 from ...tools.stripe_errors import StripeAbsent
+from .const import STRIPE_LOCALES
 from .payment_transaction import MAX_REFERENCE
 from .payment_transaction_requests import SESSION_EXPAND
 

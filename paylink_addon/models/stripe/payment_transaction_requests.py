@@ -6,10 +6,10 @@ from datetime import timedelta
 from markupsafe import Markup
 from odoo import SUPERUSER_ID, api, fields, models
 
-from ...const import STRIPE_CODE
 from ...tools.locks import unless_busy
 from ...tools.stripe_client import with_metadata
 from ...tools.stripe_errors import StripeAbsent, StripeDeclined, StripeFailure, StripeRefused, redact
+from .const import STRIPE_CODE
 from .payment_transaction import PaylinkStripeMismatch
 from .payment_transaction_apply import INTENT_EXPAND
 

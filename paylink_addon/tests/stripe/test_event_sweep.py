@@ -7,8 +7,8 @@ from odoo import fields
 from odoo.tests import tagged
 from psycopg2 import errors
 
-from ...const import STRIPE_EVENTS
 from ...models.stripe import payment_provider_sweep
+from ...models.stripe.const import STRIPE_EVENTS
 from ...models.stripe.paylink_event import PaylinkEvent
 from .event_common import EventCommon
 

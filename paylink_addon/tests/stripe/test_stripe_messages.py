@@ -85,7 +85,7 @@ class TestStripeMessages(StripeCommon):
         ):
             with self.subTest(old["status"], kind=old["object"]):
                 tx._paylink_stripe_apply(old)
-                self.assertEqual((tx.state, tx.paylink_stripe_declines), ("done", 0))
+                self.assertEqual((tx.state, tx.paylink_decline_count), ("done", 0))
 
     def test_mismatch_changes_nothing(self):
         """PaymentIntent, amount, currency, mode, reference: what does not fit is refused."""

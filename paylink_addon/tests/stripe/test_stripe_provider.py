@@ -3,7 +3,7 @@ import logging
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
-from ...const import STRIPE_EVENTS
+from ...models.stripe.const import STRIPE_EVENTS
 from ...tools.stripe_client import API_VERSION
 from .stripe_common import StripeCommon
 

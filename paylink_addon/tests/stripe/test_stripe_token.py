@@ -222,7 +222,7 @@ class TestStripeToken(StripeCommon):
                 self.apply_events()
                 self.send_waiting()
                 self.assertEqual(len(self.requests("POST", INTENTS)), before)
-                self.assertEqual((tx.state, tx.paylink_stripe_declines), ("error", 0))
+                self.assertEqual((tx.state, tx.paylink_decline_count), ("error", 0))
 
     def test_decline_told_by_the_event_alone(self):
         token = self._stored()

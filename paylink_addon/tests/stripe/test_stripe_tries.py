@@ -26,7 +26,7 @@ class TestStripeTries(StripeCommon):
                 self.fake.pay(tx.paylink_stripe_session, "card", "insufficient_funds")
                 if name == "in order":
                     self.apply_events()
-                    self.assertEqual((tx.state, tx.paylink_stripe_declines, link.status), ("draft", 1, "interrupted"))
+                    self.assertEqual((tx.state, tx.paylink_decline_count, link.status), ("draft", 1, "interrupted"))
                     self.assertEqual(link.attempt_count, 1)
                     self.assertTrue(link._last_failure())
                 self.fake.pay(tx.paylink_stripe_session)
@@ -38,10 +38,10 @@ class TestStripeTries(StripeCommon):
         tx = self.start(link)
         self.fake.pay(tx.paylink_stripe_session, "card", "do_not_honor")
         self.apply_events(order=lambda events: events * 3)
-        self.assertEqual((tx.paylink_stripe_declines, link.attempt_count), (1, 1))
+        self.assertEqual((tx.paylink_decline_count, link.attempt_count), (1, 1))
         self.fake.pay(tx.paylink_stripe_session, "card", "3ds_fail")
         self.apply_events()
-        self.assertEqual(tx.paylink_stripe_declines, 2)
+        self.assertEqual(tx.paylink_decline_count, 2)
 
     def test_declines_count_for_the_limit(self):
         self.env["ir.config_parameter"].set_param("paylink_addon.max_attempts_per_hour", "3")
@@ -161,7 +161,7 @@ class TestStripeTries(StripeCommon):
         self.fake.pay(tx.paylink_stripe_session, "card", "generic_decline")
         self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
         self.apply_events(order=lambda events: list(reversed(events)))
-        self.assertEqual((tx.state, tx.paylink_stripe_declines, link.attempt_count), ("pending", 1, 2))
+        self.assertEqual((tx.state, tx.paylink_decline_count, link.attempt_count), ("pending", 1, 2))
 
     # === CLOSING === #
 

@@ -1,7 +1,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from ...const import STRIPE_CODE
+from ...models.stripe.const import STRIPE_CODE
 from ...tools.locks import hold_and_touch
 
 
