@@ -1,6 +1,6 @@
 """The demo company and what it sells; runs inside Odoo, in French.
 
-Every name, number and address is fictional: telephone numbers from the ranges kept for films, e-mails in a domain
+Every name, number and address is fictional: phone numbers from the ranges kept for films, e-mails in a domain
 that the Internet does not have.
 """
 
@@ -32,7 +32,7 @@ COMPANY = {
 }
 IBAN = "FR76 3000 6000 0112 3456 7890 189"
 
-# name, country, language, telephone, e-mail, street, postcode, city
+# name, country, language, phone, e-mail, street, postcode, city
 CUSTOMERS = [
     ("Boulangerie Roux", "fr", "fr_FR", "+33 6 39 98 01 01", "info@roux.demo", "3 place Bellecour", "69002", "Lyon"),
     ("Marie Dubois", "fr", "fr_FR", "+33 6 39 98 01 02", "marie@dubois.demo", "8 rue Mercière", "69002", "Lyon"),
@@ -143,7 +143,7 @@ def make_customers(env):
 
 
 def make_terms(env):
-    """Payment terms by name: at once, 30 days, three instalments, early-payment discount."""
+    """Payment terms by name: at once, 30 days, three installments, early-payment discount."""
     third = {"value": "percent", "value_amount": 33.33}
     last = {"value": "percent", "value_amount": 33.34}
     lines = {

@@ -90,7 +90,7 @@ class TestChanges(unittest.TestCase):
                 self.assertIsNone(payer.start(case["amount"]))
 
     def test_paying_while_the_document_is_posted_again(self):
-        """Whoever comes first: what is paid is the whole document, in all its instalments, once."""
+        """Whoever comes first: what is paid is the whole document, in all its installments, once."""
         for case in self.data["posts"]:
             with self.subTest(number=case["number"]):
                 user, payer, ids = self.users[0], self.payer(case), [case["invoice"]]

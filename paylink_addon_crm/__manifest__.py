@@ -1,6 +1,6 @@
 {
     "name": "Paylink: Opportunities",
-    "summary": "Ask for a payment from an opportunity, and see there when it has come",
+    "summary": "Ask for a payment from an opportunity, and see when it has arrived",
     "version": "19.0.1.0.0",
     "category": "Accounting/Accounting",
     "author": "Paylink",

@@ -91,8 +91,8 @@ class TestMoney(PaylinkCommon):
         self._pay(link)
         self.assertTrue(items.reconciled)
 
-    def test_instalments(self):
-        """A link may ask for one instalment; the others stay open."""
+    def test_installments(self):
+        """A link may ask for one installment; the others stay open."""
         terms = self.env["account.payment.term"].create(
             {
                 "name": "Half now",

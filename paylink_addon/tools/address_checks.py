@@ -68,7 +68,7 @@ def _check_domain(domain):
 
 @functools.lru_cache(maxsize=4096)
 def check_phone(number, country_code=None):
-    """What is known of a telephone number.
+    """What is known of a phone number.
 
     :param str country_code: ISO code of the country to read a national number in
     :return: a :class:`Verdict`, or ``None`` where there is no number

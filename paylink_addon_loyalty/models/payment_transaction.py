@@ -77,8 +77,8 @@ class PaymentTransaction(models.Model):
 
     def _paylink_overdrawn_note(self, env, balance):
         return env._(
-            "%(refund)s was refunded, more than the wallet still held: it stands at %(balance)s. Ask the customer "
-            "for the difference.",
+            "%(refund)s was refunded, which is more than was left in the wallet: its balance is %(balance)s. Ask the "
+            "customer for the difference.",
             refund=format_amount(env, -self.amount, self.currency_id),
             balance=balance,
         )

@@ -70,7 +70,7 @@ class AccountMoveLine(models.Model):
         ]
 
     def _paylink_labels(self):
-        """What the customer knows each item by, by id: the document's number, with the instalment where there are
+        """What the customer knows each item by, by id: the document's number, with the installment where there are
         several.
         """
         invoices = self.move_id.filtered(lambda move: move.is_invoice(include_receipts=True))
@@ -86,7 +86,7 @@ class AccountMoveLine(models.Model):
         return {item.id: item._paylink_label(terms.get(item.move_id, ())) for item in self}
 
     def _paylink_label(self, terms):
-        """:param terms: ids of the instalments of the item's document, the first due first, if there are several"""
+        """:param terms: ids of the installments of the item's document, the first due first, if there are several"""
         self.ensure_one()
         move = self.move_id
         if not move.is_invoice(include_receipts=True):

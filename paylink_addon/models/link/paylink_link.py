@@ -95,7 +95,7 @@ class PaylinkLink(models.Model):
         readonly=False,
         precompute=True,
         domain="[('partner_id', '=', company_partner_id)]",
-        help="Where the customer can pay by transfer.",
+        help="The account to which customers can transfer the money.",
     )
     company_partner_id = fields.Many2one(related="company_id.partner_id", string="Company Contact")
     transaction_ids = fields.One2many("payment.transaction", "paylink_id", string="Transactions", copy=False)

@@ -9,7 +9,7 @@ class PaylinkLinkDocuments(models.Model):
     """How links follow documents that were reset to draft, changed and posted again.
 
     Odoo then writes over, deletes or makes receivable items as it needs. A link that was made for all that was open of
-    a document asks for all of it again; one for chosen instalments, for those that are left.
+    a document asks for all of it again; one for chosen installments, for those that are left.
     """
 
     _inherit = "paylink.link"

@@ -210,7 +210,7 @@ class PaylinkLinkPay(models.Model):
         ]
 
     def _portal_status(self, due):
-        """Where the link stands, as its customer would say: a text and its colour."""
+        """Where the link stands, as its customer would say: a text and its color."""
         self.ensure_one()
         settled = self.settled_elsewhere or (self.state in ("open", "failed") and not due)
         expired = self.state in ("open", "failed") and self._is_expired()
@@ -337,7 +337,7 @@ class PaylinkLinkPay(models.Model):
         typed = self._typed_amount(text)
         if typed is not None and 0 < typed <= payable:
             return typed, False
-        return payable, self.env._("Type an amount of at most %(amount)s.", amount=self._amount_text(payable))
+        return payable, self.env._("Enter an amount of at most %(amount)s.", amount=self._amount_text(payable))
 
     def _typed_amount(self, text):
         """The number that a person meant, in whatever language it was typed, or ``None``."""

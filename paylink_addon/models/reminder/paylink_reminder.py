@@ -16,7 +16,7 @@ REASONS = [
     ("later", "A later reminder was due too: only the latest one was sent"),
     ("address", "No address to send it to"),
     ("template", "The template does not work"),
-    ("paid", "Paid meanwhile"),
+    ("paid", "Paid in the meantime"),
 ]
 # What somebody may have mended since.
 RETRIED = ("address", "template")

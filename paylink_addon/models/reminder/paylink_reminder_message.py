@@ -60,7 +60,7 @@ class PaylinkReminderMessage(models.Model):
     )
     mail_message_id = fields.Many2one("mail.message", readonly=True, index="btree_not_null", ondelete="set null")
     try_count = fields.Integer(string="Tries", readonly=True, default=1)
-    is_reported = fields.Boolean(readonly=True, help="Somebody has been told that it could not be delivered.")
+    is_reported = fields.Boolean(readonly=True, help="Somebody has been told that the message could not be delivered.")
     # What the templates say.
     amount_display = fields.Char(string="Amount (text)", readonly=True)
     documents_display = fields.Char(string="Documents (text)", readonly=True)

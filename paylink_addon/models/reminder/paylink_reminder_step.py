@@ -60,7 +60,7 @@ class PaylinkReminderStep(models.Model):
         """Days of the rule's moment; a rule has each of them once: “on the due date” is one."""
         for step in self:
             if step.moment == "on" and step.days:
-                raise ValidationError(self.env._("“On the due date” is one day, 0: delete the others."))
+                raise ValidationError(self.env._("“On the due date” has only one day, 0: delete the others."))
             if step.moment == "before" and not step.days:
                 raise ValidationError(self.env._("“Before the due date” needs at least one day."))
 

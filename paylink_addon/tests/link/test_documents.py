@@ -15,11 +15,11 @@ class TestDocuments(PaylinkCommon):
 
     @classmethod
     def _terms(cls, count):
-        """A payment term of ``count`` instalments, a month apart."""
+        """A payment term of ``count`` installments, a month apart."""
         shares = [100] if count == 1 else [50, 50] if count == 2 else [50, 25, 25]
         return cls.env["account.payment.term"].create(
             {
-                "name": f"{count} instalments",
+                "name": f"{count} installments",
                 "line_ids": [
                     Command.create({"value": "percent", "value_amount": share, "nb_days": 30 * number})
                     for number, share in enumerate(shares)
@@ -47,7 +47,7 @@ class TestDocuments(PaylinkCommon):
 
     def test_link_asks_for_the_whole_invoice_again(self):
         cases = [
-            ("more instalments", self.term1, self.term3, [50, 25, 25]),
+            ("more installments", self.term1, self.term3, [50, 25, 25]),
             ("one more", self.term2, self.term3, [50, 25, 25]),
             ("fewer", self.term3, self.term2, [50, 50]),
             ("one", self.term3, self.term1, [100]),
@@ -173,14 +173,14 @@ class TestDocuments(PaylinkCommon):
 
     # === CHOSEN INSTALMENTS === #
 
-    def test_chosen_instalments_that_survive_are_asked(self):
+    def test_chosen_installments_that_survive_are_asked(self):
         invoice = self._invoice(amount=100, invoice_payment_term_id=self.term3.id)
         link = self._chosen_link(invoice, 0)
         self._repost(invoice, invoice_payment_term_id=self.term3.id, ref="Corrected")
         self.assertEqual((self._asked(link), link.state), ({f"{invoice.name}-1": 50}, "open"))
         self.assertFalse(link.activity_ids)
 
-    def test_no_chosen_instalment_survives(self):
+    def test_no_chosen_installment_survives(self):
         """The page says that documents are being changed, and the owner has a task, once."""
         invoice = self._invoice(amount=100, invoice_payment_term_id=self.term3.id)
         for number in range(3):
@@ -200,7 +200,7 @@ class TestDocuments(PaylinkCommon):
         self._repost(invoice, ref="Again")
         self.assertEqual(set(gone.mapped(lambda link: len(link.activity_ids))), {1})
 
-    def test_lost_instalment_beside_another_document(self):
+    def test_lost_installment_beside_another_document(self):
         invoice, other = self._invoice(amount=100, invoice_payment_term_id=self.term3.id), self._invoice(amount=30)
         items = self._items(invoice).sorted("date_maturity")
         links = self.env["paylink.link"]._create_for_items(

@@ -14,7 +14,7 @@ class TestSend(PaylinkCommon):
     """The wizard: who is asked for what, by which way, and what is refused before anything is sent."""
 
     def test_one_invoice(self):
-        """The link, the e-mail with its button (in the company's colours) and address, and the invoice's badge."""
+        """The link, the e-mail with its button (in the company's colors) and address, and the invoice's badge."""
         self.company.write({"email_secondary_color": "#123456", "email_primary_color": "#fedcba"})
         invoice = self._invoice(amount=120)
         link = self._sent(self._wizard(invoice, expires_at=False))

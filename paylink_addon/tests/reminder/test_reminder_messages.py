@@ -23,7 +23,7 @@ class TestReminderMessages(ReminderCommon):
         )
         self.assertFalse(self._remind())
 
-    def test_instalments_of_an_invoice_share_its_message(self):
+    def test_installments_of_an_invoice_share_its_message(self):
         term = self.env["account.payment.term"].create(
             {
                 "name": "Two halves",

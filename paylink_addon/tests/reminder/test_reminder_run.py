@@ -245,7 +245,7 @@ class TestReminderRun(ReminderCommon):
         message = self._reminders(invoice).message_id
         self.assertEqual(self._mails(message).attachment_ids, invoice.invoice_pdf_report_id)
 
-    def test_instalments_that_are_due_by_hand(self):
+    def test_installments_that_are_due_by_hand(self):
         """Of an invoice of which a part is due, that part; else all."""
         term = self.env["account.payment.term"].create(
             {

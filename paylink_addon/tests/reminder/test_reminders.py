@@ -91,7 +91,7 @@ class TestReminders(ReminderCommon):
         values = [Command.create({"value": "percent", "value_amount": share, "nb_days": days}) for share, days in parts]
         return self.env["account.payment.term"].create({"name": "Parts", "line_ids": values})
 
-    def test_instalments_that_are_agreed_on_are_each_reminded(self):
+    def test_installments_that_are_agreed_on_are_each_reminded(self):
         self._rule(days=(3,))
         invoice = self._due_invoice(3)
         self.assertTrue(self._remind())
@@ -100,7 +100,7 @@ class TestReminders(ReminderCommon):
             with self.subTest(due=item.date_maturity):
                 self.assertEqual(len(self._remind(item.date_maturity + timedelta(days=3))), 1)
 
-    def test_instalments_that_become_one_are_not_reminded_again(self):
+    def test_installments_that_become_one_are_not_reminded_again(self):
         """What was said of an item that is gone stays on record."""
         self._rule(days=(3,))
         invoice = self._invoice(

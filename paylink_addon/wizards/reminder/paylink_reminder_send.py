@@ -100,7 +100,7 @@ class PaylinkReminderSend(models.TransientModel):
         return items - items._paylink_in_flight(), Link
 
     def _due_first(self, moves):
-        """What is open of invoices: the instalments that are due, of those where none is, all."""
+        """What is open of invoices: the installments that are due, of those where none is, all."""
         today = fields.Date.context_today(self)
         items = moves._paylink_open_items()
         due = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
