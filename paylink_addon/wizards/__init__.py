@@ -1,3 +1,4 @@
+from . import messaging
 from . import link
 from . import deposit
 from . import statement

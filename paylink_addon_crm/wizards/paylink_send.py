@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import fields, models
 
 
 class PaylinkSend(models.TransientModel):
@@ -10,12 +10,8 @@ class PaylinkSend(models.TransientModel):
         """An opportunity is no debt: what it asks for is an amount of its own, unless one chooses otherwise."""
         return "free" if self.lead_id else super()._default_kind()
 
-    @api.depends("lead_id")
-    def _compute_reference(self):
-        result = super()._compute_reference()
-        for wizard in self.filtered(lambda wizard: wizard.lead_id and wizard.kind == "free"):
-            wizard.reference = wizard.lead_id.name
-        return result
+    def _free_reference(self, lang):
+        return self.lead_id.name or super()._free_reference(lang)
 
     def _common_values(self):
         values = super()._common_values()

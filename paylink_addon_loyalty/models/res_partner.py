@@ -11,5 +11,5 @@ class ResPartner(models.Model):
         action = self.env["paylink.send"]._action_open(self)
         return action | {
             "name": self.env._("Top up wallet"),
-            "context": {**action["context"], "default_to_wallet": True},
+            "context": {**action["context"], "default_kind": "wallet"},
         }

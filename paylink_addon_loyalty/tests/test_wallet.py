@@ -109,7 +109,7 @@ class TestWallet(WalletCommon):
     def test_wizard_asks_for_a_top_up(self):
         action = self.marie.action_paylink_top_up()
         wizard = self.env["paylink.send"].with_context(**action["context"]).create({"amount": 60})
-        self.assertEqual((wizard.kind, wizard.to_wallet, wizard.problem), ("free", True, False))
+        self.assertEqual((wizard.kind, wizard.problem), ("wallet", False))
         self.assertTrue(wizard.reference)
         link = self._sent(wizard)
         self.assertEqual((link.kind, link.amount, link.partner_id), ("wallet", 60, self.marie))

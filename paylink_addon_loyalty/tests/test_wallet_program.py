@@ -99,7 +99,7 @@ class TestWalletProgram(WalletCommon):
             )
         employee = self._create_new_internal_user(login="wallet-employee", groups="base.group_user")
         with self.assertRaises(AccessError):
-            wizard = self.env["paylink.send"].with_user(employee).create({"to_wallet": True})
+            wizard = self.env["paylink.send"].with_user(employee).create({"kind": "wallet"})
 
     def test_form_shows_the_comparison(self):
         self._pay(self._wallet_link(50))

@@ -1,1 +1,2 @@
 from . import paylink_send
+from . import paylink_send_line

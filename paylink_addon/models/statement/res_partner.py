@@ -24,5 +24,4 @@ class ResPartner(models.Model):
 
     def action_paylink_send_statements(self):
         """Open the wizard that sends their statement to these customers."""
-        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_statement_send_action")
-        return action | {"context": {"default_partner_ids": self.ids}}
+        return self.env["paylink.statement.send"]._action_open(self)

@@ -159,13 +159,14 @@ class TestRights(PaylinkCommon):
             .with_context(active_model="res.partner", active_ids=self.marie.ids)
         )
         wizard = Wizard.create({})
-        wizard.line_ids.existing_link_id = foreign
-        wizard.invalidate_recordset()
-        self.env.add_to_compute(wizard._fields["sms_body"], wizard)
+        line = wizard.line_ids
+        line.existing_link_id = foreign
+        line.invalidate_recordset()
+        self.env.add_to_compute(line._fields["sms_body"], line)
         self.assertNotIn(foreign.access_token, wizard.sms_body or "")
         with self.assertRaisesRegex(UserError, "not a template for these messages"):
             wizard.template_id = template
-            wizard.flush_recordset()
+            line.flush_recordset()
         with self.assertRaisesRegex(UserError, "not a template for these messages"):
             self.link.with_user(self.salesperson)._queue_messages(mail_template=template)
 

@@ -103,6 +103,20 @@ class TestSend(PaylinkCommon):
                 link = self._sent(wizard)
                 self.assertEqual(link.phone, expected or "+15145550199")
 
+    def test_only_line_is_shown_and_changed_in_the_dialog(self):
+        """What is given of the only link is given to its line; of several, the dialog changes none."""
+        values = {"lang": "en_US", "subject": "Mine", "email": "new@example.com"}
+        one, many = self._wizard(self._invoice(), **values), self._wizard(self._invoice() + self._invoice(self.john))
+        self.assertEqual(one.line_ids.read(list(values))[0], {"id": one.line_ids.id, **values})
+        one.line_ids.phone = "+33639981234"
+        self.assertEqual((one.phone, one.subject), ("+33639981234", "Mine"))
+        one.lang = "fr_FR"
+        self.assertIn("à régler", one.subject)
+        emails = many.line_ids.mapped("email")
+        many.email = "new@example.com"
+        self.assertEqual(many.line_ids.mapped("email"), emails)
+        self.assertFalse(any(many.line_ids.mapped("subject")))
+
     def test_new_address_is_saved_on_the_contact(self):
         for save in (True, False):
             with self.subTest(save=save):
@@ -320,7 +334,7 @@ class TestSend(PaylinkCommon):
         """Groups are read again from the selected records, whatever a client sends back."""
         invoice, foreign = self._invoice(amount=100), self._invoice(self.john, amount=999)
         wizard = self._wizard(invoice)
-        wizard.line_ids.write({"amount": 1, "documents": foreign.name})
+        wizard.line_ids.write({"amount_due": 1, "amount": 1, "documents": foreign.name})
         link = self._sent(wizard)
         self.assertEqual(link.line_ids.move_id, invoice)
         self.assertEqual(link.amount_due, 100)

@@ -118,6 +118,17 @@ class TestSendReuse(PaylinkCommon):
         self.assertEqual((links - link).mapped("line_ids.move_id"), self.second + self.third)
         self.assertEqual(len(self._customer_mails(link)), 1)
 
+    def test_link_sent_again_among_many_goes_where_its_row_says(self):
+        """The address and the ways to send are those of the dialog, as for one link alone."""
+        link = self._link(self.first)
+        wizard = self._wizard(self.first + self._invoice(self.john), send_sms=False)
+        line = wizard.line_ids.filtered("existing_link_id")
+        self.assertEqual((line.existing_link_id, line.reuse), (link, True))
+        line.email = "accounts@example.com"
+        self.assertIn(link, self._sent(wizard))
+        self.assertEqual((link.email, link.send_sms), ("accounts@example.com", False))
+        self.assertEqual(self._customer_mails(link).email_to, "accounts@example.com")
+
     def test_link_chosen_that_is_gone_is_not_replaced_by_another(self):
         chosen, newer = self._link(self.first + self.second), self._link(self.first + self.third)
         newer.action_cancel()

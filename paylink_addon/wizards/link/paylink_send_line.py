@@ -4,6 +4,11 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from ...const import SMS_LENGTH
+from ...tools.address_checks import check_email
+from ...tools.gsm import gsm_length, to_gsm
+from ...tools.hooks import named_hook
+
 # How much of what is to be asked for an open link already asks for, best first.
 COVERS = [
     ("same", "The same"),
@@ -31,7 +36,10 @@ class Existing(NamedTuple):
 
 
 class PaylinkSendLine(models.TransientModel):
-    """One link that the wizard will make: who is asked, for what, where it is sent, and what speaks against it."""
+    """One link that the wizard will make: who is asked, for what, where and with which words, what speaks against it.
+
+    The hooks by kind are listed at ``paylink.send``.
+    """
 
     _name = "paylink.send.line"
     _description = "Collection Link to Send"
@@ -41,100 +49,110 @@ class PaylinkSendLine(models.TransientModel):
     key = fields.Char(readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
-    currency_id = fields.Many2one("res.currency", readonly=True)
+    currency_id = fields.Many2one("res.currency", domain=[("active", "=", True)])
     documents = fields.Char(readonly=True)
     document_count = fields.Integer(string="Number of documents", readonly=True)
-    amount = fields.Monetary(readonly=True)
+    amount_due = fields.Monetary(string="Due", readonly=True)
+    amount = fields.Monetary()
+    can_limit = fields.Boolean(compute="_compute_can_limit")
     email = fields.Char(string="E-mail")
     phone = fields.Char(string="Mobile")
     lang = fields.Selection(selection=lambda self: self.env["res.lang"].get_installed(), string="Language")
+    reference = fields.Char()
     blocked = fields.Char(string="Why not", readonly=True)
     problem = fields.Char(compute="_compute_problem")
     warning = fields.Char(compute="_compute_problem")
+    is_amount_missing = fields.Boolean(
+        compute="_compute_problem", help="Nothing is wrong: the amount has only not been entered yet."
+    )
+    email_warning = fields.Char(compute="_compute_email_warning")
     existing_link_id = fields.Many2one("paylink.link", string="Open link", readonly=True)
     existing_cover = fields.Selection(COVERS, readonly=True)
     existing_text = fields.Char(string="Already asked", compute="_compute_existing_text")
     reuse = fields.Boolean(string="Send it again", default=True)
+    # The link made of this line gets the token that the preview shows.
+    access_token = fields.Char(default=lambda self: self.env["paylink.link"]._new_token(), readonly=True)
+    # The texts of the only message, as the templates say them, to be changed before sending. With the user's rights.
+    subject = fields.Char(compute="_compute_subject", compute_sudo=False, store=True, readonly=False)
+    body = fields.Html(
+        string="Content",
+        compute="_compute_body",
+        compute_sudo=False,
+        store=True,
+        readonly=False,
+        sanitize_style=True,
+        help="The amount, the button and your company's details are added around this text.",
+    )
+    sms_body = fields.Text(
+        string="SMS text", compute="_compute_sms_body", compute_sudo=False, store=True, readonly=False
+    )
+    sms_count = fields.Char(compute="_compute_sms_count")
+    sms_warning = fields.Char(compute="_compute_sms_count")
+    sms_problem = fields.Char(compute="_compute_sms_count")
 
-    @api.depends("blocked", "email", "phone", "wizard_id.send_email", "wizard_id.send_sms")
+    # === COMPUTE METHODS === #
+
+    @api.depends("wizard_id.kind", "company_id")
+    def _compute_can_limit(self):
+        for line in self:
+            line.can_limit = line._of_kind("can_limit")
+
+    @api.depends(
+        *("blocked", "amount", "currency_id", "email", "phone", "reuse"),
+        *("wizard_id.kind", "wizard_id.send_email", "wizard_id.send_sms"),
+    )
     def _compute_problem(self):
         requests = self.env["paylink.link"]
         for line in self:
             wizard = line.wizard_id
-            line.problem = line.blocked or requests._recipient_problem(
-                line.partner_id, line.email, line.phone, wizard.send_email, wizard.send_sms
-            )
+            line.is_amount_missing = wizard.is_free and not line.amount
             line.warning = requests._recipient_warning(line.partner_id, line.email, wizard.send_email)
+            line.problem = (
+                line.blocked
+                or line._of_kind("amount_problem")
+                or requests._recipient_problem(
+                    line.partner_id, line.email, line.phone, wizard.send_email, wizard.send_sms
+                )
+            )
+
+    @api.depends("email", "wizard_id.send_email", "wizard_id.is_single")
+    def _compute_email_warning(self):
+        """As the sign on the contact says it; what makes sending impossible, and what has bounced, is told above."""
+        for line in self:
+            wizard = line.wizard_id
+            verdict = wizard.is_single and wizard.send_email and check_email(line.email)
+            doubt = verdict and verdict.state in ("doubtful", "invalid") and verdict.code != "email_syntax"
+            line.email_warning = doubt and self.env["res.partner"]._paylink_reason(verdict)
 
     # === WHAT IS ASKED FOR === #
 
-    @api.model
-    def _groups(self, wizard):
-        """The open items of each link to make, by key: one per company, currency and customer (and document).
+    def _of_kind(self, hook, *args):
+        """What the hook of the wizard's kind answers: ``_<hook>_<kind>``, or ``_<hook>``."""
+        self.ensure_one()
+        return named_hook(self, hook, self.wizard_id.kind)(*args)
 
-        Items are in sudo mode; the user's right to the selected records is checked by :meth:`paylink.send._sources`.
-        """
-        sources = wizard._sources()
-        if sources._name == "res.partner":
-            items = sources._paylink_open_items(wizard.env.companies)
-        else:
-            items = sources.filtered(lambda move: move.company_id in wizard.env.companies)._paylink_open_items()
-        items -= items._paylink_in_flight()
-        per_document = wizard.grouping == "document"
-        return items.grouped(
-            lambda item: "-".join(
-                map(
-                    str,
-                    (
-                        item.company_id.id,
-                        item.currency_id.id,
-                        item.partner_id.commercial_partner_id.id,
-                        item.move_id.id if per_document else 0,
-                    ),
-                )
-            )
-        )
+    def _can_limit(self):
+        return True
 
-    @api.model
-    def _prepare_lines(self, wizard):
-        """The values of the lines of ``wizard``: what can be asked first, then what can't, with the reason."""
-        sources = wizard._sources()
-        if wizard.kind == "free":
-            return [self._free_values(wizard, partner) for partner in sources if sources._name == "res.partner"]
-        groups = self._groups(wizard)
-        items = self.env["account.move.line"].sudo().union(*groups.values())
-        due = items._paylink_due()
-        existing = self._existing_links(groups)
-        labels = items._paylink_labels()
-        values = [
-            self._group_values(key, group, due, existing)
-            | {
-                "documents": ", ".join(labels[item.id] for item in group[:3])
-                + (f" +{len(group) - 3}" if len(group) > 3 else ""),
-            }
-            for key, group in groups.items()
-        ]
-        return values + self._blocked_values(sources, items)
+    def _can_limit_open_items(self):
+        return self.company_id.paylink_allow_partial
 
-    @api.model
-    def _group_values(self, key, items, due, existing):
-        """The values of the line of one group of items."""
-        documents = items.move_id
-        amount = sum(due[item.id] for item in items)
-        nothing = items[:1].currency_id.compare_amounts(amount, 0) <= 0
-        origin = self._group_origin(items)
-        return (
-            self._partner_values(self.env["res.partner"].browse(origin["partner_id"]))
-            | origin
-            | {
-                "key": key,
-                "document_count": len(documents),
-                "amount": amount,
-                "blocked": (nothing and self.env._("Nothing is due: credits cover the invoices."))
-                or (not origin["partner_id"] and self.env._("The entry has no customer.")),
-            }
-            | existing[key].line_values()
-        )
+    def _amount_problem(self):
+        """Why the amount can't be asked for, or ``False``."""
+        if not self.currency_id or self.currency_id.compare_amounts(self.amount, 0) <= 0:
+            return self.env._("Enter the amount to ask for: it must be more than zero.")
+        return False
+
+    def _amount_problem_open_items(self):
+        if problem := self._amount_problem():
+            return problem
+        difference = self.currency_id.compare_amounts(self.amount, self.amount_due)
+        if difference > 0:
+            due = self.currency_id.format(self.amount_due)
+            return self.env._("You can't ask for more than what is due (%(due)s).", due=due)
+        if difference < 0 and not self.can_limit:
+            return self.env._("Your company does not allow partial payments: ask for all that is due.")
+        return False
 
     @api.model
     def _group_origin(self, items):
@@ -143,78 +161,34 @@ class PaylinkSendLine(models.TransientModel):
         partner = contacts if len(contacts) == 1 else items.partner_id.commercial_partner_id[:1]
         return {"partner_id": partner.id, "company_id": items.company_id.id, "currency_id": items.currency_id.id}
 
-    @api.model
-    def _free_origin(self, wizard):
-        """Who is asked for a free amount, and by which company."""
-        return {
-            "partner_id": wizard._sources()[:1].id,
-            "company_id": wizard.company_id.id,
-            "currency_id": (wizard.currency_id or wizard.company_id.currency_id).id,
-        }
+    def _link_values(self, group):
+        """What is particular to the link of this line.
 
-    @api.model
-    def _free_values(self, wizard, partner):
-        return self._partner_values(partner) | {
-            "key": f"free-{partner.id}",
-            "company_id": wizard.company_id.id,
-            "currency_id": wizard.company_id.currency_id.id,
-        }
-
-    @api.model
-    def _partner_values(self, partner):
-        return {
-            "partner_id": partner.id,
-            "email": partner.email,
-            "phone": partner.phone,
-            "lang": partner.lang or self.env.lang,
-        }
-
-    @api.model
-    def _blocked_values(self, sources, items):
-        """A line for each selected record that nothing can be asked for, saying why."""
-        used = items.move_id if sources._name == "account.move" else items.partner_id.commercial_partner_id
-        return [
-            self._partner_values(record if sources._name == "res.partner" else record.partner_id)
-            | {
-                "documents": record.display_name,
-                "company_id": self.env.company.id,
-                "currency_id": self.env.company.currency_id.id,
-                "blocked": self._why_blocked(record),
-            }
-            for record in sources
-            if (record if sources._name == "account.move" else record.commercial_partner_id).sudo() not in used.sudo()
-        ]
-
-    @api.model
-    def _why_blocked(self, record):
-        if record._name == "res.partner":
-            return self.env._("Nothing is due, or a payment is in progress.")
-        if record.state != "posted":
-            return self.env._("Not posted yet: confirm it first.")
-        if record.move_type not in ("out_invoice", "out_refund", "out_receipt"):
-            return self.env._("Not a customer invoice.")
-        if record.company_id not in self.env.companies:
-            return self.env._("It belongs to another company: switch to it.")
-        if record._paylink_open_items():
-            return self.env._("A payment is in progress.")
-        return self.env._("Already paid.")
-
-    def _link_values(self):
-        """What is particular to the link of this line."""
-        self.ensure_one()
+        :param group: what it asks for, read again: see ``_groups`` of ``paylink.send``
+        """
         wizard = self.wizard_id
-        values = {"email": self.email, "phone": self.phone, "lang": self.lang}
-        if len(wizard.line_ids) == 1:
-            limited = wizard.kind == "open_items" and self.currency_id.compare_amounts(wizard.amount, self.amount) < 0
-            values |= wizard._single_values()
-            if wizard.kind == "free":
-                values["amount"] = wizard.amount
-            elif limited:
-                values |= {"amount": wizard.amount, "is_limited": True}
+        names = ("email", "phone", "lang", "reference", "access_token")
+        values = {name: self[name] for name in names} | self._of_kind("asked_values", group)
         # The account chosen is one company's: the links of another one offer that one's own.
         if self.company_id == wizard.company_id:
             values["bank_account_id"] = wizard.bank_account_id.id
         return values
+
+    def _asked_values(self, partner):
+        company = self.wizard_id.company_id
+        return {
+            "kind": self.wizard_id.kind,
+            "partner_id": partner.id,
+            "company_id": company.id,
+            "currency_id": (self.currency_id or company.currency_id).id,
+            "amount": self.amount,
+        }
+
+    def _asked_values_open_items(self, items):
+        limited = self.currency_id.compare_amounts(self.amount, self.amount_due) < 0
+        return self._group_origin(items) | ({"amount": self.amount, "is_limited": True} if limited else {})
+
+    # === ADDRESSES === #
 
     def _save_on_contacts(self):
         """Keep the addresses typed here on the contacts."""
@@ -226,11 +200,85 @@ class PaylinkSendLine(models.TransientModel):
         """The addresses given here that the contact lacks, where the user may save them."""
         self.ensure_one()
         wizard = self.wizard_id
-        given = wizard if len(wizard.line_ids) == 1 else self
         used = {"email": wizard.send_email, "phone": wizard.send_sms}
         partner = self.partner_id
-        values = {name: given[name] for name, sent in used.items() if sent and given[name] and not partner[name]}
+        values = {name: self[name] for name, sent in used.items() if sent and self[name] and not partner[name]}
         return values if values and partner and partner.has_access("write") else {}
+
+    # === TEXTS === #
+
+    @api.depends(
+        *("amount", "currency_id", "lang", "reference", "reuse"),
+        *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
+    )
+    def _compute_subject(self):
+        for line in self:
+            line.subject = line._preview(line.wizard_id.template_id, "subject")
+
+    @api.depends(
+        *("amount", "currency_id", "lang", "reference", "reuse"),
+        *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
+    )
+    def _compute_body(self):
+        for line in self:
+            line.body = line._preview(line.wizard_id.template_id, "body_html")
+
+    @api.depends(
+        *("amount", "currency_id", "lang", "reference", "reuse"),
+        *("wizard_id.is_single", "wizard_id.sms_template_id", "wizard_id.expires_at"),
+    )
+    def _compute_sms_body(self):
+        for line in self:
+            text = line._preview(line.wizard_id.sms_template_id, "body")
+            line.sms_body = text and to_gsm(text)
+
+    def _preview(self, template, field):
+        """What the template says for the only link; an edited text is sent as it is, never rendered again."""
+        link = template and self.wizard_id.is_single and self._preview_link()
+        if not link:
+            return False
+        link._check_templates(template)
+        # The user may have no right to read all that a message tells the customer.
+        return template.sudo().with_context(lang=self.lang)._render_field(field, [link.id])[link.id]
+
+    def _preview_link(self):
+        """The link as it would be, in memory, to render texts with; the open one if that is sent again."""
+        self.ensure_one()
+        wizard = self.wizard_id
+        Link = self.env["paylink.link"]
+        # What is asked and of whom is read again: a client could have changed the line.
+        group = self.partner_id and not self.blocked and wizard._of_kind("groups").get(self.key)
+        if not group:
+            return Link
+        if link := self._reused_links({self.key: group})[self]:
+            return link
+        values = wizard._common_values() | self._link_values(group) | self._of_kind("preview_values", group)
+        return Link.sudo().new(values)
+
+    def _preview_values(self, _partner):
+        return {}
+
+    def _preview_values_open_items(self, items):
+        commands = [fields.Command.create(values) for values in items._paylink_line_values()]
+        return {"kind": "open_items", "amount": self.amount, "line_ids": commands}
+
+    def _texts(self):
+        """The texts of the only message, as they are in the dialog; of several messages the templates say each."""
+        return {"subject": self.subject, "body": self.body, "sms_body": self.sms_body} if len(self) == 1 else {}
+
+    @api.depends("sms_body", "wizard_id.send_sms")
+    def _compute_sms_count(self):
+        requests = self.env["paylink.link"]
+        for line in self:
+            sent = line.wizard_id.send_sms
+            length = gsm_length(to_gsm(line.sms_body or ""))
+            line.sms_count = (
+                self.env._("%(length)s of %(limit)s characters of one SMS", length=length, limit=SMS_LENGTH)
+                if length <= SMS_LENGTH
+                else self.env._("%(length)s characters; one SMS holds %(limit)s", length=length, limit=SMS_LENGTH)
+            )
+            line.sms_warning = sent and requests._sms_warning(line.sms_body)
+            line.sms_problem = sent and requests._sms_problem(line.sms_body, line.partner_id.display_name)
 
     # === OPEN LINKS === #
     # The open link that already asks for the items of a line, or for some of them.
@@ -262,7 +310,11 @@ class PaylinkSendLine(models.TransientModel):
         return texts[self.existing_cover or "same"]
 
     @api.model
-    def _existing_links(self, groups):
+    def _existing_links(self, _groups):
+        return {}
+
+    @api.model
+    def _existing_links_open_items(self, groups):
         """The best of the live links that ask for items of each group and that the user may read.
 
         :param dict groups: items by key
@@ -303,28 +355,42 @@ class PaylinkSendLine(models.TransientModel):
             return "part"
         return "same" if asked == wanted else "more"
 
-    def _reused_link(self, existing):
-        """The open link that is sent again for this line instead of a new one; empty for a new one.
+    def _reused_links(self, groups):
+        """The open link that is sent again for each line instead of a new one, by line; empty for a new one.
 
-        :param existing: what :meth:`_existing_links` finds now: a link that only overlaps must be the one chosen
+        :param dict groups: what these lines ask for, by key, read again
         """
-        wizard = self.wizard_id
-        if not self._wants_again() or existing.cover == "other":
-            return existing.link.browse()
+        if not self:
+            return {}
+        existing = self[0]._of_kind("existing_links", groups)
+        return {line: line._reused_link(existing.get(line.key)) for line in self}
+
+    def _reused_link(self, existing):
+        """:param existing: what asks for it now: a link that only overlaps must be the one chosen"""
+        if not existing or not self.reuse or existing.cover == "other":
+            return self.existing_link_id.browse()
         if existing.cover != "same":
             return existing.link & self.existing_link_id
-        changed = wizard._only_line() == self and wizard.currency_id.compare_amounts(wizard.amount, wizard.amount_due)
+        changed = self.currency_id.compare_amounts(self.amount, self.amount_due)
         return existing.link.browse() if changed else existing.link
-
-    def _wants_again(self):
-        self.ensure_one()
-        wizard = self.wizard_id
-        return wizard.reuse if wizard._only_line() == self else self.reuse
 
     def _check_nothing_chosen(self):
         """Make no new link where another one was to be sent again, but has changed since: its amount would differ."""
         for line in self:
-            if line.existing_cover in ("more", "part") and line._wants_again():
+            if line.existing_cover in ("more", "part") and line.reuse:
                 raise UserError(
                     self.env._("The open link has changed in the meantime. Close this window and start again.")
                 )
+
+    def _update_link(self, link):
+        """Put on an open link that is sent again what was chosen for it now. It never gets a shorter life."""
+        wizard = self.wizard_id
+        values = {name: self[name] for name in ("email", "phone", "lang")}
+        values |= {name: wizard[name] for name in ("send_email", "send_sms", "attach_pdf")}
+        expires_at = self._of_kind("expires_at", link)
+        if link.expires_at and (not expires_at or expires_at > link.expires_at):
+            values["expires_at"] = expires_at
+        link.write(values)
+
+    def _expires_at(self, _link):
+        return self.wizard_id.expires_at

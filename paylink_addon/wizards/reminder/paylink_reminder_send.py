@@ -1,21 +1,17 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
+from odoo.exceptions import UserError
 
 from ...models.reminder.paylink_reminder_rule import TONES
 from ...models.reminder.paylink_reminder_rule_pick import Pick
-
-SOURCES = ("account.move", "res.partner", "paylink.link")
 
 
 class PaylinkReminderSend(models.TransientModel):
     """Sends a reminder now: of invoices, of all that a customer owes by today, of collection links."""
 
     _name = "paylink.reminder.send"
+    _inherit = "paylink.send.mixin"
     _description = "Send a Reminder Now"
 
-    source_model = fields.Char(readonly=True)
-    source_ids = fields.Json(readonly=True)
     tone = fields.Selection(TONES, required=True, default="1")
     send_email = fields.Boolean(string="E-mail", default=True)
     send_sms = fields.Boolean(string="SMS")
@@ -46,58 +42,31 @@ class PaylinkReminderSend(models.TransientModel):
     sms_body = fields.Text(string="SMS text", compute="_compute_preview")
     message_ids = fields.Many2many("paylink.reminder.message", readonly=True)
 
-    # === DEFAULTS === #
-
-    @api.model
-    def default_get(self, fields_list):
-        """Take the records from ``active_model`` and ``active_ids``."""
-        values = super().default_get(fields_list)
-        context = self.env.context
-        if "source_ids" in fields_list and context.get("active_model") in SOURCES:
-            ids = context.get("active_ids") or [context.get("active_id")]
-            values |= {"source_model": context["active_model"], "source_ids": [id_ for id_ in ids if id_]}
-        return values
-
-    @api.model
-    def _action_open(self, records):
-        """The dialog for ``records``."""
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Send a reminder now"),
-            "res_model": self._name,
-            "view_mode": "form",
-            "target": "new",
-            "context": {"active_model": records._name, "active_ids": records.ids, "dialog_size": "extra-large"},
-        }
-
     # === WHAT IT IS ABOUT === #
 
-    def _sources(self):
-        """The records, once the user's right to them is checked."""
-        self.ensure_one()
-        if not self.env.user.has_group("paylink_addon.group_paylink_user"):
-            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
-        if self.source_model not in SOURCES:
-            return self.env["account.move"]
-        ids = self.source_ids if isinstance(self.source_ids, list) else []
-        records = self.env[self.source_model].browse(id_ for id_ in ids if isinstance(id_, int)).exists()
-        records.check_access("read")
-        return records
+    @api.model
+    def _source_models(self):
+        return ["account.move", "res.partner", "paylink.link", *super()._source_models()]
 
     def _due_items(self):
         """The items to remind of, in sudo mode, and the links."""
-        sources = self._sources()
-        Item, Link = self.env["account.move.line"].sudo(), self.env["paylink.link"].sudo()
-        if sources._name == "paylink.link":
-            return Item, sources.sudo().filtered(lambda link: link.state in ("open", "failed"))
-        if sources._name == "res.partner":
-            today = fields.Date.context_today(self)
-            items = sources._paylink_open_items(self.env.companies)
-            items = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
-        else:
-            items = self._due_first(sources.filtered(lambda move: move.company_id in self.env.companies))
+        items, links = self._of_source("due", self._sources())
         items = items.filtered(lambda item: item.amount_residual_currency > 0)
-        return items - items._paylink_in_flight(), Link
+        return items - items._paylink_in_flight(), links
+
+    def _due_paylink_link(self, links):
+        waiting = links.sudo().filtered(lambda link: link.state in ("open", "failed"))
+        return self.env["account.move.line"].sudo(), waiting
+
+    def _due_res_partner(self, partners):
+        today = fields.Date.context_today(self)
+        items = partners._paylink_open_items(self.env.companies)
+        items = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
+        return items, self.env["paylink.link"].sudo()
+
+    def _due_account_move(self, moves):
+        items = self._due_first(moves.filtered(lambda move: move.company_id in self.env.companies))
+        return items, self.env["paylink.link"].sudo()
 
     def _due_first(self, moves):
         """What is open of invoices: the installments that are due, of those where none is, all."""
@@ -233,19 +202,8 @@ class PaylinkReminderSend(models.TransientModel):
     # === ACTIONS === #
 
     def action_send(self):
-        """Make and queue the messages, and say so."""
-        self.ensure_one()
-        # Wait for a first click that is still at work, then find what it has done.
-        self.env.cr.execute(SQL("SELECT id FROM paylink_reminder_send WHERE id = %s FOR UPDATE", self.id))
-        self.invalidate_recordset(["message_ids"])
-        if not self.message_ids:
-            if self.problem:
-                raise UserError(self.problem)
-            for drafts, today in self._drafts():
-                addressed = [draft for draft in drafts if not draft.reason]
-                self._make_pdfs(addressed)
-                made = self.env["paylink.reminder.message"].sudo()._deliver(addressed, today, automatic=False)
-                self.sudo().message_ids |= made
+        """Make and queue the messages, and say so. A second click finds the work done."""
+        self._send_once()
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -255,6 +213,15 @@ class PaylinkReminderSend(models.TransientModel):
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
+
+    def _send(self):
+        if self.problem:
+            raise UserError(self.problem)
+        for drafts, today in self._drafts():
+            addressed = [draft for draft in drafts if not draft.reason]
+            self._make_pdfs(addressed)
+            made = self.env["paylink.reminder.message"].sudo()._deliver(addressed, today, automatic=False)
+            self.sudo().message_ids |= made
 
     def _make_pdfs(self, drafts):
         """Make the PDFs that are missing, if they are to be attached to an e-mail."""

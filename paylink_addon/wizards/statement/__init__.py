@@ -1,3 +1,3 @@
-from . import paylink_send_line
+from . import paylink_send
 from . import paylink_account_item
 from . import paylink_statement_send

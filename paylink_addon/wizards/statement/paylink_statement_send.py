@@ -1,16 +1,16 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
 
 
 class PaylinkStatementSend(models.TransientModel):
     """Sends their statement to many customers, after saying who gets none and why."""
 
     _name = "paylink.statement.send"
+    _inherit = "paylink.send.mixin"
     _description = "Send Statements"
+    _dialog_size = "large"
 
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company, readonly=True)
-    partner_ids = fields.Many2many("res.partner", string="Customers", readonly=True)
     template_id = fields.Many2one(
         "mail.template",
         string="E-mail Template",
@@ -21,13 +21,16 @@ class PaylinkStatementSend(models.TransientModel):
     ready_count = fields.Integer(string="Ready", compute="_compute_ready")
     problem_count = fields.Integer(string="Impossible", compute="_compute_ready")
     problems = fields.Text(string="Who gets none", compute="_compute_ready")
-    is_sent = fields.Boolean(readonly=True)
 
-    @api.depends("partner_ids", "company_id")
+    @api.model
+    def _source_models(self):
+        return ["res.partner", *super()._source_models()]
+
+    @api.depends("source_ids", "company_id")
     def _compute_ready(self):
         requests = self.env["paylink.statement"]
         for wizard in self:
-            customers = wizard.partner_ids.commercial_partner_id._origin
+            customers = wizard._sources().commercial_partner_id
             owing = wizard._owing(customers)
             problems = {
                 customer: requests._recipient_problem(customer, customer.email, False, True, False)
@@ -53,22 +56,13 @@ class PaylinkStatementSend(models.TransientModel):
 
     def action_send(self):
         """Make the pages that are missing and queue the e-mails; show the pages. A second click sends nothing."""
-        self.ensure_one()
+        self._send_once()
+        return self._statements()._get_records_action(name=self.env._("Statement Pages"), view_mode="list,form")
+
+    def _send(self):
         if not self.ready_ids:
             raise UserError(self.problems or self.env._("Choose invoices or customers to ask."))
-        statements = self.env["paylink.statement"].with_company(self.company_id)._for_customers(self.ready_ids)
-        if self._is_first_click():
-            statements._send_statements(self.template_id)
-        return statements._get_records_action(name=self.env._("Statement Pages"), view_mode="list,form")
+        self._statements()._send_statements(self.template_id)
 
-    def _is_first_click(self):
-        """Whether nobody has sent this yet; who waited for a first click is run again, to find that it has."""
-        self.env.flush_all()
-        taken = self.env.execute_query(
-            SQL(
-                "UPDATE paylink_statement_send SET is_sent = TRUE WHERE id = %s AND is_sent IS NOT TRUE RETURNING id",
-                self.id,
-            )
-        )
-        self.invalidate_recordset(["is_sent"])
-        return bool(taken)
+    def _statements(self):
+        return self.env["paylink.statement"].with_company(self.company_id)._for_customers(self.ready_ids)
