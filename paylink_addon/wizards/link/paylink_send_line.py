@@ -266,10 +266,12 @@ class PaylinkSendLine(models.TransientModel):
         """The texts of the only message, as they are in the dialog; of several messages the templates say each."""
         return {"subject": self.subject, "body": self.body, "sms_body": self.sms_body} if len(self) == 1 else {}
 
-    @api.depends("sms_body", "wizard_id.send_sms")
+    @api.depends("sms_body", "wizard_id.is_single", "wizard_id.send_sms")
     def _compute_sms_count(self):
         requests = self.env["paylink.link"]
-        for line in self:
+        only = self.filtered(lambda line: line.wizard_id.is_single)
+        (self - only).update({"sms_count": False, "sms_warning": False, "sms_problem": False})
+        for line in only:
             sent = line.wizard_id.send_sms
             length = gsm_length(to_gsm(line.sms_body or ""))
             line.sms_count = (

@@ -1,8 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
-from odoo.tools import SQL
 
 from ...tools.hooks import named_hook
+from ...tools.locks import hold
 
 
 class PaylinkSendMixin(models.AbstractModel):
@@ -69,7 +69,7 @@ class PaylinkSendMixin(models.AbstractModel):
         """Send, unless it is done: who waited for a first click that was at work is run again, to find that it is."""
         self.ensure_one()
         self.flush_recordset(["is_sent"])
-        self.env.cr.execute(SQL("SELECT id FROM %s WHERE id = %s FOR UPDATE", SQL.identifier(self._table), self.id))
+        hold(self)
         self.invalidate_recordset(["is_sent"])
         if not self.is_sent:
             self._send()
