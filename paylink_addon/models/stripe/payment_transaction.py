@@ -105,7 +105,7 @@ class PaymentTransaction(models.Model):
         except MoneyError:
             raise UserError(
                 self.env._(
-                    "Stripe can't charge exactly %(amount)s %(currency)s: it takes amounts in %(currency)s in steps "
+                    "Stripe can't process exactly %(amount)s %(currency)s: it takes amounts in %(currency)s in steps "
                     "of %(step)s. Change the amount.",
                     amount=f"{amount:.{self.currency_id.decimal_places}f}",
                     currency=code,

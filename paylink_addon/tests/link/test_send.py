@@ -248,7 +248,7 @@ class TestSend(PaylinkCommon):
     def test_address_that_cannot_work_is_a_warning(self):
         cases = [
             ("luc@lambert.test", "can't receive e-mail"),
-            ("luc@gmial.com", "Is gmail.com meant"),
+            ("luc@gmial.com", "Did you mean gmail.com"),
             ("luc@lambert.fr", ""),
             ("luc", ""),  # said already: nothing can be sent to it
         ]

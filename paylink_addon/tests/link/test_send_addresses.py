@@ -74,7 +74,7 @@ class TestSendAddresses(PaylinkCommon):
             (160, None, None),
             (161, "billed, as 2 messages", None),
             (4 * 153, "billed, as 4 messages", None),
-            (4 * 153 + 1, None, "as 5 messages"),
+            (4 * 153 + 1, None, "take 5 messages"),
         ]
         for length, warning, problem in cases:
             with self.subTest(length=length):
@@ -106,7 +106,7 @@ class TestSendAddresses(PaylinkCommon):
             sms_template_id=template.id,
         )
         count = self.env["paylink.link"].search_count([])
-        with self.assertRaisesRegex(UserError, "no more than 4"), self.cr.savepoint():
+        with self.assertRaisesRegex(UserError, "at most 4 are possible"), self.cr.savepoint():
             wizard.action_send()
         self.assertEqual(self.env["paylink.link"].search_count([]), count)
 

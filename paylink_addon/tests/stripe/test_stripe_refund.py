@@ -104,7 +104,7 @@ class TestStripeRefund(StripeCommon):
         kwd.active = True
         tx = self.pay_on_page(self._free_link(10, currency_id=kwd.id))
         wizard = self._refund_wizard(tx, 1.005)
-        with self.assertRaisesRegex(UserError, "1.005 KWD exactly"), self._request(wizard) as requested:
+        with self.assertRaisesRegex(UserError, "exactly 1.005 KWD"), self._request(wizard) as requested:
             requested.action_refund()
         self.assertFalse(tx.child_transaction_ids)
 

@@ -239,7 +239,7 @@ class TestStripeToken(StripeCommon):
         kwd.active = True
         tx = self._charge(self._offline(token, 1.005, currency_id=kwd.id))
         self.assertEqual((tx.state, tx.paylink_stripe_todo), ("error", False))
-        self.assertIn("1.005 KWD exactly", tx.state_message)
+        self.assertIn("exactly 1.005 KWD", tx.state_message)
         with self.assertRaisesRegex(UserError, "KWD"):
             self._offline(token, 1.005, currency_id=kwd.id)._paylink_prepare_charge()
         self.assertFalse(self.requests("POST", INTENTS))
