@@ -47,3 +47,43 @@ AUTHORIZATION_DAYS = 7
 SMS_LENGTH = 160
 SMS_PART_LENGTH = 153
 MAX_SMS_PARTS = 4
+
+
+class Task:
+    """What people are given tasks about (``mail.activity.paylink_key``), who gets them and where.
+
+    Where several of one key may stand on the same record, the key is followed by the id of what each is about. How they
+    are given and ended: ``paylink.task.mixin``. Add-ons beside this one have keys of their own.
+    """
+
+    # On a collection link, for its owner.
+    NOT_CANCELLED = "link_not_cancelled"  # the provider did not release what the customer has authorized
+    RENEWAL = "link_renewal"  # the customer asks for a new link
+    LOST_DOCUMENTS = "link_lost_documents"  # what it asked for is gone
+    NOT_BOOKED = "payment_not_booked"
+    EXCESS = "payment_excess"  # too much was paid; one for each payment
+    DEPOSIT_AUTHORIZED = "deposit_authorized"  # its order ends: capture or release
+    DEPOSIT_NOT_CONFIRMED = "deposit_not_confirmed"  # paid, and Odoo refuses to confirm or invoice the order
+    DEPOSIT_CANCELLED = "deposit_cancelled"  # paid, and its order was cancelled
+    DEPOSIT_FOREIGN = "deposit_foreign"  # paid, and its order has become another customer's
+    # On the link, else on the payment that was to be refunded or captured; one for each transaction.
+    REFUND_FAILED = "refund_failed"
+    CAPTURE_FAILED = "capture_failed"
+    # On the document, for the salesperson, else the payment managers; one for each transaction.
+    DECLINED = "charge_declined"  # a stored method could not be charged
+    # For the payment managers: on the link where there is one.
+    EVENT = "provider_event"  # a message was refused, or could not be handled; one for each
+    ANSWER_REFUSED = "provider_answer_refused"  # one for each transaction, ever
+    PAGE_REFUSED = "provider_page_refused"  # where there is no link, one for each transaction
+    KEY_REFUSED = "provider_key_refused"  # never on a link; one for each provider
+    # On a chargeback, for the owner of the link and the payment managers.
+    CHARGEBACK_ANSWER = "chargeback_answer"
+    CHARGEBACK_EXCESS = "chargeback_excess"  # what came back is not needed any more
+    CHARGEBACK_FEE = "chargeback_fee"  # there is no account to book it on
+    # On a customer, for who is responsible for the reminder rule.
+    REMINDER_ADDRESS = "reminder_address"
+    REMINDER_UNDELIVERED = "reminder_undelivered"
+    # On the rule itself; one for each template.
+    REMINDER_TEMPLATE = "reminder_template"
+    # On a customer, or on a rule.
+    REMINDER_ERROR = "reminder_error"

@@ -1,5 +1,11 @@
+from functools import partial
+
 from odoo import models
 from odoo.tools import format_amount
+
+# Tasks of this add-on, on the link, for its owner: see const.Task of paylink_addon.
+TASK_OVERDRAWN = "wallet_overdrawn"
+TASK_ARCHIVED = "wallet_archived"  # a top-up has come for it
 
 
 class PaymentTransaction(models.Model):
@@ -51,28 +57,25 @@ class PaymentTransaction(models.Model):
         """
         if not card or card.currency_id.compare_amounts(card.points, 0) >= 0:
             return
-        link = self.paylink_id
-        env = link._owner_env()
+        self.paylink_id._give_task(TASK_OVERDRAWN, partial(self._paylink_overdrawn_texts, card, note))
+
+    def _paylink_overdrawn_texts(self, card, note, env):
+        partner = self.paylink_id.partner_id.display_name
         balance = format_amount(env, card.points * card.program_id._paylink_rate(), card.currency_id)
-        link._schedule(
-            env._("The wallet of %(partner)s is overdrawn", partner=link.partner_id.display_name), note(env, balance)
-        )
+        return env._("The wallet of %(partner)s is overdrawn", partner=partner), note(env, balance)
 
     def _paylink_report_archived(self, program):
         """Money has come for a wallet that nobody can spend from any more: a person decides what becomes of it."""
-        if program.active:
-            return
-        link = self.paylink_id
-        env = link._owner_env()
-        link._schedule(
-            env._("A top-up has arrived for an archived wallet"),
-            env._(
-                "%(amount)s of %(partner)s is in the wallet of %(program)s, which is archived: refund it, or restore "
-                "the program.",
-                amount=format_amount(env, self.amount, self.currency_id),
-                partner=link.partner_id.display_name,
-                program=program.name,
-            ),
+        if not program.active:
+            self.paylink_id._give_task(TASK_ARCHIVED, partial(self._paylink_archived_texts, program))
+
+    def _paylink_archived_texts(self, program, env):
+        return env._("A top-up has arrived for an archived wallet"), env._(
+            "%(amount)s of %(partner)s is in the wallet of %(program)s, which is archived: refund it, or restore the "
+            "program.",
+            amount=format_amount(env, self.amount, self.currency_id),
+            partner=self.paylink_id.partner_id.display_name,
+            program=program.name,
         )
 
     def _paylink_overdrawn_note(self, env, balance):

@@ -3,7 +3,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, format_date
 
-from ...const import IN_FLIGHT_STATES, LIVE_STATES
+from ...const import IN_FLIGHT_STATES, LIVE_STATES, Task
 from ...tools.locks import hold_and_touch, take_name
 
 # What says who pays an order, and in which currency: changed, nobody may pay it by the links of before.
@@ -250,40 +250,44 @@ class PaylinkLink(models.Model):
         authorized = self.filtered("amount_authorized")
         (self - authorized)._cancel(reason)
         for link in authorized:
-            env = link._owner_env()
-            link._schedule(
-                env._("Capture or release an authorized deposit"),
-                env._(
-                    "%(order)s can no longer be paid, but %(name)s has an authorized payment: capture or release it.",
-                    order=link.sale_order_id.name,
-                    name=link.name,
-                ),
-            )
+            link._give_task(Task.DEPOSIT_AUTHORIZED, link._authorized_texts)
 
-    def _left_behind_texts(self, env):
-        """The task about a paid deposit that its order does not take: summary and note, in the language of ``env``."""
-        values = {
+    def _authorized_texts(self, env):
+        return env._("Capture or release an authorized deposit"), env._(
+            "%(order)s can no longer be paid, but %(name)s has an authorized payment: capture or release it.",
+            order=self.sale_order_id.name,
+            name=self.name,
+        )
+
+    def _report_left_behind(self):
+        """Give the owner the task to look after a paid deposit that its order does not take."""
+        if self._belongs_to_order():
+            self._give_task(Task.DEPOSIT_CANCELLED, self._cancelled_texts)
+        else:
+            self._give_task(Task.DEPOSIT_FOREIGN, self._foreign_texts)
+
+    def _cancelled_texts(self, env):
+        values = self._left_behind_facts()
+        return env._("%(order)s was canceled after its deposit had been paid", **values), env._(
+            "%(order)s was canceled after %(partner)s had paid %(amount)s. What no invoice has used of it is an open "
+            "credit of the customer: refund it, or use it for another document.",
+            **values,
+        )
+
+    def _foreign_texts(self, env):
+        values = self._left_behind_facts()
+        return env._("The deposit on %(order)s no longer counts", **values), env._(
+            "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It is an "
+            "open credit of that customer: refund it, or use it for another document.",
+            **values,
+        )
+
+    def _left_behind_facts(self):
+        return {
             "order": self.sale_order_id.name,
             "partner": self.partner_id.display_name,
             "amount": self.currency_id.format(self.amount_paid - self.amount_refunded),
         }
-        if self._belongs_to_order():
-            return (
-                env._("%(order)s was canceled after its deposit had been paid", **values),
-                env._(
-                    "%(order)s was canceled after %(partner)s had paid %(amount)s. What no invoice has used of it is "
-                    "an open credit of the customer: refund it, or use it for another document.",
-                    **values,
-                ),
-            )
-        return (
-            env._("The deposit on %(order)s no longer counts", **values),
-            env._(
-                "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It "
-                "is an open credit of that customer: refund it, or use it for another document.",
-                **values,
-            ),
-        )
 
     @api.model
     def _cron_expire(self, limit=500):

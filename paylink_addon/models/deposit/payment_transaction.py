@@ -1,7 +1,10 @@
+from functools import partial
+
 from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from ...const import Task
 from ...tools.locks import hold_and_touch
 
 
@@ -83,13 +86,12 @@ class PaymentTransaction(models.Model):
                 return step()
         except UserError as error:
             self.env.invalidate_all()
-            link = self.paylink_id
-            env = link._owner_env()
-            link._schedule(
-                env._("%(order)s was paid, but could not be confirmed or invoiced", order=link.sale_order_id.name),
-                env._(
-                    "The deposit is booked. Confirm or invoice the order by hand. The reason: %(reason)s",
-                    reason=str(error),
-                ),
-            )
+            texts = partial(self._paylink_not_confirmed_texts, str(error))
+            self.paylink_id._give_task(Task.DEPOSIT_NOT_CONFIRMED, texts)
             return None
+
+    def _paylink_not_confirmed_texts(self, reason, env):
+        order = self.paylink_id.sale_order_id.name
+        return env._("%(order)s was paid, but could not be confirmed or invoiced", order=order), env._(
+            "The deposit is booked. Confirm or invoice the order by hand. The reason: %(reason)s", reason=reason
+        )

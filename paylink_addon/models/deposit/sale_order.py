@@ -258,7 +258,7 @@ class SaleOrder(models.Model):
         """What was paid stays a credit of who paid it; somebody has to know that no order takes it."""
         links = self.sudo().paylink_link_ids.filtered(lambda link: link.amount_paid > link.amount_refunded)
         for link in links.filtered(lambda link: not link._fits_order()):
-            link._schedule(*link._left_behind_texts(link._owner_env()))
+            link._report_left_behind()
 
     @api.ondelete(at_uninstall=False)
     def _paylink_unlink_unpaid(self):

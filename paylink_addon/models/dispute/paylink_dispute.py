@@ -2,6 +2,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_amount, format_date
 
+from ...const import Task
 from ..link.paylink_link_books import QUIET
 
 # https://docs.stripe.com/api/disputes/object#dispute_object-status
@@ -56,7 +57,7 @@ class PaylinkDispute(models.Model):
     """
 
     _name = "paylink.dispute"
-    _inherit = ["mail.activity.mixin", "mail.thread"]
+    _inherit = ["paylink.task.mixin", "mail.activity.mixin", "mail.thread"]
     _description = "Dispute"
     _order = "id desc"
 
@@ -134,35 +135,24 @@ class PaylinkDispute(models.Model):
         self.ensure_one()
         if self.status not in UNANSWERED:
             label = dict(self._fields["status"]._description_selection(self.env))[self.status]
-            self.activity_feedback([ACTIVITY], feedback=label)
+            self._end_task(Task.CHARGEBACK_ANSWER, feedback=label)
         elif self.status != before:
-            self.activity_unlink([ACTIVITY])  # an inquiry has become a dispute
+            self._end_task(Task.CHARGEBACK_ANSWER)  # an inquiry has become a dispute
             self._ask_for_answer()
         else:
-            self.activity_reschedule([ACTIVITY], date_deadline=self._deadline())
+            self._postpone_task(Task.CHARGEBACK_ANSWER, self._deadline())
 
     def _deadline(self):
         return (self.evidence_due or fields.Datetime.now()).date()
 
-    def _people(self):
+    def _task_users(self):
         """Who has to know: the owner of the link and the payment managers, as far as they may see the dispute."""
-        owner = self.link_id._task_user() if self.link_id else self.env["res.users"]
+        owner = self.link_id._task_users() if self.link_id else self.env["res.users"]
         users = owner | self.company_id._paylink_managers()
         return users.filtered(lambda user: self.with_user(user).has_access("read"))
 
     def _ask_for_answer(self):
-        self._tell(self._answer_texts, ACTIVITY, date_deadline=self._deadline())
-
-    def _tell(self, texts, activity_type="mail.mail_activity_data_todo", **values):
-        """Give everybody who has to know a task, in their language, unless they have the same one.
-
-        :param texts: function of an environment that returns summary and note
-        """
-        known = {(activity.user_id, activity.summary) for activity in self.activity_ids}
-        for user in self._people():
-            summary, note = texts(self.with_context(lang=user.lang).env)
-            if (user, summary) not in known:
-                self.activity_schedule(activity_type, summary=summary, note=note, user_id=user.id, **values)
+        self._give_task(Task.CHARGEBACK_ANSWER, self._answer_texts, activity_type=ACTIVITY, deadline=self._deadline())
 
     def _facts(self, env):
         return {
@@ -283,7 +273,7 @@ class PaylinkDispute(models.Model):
         items = self.item_ids.filtered(lambda item: item._paylink_is_collectable())
         payment._paylink_reconcile([items | taken._paylink_receivable_lines()])
         if self.item_ids and payment._paylink_open_credit():
-            self._tell(self._excess_texts)
+            self._give_task(Task.CHARGEBACK_EXCESS, self._excess_texts)
 
     def _excess_texts(self, env):
         payment = self.reinstatement_id
@@ -340,7 +330,7 @@ class PaylinkDispute(models.Model):
         account = self.company_id._paylink_fee_account()
         due = bool(self.fee and not self.fee_move_id) or bool(self.fee_returned and not self.fee_returned_move_id)
         if due and not account:
-            self._tell(self._no_account_texts)
+            self._give_task(Task.CHARGEBACK_FEE, self._no_account_texts)
         if not due or not account:
             return
         if self.fee and not self.fee_move_id:

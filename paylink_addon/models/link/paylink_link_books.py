@@ -1,12 +1,14 @@
 """Stage of ``paylink.link``: how confirmed payments get into the books, and what follows from it."""
 
 import logging
+from functools import partial
 
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.tools import format_amount
 from psycopg2 import OperationalError
 
+from ...const import Task
 from ...tools.addresses import BadAddress, split_emails
 
 QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
@@ -255,7 +257,7 @@ class PaylinkLinkBooks(models.Model):
     @api.model
     def _announce_payments(self, transactions):
         """Notify the owners, each in their language, once for all that came for them at the same time."""
-        for _user, received in transactions.grouped(lambda tx: tx.paylink_id._task_user()).items():
+        for _user, received in transactions.grouped(lambda tx: tx.paylink_id._task_users()).items():
             links = received.paylink_id
             env = links[0]._owner_env()
             links._notify_owner(
@@ -295,16 +297,13 @@ class PaylinkLinkBooks(models.Model):
     def _report_excess(self, transactions):
         """Money that came although nothing was due any more is the customer's credit, and somebody's task."""
         for tx in transactions:
-            excess = tx.paylink_id._excess(tx)
-            if not excess:
-                continue
             link = tx.paylink_id
-            env = link._owner_env()
-            amount = format_amount(env, excess, tx.currency_id)
-            link._schedule(
-                env._("%(amount)s was overpaid", amount=amount),
-                link._excess_text(env, tx, amount),
-            )
+            if excess := link._excess(tx):
+                link._give_task(Task.EXCESS, partial(link._excess_texts, tx, excess), about=tx)
+
+    def _excess_texts(self, transaction, excess, env):
+        amount = format_amount(env, excess, transaction.currency_id)
+        return env._("%(amount)s was overpaid", amount=amount), self._excess_text(env, transaction, amount)
 
     def _excess_text(self, env, transaction, amount):
         """Where the money is that was paid too much, and what to do with it, in the language of ``env``."""
@@ -322,19 +321,10 @@ class PaylinkLinkBooks(models.Model):
 
     # === TASKS === #
 
-    def _task_user(self):
-        """Who gets the tasks of the link: the owner, or an administrator where the owner has left."""
+    def _task_users(self):
+        """The owner gets the tasks of the link, or an administrator where the owner has left."""
         return self.user_id if self.user_id.active else self.env.ref("base.user_admin")
 
     def _owner_env(self):
         """An environment in the language of whoever gets the link's tasks and notifications."""
-        return self.env(context=dict(self.env.context, lang=self._task_user().lang))
-
-    def _schedule(self, summary, note):
-        """Give the owner a task on the link, unless the same one is still open. Texts: see :meth:`_owner_env`."""
-        self.ensure_one()
-        user = self._task_user()
-        if summary not in self.activity_ids.mapped("summary"):
-            self.activity_schedule(
-                "mail.mail_activity_data_todo", summary=summary, note=Markup("<p>%s</p>") % note, user_id=user.id
-            )
+        return self.env(context=dict(self.env.context, lang=self._task_users().lang))

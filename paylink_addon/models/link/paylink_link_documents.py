@@ -1,8 +1,10 @@
 """Stage of ``paylink.link``: the documents that links ask for and follow."""
 
+from functools import partial
+
 from odoo import api, fields, models
 
-from ...const import LIVE_STATES
+from ...const import LIVE_STATES, Task
 
 
 class PaylinkLinkDocuments(models.Model):
@@ -81,17 +83,14 @@ class PaylinkLinkDocuments(models.Model):
 
         :param list names: what the customer knows them by
         """
-        if self.state not in LIVE_STATES:
-            return
-        env = self._owner_env()
-        self._schedule(
-            env._("A collection link has nothing left to ask for"),
-            env._(
-                "%(name)s has nothing left to ask for on %(documents)s: check the link, then cancel it or send a new "
-                "one.",
-                name=self.name,
-                documents=", ".join(names),
-            ),
+        if self.state in LIVE_STATES:
+            self._give_task(Task.LOST_DOCUMENTS, partial(self._lost_texts, names))
+
+    def _lost_texts(self, names, env):
+        return env._("A collection link has nothing left to ask for"), env._(
+            "%(name)s has nothing left to ask for on %(documents)s: check the link, then cancel it or send a new one.",
+            name=self.name,
+            documents=", ".join(names),
         )
 
     # === LINKS SENT WITH INVOICES === #

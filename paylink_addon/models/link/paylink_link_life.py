@@ -7,7 +7,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_amount, format_datetime
 
-from ...const import LIVE_STATES
+from ...const import LIVE_STATES, Task
 from ...tools.locks import each_alone, hold_and_touch
 
 # With more invoices than this no missing PDF is made: each takes a second.
@@ -272,7 +272,7 @@ class PaylinkLinkLife(models.Model):
         refusals = {link: reason for link in self if (reason := link._void_authorized())}
         if refusals:
             self.env.cr.commit()  # pylint: disable=invalid-commit  # the wish is taken back, whatever is raised
-            raise UserError("\n".join(link._refusal_text(reason) for link, reason in refusals.items()))
+            raise UserError("\n".join(link._refusal_text(link.env, reason) for link, reason in refusals.items()))
 
     def _void_authorized(self):
         """Ask the provider to release what is authorized.
@@ -295,8 +295,8 @@ class PaylinkLinkLife(models.Model):
             self.sudo().cancel_requested_at = False
         return reason
 
-    def _refusal_text(self, reason):
-        return self.env._(
+    def _refusal_text(self, env, reason):
+        return env._(
             "%(name)s could not be canceled: the authorized payment was not released. The reason: %(reason)s",
             name=self.name,
             reason=reason,
@@ -322,8 +322,10 @@ class PaylinkLinkLife(models.Model):
     def _report_refusal(self, reason):
         """Take the wish back, and give the owner the task to look after it."""
         self.cancel_requested_at = False
-        env = self._owner_env()
-        self._schedule(env._("A link could not be canceled"), self.with_env(env)._refusal_text(reason))
+        self._give_task(
+            Task.NOT_CANCELLED,
+            lambda env: (env._("A link could not be canceled"), self._refusal_text(env, reason)),
+        )
 
     @api.model
     def _resume_cancellations(self):
@@ -406,7 +408,7 @@ class PaylinkLinkLife(models.Model):
                 documents=self.documents_display,
                 amount=format_amount(env, transaction.amount, transaction.currency_id),
                 date=format_datetime(
-                    env, transaction._paylink_capture_before(), tz=self._task_user().tz or self.company_id.paylink_tz
+                    env, transaction._paylink_capture_before(), tz=self._task_users().tz or self.company_id.paylink_tz
                 ),
             ),
         )

@@ -8,7 +8,7 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, format_amount, format_date, formatLang
 
-from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
+from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
 from ...tools.locks import take_all
 
 
@@ -426,16 +426,14 @@ class PaylinkLinkPay(models.Model):
 
     def _ask_for_renewal(self):
         """Give the owner the task to send a new link."""
-        if self._page_view() == "paid":
-            return
-        env = self._owner_env()
-        self._schedule(
-            env._("Send a new collection link"),
-            env._(
-                "%(partner)s asks for a new link in place of %(name)s.",
-                partner=self.partner_id.display_name,
-                name=self.name,
-            ),
+        if self._page_view() != "paid":
+            self._give_task(Task.RENEWAL, self._renewal_texts)
+
+    def _renewal_texts(self, env):
+        return env._("Send a new collection link"), env._(
+            "%(partner)s asks for a new link in place of %(name)s.",
+            partner=self.partner_id.display_name,
+            name=self.name,
         )
 
     # === DOCUMENTS AS PDF === #

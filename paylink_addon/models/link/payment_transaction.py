@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
@@ -6,7 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import format_amount
 from psycopg2 import OperationalError
 
-from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES
+from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES, Task
 from ...tools.locks import each_alone, hold, take_free, unless_busy
 
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
@@ -338,16 +339,15 @@ class PaymentTransaction(models.Model):
                 self._post_process()
         except Exception as error:  # noqa: BLE001  whatever it is, a person has to see it
             self.env.invalidate_all()
-            env = self.paylink_id._owner_env()
-            self.paylink_id._schedule(
-                env._("A payment could not be booked"),
-                env._(
-                    "Payment %(reference)s was confirmed by the provider but could not be booked. "
-                    "It is tried again every ten minutes. The reason: %(reason)s",
-                    reference=self.reference,
-                    reason=str(error),
-                ),
-            )
+            self.paylink_id._give_task(Task.NOT_BOOKED, partial(self._paylink_not_booked_texts, str(error)))
+
+    def _paylink_not_booked_texts(self, reason, env):
+        return env._("A payment could not be booked"), env._(
+            "Payment %(reference)s was confirmed by the provider but could not be booked. "
+            "It is tried again every ten minutes. The reason: %(reason)s",
+            reference=self.reference,
+            reason=reason,
+        )
 
     # === LIFE === #
     # Attempts that customers leave, amounts that are only authorized, and what payment managers ask providers.

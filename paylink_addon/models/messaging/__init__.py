@@ -1,4 +1,6 @@
 from . import paylink_sending_mixin
+from . import mail_activity
+from . import paylink_task_mixin
 from . import paylink_request_mixin
 from . import ir_qweb
 from . import mail_mail

@@ -2,6 +2,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ...const import Task
 from ..messaging.paylink_sending_mixin import FAILED_STATUSES
 
 # How often an e-mail that a mail server did not take is tried in all.
@@ -184,13 +185,14 @@ class PaylinkReminderMessage(models.Model):
         """Give who is responsible for the rule, or has sent it by hand, the task to look into it."""
         for rule, messages in self.grouped("rule_id").items():
             for user, mine in messages.grouped(lambda message: message.rule_id.user_id or message.create_uid).items():
-                worded = mine.with_context(lang=user.lang)
-                summary = worded.env._("A reminder was not delivered: the note says why.")
-                rule._give_task(mine.customer_id, summary, worded._failure_notes(), user)
+                rule._give_tasks(mine.customer_id, Task.REMINDER_UNDELIVERED, mine._undelivered_texts, user)
         self.is_reported = True
 
+    def _undelivered_texts(self, env):
+        """What the tasks say: the note tells why these were not delivered, by id of customer."""
+        return env._("A reminder was not delivered: the note says why."), self.with_env(env)._failure_notes()
+
     def _failure_notes(self):
-        """Why these were not delivered, by id of customer."""
         labels = dict(self.env["mail.notification"]._fields["failure_type"]._description_selection(self.env))
         notes = {}
         for message in self:

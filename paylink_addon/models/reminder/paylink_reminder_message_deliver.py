@@ -2,12 +2,14 @@
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ...const import Task
 from ...tools.addresses import split_emails
 
 # A link that ends sooner is not used again: whoever reads the message a day later must be able to pay.
@@ -270,7 +272,11 @@ class PaylinkReminderMessageDeliver(models.Model):
         self._insert(rows)
         for rule in self.env["paylink.reminder.rule"].union(*(draft.rule for draft in drafts)):
             customers = self.env["res.partner"].union(*(draft.customer for draft in drafts if draft.rule == rule))
-            rule._give_task(customers, self.env._("Reminders can't be sent: enter an address that works."))
+            rule._give_tasks(
+                customers,
+                Task.REMINDER_ADDRESS,
+                lambda env: (env._("Reminders can't be sent: enter an address that works."), ""),
+            )
 
     # === THE OUTBOX === #
     # Messages are rendered, template by template, and put into Odoo's outboxes in batch.
@@ -471,13 +477,14 @@ class PaylinkReminderMessageDeliver(models.Model):
         for message_id, error in errors.items():
             draft, channel = drafts_of[message_id]
             if not draft.rule._origin:
-                raise UserError(self._broken_text(draft.channels[channel])) from error
+                raise UserError(self._broken_texts(draft.channels[channel], error, self.env)[0]) from error
             rules.setdefault(draft.rule, {})[draft.channels[channel]] = error
         for rule, templates in rules.items():
             for template, error in templates.items():
-                note = Markup("<pre>%s</pre>") % str(error)[-500:]
-                rule._give_task(rule, self._broken_text(template), {rule.id: note})
+                texts = partial(self._broken_texts, template, error)
+                rule._give_tasks(rule, Task.REMINDER_TEMPLATE, texts, about=template)
         self.browse(errors).sudo().unlink()
 
-    def _broken_text(self, template):
-        return self.env._("The template “%(name)s” does not work.", name=template.display_name)
+    def _broken_texts(self, template, error, env):
+        summary = env._("The template “%(name)s” does not work.", name=template.with_env(env).display_name)
+        return summary, Markup("<pre>%s</pre>") % str(error)[-500:]

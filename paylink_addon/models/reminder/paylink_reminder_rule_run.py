@@ -8,6 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, split_every
 
+from ...const import Task
 from ...tools.locks import take_free
 from .paylink_reminder import RETRIED
 from .paylink_reminder_rule_pick import Pick
@@ -137,8 +138,12 @@ class PaylinkReminderRuleRun(models.Model):
     def _report_failure(self, record, error):
         """Somebody has to look at it, on the customer or the rule; each run tries again."""
         _logger.info("Reminders: %s failed", record, exc_info=error)
-        summary = self.env._("Reminders can't be sent: an error must be fixed.")
-        self[:1]._give_task(record, summary, {record.id: Markup("<pre>%s</pre>") % str(error)[-500:]})
+        note = Markup("<pre>%s</pre>") % str(error)[-500:]
+        self[:1]._give_tasks(
+            record,
+            Task.REMINDER_ERROR,
+            lambda env: (env._("Reminders can't be sent: an error must be fixed."), note),
+        )
 
     def _remind(self, date, customers):
         """Queue the messages for ``customers`` that are not being written to by somebody else.
@@ -183,34 +188,13 @@ class PaylinkReminderRuleRun(models.Model):
 
     # === TASKS === #
 
-    def _give_task(self, records, summary, notes=None, user=None):
-        """Give a task on each of ``records``, unless there is one already.
+    def _give_tasks(self, records, key, texts, user=None, about=None):
+        """Give a task on each of ``records``. See ``paylink.task.mixin``.
 
-        :param dict notes: texts by id of record
-        :param user: default who is responsible for the rule
+        :param user: default who is responsible for the rule; where that person has left, an administrator
         """
-        kind = self.env.ref(ACTIVITY)
-        Activity = self.env["mail.activity"].sudo()
-        known = Activity.search(
-            [("res_model", "=", records._name), ("res_id", "in", records.ids), ("activity_type_id", "=", kind.id)]
-        )
-        open_ids = set(known.filtered(lambda task: task.summary == summary).mapped("res_id"))
-        model = self.env["ir.model"]._get_id(records._name)
         user = (user or self.user_id).filtered("active") or self.env.ref("base.user_admin")
-        Activity.with_context(mail_activity_quick_update=True).create(
-            [
-                {
-                    "res_model_id": model,
-                    "res_id": record.id,
-                    "activity_type_id": kind.id,
-                    "summary": summary,
-                    "note": (notes or {}).get(record.id, ""),
-                    "user_id": user.id,
-                }
-                for record in records
-                if record.id not in open_ids
-            ]
-        )
+        self.env["paylink.task.mixin"]._give(records, key, texts, user, about=about, activity_type=ACTIVITY, quiet=True)
 
     # === TRYING AGAIN === #
     # What could not be sent and somebody wants to be tried again, however late it is.

@@ -4,12 +4,12 @@ import time
 from datetime import timedelta
 
 import psycopg2
-from markupsafe import Markup
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, groupby
 from psycopg2 import OperationalError
 
+from ...const import Task
 from ...tools.locks import hold
 from ...tools.stripe_client import API_VERSION
 from ...tools.stripe_errors import StripeFailure, redact
@@ -536,15 +536,8 @@ class PaylinkEvent(models.Model):
         """Give the payment managers of the company a task, on the link if there is one."""
         self.ensure_one()
         link = (self.transaction_id or self._look_for_transaction()).paylink_id
-        values = {"automated": True, "activity_type_id": self.env.ref("mail.mail_activity_data_todo").id}
-        if link:
-            values |= {"res_model_id": self.env["ir.model"]._get_id("paylink.link"), "res_id": link.id}
-        self.env["mail.activity"].sudo().create(
-            [
-                {**values, "user_id": user.id, **self.with_context(lang=user.lang)._problem_texts()}
-                for user in self.provider_id.company_id._paylink_managers()
-            ]
-        )
+        managers = self.provider_id.company_id._paylink_managers()
+        self.env["paylink.task.mixin"]._give(link or None, Task.EVENT, self._problem_texts, managers, about=self)
 
     def _look_for_transaction(self):
         """The transaction that an event which was not handled is about, if that can be found out."""
@@ -559,25 +552,21 @@ class PaylinkEvent(models.Model):
         self.transaction_id = found
         return found
 
-    def _problem_texts(self):
-        """Summary and note of the task."""
-        values = {"event": self.event_id, "type": self.type, "provider": self.provider_id.name, "reason": self.error}
+    def _problem_texts(self, env):
+        provider = self.provider_id.with_env(env).name
+        values = {"event": self.event_id, "type": self.type, "provider": provider, "reason": self.error}
         if self.state == "refused":
-            summary = self.env._("A message from %(provider)s was refused", provider=self.provider_id.name)
-            note = self.env._(
+            return env._("A message from %(provider)s was refused", provider=provider), env._(
                 "Event %(event)s (%(type)s) from %(provider)s does not match its payment, so nothing was changed. The "
                 "reason: %(reason)s Compare the payment at the provider with the one in Odoo.",
                 **values,
             )
-        else:
-            summary = self.env._("A message from %(provider)s could not be handled", provider=self.provider_id.name)
-            note = self.env._(
-                "Event %(event)s (%(type)s) from %(provider)s could not be handled for three days. The reason: "
-                "%(reason)s Once that is fixed, an administrator can handle it again under Collection Links → "
-                "Configuration → Provider Events.",
-                **values,
-            )
-        return {"summary": summary, "note": Markup("<p>%s</p>") % note}
+        return env._("A message from %(provider)s could not be handled", provider=provider), env._(
+            "Event %(event)s (%(type)s) from %(provider)s could not be handled for three days. The reason: "
+            "%(reason)s Once that is fixed, an administrator can handle it again under Collection Links → "
+            "Configuration → Provider Events.",
+            **values,
+        )
 
 
 def _explain(error):

@@ -1,10 +1,12 @@
 """Stage of ``payment.transaction``: refunds, captures and voids."""
 
 from datetime import datetime, timezone
+from functools import partial
 
 from odoo import fields, models
 from odoo.tools import format_amount
 
+from ...const import Task
 from ...tools.money import to_major, to_minor
 from ...tools.stripe_errors import StripeRefused
 from .payment_transaction import PaylinkStripeMismatch
@@ -140,7 +142,7 @@ class PaymentTransactionRefund(models.Model):
     def _paylink_owner(self):
         """Who looks after a payment and what is asked for of it."""
         if self.paylink_id:
-            return self.paylink_id._task_user()
+            return self.paylink_id._task_users()
         payment = (self.source_transaction_id or self).payment_id
         return payment.invoice_ids.invoice_user_id[:1] or self.env.ref("base.user_admin")
 
@@ -154,16 +156,12 @@ class PaymentTransactionRefund(models.Model):
 
     def _paylink_stripe_report_failure(self, reason):
         """Give somebody the task to look after what was asked for here and did not happen."""
-        link, payment = self.paylink_id, self.source_transaction_id.payment_id
-        summary, note = self._paylink_stripe_failure_texts(self._paylink_owner_env(), reason)
-        if link:
-            link.with_company(self.company_id)._schedule(summary, note)
-        elif payment:
-            user_id = self._paylink_owner().id
-            payment.activity_schedule("mail.mail_activity_data_todo", summary=summary, note=note, user_id=user_id)
+        record = self.paylink_id or self.source_transaction_id.payment_id
+        key = Task.REFUND_FAILED if self.operation == "refund" else Task.CAPTURE_FAILED
+        texts = partial(self._paylink_stripe_failure_texts, reason)
+        self.env["paylink.task.mixin"]._give(record, key, texts, self._paylink_owner(), about=self)
 
-    def _paylink_stripe_failure_texts(self, env, reason):
-        """Summary and note of the task, in the language of ``env``."""
+    def _paylink_stripe_failure_texts(self, reason, env):
         amount = format_amount(env, abs(self.amount), self.currency_id)
         facts = {"partner": self.partner_id.display_name, "amount": amount, "reference": self.reference}
         if self.operation != "refund":

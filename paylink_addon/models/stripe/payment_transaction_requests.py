@@ -2,10 +2,11 @@
 
 import logging
 from datetime import timedelta
+from functools import partial
 
-from markupsafe import Markup
 from odoo import SUPERUSER_ID, api, fields, models
 
+from ...const import Task
 from ...tools.locks import unless_busy
 from ...tools.stripe_client import with_metadata
 from ...tools.stripe_errors import StripeAbsent, StripeDeclined, StripeFailure, StripeRefused, redact
@@ -275,47 +276,40 @@ class PaymentTransactionRequests(models.Model):
             of this payment; ``key``: it refuses the provider's key
         :param str reason: what Stripe says, or is wrong with it
         """
-        Activity = self.env["mail.activity"].sudo().with_context(active_test=kind != "answer")
-        values = {"automated": True, "activity_type_id": self.env.ref("mail.mail_activity_data_todo").id}
-        if self.paylink_id and kind != "key":
-            values |= {"res_model_id": self.env["ir.model"]._get_id("paylink.link"), "res_id": self.paylink_id.id}
-        for user in self.company_id._paylink_managers():
-            texts = getattr(self.with_context(lang=user.lang), f"_paylink_{kind}_texts")(reason)
-            if not Activity.search_count([("user_id", "=", user.id), ("summary", "=", texts["summary"])], limit=1):
-                Activity.create({**values, **texts, "user_id": user.id})
+        link = self.paylink_id or None
+        key, record, about = {
+            "answer": (Task.ANSWER_REFUSED, link, self),
+            "page": (Task.PAGE_REFUSED, link, None if link else self),  # the next try is another transaction
+            "key": (Task.KEY_REFUSED, None, self.provider_id),
+        }[kind]
+        texts = partial(getattr(self, f"_paylink_{kind}_texts"), reason)
+        managers = self.company_id._paylink_managers()
+        self.env["paylink.task.mixin"]._give(record, key, texts, managers, about=about, ever=kind == "answer")
 
-    def _paylink_answer_texts(self, reason):
-        """Summary and note of the task."""
-        note = self.env._(
+    def _paylink_answer_texts(self, reason, env):
+        return env._("The provider's answer about %(reference)s was refused", reference=self.reference), env._(
             "%(provider)s was asked about payment %(reference)s of %(partner)s. Its answer does not match the "
             "payment, so nothing was changed. The reason: %(reason)s Compare the payment at the provider with the one "
             "in Odoo.",
-            **self._paylink_task_facts(reason),
+            **self.with_env(env)._paylink_task_facts(reason),
         )
-        summary = self.env._("The provider's answer about %(reference)s was refused", reference=self.reference)
-        return {"summary": summary, "note": Markup("<p>%s</p>") % note}
 
-    def _paylink_page_texts(self, reason):
-        """Summary and note of the task."""
-        note = self.env._(
+    def _paylink_page_texts(self, reason, env):
+        document = self.paylink_id.name or self.reference
+        return env._("The payment page of %(document)s can't be opened", document=document), env._(
             "%(partner)s tried to pay %(reference)s by %(provider)s, which refused to open its payment page. The "
             "reason: %(reason)s The customer was told that paying is not possible at the moment.",
-            **self._paylink_task_facts(reason),
+            **self.with_env(env)._paylink_task_facts(reason),
         )
-        document = self.paylink_id.name or self.reference  # the next try has another reference
-        summary = self.env._("The payment page of %(document)s can't be opened", document=document)
-        return {"summary": summary, "note": Markup("<p>%s</p>") % note}
 
-    def _paylink_key_texts(self, reason):
-        """Summary and note of the task."""
-        note = self.env._(
+    def _paylink_key_texts(self, reason, env):
+        provider = self.provider_id.with_env(env).name
+        return env._("Nobody can pay by %(provider)s: its key is refused", provider=provider), env._(
             "%(partner)s tried to pay %(reference)s by %(provider)s and could not. Nobody can at the moment, because "
             "Stripe refuses the key. The reason: %(reason)s An administrator must check “Stripe Secret Key” on the "
             "provider and, for a restricted key, its permissions.",
-            **self._paylink_task_facts(reason),
+            **self.with_env(env)._paylink_task_facts(reason),
         )
-        summary = self.env._("Nobody can pay by %(provider)s: its key is refused", provider=self.provider_id.name)
-        return {"summary": summary, "note": Markup("<p>%s</p>") % note}
 
     def _paylink_task_facts(self, reason):
         return {

@@ -1,10 +1,13 @@
 """Stage of ``payment.transaction``: stored methods and their charges."""
 
+from functools import partial
+
 from markupsafe import Markup
 from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
+from ...const import Task
 from .payment_transaction import id_of
 from .payment_transaction_apply import INTENT_EXPAND
 
@@ -183,20 +186,18 @@ class PaymentTransactionToken(models.Model):
         if not document or not users:
             return
         links = self._paylink_links_to_confirm(users[0]) if self.paylink_action_needed else ()
-        for user in users:
-            texts = self.with_context(lang=user.lang)._paylink_declined_texts(links)
-            document.activity_schedule("mail.mail_activity_data_todo", user_id=user.id, **texts)
+        texts = partial(self._paylink_declined_texts, links)
+        self.env["paylink.task.mixin"]._give(document, Task.DECLINED, texts, users, about=self)
 
     def _paylink_links_to_confirm(self, user):
         """Links by which the customer can pay where the bank can ask them; nobody has been sent them."""
         owners = dict.fromkeys(self.invoice_ids, user)
         return self.env["paylink.link"].with_company(self.company_id)._links_for_invoices(owners).values()
 
-    def _paylink_declined_texts(self, links):
-        """Summary and note of the task."""
-        amount = format_amount(self.env, self.amount, self.currency_id)
+    def _paylink_declined_texts(self, links, env):
+        amount = format_amount(env, self.amount, self.currency_id)
         parts = [
-            self.env._(
+            env._(
                 "%(amount)s could not be charged to the stored method of %(partner)s (%(reference)s). The reason: "
                 "%(reason)s",
                 amount=amount,
@@ -207,10 +208,10 @@ class PaymentTransactionToken(models.Model):
         ]
         if links:
             parts.append(
-                self.env._(
+                env._(
                     "The bank wants the customer to confirm the payment. Send them this link: %(links)s",
                     links=Markup(", ").join(link._get_html_link() for link in links),
                 )
             )
         note = Markup("").join(Markup("<p>%s</p>") % part for part in parts)
-        return {"summary": self.env._("%(amount)s could not be charged", amount=amount), "note": note}
+        return env._("%(amount)s could not be charged", amount=amount), note

@@ -1,1 +1,2 @@
 from . import test_addresses
+from . import test_tasks
