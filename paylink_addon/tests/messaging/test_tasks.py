@@ -23,7 +23,7 @@ class TestTasks(PaylinkCommon):
     def given(self, record=None):
         domain = [("paylink_key", "=like", "call%")]
         domain += [("res_model", "=", record._name), ("res_id", "=", record.id)] if record else []
-        return self.env["mail.activity"].search(domain, order="id")
+        return self.env["mail.activity"].sudo().search(domain, order="id")
 
     def test_each_reads_it_in_their_language(self):
         self.give(self.marie)
@@ -76,11 +76,11 @@ class TestTasks(PaylinkCommon):
         notes = {partners[0].id: "First"}
         self.tasks._give(partners[:1], "call", lambda _env: ("Call", notes), self.jean, quiet=True)
         self.env.flush_all()
-        with self.assertQueryCount(18):
+        with self.assertQueryCount(10):
             self.tasks._give(partners, "call", lambda _env: ("Call", notes), self.jean, quiet=True)
             self.env.flush_all()
         self.assertEqual([len(self.given(partner)) for partner in partners], [1] * 20)
-        self.assertEqual((self.given(partners[0]).note, self.given(partners[1]).note), ("<p>First</p>", False))
+        self.assertEqual((self.given(partners[0]).note, self.given(partners[1]).note), ("<p>First</p>", ""))
 
     def test_postponed(self):
         self.give(self.marie, deadline=date(2030, 1, 1))
