@@ -229,6 +229,11 @@ class PaylinkReminderRule(models.Model):
             for rule, values in zip(self, super().copy_data(default), strict=True)
         ]
 
+    def unlink(self):
+        """Its days first: reminders refer to both, and the order in which the database cascades is its own."""
+        self.step_ids.unlink()
+        return super().unlink()
+
     # === ACTIONS === #
 
     def action_duplicate(self):
