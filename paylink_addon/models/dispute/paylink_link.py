@@ -6,7 +6,7 @@ class PaylinkLink(models.Model):
 
     _inherit = "paylink.link"
 
-    dispute_ids = fields.One2many("paylink.dispute", "link_id", string="Disputes", copy=False)
+    dispute_ids = fields.One2many("paylink.dispute", "link_id", string="Disputes", readonly=True, copy=False)
     disputed = fields.Boolean(
         compute="_compute_disputed",
         store=True,

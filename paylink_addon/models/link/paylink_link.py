@@ -1,37 +1,9 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import clean_context
 
 from ...const import STATES, STATUSES
 
-# Written by the link's own methods only (in sudo mode), never by a client.
-DERIVED_FIELDS = {
-    "name",
-    "access_token",
-    "kind",
-    "is_limited",
-    "issued_at",
-    "sent_at",
-    "opened_at",
-    "cancelled_at",
-    "cancel_requested_at",
-    "paid_at",
-    "unread",
-    "state",
-    "status",
-    "amount_paid",
-    "amount_refunded",
-    "attempt_count",
-    "failed_count",
-    "settled_elsewhere",
-    "renewed_from_id",
-    "sale_order_id",
-    "statement_id",
-    "transaction_ids",
-    "dispute_ids",
-    "disputed",
-    "by_reminder",
-}
 # What the customer has been told, once the link is out.
 FROZEN_FIELDS = {
     "partner_id",
@@ -98,11 +70,13 @@ class PaylinkLink(models.Model):
         help="The account to which customers can transfer the money.",
     )
     company_partner_id = fields.Many2one(related="company_id.partner_id", string="Company Contact")
-    transaction_ids = fields.One2many("payment.transaction", "paylink_id", string="Transactions", copy=False)
+    transaction_ids = fields.One2many(
+        "payment.transaction", "paylink_id", string="Transactions", readonly=True, copy=False
+    )
     renewed_from_id = fields.Many2one(
         "paylink.link", string="Replaces", readonly=True, copy=False, index="btree_not_null"
     )
-    renewal_ids = fields.One2many("paylink.link", "renewed_from_id", string="Replaced by")
+    renewal_ids = fields.One2many("paylink.link", "renewed_from_id", string="Replaced by", readonly=True)
     state = fields.Selection(
         STATES,
         compute="_compute_state",
@@ -280,11 +254,7 @@ class PaylinkLink(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Number the links per company; nobody follows a link by making it."""
-        for vals in vals_list:
-            self._check_written(vals)
-        self._number(vals_list)
-        # Defaults given by a client in the context could be of derived fields.
+        """Nobody follows a link by making it; defaults that the context has for a wizard are none of a link."""
         context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
         links = super(PaylinkLink, self.with_context(context, tracking_disable=True)).create(vals_list)
         return links.with_env(self.env)
@@ -298,8 +268,7 @@ class PaylinkLink(models.Model):
         return links
 
     def write(self, vals):
-        """Refuse what is derived, and what the customer has already been told."""
-        self._check_written(vals)
+        """Refuse to change what the customer has already been told."""
         issued = self.filtered("issued_at") if not self.env.su else self.browse()
         if issued and (frozen := FROZEN_FIELDS & set(vals)):
             label = self._fields[sorted(frozen)[0]]._description_string(self.env)
@@ -311,19 +280,8 @@ class PaylinkLink(models.Model):
         return super().write(vals)
 
     @api.model
-    def _check_written(self, vals):
-        """Some fields are written by the link's own methods only."""
-        if not self.env.su and (derived := DERIVED_FIELDS & set(vals)):
-            raise AccessError(
-                self.env._(
-                    "“%(field)s” is set by what happens to the link: it can't be changed by hand.",
-                    field=self._fields[sorted(derived)[0]]._description_string(self.env),
-                )
-            )
-
-    @api.model
-    def _number(self, vals_list):
-        """Give names to ``vals_list`` in place: one query per company, however many links."""
+    def _complete(self, vals_list):
+        """Number the links per company: one query for each, however many links."""
         by_company = {}
         for vals in vals_list:
             if vals.get("name", "/") == "/":

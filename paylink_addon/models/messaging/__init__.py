@@ -1,3 +1,4 @@
+from . import paylink_guard_mixin
 from . import paylink_sending_mixin
 from . import mail_activity
 from . import paylink_task_mixin

@@ -17,7 +17,13 @@ class PaylinkRequestMixin(models.AbstractModel):
     """
 
     _name = "paylink.request.mixin"
-    _inherit = ["paylink.sending.mixin", "paylink.task.mixin", "mail.thread", "mail.activity.mixin"]
+    _inherit = [
+        "paylink.guard.mixin",
+        "paylink.sending.mixin",
+        "paylink.task.mixin",
+        "mail.thread",
+        "mail.activity.mixin",
+    ]
     _description = "Request to a Customer"
     _mail_post_access = "read"
 

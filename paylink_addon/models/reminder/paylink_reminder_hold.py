@@ -13,7 +13,7 @@ class PaylinkReminderHold(models.Model):
     """
 
     _name = "paylink.reminder.hold"
-    _inherit = ["mail.thread"]
+    _inherit = ["paylink.guard.mixin", "mail.thread"]
     _description = "Promise to Pay or Dispute"
     _order = "id desc"
     _check_company_auto = True
@@ -92,7 +92,7 @@ class PaylinkReminderHold(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """All of a customer is the commercial entity's; who noted it is not for the client to say."""
+        """All of a customer is the commercial entity's."""
         holds = super().create([self._stored(vals) for vals in vals_list])
         holds._check_readable()
         holds._tell()
@@ -109,7 +109,7 @@ class PaylinkReminderHold(models.Model):
     def _stored(self, vals):
         if partner_id := vals.get("partner_id"):
             vals = vals | {"partner_id": self.env["res.partner"].browse(partner_id).commercial_partner_id.id}
-        return vals if self.env.su else {name: value for name, value in vals.items() if name != "user_id"}
+        return vals
 
     def _check_readable(self):
         """Nobody leaves notes on what is hidden from them."""

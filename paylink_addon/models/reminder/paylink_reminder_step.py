@@ -12,6 +12,7 @@ class PaylinkReminderStep(models.Model):
     """One day of a rule: how many days before or after, in which tone, with which templates."""
 
     _name = "paylink.reminder.step"
+    _inherit = ["paylink.guard.mixin"]
     _description = "Day of a Reminder Rule"
     _order = "rule_id, days, id"
 

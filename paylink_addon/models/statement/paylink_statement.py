@@ -40,7 +40,7 @@ class PaylinkStatement(models.Model):
     )
     amount_display = fields.Char(string="Due now", compute="_compute_displays", compute_sudo=True)
     document_count = fields.Integer(string="Open Items", compute="_compute_displays", compute_sudo=True)
-    link_ids = fields.One2many("paylink.link", "statement_id", string="Collection Links")
+    link_ids = fields.One2many("paylink.link", "statement_id", string="Collection Links", readonly=True)
 
     _token_unique = models.UniqueIndex("(access_token)")
     _customer_unique = models.UniqueIndex("(partner_id, company_id)")

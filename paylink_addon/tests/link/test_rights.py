@@ -1,4 +1,5 @@
 from odoo.exceptions import AccessError, UserError
+from odoo.models import MAGIC_COLUMNS
 from odoo.tests import tagged
 
 from ..common import PaylinkCommon
@@ -130,6 +131,48 @@ class TestRights(PaylinkCommon):
         ):
             with self.subTest(values=values), self.assertRaises(UserError):
                 self.link.with_user(self.salesperson).write(values)
+
+    def test_read_only_is_for_clients_too(self):
+        """Whatever is stored and read only on a model of ours that clients may write: no list to be forgotten in."""
+        found = set()
+        for model in sorted(name for name in self.env.registry if name.startswith("paylink.")):
+            Model = self.env[model].with_user(self.manager)
+            if Model._transient or Model._abstract or not Model.has_access("write"):
+                continue  # what a dialog says is checked when it is confirmed
+            for name, field in Model._fields.items():
+                if not field.store or not field.readonly or name in MAGIC_COLUMNS:
+                    continue
+                found.add((model, name))
+                for write in (Model.write, lambda vals, model=Model: model.create([vals])):
+                    with self.subTest(model=model, field=name), self.assertRaises(AccessError):
+                        write({name: False})
+        ours = {
+            "name",
+            "state",
+            "paid_at",
+            "transaction_ids",
+            "dispute_ids",
+            "renewal_ids",
+            "statement_id",
+            "order_pdf",
+        }
+        ours = {("paylink.link", name) for name in ours} | {("paylink.reminder.hold", "user_id")}
+        self.assertLessEqual(ours, found)
+
+    def test_statements_are_written_by_us_alone(self):
+        statement = self.env["paylink.statement"]._for_customers(self.marie)
+        with self.assertRaises(AccessError):
+            statement.with_user(self.manager).opened_at = False
+        with self.assertRaises(AccessError):  # whatever the access rights will be
+            statement.with_user(self.manager)._check_written({"access_token": "x" * 24})
+
+    def test_defaults_of_a_client_are_not_believed(self):
+        """What can't be written can't be given as a default either."""
+        Link = self.env["paylink.link"].with_user(self.salesperson)
+        Link = Link.with_context(default_paid_at="2020-01-01", default_issued_at="2020-01-01", default_name="PL/1")
+        link = Link.create({"partner_id": self.marie.id, "amount": 10})
+        self.assertEqual((link.state, link.paid_at, link.issued_at), ("draft", False, False))
+        self.assertNotEqual(link.name, "PL/1")
 
     def test_refund_is_the_managers(self):
         transaction = self._pay(self.link)

@@ -111,14 +111,15 @@ class TestReminderHolds(ReminderCommon):
 
     def test_nobody_notes_in_anothers_name(self):
         invoice = self._due_invoice(3)
-        hold = (
-            self.env["paylink.reminder.hold"]
-            .with_user(self.manager)
-            .create({"move_id": invoice.id, "kind": "dispute", "user_id": self.env.ref("base.user_admin").id})
-        )
+        another = self.env.ref("base.user_admin").id
+        Hold = self.env["paylink.reminder.hold"].with_user(self.manager)
+        values = {"move_id": invoice.id, "kind": "dispute"}
+        with self.assertRaises(AccessError):
+            Hold.create(values | {"user_id": another})
+        hold = Hold.with_context(default_user_id=another).create(values)
         self.assertEqual(hold.user_id, self.manager)
-        hold.write({"user_id": self.env.ref("base.user_admin").id})
-        self.assertEqual(hold.user_id, self.manager)
+        with self.assertRaises(AccessError):
+            hold.write({"user_id": another})
 
     def test_promise_of_a_contact_is_the_customers(self):
         firm = self._customer("Firm", is_company=True, email="firm@example.com")
