@@ -51,7 +51,7 @@ class StripeWebhook(http.Controller):
         """
         Provider = request.env["payment.provider"]
         body, header = request.httprequest.get_data(), request.httprequest.headers.get("Stripe-Signature")
-        known = Provider._paylink_cached_secrets(provider_id)
+        known = Provider._paylink_cached_secrets().get(provider_id)
         try:
             return verify_event(body, header, known or ())
         except StripeSignatureError:

@@ -1,4 +1,3 @@
-from . import paylink_options_mixin
 from . import paylink_status_mixin
 from . import paylink_link
 from . import paylink_link_amounts
@@ -11,7 +10,6 @@ from . import account_move
 from . import account_move_line
 from . import account_move_send
 from . import account_payment
-from . import payment_method
 from . import payment_provider
 from . import payment_transaction
 from . import res_company

@@ -13,11 +13,15 @@ from ...tools.locks import take_all
 
 
 class PageMoney(NamedTuple):
-    """What is ``due``, what of it is ``payable`` now (major units), and whether the customer has saved methods."""
+    """What is ``due``, what of it is ``payable`` now (major units), and whether the customer has saved methods.
+
+    ``options`` is the version of what can be paid with (see ``payment.provider._paylink_version_sql``).
+    """
 
     due: float
     payable: float
     has_tokens: bool
+    options: str
 
 
 class PaylinkLinkPay(models.Model):
@@ -73,17 +77,20 @@ class PaylinkLinkPay(models.Model):
             """
             SELECT ARRAY(SELECT id FROM payment_transaction WHERE paylink_id = %(link)s ORDER BY id DESC),
                    ARRAY(%(rivals)s),
-                   EXISTS(SELECT FROM payment_token WHERE partner_id = %(partner)s AND active)
+                   EXISTS(SELECT FROM payment_token WHERE partner_id = %(partner)s AND active),
+                   %(options)s
             """,
             link=self.id,
             rivals=self._rivals_query(),
             partner=self.partner_id.id,
+            options=self.env["payment.provider"]._paylink_version_sql(),
         )
         self.env.flush_all()
-        own, rivals, has_tokens = self.env.execute_query(query)[0]
+        own, rivals, has_tokens, options = self.env.execute_query(query)[0]
         self._fields["transaction_ids"]._insert_cache(self, [tuple(own)])
         due = self._due_amounts()[self.id]
-        return PageMoney(due, self._payable_of(due, self.env["payment.transaction"].browse(rivals)), has_tokens)
+        payable = self._payable_of(due, self.env["payment.transaction"].browse(rivals))
+        return PageMoney(due, payable, has_tokens, options)
 
     def _timezone(self):
         return self.partner_id.tz or self.company_id.paylink_tz
@@ -237,11 +244,11 @@ class PaylinkLinkPay(models.Model):
         payable = money.payable
         chosen, part_problem = self._chosen_part(amount, payable)
         provider_ids, method_ids = self.env["payment.provider"]._paylink_option_ids(
-            self.company_id.id, self.partner_id.country_id.id, self.currency_id.id, chosen, self.partner_id
+            money.options, self.company_id.id, self.currency_id.id, chosen, self.partner_id
         )
         providers = self.env["payment.provider"].browse(provider_ids)
         methods = self.env["payment.method"].browse(method_ids)
-        method_forms = providers._paylink_method_forms(provider_ids, method_ids)
+        method_forms = providers._paylink_method_forms(money.options, provider_ids, method_ids)
         Token = self.env["payment.token"]
         tokens = Token._get_available_tokens(providers.ids, self.partner_id.id) if money.has_tokens else Token
         return {

@@ -1,12 +1,13 @@
 from odoo import api, models
-from odoo.tools import is_html_empty, ormcache
+from odoo.tools import SQL, is_html_empty, ormcache
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 
 class PaymentProvider(models.Model):
-    _name = "payment.provider"
-    _inherit = ["payment.provider", "paylink.options.mixin"]
+    _inherit = "payment.provider"
+
+    # === BUSINESS METHODS === #
 
     @api.model
     def _paylink_options(self, company_id, currency_id, amount, partner):
@@ -26,34 +27,54 @@ class PaymentProvider(models.Model):
         )
         return providers, methods
 
-    @api.model
-    def _paylink_option_ids(self, company_id, country_id, currency_id, amount, partner):
-        """:meth:`_paylink_options` as ids, remembered until a provider or method changes.
+    # === WHAT PAGES REMEMBER === #
+    # For showing a page only: what is paid is checked anew. To look it up each time is a third of the page's time
+    # (bench/page.py). Nothing has to be forgotten: what is remembered bears the version of what it was made from. A
+    # key has only what we choose (companies, countries, currencies, languages): nothing that a visitor can make up.
 
-        For showing the page only: what is paid is checked anew. The amount matters only where a provider has a limit.
+    @api.model
+    def _paylink_version_sql(self):
+        """An SQL expression that changes whenever a provider or a method does, also in the transaction that does it."""
+        return SQL(
+            """(SELECT md5(concat(
+                   (SELECT array_agg((id, xmin, ctid) ORDER BY id)
+                      FROM payment_provider WHERE state IN ('enabled', 'test')),
+                   (SELECT array_agg((id, xmin, ctid) ORDER BY id) FROM payment_method WHERE active))))"""
+        )
+
+    @api.model
+    def _paylink_option_ids(self, version, company_id, currency_id, amount, partner):
+        """:meth:`_paylink_options` as ids; the amount matters only where a provider has a limit.
+
+        :param str version: see :meth:`_paylink_version_sql`
         """
-        limited = self._paylink_has_limits(company_id)
-        return self._paylink_cached_ids(company_id, country_id, currency_id, amount if limited else None, partner)
+        country_id = partner.country_id.id
+        found = self._paylink_unlimited_ids(version, company_id, country_id, currency_id)
+        if found is None:
+            providers, methods = self._paylink_options(company_id, currency_id, amount, partner)
+            found = tuple(providers.ids), tuple(methods.ids)
+        return found
 
     @api.model
-    @ormcache("company_id")
-    def _paylink_has_limits(self, company_id):
-        return bool(self.sudo().search_count([("company_id", "=", company_id), ("maximum_amount", ">", 0)], limit=1))
-
-    @api.model
-    @ormcache("company_id", "country_id", "currency_id", "amount")
-    def _paylink_cached_ids(self, company_id, country_id, currency_id, amount, partner):
-        providers, methods = self._paylink_options(company_id, currency_id, amount or 0.0, partner)
+    @ormcache("version", "company_id", "country_id", "currency_id")
+    def _paylink_unlimited_ids(self, version, company_id, country_id, currency_id):
+        """What is offered to customers of a country, or ``None`` where that depends on the amount."""
+        domain = [*self._check_company_domain(company_id), ("maximum_amount", ">", 0)]
+        if self.sudo().search_count(domain, limit=1):
+            return None
+        anybody = self.env["res.partner"].new({"country_id": country_id})
+        providers, methods = self._paylink_options(company_id, currency_id, 0.0, anybody)
         return tuple(providers.ids), tuple(methods.ids)
 
     @api.model
-    @ormcache("self.env.lang", "provider_ids", "method_ids", cache="templates")
-    def _paylink_method_forms(self, provider_ids, method_ids):
+    @ormcache("version", "self.env.lang", "provider_ids", "method_ids", cache="templates")
+    def _paylink_method_forms(self, version, provider_ids, method_ids):
         """The choices of Odoo's payment form, ready to print: they are the same on each link.
 
         A provider that asks for something on the page itself may look at the amount or the customer: its choices are
         left to be rendered on each page.
 
+        :param str version: see :meth:`_paylink_version_sql`
         :param tuple provider_ids: of the providers that are offered
         :param tuple method_ids: of the methods that are offered
         :return: the HTML of each method, by id, or ``None`` where a provider has fields on the page
@@ -74,6 +95,8 @@ class PaymentProvider(models.Model):
             )
             for method in self.env["payment.method"].sudo().browse(method_ids)
         }
+
+    # === HELPERS === #
 
     def _paylink_payment_method_line(self):
         """The line of a journal with which payments of the provider are booked; a provider has one, for refunds too."""

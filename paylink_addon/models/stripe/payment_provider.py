@@ -16,6 +16,8 @@ def _secret(**values):
 
 
 WEBHOOK_PATH = "/paylink/stripe/webhook"
+# What says with which secrets a provider's messages are signed.
+SIGNING_FIELDS = {"code", "paylink_stripe_webhook_secret", "paylink_stripe_webhook_secret_old"}
 
 
 class PaymentProvider(models.Model):
@@ -127,14 +129,30 @@ class PaymentProvider(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """A new one has a secret of its own."""
+        providers = super().create(vals_list)
+        if any(provider.code == STRIPE_CODE for provider in providers):
+            self._paylink_forget_secrets()
+        return providers
+
     def write(self, vals):
-        """Another key may be another account's: what is known of it is asked anew."""
+        """Another key may be another account's: what is known of it is asked anew. Another secret holds at once."""
         if "paylink_stripe_secret_key" in vals:
             vals = dict(vals, paylink_stripe_secret_key=(vals["paylink_stripe_secret_key"] or "").strip() or False)
             for provider in self.sudo():
                 if provider.paylink_stripe_secret_key != vals["paylink_stripe_secret_key"]:
                     provider._paylink_stripe_forget_account()
-        return super().write(vals)
+        result = super().write(vals)
+        if SIGNING_FIELDS & set(vals):
+            self._paylink_forget_secrets()
+        return result
+
+    def unlink(self):
+        """Its secrets are worth nothing any more."""
+        self._paylink_forget_secrets()
+        return super().unlink()
 
     def _paylink_stripe_forget_account(self):
         self.write(

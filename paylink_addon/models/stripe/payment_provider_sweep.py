@@ -4,7 +4,6 @@ import logging
 from datetime import timedelta, timezone
 
 from odoo import api, fields, models, tools
-from odoo.tools import SQL
 
 from ...tools.stripe_client import API_VERSION
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, redact
@@ -31,7 +30,6 @@ class PaymentProviderSweep(models.Model):
 
     _inherit = "payment.provider"
 
-    paylink_event_ids = fields.One2many("paylink.event", "provider_id", string="Events", groups="base.group_system")
     paylink_event_waiting = fields.Integer(
         string="Events waiting", compute="_compute_paylink_events", groups="base.group_system"
     )
@@ -92,10 +90,20 @@ class PaymentProviderSweep(models.Model):
         return tuple(provider._paylink_stripe_secrets()) if provider.code == STRIPE_CODE else None
 
     @api.model
-    @tools.ormcache("provider_id")
-    def _paylink_cached_secrets(self, provider_id):
-        """:meth:`_paylink_webhook_secrets`, remembered until a provider changes."""
-        return self._paylink_webhook_secrets(provider_id)
+    @tools.ormcache()
+    def _paylink_cached_secrets(self):
+        """The secrets of all providers, by id: one thing to remember, whatever ids strangers make up.
+
+        They are asked for with each message (bench/webhooks.py). See :meth:`_paylink_forget_secrets`.
+        """
+        providers = self.sudo().search([("code", "=", STRIPE_CODE)])
+        return {provider.id: provider._paylink_stripe_secrets() for provider in providers}
+
+    def _paylink_forget_secrets(self):
+        """Let this worker, and after the commit the others, look at the secrets anew."""
+        self.env.registry.clear_cache()
+        # Another thread may read the old ones before the commit, and remember them.
+        self.env.cr.postcommit.add(self.env.registry.clear_cache)
 
     # === SWEEPING === #
 
@@ -117,16 +125,16 @@ class PaymentProviderSweep(models.Model):
         self.ensure_one()
         try:
             self._paylink_sweep()
-            self._paylink_note_sweep(error=None)
+            self.paylink_sweep_error = False
             self._paylink_look_up_silent()
         except StripeFailure as failure:
             self.env.cr.rollback()
             _logger.info("Provider %s could not be swept: %s", self.id, failure)
-            self._paylink_note_sweep(error=str(failure))
+            self.paylink_sweep_error = str(failure)
         except Exception as error:
             self.env.cr.rollback()
             _logger.exception("Provider %s could not be swept", self.id)
-            self._paylink_note_sweep(error=redact(str(error)))
+            self.paylink_sweep_error = redact(str(error))
 
     def _paylink_sweep(self):
         """Store the events since the last success that are not known: a day at a time, each with its mark.
@@ -145,7 +153,7 @@ class PaymentProviderSweep(models.Model):
             for start in range(0, len(events), ROWS_AT_ONCE):
                 self.env["paylink.event"]._receive(self.id, events[start : start + ROWS_AT_ONCE], is_swept=True)
                 self.env.cr.commit()  # pylint: disable=invalid-commit  # a conflict in the next part undoes that alone
-            self._paylink_note_sweep(last_sweep=until)
+            self.paylink_stripe_last_sweep = until
             self.env.cr.commit()  # pylint: disable=invalid-commit
             since = until
 
@@ -179,13 +187,6 @@ class PaymentProviderSweep(models.Model):
         self.env.cr.commit()  # pylint: disable=invalid-commit
         for tx in silent:
             tx._paylink_try_to_look_up()
-
-    def _paylink_note_sweep(self, **values):
-        """Write past the ORM: it would empty every worker's caches, each quarter of an hour."""
-        columns = {"error": "paylink_sweep_error", "last_sweep": "paylink_stripe_last_sweep"}
-        assignments = [SQL("%s = %s", SQL.identifier(columns[name]), value) for name, value in values.items()]
-        self.env.cr.execute(SQL("UPDATE payment_provider SET %s WHERE id = %s", SQL(", ").join(assignments), self.id))
-        self.invalidate_recordset([columns[name] for name in values])
 
     # === DISPUTES === #
 

@@ -162,6 +162,40 @@ class TestPay(PaylinkCommon, HttpCase):
                 if told:
                     self.assertRegex(messages[0], r"at most \D*1,000\.00")
 
+    def test_what_is_offered_is_remembered(self):
+        """However many amounts a visitor makes up, it is looked up once; where there is a limit the amount counts."""
+        link = self._link(self._invoice(), allow_partial=True)
+        Provider, asked = type(self.env["payment.provider"]), []
+        look_up = Provider._paylink_options
+
+        def spy(provider, *args):
+            asked.append(args)
+            return look_up(provider, *args)
+
+        self.patch(Provider, "_paylink_options", spy)
+        self.provider.name = "Another"  # whatever was remembered before
+        for amount in range(1, 6):
+            self.assertTrue(self._offered(link, f"?amount={amount}"))
+        self.assertEqual(len(asked), 1)
+        self.provider.maximum_amount = 3
+        self.assertEqual([self._offered(link, f"?amount={amount}") for amount in (2, 4)], [True, False])
+
+    def test_change_of_what_is_offered_is_seen_at_once(self):
+        link = self._link(self._invoice())
+        method = self.provider.payment_method_ids.filtered("active")[:1]
+        self.assertTrue(self._offered(link))
+        method.name = "Pay in shells"
+        self.assertIn("Pay in shells", self._get(link, "?lang=en_US").text)
+        for values in ({"is_published": False}, {"state": "disabled", "is_published": True}):
+            with self.subTest(values):
+                self.provider.write(values)
+                self.assertFalse(self._offered(link))
+        self.provider.state = "test"
+        self.assertTrue(self._offered(link))
+
+    def _offered(self, link, path=""):
+        return f'data-provider-id="{self.provider.id}"' in self._get(link, path).text
+
     def test_transfer_and_qr(self):
         link = self._link(self._invoice(currency_id=self.env.ref("base.EUR").id))
         page = self._get(link)

@@ -90,6 +90,29 @@ class TestEventReceiving(EventCommon):
             with self.subTest("rotated", secret=secret):
                 self.assertEqual(self.send(body, self.sign(body, secret)).status_code, status)
 
+    def test_secrets_are_remembered(self):
+        """Until one changes; what ids strangers make up is not."""
+        Provider, asked = type(self.provider), []
+        read = Provider._paylink_stripe_secrets
+
+        def spy(provider):
+            asked.append(provider)
+            return read(provider)
+
+        self.patch(Provider, "_paylink_stripe_secrets", spy)
+        self.provider.paylink_stripe_webhook_secret = self.secret
+        for _time in range(3):
+            self.assertEqual(self.send(self.event()).status_code, 200)
+        self.assertEqual(len(asked), len(self.provider.search([("code", "=", self.provider.code)])))
+        for made_up in (10**6, 10**6 + 1):
+            self.send(self.event(), provider=made_up)
+        self.assertNotIn(10**6, self.provider._paylink_cached_secrets())
+        other = self.provider.copy({"company_id": self.company.id})
+        other.paylink_stripe_webhook_secret = "whsec_other"
+        self.assertEqual(self.provider._paylink_cached_secrets()[other.id], ("whsec_other",))
+        other.unlink()
+        self.assertNotIn(other.id, self.provider._paylink_cached_secrets())
+
     def test_without_secret_everything_is_refused(self):
         for secret in (False, " "):
             self.provider.paylink_stripe_webhook_secret = secret
