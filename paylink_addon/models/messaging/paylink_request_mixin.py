@@ -26,6 +26,10 @@ class PaylinkRequestMixin(models.AbstractModel):
     ]
     _description = "Request to a Customer"
     _mail_post_access = "read"
+    # Where the page of this model is, without the token.
+    _page_path = "/"
+    # What every page shows of the record; None: everything.
+    _page_fields = None
 
     name = fields.Char(string="Number", required=True, readonly=True, copy=False, default="/", index="trigram")
     company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
@@ -101,23 +105,7 @@ class PaylinkRequestMixin(models.AbstractModel):
             base = request.company_id.sudo()._paylink_base_url()
             request.url = f"{base}{self._page_path}/{request.access_token}" if request.access_token else False
 
-    # Where the page of this model is, without the token.
-    _page_path = "/"
-
-    # What every page shows of the record; None: everything.
-    _page_fields = None
-
-    # === BUSINESS METHODS === #
-
-    @api.model
-    def _find_by_token(self, token):
-        """The request with this token, in sudo mode, or an empty record set.
-
-        :param str token: as it came in a URL: anything
-        """
-        if not isinstance(token, str) or not TOKEN_PATTERN.fullmatch(token):
-            return self.sudo().browse()
-        return self.sudo().search_fetch([("access_token", "=", token)], self._page_fields, limit=1)
+    # === ACTIONS === #
 
     def action_replace_token(self):
         """Give the requests new tokens: whoever holds an old URL can't use it any more."""
@@ -139,6 +127,18 @@ class PaylinkRequestMixin(models.AbstractModel):
             )
         self.sudo().unread = False
         return True
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _find_by_token(self, token):
+        """The request with this token, in sudo mode, or an empty record set.
+
+        :param str token: as it came in a URL: anything
+        """
+        if not isinstance(token, str) or not TOKEN_PATTERN.fullmatch(token):
+            return self.sudo().browse()
+        return self.sudo().search_fetch([("access_token", "=", token)], self._page_fields, limit=1)
 
     def _mark_opened(self):
         """Note that a person has opened the page, the first time only."""

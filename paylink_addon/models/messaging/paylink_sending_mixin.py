@@ -226,7 +226,7 @@ class PaylinkSendingMixin(models.AbstractModel):
         values = []
         for request in self.with_context(lang=template.env.lang):
             text, title = body or bodies[request.id], subject or subjects[request.id]
-            sender, reply_to = request._sender()
+            sender, reply_to = request._from_and_reply_to()
             files = (attachments or {}).get(request.id)
             told = {"transaction": transactions[request.id]} if transactions else {}
             values.append(
@@ -258,7 +258,7 @@ class PaylinkSendingMixin(models.AbstractModel):
             "record_name": self.name,
         }
 
-    def _sender(self):
+    def _from_and_reply_to(self):
         """From and Reply-To: the owner; answers go into the request's chatter where the company has a catch-all."""
         company = self.company_id.sudo()
         sender = self.user_id.email_formatted or company.email_formatted or self.env.user.email_formatted
@@ -365,8 +365,8 @@ class PaylinkSendingMixin(models.AbstractModel):
                     request._message_values(subtype)
                     | {
                         "message_type": "sms",
-                        "email_from": request._sender()[0],
-                        "reply_to": request._sender()[1],
+                        "email_from": request._from_and_reply_to()[0],
+                        "reply_to": request._from_and_reply_to()[1],
                         "body": texts[request.id],
                     }
                     for request in self
@@ -430,11 +430,11 @@ class PaylinkSendingMixin(models.AbstractModel):
         def render(record):
             text = qweb._render(node, {**variables, "object": record.with_env(template.env)}, minimal_qcontext=True)
             text = text[len("<div>") : -len("</div>")]
-            return self._absolute(text, record) if is_html else html_text.unescape(str(text))
+            return self._with_full_addresses(text, record) if is_html else html_text.unescape(str(text))
 
         return render
 
-    def _absolute(self, text, record):
+    def _with_full_addresses(self, text, record):
         """``text`` with the addresses of this server in full, as a mail client needs them."""
         if not any(mark in text for mark in LOCAL_LINK):
             return text

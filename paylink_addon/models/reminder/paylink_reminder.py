@@ -67,39 +67,7 @@ class PaylinkReminder(models.Model):
     _wanted_index = models.Index("(customer_id) WHERE is_wanted")
     _company_date_index = models.Index("(company_id, date)")
 
-    # === STATE === #
-
-    def _state_sql(self, table):
-        """The state of a reminder as an SQL expression: what its message's notifications say."""
-        return SQL(
-            """
-            CASE WHEN %(t)s.outcome <> 'message' THEN %(t)s.outcome
-                 ELSE COALESCE((
-                    SELECT CASE WHEN bool_or(n.notification_status = 'bounce') THEN 'bounced'
-                                WHEN bool_or(n.notification_status IN ('exception', 'canceled')) THEN 'failed'
-                                WHEN bool_or(n.notification_status IN ('ready', 'process')) THEN 'queued' END
-                      FROM paylink_reminder_message sent
-                      JOIN mail_notification n ON n.mail_message_id = sent.mail_message_id
-                     WHERE sent.id = %(t)s.message_id),
-                    (SELECT 'opened' FROM paylink_reminder_message_link_rel rel
-                       JOIN paylink_link link ON link.id = rel.link_id
-                       JOIN paylink_reminder_message sent ON sent.id = rel.message_id
-                      WHERE sent.id = %(t)s.message_id AND link.opened_at >= sent.create_date LIMIT 1),
-                    'sent') END
-            """,
-            t=table,
-        )
-
-    def _field_to_sql(self, alias, field_expr, query=None):
-        """Let people filter and group by the state, although it is not stored."""
-        if field_expr == "state":
-            self._flush_fates()
-            return self._state_sql(SQL.identifier(alias))
-        return super()._field_to_sql(alias, field_expr, query)
-
-    def _flush_fates(self):
-        for model in ("mail.notification", "paylink.reminder.message", "paylink.link"):
-            self.env[model].flush_model()
+    # === COMPUTE METHODS === #
 
     def _compute_state(self):
         """One query for all."""
@@ -148,3 +116,37 @@ class PaylinkReminder(models.Model):
         again.sudo().is_wanted = True
         self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
         return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    # === HELPERS === #
+
+    def _state_sql(self, table):
+        """The state of a reminder as an SQL expression: what its message's notifications say."""
+        return SQL(
+            """
+            CASE WHEN %(t)s.outcome <> 'message' THEN %(t)s.outcome
+                 ELSE COALESCE((
+                    SELECT CASE WHEN bool_or(n.notification_status = 'bounce') THEN 'bounced'
+                                WHEN bool_or(n.notification_status IN ('exception', 'canceled')) THEN 'failed'
+                                WHEN bool_or(n.notification_status IN ('ready', 'process')) THEN 'queued' END
+                      FROM paylink_reminder_message sent
+                      JOIN mail_notification n ON n.mail_message_id = sent.mail_message_id
+                     WHERE sent.id = %(t)s.message_id),
+                    (SELECT 'opened' FROM paylink_reminder_message_link_rel rel
+                       JOIN paylink_link link ON link.id = rel.link_id
+                       JOIN paylink_reminder_message sent ON sent.id = rel.message_id
+                      WHERE sent.id = %(t)s.message_id AND link.opened_at >= sent.create_date LIMIT 1),
+                    'sent') END
+            """,
+            t=table,
+        )
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Let people filter and group by the state, although it is not stored."""
+        if field_expr == "state":
+            self._flush_fates()
+            return self._state_sql(SQL.identifier(alias))
+        return super()._field_to_sql(alias, field_expr, query)
+
+    def _flush_fates(self):
+        for model in ("mail.notification", "paylink.reminder.message", "paylink.link"):
+            self.env[model].flush_model()

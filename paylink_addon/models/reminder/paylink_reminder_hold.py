@@ -93,28 +93,17 @@ class PaylinkReminderHold(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """All of a customer is the commercial entity's."""
-        holds = super().create([self._stored(vals) for vals in vals_list])
+        holds = super().create([self._of_commercial_entity(vals) for vals in vals_list])
         holds._check_readable()
         holds._tell()
         return holds
 
     def write(self, vals):
         """Likewise; only who has noted it, or sees all payments, changes or lifts it (see the record rules)."""
-        result = super().write(self._stored(vals))
+        result = super().write(self._of_commercial_entity(vals))
         if {"move_id", "partner_id"} & set(vals):
             self._check_readable()
         return result
-
-    @api.model
-    def _stored(self, vals):
-        if partner_id := vals.get("partner_id"):
-            vals = vals | {"partner_id": self.env["res.partner"].browse(partner_id).commercial_partner_id.id}
-        return vals
-
-    def _check_readable(self):
-        """Nobody leaves notes on what is hidden from them."""
-        for records in filter(None, (self.move_id, self.partner_id)):
-            records.check_access("read")
 
     # === ACTIONS === #
 
@@ -127,6 +116,8 @@ class PaylinkReminderHold(models.Model):
         for hold in self:
             hold.write({"active": False, "date_until": min(hold.date_until or yesterday, yesterday)})
         return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    # === BUSINESS METHODS === #
 
     @api.model
     def _standing(self, domain, field):
@@ -170,3 +161,16 @@ class PaylinkReminderHold(models.Model):
                     "Promise to pay: no reminders until %(date)s.", date=format_date(self.env, hold.date_until)
                 )
             record.sudo()._message_log(body=f"{text} {hold.note or ''}".strip(), author_id=self.env.user.partner_id.id)
+
+    # === HELPERS === #
+
+    @api.model
+    def _of_commercial_entity(self, vals):
+        if partner_id := vals.get("partner_id"):
+            vals = vals | {"partner_id": self.env["res.partner"].browse(partner_id).commercial_partner_id.id}
+        return vals
+
+    def _check_readable(self):
+        """Nobody leaves notes on what is hidden from them."""
+        for records in filter(None, (self.move_id, self.partner_id)):
+            records.check_access("read")

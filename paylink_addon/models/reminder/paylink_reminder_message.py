@@ -53,7 +53,7 @@ class PaylinkReminderMessage(models.Model):
     phone = fields.Char(string="Mobile", readonly=True)
     recipient = fields.Char(string="Sent to", compute="_compute_recipient")
     reply_to = fields.Char(string="Replies to", readonly=True)
-    # Not NULL: no other message of a run may have the same one (see _slot).
+    # Not NULL: no other message of a run may have the same one (see _unique_slot).
     slot = fields.Char(readonly=True)
     reminder_ids = fields.One2many("paylink.reminder", "message_id", string="Reminders", readonly=True)
     link_ids = fields.Many2many(

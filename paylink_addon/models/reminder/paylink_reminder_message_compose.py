@@ -97,33 +97,33 @@ class PaylinkReminderMessageCompose(models.Model):
         """
         rules = rules or self._by_id("paylink.reminder.rule", {pick.rule_id for pick in picks})
         steps = steps or self._by_id("paylink.reminder.step", {pick.step_id for pick in picks})
-        groups = self._group(picks, rules)
+        groups = self._group_by_message(picks, rules)
         items = self._items_of(picks)
         credit_items = self._credits_of(picks, rules, date)
-        facts = self._facts(items | self.env["account.move.line"].sudo().union(*credit_items.values()), picks)
+        facts = self._read_facts(items | self.env["account.move.line"].sudo().union(*credit_items.values()), picks)
         drafts = [
             Draft(
                 picks=group,
                 customer=self.env["res.partner"].sudo().browse(group[0].customer_id),
                 rule=rules[group[0].rule_id],
                 step=steps[group[0].step_id],
-                parts=self._parts(group, credit_items if whole else {}, facts),
+                parts=self._open_parts(group, credit_items if whole else {}, facts),
             )
             for group, whole in groups
         ]
         drafts = [draft for draft in drafts if draft.parts]
         for draft in drafts:
-            draft.parts, draft.also = self._once(draft.parts)
-        self._address(drafts)
+            draft.parts, draft.also = self._without_repeats(draft.parts)
+        self._choose_recipients(drafts)
         known = {}  # the same days and amounts come again and again
         for draft in drafts:
-            self._word(draft, date, known)
+            self._fill_texts(draft, date, known)
         return drafts
 
     def _by_id(self, model, ids):
         return {record.id: record for record in self.env[model].sudo().browse(ids)}
 
-    def _group(self, picks, rules):
+    def _group_by_message(self, picks, rules):
         """The picks of each message, and whether it is about all of a customer."""
 
         def key(pick):
@@ -154,7 +154,8 @@ class PaylinkReminderMessageCompose(models.Model):
     def _credits_of(self, picks, rules, date):
         """The open credits of customers who get one message for everything, by customer and currency.
 
-        Not those that other things take which are due and not in the message (see ``paylink.reminder.rule._taken``).
+        Not those that other things take which are due and not in the message: see
+        ``paylink.reminder.rule._needed_elsewhere``.
         """
         customers = {pick.customer_id for pick in picks if rules[pick.rule_id].grouping == "customer" and pick.item_id}
         if not customers:
@@ -174,10 +175,10 @@ class PaylinkReminderMessageCompose(models.Model):
             if pick.item_id and (key := (pick.customer_id, pick.currency_id)) in found:
                 owed.setdefault(key, {})[pick.item_id] = pick.residual
         credited = {key: sum(items.mapped("amount_residual_currency")) for key, items in found.items()}
-        taken = rule._taken(rule._covered(owed, credited), owed, credited, date)
+        taken = rule._needed_elsewhere(rule._covered(owed, credited), owed, credited, date)
         return {key: items for key, items in found.items() if key not in taken}
 
-    def _facts(self, items, picks):
+    def _read_facts(self, items, picks):
         """What is open of items and links, and what the customer knows them by."""
         links = self.env["paylink.link"].sudo().browse({pick.link_id for pick in picks if pick.link_id})
         return {
@@ -187,7 +188,7 @@ class PaylinkReminderMessageCompose(models.Model):
             "links": links._due_amounts() if links else {},
         }
 
-    def _parts(self, picks, credit_items, facts):
+    def _open_parts(self, picks, credit_items, facts):
         """What is open, by currency; a collection link is a part of its own."""
         due, Item = facts["due"], self.env["account.move.line"].sudo()
         parts = []
@@ -206,10 +207,12 @@ class PaylinkReminderMessageCompose(models.Model):
                 for item in owed
             ]
             parts.append(Part(currency, owed, lines=lines, total=currency.round(sum(line["amount"] for line in lines))))
-        parts += [self._link_part(link_id, facts) for link_id in dict.fromkeys(p.link_id for p in picks) if link_id]
+        parts += [
+            self._open_link_part(link_id, facts) for link_id in dict.fromkeys(p.link_id for p in picks) if link_id
+        ]
         return [part for part in parts if part.currency.compare_amounts(part.total, 0) > 0]
 
-    def _once(self, parts):
+    def _without_repeats(self, parts):
         """Ask for nothing twice: the parts to say, and those that ask only for what others ask for already.
 
         A link that asks for more besides has its turn another day.
@@ -224,7 +227,7 @@ class PaylinkReminderMessageCompose(models.Model):
                 also.append(part)
         return said, also
 
-    def _link_part(self, link_id, facts):
+    def _open_link_part(self, link_id, facts):
         link = self.env["paylink.link"].sudo().browse(link_id)
         total = facts["links"][link_id]
         name = link.with_context(lang=link.lang).documents_display
@@ -235,18 +238,18 @@ class PaylinkReminderMessageCompose(models.Model):
     # === ADDRESSES === #
     # To whom the messages go, where, in which language and by which channels: for a whole batch at once.
 
-    def _address(self, drafts):
+    def _choose_recipients(self, drafts):
         """Say who gets each message, where, and by which channels; or why nobody does."""
         people = self.env["res.partner"].sudo().union(*(draft.customer | draft.concerned for draft in drafts))
         people.fetch(PARTNER_FIELDS)
-        followers = self._followers([draft for draft in drafts if draft.rule.recipient == "followers"])
-        marked = self._marked([draft for draft in drafts if draft.rule.recipient == "reminder"])
+        followers = self._invoice_followers([draft for draft in drafts if draft.rule.recipient == "followers"])
+        marked = self._reminder_contacts([draft for draft in drafts if draft.rule.recipient == "reminder"])
         links = self.env["paylink.link"].sudo().union(*(draft.links for draft in drafts))
         lost = links.filtered(lambda link: link.delivery_state == "failed")
         for draft in drafts:
-            people = self._people(draft, followers, marked)
+            people = self._recipients(draft, followers, marked)
             draft.contact = people[:1]
-            draft.lang = self._lang(draft)
+            draft.lang = self._language(draft)
             again = self._sent_before(draft) - lost
             emails = map(self._working_emails, (again, people, draft.customer))
             draft.emails = next(filter(None, emails), "")
@@ -260,21 +263,21 @@ class PaylinkReminderMessageCompose(models.Model):
         alone = not draft.items and draft.rule.recipient == "invoice" and draft.links.partner_id == draft.contact
         return draft.links if alone else draft.links.browse()
 
-    def _lang(self, draft):
+    def _language(self, draft):
         """The language of the message: of the links, else of who reads it."""
         company = draft.rule.company_id
         wanted = (self._sent_before(draft)[:1], draft.contact, draft.customer, company.partner_id)
         return next(filter(None, (record.lang for record in wanted)), self.env.lang or "en_US")
 
-    def _contact(self, draft):
+    def _main_contact(self, draft):
         """Who is invoiced, or the customer's invoice address where several are, or who was has left."""
         if len(draft.contacts) == 1 and draft.contacts.active:
             return draft.contacts
         return draft.contacts.browse(draft.customer.address_get(["invoice"])["invoice"]) or draft.customer
 
-    def _people(self, draft, followers, marked):
+    def _recipients(self, draft, followers, marked):
         """The contacts who get it by e-mail; the first one is addressed."""
-        contact = self._contact(draft)
+        contact = self._main_contact(draft)
         if draft.rule.recipient == "followers":
             # Nobody reads of an invoice without following it.
             shared = [followers.get(move.id, contact.browse()) for move in draft.moves]
@@ -283,13 +286,13 @@ class PaylinkReminderMessageCompose(models.Model):
             return marked.get(draft.customer) or contact
         return contact
 
-    def _marked(self, drafts):
+    def _reminder_contacts(self, drafts):
         """The contacts who are marked to get the reminders, by customer; not those of its subsidiaries."""
         customers = self.env["res.partner"].sudo().union(*(draft.customer for draft in drafts))
         domain = [("commercial_partner_id", "in", customers.ids), ("paylink_gets_reminders", "=", True)]
         return customers.search(domain, order="id").grouped("commercial_partner_id")
 
-    def _followers(self, drafts):
+    def _invoice_followers(self, drafts):
         """The followers of the invoices, by id of invoice."""
         moves = self.env["account.move"].sudo().union(*(draft.moves for draft in drafts))
         found = {}
@@ -338,14 +341,14 @@ class PaylinkReminderMessageCompose(models.Model):
     # === WORDS === #
     # Amounts, dates and names as the customer reads them. Equal ones are written once: ``known`` has them.
 
-    def _word(self, draft, date, known):
+    def _fill_texts(self, draft, date, known):
         """Put the texts of a draft of ``date``.
 
         :param dict known: what has been written before
         """
         env = known.get(draft.lang) or known.setdefault(draft.lang, self.with_context(lang=draft.lang).env)
         for part in draft.parts:
-            self._word_part(env, part, date, known)
+            self._fill_part_texts(env, part, date, known)
         owed = [line for part in draft.parts for line in part.lines if line["amount"] > 0]
         first = min((line["date_due"] for line in owed if line["date_due"]), default=False)
         draft.texts = {
@@ -356,7 +359,7 @@ class PaylinkReminderMessageCompose(models.Model):
             "company_display": (draft.rule.company_id.name or "")[:24].strip(),
         }
 
-    def _word_part(self, env, part, date, known):
+    def _fill_part_texts(self, env, part, date, known):
         part.total_display = self._amount_text(env, part.total, part.currency, known)
         for line in part.lines:
             due = line["date_due"]

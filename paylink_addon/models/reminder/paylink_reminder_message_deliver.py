@@ -59,8 +59,8 @@ class PaylinkReminderMessageDeliver(models.Model):
         pairs = [(draft, channel) for draft in addressed for channel in draft.channels]
         messages = self._make_messages(pairs, date, automatic)
         drafts_of = dict(zip(messages.ids, pairs, strict=True))
-        messages = messages._record(drafts_of, date)
-        messages._queue(drafts_of)
+        messages = messages._record_reminders(drafts_of, date)
+        messages._queue_rendered(drafts_of)
         messages = messages.exists()
         # A template that breaks leaves no open link that nobody has got.
         (links - messages.link_ids)._cancel(self.env._("The message could not be prepared."))
@@ -128,9 +128,9 @@ class PaylinkReminderMessageDeliver(models.Model):
         Message = self.sudo().with_context(
             tracking_disable=True, mail_create_nolog=True, mail_create_nosubscribe=True, mail_notrack=True
         )
-        return Message.create([self._values(draft, channel, date, automatic) for draft, channel in pairs])
+        return Message.create([self._prepare_message(draft, channel, date, automatic) for draft, channel in pairs])
 
-    def _values(self, draft, channel, date, automatic):
+    def _prepare_message(self, draft, channel, date, automatic):
         whole = draft.rule.grouping == "customer"
         first = draft.picks[0]
         salesperson = self._salesperson(draft)
@@ -150,12 +150,12 @@ class PaylinkReminderMessageDeliver(models.Model):
             "email": draft.emails,
             "phone": draft.phone,
             "reply_to": draft.rule.reply_to_salesperson and salesperson.email_formatted,
-            "slot": automatic and self._slot(draft, channel, date),
+            "slot": automatic and self._unique_slot(draft, channel, date),
             "link_ids": [fields.Command.link(part.link.id) for part in draft.parts if part.link],
             **draft.texts,
         }
 
-    def _slot(self, draft, channel, date):
+    def _unique_slot(self, draft, channel, date):
         """What two runs at the same moment can't both have: the customer's message of the day.
 
         The customer is part of the text: two customers that are merged may have had a message each.
@@ -169,7 +169,7 @@ class PaylinkReminderMessageDeliver(models.Model):
 
     # === RECORDS === #
 
-    def _record(self, drafts_of, date):
+    def _record_reminders(self, drafts_of, date):
         """Record what the messages remind of, and the earlier days that they replace; return the messages that have
         something left to say.
 
@@ -180,15 +180,15 @@ class PaylinkReminderMessageDeliver(models.Model):
             draft, channel = drafts_of[message.id]
             rows += [
                 row | {"message_id": message.id, "outcome": "message"}
-                for row in self._rows(draft, channel, date, message.user_id)
+                for row in self._prepare_reminders(draft, channel, date, message.user_id)
             ]
-        recorded = self._insert(rows)
+        recorded = self._insert_reminders(rows)
         self._record_replaced([row for row in rows if row["step_id"]])
         spoken = self.browse({row[0] for row in recorded})
         (self - spoken).unlink()
         return spoken.sorted("id")
 
-    def _rows(self, draft, channel, date, user):
+    def _prepare_reminders(self, draft, channel, date, user):
         """What one message is about, as values of ``paylink.reminder``."""
         lines = {}
         for part in [*draft.parts, *draft.also]:
@@ -203,12 +203,12 @@ class PaylinkReminderMessageDeliver(models.Model):
             "channel": channel,
         }
         return [
-            common | self._row(pick, *lines[key])
+            common | self._prepare_reminder(pick, *lines[key])
             for pick in draft.picks
             if (key := pick.item_id or f"link {pick.link_id}") in lines
         ]
 
-    def _row(self, pick, line, currency):
+    def _prepare_reminder(self, pick, line, currency):
         return {
             "name": line["name"],
             "rule_id": pick.rule_id or None,
@@ -222,7 +222,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         }
 
     @api.model
-    def _insert(self, rows):
+    def _insert_reminders(self, rows):
         """Write ``rows``; those that are there already are left alone.
 
         :return: ``(message_id, id)`` of each new row
@@ -251,7 +251,7 @@ class PaylinkReminderMessageDeliver(models.Model):
             step.id: step.rule_id.step_ids.filtered(lambda other, step=step: other.offset < step.offset).ids
             for step in steps
         }
-        self._insert(
+        self._insert_reminders(
             [
                 row | {"step_id": step_id, "message_id": None, "outcome": "skipped", "reason": "later"}
                 for row in rows
@@ -267,9 +267,9 @@ class PaylinkReminderMessageDeliver(models.Model):
             for channel in [name for name, template in wanted.items() if template]:
                 rows += [
                     row | {"outcome": "skipped", "reason": "address"}
-                    for row in self._rows(draft, channel, date, self._salesperson(draft))
+                    for row in self._prepare_reminders(draft, channel, date, self._salesperson(draft))
                 ]
-        self._insert(rows)
+        self._insert_reminders(rows)
         for rule in self.env["paylink.reminder.rule"].union(*(draft.rule for draft in drafts)):
             customers = self.env["res.partner"].union(*(draft.customer for draft in drafts if draft.rule == rule))
             rule._give_tasks(
@@ -281,52 +281,52 @@ class PaylinkReminderMessageDeliver(models.Model):
     # === THE OUTBOX === #
     # Messages are rendered, template by template, and put into Odoo's outboxes in batch.
 
-    def _queue(self, drafts_of):
+    def _queue_rendered(self, drafts_of):
         """Queue the messages; a template that fails stops only its own.
 
         :param dict drafts_of: ``(draft, channel)`` by id of message
         """
-        files = self._files(drafts_of)
+        files = self._attachment_ids(drafts_of)
         emails, texts, errors = [], {}, {}
         groups = {}
         for message in self:
             draft, channel = drafts_of[message.id]
             groups.setdefault((channel, draft.channels[channel], draft.lang), []).append(message.id)
         for (channel, template, lang), ids in groups.items():
-            said, failed = self.browse(ids)._say(channel, template.with_context(lang=lang))
+            said, failed = self.browse(ids)._render_safely(channel, template.with_context(lang=lang))
             errors |= failed
             for message_id, text in said.items():
                 message, draft = self.browse(message_id), drafts_of[message_id][0]
                 if channel == "email":
                     attached = [*files.get(message_id, ()), *template.sudo().attachment_ids.ids]
-                    emails.append(message._email_values(draft, *text, attached))
+                    emails.append(message._prepare_email(draft, *text, attached))
                 else:
                     texts[message_id] = text
         self._queue_emails(emails)
         self._queue_sms(texts)
         self._record_broken(errors, drafts_of)
 
-    # === WORDS === #
+    # === RENDERING === #
 
-    def _say(self, channel, template):
+    def _render_safely(self, channel, template):
         """Render all of ``self``; where that fails, one by one.
 
         :return: the texts by id, and the errors by id
         """
         try:
             with self.env.cr.savepoint():
-                return self._say_all(channel, template), {}
+                return self._render_all(channel, template), {}
         except Exception:  # noqa: BLE001  a template can raise anything
             said, errors = {}, {}
         for message in self:
             try:
                 with self.env.cr.savepoint():
-                    said |= message._say_all(channel, template)
+                    said |= message._render_all(channel, template)
             except Exception as error:  # noqa: BLE001  likewise
                 errors[message.id] = error
         return said, errors
 
-    def _say_all(self, channel, template):
+    def _render_all(self, channel, template):
         """The text of an SMS, or subject, text and sender (empty: not the template's) of an e-mail, by id."""
         if channel == "sms":
             body = self._renderer(template, "body")
@@ -338,18 +338,18 @@ class PaylinkReminderMessageDeliver(models.Model):
             message.id: (" ".join(subject(message).split()), body(message), sender(message).strip()) for message in self
         }
 
-    def _email_values(self, draft, subject, text, sender, files):
+    def _prepare_email(self, draft, subject, text, sender, files):
         """The values of the ``mail.mail`` of this message."""
         self.ensure_one()
         rule = draft.rule
         subtype_id = self._event_subtype_id("sent")
-        company, reply_to = self._sender()
+        company, reply_to = self._from_and_reply_to()
         values = self._message_values(subtype_id) | {
             "message_type": "email_outgoing",
             "is_notification": True,
             "subject": subject,
             "body": text,
-            "body_html": self._wrap(draft, subject, text),
+            "body_html": self._whole_email(draft, subject, text),
             "email_from": sender or company,
             "reply_to": self.reply_to or reply_to,
             "email_to": self.email,
@@ -363,12 +363,12 @@ class PaylinkReminderMessageDeliver(models.Model):
             values["attachment_ids"] = [(6, 0, files)]
         return values
 
-    def _wrap(self, draft, subject, text):
+    def _whole_email(self, draft, subject, text):
         """The whole e-mail: what is due, line by line, and the button."""
         message = self.with_context(lang=draft.lang)
         return message._wrap_email(LAYOUT, text=text, subject=subject, parts=draft.parts)
 
-    def _sender(self):
+    def _from_and_reply_to(self):
         """From the company; answers go where its answers go."""
         company = self.company_id.sudo()
         sender = company.email_formatted or self.user_id.email_formatted or self.env.user.email_formatted
@@ -386,20 +386,20 @@ class PaylinkReminderMessageDeliver(models.Model):
                 part.url = part.link.url if part.link else f"{base}/pay/…"
         found = {}
         for channel, template in draft.channels.items():
-            values = self._values(draft, channel, date, automatic=False)
+            values = self._prepare_message(draft, channel, date, automatic=False)
             message = self.new(values | {"url": draft.parts[0].url})
             try:
                 with self.env.cr.savepoint():
-                    said = message._say_all(channel, template.with_context(lang=draft.lang))[message.id]
+                    said = message._render_all(channel, template.with_context(lang=draft.lang))[message.id]
             except Exception as error:  # noqa: BLE001  a template can raise anything: that is shown
                 found[channel] = (str(error)[:500], Markup()) if channel == "email" else str(error)[:500]
                 continue
-            found[channel] = (said[0], message._wrap(draft, *said[:2])) if channel == "email" else said
+            found[channel] = (said[0], message._whole_email(draft, *said[:2])) if channel == "email" else said
         return found
 
     # === ATTACHMENTS === #
 
-    def _files(self, drafts_of):
+    def _attachment_ids(self, drafts_of):
         """The attachments of the e-mails: the stored PDFs and the files marked for it, by id of message."""
         wanted = {
             message_id: draft
@@ -435,17 +435,17 @@ class PaylinkReminderMessageDeliver(models.Model):
             for message_id, draft in wanted.items()
         }
 
-    # === OUTBOX === #
+    # === INTO ODOO'S OUTBOXES === #
 
     def _queue_emails(self, values):
         mails = self._create_emails(values)
-        self._remember(dict(zip([vals["res_id"] for vals in values], mails.mail_message_id.ids, strict=True)))
+        self._note_mail_messages(dict(zip([vals["res_id"] for vals in values], mails.mail_message_id.ids, strict=True)))
 
     def _queue_sms(self, texts):
         texted = self.browse(texts)
-        self._remember(dict(zip(texted.ids, texted._create_sms(texts).ids, strict=True)))
+        self._note_mail_messages(dict(zip(texted.ids, texted._create_sms(texts).ids, strict=True)))
 
-    def _remember(self, message_ids):
+    def _note_mail_messages(self, message_ids):
         """Note which ``mail.message`` each message has become: it tells what becomes of it."""
         if not message_ids:
             return

@@ -52,7 +52,7 @@ class PaylinkReminderRulePick(models.Model):
         origins = [(step.rule_id.id, step.id) for step in ranks]
         query = self._pick_sql(date, customers, told or Told([], []), ranks)
         picks = [Pick(*row[:-1], *origins[row[-1]]) for row in self.env.execute_query(query)]
-        return self._one_moment(self._one_manner(self._less_covered(picks, customers, date)))
+        return self._keep_one_moment(self._keep_one_grouping(self._without_covered(picks, customers, date)))
 
     def _ranks(self):
         """The steps of all rules, the firmest first: where several are due, the first one gives the tone."""
@@ -80,7 +80,7 @@ class PaylinkReminderRulePick(models.Model):
             """,
             SQL(", ").join(parts),
             SQL(" UNION ALL ").join(rule._due_sql(date, told, ranks) for rule in rules),
-            self._unhurried_sql(company, date, told),
+            self._gap_sql(company, date, told),
         )
 
     def _window(self, date):
@@ -149,7 +149,7 @@ class PaylinkReminderRulePick(models.Model):
         ]
         return _table(mine, 2)
 
-    def _unhurried_sql(self, company, date, told):
+    def _gap_sql(self, company, date, told):
         """At most one message per customer (or, for rules of one message per invoice, per invoice) in some days."""
         gap = company.paylink_reminder_gap_days
         if not gap:
@@ -178,10 +178,10 @@ class PaylinkReminderRulePick(models.Model):
 
     # === WHAT IS LEFT OUT OF IT === #
 
-    def _less_covered(self, picks, customers, date):
+    def _without_covered(self, picks, customers, date):
         """Without what open credits cover: who gets one message for everything is not asked for less than nothing.
 
-        What is not due yet has a message of its own (see ``_one_moment``).
+        What is not due yet has a message of its own (see ``_keep_one_moment``).
         """
         whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
         credited = self._open_credits(customers) if picks and whole else {}
@@ -197,7 +197,7 @@ class PaylinkReminderRulePick(models.Model):
             if pick.rule_id in whole and pick.item_id and key(pick)[:2] in credited:
                 owed.setdefault(key(pick), {})[pick.item_id] = pick.residual
         covered = self._covered(owed, credited)
-        covered -= self._taken(covered, owed, credited, date)
+        covered -= self._needed_elsewhere(covered, owed, credited, date)
         return [pick for pick in picks if not (pick.item_id and pick.rule_id in whole and key(pick) in covered)]
 
     def _covered(self, owed, credited):
@@ -208,7 +208,7 @@ class PaylinkReminderRulePick(models.Model):
         """
         return {key for key, items in owed.items() if self._compare(key, sum(items.values()), -credited[key[:2]]) <= 0}
 
-    def _taken(self, covered, owed, credited, date):
+    def _needed_elsewhere(self, covered, owed, credited, date):
         """Those of ``covered`` whose credits go to other things that are due: they are asked for in full."""
         if not covered:
             return set()
@@ -245,7 +245,7 @@ class PaylinkReminderRulePick(models.Model):
         )
         return {(row[0], row[1]): row[2] for row in self.env.execute_query(query)}
 
-    def _one_manner(self, picks):
+    def _keep_one_grouping(self, picks):
         """A customer gets either one message for everything or one for each invoice: as the firmest rule says.
 
         The others have their turn on another day.
@@ -258,7 +258,7 @@ class PaylinkReminderRulePick(models.Model):
             manners.setdefault(pick.customer_id, pick.rule_id in whole)
         return [pick for pick in picks if manners[pick.customer_id] == (pick.rule_id in whole)]
 
-    def _one_moment(self, picks):
+    def _keep_one_moment(self, picks):
         """What is not due yet is not in one message with what is: nobody is told that it is late.
 
         The firmest rule says which of both comes first, the other has its turn on another day.
@@ -369,7 +369,7 @@ class PaylinkReminderRulePick(models.Model):
         for day, mine in by_day.items():
             items = Item.browse(row["record_id"] for row in mine)
             picks = [Pick(*self._pick_values(item), self.id, mine[0]["step"].id) for item in items]
-            left = {pick.item_id for pick in self._less_covered(picks, {pick.customer_id for pick in picks}, day)}
+            left = {pick.item_id for pick in self._without_covered(picks, {pick.customer_id for pick in picks}, day)}
             for row in mine:
                 if row["record_id"] not in left:
                     row |= {"reason": self._reason_text("covered"), "step": self.step_ids.browse(), "date": False}

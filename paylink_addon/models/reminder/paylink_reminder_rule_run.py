@@ -34,6 +34,24 @@ class PaylinkReminderRuleRun(models.Model):
 
     _inherit = "paylink.reminder.rule"
 
+    # === ACTIONS === #
+
+    @api.model
+    def action_run_now(self):
+        """Let the job remind for the user's company now, whatever the hour."""
+        company = self.env.company
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can send the reminders now."))
+        if not company.paylink_reminders:
+            raise UserError(self.env._("Reminders are off: switch them on in the settings first."))
+        company.sudo().paylink_reminder_requested = True
+        self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {"type": "success", "message": self.env._("Today's reminders are being sent.")},
+        }
+
     # === CRON === #
 
     @api.model
@@ -56,22 +74,6 @@ class PaylinkReminderRuleRun(models.Model):
             rules = self._of_company(company)
             rules._report_failure(rules[:1], error)
             return True
-
-    @api.model
-    def action_run_now(self):
-        """Let the job remind for the user's company now, whatever the hour."""
-        company = self.env.company
-        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can send the reminders now."))
-        if not company.paylink_reminders:
-            raise UserError(self.env._("Reminders are off: switch them on in the settings first."))
-        company.sudo().paylink_reminder_requested = True
-        self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {"type": "success", "message": self.env._("Today's reminders are being sent.")},
-        }
 
     @api.model
     def _run(self, company, date=None):

@@ -81,6 +81,54 @@ class PaylinkStatement(models.Model):
             for statement in statements
         }
 
+    # === ACTIONS === #
+
+    def action_send(self):
+        """Send the statements by e-mail (again)."""
+        self._check_rights()
+        self._send_statements()
+        return True
+
+    def action_copy(self):
+        """Return the URL to the client, which copies it."""
+        self.ensure_one()
+        self._check_rights()
+        if self.state == "revoked":
+            raise UserError(self.env._("This page was revoked: send the statement again to give it a new address."))
+        self._activate()
+        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
+
+    def action_open_page(self):
+        """Open the customer's page in a new tab."""
+        self.action_copy()
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
+
+    def action_revoke(self):
+        """Close the pages, and the links made on them: their addresses do not open anything any more.
+
+        Where an authorized amount has to be released first, this commits (see ``paylink.link.action_cancel``).
+        """
+        self._check_rights()
+        foreign = self.filtered(lambda statement: statement.user_id != self.env.user)
+        if foreign and not self.env.user.has_group("paylink_addon.group_paylink_all"):
+            raise AccessError(
+                self.env._(
+                    "Only its owner, %(owner)s, can revoke the page of %(name)s.",
+                    name=foreign[0].display_name,
+                    owner=foreign[0].sudo().user_id.name or "-",
+                )
+            )
+        live = self.filtered(lambda statement: not statement.cancelled_at)
+        live.sudo().cancelled_at = fields.Datetime.now()
+        live._log_events("cancelled")
+        live.sudo()._cancel_links()
+        return True
+
+    def action_view_account(self):
+        """Show the open items of the customer."""
+        self.ensure_one()
+        return self.partner_id.action_paylink_account()
+
     # === BUSINESS METHODS === #
 
     @api.model
@@ -106,6 +154,14 @@ class PaylinkStatement(models.Model):
         except UniqueViolation as error:  # made by somebody else meanwhile: run again, to find them
             raise ConcurrencyError(str(error)) from error
         return (statements | made).with_env(self.env)
+
+    def _check_rights(self):
+        self.check_access("read")
+        self.partner_id.check_access("read")
+
+    def _cancel_links(self):
+        """Whoever had the page has the addresses of the links made on it, too: they end with it."""
+        self.link_ids.filtered(lambda link: link.state in LIVE_STATES and not link.cancel_requested_at).action_cancel()
 
     def _activate(self):
         """Make the URLs usable; what was revoked gets a new one, as whoever has the old one must not come back."""
@@ -151,66 +207,8 @@ class PaylinkStatement(models.Model):
             "object.partner_id.display_name",
         )
 
-    # === ACTIONS === #
-
-    def _check_rights(self):
-        self.check_access("read")
-        self.partner_id.check_access("read")
-
-    def action_send(self):
-        """Send the statements by e-mail (again)."""
-        self._check_rights()
-        self._send_statements()
-        return True
-
-    def action_copy(self):
-        """Return the URL to the client, which copies it."""
-        self.ensure_one()
-        self._check_rights()
-        if self.state == "revoked":
-            raise UserError(self.env._("This page was revoked: send the statement again to give it a new address."))
-        self._activate()
-        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
-
-    def action_open_page(self):
-        """Open the customer's page in a new tab."""
-        self.action_copy()
-        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
-
-    def action_revoke(self):
-        """Close the pages, and the links made on them: their addresses do not open anything any more.
-
-        Where an authorized amount has to be released first, this commits (see ``paylink.link.action_cancel``).
-        """
-        self._check_rights()
-        foreign = self.filtered(lambda statement: statement.user_id != self.env.user)
-        if foreign and not self.env.user.has_group("paylink_addon.group_paylink_all"):
-            raise AccessError(
-                self.env._(
-                    "Only its owner, %(owner)s, can revoke the page of %(name)s.",
-                    name=foreign[0].display_name,
-                    owner=foreign[0].sudo().user_id.name or "-",
-                )
-            )
-        live = self.filtered(lambda statement: not statement.cancelled_at)
-        live.sudo().cancelled_at = fields.Datetime.now()
-        live._log_events("cancelled")
-        live.sudo()._cancel_links()
-        return True
-
-    def _cancel_links(self):
-        """Whoever had the page has the addresses of the links made on it, too: they end with it."""
-        self.link_ids.filtered(lambda link: link.state in LIVE_STATES and not link.cancel_requested_at).action_cancel()
-
-    def action_view_account(self):
-        """Show the open items of the customer."""
-        self.ensure_one()
-        return self.partner_id.action_paylink_account()
-
     # === THE PAGE === #
     # What the customer sees and does on its statement. Callers have checked the token; all is in sudo mode.
-
-    # === WHAT IS SHOWN === #
 
     def _page_values(self):
         """The values of every page of the statement, in the language of the context."""
@@ -279,7 +277,7 @@ class PaylinkStatement(models.Model):
         if self.cancelled_at:
             raise UserError(self.env._("This page can no longer be used: ask for a new one."))
         items = self._chosen_items(item_ids)
-        return self._same_link(items) or self._new_link(items)
+        return self._link_for_same_items(items) or self._make_link(items)
 
     def _chosen_items(self, item_ids):
         if not item_ids:
@@ -297,13 +295,13 @@ class PaylinkStatement(models.Model):
             )
         return chosen
 
-    def _same_link(self, items):
+    def _link_for_same_items(self, items):
         """The live link of this very customer that asks for all of these items and no others."""
         Link = self.env["paylink.link"]
         fitting = Link._links_to_use_again(Link._live_links_by_items(items))
         return fitting.get((frozenset(items.ids), self.partner_id), Link)
 
-    def _new_link(self, items):
+    def _make_link(self, items):
         """Make and issue a link for ``items``; not without end: each can be tried some times."""
         since = fields.Datetime.now() - timedelta(hours=1)
         made = self.env["paylink.link"].search_count([("statement_id", "=", self.id), ("create_date", ">=", since)])
