@@ -19,7 +19,7 @@ STRIPE_LOGGERS = (
 class StripeCommon(PaylinkCommon, HttpCase):
     """A company that is paid by Stripe Checkout, and the fake Stripe behind it.
 
-    :ivar fake: the running :class:`.fake_stripe.FakeStripe`, new for each test
+    :ivar fake: the running :class:`.fake_stripe.FakeStripe` of the class, as new for each test
     :ivar provider: the company's provider, in test mode, with the fake's key
     """
 
@@ -29,6 +29,8 @@ class StripeCommon(PaylinkCommon, HttpCase):
         cls.provider.is_published = False
         cls.provider = cls._stripe_provider(cls.company)
         cls.payment_method_id = cls.provider.payment_method_ids.id
+        cls.fake = cls.enterClassContext(FakeStripe())
+        cls.enterClassContext(patch.dict(os.environ, {"PAYLINK_STRIPE_API_BASE": cls.fake.url}))
 
     @classmethod
     def _stripe_provider(cls, company):
@@ -42,10 +44,8 @@ class StripeCommon(PaylinkCommon, HttpCase):
 
     def setUp(self):
         super().setUp()
-        self.fake = FakeStripe().start()
-        self.addCleanup(self.fake.stop)
+        self.addCleanup(self.fake.reset)
         self.fake.world.outbox.post = self._post_event
-        self.enterContext(patch.dict(os.environ, {"PAYLINK_STRIPE_API_BASE": self.fake.url}))
         self._connect(self.provider, self.fake.account)
         self._handled = 0
 
