@@ -53,17 +53,24 @@ class PaylinkCommon(AccountPaymentCommon):
         return cls.env["res.partner"].create({"name": name, "country_id": cls.env.ref("base.fr").id, **values})
 
     @classmethod
+    def _user(cls, login, groups, company=None, **values):
+        """An employee of a company, of ours if none is given, and of no other.
+
+        :param groups: XML ids, with commas between
+        """
+        company = company or cls.company
+        values = {"company_id": company.id, "company_ids": [Command.set(company.ids)], **values}
+        return cls._create_new_internal_user(login=login, groups=groups, **values)
+
+    @classmethod
+    def _other_company(cls, **values):
+        """A second company, with accounts and journals of its own."""
+        return cls.setup_other_company(**values)["company"]
+
+    @classmethod
     def _french_user(cls, groups):
         """Who clicks in tours: Camille, who works in French."""
-        return cls._create_new_internal_user(
-            login="camille",
-            name="Camille Lambert",
-            lang="fr_FR",
-            groups=groups,
-            company_id=cls.company.id,
-            company_ids=[(6, 0, cls.company.ids)],
-            email="camille@example.com",
-        )
+        return cls._user("camille", groups, name="Camille Lambert", lang="fr_FR", email="camille@example.com")
 
     @classmethod
     def _invoice(cls, partner=None, amount=100.0, move_type="out_invoice", post=True, **values):
@@ -80,6 +87,23 @@ class PaylinkCommon(AccountPaymentCommon):
         if post:
             invoice.action_post()
         return invoice
+
+    def _entries(self, partner, count):
+        """Open items of 10 that no invoice has made, each with an entry of its own."""
+        receivable, other = (self.company_data[f"default_account_{name}"] for name in ("receivable", "revenue"))
+        values = [
+            {
+                "journal_id": self.company_data["default_journal_misc"].id,
+                "line_ids": [
+                    Command.create(
+                        {"name": "Opening", "partner_id": partner.id, "account_id": account.id, "balance": value}
+                    )
+                    for account, value in ((receivable, 10.0), (other, -10.0))
+                ],
+            }
+            for _number in range(count)
+        ]
+        self.env["account.move"].create(values).action_post()
 
     @classmethod
     def _items(cls, moves):
@@ -194,3 +218,11 @@ class PaylinkCommon(AccountPaymentCommon):
             .sudo()
             .search([("model", "=", "paylink.link"), ("res_id", "=", link.id), ("message_type", "=", "email_outgoing")])
         )
+
+    def _assert_nothing_leaks(self, response):
+        """A customer's page: not cached, not indexed, not referred, no resource from elsewhere."""
+        self.assertEqual(response.headers["Referrer-Policy"], "no-referrer")
+        self.assertIn("noindex", response.headers["X-Robots-Tag"])
+        self.assertEqual(response.headers["Cache-Control"], "no-store")
+        self.assertIn("frame-ancestors 'none'", response.headers["Content-Security-Policy"])
+        self.assertNotRegex(response.text, r'(?:src|href)="(?:https?:)?//')

@@ -1,4 +1,3 @@
-from odoo import Command
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 
@@ -15,12 +14,7 @@ class TestOpportunity(PaylinkCommon):
         cls.env.user.group_ids |= cls.env.ref("sales_team.group_sale_manager")
         cls.tag = cls.env.ref("paylink_addon_crm.crm_tag_paid")
         cls.seller, cls.colleague = (
-            cls._create_new_internal_user(
-                login=login,
-                groups="sales_team.group_sale_salesman,base.group_partner_manager",
-                company_id=cls.company.id,
-                company_ids=[Command.set(cls.company.ids)],
-            )
+            cls._user(login, "sales_team.group_sale_salesman,base.group_partner_manager")
             for login in ("crm-seller", "crm-colleague")
         )
 
@@ -119,12 +113,7 @@ class TestOpportunity(PaylinkCommon):
         lead = self._lead(partner_id=self.john.id)
         self._ask(lead)
         theirs = lead.with_user(self.colleague)
-        manager = self._create_new_internal_user(
-            login="crm-boss",
-            groups="sales_team.group_sale_manager,paylink_addon.group_paylink_all",
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        manager = self._user("crm-boss", "sales_team.group_sale_manager,paylink_addon.group_paylink_all")
         with self.assertRaises(AccessError):
             theirs.action_paylink_send()
         boss = lead.with_user(manager)
@@ -146,7 +135,7 @@ class TestOpportunity(PaylinkCommon):
             wizard.create({"amount": 5, "lead_id": lead.id}).action_send()
 
     def test_companies_do_not_mix(self):
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         lead = self.env["crm.lead"].create({"name": "Theirs", "type": "opportunity", "company_id": other.id})
         with self.assertRaisesRegex(UserError, "switch to it"):
             lead.action_paylink_send()
@@ -208,12 +197,8 @@ class TestOpportunity(PaylinkCommon):
 
     def test_users_without_rights_to_opportunities_work_as_without_them(self):
         """They read, list, export, make, change, send and renew links; of the opportunity they see nothing."""
-        accountant = self._create_new_internal_user(
-            login="crm-accountant",
-            groups="account.group_account_invoice,paylink_addon.group_payment_manager,base.group_allow_export",
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        groups = "account.group_account_invoice,paylink_addon.group_payment_manager,base.group_allow_export"
+        accountant = self._user("crm-accountant", groups)
         with self.assertRaises(AccessError):
             self.env["crm.lead"].with_user(accountant).search([])
         asked = self._ask(self._lead(partner_id=self.john.id))
@@ -237,12 +222,7 @@ class TestOpportunity(PaylinkCommon):
 
     def test_opportunity_is_hidden_from_users_without_rights_to_it(self):
         link = self._ask(self._lead(partner_id=self.john.id))
-        user = self._create_new_internal_user(
-            login="crm-nosy",
-            groups="paylink_addon.group_payment_manager,base.group_allow_export",
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        user = self._user("crm-nosy", "paylink_addon.group_payment_manager,base.group_allow_export")
         theirs = link.with_user(user)
         theirs.invalidate_recordset()
         for ask in (

@@ -1,15 +1,16 @@
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
-from odoo.addons.paylink_addon.tests.common import PaylinkCommon
+from odoo.addons.paylink_addon.tests.browser_common import ToursCommon
 
 
 @tagged("post_install", "-at_install")
-class TestOpportunityTours(PaylinkCommon, HttpCase):
+class TestOpportunityTours(ToursCommon):
     """What a salesperson does, in a real browser, in French."""
 
+    seller_groups = "sales_team.group_sale_salesman,base.group_partner_manager"
+
     def test_ask_from_an_opportunity(self):
-        self.env["ir.config_parameter"].set_param("web.base.url", self.base_url())
-        seller = self._french_user("sales_team.group_sale_salesman,base.group_partner_manager")
+        seller = self.seller
         lead = (
             self.env["crm.lead"]
             .sudo()

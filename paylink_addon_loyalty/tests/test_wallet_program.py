@@ -34,7 +34,7 @@ class TestWalletProgram(WalletCommon):
         self.assertEqual((len(products), products.property_account_income_id), (2, self.account))
 
     def test_companies_have_wallets_of_their_own(self):
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         theirs = other._paylink_wallet_program()
         self.assertNotEqual((theirs, theirs.paylink_account_id), (self.program, self.account))
         self.assertEqual(theirs.company_id, other)
@@ -81,12 +81,7 @@ class TestWalletProgram(WalletCommon):
             second.flush_recordset()
 
     def test_salesperson_asks_without_seeing_the_books(self):
-        seller = self._create_new_internal_user(
-            login="wallet-seller",
-            groups="sales_team.group_sale_salesman",
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        seller = self._user("wallet-seller", "sales_team.group_sale_salesman")
         action = self.marie.with_user(seller).action_paylink_top_up()
         wizard = self.env["paylink.send"].with_user(seller).with_context(**action["context"]).create({"amount": 60})
         wizard.action_send()
@@ -97,7 +92,7 @@ class TestWalletProgram(WalletCommon):
             self.env["paylink.link"].with_user(seller).create(
                 {"partner_id": self.marie.id, "amount": 5, "kind": "wallet"}
             )
-        employee = self._create_new_internal_user(login="wallet-employee", groups="base.group_user")
+        employee = self._user("wallet-employee", "base.group_user")
         with self.assertRaises(AccessError):
             wizard = self.env["paylink.send"].with_user(employee).create({"kind": "wallet"})
 

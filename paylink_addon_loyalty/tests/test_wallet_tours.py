@@ -1,17 +1,15 @@
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
+
+from odoo.addons.paylink_addon.tests.browser_common import ToursCommon
 
 from .common import WalletCommon
 
 
 @tagged("post_install", "-at_install")
-class TestWalletTours(WalletCommon, HttpCase):
+class TestWalletTours(ToursCommon, WalletCommon):
     """What users do, in a real browser, in French."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
-        cls.seller = cls._french_user("account.group_account_invoice,sales_team.group_sale_manager")
+    seller_groups = "account.group_account_invoice,sales_team.group_sale_manager"
 
     def test_top_up_from_the_customer(self):
         self.start_tour(f"/odoo/res.partner/{self.john.id}", "paylink_top_up", login="camille")

@@ -183,12 +183,7 @@ class TestDepositSend(DepositCommon):
     # === RIGHTS === #
 
     def _salesman(self, login="seller"):
-        return self._create_new_internal_user(
-            login=login,
-            groups="sales_team.group_sale_salesman",
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
-        )
+        return self._user(login, "sales_team.group_sale_salesman")
 
     def test_salesman_without_accounting(self):
         """The seller asks, sees what came, and needs no right on entries for it."""
@@ -213,7 +208,7 @@ class TestDepositSend(DepositCommon):
 
     def test_orders_of_others_and_of_other_companies(self):
         seller = self._salesman()
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         self.env.user.company_ids += other
         foreign = (
             self.env["sale.order"].with_company(other).create({"partner_id": self.john.id, "company_id": other.id})

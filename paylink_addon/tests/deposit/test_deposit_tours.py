@@ -1,17 +1,14 @@
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
+from ..browser_common import ToursCommon
 from .deposit_common import DepositCommon
 
 
 @tagged("post_install", "-at_install")
-class TestDepositTours(DepositCommon, HttpCase):
+class TestDepositTours(ToursCommon, DepositCommon):
     """Deposits and Odoo's Send in a real browser, in French."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
-        cls.seller = cls._french_user("sales_team.group_sale_salesman,account.group_account_invoice")
+    seller_groups = "sales_team.group_sale_salesman,account.group_account_invoice"
 
     def test_ask_for_a_deposit(self):
         order = self._order(1000, user_id=self.seller.id)

@@ -12,9 +12,8 @@ class TestDisputeTours(EventCommon):
     def setUp(self):
         super().setUp()
         self.company.sudo().paylink_fee_account_id = self.company_data["default_account_expense"]
-        self.env.ref("base.EUR").active = True
         manager = self._french_user("paylink_addon.group_payment_manager,account.group_account_invoice")
-        self.invoice = self._invoice(currency_id=self.env.ref("base.EUR").id)
+        self.invoice = self._invoice(currency_id=self.currency_euro.id)
         self.tx = self.pay_on_page(self._link(self.invoice, user_id=manager.id))
         due = datetime(2031, 5, 6, 12, tzinfo=timezone.utc)
         self.found = self.fake.dispute(self.tx.paylink_stripe_intent, due_by=int(due.timestamp()))

@@ -1,7 +1,7 @@
 from datetime import datetime, timezone
 
 from odoo import Command
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from ..stripe.event_common import EventCommon
 
@@ -12,10 +12,8 @@ class TestDisputes(EventCommon):
 
     def setUp(self):
         super().setUp()
-        euro = self.env.ref("base.EUR")
-        euro.active = True
         self.company.sudo().paylink_fee_account_id = self.expenses = self.company_data["default_account_expense"]
-        self.currency = euro
+        self.currency = self.currency_euro
 
     def paid(self, *amounts, method="card", **values):
         """An invoice for each amount, one link for all, paid; the transaction."""
@@ -95,9 +93,9 @@ class TestDisputes(EventCommon):
 
     def test_who_is_told(self):
         """The owner and each payment manager, once, by when and how much; not those who may not see it."""
-        owner = new_test_user(self.env, "owner", "paylink_addon.group_paylink_user", company_id=self.company.id)
-        manager = new_test_user(self.env, "boss", "paylink_addon.group_payment_manager", company_id=self.company.id)
-        stranger = new_test_user(self.env, "other", "paylink_addon.group_paylink_user", company_id=self.company.id)
+        owner = self._user("owner", "paylink_addon.group_paylink_user")
+        manager = self._user("boss", "paylink_addon.group_payment_manager")
+        stranger = self._user("other", "paylink_addon.group_paylink_user")
         tx = self.paid(100)
         tx.paylink_id.user_id = owner
         due = datetime(2031, 5, 6, 12, tzinfo=timezone.utc)

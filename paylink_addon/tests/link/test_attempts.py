@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ...models.link.paylink_link_books import _logger as books_logger
 from ..common import PaylinkCommon
 
 TRANSACTIONS = "odoo.addons.payment.models.payment_transaction"
@@ -207,7 +208,7 @@ class TestAttempts(PaylinkCommon):
     def test_missing_template_does_not_stop_the_books(self):
         self.env.ref("paylink_addon.mail_template_receipt").unlink()
         link = self._link(self._invoice())
-        with mute_logger("odoo.addons.paylink_addon.models.link.paylink_link_books"):
+        with mute_logger(books_logger.name):
             transaction = self._pay(link)
         self.assertEqual(link.line_ids.move_id.payment_state, "paid")
         self.assertTrue(transaction.payment_id)

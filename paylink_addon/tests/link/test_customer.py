@@ -1,4 +1,3 @@
-from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
@@ -17,12 +16,7 @@ class TestCustomer(PaylinkCommon):
         cls.firm = cls._customer("Lambert & Fils", is_company=True, email="firm@example.com")
         cls.clerk = cls._customer("Clerk", parent_id=cls.firm.id)
         cls.quiet = cls._customer("Quiet")
-        cls.seller, cls.colleague = (
-            cls._create_new_internal_user(
-                login=login, groups=GROUPS, company_id=cls.company.id, company_ids=[Command.set(cls.company.ids)]
-            )
-            for login in ("seller", "colleague")
-        )
+        cls.seller, cls.colleague = (cls._user(login, GROUPS) for login in ("seller", "colleague"))
 
     def _read(self, partner, user=None):
         partner = partner.with_user(user or self.env.user)
@@ -86,7 +80,7 @@ class TestCustomer(PaylinkCommon):
     def test_colleagues_and_other_companies_links_do_not_show(self):
         """Customers are shared: who may not see a link doesn't see its status on the customer either."""
         self._free_link(user_id=self.colleague.id)
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         self.env["paylink.link"].create(
             {"company_id": other.id, "partner_id": self.quiet.id, "amount": 5, "user_id": self.seller.id}
         )
@@ -100,7 +94,7 @@ class TestCustomer(PaylinkCommon):
 
     def test_employees_without_the_right_see_nothing(self):
         self._free_link()
-        employee = self._create_new_internal_user(login="employee", groups="base.group_user")
+        employee = self._user("employee", "base.group_user")
         Partner = self.env["res.partner"].with_user(employee)
         for read in (
             lambda: self.marie.with_user(employee).read(["paylink_status"]),

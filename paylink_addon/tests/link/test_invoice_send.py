@@ -122,10 +122,7 @@ class TestInvoiceSend(PaylinkCommon):
     def test_link_of_a_colleague_is_not_used(self):
         invoice = self._invoice()
         colleagues = self._link(invoice, user_id=self.env.ref("base.user_admin").id)
-        clerk = self._create_new_internal_user(
-            login="clerk", groups="account.group_account_invoice", company_ids=[Command.set(self.company.ids)]
-        )
-        clerk.company_id = self.company
+        clerk = self._user("clerk", "account.group_account_invoice")
         wizard = self.env["account.move.send.wizard"].with_user(clerk)
         wizard.with_context(active_model="account.move", active_ids=invoice.ids).create({}).action_send_and_print()
         link = self.env["paylink.link"].search([("line_ids.move_id", "=", invoice.id)]) - colleagues
@@ -145,10 +142,7 @@ class TestInvoiceSend(PaylinkCommon):
         self.assertNotIn(foreign.access_token, self._mail(invoice).body)
 
     def test_user_without_the_right_to_links_sends_as_ever(self):
-        clerk = self._create_new_internal_user(
-            login="clerk", groups="account.group_account_invoice", company_ids=[Command.set(self.company.ids)]
-        )
-        clerk.company_id = self.company
+        clerk = self._user("clerk", "account.group_account_invoice")
         self.env.ref("account.group_account_invoice").implied_ids -= self.env.ref("paylink_addon.group_paylink_user")
         self.env.invalidate_all()
         self.assertFalse(clerk.has_group("paylink_addon.group_paylink_user"))

@@ -178,12 +178,7 @@ class TestCancelInFlight(PaylinkCommon):
     def test_who_cancels_what_is_authorized(self):
         """Who may cancel the link: its owner, or a payment manager; neither needs rights on transactions."""
         seller, other, manager = (
-            self._create_new_internal_user(
-                login=login,
-                groups=f"paylink_addon.{group}",
-                company_id=self.company.id,
-                company_ids=[(6, 0, self.company.ids)],
-            )
+            self._user(login, f"paylink_addon.{group}")
             for login, group in (
                 ("seller", "group_paylink_user"),
                 ("other", "group_paylink_all"),

@@ -24,7 +24,7 @@ class TestLink(PaylinkCommon):
         self.assertNotEqual(first.sudo().copy().access_token, first.access_token)
 
     def test_numbers_of_companies_do_not_mix(self):
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         names = other._paylink_next_names(2) + other._paylink_next_names(1)
         self.assertEqual([name[-5:] for name in names], ["00001", "00002", "00003"])
 
@@ -177,8 +177,8 @@ class TestLink(PaylinkCommon):
         self.assertEqual((link.amount, link.amount_due), (70, 70))
 
     def test_items_share_currency_and_company(self):
-        usd = self._invoice(currency_id=self.env.ref("base.EUR").id)
-        items = self._items(usd) + self._items(self._invoice())
+        foreign = self._invoice(currency_id=self.currency_euro.id)
+        items = self._items(foreign) + self._items(self._invoice())
         values = [Command.create({"move_line_id": item.id}) for item in items]
         with self.assertRaisesRegex(ValidationError, "one link per currency"):
             self.env["paylink.link"].sudo().create(
@@ -199,7 +199,7 @@ class TestLink(PaylinkCommon):
         link = self._link(self._invoice())
         self._pay(link)
         self.assertTrue(link.unread)
-        other = self._create_new_internal_user(login="all", groups="paylink_addon.group_paylink_all")
+        other = self._user("all", "paylink_addon.group_paylink_all")
         with self.assertRaisesRegex(AccessError, "Only its owner"):
             link.with_user(other).action_mark_read()
         link.with_user(link.user_id).action_mark_read()

@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 from odoo.tools.safe_eval import safe_eval
 
+from ...models.link.paylink_link_books import _logger as books_logger
 from ..common import PaylinkCommon
 from .test_lifecycle import REFUSAL, refuse
 
@@ -16,16 +17,10 @@ class PaymentManagerCommon(PaylinkCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.manager = cls._user("manager", "paylink_addon.group_payment_manager", cls.company)
-        cls.colleague = cls._user("everyone", "paylink_addon.group_paylink_all", cls.company)
-        other = cls.setup_other_company()["company"]
+        cls.manager = cls._user("manager", "paylink_addon.group_payment_manager")
+        cls.colleague = cls._user("everyone", "paylink_addon.group_paylink_all")
+        other = cls._other_company()
         cls.stranger = cls._user("stranger", "paylink_addon.group_payment_manager", other)
-
-    @classmethod
-    def _user(cls, login, groups, company):
-        return cls._create_new_internal_user(
-            login=login, groups=groups, company_id=company.id, company_ids=[(6, 0, company.ids)]
-        )
 
 
 @tagged("post_install", "-at_install")
@@ -56,7 +51,7 @@ class TestAuthorized(PaymentManagerCommon):
             raise ValueError("No template")
 
         self.patch(type(link), "_announce_authorization", broken)
-        with self.assertLogs("odoo.addons.paylink_addon.models.link.paylink_link_books", "ERROR"):
+        with self.assertLogs(books_logger.name, "ERROR"):
             transaction = self._authorized(link)
         self.assertEqual((transaction.state, link.state), ("authorized", "pending"))
 

@@ -1,60 +1,11 @@
-import contextlib
-import json
-import time
+from odoo.tests import tagged
 
-from odoo.tests import HttpCase, tagged
-from odoo.tests.common import ChromeBrowser
-
-from ..common import PaylinkCommon
-
-PATIENCE = 20  # seconds
+from ..browser_common import PhoneCommon
 
 
 @tagged("post_install", "-at_install")
-class TestPayBrowser(PaylinkCommon, HttpCase):
-    """The customer's page in a real browser, at the width of a phone, across its own navigation.
-
-    Tours end where a page without Odoo's scripts begins: these tests look into the browser themselves.
-    """
-
-    browser_size = "390x844"
-
-    @contextlib.contextmanager
-    def _browse(self, path):
-        """Open ``path`` as an anonymous visitor; yield a function that evaluates JavaScript on the current page."""
-        browser = ChromeBrowser(self)
-        try:
-            with self.allow_requests(browser=browser):
-                self.authenticate(None, None, browser=browser)
-                self.cr.flush()
-                self.cr.clear()
-                browser.navigate_to(f"{self.base_url()}{path}")
-
-                def evaluate(code):
-                    answer = browser._websocket_request(
-                        "Runtime.evaluate", params={"expression": code, "returnByValue": True, "userGesture": True}
-                    )
-                    return answer["result"].get("value")
-
-                self._wait(evaluate, "document.readyState == 'complete' && document.querySelector('#pl-main')")
-                yield evaluate
-        finally:
-            browser.stop()
-            self._wait_remaining_requests()
-            self.env.invalidate_all()
-
-    def _wait(self, evaluate, condition):
-        """Wait until ``condition`` (JavaScript) holds on the page."""
-        end = time.monotonic() + PATIENCE
-        while not evaluate(f"!!({condition})"):
-            self.assertLess(time.monotonic(), end, f"{condition}\n{evaluate('document.body.innerText')}")
-            time.sleep(0.05)
-
-    def _submit(self, evaluate, state):
-        """Choose the demo provider's answer and press the button."""
-        self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
-        evaluate(f"document.querySelector('#simulated_payment_state').value = {json.dumps(state)}")
-        evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
+class TestPayBrowser(PhoneCommon):
+    """The customer's page in a real browser, at the width of a phone, across its own navigation."""
 
     def test_pay(self):
         """Opened, paid, booked, and the page says so, in French."""

@@ -20,12 +20,6 @@ class TestRights(PaylinkCommon):
         cls.link = cls._link(cls._invoice())
         cls.link.user_id = cls.salesperson
 
-    @classmethod
-    def _user(cls, login, groups):
-        return cls._create_new_internal_user(
-            login=login, groups=groups, company_id=cls.company.id, company_ids=[(6, 0, cls.company.ids)]
-        )
-
     def test_groups_given_by_default(self):
         cases = [
             (self.invoicing, "paylink_addon.group_paylink_user", True),
@@ -52,13 +46,8 @@ class TestRights(PaylinkCommon):
                 Link.with_user(user).search([])
 
     def test_companies_do_not_mix(self):
-        other = self.setup_other_company()["company"]
-        stranger = self._create_new_internal_user(
-            login="stranger",
-            groups="paylink_addon.group_payment_manager",
-            company_id=other.id,
-            company_ids=[(6, 0, other.ids)],
-        )
+        other = self._other_company()
+        stranger = self._user("stranger", "paylink_addon.group_payment_manager", other)
         self.assertNotIn(self.link, self.env["paylink.link"].with_user(stranger).search([]))
         with self.assertRaises(AccessError):
             self.link.with_user(stranger).action_cancel()
@@ -235,7 +224,7 @@ class TestRights(PaylinkCommon):
             self.link.with_user(self.salesperson).bank_account_id = False
 
     def test_each_company_offers_its_own_account(self):
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         link = self.env["paylink.link"].create({"company_id": other.id, "partner_id": self.john.id, "amount": 5})
         self.assertNotEqual(link.bank_account_id, self.bank_account)
         self.assertEqual(self._free_link().bank_account_id, self.bank_account)

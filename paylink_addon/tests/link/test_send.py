@@ -184,7 +184,7 @@ class TestSend(PaylinkCommon):
 
     def test_company_that_asks(self):
         """Texts, expiry and account are those of the company whose documents these are, whatever the current one is."""
-        other = self.setup_other_company(name="Zweite GmbH")["company"]
+        other = self._other_company(name="Zweite GmbH")
         self.env.user.company_ids |= other
         own = self.env.ref("paylink_addon.mail_template_link").copy({"subject": "Zweite: {{ object.name }}"})
         sms = self.env.ref("paylink_addon.sms_template_link").copy()
@@ -341,7 +341,7 @@ class TestSend(PaylinkCommon):
 
     def test_selected_records_must_be_readable(self):
         invoice = self._invoice()
-        salesperson = self._create_new_internal_user(login="sales", groups="sales_team.group_sale_salesman")
+        salesperson = self._user("sales", "sales_team.group_sale_salesman")
         Wizard = self.env["paylink.send"].with_user(salesperson)
         with self.assertRaises(AccessError):
             Wizard.with_context(active_model="account.move", active_ids=invoice.ids).create({}).action_send()

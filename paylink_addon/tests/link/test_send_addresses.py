@@ -1,4 +1,3 @@
-from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
@@ -44,12 +43,7 @@ class TestSendAddresses(PaylinkCommon):
         self.assertFalse(nobody.email)
 
     def test_who_may_not_edit_contacts_sends_all_the_same(self):
-        seller = self._create_new_internal_user(
-            login="seller",
-            groups="paylink_addon.group_paylink_user",
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        seller = self._user("seller", "paylink_addon.group_paylink_user")
         nobody = self._customer("Nobody")
         self._invoice(nobody)
         for partners in (nobody, nobody + self.john):

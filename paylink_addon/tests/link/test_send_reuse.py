@@ -1,4 +1,3 @@
-from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
@@ -66,12 +65,7 @@ class TestSendReuse(PaylinkCommon):
 
     def test_foreign_link_is_not_used(self):
         """Neither one that another user has, nor one that a client names, nor one that asks for something else."""
-        user = self._create_new_internal_user(
-            login="seller",
-            groups="account.group_account_invoice",
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        user = self._user("seller", "account.group_account_invoice")
         foreign = self._link(self.first + self.second)
         other = self._link(self.third, user_id=user.id)
         wizard = (

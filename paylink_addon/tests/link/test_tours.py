@@ -1,21 +1,13 @@
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
-from ..common import PaylinkCommon
-
-
-class ToursCommon(PaylinkCommon, HttpCase):
-    """A French user who sends links."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
-        cls.seller = cls._french_user("account.group_account_invoice")
+from ..browser_common import ToursCommon
 
 
 @tagged("post_install", "-at_install")
 class TestTours(ToursCommon):
     """What users do in the backend and in the portal, in a real browser, in French."""
+
+    seller_groups = "account.group_account_invoice"
 
     def test_send_from_an_invoice(self):
         invoice = self._invoice(amount=120)
@@ -88,6 +80,8 @@ class TestTours(ToursCommon):
 @tagged("post_install", "-at_install")
 class TestToursPhone(ToursCommon):
     """The same on a phone, where lists are cards."""
+
+    seller_groups = "account.group_account_invoice"
 
     browser_size = "390x844"
     touch_enabled = True

@@ -1,6 +1,6 @@
 from datetime import date
 
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from ..common import PaylinkCommon
 
@@ -12,8 +12,8 @@ class TestTasks(PaylinkCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.jean = new_test_user(cls.env, "jean", lang="fr_FR", groups="base.group_user")
-        cls.joan = new_test_user(cls.env, "joan", lang="en_US", groups="base.group_user")
+        cls.jean = cls._user("jean", "base.group_user", lang="fr_FR")
+        cls.joan = cls._user("joan", "base.group_user", lang="en_US")
         cls.both = cls.jean | cls.joan
         cls.tasks = cls.env["paylink.task.mixin"]
 

@@ -23,13 +23,8 @@ class ReminderCommon(PaylinkCommon):
             }
         )
         cls.company.partner_id.lang = "en_US"
-        cls.manager = cls._create_new_internal_user(
-            login="manager",
-            groups="paylink_addon.group_payment_manager,account.group_account_invoice",
-            company_id=cls.company.id,
-            company_ids=[(6, 0, cls.company.ids)],
-            email="manager@example.com",
-        )
+        groups = "paylink_addon.group_payment_manager,account.group_account_invoice"
+        cls.manager = cls._user("manager", groups, email="manager@example.com")
 
     @classmethod
     def _rule(cls, days=(3, 10, 30), tones=("1", "2", "3"), **values):

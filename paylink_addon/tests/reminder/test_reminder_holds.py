@@ -1,6 +1,5 @@
 from datetime import timedelta
 
-from odoo import Command
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import freeze_time, tagged
 
@@ -130,12 +129,7 @@ class TestReminderHolds(ReminderCommon):
 
     def test_nobody_notes_on_what_is_hidden(self):
         """Who can't read an invoice leaves no note on it; what colleagues noted is theirs to lift."""
-        seller = self._create_new_internal_user(
-            login="seller",
-            groups="paylink_addon.group_paylink_user",
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
-        )
+        seller = self._user("seller", "paylink_addon.group_paylink_user")
         invoice, Hold = self._due_invoice(3), self.env["paylink.reminder.hold"].with_user(seller)
         mine = Hold.create({"kind": "dispute", "partner_id": self.marie.id})
         theirs = Hold.with_user(self.manager).create({"kind": "dispute", "partner_id": self.john.id})

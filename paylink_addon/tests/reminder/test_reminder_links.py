@@ -71,8 +71,7 @@ class TestReminderLinks(ReminderCommon):
         self.assertEqual(self.env["paylink.link"].search_count([]), count)
 
     def test_amount_in_the_companys_currency(self):
-        euro = self.env.ref("base.EUR")
-        euro.active = True
+        euro = self.currency_euro
         self.env["res.currency.rate"].create(
             {"name": "2026-01-01", "currency_id": euro.id, "rate": 0.5, "company_id": self.company.id}
         )
@@ -84,8 +83,7 @@ class TestReminderLinks(ReminderCommon):
 
     def test_rate_that_is_known_later_only(self):
         """As Odoo converts: by the first rate that there is."""
-        euro = self.env.ref("base.EUR")
-        euro.active = True
+        euro = self.currency_euro
         euro.rate_ids.sudo().unlink()
         values = {"name": TODAY + timedelta(days=2), "currency_id": euro.id, "company_id": self.company.id}
         self.env["res.currency.rate"].create(values | {"rate": 0.5})

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ...models.reminder.paylink_reminder_message_deliver import _logger as delivery_logger
 from .reminder_common import TODAY, ReminderCommon
 
 
@@ -76,13 +77,11 @@ class TestReminderMessages(ReminderCommon):
 
     def test_currencies_are_not_added_up(self):
         self._rule(include_link=True)
-        euro = self.env.ref("base.EUR")
-        euro.active = True
         self._due_invoice(3)
-        self._due_invoice(3, currency_id=euro.id)
+        self._due_invoice(3, currency_id=self.currency_euro.id)
         message = self._remind()
         self.assertEqual(len(message.link_ids), 2)
-        self.assertEqual(message.link_ids.currency_id, self.company.currency_id | euro)
+        self.assertEqual(message.link_ids.currency_id, self.company.currency_id | self.currency_euro)
         for link in message.link_ids:
             self.assertIn(link.url, self._mails(message).body_html)
 
@@ -194,7 +193,7 @@ class TestReminderMessages(ReminderCommon):
         template = rule.step_ids.filtered(lambda step: step.days == 10).mail_template_id
         template.body_html = '<p><t t-out="object.no_such_field"/></p>'
         good, bad = self._due_invoice(3), self._due_invoice(12, partner=self.john)
-        with mute_logger("odoo.addons.paylink_addon.models.reminder.paylink_reminder_message_deliver"):
+        with mute_logger(delivery_logger.name):
             messages = self._remind()
         self.assertEqual(messages.reminder_ids.move_id, good)
         failed = self._reminders(bad).filtered(lambda row: row.step_id.days == 10)
@@ -209,7 +208,7 @@ class TestReminderMessages(ReminderCommon):
         for lang in ("en_US", "fr_FR"):
             template.with_context(lang=lang).body_html = '<p><t t-out="object.no_such_field"/></p>'
         self._due_invoice(3)
-        with mute_logger("odoo.addons.paylink_addon.models.reminder.paylink_reminder_message_deliver"):
+        with mute_logger(delivery_logger.name):
             self.assertFalse(self._remind())
         self.assertEqual(self.env["paylink.link"].search([]).mapped("state"), ["cancelled"])
 
@@ -220,7 +219,7 @@ class TestReminderMessages(ReminderCommon):
         )
         self._due_invoice(3)
         self._due_invoice(3, partner=self.john)
-        with mute_logger("odoo.addons.paylink_addon.models.reminder.paylink_reminder_message_deliver"):
+        with mute_logger(delivery_logger.name):
             messages = self._remind()
         self.assertEqual(messages.partner_id, self.marie)
 

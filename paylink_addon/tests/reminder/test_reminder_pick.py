@@ -67,10 +67,8 @@ class TestReminderPick(ReminderCommon):
         cls.vip = cls.env["res.partner.category"].create({"name": "VIP"})
         cls.gold = cls.env["res.partner.category"].create({"name": "Gold", "parent_id": cls.vip.id})
         cls.terms = cls.env["account.payment.term"].create([{"name": "A"}, {"name": "B"}])
-        euro = cls.env.ref("base.EUR")
-        euro.active = True
         cls.env["res.currency.rate"].create(
-            {"name": "2025-01-01", "currency_id": euro.id, "rate": 0.5, "company_id": cls.company.id}
+            {"name": "2025-01-01", "currency_id": cls.currency_euro.id, "rate": 0.5, "company_id": cls.company.id}
         )
         journal = cls.company_data["default_journal_sale"]
         cls.journal = journal.copy({"default_account_id": journal.default_account_id.id})
@@ -127,7 +125,7 @@ class TestReminderPick(ReminderCommon):
             invoice_payment_term_id=[False, *cls.terms.ids][number % 3],
             journal_id=(cls.journal if number % 6 == 0 else cls.company_data["default_journal_sale"]).id,
             invoice_user_id=[cls.manager.id, cls.env.uid, False][number % 3],
-            currency_id=(cls.env.ref("base.EUR") if number % 7 == 0 else cls.company.currency_id).id,
+            currency_id=(cls.currency_euro if number % 7 == 0 else cls.company.currency_id).id,
         )
         if number % 3 == 2:
             invoice.invoice_user_id = False
@@ -141,7 +139,7 @@ class TestReminderPick(ReminderCommon):
                 link = cls._free_link(
                     partner_id=cls.people[number % 5].id,
                     amount=[50.0, 99.0, 300.0][number % 3],
-                    currency_id=(cls.env.ref("base.EUR") if number % 4 == 1 else cls.company.currency_id).id,
+                    currency_id=(cls.currency_euro if number % 4 == 1 else cls.company.currency_id).id,
                     reference=TEXTS[number % len(TEXTS)] or "rien",
                     expires_at=number % 4 == 0 and TODAY + timedelta(days=number),
                     user_id=[cls.manager.id, cls.env.uid][number % 2],
@@ -189,7 +187,7 @@ class TestReminderPick(ReminderCommon):
         """A rule does not become one for everybody when what it names is archived."""
         tag = self.env["res.partner.category"].create({"name": "Left"})
         term = self.env["account.payment.term"].create({"name": "Old"})
-        seller = self._create_new_internal_user(login="bob", groups="sales_team.group_sale_salesman")
+        seller = self._user("bob", "sales_team.group_sale_salesman")
         paul = self._customer("Paul", category_id=[Command.set(tag.ids)])
         journal = self.journal.copy()
         cases = [

@@ -67,7 +67,7 @@ class TestReminderPreview(ReminderCommon):
                     self._preview(TODAY + timedelta(days=days))
 
     def test_preview_is_for_who_sees_everything(self):
-        seller = self._create_new_internal_user(login="seller", groups="paylink_addon.group_paylink_user")
+        seller = self._user("seller", "paylink_addon.group_paylink_user")
         with self.assertRaises(AccessError):
             self.env["paylink.reminder.preview"].with_user(seller).create({})
 
@@ -75,12 +75,7 @@ class TestReminderPreview(ReminderCommon):
 
     def test_look_up_names_no_links_of_colleagues(self):
         self._rule(days=(3,), kind="link", name="Links")
-        seller = self._create_new_internal_user(
-            login="seller",
-            groups="paylink_addon.group_paylink_user",
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
-        )
+        seller = self._user("seller", "paylink_addon.group_paylink_user")
         mine, theirs = self._free_link(user_id=seller.id), self._free_link(user_id=self.manager.id)
         lookup = self.env["paylink.reminder.lookup"].with_user(seller).with_company(self.company)
         lookup = lookup.create({"partner_id": self.marie.id})

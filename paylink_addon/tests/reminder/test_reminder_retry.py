@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
+from ...models.reminder.paylink_reminder_message_deliver import _logger as delivery_logger
 from .reminder_common import TODAY, ReminderCommon
 
 
@@ -26,7 +27,7 @@ class TestReminderRetry(ReminderCommon):
         for template in languages:
             template.body_html = '<p><t t-out="object.no_such_field"/></p>'
         invoice = self._due_invoice(3)
-        with mute_logger("odoo.addons.paylink_addon.models.reminder.paylink_reminder_message_deliver"):
+        with mute_logger(delivery_logger.name):
             self._remind()
         failed = self._reminders(invoice).filtered(lambda row: row.outcome == "failed")
         self.assertEqual(failed.channel, "email")

@@ -92,7 +92,7 @@ class TestReminderRules(ReminderCommon):
 
     def test_rules_belong_to_managers(self):
         rule = self._rule()
-        seller = self._create_new_internal_user(login="seller", groups="paylink_addon.group_paylink_user")
+        seller = self._user("seller", "paylink_addon.group_paylink_user")
         self.assertEqual(rule.with_user(seller).with_company(self.company).name, "Overdue")
         for do in (
             lambda: rule.with_user(seller).write({"name": "Mine"}),
@@ -106,25 +106,15 @@ class TestReminderRules(ReminderCommon):
 
     def test_reminders_of_colleagues_and_companies(self):
         self._rule(days=(3,))
-        seller = self._create_new_internal_user(
-            login="seller",
-            groups="paylink_addon.group_paylink_user",
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
-        )
+        seller = self._user("seller", "paylink_addon.group_paylink_user")
         mine = self._due_invoice(3, invoice_user_id=seller.id)
         self._due_invoice(3, partner=self.john, invoice_user_id=self.manager.id)
         self._remind()
         Reminder = self.env["paylink.reminder"]
         self.assertEqual(Reminder.with_user(seller).search([]).mapped("name"), [mine.name])
         self.assertEqual(len(Reminder.with_user(self.manager).search([])), 2)
-        other = self.setup_other_company()["company"]
-        stranger = self._create_new_internal_user(
-            login="stranger",
-            groups="paylink_addon.group_payment_manager",
-            company_id=other.id,
-            company_ids=[(6, 0, other.ids)],
-        )
+        other = self._other_company()
+        stranger = self._user("stranger", "paylink_addon.group_payment_manager", other)
         self.assertFalse(Reminder.with_user(stranger).search([]))
         self.assertFalse(self.env["paylink.reminder.rule"].with_user(stranger).search([]))
 
@@ -139,7 +129,7 @@ class TestReminderRules(ReminderCommon):
             reminder.action_retry()
 
     def test_companies_never_mix(self):
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         self._rule(days=(3,))
         self.env["paylink.reminder.rule"].create(
             {"name": "Theirs", "company_id": other.id, "step_ids": [(0, 0, {"days": 3})]}
@@ -235,7 +225,7 @@ class TestReminderRules(ReminderCommon):
         self._due_invoice(3)
         self._due_invoice(3, partner=self.john)
         first, second = self._remind().sorted("id")
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         self.env.cr.execute("UPDATE paylink_reminder_message SET company_id = %s WHERE id = %s", [other.id, first.id])
         self.env.invalidate_all()
         for mail in self._mails(first + second):

@@ -5,6 +5,7 @@ from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import CheckViolation
 
+from ...models.reminder.paylink_reminder_message_deliver import _logger as delivery_logger
 from .reminder_common import TODAY, ReminderCommon
 
 
@@ -69,7 +70,7 @@ class TestReminderRun(ReminderCommon):
     def test_company_that_fails_stops_no_other(self):
         self._rule(days=(3,))
         invoice = self._due_invoice(3)
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         other.write({"paylink_reminders": True, "resource_calendar_id": False, "sequence": -5})
         values = {"name": "Theirs", "company_id": other.id, "user_id": self.env.uid, "step_ids": [(0, 0, {"days": 3})]}
         theirs = self.env["paylink.reminder.rule"].create(values)
@@ -123,7 +124,7 @@ class TestReminderRun(ReminderCommon):
             )
             with (
                 self.assertRaises(UserError),
-                mute_logger("odoo.addons.paylink_addon.models.reminder.paylink_reminder_message_deliver"),
+                mute_logger(delivery_logger.name),
             ):
                 wizard.action_send()
         self.assertFalse(self._reminders(invoice))
@@ -190,7 +191,7 @@ class TestReminderRun(ReminderCommon):
 
     def test_dialog_opened_on_something_else(self):
         """What a client puts together itself: other models, ids that are none, records of others."""
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         partner = self._customer("Theirs")
         theirs = (
             self.env["account.move"]
@@ -211,9 +212,7 @@ class TestReminderRun(ReminderCommon):
 
     def test_others_dialogs_are_closed(self):
         invoice = self._due_invoice(3)
-        seller = self._create_new_internal_user(
-            login="seller", groups="paylink_addon.group_paylink_user,account.group_account_invoice"
-        )
+        seller = self._user("seller", "paylink_addon.group_paylink_user,account.group_account_invoice")
         with freeze_time(TODAY):
             wizards = (
                 self.env["paylink.reminder.send"]

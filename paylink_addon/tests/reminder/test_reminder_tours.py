@@ -1,19 +1,19 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
+from ..browser_common import ToursCommon
 from .reminder_common import ReminderCommon
 
 
 @tagged("post_install", "-at_install")
-class TestReminderTours(ReminderCommon, HttpCase):
+class TestReminderTours(ToursCommon, ReminderCommon):
     """What an administrator and an accountant do about reminders, in a real browser, in French."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
         cls.manager.lang = "fr_FR"
 
     def _late_invoice(self, days=3):

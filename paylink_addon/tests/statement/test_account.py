@@ -19,12 +19,7 @@ class TestAccount(PaylinkCommon):
         super().setUpClass()
         cls.firm = cls._customer("Lambert & Fils", is_company=True, email="firm@example.com")
         cls.clerk = cls._customer("Clerk", parent_id=cls.firm.id, email="clerk@example.com")
-        cls.seller, cls.colleague = (
-            cls._create_new_internal_user(
-                login=login, groups=GROUPS, company_id=cls.company.id, company_ids=[Command.set(cls.company.ids)]
-            )
-            for login in ("seller", "colleague")
-        )
+        cls.seller, cls.colleague = (cls._user(login, GROUPS) for login in ("seller", "colleague"))
 
     def _rows(self, partner, user=None):
         """The rows of the window that the button opens."""
@@ -100,12 +95,12 @@ class TestAccount(PaylinkCommon):
             rows.write({"item_id": self._items(self._invoice(self.john)).id})
         with self.assertRaises(AccessError):
             rows.create({"user_id": self.seller.id, "partner_id": self.firm.id})
-        stranger = self._create_new_internal_user(login="stranger", groups="base.group_user")
+        stranger = self._user("stranger", "base.group_user")
         with self.assertRaises(AccessError):
             self.firm.with_user(stranger).action_paylink_account()
 
     def test_other_company_does_not_show(self):
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         self._invoice(self.firm, amount=10)
         self._invoice(self.firm, amount=99, company_id=other.id)
         self.assertEqual(self._rows(self.firm).mapped("amount"), [10])
@@ -192,22 +187,6 @@ class TestAccount(PaylinkCommon):
         # The second time both have rows to replace, and the rest is known.
         counts = [self._count_queries(partner) for partner in (few, many, few, many)]
         self.assertEqual(counts[2], counts[3], counts)
-
-    def _entries(self, partner, count):
-        receivable, other = (self.company_data[f"default_account_{name}"] for name in ("receivable", "revenue"))
-        values = [
-            {
-                "journal_id": self.company_data["default_journal_misc"].id,
-                "line_ids": [
-                    Command.create(
-                        {"name": "Opening", "partner_id": partner.id, "account_id": account.id, "balance": value}
-                    )
-                    for account, value in ((receivable, 10.0), (other, -10.0))
-                ],
-            }
-            for _number in range(count)
-        ]
-        self.env["account.move"].create(values).action_post()
 
     def _count_queries(self, partner):
         self.env.flush_all()

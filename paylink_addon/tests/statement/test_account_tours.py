@@ -1,18 +1,13 @@
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
-from ..common import PaylinkCommon
-from ..link.test_pay_browser import TestPayBrowser as PayBrowser
+from ..browser_common import PhoneCommon, ToursCommon
 
 
 @tagged("post_install", "-at_install")
-class TestAccountTours(PaylinkCommon, HttpCase):
+class TestAccountTours(ToursCommon):
     """A seller in front of a customer's account, in a real browser, in French."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
-        cls.seller = cls._french_user("paylink_addon.group_paylink_user,base.group_partner_manager")
+    seller_groups = "paylink_addon.group_paylink_user,base.group_partner_manager"
 
     def test_settle_an_account(self):
         """Account of the customer, two of three items ticked, asked for."""
@@ -33,11 +28,8 @@ class TestAccountTours(PaylinkCommon, HttpCase):
 
 
 @tagged("post_install", "-at_install")
-class TestStatementBrowser(PaylinkCommon, HttpCase):
+class TestStatementBrowser(PhoneCommon):
     """A customer on a phone who follows the address of its statement. No tour: that page has no scripts of Odoo's."""
-
-    browser_size = PayBrowser.browser_size
-    _browse, _wait, _submit = PayBrowser._browse, PayBrowser._wait, PayBrowser._submit
 
     def test_pay_a_part_of_the_account(self):
         """In French: one of three unticked, the sum follows, the rest is paid, and only the one is open."""

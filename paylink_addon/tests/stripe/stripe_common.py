@@ -10,11 +10,6 @@ from ...tools.stripe_client import API_VERSION
 from ..common import PaylinkCommon
 from ..fake_stripe import FakeStripe
 
-STRIPE_LOGGERS = (
-    "odoo.addons.paylink_addon.controllers.stripe",
-    "odoo.addons.paylink_addon.models.stripe.payment_transaction_requests",
-)
-
 
 class StripeCommon(PaylinkCommon, HttpCase):
     """A company that is paid by Stripe Checkout, and the fake Stripe behind it.

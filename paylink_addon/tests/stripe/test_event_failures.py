@@ -178,9 +178,7 @@ class TestEventFailures(EventCommon):
 
     def test_only_administrators(self):
         self.send(self.event())
-        manager = self._create_new_internal_user(
-            login="manager", groups="paylink_addon.group_payment_manager,account.group_account_manager"
-        )
+        manager = self._user("manager", "paylink_addon.group_payment_manager,account.group_account_manager")
         Event = self.env["paylink.event"].with_user(manager)
         for attempt in (
             lambda: Event.search([]),
@@ -189,7 +187,7 @@ class TestEventFailures(EventCommon):
         ):
             with self.assertRaises(AccessError):
                 attempt()
-        admin = self.stored().with_user(self._create_new_internal_user(login="boss", groups="base.group_system"))
+        admin = self.stored().with_user(self._user("boss", "base.group_system"))
         self.assertTrue(admin.read(["payload_display"]))
         for attempt in (lambda: admin.write({"state": "done"}), admin.unlink, admin.copy):
             with self.assertRaises(AccessError):
@@ -197,11 +195,9 @@ class TestEventFailures(EventCommon):
 
     def test_companies_do_not_mix(self):
         """An administrator of another company sees nothing."""
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         self.send(self.event())
-        stranger = self._create_new_internal_user(
-            login="stranger", groups="base.group_system", company_id=other.id, company_ids=[(6, 0, other.ids)]
-        )
+        stranger = self._user("stranger", "base.group_system", other)
         self.assertFalse(self.env["paylink.event"].with_user(stranger).search([]))
         with self.assertRaises(AccessError):
             self.stored().with_user(stranger).action_handle_again()

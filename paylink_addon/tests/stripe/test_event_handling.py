@@ -21,9 +21,7 @@ class TestEventHandling(EventCommon):
 
         :return: the invoice and the transaction
         """
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        invoice = self._invoice(amount=amount, currency_id=euro.id)
+        invoice = self._invoice(amount=amount, currency_id=self.currency_euro.id)
         tx = self.start(self._link(invoice))
         self.fake.pay(tx.paylink_stripe_session, **values)
         return invoice, tx
@@ -135,7 +133,7 @@ class TestEventHandling(EventCommon):
 
     def test_refund_and_its_end_at_once(self):
         """All messages of a refund in one set: the second finds what the first has made."""
-        link = self._link(self._invoice(currency_id=self.env.ref("base.EUR").id))
+        link = self._link(self._invoice(currency_id=self.currency_euro.id))
         tx = self.pay_on_page(link, "sepa_debit")
         self.fake.settle(tx.paylink_stripe_intent)
         self.deliver_and_handle()
@@ -176,7 +174,7 @@ class TestEventHandling(EventCommon):
 
     def test_companies_with_one_account_do_not_mix(self):
         """Both are told of everything: each takes what is its own."""
-        other = self._stripe_provider(self.setup_other_company()["company"])
+        other = self._stripe_provider(self._other_company())
         self._connect(other, self.fake.account)
         self.listen(other)
         invoice, tx = self.paid_at_stripe()

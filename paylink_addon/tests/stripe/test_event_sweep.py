@@ -178,9 +178,7 @@ class TestEventSweep(EventCommon):
 
     def test_silent_refund_is_asked_for(self):
         """A refund by direct debit takes days."""
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        tx = self.pay_on_page(self._free_link(50, currency_id=euro.id), "sepa_debit")
+        tx = self.pay_on_page(self._free_link(50, currency_id=self.currency_euro.id), "sepa_debit")
         self.fake.settle(tx.paylink_stripe_intent)
         self.deliver_and_handle()
         tx.action_refund(amount_to_refund=20)

@@ -9,9 +9,7 @@ class TestEventTours(EventCommon):
 
     def setUp(self):
         super().setUp()
-        self._create_new_internal_user(
-            login="boss", groups="base.group_system", company_id=self.company.id, company_ids=[(6, 0, self.company.ids)]
-        )
+        self._user("boss", "base.group_system")
         self.tx = self.start(self._free_link())
         self.fake.pay(self.tx.paylink_stripe_session)
         self.page = self.fake.get(self.tx.paylink_stripe_session)

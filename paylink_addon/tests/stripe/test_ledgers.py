@@ -65,8 +65,6 @@ class TestLedgers(EventCommon):
     def setUp(self):
         super().setUp()
         self.enterContext(patch.dict(PATIENCE, {"job": IMPATIENT, "click": IMPATIENT}))
-        self.euro = self.env.ref("base.EUR")
-        self.euro.active = True
         self.company.sudo().paylink_fee_account_id = self.company_data["default_account_expense"]
         self.env["ir.config_parameter"].set_param("paylink_addon.max_attempts_per_hour", "1000")
         self.runs = 0
@@ -87,7 +85,7 @@ class TestLedgers(EventCommon):
         """A link for an invoice of 100 €, of a new customer unless said otherwise."""
         name = f"Customer {self.runs}.{len(self.links)}"
         customer = customer or self._customer(name, email="customer@example.com")
-        link = self._link(self._invoice(customer, currency_id=self.euro.id))
+        link = self._link(self._invoice(customer, currency_id=self.currency_euro.id))
         self.links |= link
         return link
 

@@ -70,7 +70,7 @@ class TestStripeBooks(EventCommon):
 
     def test_two_companies_with_two_accounts(self):
         """Equal customers, references and invoice numbers: paid, refunded and disputed, each in its own books."""
-        other = self.setup_other_company()["company"]
+        other = self._other_company()
         other.sudo().country_id = self.env.ref("base.fr")
         second = self._stripe_provider(other)
         account = self.fake.add_account("Second Merchant")
@@ -104,8 +104,7 @@ class TestStripeBooks(EventCommon):
 
     def paid_by(self, company, provider):
         """An invoice of ``company``, paid at its own account; the transaction."""
-        self.env.ref("base.EUR").active = True
-        values = {"currency_id": self.env.ref("base.EUR").id, "company_id": company.id}
+        values = {"currency_id": self.currency_euro.id, "company_id": company.id}
         env = self.env(context={**self.env.context, "allowed_company_ids": company.ids})
         invoice = self._invoice(post=False, **values).with_env(env)
         invoice.name = f"INV/{invoice.date.year}/90001"
@@ -136,8 +135,7 @@ class TestStripeBooks(EventCommon):
     def authorized(self):
         """An invoice of 100 €, authorized at Stripe as the messages tell."""
         self.provider.capture_manually = True
-        self.env.ref("base.EUR").active = True
-        tx = self.start(self._link(self._invoice(currency_id=self.env.ref("base.EUR").id)))
+        tx = self.start(self._link(self._invoice(currency_id=self.currency_euro.id)))
         self.fake.pay(tx.paylink_stripe_session)
         self.deliver_and_handle()
         self.assertEqual((tx.state, tx.paylink_id.state, bool(self.payments(tx))), ("authorized", "pending", False))

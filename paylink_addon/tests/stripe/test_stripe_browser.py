@@ -1,22 +1,17 @@
 from odoo.tests import tagged
 
-from ..link.test_pay_browser import TestPayBrowser as PayBrowser
+from ..browser_common import PhoneCommon
 from .stripe_common import StripeCommon
 
 
 @tagged("post_install", "-at_install")
-class TestStripeBrowser(StripeCommon):
+class TestStripeBrowser(PhoneCommon, StripeCommon):
     """A customer on a phone: the link's page, Stripe's page, and back, through every redirect and policy."""
-
-    browser_size = PayBrowser.browser_size
-    _browse = PayBrowser._browse
-    _wait = PayBrowser._wait
 
     def setUp(self):
         super().setUp()
         self.company.paylink_base_url = self.base_url()
-        self.env.ref("base.EUR").active = True
-        self.link = self._free_link(120, currency_id=self.env.ref("base.EUR").id)
+        self.link = self._free_link(120, currency_id=self.currency_euro.id)
 
     def _go_to_stripe(self, evaluate):
         """Press the button of the link's page; wait for Stripe's."""

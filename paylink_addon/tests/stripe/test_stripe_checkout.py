@@ -6,9 +6,9 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ...controllers.stripe import _logger as controller_logger
 from .stripe_common import StripeCommon
 
-CONTROLLER = "odoo.addons.paylink_addon.controllers.stripe"
 SESSIONS = "/v1/checkout/sessions"
 
 
@@ -263,7 +263,7 @@ class TestStripeCheckout(StripeCommon):
         link = self._link(self._invoice())
         tx = self._attempt(link)
         self.provider.paylink_stripe_secret_key = "sk_test_unknown"
-        with mute_logger(CONTROLLER):
+        with mute_logger(controller_logger.name):
             response = self.checkout(tx)
         self.assertIn(f"/pay/{link.access_token}", response.headers["Location"])
         self.assertEqual((tx.state, link.state), ("error", "failed"))
@@ -276,7 +276,7 @@ class TestStripeCheckout(StripeCommon):
         """Once, however many customers meet it; again, when it comes back after it was seen to."""
         managers = self.company._paylink_managers()
         self.provider.paylink_stripe_secret_key = "sk_test_unknown"
-        with mute_logger(CONTROLLER):
+        with mute_logger(controller_logger.name):
             for _time in range(2):
                 self.checkout(self._attempt(self._link(self._invoice())))
             tasks = self._refused_tasks("key is refused")
@@ -290,7 +290,7 @@ class TestStripeCheckout(StripeCommon):
     def test_refused_page_is_told_to_the_managers(self):
         """On the link, and once for all tries."""
         link = self._link(self._invoice())
-        with mute_logger(CONTROLLER):
+        with mute_logger(controller_logger.name):
             for _time in range(2):
                 tx = self._attempt(link)
                 tx.sudo().paylink_stripe_request = {**tx.sudo().paylink_stripe_request, "locale": "xx"}
@@ -302,8 +302,7 @@ class TestStripeCheckout(StripeCommon):
 
     def test_amount_that_is_not_exact(self):
         """Three decimals, the last of which must be 0 at Stripe: refused before anything is sent."""
-        kwd = self.env.ref("base.KWD")
-        kwd.active = True
+        kwd = self._enable_currency("KWD")
         link = self._free_link(1.005, currency_id=kwd.id)
         with self.assertRaisesRegex(UserError, "KWD"):
             self._attempt(link)

@@ -67,7 +67,7 @@ class TestStripePortal(StripeCommon):
         """By card or by a debit: money is never refused."""
         for method in ("card", "sepa_debit"):
             with self.subTest(method):
-                invoice = self._invoice(currency_id=self.env.ref("base.EUR").id)
+                invoice = self._invoice(currency_id=self.currency_euro.id)
                 portal = self._portal_attempt(invoice)
                 self.checkout(portal)
                 self.fake.pay(portal.paylink_stripe_session, method)
@@ -79,7 +79,7 @@ class TestStripePortal(StripeCommon):
 
     def test_portal_form_of_what_is_settled_or_being_paid(self):
         """No page is made for it, whether the form was open before or the page was."""
-        invoice, debited = self._invoice(), self._invoice(currency_id=self.env.ref("base.EUR").id)
+        invoice, debited = self._invoice(), self._invoice(currency_id=self.currency_euro.id)
         portal, other = self._portal_attempt(invoice), self._portal_attempt(debited)
         self._settle(invoice)
         self.pay_on_page(self._link(debited), "sepa_debit")

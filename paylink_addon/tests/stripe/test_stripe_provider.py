@@ -142,16 +142,7 @@ class TestStripeProvider(StripeCommon):
 
     def test_secrets_are_for_administrators(self):
         self.listen()
-        accountant = self.env["res.users"].create(
-            {
-                "name": "Accountant",
-                "login": "stripe_accountant",
-                "group_ids": [
-                    (4, self.env.ref("account.group_account_manager").id),
-                    (4, self.env.ref("paylink_addon.group_payment_manager").id),
-                ],
-            }
-        )
+        accountant = self._user("accountant", "account.group_account_manager,paylink_addon.group_payment_manager")
         for name in SECRETS:
             with self.subTest(name), self.assertRaises(AccessError):
                 self.provider.with_user(accountant).read([name])

@@ -100,8 +100,7 @@ class TestStripeRefund(StripeCommon):
 
     def test_amount_that_is_not_exact(self):
         """Refused at once, with a text for people; nothing is stored."""
-        kwd = self.env.ref("base.KWD")
-        kwd.active = True
+        kwd = self._enable_currency("KWD")
         tx = self.pay_on_page(self._free_link(10, currency_id=kwd.id))
         wizard = self._refund_wizard(tx, 1.005)
         with self.assertRaisesRegex(UserError, "exactly 1.005 KWD"), self._request(wizard) as requested:
@@ -250,9 +249,7 @@ class TestStripeRefund(StripeCommon):
         self.assertEqual(succeeded["status"], "succeeded")
 
     def test_sepa_refund_takes_days(self):
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        link = self._free_link(50, currency_id=euro.id)
+        link = self._free_link(50, currency_id=self.currency_euro.id)
         tx = self.pay_on_page(link, "sepa_debit")
         self.fake.settle(tx.paylink_stripe_intent)
         self.apply_events()

@@ -6,6 +6,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from ...models.stripe.payment_transaction_requests import _logger as requests_logger
 from .stripe_common import StripeCommon
 
 INTENTS = "/v1/payment_intents"
@@ -81,9 +82,7 @@ class TestStripeToken(StripeCommon):
         return tx
 
     def test_sepa_is_stored(self):
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        link = self._free_link(10, currency_id=euro.id)
+        link = self._free_link(10, currency_id=self.currency_euro.id)
         tx = self.pay_on_page(link, "sepa_debit", tokenize=True)
         self.assertFalse(tx.token_id, "not before it has succeeded once")
         self.fake.settle(tx.paylink_stripe_intent)
@@ -193,7 +192,7 @@ class TestStripeToken(StripeCommon):
 
         with (
             patch.object(type(tx), "_paylink_apply", die),
-            self.assertLogs("odoo.addons.paylink_addon.models.stripe.payment_transaction_requests", "ERROR"),
+            self.assertLogs(requests_logger.name, "ERROR"),
         ):
             self.send_waiting()
         self.assertEqual((tx.state, bool(tx.paylink_stripe_sent_at)), ("pending", True))
@@ -235,8 +234,7 @@ class TestStripeToken(StripeCommon):
 
     def test_amount_that_is_not_exact(self):
         """An error that says why, and nothing is sent or left to be sent."""
-        token, kwd = self._stored(), self.env.ref("base.KWD")
-        kwd.active = True
+        token, kwd = self._stored(), self._enable_currency("KWD")
         tx = self._charge(self._offline(token, 1.005, currency_id=kwd.id))
         self.assertEqual((tx.state, tx.paylink_stripe_todo), ("error", False))
         self.assertIn("exactly 1.005 KWD", tx.state_message)

@@ -97,10 +97,8 @@ class TestStripeTokenUse(StripeCommon):
 
     def _debit(self):
         """An invoice, and its payment by a stored bank account, which takes days."""
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        token = self._stored_debit(currency_id=euro.id)
-        invoice = self._invoice(currency_id=euro.id)
+        token = self._stored_debit(currency_id=self.currency_euro.id)
+        invoice = self._invoice(currency_id=self.currency_euro.id)
         payment = self._register(invoice, token)
         self.assertEqual((payment.payment_transaction_id.state, payment.move_id.state), ("pending", "draft"))
         return invoice, payment

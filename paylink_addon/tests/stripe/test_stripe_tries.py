@@ -114,9 +114,7 @@ class TestStripeTries(StripeCommon):
     # === METHODS THAT TAKE DAYS === #
 
     def _sepa(self):
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        link = self._free_link(50, currency_id=euro.id)
+        link = self._free_link(50, currency_id=self.currency_euro.id)
         return link, self.pay_on_page(link, "sepa_debit")
 
     def test_sepa_succeeds(self):
@@ -140,9 +138,7 @@ class TestStripeTries(StripeCommon):
         for name, order in orders.items():
             for kept, types in only.items():
                 with self.subTest(order=name, kept=kept):
-                    euro = self.env.ref("base.EUR")
-                    euro.active = True
-                    link = self._free_link(50, currency_id=euro.id)
+                    link = self._free_link(50, currency_id=self.currency_euro.id)
                     tx = self.start(link)
                     self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
                     self.fake.settle(self.fake.get(tx.paylink_stripe_session)["payment_intent"], succeed=False)
@@ -154,9 +150,7 @@ class TestStripeTries(StripeCommon):
 
     def test_declined_card_does_not_end_a_debit_under_way(self):
         """The message about the card comes late, when the debit is in progress."""
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        link = self._free_link(50, currency_id=euro.id)
+        link = self._free_link(50, currency_id=self.currency_euro.id)
         tx = self.start(link)
         self.fake.pay(tx.paylink_stripe_session, "card", "generic_decline")
         self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
@@ -211,9 +205,7 @@ class TestStripeTries(StripeCommon):
 
     def test_debit_begun_while_it_was_closed(self):
         """A debit that takes days is in progress all the same."""
-        euro = self.env.ref("base.EUR")
-        euro.active = True
-        link = self._free_link(50, currency_id=euro.id)
+        link = self._free_link(50, currency_id=self.currency_euro.id)
         tx = self.start(link)
         self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
         tx._paylink_close("The customer started again.")

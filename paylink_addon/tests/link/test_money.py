@@ -6,9 +6,7 @@ from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from .common import PaylinkCommon
-
-TRANSACTIONS = "odoo.addons.payment.models.payment_transaction"
+from ..common import PaylinkCommon
 
 
 @tagged("post_install", "-at_install")

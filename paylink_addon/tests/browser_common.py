@@ -1,0 +1,73 @@
+import contextlib
+import json
+import time
+
+from odoo.tests import HttpCase
+from odoo.tests.common import ChromeBrowser
+
+from .common import PaylinkCommon
+
+PATIENCE = 20  # seconds
+
+
+class ToursCommon(PaylinkCommon, HttpCase):
+    """Tours in French; the addresses of links lead to the server of the tests.
+
+    :cvar seller_groups: XML ids, with commas between, of the groups of who clicks
+    :ivar seller: who clicks, with the login ``camille``
+    """
+
+    seller_groups = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["ir.config_parameter"].set_param("web.base.url", cls.base_url())
+        if cls.seller_groups:
+            cls.seller = cls._french_user(cls.seller_groups)
+
+
+class PhoneCommon(PaylinkCommon, HttpCase):
+    """A customer's phone.
+
+    Tours end where a page without Odoo's scripts begins: these tests look into the browser themselves.
+    """
+
+    browser_size = "390x844"
+
+    @contextlib.contextmanager
+    def _browse(self, path):
+        """Open ``path`` as an anonymous visitor; yield a function that evaluates JavaScript on the current page."""
+        browser = ChromeBrowser(self)
+        try:
+            with self.allow_requests(browser=browser):
+                self.authenticate(None, None, browser=browser)
+                self.cr.flush()
+                self.cr.clear()
+                browser.navigate_to(f"{self.base_url()}{path}")
+
+                def evaluate(code):
+                    answer = browser._websocket_request(
+                        "Runtime.evaluate", params={"expression": code, "returnByValue": True, "userGesture": True}
+                    )
+                    return answer["result"].get("value")
+
+                self._wait(evaluate, "document.readyState == 'complete' && document.querySelector('#pl-main')")
+                yield evaluate
+        finally:
+            browser.stop()
+            self._wait_remaining_requests()
+            self.env.invalidate_all()
+
+    def _wait(self, evaluate, condition):
+        """Wait until ``condition`` (JavaScript) holds on the page."""
+        end = time.monotonic() + PATIENCE
+        while not evaluate(f"!!({condition})"):
+            self.assertLess(time.monotonic(), end, f"{condition}\n{evaluate('document.body.innerText')}")
+            time.sleep(0.05)
+
+    def _submit(self, evaluate, state):
+        """Choose the demo provider's answer and press the button."""
+        self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
+        evaluate(f"document.querySelector('#simulated_payment_state').value = {json.dumps(state)}")
+        evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
