@@ -5,7 +5,7 @@ from decimal import Decimal
 from stripe import params as p
 
 from .errors import ApiError
-from .lists import listing
+from .lists import listing, offer
 from .routing import route
 from .world import timer
 
@@ -152,19 +152,10 @@ def fail_payout(realm, found, code="account_closed"):
     )
 
 
-@route("GET", "/v1/payouts/{}", p.PayoutRetrieveParams)
-def retrieve_payout(realm, params, payout_id):
-    return realm.get("payout", payout_id)
+offer("payout", "/v1/payouts", p.PayoutRetrieveParams, p.PayoutListParams)
 
 
-@route("GET", "/v1/payouts", p.PayoutListParams)
-def list_payouts(realm, params):
-    return listing(realm.all("payout"), params, "/v1/payouts")
-
-
-@route("GET", "/v1/balance_transactions/{}", p.BalanceTransactionRetrieveParams)
-def retrieve_transaction(realm, params, transaction_id):
-    return realm.get("balance_transaction", transaction_id)
+offer("balance_transaction", "/v1/balance_transactions", p.BalanceTransactionRetrieveParams)
 
 
 @route("GET", "/v1/balance_transactions", p.BalanceTransactionListParams)

@@ -3,8 +3,7 @@
 from stripe import params as p
 
 from .balance import DAYS, transaction
-from .lists import listing
-from .routing import route
+from .lists import offer
 
 FEE = 2000  # minor units
 
@@ -77,11 +76,4 @@ def close_dispute(realm, found, won, fee_back=True):
     realm.update(found, "charge.dispute.updated", "charge.dispute.closed", status=status)
 
 
-@route("GET", "/v1/disputes/{}", p.DisputeRetrieveParams)
-def retrieve_dispute(realm, params, dispute_id):
-    return realm.get("dispute", dispute_id)
-
-
-@route("GET", "/v1/disputes", p.DisputeListParams)
-def list_disputes(realm, params):
-    return listing(realm.all("dispute"), params, "/v1/disputes")
+offer("dispute", "/v1/disputes", p.DisputeRetrieveParams, p.DisputeListParams)

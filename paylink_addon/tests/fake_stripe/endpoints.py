@@ -7,7 +7,7 @@ from stripe import params as p
 
 from .balance import DAYS
 from .errors import ApiError
-from .lists import listing
+from .lists import listing, offer
 from .routing import route
 
 EVENTS_KEPT = 30 * DAYS
@@ -72,14 +72,7 @@ def update_endpoint(realm, params, endpoint_id):
     return found
 
 
-@route("GET", "/v1/webhook_endpoints/{}", p.WebhookEndpointRetrieveParams)
-def retrieve_endpoint(realm, params, endpoint_id):
-    return realm.get("webhook_endpoint", endpoint_id)
-
-
-@route("GET", "/v1/webhook_endpoints", p.WebhookEndpointListParams)
-def list_endpoints(realm, params):
-    return listing(realm.all("webhook_endpoint"), params, "/v1/webhook_endpoints")
+offer("webhook_endpoint", "/v1/webhook_endpoints", p.WebhookEndpointRetrieveParams, p.WebhookEndpointListParams)
 
 
 @route("DELETE", "/v1/webhook_endpoints/{}", p.WebhookEndpointDeleteParams)
@@ -103,6 +96,4 @@ def list_events(realm, params):
     return listing(found, params, "/v1/events")
 
 
-@route("GET", "/v1/events/{}", p.EventRetrieveParams)
-def retrieve_event(realm, params, event_id):
-    return realm.get("event", event_id)
+offer("event", "/v1/events", p.EventRetrieveParams)

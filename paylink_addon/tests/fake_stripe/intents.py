@@ -4,7 +4,7 @@ from stripe import params as p
 
 from .balance import check_amount
 from .errors import ApiError, unexpected
-from .lists import listing, search
+from .lists import offer, search
 from .methods import KINDS, customer_of, use
 from .payments import attempt, cancel, capture, new_intent
 from .routing import route
@@ -57,14 +57,7 @@ def search_intents(realm, params):
     return search(realm.all("payment_intent"), params, "/v1/payment_intents/search", known_until)
 
 
-@route("GET", "/v1/payment_intents/{}", p.PaymentIntentRetrieveParams)
-def retrieve_intent(realm, params, intent_id):
-    return realm.get("payment_intent", intent_id)
-
-
-@route("GET", "/v1/payment_intents", p.PaymentIntentListParams)
-def list_intents(realm, params):
-    return listing(realm.all("payment_intent"), params, "/v1/payment_intents")
+offer("payment_intent", "/v1/payment_intents", p.PaymentIntentRetrieveParams, p.PaymentIntentListParams)
 
 
 @route("POST", "/v1/payment_intents/{}/capture", p.PaymentIntentCaptureParams)
@@ -98,11 +91,4 @@ def cancel_intent(realm, params, intent_id):
     return intent
 
 
-@route("GET", "/v1/charges/{}", p.ChargeRetrieveParams)
-def retrieve_charge(realm, params, charge_id):
-    return realm.get("charge", charge_id)
-
-
-@route("GET", "/v1/charges", p.ChargeListParams)
-def list_charges(realm, params):
-    return listing(realm.all("charge"), params, "/v1/charges")
+offer("charge", "/v1/charges", p.ChargeRetrieveParams, p.ChargeListParams)

@@ -3,6 +3,7 @@
 import re
 
 from .errors import ApiError, absent
+from .routing import route
 from .shapes import copied
 
 _BOUNDS = {
@@ -13,6 +14,19 @@ _BOUNDS = {
 }
 _PAGING = {"limit", "starting_after", "ending_before", "created", "arrival_date", "expand"}
 _CLAUSE = re.compile(r"(?:metadata\[['\"](?P<key>[^'\"]+)['\"]\]|(?P<field>\w+))\s*:\s*['\"]?(?P<value>[^'\"]*)['\"]?")
+
+
+def offer(kind, url, retrieved=None, listed=None):
+    """Register the operations that read objects of a kind: one by its id, all in pages.
+
+    :param str url: of the list
+    :param retrieved: class in ``stripe.params`` of the first one's parameters, or None for no such operation
+    :param listed: that of the second one's
+    """
+    if retrieved:
+        route("GET", f"{url}/{{}}", retrieved)(lambda realm, _params, object_id: realm.get(kind, object_id))
+    if listed:
+        route("GET", url, listed)(lambda realm, params: listing(realm.all(kind), params, url))
 
 
 def listing(found, params, url):

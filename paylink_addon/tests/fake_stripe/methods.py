@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stripe import params as p
 
 from .errors import ApiError
-from .lists import listing
+from .lists import listing, offer
 from .routing import route
 
 
@@ -88,9 +88,7 @@ def use(realm, method_id, customer):
     return found
 
 
-@route("GET", "/v1/payment_methods/{}", p.PaymentMethodRetrieveParams)
-def retrieve_method(realm, params, method_id):
-    return realm.get("payment_method", method_id)
+offer("payment_method", "/v1/payment_methods", p.PaymentMethodRetrieveParams)
 
 
 @route("GET", "/v1/customers/{}/payment_methods", p.CustomerPaymentMethodListParams)
@@ -160,9 +158,7 @@ def retrieve_customer(realm, params, customer_id):
     return {"id": customer_id, "object": "customer", "deleted": True} if gone else found
 
 
-@route("GET", "/v1/customers", p.CustomerListParams)
-def list_customers(realm, params):
-    return listing(realm.all("customer"), params, "/v1/customers")
+offer("customer", "/v1/customers", listed=p.CustomerListParams)
 
 
 @route("DELETE", "/v1/customers/{}", p.CustomerDeleteParams)

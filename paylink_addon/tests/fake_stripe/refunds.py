@@ -4,7 +4,7 @@ from stripe import params as p
 
 from .balance import check_step, transaction
 from .errors import ApiError, unexpected
-from .lists import listing
+from .lists import offer
 from .routing import route
 
 DELAYED = ("sepa_debit",)
@@ -95,11 +95,4 @@ def create_refund(realm, params):
     return refund(realm, charge, params.get("amount"), params.get("reason"), params.get("metadata"))
 
 
-@route("GET", "/v1/refunds/{}", p.RefundRetrieveParams)
-def retrieve_refund(realm, params, refund_id):
-    return realm.get("refund", refund_id)
-
-
-@route("GET", "/v1/refunds", p.RefundListParams)
-def list_refunds(realm, params):
-    return listing(realm.all("refund"), params, "/v1/refunds")
+offer("refund", "/v1/refunds", p.RefundRetrieveParams, p.RefundListParams)

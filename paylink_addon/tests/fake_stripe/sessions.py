@@ -6,7 +6,7 @@ from stripe.params import checkout as p
 
 from .balance import DAYS, check_amount
 from .errors import ApiError
-from .lists import listing
+from .lists import listing, offer
 from .methods import KINDS, customer_of
 from .payments import cancel
 from .routing import route
@@ -220,14 +220,7 @@ def expire_session(realm, params, session_id):
     return session
 
 
-@route("GET", "/v1/checkout/sessions/{}", p.SessionRetrieveParams)
-def retrieve_session(realm, params, session_id):
-    return realm.get("checkout.session", session_id)
-
-
-@route("GET", "/v1/checkout/sessions", p.SessionListParams)
-def list_sessions(realm, params):
-    return listing(realm.all("checkout.session"), params, "/v1/checkout/sessions")
+offer("checkout.session", "/v1/checkout/sessions", p.SessionRetrieveParams, p.SessionListParams)
 
 
 @route("GET", "/v1/checkout/sessions/{}/line_items", p.SessionLineItemListParams)

@@ -3,9 +3,8 @@
 from stripe import params as p
 
 from .errors import decline
-from .lists import listing
+from .lists import offer
 from .methods import KINDS
-from .routing import route
 
 
 def new_setup(realm, hidden=None, **values):
@@ -92,16 +91,7 @@ def new_mandate(realm, method):
     )
 
 
-@route("GET", "/v1/setup_intents/{}", p.SetupIntentRetrieveParams)
-def retrieve_setup(realm, params, setup_id):
-    return realm.get("setup_intent", setup_id)
+offer("setup_intent", "/v1/setup_intents", p.SetupIntentRetrieveParams, p.SetupIntentListParams)
 
 
-@route("GET", "/v1/setup_intents", p.SetupIntentListParams)
-def list_setups(realm, params):
-    return listing(realm.all("setup_intent"), params, "/v1/setup_intents")
-
-
-@route("GET", "/v1/mandates/{}", p.MandateRetrieveParams)
-def retrieve_mandate(realm, params, mandate_id):
-    return realm.get("mandate", mandate_id)
+offer("mandate", "/v1/mandates", p.MandateRetrieveParams)
