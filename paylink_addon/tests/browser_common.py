@@ -59,6 +59,14 @@ class PhoneCommon(PaylinkCommon, HttpCase):
             self._wait_remaining_requests()
             self.env.invalidate_all()
 
+    @contextlib.contextmanager
+    def _undisturbed(self):
+        """Work in the test while a page is open: none of its requests, on the same connection, comes in between."""
+        with self.registry.cursor():  # it holds the lock that every request waits for
+            self.env.invalidate_all()
+            yield
+            self.env.flush_all()
+
     def _wait(self, evaluate, condition):
         """Wait until ``condition`` (JavaScript) holds on the page."""
         end = time.monotonic() + PATIENCE

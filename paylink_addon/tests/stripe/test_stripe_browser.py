@@ -62,9 +62,9 @@ class TestStripeBrowser(PhoneCommon, StripeCommon):
             self.fake.expire(self.link.transaction_ids.paylink_stripe_session)
             self._click(evaluate, "card")
             self._wait(evaluate, "document.querySelector('#status')")
-            self.apply_events()
-            self.assertEqual((self.link.state, self.link.status), ("failed", "interrupted"))
-            self.env.flush_all()
+            with self._undisturbed():
+                self.apply_events()
+                self.assertEqual((self.link.state, self.link.status), ("failed", "interrupted"))
             evaluate(f"location.href = '{self.base_url()}/pay/{self.link.access_token}'")
             self._wait(evaluate, "document.querySelector('main[data-view=pay]')")
             self._go_to_stripe(evaluate)
@@ -77,10 +77,9 @@ class TestStripeBrowser(PhoneCommon, StripeCommon):
             self._go_to_stripe(evaluate)
             self._click(evaluate, "sepa_debit")
             self._wait(evaluate, "document.querySelector('main[data-view=progress]')")
-            self.env.invalidate_all()
-            self.fake.settle(self.link.transaction_ids.paylink_stripe_intent)
-            self.apply_events()
-            self.env.flush_all()
+            with self._undisturbed():
+                self.fake.settle(self.link.transaction_ids.paylink_stripe_intent)
+                self.apply_events()
             self._wait(evaluate, "document.querySelector('.pl-success')")
         self.assertEqual(self.link.state, "paid")
 
