@@ -44,6 +44,18 @@ class AccountMove(models.Model):
         self.env.flush_all()
         return self.env["sale.order"].sudo().browse(row[0] for row in self.env.execute_query(query))
 
+    def _paylink_are_of_orders(self):
+        """Whether any of these documents was made of an order."""
+        query = SQL(
+            """
+            SELECT FROM account_move_line item
+              JOIN sale_order_line_invoice_rel rel ON rel.invoice_line_id = item.id
+             WHERE item.move_id IN %s LIMIT 1
+            """,
+            tuple(self.ids) or (0,),
+        )
+        return bool(self.env.execute_query(query))
+
     def _paylink_deposit_credits(self, orders):
         """The open credits of paid deposits on the orders of each invoice, oldest first.
 

@@ -28,27 +28,3 @@ class AccountMoveLine(models.Model):
             """,
             deposits,
         )
-
-    @api.model
-    def _paylink_covered_sql(self, moving):
-        """A query of the ids of items of invoices that deposits on their orders, still under way, will settle in full.
-
-        :param moving: SQL, which transactions (``tx``) are under way
-        """
-        self.env["account.move"].flush_model(["amount_residual"])
-        return SQL(
-            """
-            SELECT item.id
-              FROM (SELECT DISTINCT deposit.move_id, tx.id, tx.amount
-                      FROM (%s) deposit
-                      JOIN payment_transaction tx ON tx.paylink_id = deposit.link_id
-                      JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
-                     WHERE tx.operation NOT IN ('refund', 'validation') AND %s) coming
-              JOIN account_move move ON move.id = coming.move_id
-              JOIN account_move_line item ON item.move_id = move.id
-          GROUP BY item.id, move.amount_residual
-            HAVING sum(coming.amount) >= move.amount_residual
-            """,
-            self.env["paylink.link"]._invoiced_sql(),
-            moving,
-        )

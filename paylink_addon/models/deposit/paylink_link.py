@@ -3,7 +3,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, format_date
 
-from ...const import IN_FLIGHT_STATES, LIVE_STATES, Task
+from ...const import LIVE_STATES, Task
 from ...tools.locks import hold_and_touch, take_name
 
 # What says who pays an order, and in which currency: changed, nobody may pay it by the links of before.
@@ -69,53 +69,14 @@ class PaylinkLink(models.Model):
             """
         )
 
-    @api.model
-    def _invoiced_sql(self):
-        """A query of ``(move_id, link_id)``: the invoices of orders, with the deposits that settle them when booked."""
-        return SQL(
-            """
-            SELECT item.move_id, deposit.link_id
-              FROM (%s) deposit
-              JOIN sale_order_line line ON line.order_id = deposit.order_id
-              JOIN sale_order_line_invoice_rel rel ON rel.order_line_id = line.id
-              JOIN account_move_line item ON item.id = rel.invoice_line_id
-              JOIN account_move move ON move.id = item.move_id AND move.move_type != 'out_refund'
-            """,
-            self._belonging_sql(),
-        )
-
-    def _payable_of(self, due, rivals):
+    def _payable_deposit(self, due, coming):
         """Payments under way of other deposits are no rivals as long as the order has room for both."""
-        payable = super()._payable_of(due, rivals)
-        if self.kind != "deposit":
-            return payable
-        own = sum(self.transaction_ids._paylink_attempts()._paylink_in_flight().mapped("amount"))
         room = sum(self.sale_order_id._paylink_rooms().values())
-        left = min(due - own, room - own - sum(rivals.mapped("amount")))
-        return self.currency_id.round(max(left, 0.0))
+        return min(due - coming.own, room - coming.own - coming.others)
 
-    def _rivals_query(self):
-        """Payments under way of the same order, also from the customer portal; those confirmed count as received."""
-        if self.kind != "deposit":
-            return super()._rivals_query()
-        return SQL(
-            """
-            SELECT tx.id
-              FROM payment_transaction tx
-              JOIN payment_provider provider ON provider.id = tx.provider_id
-              JOIN sale_order_transaction_rel rel ON rel.transaction_id = tx.id
-             WHERE rel.sale_order_id = %(order)s
-               AND tx.state IN %(states)s
-               AND provider.code != 'custom'
-               AND tx.operation NOT IN ('refund', 'validation')
-               AND tx.paylink_id IS DISTINCT FROM %(link)s
-               AND (tx.paylink_id IS NULL OR tx.paylink_id IN %(links)s)
-            """,
-            order=self.sale_order_id.id or None,
-            links=tuple(self.sudo().sale_order_id._paylink_own_links().ids) or (None,),
-            states=IN_FLIGHT_STATES,
-            link=self.id,
-        )
+    def _coming_rows_sql_deposit(self):
+        """What is on its way for the order; what is confirmed counts as received, see ``sale.order._paylink_rooms``."""
+        return self.sale_order_id._paylink_coming_sql()
 
     def _open_drafts(self):
         """Attempts on other deposits of the order are given up only if the order has no room left for them."""

@@ -1,8 +1,8 @@
 from functools import partial
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount
+from odoo.tools import SQL, format_amount
 
 from ...const import Task
 from ...tools.locks import hold_and_touch
@@ -21,6 +21,62 @@ class PaymentTransaction(models.Model):
         return self.filtered(
             lambda tx: tx.sale_order_ids == tx.paylink_id.sale_order_id and tx.paylink_id._fits_order()
         )
+
+    # === MONEY ON ITS WAY === #
+
+    @api.model
+    def _paylink_coming_sources(self, items, links, orders):
+        """Of orders, and of the invoices made of them.
+
+        The planner needs longer for those invoices than all the rest of the customer's page takes: they are left out
+        where there are none.
+        """
+        sources = super()._paylink_coming_sources(items, links, orders)
+        if items is None and links is None:
+            sources.append(self._paylink_coming_on_orders_sql())
+        if orders is None and links is None and (items is None or items.sudo().move_id._paylink_are_of_orders()):
+            sources.append(self._paylink_coming_on_invoices_sql())
+        return sources
+
+    @api.model
+    def _paylink_coming_on_orders_sql(self):
+        """What is paid of orders themselves: by deposits on them that still belong to them, and in Odoo's portal."""
+        return SQL(
+            """
+            SELECT tx.id AS transaction_id, deposit.link_id, NULL::integer AS move_id, NULL::integer AS item_id,
+                   deposit.order_id, tx.amount, TRUE AS is_direct, tx.is_confirmed, tx.is_booked
+              FROM (%(belonging)s) deposit
+              JOIN (%(moving)s) tx ON tx.paylink_id = deposit.link_id
+         UNION ALL
+            SELECT tx.id, NULL, NULL, NULL, rel.sale_order_id, tx.amount, TRUE, tx.is_confirmed, tx.is_booked
+              FROM sale_order_transaction_rel rel
+              JOIN (%(moving)s) tx ON tx.id = rel.transaction_id
+             WHERE tx.paylink_id IS NULL
+            """,
+            belonging=self.env["paylink.link"]._belonging_sql(),
+            moving=self._paylink_moving_sql(),
+        )
+
+    @api.model
+    def _paylink_coming_on_invoices_sql(self):
+        """What deposits bring for the invoices of their orders, which take it once it is booked."""
+        return SQL(
+            """
+            SELECT DISTINCT tx.id AS transaction_id, deposit.link_id, item.move_id, item.id AS item_id,
+                   deposit.order_id, tx.amount, FALSE AS is_direct, tx.is_confirmed, tx.is_booked
+              FROM (%(belonging)s) deposit
+              JOIN (%(moving)s) tx ON tx.paylink_id = deposit.link_id
+              JOIN sale_order_line line ON line.order_id = deposit.order_id
+              JOIN sale_order_line_invoice_rel rel ON rel.order_line_id = line.id
+              JOIN account_move_line made ON made.id = rel.invoice_line_id
+              JOIN account_move move ON move.id = made.move_id AND move.move_type != 'out_refund'
+              JOIN account_move_line item ON item.move_id = move.id AND item.display_type = 'payment_term'
+            """,
+            belonging=self.env["paylink.link"]._belonging_sql(),
+            moving=self._paylink_moving_sql(),
+        )
+
+    # === ON THE ORDER === #
 
     def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
         """A captured part of a deposit confirms and invoices the order, as the whole would."""

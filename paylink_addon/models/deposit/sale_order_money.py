@@ -1,6 +1,7 @@
 """Stage of ``sale.order``: what was received, invoiced, and can still be asked."""
 
 from odoo import Command, api, models
+from odoo.tools import SQL
 
 
 class SaleOrderMoney(models.Model):
@@ -88,26 +89,41 @@ class SaleOrderMoney(models.Model):
         lines.mapped("price_total")
         lines.sale_line_ids.mapped("order_id")
 
+    def _paylink_coming_sql(self):
+        """A query of ``(order_id, transaction_id, link_id, amount)``: what is on its way for these orders, of links and
+        in Odoo's portal. What is confirmed counts as received already.
+        """
+        return SQL(
+            "SELECT order_id, transaction_id, link_id, amount FROM (%s) coming WHERE NOT is_confirmed",
+            self.env["payment.transaction"]._paylink_coming_sql(orders=self._origin),
+        )
+
+    def _paylink_coming(self):
+        """The same as ``{order id: [(link id or None, amount), …]}``: a pair for each transaction."""
+        found = {}
+        for order_id, _transaction, link_id, amount in self.env.execute_query(self._paylink_coming_sql()):
+            found.setdefault(order_id, []).append((link_id, amount))
+        return found
+
     def _paylink_left_to_pay(self):
         """What deposits may bring, less what payments under way may still bring."""
         if not self:
             return 0.0
-        in_flight = self._paylink_transactions()._paylink_attempts()._paylink_in_flight()
-        return self._paylink_rooms()[self.id] - sum(in_flight.mapped("amount"))
+        coming = self._paylink_coming().get(self.id, ())
+        return self._paylink_rooms()[self.id] - sum(amount for _link, amount in coming)
 
     def _paylink_askable(self):
         """What no link asks for yet and no payment under way may bring. Call it with the orders locked.
 
         :return: amounts in the currency of each order, by id
         """
-        rooms = self._paylink_rooms()
+        rooms, coming = self._paylink_rooms(), self._paylink_coming()
         links = self.sudo().paylink_link_ids.filtered(lambda link: link._is_live())
-        due = links._due_amounts()
+        due, live = links._due_amounts(), set(links.ids)
         for order in self.sudo():
             asked = sum(due[link.id] for link in links & order.paylink_link_ids)
-            foreign = order._paylink_transactions().filtered(lambda tx: tx.paylink_id not in links)
-            coming = sum(foreign._paylink_attempts()._paylink_in_flight().mapped("amount"))
-            rooms[order.id] = order.currency_id.round(max(rooms[order.id] - asked - coming, 0.0))
+            foreign = sum(amount for link, amount in coming.get(order._origin.id, ()) if link not in live)
+            rooms[order.id] = order.currency_id.round(max(rooms[order.id] - asked - foreign, 0.0))
         return rooms
 
     def _paylink_settled(self):

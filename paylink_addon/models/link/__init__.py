@@ -12,6 +12,7 @@ from . import account_move_send
 from . import account_payment
 from . import payment_provider
 from . import payment_transaction
+from . import payment_transaction_coming
 from . import res_company
 from . import res_config_settings
 from . import res_partner

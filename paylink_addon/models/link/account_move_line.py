@@ -1,7 +1,5 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL, format_amount, format_date
-
-from ...const import IN_FLIGHT_STATES
 
 
 class AccountMoveLine(models.Model):
@@ -99,38 +97,32 @@ class AccountMoveLine(models.Model):
         return self.move_id, self.partner_id.commercial_partner_id
 
     def _paylink_in_flight(self):
-        """The items that a payment still in progress may settle: of any link, or of the customer portal.
-
-        Of deposits only those that leave nothing to be asked for: else a link asks for what they leave.
-        """
+        """Those of the items that may not be asked for or charged now: see :meth:`_paylink_in_flight_sql`."""
         if not self:
             return self
-        self.env["payment.transaction"].flush_model()
-        self.env["paylink.link.line"].flush_model(["move_line_id", "link_id"])
-        query = SQL(
+        return self.browse(row[0] for row in self.env.execute_query(self._paylink_in_flight_sql(self)))
+
+    @api.model
+    def _paylink_in_flight_sql(self, items=None):
+        """A query of the ids of items that money on its way may settle: by any link, or Odoo's own portal.
+
+        Of what is kept for a document (see ``payment.transaction._paylink_coming_sql``) only if it leaves nothing to
+        be asked for: else a link asks for what it leaves.
+
+        :param items: of these only; by default of all
+        """
+        self.env["account.move"].flush_model(["amount_residual"])
+        return SQL(
             """
-            SELECT line.move_line_id
-              FROM paylink_link_line line
-              JOIN payment_transaction tx ON tx.paylink_id = line.link_id
-              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
-             WHERE line.move_line_id IN %(items)s AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
-             UNION
-            SELECT item.id
-              FROM account_move_line item
-              JOIN account_invoice_transaction_rel rel ON rel.invoice_id = item.move_id
-              JOIN payment_transaction tx ON tx.id = rel.transaction_id
-              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
-             WHERE item.id IN %(items)s AND tx.paylink_id IS NULL
-               AND tx.state IN %(states)s AND tx.operation NOT IN %(others)s
-             UNION
-            SELECT id FROM (%(covered)s) covered WHERE id IN %(items)s
+            SELECT coming.item_id
+              FROM (%s) coming
+              JOIN account_move move ON move.id = coming.move_id
+             WHERE coming.item_id IS NOT NULL
+          GROUP BY coming.item_id, move.amount_residual
+            HAVING bool_or(coming.is_direct) OR sum(coming.amount) >= move.amount_residual
             """,
-            items=tuple(self.ids),
-            covered=self._paylink_covered_sql(SQL("tx.state IN %s", IN_FLIGHT_STATES)),
-            states=IN_FLIGHT_STATES,
-            others=("refund", "validation"),
+            self.env["payment.transaction"]._paylink_coming_sql(items=items),
         )
-        return self.browse(row[0] for row in self.env.execute_query(query))
 
     def _paylink_is_collectable(self):
         """Whether a link may ask for the item: posted, receivable, open."""

@@ -240,6 +240,12 @@ class PaylinkLink(models.Model):
         for link in self:
             link.amount_due = due.get(link.id, 0.0)
 
+    def _of_kind(self, hook, *args):
+        """What ``hook`` is for the kind of this link: its method ``_<hook>_<kind>``, else the general ``_<hook>``."""
+        self.ensure_one()
+        method = getattr(self, f"_{hook}_{self.kind}", None) or getattr(self, f"_{hook}")
+        return method(*args)
+
     def _compute_settlement_display(self):
         """The entries (payments, credit notes) that settled the items."""
         for link in self:

@@ -1,17 +1,24 @@
 """Stage of ``paylink.link``: what is due, and how it is said to the customer."""
 
+from typing import NamedTuple
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_date
 
-from ...const import IN_FLIGHT_STATES, SMS_LENGTH
+from ...const import SMS_LENGTH
 from ...tools.gsm import gsm_length, to_gsm
 
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
 COMPANY_LENGTH = 24
 SMS_WORDS = 20
-# Transactions of others that bring money, or may still.
-RIVAL_STATES = (*IN_FLIGHT_STATES, "done")
+
+
+class Coming(NamedTuple):
+    """What is on its way for what a link asks for: by itself, and by others (major units, in the link's currency)."""
+
+    own: float
+    others: float
 
 
 class PaylinkLinkAmounts(models.Model):
@@ -56,11 +63,45 @@ class PaylinkLinkAmounts(models.Model):
         """
         self.ensure_one()
         link = self.sudo()
-        return link._payable_of(link._due_amounts()[link.id], link._rival_transactions())
+        coming = Coming(*self.env.execute_query(link._coming_sql())[0])
+        return link._payable_of(link._due_amounts()[link.id], coming)
 
-    def _payable_of(self, due, rivals):
-        in_flight = self.transaction_ids._paylink_attempts()._paylink_in_flight() | rivals
-        return self.currency_id.round(max(due - sum(in_flight.mapped("amount")), 0.0))
+    def _payable_of(self, due, coming):
+        """What of ``due`` may be paid now.
+
+        :param coming: a :class:`Coming`
+        """
+        return self.currency_id.round(max(self._of_kind("payable", due, coming), 0.0))
+
+    def _payable(self, due, coming):
+        return due - coming.own - coming.others
+
+    def _coming_sql(self):
+        """A query of one row: what is on its way for what this link asks for, as :class:`Coming` has it."""
+        return SQL(
+            """
+            SELECT COALESCE(sum(amount) FILTER (WHERE link_id = %(link)s), 0),
+                   COALESCE(sum(amount) FILTER (WHERE link_id IS DISTINCT FROM %(link)s), 0)
+              FROM (SELECT DISTINCT transaction_id, link_id, amount FROM (%(coming)s) coming) coming
+            """,
+            link=self.id,
+            coming=self._of_kind("coming_rows_sql"),
+        )
+
+    def _coming_rows_sql(self):
+        """A query of ``(transaction_id, link_id, amount)``: what is on its way for the items of this link, or by it
+        where it has none; not what it has received itself, which is not due any more.
+        """
+        items = self.line_ids.move_line_id
+        wanted = {"items": items} if items else {"links": self}
+        return SQL(
+            """
+            SELECT transaction_id, link_id, amount FROM (%s) coming
+             WHERE NOT is_booked AND (NOT is_confirmed OR link_id IS DISTINCT FROM %s)
+            """,
+            self.env["payment.transaction"]._paylink_coming_sql(**wanted),
+            self.id,
+        )
 
     def _open_drafts(self):
         """The attempts on the items of these links, by them and by others, that the customer has not finished."""
@@ -85,61 +126,6 @@ class PaylinkLinkAmounts(models.Model):
         return (
             Transaction.search([("paylink_id", "in", links.ids), *draft])._paylink_closable()
             | Transaction.search(portal)._paylink_unfinished()
-        )
-
-    def _rival_transactions(self):
-        """Payments, not booked yet, that will settle the same items: of other links, deposits on the orders that were
-        invoiced among them, or from the customer portal.
-        """
-        self.ensure_one()
-        self.env["payment.transaction"].flush_model()
-        self.env["paylink.link.line"].flush_model(["move_line_id", "move_id", "link_id"])
-        rows = self.env.execute_query(SQL("%s ORDER BY id", self._rivals_query()))
-        return self.env["payment.transaction"].browse(row[0] for row in rows)
-
-    def _is_of_orders(self):
-        """Whether a document of the link has lines of orders."""
-        query = SQL(
-            """
-            SELECT FROM paylink_link_line line
-              JOIN account_move_line item ON item.move_id = line.move_id
-              JOIN sale_order_line_invoice_rel rel ON rel.invoice_line_id = item.id
-             WHERE line.link_id = %s LIMIT 1
-            """,
-            self.id,
-        )
-        return bool(self.env.execute_query(query))
-
-    def _rivals_query(self):
-        # The planner needs longer for the deposits on orders than all the rest of the customer's page takes.
-        no_deposits = SQL("SELECT NULL::integer AS move_id, NULL::integer AS link_id WHERE FALSE")
-        return SQL(
-            """
-            SELECT tx.id
-              FROM payment_transaction tx
-              JOIN payment_provider provider ON provider.id = tx.provider_id
-             WHERE tx.state IN %(states)s
-               AND provider.code != 'custom'
-               AND tx.operation NOT IN ('refund', 'validation')
-               AND (tx.state != 'done' OR tx.is_post_processed IS NOT TRUE)
-               AND (tx.paylink_id IN (SELECT other.link_id
-                                        FROM paylink_link_line line
-                                        JOIN paylink_link_line other USING (move_line_id)
-                                       WHERE line.link_id = %(link)s
-                                       UNION
-                                      SELECT deposit.link_id
-                                        FROM (%(deposits)s) deposit
-                                        JOIN paylink_link_line line USING (move_id)
-                                       WHERE line.link_id = %(link)s)
-                    OR (tx.paylink_id IS NULL AND tx.id IN (
-                        SELECT transaction_id FROM account_invoice_transaction_rel rel
-                          JOIN paylink_link_line line ON line.move_id = rel.invoice_id
-                         WHERE line.link_id = %(link)s)))
-               AND tx.paylink_id IS DISTINCT FROM %(link)s
-            """,
-            states=RIVAL_STATES,
-            deposits=self._invoiced_sql() if self._is_of_orders() else no_deposits,
-            link=self.id,
         )
 
     # === LINKS FROM OPEN ITEMS === #

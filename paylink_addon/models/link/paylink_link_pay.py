@@ -10,6 +10,7 @@ from odoo.tools import SQL, format_amount, format_date, formatLang
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
 from ...tools.locks import take_all
+from .paylink_link_amounts import Coming
 
 
 class PageMoney(NamedTuple):
@@ -76,21 +77,21 @@ class PaylinkLinkPay(models.Model):
         query = SQL(
             """
             SELECT ARRAY(SELECT id FROM payment_transaction WHERE paylink_id = %(link)s ORDER BY id DESC),
-                   ARRAY(%(rivals)s),
                    EXISTS(SELECT FROM payment_token WHERE partner_id = %(partner)s AND active),
-                   %(options)s
+                   %(options)s,
+                   coming.*
+              FROM (%(coming)s) coming
             """,
             link=self.id,
-            rivals=self._rivals_query(),
             partner=self.partner_id.id,
             options=self.env["payment.provider"]._paylink_version_sql(),
+            coming=self._coming_sql(),
         )
         self.env.flush_all()
-        own, rivals, has_tokens, options = self.env.execute_query(query)[0]
+        own, has_tokens, options, *coming = self.env.execute_query(query)[0]
         self._fields["transaction_ids"]._insert_cache(self, [tuple(own)])
         due = self._due_amounts()[self.id]
-        payable = self._payable_of(due, self.env["payment.transaction"].browse(rivals))
-        return PageMoney(due, payable, has_tokens, options)
+        return PageMoney(due, self._payable_of(due, Coming(*coming)), has_tokens, options)
 
     def _timezone(self):
         return self.partner_id.tz or self.company_id.paylink_tz

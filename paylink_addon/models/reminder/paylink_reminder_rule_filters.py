@@ -3,8 +3,6 @@
 from odoo import models
 from odoo.tools import SQL
 
-from ...const import IN_FLIGHT_STATES
-
 # Accents, once a text is decomposed into letters and marks.
 MARKS = "[\u0300-\u036f]"
 
@@ -50,42 +48,11 @@ class PaylinkReminderRuleFilters(models.Model):
 
     def _common_no_payment(self, _date):
         """A payment is in progress, or confirmed and not booked yet."""
-        name = "link_id" if self.kind == "link" else "item_id"
-        return SQL("c.%s NOT IN (%s)", SQL.identifier(name), self._in_flight_sql(name))
-
-    def _in_flight_sql(self, name):
-        """The items (``name`` ``item_id``) or links with an item that a payment on its way may settle."""
-        of_documents = SQL(
-            """
-            SELECT item.id FROM payment_transaction tx
-              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
-              JOIN account_invoice_transaction_rel rel ON rel.transaction_id = tx.id
-              JOIN account_move_line item ON item.move_id = rel.invoice_id
-             WHERE tx.paylink_id IS NULL AND %s
-            """,
-            self._moving_sql(),
-        )
-        of_links = SQL(
-            """
-            SELECT line.move_line_id FROM payment_transaction tx
-              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
-              JOIN paylink_link_line line ON line.link_id = tx.paylink_id AND line.move_line_id IS NOT NULL
-             WHERE %s
-            """,
-            self._moving_sql(),
-        )
-        of_deposits = self.env["account.move.line"]._paylink_covered_sql(self._moving_sql())
-        found = SQL("%s UNION %s UNION %s", of_links, of_documents, of_deposits)
-        if name == "item_id":
-            return found
-        return SQL("SELECT line.link_id FROM paylink_link_line line WHERE line.move_line_id IN (%s)", found)
-
-    def _moving_sql(self):
-        return SQL(
-            """tx.operation NOT IN ('refund', 'validation')
-               AND (tx.state IN %s OR (tx.state = 'done' AND tx.is_post_processed IS NOT TRUE))""",
-            IN_FLIGHT_STATES,
-        )
+        items = self.env["account.move.line"]._paylink_in_flight_sql()
+        if self.kind != "link":
+            return SQL("c.item_id NOT IN (%s)", items)
+        links = SQL("SELECT line.link_id FROM paylink_link_line line WHERE line.move_line_id IN (%s)", items)
+        return SQL("c.link_id NOT IN (%s)", links)
 
     def _common_not_promised(self, date):
         return self._hold_sql("promise", date)

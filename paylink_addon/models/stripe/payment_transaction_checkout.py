@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
-from odoo.tools import consteq
+from odoo.tools import SQL, consteq
 
 from odoo.addons.payment import utils as payment_utils
 
@@ -190,9 +190,14 @@ class PaymentTransactionCheckout(models.Model):
         invoices = self.invoice_ids
         if invoices.currency_id != self.currency_id or "draft" in invoices.mapped("state"):
             return None
-        others = invoices.transaction_ids.filtered(lambda tx: tx._paylink_is_incoming())
-        coming = others._paylink_in_flight() | others._paylink_received()._paylink_unbooked()
-        return sum(invoices.mapped("amount_residual")) - sum(coming.mapped("amount"))
+        query = SQL(
+            """
+            SELECT COALESCE(sum(amount), 0)
+              FROM (SELECT DISTINCT transaction_id, amount FROM (%s) coming WHERE NOT is_booked) coming
+            """,
+            self._paylink_coming_sql(items=invoices._paylink_open_items()),
+        )
+        return sum(invoices.mapped("amount_residual")) - self.env.execute_query(query)[0][0]
 
     def _paylink_stripe_close_others(self):
         """The newest attempt counts, also of those in Odoo's portal: see ``paylink.link._start_attempt``."""

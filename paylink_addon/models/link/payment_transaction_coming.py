@@ -1,0 +1,119 @@
+"""Stage of ``payment.transaction``: money on its way, and what it will settle."""
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ...const import IN_FLIGHT_STATES
+
+
+class PaymentTransactionComing(models.Model):
+    """Whoever asks whether something may be asked for, charged, reminded of or paid reads it in one query.
+
+    On its way is what customers pay or have paid and what the books do not know: payments in progress, authorized, and
+    confirmed but not booked yet (nobody has got to it, or it failed). A wire transfer announced is a promise: the
+    customer may pay otherwise. Of what is captured in parts count the parts, and what is left to be captured.
+    """
+
+    _inherit = "payment.transaction"
+
+    @api.model
+    def _paylink_coming_sql(self, items=None, links=None, orders=None):
+        """A query of what money on its way will settle: a row for each thing. It flushes what it reads.
+
+        A transaction has a row for each thing that it settles: who sums amounts takes each transaction once.
+
+        :param items: of these journal items only; give one of the three where you can: sources that have nothing to do
+            with them are left out
+        :param links: by these links only
+        :param orders: for these orders only
+        :return: SQL, with the columns ``transaction_id``; ``link_id`` (by which it is paid; NULL: Odoo's portal);
+            ``move_id`` and ``item_id`` (the document, and its journal item; NULL: of what has none); ``order_id``;
+            ``amount`` (of the transaction, in its currency); ``is_direct`` (that very thing is being paid; else the
+            money is kept for it, and the rest may be asked for); ``is_confirmed`` (the provider has it);
+            ``is_booked`` (somebody has posted its payment meanwhile: the residuals know it)
+        """
+        self.flush_model()
+        self.env["account.payment"].flush_model(["state"])
+        self.env["account.move.line"].flush_model(["move_id", "display_type"])
+        self.env["paylink.link.line"].flush_model(["link_id", "move_id", "move_line_id"])
+        wanted = {"item_id": items, "link_id": links, "order_id": orders}
+        narrow = [
+            SQL("coming.%s IN %s", SQL.identifier(column), tuple(records.ids) or (0,))
+            for column, records in wanted.items()
+            if records is not None
+        ]
+        return SQL(
+            "SELECT coming.* FROM (%s) coming WHERE %s",
+            SQL(" UNION ALL ").join(self._paylink_coming_sources(items, links, orders)),
+            SQL(" AND ").join(narrow) or SQL("TRUE"),
+        )
+
+    @api.model
+    def _paylink_coming_sources(self, items, links, orders):
+        """The queries that :meth:`_paylink_coming_sql` consists of, with its arguments and columns.
+
+        A subject that knows of other things that are paid extends it; nothing may be in two sources.
+        """
+        sources = []
+        if orders is None:
+            sources.append(self._paylink_coming_by_links_sql())
+            if links is None:
+                sources.append(self._paylink_coming_in_portal_sql())
+        return sources
+
+    @api.model
+    def _paylink_coming_by_links_sql(self):
+        """What payers of links pay: their items; a link that has none has a row for itself."""
+        return SQL(
+            """
+            SELECT tx.id AS transaction_id, tx.paylink_id AS link_id, line.move_id, line.move_line_id AS item_id,
+                   NULL::integer AS order_id, tx.amount, TRUE AS is_direct, tx.is_confirmed, tx.is_booked
+              FROM (%s) tx
+         LEFT JOIN paylink_link_line line ON line.link_id = tx.paylink_id
+             WHERE tx.paylink_id IS NOT NULL
+            """,
+            self._paylink_moving_sql(),
+        )
+
+    @api.model
+    def _paylink_coming_in_portal_sql(self):
+        """What is paid in Odoo's portal or charged in Accounting: parts that are captured belong to their source's."""
+        return SQL(
+            """
+            SELECT tx.id AS transaction_id, NULL::integer AS link_id, item.move_id, item.id AS item_id,
+                   NULL::integer AS order_id, tx.amount, TRUE AS is_direct, tx.is_confirmed, tx.is_booked
+              FROM (%s) tx
+              JOIN account_invoice_transaction_rel rel ON rel.transaction_id IN (tx.id, tx.source_transaction_id)
+              JOIN account_move_line item ON item.move_id = rel.invoice_id AND item.display_type = 'payment_term'
+             WHERE tx.paylink_id IS NULL
+            """,
+            self._paylink_moving_sql(),
+        )
+
+    @api.model
+    def _paylink_moving_sql(self):
+        """A query of the transactions on their way, each with what of it is neither captured nor voided apart.
+
+        A part counts once it is confirmed; until then its source does.
+        """
+        parts = SQL(
+            """COALESCE((SELECT sum(part.amount) FROM payment_transaction part
+                          WHERE part.source_transaction_id = tx.id AND part.operation != 'refund'
+                            AND part.state IN ('done', 'cancel')), 0)"""
+        )
+        return SQL(
+            """
+            SELECT tx.id, tx.source_transaction_id, tx.paylink_id, tx.amount - %(parts)s AS amount,
+                   tx.state = 'done' AS is_confirmed,
+                   EXISTS(SELECT FROM account_payment payment
+                           WHERE payment.id = tx.payment_id AND payment.state IN ('in_process', 'paid')) AS is_booked
+              FROM payment_transaction tx
+              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
+             WHERE tx.operation NOT IN ('refund', 'validation')
+               AND ((tx.state IN %(states)s AND tx.source_transaction_id IS NULL)
+                    OR (tx.state = 'done' AND tx.is_post_processed IS NOT TRUE))
+               AND tx.amount > %(parts)s
+            """,
+            parts=parts,
+            states=IN_FLIGHT_STATES,
+        )
