@@ -47,6 +47,7 @@ CONTROLLERS = {
     "pay": "link",
     "portal": "link",
     "status": "link",
+    "deposit": "deposit",
     "account": "statement",
     "stripe": "stripe",
     "stripe_webhook": "stripe",

@@ -1,2 +1,2 @@
-from . import account, pay, portal, status, stripe
+from . import account, deposit, pay, portal, status, stripe
 from . import stripe_webhook

@@ -199,14 +199,6 @@ class PaylinkPay(PageMixin, http.Controller):
         link = self._link(token)
         return self._document(link, link._document_pdf(line_id) if link else None)
 
-    @http.route(
-        "/pay/<string:token>/order", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
-    )
-    def order(self, token, **_params):
-        """The PDF of the order that a deposit is for."""
-        link = self._link(token)
-        return self._document(link, link._order_pdf() if link else None)
-
     def _document(self, link, pdf):
         """Answer with ``pdf``, or that it is being prepared (``False``), or that there is none."""
         if pdf is False:

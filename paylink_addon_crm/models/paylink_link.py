@@ -36,12 +36,9 @@ class PaylinkLink(models.Model):
         return super()._check_written(vals)
 
     @api.model
-    def _after_payments(self, transactions):
-        """The opportunity, too, tells what has been paid."""
-        result = super()._after_payments(transactions)
-        asked = transactions.filtered(lambda tx: tx.paylink_id.sudo().lead_id)
-        self._run_steps([self._log_on_leads, self._tag_leads], asked)
-        return result
+    def _log_steps(self):
+        """The opportunity, too, tells what has been paid, or given back."""
+        return [*super()._log_steps(), self._log_on_leads, self._tag_leads]
 
     @api.model
     def _log_on_leads(self, transactions):
@@ -49,6 +46,7 @@ class PaylinkLink(models.Model):
         texts = {
             lead.id: Markup("<br/>").join(self._lead_note(tx) for tx in own)
             for lead, own in transactions.sudo().grouped(lambda tx: tx.paylink_id.lead_id).items()
+            if lead
         }
         leads = self.env["crm.lead"].sudo().browse(texts)
         leads._message_log_batch(texts, author_id=self.env.ref("base.partner_root").id)

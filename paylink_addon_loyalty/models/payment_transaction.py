@@ -16,8 +16,8 @@ class PaymentTransaction(models.Model):
         return self.env["loyalty.history"].sudo().search([("paylink_transaction_id", "in", self.ids)])
 
     def _paylink_move_wallets(self):
-        """Credit the wallets with booked top-ups, debit them by booked refunds: once per transaction, ever."""
-        ours = self.sudo().filtered(lambda tx: tx.paylink_id.kind == "wallet" and tx.payment_id)
+        """Credit the wallets with top-ups that are booked, debit them by refunds: once per transaction, ever."""
+        ours = self.sudo().filtered("payment_id")
         if new := ours - ours._paylink_wallet_history().paylink_transaction_id:
             wallets = new._paylink_wallets()
             self.env["loyalty.card"].sudo()._paylink_move(

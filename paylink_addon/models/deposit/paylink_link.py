@@ -1,20 +1,23 @@
-from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, format_date
 
-from ...const import LIVE_STATES, Task
+from ...const import Task
 from ...tools.locks import hold_and_touch, take_name
-
-# What says who pays an order, and in which currency: changed, nobody may pay it by the links of before.
-PAYER_FIELDS = {"partner_id", "partner_invoice_id", "pricelist_id", "company_id"}
 
 
 class PaylinkLink(models.Model):
-    """Kind *deposit*: part or all of one sales order, never more than what nobody has paid or been invoiced of it."""
+    """Kind *deposit*: part or all of one sales order, never more than what nobody has paid or been invoiced of it.
+
+    Its hooks are described at :class:`paylink.link`.
+    """
 
     _inherit = "paylink.link"
 
+    # Without orders the money is what a free amount is: the customer's credit.
+    kind = fields.Selection(
+        selection_add=[("deposit", "Deposit on an order"), ("free",)], ondelete={"deposit": "set default"}
+    )
     sale_order_id = fields.Many2one(
         "sale.order", string="Order", readonly=True, index="btree_not_null", ondelete="set null", check_company=True
     )
@@ -23,17 +26,12 @@ class PaylinkLink(models.Model):
         string="PDF of the Order", attachment=True, copy=False, readonly=True, groups="base.group_system"
     )
 
-    # === WHAT IS DUE === #
+    # === COMPUTE METHODS === #
 
-    def _due_deposit(self):
-        """What has not been received of the deposit, and at most what is left of the order."""
-        rooms = self.sale_order_id._paylink_rooms()
-        return {
-            link.id: min(link.amount - link._received_amount(), rooms[link.sale_order_id.id])
-            if link._fits_order()
-            else 0.0
-            for link in self
-        }
+    def _state_depends(self):
+        return [*super()._state_depends(), "sale_order_id.state", "sale_order_id.amount_total"]
+
+    # === THE ORDER === #
 
     def _fits_order(self):
         """Whether the order can still be paid by this link."""
@@ -69,84 +67,30 @@ class PaylinkLink(models.Model):
             """
         )
 
+    # === WHAT IS DUE === #
+
+    def _due_deposit(self):
+        """What has not been received of the deposit, and at most what is left of the order."""
+        ceilings = self.sale_order_id._paylink_ceilings()
+        return {
+            link.id: min(link.amount - link._received_amount(), ceilings[link.sale_order_id.id])
+            if link._fits_order()
+            else 0.0
+            for link in self
+        }
+
     def _payable_deposit(self, due, coming):
-        """Payments under way of other deposits are no rivals as long as the order has room for both."""
-        room = sum(self.sale_order_id._paylink_rooms().values())
-        return min(due - coming.own, room - coming.own - coming.others)
+        """What others pay of the order leaves the link what it asks for, as long as both are below the ceiling."""
+        ceiling = sum(self.sale_order_id._paylink_ceilings().values())
+        return min(due - coming.own, ceiling - coming.own - coming.others)
 
     def _coming_rows_sql_deposit(self):
-        """What is on its way for the order; what is confirmed counts as received, see ``sale.order._paylink_rooms``."""
+        """What is on its way for the order; what is confirmed lowers its ceiling already."""
         return self.sale_order_id._paylink_coming_sql()
 
-    def _open_drafts(self):
-        """Attempts on other deposits of the order are given up only if the order has no room left for them."""
-        deposits = self.filtered(lambda link: link.kind == "deposit")
-        drafts = super(PaylinkLink, self - deposits)._open_drafts()
-        for link in deposits:
-            open_drafts = (link.transaction_ids | link.sale_order_id.transaction_ids)._paylink_closable()
-            left = link.sale_order_id._paylink_left_to_pay() - link._payable_amount()
-            drafts |= open_drafts.filtered(lambda tx, link=link, left=left: tx.paylink_id == link or tx.amount > left)
-        return drafts
-
-    def _documents_stand(self):
+    def _documents_stand_deposit(self):
         """A deposit stands as long as its order does."""
-        if self.kind != "deposit":
-            return super()._documents_stand()
         return self._fits_order()
-
-    def _contested_rows(self):
-        """Payers of deposits fight for their order."""
-        return [*super()._contested_rows(), self.sudo().sale_order_id]
-
-    def _attempt_documents(self):
-        """Odoo confirms and invoices the order of a transaction that names it."""
-        documents = super()._attempt_documents()
-        if self.kind == "deposit":
-            documents["sale_order_ids"] = [fields.Command.set(self.sale_order_id.ids)]
-        return documents
-
-    # === THE BOOKS === #
-
-    def _settle_deposit(self, transaction):
-        """Settle the invoice that Odoo has made of the payment, else what was invoiced of the order meanwhile.
-
-        What is left is the customer's open credit; the next invoice of the order takes it: see ``account.move._post``.
-        """
-        invoices = transaction.invoice_ids or self.sale_order_id.invoice_ids
-        items = invoices.filtered(lambda move: move.state == "posted")._paylink_open_items()
-        return self._settle_items(items.filtered(lambda item: item.balance > 0 and self._fits(item)), transaction)
-
-    def _excess(self, transaction):
-        """An open credit is what a deposit is to be, as far as the order has room for it."""
-        if self.kind != "deposit":
-            return super()._excess(transaction)
-        credit = transaction.payment_id._paylink_open_credit()
-        return min(credit, self.sale_order_id._paylink_overpaid()) if self._fits_order() else credit
-
-    @api.model
-    def _log_on_documents(self, transactions):
-        """Tell on the order, too, what has come or gone back."""
-        result = super()._log_on_documents(transactions)
-        deposits = transactions._paylink_deposits()
-        texts = {
-            order.id: Markup("<br/>").join(tx._paylink_order_note() for tx in own)
-            for order, own in deposits.grouped(lambda tx: tx.paylink_id.sale_order_id).items()
-            if order
-        }
-        orders = self.env["sale.order"].browse(texts)
-        orders._message_log_batch(texts, author_id=transactions._paylink_bot())
-        return result
-
-    # === WHAT PEOPLE READ === #
-
-    def _documents_text(self, language, lines):
-        """Say which order the deposit is for, as part of a sentence."""
-        if self.kind != "deposit" or not self.sale_order_id:
-            return super()._documents_text(language, lines)
-        return language._("the deposit on order %(name)s", name=self.sudo().sale_order_id.name)
-
-    # === LIFE === #
-    # How deposits are made, made anew, and ended with their orders.
 
     # === MAKING === #
 
@@ -170,10 +114,8 @@ class PaylinkLink(models.Model):
             prepared.append(vals | order._paylink_deposit_values(vals.get("expires_at", False)))
         return self._create_for_user(prepared)
 
-    def _renew(self):
+    def _renewal_values_deposit(self):
         """A new deposit asks for what no other link of the order asks for."""
-        if self.kind != "deposit":
-            return super()._renew()
         order = self.sale_order_id
         hold_and_touch(order)
         if not self._belongs_to_order():
@@ -187,21 +129,34 @@ class PaylinkLink(models.Model):
         amount = min(self.amount - self.amount_paid, order._paylink_askable().get(order.id, 0.0))
         if problem := order._paylink_deposit_problem(amount, amount):
             raise UserError(problem)
-        link = super()._renew()
-        link.write({"amount": amount} | {"expires_at": order._paylink_expires_at(link.expires_at)})
-        return link
+        return {
+            "amount": amount,
+            "expires_at": order._paylink_expires_at(self.company_id._paylink_expires_at()),
+        }
 
     # === ENDING === #
 
-    def _is_live(self):
-        """Whether the link asks for money now."""
-        self.ensure_one()
-        return self.state in LIVE_STATES and not self._is_expired()
-
-    def _is_expired(self):
+    def _is_expired_deposit(self):
         """A deposit on a quotation ends with it, also before the job that says so has run."""
         order = self.sudo().sale_order_id
-        return super()._is_expired() or (self.kind == "deposit" and bool(order) and order._paylink_is_expired())
+        return self._is_expired_general() or (bool(order) and order._paylink_is_expired())
+
+    @api.model
+    def _expire_early_deposit(self, limit):
+        """Deposits expire with their quotations: at the end of that day, which for some is an hour of today's."""
+        domain = [
+            ("kind", "=", "deposit"),
+            ("state", "in", ("open", "failed")),
+            ("sale_order_id.state", "in", ("draft", "sent")),
+            ("sale_order_id.validity_date", "<=", fields.Date.today()),
+            "|",
+            ("expires_at", "=", False),
+            ("expires_at", ">", fields.Datetime.now()),
+        ]
+        ended = self.search(domain).filtered(lambda link: link._is_expired())[:limit]
+        ended._close_attempts(self.env._("The quotation expired."))
+        ended.expires_at = fields.Datetime.now()
+        ended._log_events("expired")
 
     def _end_deposits(self, reason):
         """Cancel live deposits that can't be paid any more; who has authorized money is somebody's task.
@@ -250,68 +205,93 @@ class PaylinkLink(models.Model):
             "amount": self.currency_id.format(self.amount_paid - self.amount_refunded),
         }
 
-    @api.model
-    def _cron_expire(self, limit=500):
-        """Deposits expire with their quotations: at the end of that day, which for some is an hour of today's."""
-        domain = [
-            ("kind", "=", "deposit"),
-            ("state", "in", ("open", "failed")),
-            ("sale_order_id.state", "in", ("draft", "sent")),
-            ("sale_order_id.validity_date", "<=", fields.Date.today()),
-            "|",
-            ("expires_at", "=", False),
-            ("expires_at", ">", fields.Datetime.now()),
-        ]
-        ended = self.search(domain).filtered(lambda link: link._is_expired())[:limit]
-        ended._close_attempts(self.env._("The quotation expired."))
-        ended.expires_at = fields.Datetime.now()
-        ended._log_events("expired")
-        return super()._cron_expire(limit=limit)
+    # === PAYING === #
 
-    # === THE PAGE === #
-    # What the customer's page shows of the order of a deposit.
+    def _contested_rows_deposit(self):
+        """Payers of deposits fight for their order."""
+        return [self.sudo().sale_order_id]
 
-    def _closed_reason(self):
+    def _open_drafts_deposit(self):
+        """Attempts on other deposits of the order are given up only if they would exceed what is left below the
+        ceiling.
+        """
+        drafts = self.env["payment.transaction"]
+        ceilings, coming = self.sale_order_id._paylink_ceilings(), self.sale_order_id._paylink_coming()
+        for link in self:
+            order = link.sale_order_id
+            on_its_way = sum(amount for _link, amount in coming.get(order.id, ()))
+            left = ceilings.get(order.id, 0.0) - on_its_way - link._payable_amount()
+            open_drafts = (link.transaction_ids | order.transaction_ids)._paylink_closable()
+            drafts |= open_drafts.filtered(lambda tx, link=link, left=left: tx.paylink_id == link or tx.amount > left)
+        return drafts
+
+    def _attempt_documents_deposit(self):
+        """Odoo confirms and invoices the order of a transaction that names it."""
+        return {"sale_order_ids": [fields.Command.set(self.sale_order_id.ids)]}
+
+    def _closed_reason_deposit(self):
         """Once nothing can be asked as a deposit, *settled* if the order is paid, else ``invoiced``.
 
         Also after the link was cancelled for that.
         """
         order = self.sale_order_id
-        if self.kind != "deposit" or not order:
-            return super()._closed_reason()
+        if not order:
+            return self._closed_reason_general()
         if not self._fits_order():
             return "cancelled"
-        if order.state == "sale" and not order._paylink_rooms()[order.id]:
-            return "settled" if order.currency_id.compare_amounts(self._left_of_order(), 0) <= 0 else "invoiced"
-        return super()._closed_reason()
+        if order.state == "sale" and not order._paylink_ceilings()[order.id]:
+            return "settled" if order.currency_id.compare_amounts(order._paylink_outstanding(), 0) <= 0 else "invoiced"
+        return self._closed_reason_general()
 
-    def _left_of_order(self):
-        """What the customer has to pay of the order, whichever way."""
-        return max(self.sale_order_id.amount_total - self.sale_order_id._paylink_settled(), 0.0)
+    # === THE BOOKS === #
 
-    def _page_texts(self, due):
-        return super()._page_texts(due) | {"order": self._page_order(), "invoices": self._page_invoices()}
+    def _settle_deposit(self, transaction):
+        """Settle the invoice that Odoo has made of the payment, else what was invoiced of the order meanwhile.
 
-    def _page_invoices(self):
-        """What is asked for by invoice instead of by this link: the open invoices, with the links that this customer
-        has for them.
+        What is left is the customer's open credit; the next invoice of the order takes it: see ``account.move._post``.
         """
-        if self.kind != "deposit" or self._closed_reason() != "invoiced":
-            return []
-        invoices = self.sale_order_id.invoice_ids.filtered("paylink_can_send")
-        links = self._links_of_invoices(invoices)
-        tokens = {move: link.access_token for move, link in links.items() if link.partner_id == self.partner_id}
-        return [{"name": move.name, "url": move in tokens and f"/pay/{tokens[move]}"} for move in invoices]
+        invoices = transaction.invoice_ids or self.sale_order_id.invoice_ids
+        items = invoices.filtered(lambda move: move.state == "posted")._paylink_open_items()
+        return self._settle_items(items.filtered(lambda item: item.balance > 0 and self._fits(item)), transaction)
 
-    def _page_subject(self):
-        if self.kind != "deposit" or not self.sale_order_id:
-            return super()._page_subject()
+    def _excess_deposit(self, transaction):
+        """An open credit is what a deposit is to be, unless the order was overpaid."""
+        credit = self._excess_general(transaction)
+        if not self._fits_order():
+            return credit
+        return min(credit, max(-self.sale_order_id._paylink_balance_to_invoice(), 0.0))
+
+    def _document_notes_deposit(self, transaction):
+        """On the order, too."""
+        notes = self._document_notes_general(transaction)
+        if self.sale_order_id:
+            notes.append((self.sale_order_id, transaction._paylink_order_note()))
+        return notes
+
+    # === WHAT PEOPLE READ === #
+
+    @api.model
+    def _page_fields(self):
+        return (*super()._page_fields(), "sale_order_id")
+
+    def _documents_text_deposit(self, language, lines):
+        """Say which order the deposit is for."""
+        if not self.sale_order_id:
+            return self._documents_text_general(language, lines)
+        return language._("the deposit on order %(name)s", name=self.sudo().sale_order_id.name)
+
+    def _page_subject_deposit(self):
+        if not self.sale_order_id:
+            return self._page_subject_general()
         return self.env._("Deposit on order %(name)s", name=self.sale_order_id.name)
+
+    def _page_extras_deposit(self):
+        return {"order": self._page_order(), "invoices": self._page_invoices()}
 
     def _page_order(self):
         """The order as its customer knows it, ready to print, or ``False``."""
         order = self.sale_order_id
-        if self.kind != "deposit" or not self._fits_order():
+        if not self._fits_order():
             return False
         settled = order._paylink_settled()
         return {
@@ -319,9 +299,20 @@ class PaylinkLink(models.Model):
             "date": format_date(self.env, fields.Datetime.context_timestamp(self, order.date_order)),
             "total": self._amount_text(order.amount_total),
             "settled": self._amount_text(settled) if settled > 0 else False,
-            "left": self._amount_text(self._left_of_order()),
+            "left": self._amount_text(order._paylink_outstanding()),
             "url": f"/pay/{self.access_token}/order" if self._has_order_pdf() else False,
         }
+
+    def _page_invoices(self):
+        """What is asked for by invoice instead of by this link: the open invoices, with the links that this customer
+        has for them.
+        """
+        if self._closed_reason() != "invoiced":
+            return []
+        invoices = self.sale_order_id.invoice_ids.filtered("paylink_can_send")
+        links = self._links_of_invoices(invoices)
+        tokens = {move: link.access_token for move, link in links.items() if link.partner_id == self.partner_id}
+        return [{"name": move.name, "url": move in tokens and f"/pay/{tokens[move]}"} for move in invoices]
 
     # === THE PDF === #
 

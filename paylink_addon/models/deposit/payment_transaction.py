@@ -78,6 +78,17 @@ class PaymentTransaction(models.Model):
 
     # === ON THE ORDER === #
 
+    def _paylink_documents(self):
+        """Who pays an order in Odoo's portal pays what it asks for."""
+        documents = super()._paylink_documents()
+        if documents or self.paylink_id:
+            return documents
+        return [(order.name, order.amount_total) for order in self.sale_order_ids]
+
+    def _paylink_ready(self):
+        """What belongs to an order waits for its invoice."""
+        return super()._paylink_ready().filtered(lambda tx: not tx.sale_order_ids)
+
     def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
         """A captured part of a deposit confirms and invoices the order, as the whole would."""
         if not is_refund and self._paylink_deposits():

@@ -125,13 +125,37 @@ class SaleOrder(models.Model):
             order.paylink_amount_asked = asked
             order.paylink_amount_received = paid - refunded
             order.paylink_amount_refunded = refunded
-            order.paylink_amount_remaining = max(order.amount_total - order.sudo()._paylink_settled(), 0.0)
+            order.paylink_amount_remaining = order.sudo()._paylink_outstanding()
             order.paylink_can_ask = (
                 order.state != "cancel"
                 and bool(order.id)
                 and not order.sudo()._paylink_is_expired()
                 and askable[order.id] > 0
             )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """An order that is cancelled, or becomes another customer's or another currency's, closes its links."""
+        result = super().write(vals)
+        if vals.get("state") == "cancel" or PAYER_FIELDS & set(vals):
+            self._paylink_end_links()
+            self._paylink_report_left_behind()
+        return result
+
+    @api.ondelete(at_uninstall=False)
+    def _paylink_unlink_unpaid(self):
+        """A quotation whose deposit was paid is kept; other links end with it."""
+        links = self.sudo().paylink_link_ids
+        if paid := links.filtered(lambda link: link.amount_paid or link.amount_pending or link.amount_authorized):
+            raise UserError(
+                self.env._(
+                    "A deposit on %(order)s was paid (%(link)s): keep the order.",
+                    order=paid[0].sale_order_id.name,
+                    link=paid[0].name,
+                )
+            )
+        links.filtered(lambda link: link.state in LIVE_STATES)._cancel(self.env._("The order was deleted."))
 
     # === ACTIONS === #
 
@@ -157,9 +181,7 @@ class SaleOrder(models.Model):
             SaleOrder, self.filtered(lambda order: order.id not in told)
         )._send_payment_succeeded_for_order_mail()
 
-    # === DEPOSITS === #
-
-    # === MAKING === #
+    # === MAKING DEPOSITS === #
 
     def _paylink_deposit_problem(self, amount, askable):
         """Why a deposit of ``amount`` can't be asked for, or ``False``.
@@ -221,20 +243,12 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         order = self.sudo()
-        asked = order._paylink_rooms()[order.id] - askable  # by other links
+        asked = order._paylink_ceilings()[order.id] - askable  # by other links
         missing = order._get_prepayment_required_amount() - order.amount_paid - asked
         wanted = missing if order.state in ("draft", "sent") and missing > 0 else askable
         return order.currency_id.round(min(wanted, askable))
 
-    # === ENDING === #
-
-    def write(self, vals):
-        """An order that is cancelled, or becomes another customer's or another currency's, closes its links."""
-        result = super().write(vals)
-        if vals.get("state") == "cancel" or PAYER_FIELDS & set(vals):
-            self._paylink_end_links()
-            self._paylink_report_left_behind()
-        return result
+    # === ENDING DEPOSITS === #
 
     def _paylink_end_links(self):
         """Close the live links of orders that are cancelled, or of which nothing is left to be asked as a deposit."""
@@ -259,17 +273,3 @@ class SaleOrder(models.Model):
         links = self.sudo().paylink_link_ids.filtered(lambda link: link.amount_paid > link.amount_refunded)
         for link in links.filtered(lambda link: not link._fits_order()):
             link._report_left_behind()
-
-    @api.ondelete(at_uninstall=False)
-    def _paylink_unlink_unpaid(self):
-        """A quotation whose deposit was paid is kept; other links end with it."""
-        links = self.sudo().paylink_link_ids
-        if paid := links.filtered(lambda link: link.amount_paid or link.amount_pending or link.amount_authorized):
-            raise UserError(
-                self.env._(
-                    "A deposit on %(order)s was paid (%(link)s): keep the order.",
-                    order=paid[0].sale_order_id.name,
-                    link=paid[0].name,
-                )
-            )
-        links.filtered(lambda link: link.state in LIVE_STATES)._cancel(self.env._("The order was deleted."))

@@ -1,38 +1,34 @@
-"""Stage of ``sale.order``: what was received, invoiced, and can still be asked."""
+"""Stage of ``sale.order``: the money of an order.
+
+The words for it, here and wherever deposits are spoken of. All amounts are in the order's currency, taxes included.
+
+==================  ===========================================  ======================================================
+word                what it is                                   formula
+==================  ===========================================  ======================================================
+open credit         paid as a deposit, and no invoice has        received − given back − what invoices have taken of it
+                    taken it yet
+settled             what the customer has paid, whichever way    open credit + what is paid of the order's invoices
+outstanding         what the customer has still to pay           total − settled, at least 0
+balance to invoice  what a last invoice would still ask for,     total − invoiced − open credit; less than 0: overpaid
+                    deposits deducted
+ceiling             what deposits may still bring                the lesser of balance to invoice and outstanding, at
+                                                                 least 0; 0 once the order is cancelled
+on its way          what is being paid and not confirmed yet     see ``payment.transaction._paylink_coming_sql``
+askable             what a new deposit may ask for               ceiling − what is due of open links − what is on its
+                                                                 way otherwise, at least 0
+==================  ===========================================  ======================================================
+"""
 
 from odoo import Command, api, models
 from odoo.tools import SQL
 
 
 class SaleOrderMoney(models.Model):
-    """What has been received, invoiced and can still be asked of an order. All of it in sudo mode, for sets."""
+    """See the words above. All of it in sudo mode."""
 
     _inherit = "sale.order"
 
-    # === TRANSACTIONS === #
-
-    def _paylink_transactions(self):
-        """The order's transactions, with the refunds of them, which Odoo does not link to it.
-
-        Those of before the order became another customer's or another currency's are not its own any more: what they
-        bring is a credit of who paid.
-        """
-        transactions = self.sudo().transaction_ids
-        transactions |= transactions.child_transaction_ids.filtered(lambda tx: tx.operation == "refund")
-        return transactions.filtered(lambda tx: not tx.paylink_id or tx.paylink_id._belongs_to_order())
-
-    def _paylink_counted(self):
-        """The transactions that have moved money: received, and given back."""
-        transactions = self._paylink_transactions()
-        return transactions._paylink_received() | transactions._paylink_refunds()
-
-    def _paylink_credit(self):
-        """What of it no invoice has taken yet; less than zero if more was given back than was left."""
-        self.ensure_one()
-        counted = self._paylink_counted()
-        unbooked = counted.filtered(lambda tx: not tx.payment_id)
-        lines = counted.payment_id._paylink_receivable_lines().filtered(lambda line: line.parent_state == "posted")
-        return sum(unbooked.mapped("amount")) - sum(lines.mapped("amount_residual_currency"))
+    # === COMPUTE METHODS === #
 
     @api.depends(
         "transaction_ids.state",
@@ -50,41 +46,70 @@ class SaleOrderMoney(models.Model):
             if not linked:
                 continue
             ours = order._paylink_transactions().filtered("paylink_id")
-            moved = ours._paylink_received() | ours._paylink_refunds()
-            net = sum(moved.mapped("amount")) + ours._paylink_authorized()._paylink_authorized_amount()
+            net = sum(ours._paylink_moved().mapped("amount")) + ours._paylink_authorized()._paylink_authorized_amount()
             counted = linked.filtered(lambda tx: tx.state in ("authorized", "done"))
             order.amount_paid += net - sum(counted.mapped("amount"))
         return result
 
+    # === WHAT WAS PAID === #
+
+    def _paylink_transactions(self):
+        """The order's transactions, with the refunds of them, which Odoo does not link to it.
+
+        Those of before the order became another customer's or another currency's are not its own any more: what they
+        bring is a credit of who paid.
+        """
+        transactions = self.sudo().transaction_ids
+        transactions |= transactions.child_transaction_ids.filtered(lambda tx: tx.operation == "refund")
+        return transactions.filtered(lambda tx: not tx.paylink_id or tx.paylink_id._belongs_to_order())
+
+    def _paylink_open_credit(self):
+        """What no invoice has taken yet of what was received; less than zero if more was given back than was left."""
+        self.ensure_one()
+        moved = self._paylink_transactions()._paylink_moved()
+        unbooked = moved.filtered(lambda tx: not tx.payment_id)
+        lines = moved.payment_id._paylink_receivable_lines().filtered(lambda line: line.parent_state == "posted")
+        return sum(unbooked.mapped("amount")) - sum(lines.mapped("amount_residual_currency"))
+
+    def _paylink_settled(self):
+        """What the customer has paid of the order, whichever way: its open credit, and what is paid of its invoices."""
+        self.ensure_one()
+        settled = self._paylink_open_credit()
+        for invoice in self.invoice_ids.filtered(lambda move: move.state == "posted" and move.amount_total):
+            paid = 1 - invoice.amount_residual / invoice.amount_total
+            settled += invoice._get_sale_order_invoiced_amount(self) * paid
+        return self.currency_id.round(settled)
+
+    def _paylink_outstanding(self):
+        """What the customer has still to pay of the order, whichever way."""
+        self.ensure_one()
+        return max(self.amount_total - self._paylink_settled(), 0.0)
+
     # === WHAT CAN BE ASKED === #
 
-    def _paylink_balance(self):
+    def _paylink_balance_to_invoice(self):
         """What is neither invoiced nor received of the order; less than zero if it was overpaid."""
         self.ensure_one()
-        return self.currency_id.round(self.amount_total - self.amount_invoiced - self._paylink_credit())
+        return self.currency_id.round(self.amount_total - self.amount_invoiced - self._paylink_open_credit())
 
-    def _paylink_overpaid(self):
-        """What has been received too much."""
-        self.ensure_one()
-        return max(-self._paylink_balance(), 0.0)
-
-    def _paylink_rooms(self):
-        """What deposits may bring at most now, by id: what was invoiced is asked for by invoices.
+    def _paylink_ceilings(self):
+        """What deposits may still bring, by id: what was invoiced is asked for by invoices.
 
         An invoice that was paid, then credited, is still paid until the customer has the money back.
         """
         orders = self.sudo()
         orders._paylink_read_ahead()
         return {
-            order.id: max(min(order._paylink_balance(), order.amount_total - order._paylink_settled()), 0.0)
+            order.id: max(min(order._paylink_balance_to_invoice(), order._paylink_outstanding()), 0.0)
             if order.state != "cancel"
             else 0.0
             for order in orders
         }
 
     def _paylink_read_ahead(self):
-        """Read what is needed to know the balance of these orders, in one go: each alone would read its own."""
-        self._paylink_counted().payment_id._paylink_receivable_lines().mapped("amount_residual_currency")
+        """Read what the money of these orders depends on, in one go: each alone would read its own."""
+        moved = self._paylink_transactions()._paylink_moved()
+        moved.payment_id._paylink_receivable_lines().mapped("amount_residual_currency")
         lines = self.invoice_ids.line_ids
         lines.mapped("price_total")
         lines.sale_line_ids.mapped("order_id")
@@ -105,35 +130,19 @@ class SaleOrderMoney(models.Model):
             found.setdefault(order_id, []).append((link_id, amount))
         return found
 
-    def _paylink_left_to_pay(self):
-        """What deposits may bring, less what payments under way may still bring."""
-        if not self:
-            return 0.0
-        coming = self._paylink_coming().get(self.id, ())
-        return self._paylink_rooms()[self.id] - sum(amount for _link, amount in coming)
-
     def _paylink_askable(self):
         """What no link asks for yet and no payment under way may bring. Call it with the orders locked.
 
         :return: amounts in the currency of each order, by id
         """
-        rooms, coming = self._paylink_rooms(), self._paylink_coming()
+        askable, coming = self._paylink_ceilings(), self._paylink_coming()
         links = self.sudo().paylink_link_ids.filtered(lambda link: link._is_live())
         due, live = links._due_amounts(), set(links.ids)
         for order in self.sudo():
             asked = sum(due[link.id] for link in links & order.paylink_link_ids)
             foreign = sum(amount for link, amount in coming.get(order._origin.id, ()) if link not in live)
-            rooms[order.id] = order.currency_id.round(max(rooms[order.id] - asked - foreign, 0.0))
-        return rooms
-
-    def _paylink_settled(self):
-        """What the customer has paid of the order, by whatever way: its credit, and what is paid of its invoices."""
-        self.ensure_one()
-        settled = self._paylink_credit()
-        for invoice in self.invoice_ids.filtered(lambda move: move.state == "posted" and move.amount_total):
-            paid = 1 - invoice.amount_residual / invoice.amount_total
-            settled += invoice._get_sale_order_invoiced_amount(self) * paid
-        return self.currency_id.round(settled)
+            askable[order.id] = order.currency_id.round(max(askable[order.id] - asked - foreign, 0.0))
+        return askable
 
     # === INVOICES OF DEPOSITS === #
 

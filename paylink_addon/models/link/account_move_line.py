@@ -124,6 +124,11 @@ class AccountMoveLine(models.Model):
             self.env["payment.transaction"]._paylink_coming_sql(items=items),
         )
 
+    @api.model
+    def _paylink_kept_sql(self):
+        """Hook: a query of the ids of credits that are kept for one document, and settle no other. Here: none."""
+        return SQL("SELECT NULL::integer WHERE FALSE")
+
     def _paylink_is_collectable(self):
         """Whether a link may ask for the item: posted, receivable, open."""
         self.ensure_one()

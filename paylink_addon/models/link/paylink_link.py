@@ -20,9 +20,51 @@ FROZEN_FIELDS = {
 class PaylinkLink(models.Model):
     """A request for money with a durable URL of its own.
 
-    What it asks for is told by its *kind*, a pair of hooks named after it: ``_due_<kind>`` (what is due now) and
-    ``_settle_<kind>`` (how a confirmed payment is booked). A module adds a kind by extending the selection and
-    defining the two.
+    What it asks for is told by its *kind*, a set of hooks that are found by their names: ``_<hook>_<kind>``, and where
+    a kind has none ``_<hook>_general``. A module adds a kind by extending the selection and defining the hooks in
+    which it differs; it overrides nothing. These are all of them (see :meth:`_of_kind`, :meth:`_by_kind`,
+    :meth:`_for_each_kind`):
+
+    What is asked for
+        ``amount_problem()``: why the amount asked can't be asked for, as a text, or ``False``.
+            General: it must be more than zero.
+        ``due()``, of links of one kind: what is due now by link id, not rounded, less than zero if too much has come.
+            General: the amount asked, less what has been received.
+        ``coming_rows_sql()``: a query of ``(transaction_id, link_id, amount)``, what is on its way for the same thing.
+            General: for the items of the link, or by it where it has none.
+        ``payable(due, coming)``: what of ``due`` may be paid now, not rounded, less than zero if nothing.
+            General: less what is on its way, a ``Coming``.
+        ``documents_stand()``: whether what is asked for can be settled; while it is changed it can't.
+            General: yes.
+        ``is_expired()``: whether its time is over. General: by its own date.
+        ``expire_early(limit)``, for the kind: end the links whose time is over before their own date says so.
+            General: there are none.
+        ``renewal_values()``: in what a successor differs. General: it asks for what is due.
+
+    Paying
+        ``contested_rows()``, of links of one kind: a list of record sets, what two payers of the same thing fight for.
+            General: the items.
+        ``open_drafts()``, of links of one kind: unfinished attempts, by anybody, to pay the same thing.
+            General: of the items.
+        ``attempt_documents()``: the values of a transaction that say which documents it pays. General: the invoices.
+        ``closed_reason()``: why the page takes no payment. General: see the method.
+
+    The books, and who is told
+        ``settle(transaction)``: how a payment is booked: values of the ``account.payment``, and the items
+            (``account.move.line``) that it is reconciled with. General: as an open credit of the customer.
+        ``after_booking(transactions)``, of links of one kind: what is booked along with these, or neither is.
+            General: nothing.
+        ``excess(transaction)``: what of a booked payment is more than was asked for (major units).
+            General: what is left open of it.
+        ``excess_text(env, transaction, amount)``: where it is, and what to do with it.
+            General: an open credit of the customer.
+        ``document_notes(transaction)``: ``[(record, text), …]``, what is logged on documents of a payment or refund.
+            General: on the invoices.
+
+    What people read
+        ``documents_text(language, lines)``: what is paid, as part of a sentence. General: the names of the documents.
+        ``page_subject()``: what the link is for, where it names no documents. General: its reference.
+        ``page_extras()``: further values of the customer's page. General: none.
     """
 
     _name = "paylink.link"
@@ -30,17 +72,9 @@ class PaylinkLink(models.Model):
     _description = "Collection Link"
     _order = "id desc"
     _page_path = "/pay"
-    _page_fields = (
-        *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
-        *("is_limited", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
-        *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere", "sale_order_id"),
-    )
 
     kind = fields.Selection(
-        [("open_items", "Open items"), ("deposit", "Deposit on an order"), ("free", "Free amount")],
-        required=True,
-        default="free",
-        readonly=True,
+        [("open_items", "Open items"), ("free", "Free amount")], required=True, default="free", readonly=True
     )
     line_ids = fields.One2many("paylink.link.line", "link_id", string="Items", copy=False)
     reference = fields.Char(help="A number that the customer recognizes, such as a contract or an invoice number.")
@@ -118,11 +152,20 @@ class PaylinkLink(models.Model):
 
     # === CONSTRAINTS === #
 
-    @api.constrains("kind", "amount")
+    @api.constrains("kind", "amount", "currency_id", "company_id")
     def _check_amount(self):
         for link in self:
-            if link.kind != "open_items" and link.currency_id.compare_amounts(link.amount, 0) <= 0:
-                raise ValidationError(self.env._("Enter the amount to ask for: it must be more than zero."))
+            if problem := link._of_kind("amount_problem"):
+                raise ValidationError(problem)
+
+    def _amount_problem_general(self):
+        if self.currency_id.compare_amounts(self.amount, 0) <= 0:
+            return self.env._("Enter the amount to ask for: it must be more than zero.")
+        return False
+
+    def _amount_problem_open_items(self):
+        """What is due of the items is asked for, whatever it was once."""
+        return False
 
     @api.constrains("line_ids", "currency_id", "company_id")
     def _check_lines(self):
@@ -158,25 +201,27 @@ class PaylinkLink(models.Model):
         for link in self:
             link.bank_account_id = link.company_id._paylink_bank_account()
 
-    @api.depends(
-        "transaction_ids.state",
-        "transaction_ids.amount",
-        "transaction_ids.paylink_decline_count",
-        "transaction_ids.is_post_processed",
-        "transaction_ids.payment_id",
-        "transaction_ids.paylink_abandoned",
-        "amount",
-        "is_limited",
-        "kind",
-        "line_ids.move_line_id.amount_residual_currency",
-        "line_ids.move_line_id.parent_state",
-        "sale_order_id.state",
-        "sale_order_id.amount_total",
-        "issued_at",
-        "opened_at",
-        "expires_at",
-        "cancelled_at",
-    )
+    def _state_depends(self):
+        """Hook: the fields that :meth:`_compute_state` depends on."""
+        return [
+            "transaction_ids.state",
+            "transaction_ids.amount",
+            "transaction_ids.paylink_decline_count",
+            "transaction_ids.is_post_processed",
+            "transaction_ids.payment_id",
+            "transaction_ids.paylink_abandoned",
+            "amount",
+            "is_limited",
+            "kind",
+            "line_ids.move_line_id.amount_residual_currency",
+            "line_ids.move_line_id.parent_state",
+            "issued_at",
+            "opened_at",
+            "expires_at",
+            "cancelled_at",
+        ]
+
+    @api.depends(lambda self: self._state_depends())
     def _compute_state(self):
         """The one place where state, status and what belongs to them are derived."""
         due = self._due_amounts()
@@ -196,14 +241,6 @@ class PaylinkLink(models.Model):
             link.settled_elsewhere = bool(nothing_due and not link.amount_paid and link.line_ids)
             link.state = link._derive_state(attempts, now)
             link.status = link._derive_status()
-
-    def _documents_stand(self):
-        """Whether what the link asks for is posted: what is being changed or was deleted is not settled."""
-        self.ensure_one()
-        lines = self.sudo().line_ids
-        return self.kind != "open_items" or (
-            bool(lines) and all(line.move_line_id.parent_state == "posted" for line in lines)
-        )
 
     def _derive_state(self, attempts, now):
         """The state that these attempts and the link's own dates lead to.
@@ -239,12 +276,6 @@ class PaylinkLink(models.Model):
         due = self._due_amounts()
         for link in self:
             link.amount_due = due.get(link.id, 0.0)
-
-    def _of_kind(self, hook, *args):
-        """What ``hook`` is for the kind of this link: its method ``_<hook>_<kind>``, else the general ``_<hook>``."""
-        self.ensure_one()
-        method = getattr(self, f"_{hook}_{self.kind}", None) or getattr(self, f"_{hook}")
-        return method(*args)
 
     def _compute_settlement_display(self):
         """The entries (payments, credit notes) that settled the items."""
@@ -301,3 +332,40 @@ class PaylinkLink(models.Model):
     def _unlink_only_drafts(self):
         if any(link.state != "draft" for link in self):
             raise UserError(self.env._("Only drafts can be deleted: cancel the link instead."))
+
+    # === KINDS === #
+
+    def _of_kind(self, hook, *args):
+        """What ``hook`` is for the kind of this link. The hooks are listed in the model's docstring."""
+        return getattr(self, self._kind_method(hook, self.kind))(*args)
+
+    def _by_kind(self, hook, *args):
+        """Call a hook of links of one kind, for links of several: once for all those for which it is the same.
+
+        :return: the list of what it returned
+        """
+        methods = {kind: self._kind_method(hook, kind) for kind in set(self.mapped("kind"))}
+        groups = self.grouped(lambda link: methods[link.kind])
+        return [getattr(links, method)(*args) for method, links in groups.items()]
+
+    @api.model
+    def _for_each_kind(self, hook, *args):
+        """Call a hook of the kinds themselves, for no link: of each kind there is."""
+        kinds = self._fields["kind"].get_values(self.env)
+        for method in dict.fromkeys(self._kind_method(hook, kind) for kind in kinds):
+            getattr(self, method)(*args)
+
+    @api.model
+    def _kind_method(self, hook, kind):
+        name = f"_{hook}_{kind}"
+        return name if hasattr(self, name) else f"_{hook}_general"
+
+    # === HELPERS === #
+
+    @api.model
+    def _page_fields(self):
+        return (
+            *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
+            *("is_limited", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
+            *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere"),
+        )

@@ -32,8 +32,8 @@ class PaylinkLinkAmounts(models.Model):
         Payments that are confirmed but not booked yet count as paid.
         """
         due = {}
-        for kind, links in self.sudo().grouped("kind").items():
-            due |= getattr(links, f"_due_{kind}")()
+        for found in self.sudo()._by_kind("due"):
+            due |= found
         for link in self.sudo():
             if link.is_limited:
                 due[link.id] = min(due[link.id], link.amount - link._received_amount())
@@ -49,7 +49,7 @@ class PaylinkLinkAmounts(models.Model):
             for link in self
         }
 
-    def _due_free(self):
+    def _due_general(self):
         """What has not been received of the amount asked for."""
         return {link.id: link.amount - link._received_amount() for link in self}
 
@@ -73,7 +73,7 @@ class PaylinkLinkAmounts(models.Model):
         """
         return self.currency_id.round(max(self._of_kind("payable", due, coming), 0.0))
 
-    def _payable(self, due, coming):
+    def _payable_general(self, due, coming):
         return due - coming.own - coming.others
 
     def _coming_sql(self):
@@ -88,7 +88,7 @@ class PaylinkLinkAmounts(models.Model):
             coming=self._of_kind("coming_rows_sql"),
         )
 
-    def _coming_rows_sql(self):
+    def _coming_rows_sql_general(self):
         """A query of ``(transaction_id, link_id, amount)``: what is on its way for the items of this link, or by it
         where it has none; not what it has received itself, which is not due any more.
         """
@@ -104,7 +104,11 @@ class PaylinkLinkAmounts(models.Model):
         )
 
     def _open_drafts(self):
-        """The attempts on the items of these links, by them and by others, that the customer has not finished."""
+        """The attempts to pay what these links ask for, by them and by others, that the customer has not finished."""
+        return self.env["payment.transaction"].union(*self._by_kind("open_drafts"))
+
+    def _open_drafts_general(self):
+        """Those on the items of these links."""
         lines = self.env["paylink.link.line"].search([("move_line_id", "in", self.line_ids.move_line_id.ids)])
         return self._open_drafts_of(self | lines.link_id, self.line_ids.move_id)
 
@@ -127,6 +131,21 @@ class PaylinkLinkAmounts(models.Model):
             Transaction.search([("paylink_id", "in", links.ids), *draft])._paylink_closable()
             | Transaction.search(portal)._paylink_unfinished()
         )
+
+    # === WHETHER IT STANDS === #
+
+    def _documents_stand(self):
+        """Whether what the link asks for can be settled: what is being changed or was deleted can't."""
+        self.ensure_one()
+        return self._of_kind("documents_stand")
+
+    def _documents_stand_general(self):
+        return True
+
+    def _documents_stand_open_items(self):
+        """Whether its items are posted."""
+        lines = self.sudo().line_ids
+        return bool(lines) and all(line.move_line_id.parent_state == "posted" for line in lines)
 
     # === LINKS FROM OPEN ITEMS === #
 
@@ -204,6 +223,10 @@ class PaylinkLinkAmounts(models.Model):
         return min(COMPANY_LENGTH, max(SMS_LENGTH - taken, 0))
 
     def _documents_text(self, language, lines):
+        """What is paid, as part of a sentence in the language of the environment ``language``."""
+        return self._of_kind("documents_text", language, lines)
+
+    def _documents_text_general(self, language, lines):
         """Names of up to three documents, then how many more there are; credits go without saying."""
         debts = lines.filtered(lambda line: line.amount > 0) or lines
         names = [name for name in dict.fromkeys(debts.mapped("name")) if name]

@@ -1,6 +1,7 @@
 """Stage of ``paylink.link``: how confirmed payments get into the books, and what follows from it."""
 
 import logging
+from collections import defaultdict
 from functools import partial
 
 from markupsafe import Markup
@@ -28,12 +29,12 @@ class PaylinkLinkBooks(models.Model):
             of the same items (:meth:`payment.transaction._paylink_rounds`)
         """
         # What is told of payments stands on the link and, in one line, on its documents.
-        transactions = transactions.with_context(**QUIET)
-        refunds = transactions.filtered(lambda tx: tx.operation == "refund")
+        quiet = transactions.with_context(**QUIET)
+        refunds = quiet.filtered(lambda tx: tx.operation == "refund")
         for refund in refunds:
             refund.paylink_id._book_refund(refund)
-        received = transactions - refunds
-        settled = [getattr(tx.paylink_id, f"_settle_{tx.paylink_id.kind}")(tx) for tx in received]
+        received = quiet - refunds
+        settled = [tx.paylink_id._of_kind("settle", tx) for tx in received]
         payments = self._create_payments(
             [
                 tx.paylink_id._prepare_payment(tx) | values
@@ -43,7 +44,11 @@ class PaylinkLinkBooks(models.Model):
         for tx, payment in zip(received, payments, strict=True):
             tx.payment_id = payment
         payments._paylink_reconcile([items for _values, items in settled])
-        transactions.env.flush_all()  # here nothing is tracked
+        quiet.env.flush_all()  # here nothing is tracked
+        transactions.paylink_id._by_kind("after_booking", transactions)
+
+    def _after_booking_general(self, transactions):
+        """Nothing but the payments."""
 
     @api.model
     def _create_payments(self, vals_list):
@@ -77,13 +82,11 @@ class PaylinkLinkBooks(models.Model):
             "write_off_line_vals": [],
         }
 
-    # === KIND: FREE AMOUNT === #
+    # === SETTLING === #
 
-    def _settle_free(self, _transaction):
+    def _settle_general(self, _transaction):
         """An open credit of the customer."""
         return {}, self.env["account.move.line"]
-
-    # === KIND: OPEN ITEMS === #
 
     def _settle_open_items(self, transaction):
         """Settle the items of the link."""
@@ -188,11 +191,21 @@ class PaylinkLinkBooks(models.Model):
         :param transactions: of different links
         """
         refunds = transactions.filtered(lambda tx: tx.operation == "refund")
-        logs = [self._log_booked, self._log_on_documents]
-        self._run_steps(logs, refunds)
-        self._run_steps(
-            [*logs, self._announce_payments, self._send_receipts, self._report_excess], transactions - refunds
-        )
+        self._run_steps(self._log_steps(), refunds)
+        self._run_steps([*self._log_steps(), *self._payment_steps()], transactions - refunds)
+
+    @api.model
+    def _log_steps(self):
+        """Hook: what is told of payments and of refunds that have been booked.
+
+        :return: methods of ``transactions``: see :meth:`_run_steps`
+        """
+        return [self._log_booked, self._log_on_documents]
+
+    @api.model
+    def _payment_steps(self):
+        """Hook: what follows from payments, not from refunds: as :meth:`_log_steps`."""
+        return [self._announce_payments, self._send_receipts, self._report_excess]
 
     @api.model
     def _run_steps(self, steps, transactions):
@@ -226,18 +239,25 @@ class PaylinkLinkBooks(models.Model):
 
     @api.model
     def _log_on_documents(self, transactions):
-        """Tell on each invoice which payment has come, or gone back."""
-        texts = {
-            move.id: tx.paylink_id._owner_env()._(
-                "Payment %(payment)s by collection link %(link)s.",
-                payment=tx.payment_id._get_html_link(),
-                link=tx.paylink_id._get_html_link(),
-            )
-            for tx in transactions
-            for move in tx.invoice_ids
-        }
-        moves = self.env["account.move"].browse(texts)
-        moves._message_log_batch(texts, author_id=transactions._paylink_bot())
+        """Tell on each document which payment has come, or gone back."""
+        notes = defaultdict(list)
+        for tx in transactions:
+            for record, text in tx.paylink_id._of_kind("document_notes", tx):
+                notes[record._name, record.id].append(text)
+        texts = defaultdict(dict)
+        for (model, record_id), found in notes.items():
+            texts[model][record_id] = Markup("<br/>").join(found)
+        for model, bodies in texts.items():
+            self.env[model].browse(bodies)._message_log_batch(bodies, author_id=transactions._paylink_bot())
+
+    def _document_notes_general(self, transaction):
+        """On each invoice."""
+        text = self._owner_env()._(
+            "Payment %(payment)s by collection link %(link)s.",
+            payment=transaction.payment_id._get_html_link(),
+            link=self._get_html_link(),
+        )
+        return [(move, text) for move in transaction.invoice_ids]
 
     @api.model
     def _close_rivals(self, transactions):
@@ -298,15 +318,15 @@ class PaylinkLinkBooks(models.Model):
         """Money that came although nothing was due any more is the customer's credit, and somebody's task."""
         for tx in transactions:
             link = tx.paylink_id
-            if excess := link._excess(tx):
+            if excess := link._of_kind("excess", tx):
                 link._give_task(Task.EXCESS, partial(link._excess_texts, tx, excess), about=tx)
 
     def _excess_texts(self, transaction, excess, env):
         amount = format_amount(env, excess, transaction.currency_id)
-        return env._("%(amount)s was overpaid", amount=amount), self._excess_text(env, transaction, amount)
+        text = self._of_kind("excess_text", env, transaction, amount)
+        return env._("%(amount)s was overpaid", amount=amount), text
 
-    def _excess_text(self, env, transaction, amount):
-        """Where the money is that was paid too much, and what to do with it, in the language of ``env``."""
+    def _excess_text_general(self, env, transaction, amount):
         return env._(
             "%(partner)s paid %(amount)s more than was due (payment %(payment)s). It is an open credit of the "
             "customer: refund it, or use it for another document.",
@@ -315,9 +335,12 @@ class PaylinkLinkBooks(models.Model):
             payment=transaction.payment_id.name,
         )
 
-    def _excess(self, transaction):
-        """What of a booked payment is more than the link was to bring; a free amount is a credit by intention."""
-        return 0.0 if self.kind == "free" else transaction.payment_id._paylink_open_credit()
+    def _excess_general(self, transaction):
+        return transaction.payment_id._paylink_open_credit()
+
+    def _excess_free(self, _transaction):
+        """A free amount is a credit by intention."""
+        return 0.0
 
     # === TASKS === #
 

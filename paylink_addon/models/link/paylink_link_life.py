@@ -83,22 +83,6 @@ class PaylinkLinkLife(models.Model):
         live = successors.filtered(lambda link: link.state in ("draft", *LIVE_STATES) and not link._is_expired())
         return live.sorted("id")[-1:]
 
-    def _renew(self):
-        """A draft that asks for what is still due of this link."""
-        self.ensure_one()
-        values = {
-            "renewed_from_id": self.id,
-            "expires_at": self.company_id._paylink_expires_at(),
-            "line_ids": [
-                fields.Command.create(line._successor_values()) for line in self.line_ids if line.move_line_id
-            ],
-        }
-        if self.kind == "free" or self.is_limited:
-            values["amount"] = max(self.amount - self.amount_paid, 0)
-        elif (due := self._due_amounts()[self.id]) > 0:
-            values["amount"] = due
-        return self.copy(values)
-
     def action_open_page(self):
         """Open the customer's page in a new tab."""
         self.ensure_one()
@@ -121,6 +105,41 @@ class PaylinkLinkLife(models.Model):
         return self._get_records_action(name=self.env._("Collection Links"), view_mode="list,form")
 
     # === BUSINESS METHODS === #
+
+    def _is_live(self):
+        """Whether the link asks for money now."""
+        self.ensure_one()
+        return self.state in LIVE_STATES and not self._is_expired()
+
+    def _is_expired(self):
+        """Whether the time is over, also before the job that says so has run."""
+        return self._of_kind("is_expired")
+
+    def _is_expired_general(self):
+        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
+
+    def _renew(self):
+        """A draft that asks for what is still due of this link."""
+        self.ensure_one()
+        values = {
+            "renewed_from_id": self.id,
+            "expires_at": self.company_id._paylink_expires_at(),
+            "line_ids": [
+                fields.Command.create(line._successor_values()) for line in self.line_ids if line.move_line_id
+            ],
+        }
+        return self.copy(values | self._of_kind("renewal_values"))
+
+    def _renewal_values_general(self):
+        """What is due; of a part, or where nothing is, what was not paid of it."""
+        if self.is_limited:
+            return self._renewal_values_free()
+        due = self._due_amounts()[self.id]
+        return {"amount": due} if due > 0 else {}
+
+    def _renewal_values_free(self):
+        """What was not paid: what was given back is not asked for again."""
+        return {"amount": max(self.amount - self.amount_paid, 0)}
 
     @api.model
     def _default_expires_at(self):
@@ -175,7 +194,11 @@ class PaylinkLinkLife(models.Model):
 
     def _contested_rows(self):
         """Record sets, in the order in which everybody holds them."""
-        return [self, self.sudo().line_ids.move_line_id]
+        rows = [records for found in self._by_kind("contested_rows") for records in found]
+        return [self, *sorted(rows, key=lambda records: records._table)]
+
+    def _contested_rows_general(self):
+        return [self.sudo().line_ids.move_line_id]
 
     # === CRON === #
 
@@ -195,6 +218,7 @@ class PaylinkLinkLife(models.Model):
     @api.model
     def _cron_expire(self, limit=500):
         """Expire the links whose time is over, and close their open attempts; end what else was left half done."""
+        self._for_each_kind("expire_early", limit)
         self.env["payment.transaction"]._paylink_close_abandoned(limit)
         self._resume_cancellations()
         self._close_settled(limit)
@@ -207,6 +231,10 @@ class PaylinkLinkLife(models.Model):
         overdue.filtered(lambda link: link.state == "expired")._log_events("expired")
         remaining = self.search_count(domain) if len(overdue) == limit else 0
         self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)
+
+    @api.model
+    def _expire_early_general(self, limit):
+        """The job ends links by their own dates."""
 
     # === CANCELLING === #
     # Cancelling links, also while money is under way.

@@ -32,10 +32,6 @@ class PaylinkLinkPay(models.Model):
 
     # === WHICH PAGE === #
 
-    def _is_expired(self):
-        """Whether the time is over, also before the job that says so has run."""
-        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
-
     def _page_view(self, payable=None):
         """Which page the customer gets: ``pay``, ``progress``, ``paid`` or ``closed``.
 
@@ -52,10 +48,12 @@ class PaylinkLinkPay(models.Model):
         return "pay" if payable > 0 else "closed"
 
     def _closed_reason(self):
-        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled``, ``changing`` or ``in_progress``.
-
-        Of deposits also ``invoiced``.
+        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled``, ``changing``, ``in_progress``, or a reason
+        that only its kind knows.
         """
+        return self._of_kind("closed_reason")
+
+    def _closed_reason_general(self):
         if self.state == "cancelled":
             return "cancelled"
         if not self._documents_stand():
@@ -146,7 +144,7 @@ class PaylinkLinkPay(models.Model):
             "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
             "expires": self._expiry_text(self.env),
             "documents": self._page_documents(),
-            "subject": self._page_subject(),
+            "subject": self._of_kind("page_subject"),
             "transfer": self._transfer_values(),
             "failure": self.state == "failed" and self._last_failure(),
             "paid_on": format_date(self.env, fields.Datetime.context_timestamp(self, last.last_state_change))
@@ -156,11 +154,14 @@ class PaylinkLinkPay(models.Model):
                 dict.fromkeys(tx.paylink_method_display or tx.payment_method_id.name for tx in received)
             ),
             "payment_reference": ", ".join(received.mapped("reference")),
+            **self._of_kind("page_extras"),
         }
 
-    def _page_subject(self):
-        """What the link is for, where it names no documents."""
+    def _page_subject_general(self):
         return self.reference
+
+    def _page_extras_general(self):
+        return {}
 
     def _amount_text(self, amount):
         return format_amount(self.env, amount, self.currency_id)
@@ -387,13 +388,12 @@ class PaylinkLinkPay(models.Model):
             "amount": payable,
             "currency_id": self.currency_id.id,
             "partner_id": self.partner_id.id,
-            "custom_create_values": self._attempt_documents(),
+            "custom_create_values": {"paylink_id": self.id, **self._of_kind("attempt_documents")},
         }
 
-    def _attempt_documents(self):
-        """The values of a transaction that say what it is for."""
+    def _attempt_documents_general(self):
         invoices = self.line_ids.filtered("is_invoice").move_id
-        return {"paylink_id": self.id, "invoice_ids": [fields.Command.set(invoices.ids)]}
+        return {"invoice_ids": [fields.Command.set(invoices.ids)]}
 
     def _check_open(self):
         if self.state not in LIVE_STATES or self._is_expired() or self.cancel_requested_at:

@@ -136,9 +136,24 @@ class PaymentTransaction(models.Model):
         """The transactions whose money has gone back; their amounts are negative."""
         return self.filtered(lambda tx: tx.state == "done" and tx.operation == "refund")
 
+    def _paylink_moved(self):
+        """The transactions that have moved money: received it, or given it back."""
+        return self._paylink_received() | self._paylink_refunds()
+
     def _paylink_unbooked(self):
         """The transactions that have not been booked yet; a payment cancelled later by a person does not count."""
         return self.filtered(lambda tx: not tx.is_post_processed and not tx.payment_id)
+
+    def _paylink_documents(self):
+        """Hook: what the transaction pays, as ``[(name, amount), …]``: what is open of each, in its currency.
+
+        Of items that may be credits: less than zero.
+        """
+        self.ensure_one()
+        if link := self.paylink_id:
+            due = link.line_ids.move_line_id._paylink_due()
+            return [(line.name, due[line.move_line_id.id]) for line in link.line_ids]
+        return [(invoice.name, invoice.amount_residual) for invoice in self.invoice_ids]
 
     # === CREATION === #
 
@@ -242,8 +257,8 @@ class PaymentTransaction(models.Model):
         return result
 
     def _paylink_ready(self):
-        """Those that can be booked before anything else is done: what belongs to an order waits for its invoice."""
-        return (self._paylink_received() | self._paylink_refunds()).filtered(lambda tx: not tx.sale_order_ids)
+        """Hook: those that can be booked before anything else is done; the others wait for Odoo's own steps."""
+        return self._paylink_moved()
 
     def _paylink_rounds(self):
         """Split into sets that can be booked at once: of one company, no two of the same link or items."""

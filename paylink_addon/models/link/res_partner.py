@@ -70,7 +70,6 @@ class ResPartner(models.Model):
                     "|",
                     ("payment_id", "=", False),
                     ("payment_id.payment_type", "=", "inbound"),
-                    # What was paid for an order settles nothing else: the order's invoice is to take it.
                     ("id", "not in", SQL("(%s)", self.env["account.move.line"]._paylink_kept_sql())),
                 ],
                 order="date_maturity, id",

@@ -28,8 +28,6 @@ class PaylinkRequestMixin(models.AbstractModel):
     _mail_post_access = "read"
     # Where the page of this model is, without the token.
     _page_path = "/"
-    # What every page shows of the record; None: everything.
-    _page_fields = None
 
     name = fields.Char(string="Number", required=True, readonly=True, copy=False, default="/", index="trigram")
     company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
@@ -138,7 +136,12 @@ class PaylinkRequestMixin(models.AbstractModel):
         """
         if not isinstance(token, str) or not TOKEN_PATTERN.fullmatch(token):
             return self.sudo().browse()
-        return self.sudo().search_fetch([("access_token", "=", token)], self._page_fields, limit=1)
+        return self.sudo().search_fetch([("access_token", "=", token)], self._page_fields(), limit=1)
+
+    @api.model
+    def _page_fields(self):
+        """Hook: what every page shows of the record; ``None``: everything."""
+        return
 
     def _mark_opened(self):
         """Note that a person has opened the page, the first time only."""

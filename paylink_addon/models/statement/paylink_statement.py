@@ -22,16 +22,6 @@ class PaylinkStatement(models.Model):
     _order = "id desc"
     _rec_name = "partner_id"
     _page_path = "/account"
-    _page_fields = (
-        "name",
-        "access_token",
-        "company_id",
-        "partner_id",
-        "lang",
-        "issued_at",
-        "cancelled_at",
-        "opened_at",
-    )
 
     partner_id = fields.Many2one(ondelete="cascade")
     expires_at = fields.Datetime(default=False)
@@ -209,6 +199,10 @@ class PaylinkStatement(models.Model):
 
     # === THE PAGE === #
     # What the customer sees and does on its statement. Callers have checked the token; all is in sudo mode.
+
+    @api.model
+    def _page_fields(self):
+        return ("name", "access_token", "company_id", "partner_id", "lang", "issued_at", "cancelled_at", "opened_at")
 
     def _page_values(self):
         """The values of every page of the statement, in the language of the context."""

@@ -118,7 +118,7 @@ class PaymentTransactionCheckout(models.Model):
 
     def _paylink_stripe_line_items(self):
         """One line per document, if they make exactly the amount; else (a part, credits, a discount) one for all."""
-        documents, total = self._paylink_stripe_documents(), self._paylink_stripe_minor()
+        documents, total = self._paylink_documents(), self._paylink_stripe_minor()
         lines = [(name, self._paylink_stripe_to_minor(amount)) for name, amount in documents]
         exact = sum(minor for _name, minor in lines) == total and all(minor > 0 for _name, minor in lines)
         if not exact or not 0 < len(lines) <= MAX_LINES:
@@ -139,14 +139,6 @@ class PaymentTransactionCheckout(models.Model):
     def _paylink_stripe_short(self, name):
         name = " ".join((name or self.reference).split())
         return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
-
-    def _paylink_stripe_documents(self):
-        """What is paid, as ``(name, amount)`` in major units."""
-        if link := self.paylink_id:
-            due = link.line_ids.move_line_id._paylink_due()
-            return [(line.name, due[line.move_line_id.id]) for line in link.line_ids]
-        documents = [(invoice.name, invoice.amount_residual) for invoice in self.invoice_ids]
-        return documents or [(order.name, order.amount_total) for order in self.sale_order_ids]
 
     # === LEADING THE CUSTOMER THERE === #
 

@@ -1,3 +1,5 @@
+import inspect
+import re
 from datetime import timedelta
 
 from freezegun import freeze_time
@@ -5,6 +7,7 @@ from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 
+from ...models.link.paylink_link import PaylinkLink
 from ..common import PaylinkCommon
 
 
@@ -230,6 +233,18 @@ class TestLink(PaylinkCommon):
         self.assertEqual(len(events), len(names))
         self.assertIn("Card declined", events[2].body)
         self.assertEqual(events[3].subtype_id.with_context(lang="fr_FR").description, "Le client a payé")
+
+    def test_hooks_of_kinds_are_listed(self):
+        """The model's docstring names each hook that is called or that a kind has, and each has a general version."""
+        Link = self.env["paylink.link"]
+        classes = [cls for cls in type(Link).mro() if cls.__module__.startswith("odoo.addons.paylink_addon")]
+        listed = set(re.findall(r"^ +``(\w+)\(", PaylinkLink.__doc__, re.MULTILINE))
+        called = re.findall(r'_(?:of|by|for_each)_kind\(\s*"(\w+)"', "".join(map(inspect.getsource, classes)))
+        self.assertEqual(set(called), listed)
+        self.assertEqual([hook for hook in listed if not hasattr(Link, f"_{hook}_general")], [])
+        kinds = "|".join(Link._fields["kind"].get_values(self.env))
+        own = {match[1] for name in dir(Link) if (match := re.fullmatch(rf"_(\w+)_(?:{kinds})", name))}
+        self.assertEqual(own - listed, set())
 
     def test_many_links_take_few_queries(self):
         """The number of queries does not grow with the number of links."""

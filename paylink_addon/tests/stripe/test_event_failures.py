@@ -102,14 +102,14 @@ class TestEventFailures(EventCommon):
     def test_what_can_not_be_booked_is_paid_all_the_same(self):
         """The link says so, the message waits, the other payments of the same set are booked."""
         good, bad = self.paid_at_stripe(), self.paid_at_stripe()
-        settle = PaylinkLinkBooks._settle_free
+        settle = PaylinkLinkBooks._settle_general
 
         def settle_or_not(link, transaction):
             if transaction == bad:
                 raise ValueError("The journal is closed.")
             return settle(link, transaction)
 
-        with patch.object(PaylinkLinkBooks, "_settle_free", settle_or_not):
+        with patch.object(PaylinkLinkBooks, "_settle_general", settle_or_not):
             self.deliver_and_handle()
         self.assertEqual((good.paylink_id.state, bad.paylink_id.state), ("paid", "paid"))
         self.assertEqual((good.is_post_processed, bad.is_post_processed), (True, False))

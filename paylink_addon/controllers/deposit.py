@@ -1,0 +1,15 @@
+from odoo import http
+
+from .pay import PaylinkPay
+
+
+class PaylinkDeposit(PaylinkPay):
+    """What only links for deposits have."""
+
+    @http.route(
+        "/pay/<string:token>/order", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
+    def order(self, token, **_params):
+        """The PDF of the order that a deposit is for."""
+        link = self._link(token)
+        return self._document(link, link._order_pdf() if link else None)
