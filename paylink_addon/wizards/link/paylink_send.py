@@ -310,19 +310,18 @@ class PaylinkSend(models.TransientModel):
         return []
 
     def _left_out_account_move(self, moves, items):
+        asked = set(items.move_id.ids)
         return [
-            (move.display_name, move.partner_id, self._why_left_out(move))
-            for move in moves
-            if move not in items.move_id
+            (move.display_name, move.partner_id, self._why_left_out(move)) for move in moves if move.id not in asked
         ]
 
     def _left_out_res_partner(self, partners, items):
-        asked = items.partner_id.commercial_partner_id
+        asked = set(items.partner_id.commercial_partner_id.ids)
         reason = self.env._("Nothing is due, or a payment is in progress.")
         return [
             (partner.display_name, partner, reason)
             for partner in partners
-            if partner.commercial_partner_id not in asked
+            if partner.commercial_partner_id.id not in asked
         ]
 
     def _why_left_out(self, move):
@@ -371,8 +370,10 @@ class PaylinkSend(models.TransientModel):
         return named_hook(self, hook, self.kind)(*args)
 
     def _line_commands(self):
-        groups = self._of_kind("groups")
-        return [fields.Command.create(values) for values in self._of_kind("lines", groups)]
+        lines = self._of_kind("lines", self._of_kind("groups"))
+        # Only the one message has texts to be changed.
+        texts = dict.fromkeys(("subject", "body", "sms_body"), False) if len(lines) > 1 else {}
+        return [fields.Command.create(values | texts) for values in lines]
 
     def _is_free(self):
         return True

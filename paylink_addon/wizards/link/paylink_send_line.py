@@ -338,14 +338,14 @@ class PaylinkSendLine(models.TransientModel):
 
         :param dict by_item: the ids of all items of each link, by link, by item id
         """
-        wanted, partner_id = set(items.ids), self._group_origin(items)["partner_id"]
         found = {link: asked for item_id in items.ids for link, asked in by_item.get(item_id, {}).items()}
+        if not found:
+            return Existing(self.env["paylink.link"])
+        wanted, partner_id = set(items.ids), self._group_origin(items)["partner_id"]
         ranked = sorted(
             (RANKS[self._cover(link, asked, wanted, partner_id)], -len(asked & wanted), -link.id)
             for link, asked in found.items()
         )
-        if not ranked:
-            return Existing(self.env["paylink.link"])
         rank, _overlap, negative_id = ranked[0]
         return Existing(self.env["paylink.link"].browse(-negative_id), COVERS[rank][0])
 
