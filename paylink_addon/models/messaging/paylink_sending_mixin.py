@@ -222,29 +222,35 @@ class PaylinkSendingMixin(models.AbstractModel):
         """
         bodies = {} if body else template._render_field("body_html", self.ids)
         subjects = {} if subject else template._render_field("subject", self.ids)
-        subtype_id = self._event_subtype_id(event)
         values = []
         for request in self.with_context(lang=template.env.lang):
             text, title = body or bodies[request.id], subject or subjects[request.id]
-            sender, reply_to = request._from_and_reply_to()
-            files = (attachments or {}).get(request.id)
             told = {"transaction": transactions[request.id]} if transactions else {}
-            values.append(
-                request._message_values(subtype_id)
-                | {
-                    "message_type": "email_outgoing",
-                    "is_notification": True,
-                    "subject": title,
-                    "body": text,
-                    "body_html": request._wrap_email(layout, text=text, subject=title, **told),
-                    "email_from": sender,
-                    "reply_to": reply_to,
-                    "email_to": (email_to or {}).get(request.id, request.email),
-                    "auto_delete": True,
-                    "attachment_ids": [fields.Command.set(files)] if files else [],
-                }
-            )
+            html = request._wrap_email(layout, text=text, subject=title, **told)
+            own = request._email_values(title, text, html, (attachments or {}).get(request.id), event=event)
+            values.append(own | {"email_to": (email_to or {}).get(request.id, request.email)})
         return values
+
+    def _email_values(self, subject, text, html, attachment_ids=(), event="sent"):
+        """The values of one ``mail.mail``.
+
+        :param Markup text: what the request's chatter shows
+        :param Markup html: what is sent, see :meth:`_wrap_email`
+        :param str event: which event of the request it is, see :meth:`_event_subtype_id`
+        """
+        sender, reply_to = self._from_and_reply_to()
+        return self._message_values(self._event_subtype_id(event)) | {
+            "message_type": "email_outgoing",
+            "is_notification": True,
+            "subject": subject,
+            "body": text,
+            "body_html": html,
+            "email_from": sender,
+            "reply_to": reply_to,
+            "email_to": self.email,
+            "auto_delete": True,
+            "attachment_ids": [fields.Command.set(attachment_ids)] if attachment_ids else [],
+        }
 
     def _message_values(self, subtype_id):
         """What the messages of all channels have in common, as values of ``mail.message``."""
@@ -354,58 +360,56 @@ class PaylinkSendingMixin(models.AbstractModel):
         """
         if not self:
             return self.env["mail.message"]
-        subtype = self._event_subtype_id("sent")
         texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
         self._check_sms(texts)
         messages = (
-            self.env["mail.message"]
-            .sudo()
-            .create(
-                [
-                    request._message_values(subtype)
-                    | {
-                        "message_type": "sms",
-                        "email_from": request._from_and_reply_to()[0],
-                        "reply_to": request._from_and_reply_to()[1],
-                        "body": texts[request.id],
-                    }
-                    for request in self
-                ]
-            )
+            self.env["mail.message"].sudo().create([request._sms_message_values(texts[request.id]) for request in self])
         )
         sms = (
             self.env["sms.sms"]
             .sudo()
             .create(
                 [
-                    {
-                        "body": texts[request.id],
-                        "number": request.phone,
-                        "partner_id": request.partner_id.id,
-                        "mail_message_id": message.id,
-                    }
+                    request._sms_values(texts[request.id], message)
                     for request, message in zip(self, messages, strict=True)
                 ]
             )
         )
-        self.env["mail.notification"].sudo().create(
-            [
-                {
-                    "author_id": text.mail_message_id.author_id.id,
-                    "mail_message_id": text.mail_message_id.id,
-                    "res_partner_id": text.partner_id.id,
-                    "sms_number": text.number,
-                    "sms_id_int": text.id,
-                    "sms_tracker_ids": [fields.Command.create({"sms_uuid": text.uuid})],
-                    "notification_type": "sms",
-                    "notification_status": "ready",
-                    "is_read": True,
-                }
-                for text in sms
-            ]
-        )
+        self.env["mail.notification"].sudo().create([self._sms_notification_values(text) for text in sms])
         self.env.ref("sms.ir_cron_sms_scheduler_action").sudo()._trigger()
         return messages
+
+    def _sms_message_values(self, text):
+        """The values of the ``mail.message`` that the request's chatter shows."""
+        sender, reply_to = self._from_and_reply_to()
+        return self._message_values(self._event_subtype_id("sent")) | {
+            "message_type": "sms",
+            "email_from": sender,
+            "reply_to": reply_to,
+            "body": text,
+        }
+
+    def _sms_values(self, text, message):
+        return {
+            "body": text,
+            "number": self.phone,
+            "partner_id": self.partner_id.id,
+            "mail_message_id": message.id,
+        }
+
+    @api.model
+    def _sms_notification_values(self, sms):
+        return {
+            "author_id": sms.mail_message_id.author_id.id,
+            "mail_message_id": sms.mail_message_id.id,
+            "res_partner_id": sms.partner_id.id,
+            "sms_number": sms.number,
+            "sms_id_int": sms.id,
+            "sms_tracker_ids": [fields.Command.create({"sms_uuid": sms.uuid})],
+            "notification_type": "sms",
+            "notification_status": "ready",
+            "is_read": True,
+        }
 
     # === RENDERING === #
     # Templates compiled once for a batch: ``mail.template`` compiles its text for every record, which takes far

@@ -341,27 +341,15 @@ class PaylinkReminderMessageDeliver(models.Model):
     def _prepare_email(self, draft, subject, text, sender, files):
         """The values of the ``mail.mail`` of this message."""
         self.ensure_one()
-        rule = draft.rule
-        subtype_id = self._event_subtype_id("sent")
-        company, reply_to = self._from_and_reply_to()
-        values = self._message_values(subtype_id) | {
-            "message_type": "email_outgoing",
-            "is_notification": True,
-            "subject": subject,
-            "body": text,
-            "body_html": self._whole_email(draft, subject, text),
-            "email_from": sender or company,
-            "reply_to": self.reply_to or reply_to,
-            "email_to": self.email,
-            "auto_delete": True,
+        values = self._email_values(subject, text, self._whole_email(draft, subject, text), files)
+        own = {
+            "email_from": sender,
+            "reply_to": self.reply_to,
+            "email_cc": ", ".join(split_emails(draft.rule.email_cc)),
         }
-        if rule.email_cc:
-            values["email_cc"] = ", ".join(split_emails(rule.email_cc))
-        if rule.email_bcc:
-            values["headers"] = repr({"Bcc": ", ".join(split_emails(rule.email_bcc))})
-        if files:
-            values["attachment_ids"] = [(6, 0, files)]
-        return values
+        if hidden := split_emails(draft.rule.email_bcc):
+            own["headers"] = repr({"Bcc": ", ".join(hidden)})
+        return values | {name: value for name, value in own.items() if value}
 
     def _whole_email(self, draft, subject, text):
         """The whole e-mail: what is due, line by line, and the button."""

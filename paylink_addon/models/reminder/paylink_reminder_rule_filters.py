@@ -237,11 +237,6 @@ class PaylinkReminderRuleFilters(models.Model):
             be another one), ``currency_id``, ``residual`` (open, in it),
             ``amount`` (the same in the company's currency), ``due_date``, ``document_date``, and what conditions name
         """
-        which = SQL("item.id IN %s", tuple(items)) if items is not None else self._open_items_sql()
-        if customers is not None:
-            which = SQL("%s AND contact.commercial_partner_id IN %s", which, tuple(customers) or (0,))
-        if window:
-            which = SQL("%s AND item.amount_residual_currency > 0 AND %s", which, self._within_sql(*window))
         return SQL(
             """
             SELECT item.id AS item_id, NULL::integer AS link_id, item.move_id,
@@ -265,8 +260,17 @@ class PaylinkReminderRuleFilters(models.Model):
             """,
             open=SQL("%s AND item.amount_residual_currency > 0", self._open_items_sql()),
             company=company.id,
-            which=which,
+            which=self._chosen_items_sql(customers, items, window),
         )
+
+    def _chosen_items_sql(self, customers, items, window):
+        """Which items :meth:`_candidates_sql` is about."""
+        which = SQL("item.id IN %s", tuple(items)) if items is not None else self._open_items_sql()
+        if customers is not None:
+            which = SQL("%s AND contact.commercial_partner_id IN %s", which, tuple(customers) or (0,))
+        if window:
+            which = SQL("%s AND item.amount_residual_currency > 0 AND %s", which, self._within_sql(*window))
+        return which
 
     def _within_sql(self, first, last, held):
         """The item is due from ``first`` to ``last``, or before and one of those that the holds ``held`` are about."""
@@ -317,13 +321,7 @@ class PaylinkReminderRuleFilters(models.Model):
             open_amount=self._link_amount_sql(),
             rate=self._rate_sql(company, date),
             tz=company.paylink_tz,
-            open=SQL(
-                """link.state IN ('open', 'failed') AND link.sent_at IS NOT NULL AND link.by_reminder IS NOT TRUE
-                   AND (link.expires_at IS NULL
-                        OR (link.expires_at AT TIME ZONE 'UTC' AT TIME ZONE %s)::date > %s)""",
-                company.paylink_tz,
-                date,
-            ),
+            open=self._open_link_sql(company, date),
             unfollowed=SQL(
                 """SELECT line.link_id FROM paylink_link_line line
                      JOIN account_move_line item ON item.id = line.move_line_id
@@ -336,6 +334,15 @@ class PaylinkReminderRuleFilters(models.Model):
             ),
             company=company.id,
             which=which,
+        )
+
+    def _open_link_sql(self, company, date):
+        """Sent, not by a reminder, and still to be paid on the day after ``date``."""
+        return SQL(
+            """link.state IN ('open', 'failed') AND link.sent_at IS NOT NULL AND link.by_reminder IS NOT TRUE
+               AND (link.expires_at IS NULL OR (link.expires_at AT TIME ZONE 'UTC' AT TIME ZONE %s)::date > %s)""",
+            company.paylink_tz,
+            date,
         )
 
     def _link_amount_sql(self):
