@@ -13,7 +13,8 @@ class AccountPayment(models.Model):
 
         On each step that makes, posts and reconciles a payment Odoo looks, with a dozen queries, for the payments and
         invoices whose state may depend on that. While an entry is being made, there are none; when ours are
-        reconciled, :meth:`_paylink_reconcile` sees to them.
+        reconciled, :meth:`_paylink_reconcile` sees to them. Without this a payment takes 217 queries instead of 170, in
+        bursts 33 instead of 21 (bench/booking.py).
         """
         if self.env.context.get("paylink_knows_reconciled"):
             return Domain.FALSE

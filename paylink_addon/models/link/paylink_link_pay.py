@@ -87,7 +87,7 @@ class PaylinkLinkPay(models.Model):
         )
         self.env.flush_all()
         own, has_tokens, options, *coming = self.env.execute_query(query)[0]
-        self._fields["transaction_ids"]._insert_cache(self, [tuple(own)])
+        self._fields["transaction_ids"]._insert_cache(self, [tuple(own)])  # saves a query (bench/page.py)
         due = self._due_amounts()[self.id]
         return PageMoney(due, self._payable_of(due, Coming(*coming)), has_tokens, options)
 
@@ -110,7 +110,7 @@ class PaylinkLinkPay(models.Model):
             [("link_id", "=", self.id)],
             ["name", "date", "date_due", "amount", "move_line_id", "is_invoice", "link_id"],
         )
-        self._fields["line_ids"]._insert_cache(self, [lines._ids])  # else they are looked up once more
+        self._fields["line_ids"]._insert_cache(self, [lines._ids])  # saves a query (bench/page.py)
         lines.move_line_id.fetch(
             [
                 "parent_state",

@@ -134,8 +134,8 @@ class PaylinkEvent(models.Model):
     def _receive(self, provider_id, events, is_swept=False):
         """Store the events that are not known yet, and wake the job that handles them as soon as that is committed.
 
-        Plain SQL: Stripe's customers wait for the answer to this. Nothing else may have been written in the
-        transaction: if somebody else stores the same event at this moment, it is begun anew.
+        Plain SQL: Stripe's customers wait for the answer to this (bench/webhooks.py). Nothing else may have been
+        written in the transaction: if somebody else stores the same event at this moment, it is begun anew.
 
         :param int provider_id: of a ``payment.provider``
         :param list events: as Stripe gives them, verified; in order of arrival
