@@ -9,7 +9,7 @@ class LoyaltyHistory(models.Model):
     )
     paylink_payment_id = fields.Many2one(
         "account.payment",
-        string="Dispute Payment",
+        string="Chargeback Payment",
         readonly=True,
         ondelete="restrict",
         help="What the customer's bank has taken back or given back, in the books.",

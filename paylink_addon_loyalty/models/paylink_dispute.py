@@ -3,7 +3,7 @@ from odoo.tools import format_amount
 
 
 class PaylinkDispute(models.Model):
-    """A disputed top-up: what the bank takes back leaves the wallet, what it gives back is in it again."""
+    """A top-up that is charged back: what the bank takes back leaves the wallet, what it gives back is in it again."""
 
     _inherit = "paylink.dispute"
 
@@ -20,7 +20,7 @@ class PaylinkDispute(models.Model):
         return result
 
     def _move_wallet(self, payment, sign):
-        """Put into the wallet, or take from it, what a payment of the dispute booked: once per payment, ever."""
+        """Put into the wallet, or take from it, what a payment of the chargeback booked: once per payment, ever."""
         transaction = self.transaction_id
         filled = (transaction | transaction._paylink_captures())._paylink_wallet_history()
         card = filled.card_id[:1]
@@ -43,7 +43,7 @@ class PaylinkDispute(models.Model):
     def _overdrawn_note(self, env, balance):
         return env._(
             "The bank of the customer took back %(amount)s, more than the wallet still held: it stands at %(balance)s. "
-            "Ask the customer for the difference, unless the dispute is won.",
+            "Ask the customer for the difference, unless the chargeback is won.",
             amount=format_amount(env, self.amount, self.currency_id),
             balance=balance,
         )

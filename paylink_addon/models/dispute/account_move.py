@@ -5,20 +5,20 @@ from odoo.tools import SQL
 class AccountMove(models.Model):
     _inherit = "account.move"
 
-    paylink_disputed = fields.Boolean(
-        string="Disputed payment",
-        compute="_compute_paylink_disputed",
-        search="_search_paylink_disputed",
+    paylink_has_chargeback = fields.Boolean(
+        string="Chargeback",
+        compute="_compute_paylink_has_chargeback",
+        search="_search_paylink_has_chargeback",
         groups="paylink_addon.group_paylink_user",
-        help="A payment of it is disputed by the customer's bank, or was taken back for good.",
+        help="The customer's bank has taken a payment of it back, or may.",
     )
 
-    def _compute_paylink_disputed(self):
-        disputed = self.sudo().line_ids._paylink_disputed().move_id
+    def _compute_paylink_has_chargeback(self):
+        charged_back = self.sudo().line_ids._paylink_charged_back().move_id
         for move in self:
-            move.paylink_disputed = move._origin in disputed
+            move.paylink_has_chargeback = move._origin in charged_back
 
-    def _search_paylink_disputed(self, operator, value):
+    def _search_paylink_has_chargeback(self, operator, value):
         if operator != "in":
             return NotImplemented
         self.env["paylink.dispute"].flush_model(["is_standing", "item_ids"])

@@ -5,8 +5,8 @@ from odoo.tools import SQL
 class AccountMoveLine(models.Model):
     _inherit = "account.move.line"
 
-    def _paylink_disputed(self):
-        """The items whose payment is disputed, or was taken back for good: no automaton may ask or charge for them.
+    def _paylink_charged_back(self):
+        """The items whose payment the customer's bank has taken back, or may: no automaton may ask or charge for them.
 
         One query for all.
         """

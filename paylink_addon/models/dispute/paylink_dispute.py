@@ -16,7 +16,7 @@ STATUSES = [
     ("lost", "Lost"),
     ("prevented", "Prevented"),
 ]
-# Messages come in any order: what ranks lower is older. A dispute that was lost may still be won, not the reverse.
+# Messages come in any order: what ranks lower is older. A chargeback that was lost may still be won, not the reverse.
 RANKS = {
     "warning_needs_response": 0,
     "warning_under_review": 1,
@@ -34,7 +34,7 @@ REASONS = [
     ("bank_cannot_process", "The bank could not process it"),
     ("check_returned", "Returned check"),
     ("credit_not_processed", "Refund not received"),
-    ("customer_initiated", "Disputed by the customer"),
+    ("customer_initiated", "Started by the customer"),
     ("debit_not_authorized", "Debit not authorized"),
     ("duplicate", "Charged twice"),
     ("fraudulent", "Fraudulent"),
@@ -47,21 +47,21 @@ REASONS = [
     ("subscription_canceled", "Subscription cancelled"),
     ("unrecognized", "Not recognized by the customer"),
 ]
-ACTIVITY = "paylink_addon.mail_activity_dispute"
+ACTIVITY = "paylink_addon.mail_activity_chargeback"
 
 
 class PaylinkDispute(models.Model):
-    """A payment that the customer's bank takes back, or threatens to; and what of it is in the books.
+    """A chargeback: a payment that the customer's bank takes back, or may; and what of it is in the books.
 
-    Written by the messages of the provider only. How it is booked: see ``paylink_dispute_booking``.
+    Only the messages of the provider write it. What the bank takes back and gives back is booked once each.
     """
 
     _name = "paylink.dispute"
     _inherit = ["paylink.task.mixin", "mail.activity.mixin", "mail.thread"]
-    _description = "Dispute"
+    _description = "Chargeback"
     _order = "id desc"
 
-    name = fields.Char(string="Dispute", required=True, readonly=True, help="As the provider names it.")
+    name = fields.Char(string="Chargeback", required=True, readonly=True, help="As the provider names it.")
     provider_id = fields.Many2one("payment.provider", required=True, readonly=True, ondelete="restrict")
     company_id = fields.Many2one(related="provider_id.company_id", store=True, index=True)
     transaction_id = fields.Many2one(
@@ -78,7 +78,7 @@ class PaylinkDispute(models.Model):
         string="Standing",
         compute="_compute_is_standing",
         store=True,
-        help="Open, or lost: not decided in our favour. Nothing is asked for or charged automatically meanwhile.",
+        help="Open, or lost: not decided in our favor. Nothing is asked for or charged automatically meanwhile.",
     )
     item_ids = fields.Many2many(
         "account.move.line",
@@ -92,14 +92,14 @@ class PaylinkDispute(models.Model):
     withdrawal_id = fields.Many2one("account.payment", string="Taken back", readonly=True, copy=False)
     reinstatement_id = fields.Many2one("account.payment", string="Given back", readonly=True, copy=False)
     fee_currency_id = fields.Many2one("res.currency", string="Currency of the Fee", readonly=True)
-    fee = fields.Monetary(string="Dispute Fee", currency_field="fee_currency_id", readonly=True)
+    fee = fields.Monetary(string="Chargeback Fee", currency_field="fee_currency_id", readonly=True)
     fee_returned = fields.Monetary(string="Fee returned", currency_field="fee_currency_id", readonly=True)
     fee_move_id = fields.Many2one("account.move", string="Fee Entry", readonly=True, copy=False)
     fee_returned_move_id = fields.Many2one(
         "account.move", string="Entry of the returned Fee", readonly=True, copy=False
     )
 
-    _name_unique = models.Constraint("UNIQUE (provider_id, name)", "A dispute is stored once.")
+    _name_unique = models.Constraint("UNIQUE (provider_id, name)", "A chargeback is stored once.")
     _standing_index = models.Index("(transaction_id) WHERE is_standing")
 
     # === COMPUTE METHODS === #
@@ -115,12 +115,12 @@ class PaylinkDispute(models.Model):
         """Book the fees that could not be booked, for want of an account."""
         self.check_access("read")
         if not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can book the fees of disputes."))
+            raise AccessError(self.env._("Only payment managers can book the fees of chargebacks."))
         for dispute in self.sudo():
             dispute.with_company(dispute.company_id)._book_fees()
         return True
 
-    # === BUSINESS METHODS === #
+    # === BUSINESS METHODS: STATUS === #
 
     def _is_news(self, status):
         """Whether a message with this status is not older than what is known."""
@@ -137,54 +137,18 @@ class PaylinkDispute(models.Model):
             label = dict(self._fields["status"]._description_selection(self.env))[self.status]
             self._end_task(Task.CHARGEBACK_ANSWER, feedback=label)
         elif self.status != before:
-            self._end_task(Task.CHARGEBACK_ANSWER)  # an inquiry has become a dispute
+            self._end_task(Task.CHARGEBACK_ANSWER)  # an inquiry has become a chargeback
             self._ask_for_answer()
         else:
             self._postpone_task(Task.CHARGEBACK_ANSWER, self._deadline())
 
-    def _deadline(self):
-        return (self.evidence_due or fields.Datetime.now()).date()
-
-    def _task_users(self):
-        """Who has to know: the owner of the link and the payment managers, as far as they may see the dispute."""
-        owner = self.link_id._task_users() if self.link_id else self.env["res.users"]
-        users = owner | self.company_id._paylink_managers()
-        return users.filtered(lambda user: self.with_user(user).has_access("read"))
-
     def _ask_for_answer(self):
         self._give_task(Task.CHARGEBACK_ANSWER, self._answer_texts, activity_type=ACTIVITY, deadline=self._deadline())
 
-    def _facts(self, env):
-        return {
-            "amount": format_amount(env, self.amount, self.currency_id),
-            "partner": self.partner_id.display_name,
-            "reference": self.transaction_id.reference,
-            "dispute": self.name,
-        }
-
-    def _answer_texts(self, env):
-        facts = self._facts(env)
-        summary = env._("%(amount)s is disputed", **facts)
-        if not self.evidence_due:
-            return summary, env._(
-                "The bank of %(partner)s disputes payment %(reference)s (%(amount)s, dispute %(dispute)s). It can't be "
-                "answered: settle the matter with the customer.",
-                **facts,
-            )
-        return summary, env._(
-            "The bank of %(partner)s disputes payment %(reference)s (%(amount)s, dispute %(dispute)s). Give your "
-            "evidence in Stripe's dashboard by %(date)s, or accept the dispute there.",
-            **facts,
-            date=format_date(env, self.evidence_due.date()),
-        )
-
-    # === THE BOOKS === #
-    # What the bank takes back and gives back, in the books; each once.
-
-    # === MONEY TAKEN BACK === #
+    # === BUSINESS METHODS: MONEY TAKEN BACK === #
 
     def _book_withdrawal(self):
-        """Book the disputed amount as paid back: exactly what it had settled is open again.
+        """Book the charged-back amount as paid back: exactly what it had settled is open again.
 
         :raise UserError: the payment is not in the books
         """
@@ -198,29 +162,24 @@ class PaylinkDispute(models.Model):
         reopened = self._release(self._settled_partials(source), shares)
         payment._paylink_reconcile([self._lines(source).filtered(lambda line: not line.reconciled)])
         if source._paylink_open_credit():
-            source._paylink_reconcile([reopened])  # a part of the amount was disputed: the rest settles what it did
+            source._paylink_reconcile([reopened])  # a part of the amount was charged back: the rest settles what it did
         self.item_ids = reopened.filtered(lambda item: not item.reconciled)
 
     def _source(self):
-        """The payment that is disputed: of an amount captured later, the capture's."""
+        """The payment that is charged back: of an amount captured later, the capture's."""
         transaction = self.transaction_id
         payment = (transaction | transaction._paylink_captures()).payment_id[:1]
         if payment.move_id.state != "posted":
             raise UserError(
                 self.env._(
-                    "Payment %(reference)s is disputed but not in the books: book it first.",
+                    "The bank takes payment %(reference)s back, but it is not in the books: book it first.",
                     reference=transaction.reference,
                 )
             )
         return payment
 
-    def _lines(self, payment):
-        """The receivable lines of a payment, the main account's first."""
-        lines = payment.move_id.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
-        return lines.sorted(lambda line: (line.account_id != payment.destination_account_id, line.id))
-
     def _settled_partials(self, source):
-        """How the payment is reconciled with what it paid, the last due first; refunds and disputes are not that."""
+        """How the payment is reconciled with what it paid, the last due first; refunds and chargebacks are not that."""
         partials = self._lines(source).matched_debit_ids
         theirs = partials.filtered(lambda partial: partial.debit_move_id.payment_id.payment_type != "outbound")
         return theirs.sorted(
@@ -232,7 +191,7 @@ class PaylinkDispute(models.Model):
         )
 
     def _shares(self, source):
-        """How the disputed amount goes to the receivable accounts of the payment: ``{account: amount}``."""
+        """How the charged-back amount goes to the receivable accounts of the payment: ``{account: amount}``."""
         left, shares = self.amount, {}
         for line in self._lines(source).filtered(lambda line: line.amount_currency < 0):
             share = min(-line.amount_currency, left)
@@ -243,7 +202,7 @@ class PaylinkDispute(models.Model):
         return {account: share for account, share in shares.items() if share}
 
     def _release(self, partials, shares):
-        """Undo as much of a reconciliation as the disputed amount needs.
+        """Undo as much of a reconciliation as the charged-back amount needs.
 
         :return: the items that were settled by it
         """
@@ -258,7 +217,7 @@ class PaylinkDispute(models.Model):
                 partial.unlink()
         return items
 
-    # === MONEY GIVEN BACK === #
+    # === BUSINESS METHODS: MONEY GIVEN BACK === #
 
     def _book_reinstatement(self):
         """Book what the bank gives back: it settles what was open again, as far as that still is."""
@@ -275,20 +234,58 @@ class PaylinkDispute(models.Model):
         if self.item_ids and payment._paylink_open_credit():
             self._give_task(Task.CHARGEBACK_EXCESS, self._excess_texts)
 
-    def _excess_texts(self, env):
-        payment = self.reinstatement_id
-        amount = format_amount(env, payment._paylink_open_credit(), payment.currency_id)
-        return env._("%(amount)s came back and is not needed any more", amount=amount), env._(
-            "Dispute %(dispute)s of payment %(reference)s (%(partner)s) was won, but what it had paid has been settled "
-            "another way. %(open)s is an open credit of the customer: refund it, or use it for another document.",
-            **self._facts(env),
-            open=amount,
+    # === BUSINESS METHODS: FEES === #
+
+    def _book_fees(self):
+        """Book the fee as an expense, and back when it is given back. Without an account for it: a task."""
+        self.ensure_one()
+        account = self.company_id._paylink_fee_account()
+        due = bool(self.fee and not self.fee_move_id) or bool(self.fee_returned and not self.fee_returned_move_id)
+        if due and not account:
+            self._give_task(Task.CHARGEBACK_FEE, self._no_account_texts)
+        if not due or not account:
+            return
+        if self.fee and not self.fee_move_id:
+            self.fee_move_id = self._create_fee_move(account, self.fee)
+        if self.fee_returned and not self.fee_returned_move_id:
+            self.fee_returned_move_id = self._create_fee_move(account, -self.fee_returned)
+
+    def _create_fee_move(self, account, fee):
+        """The entry of a fee (negative: given back), between the account of the payments and the expenses."""
+        liquidity = self.withdrawal_id._seek_for_lines()[0].account_id[:1]
+        move = (
+            self.env["account.move"]
+            .with_context(**QUIET)
+            .create(
+                {
+                    "move_type": "entry",
+                    "journal_id": self.withdrawal_id.journal_id.id,
+                    "date": fields.Date.context_today(self),
+                    "ref": self.env._("Fee of chargeback %(name)s", name=self.name),
+                    "line_ids": [self._fee_line(account, fee), self._fee_line(liquidity, -fee)],
+                }
+            )
+        )
+        move.action_post()
+        return move
+
+    def _fee_line(self, account, amount):
+        company, currency = self.company_id, self.fee_currency_id
+        return Command.create(
+            {
+                "name": self.name,
+                "account_id": account.id,
+                "currency_id": currency.id,
+                "amount_currency": amount,
+                "balance": currency._convert(amount, company.currency_id, company),
+                "tax_ids": [Command.clear()],  # no tax on it, whatever the account's default is
+            }
         )
 
-    # === PAYMENTS === #
+    # === HELPERS: PAYMENTS === #
 
     def _create_payment(self, payment_type, shares, model):
-        """Post a payment of the dispute; it is no transaction's: that has the one that is disputed.
+        """Post a payment of the chargeback; it is no transaction's: that has the one that is charged back.
 
         :param dict shares: amounts by receivable account
         :param model: the payment whose main account it has
@@ -322,58 +319,61 @@ class PaylinkDispute(models.Model):
             "balance": self.currency_id._convert(amount, company.currency_id, company),
         }
 
-    # === FEES === #
+    def _lines(self, payment):
+        """The receivable lines of a payment, the main account's first."""
+        lines = payment.move_id.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
+        return lines.sorted(lambda line: (line.account_id != payment.destination_account_id, line.id))
 
-    def _book_fees(self):
-        """Book the fee as an expense, and back when it is given back. Without an account for it: a task."""
-        self.ensure_one()
-        account = self.company_id._paylink_fee_account()
-        due = bool(self.fee and not self.fee_move_id) or bool(self.fee_returned and not self.fee_returned_move_id)
-        if due and not account:
-            self._give_task(Task.CHARGEBACK_FEE, self._no_account_texts)
-        if not due or not account:
-            return
-        if self.fee and not self.fee_move_id:
-            self.fee_move_id = self._create_fee_move(account, self.fee)
-        if self.fee_returned and not self.fee_returned_move_id:
-            self.fee_returned_move_id = self._create_fee_move(account, -self.fee_returned)
+    # === HELPERS: TASKS === #
 
-    def _create_fee_move(self, account, fee):
-        """The entry of a fee (negative: given back), between the account of the payments and the expenses."""
-        liquidity = self.withdrawal_id._seek_for_lines()[0].account_id[:1]
-        move = (
-            self.env["account.move"]
-            .with_context(**QUIET)
-            .create(
-                {
-                    "move_type": "entry",
-                    "journal_id": self.withdrawal_id.journal_id.id,
-                    "date": fields.Date.context_today(self),
-                    "ref": self.env._("Fee of dispute %(name)s", name=self.name),
-                    "line_ids": [self._fee_line(account, fee), self._fee_line(liquidity, -fee)],
-                }
+    def _task_users(self):
+        """Who has to know: the owner of the link and the payment managers, as far as they may see the chargeback."""
+        owner = self.link_id._task_users() if self.link_id else self.env["res.users"]
+        users = owner | self.company_id._paylink_managers()
+        return users.filtered(lambda user: self.with_user(user).has_access("read"))
+
+    def _deadline(self):
+        return (self.evidence_due or fields.Datetime.now()).date()
+
+    def _facts(self, env):
+        return {
+            "amount": format_amount(env, self.amount, self.currency_id),
+            "partner": self.partner_id.display_name,
+            "reference": self.transaction_id.reference,
+            "dispute": self.name,
+        }
+
+    def _answer_texts(self, env):
+        facts = self._facts(env)
+        summary = env._("Chargeback of %(amount)s", **facts)
+        if not self.evidence_due:
+            return summary, env._(
+                "The bank of %(partner)s takes payment %(reference)s back (%(amount)s, chargeback %(dispute)s). It "
+                "can't be answered: settle the matter with the customer.",
+                **facts,
             )
+        return summary, env._(
+            "The bank of %(partner)s takes payment %(reference)s back, or may (%(amount)s, chargeback %(dispute)s). "
+            "Give your evidence in Stripe's dashboard by %(date)s, or accept the chargeback there.",
+            **facts,
+            date=format_date(env, self.evidence_due.date()),
         )
-        move.action_post()
-        return move
 
-    def _fee_line(self, account, amount):
-        company, currency = self.company_id, self.fee_currency_id
-        return Command.create(
-            {
-                "name": self.name,
-                "account_id": account.id,
-                "currency_id": currency.id,
-                "amount_currency": amount,
-                "balance": currency._convert(amount, company.currency_id, company),
-                "tax_ids": [Command.clear()],  # no tax on it, whatever the account's default is
-            }
+    def _excess_texts(self, env):
+        payment = self.reinstatement_id
+        amount = format_amount(env, payment._paylink_open_credit(), payment.currency_id)
+        return env._("%(amount)s came back and is not needed any more", amount=amount), env._(
+            "Chargeback %(dispute)s of payment %(reference)s (%(partner)s) was won, but what it had paid has been "
+            "settled another way. %(open)s is an open credit of the customer: refund it, or use it for another "
+            "document.",
+            **self._facts(env),
+            open=amount,
         )
 
     def _no_account_texts(self, env):
         fee = format_amount(env, self.fee, self.fee_currency_id)
-        return env._("The dispute fee of %(fee)s is not booked", fee=fee), env._(
-            "There is no account for providers' fees: choose one under Collection Links, Configuration, Settings, then "
-            "press “Book the fee” on dispute %(dispute)s.",
+        return env._("The chargeback fee of %(fee)s is not booked", fee=fee), env._(
+            "There is no account for providers' fees: choose one under Collection Links → Configuration → Settings, "
+            "then press “Book the fee” on chargeback %(dispute)s.",
             **self._facts(env),
         )

@@ -9,7 +9,7 @@ class ResCompany(models.Model):
         string="Account for providers' fees",
         check_company=True,
         domain="[('account_type', 'in', ('expense', 'expense_direct_cost'))]",
-        help="Where the fees of disputes are booked. Empty: the account of bank fees in the chart of accounts.",
+        help="Where the fees of chargebacks are booked. Empty: the account of bank fees in the chart of accounts.",
     )
 
     def _paylink_fee_account(self):

@@ -245,7 +245,7 @@ class PaylinkLink(models.Model):
     def _derive_state(self, attempts, now):
         """The state that these attempts and the link's own dates lead to.
 
-        A payment is final, whatever happens to the documents later: refunds and disputes stand beside it.
+        A payment is final, whatever happens to the documents later: refunds and chargebacks stand beside it.
         """
         self.ensure_one()
         rules = (

@@ -341,13 +341,3 @@ class PaylinkLinkBooks(models.Model):
     def _excess_free(self, _transaction):
         """A free amount is a credit by intention."""
         return 0.0
-
-    # === TASKS === #
-
-    def _task_users(self):
-        """The owner gets the tasks of the link, or an administrator where the owner has left."""
-        return self.user_id if self.user_id.active else self.env.ref("base.user_admin")
-
-    def _owner_env(self):
-        """An environment in the language of whoever gets the link's tasks and notifications."""
-        return self.env(context=dict(self.env.context, lang=self._task_users().lang))

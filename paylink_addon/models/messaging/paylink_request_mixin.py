@@ -178,6 +178,16 @@ class PaylinkRequestMixin(models.AbstractModel):
             ]
         )
 
+    # === OWNER === #
+
+    def _task_users(self):
+        """The owner gets the tasks of a request, or an administrator where the owner has left."""
+        return self.user_id if self.user_id.active else self.env.ref("base.user_admin")
+
+    def _owner_env(self):
+        """An environment in the language of whoever gets the tasks and notifications of a request."""
+        return self.env(context=dict(self.env.context, lang=self._task_users().lang))
+
     def _notify_owner(self, subject, body):
         """Tell the one owner of these in Odoo (inbox or e-mail, as the user prefers) and mark them as unread."""
         self.sudo().unread = True

@@ -14,7 +14,7 @@ class AccountMove(models.Model):
     paylink_promise_until = fields.Date(
         string="Promised until", compute="_compute_paylink_reminders", groups=GROUP, help="No reminders until then."
     )
-    paylink_is_disputed = fields.Boolean(string="In dispute", compute="_compute_paylink_reminders", groups=GROUP)
+    paylink_has_objection = fields.Boolean(string="Objection noted", compute="_compute_paylink_reminders", groups=GROUP)
 
     def _compute_paylink_reminders(self):
         """Two queries for all; what holds up all of the customer holds up the invoice too."""
@@ -29,10 +29,10 @@ class AccountMove(models.Model):
         general = Hold._standing([("partner_id", "in", customers.ids), ("move_id", "=", False)], "partner_id")
         for move in self:
             move.paylink_reminder_count = counts.get(move._origin, 0)
-            promised, disputed = holds.get(move._origin.id, (False, False))
-            generally, all_disputed = general.get(move.commercial_partner_id.id, (False, False))
+            promised, objected = holds.get(move._origin.id, (False, False))
+            generally, all_objected = general.get(move.commercial_partner_id.id, (False, False))
             move.paylink_promise_until = max(filter(None, (promised, generally)), default=False)
-            move.paylink_is_disputed = disputed or all_disputed
+            move.paylink_has_objection = objected or all_objected
 
     def _paylink_without_pdf(self):
         """The invoices whose PDF can be made and has not been made yet."""
@@ -55,11 +55,11 @@ class AccountMove(models.Model):
             "promise", move_id=self.id, partner_id=self.commercial_partner_id.id, company_id=self.company_id.id
         )
 
-    def action_paylink_dispute(self):
-        """Note that the customer disputes this invoice."""
+    def action_paylink_objection(self):
+        """Note that the customer objects to this invoice."""
         self.ensure_one()
         return self.env["paylink.reminder.hold"]._action_new(
-            "dispute", move_id=self.id, partner_id=self.commercial_partner_id.id, company_id=self.company_id.id
+            "objection", move_id=self.id, partner_id=self.commercial_partner_id.id, company_id=self.company_id.id
         )
 
     def action_paylink_remind(self):

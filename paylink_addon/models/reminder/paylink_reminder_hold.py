@@ -6,7 +6,7 @@ from odoo.tools import format_date
 
 
 class PaylinkReminderHold(models.Model):
-    """Why somebody is not reminded for a while: a promise to pay until a day, or a dispute until it is settled.
+    """Why somebody is not reminded for a while: a promise to pay until a day, or an objection until it is settled.
 
     For one invoice, or for all of a customer. A promise that is over needs no care: reminders go on by themselves, with
     the latest one that it has held up.
@@ -14,12 +14,12 @@ class PaylinkReminderHold(models.Model):
 
     _name = "paylink.reminder.hold"
     _inherit = ["paylink.guard.mixin", "mail.thread"]
-    _description = "Promise to Pay or Dispute"
+    _description = "Promise to Pay or Objection"
     _order = "id desc"
     _check_company_auto = True
 
     kind = fields.Selection(
-        [("promise", "Promise to pay"), ("dispute", "Dispute")], required=True, default="promise", string="Type"
+        [("promise", "Promise to pay"), ("objection", "Objection")], required=True, default="promise", string="Type"
     )
     active = fields.Boolean(default=True, help="Off: lifted, reminders go on.")
     company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
@@ -121,7 +121,7 @@ class PaylinkReminderHold(models.Model):
 
     @api.model
     def _standing(self, domain, field):
-        """What holds up reminders today: ``(promised until, disputed)`` by id of what ``field`` names.
+        """What holds up reminders today: ``(promised until, objected)`` by id of what ``field`` names.
 
         In sudo mode, as everyone who sees an invoice may know; for the companies that the user has chosen.
         """
@@ -134,13 +134,13 @@ class PaylinkReminderHold(models.Model):
         )
         found = {}
         for record, kind, until in rows:
-            promised, disputed = found.get(record.id, (False, False))
-            found[record.id] = (until, disputed) if kind == "promise" else (promised, True)
+            promised, objected = found.get(record.id, (False, False))
+            found[record.id] = (until, objected) if kind == "promise" else (promised, True)
         return found
 
     @api.model
     def _action_new(self, kind, **defaults):
-        """The dialog that notes a promise or a dispute."""
+        """The dialog that notes a promise or an objection."""
         return {
             "type": "ir.actions.act_window",
             "name": dict(self._fields["kind"]._description_selection(self.env))[kind],
@@ -155,7 +155,7 @@ class PaylinkReminderHold(models.Model):
         """Note it on the invoice or the customer, where colleagues look."""
         for hold in self:
             record = hold.move_id or hold.partner_id
-            text = self.env._("Dispute noted: no reminders.")
+            text = self.env._("Objection noted: no reminders.")
             if hold.kind == "promise":
                 text = self.env._(
                     "Promise to pay: no reminders until %(date)s.", date=format_date(self.env, hold.date_until)

@@ -16,7 +16,10 @@ class PaylinkReminderRuleFilters(models.Model):
 
     _inherit = "paylink.reminder.rule"
     # In the order in which the look-up names them.
-    _common_conditions = ("open", "followed", "not_blocked", "no_payment", "not_promised", "not_disputed")
+    _common_conditions = (
+        *("open", "followed", "not_blocked", "no_payment"),
+        *("not_promised", "not_objected", "not_charged_back"),
+    )
     _rule_conditions = (
         *("customers", "autopay", "memo", "date", "terms", "amount", "journals", "salespeople"),
         "moment",
@@ -57,20 +60,23 @@ class PaylinkReminderRuleFilters(models.Model):
     def _common_not_promised(self, date):
         return self._hold_sql("promise", date)
 
-    def _common_not_disputed(self, date):
-        """Neither does a person say so, nor the customer's bank (see ``account.move.line._paylink_disputed``)."""
+    def _common_not_objected(self, date):
+        return self._hold_sql("objection", date)
+
+    def _common_not_charged_back(self, _date):
+        """The customer's bank takes no payment of it back (see ``account.move.line._paylink_charged_back``)."""
         items = SQL(
             """SELECT rel.item_id FROM paylink_dispute_item_rel rel
                  JOIN paylink_dispute dispute ON dispute.id = rel.dispute_id AND dispute.is_standing"""
         )
         if self.kind != "link":
-            return SQL("%s AND c.item_id NOT IN (%s)", self._hold_sql("dispute", date), items)
+            return SQL("c.item_id NOT IN (%s)", items)
         links = SQL(
             """SELECT line.link_id FROM paylink_link_line line WHERE line.move_line_id IN (%s)
-                UNION SELECT id FROM paylink_link WHERE disputed""",
+                UNION SELECT id FROM paylink_link WHERE has_chargeback""",
             items,
         )
-        return SQL("%s AND c.link_id NOT IN (%s)", self._hold_sql("dispute", date), links)
+        return SQL("c.link_id NOT IN (%s)", links)
 
     def _hold_sql(self, kind, date):
         """Neither the customer nor the document (or one of the link's) is on hold on ``date``."""
@@ -173,7 +179,7 @@ class PaylinkReminderRuleFilters(models.Model):
         )
 
     def _held_sql(self, candidates, date):
-        """``candidates`` with ``held_until``: the last day of the promises and disputes for each that are over."""
+        """``candidates`` with ``held_until``: the last day of the promises and objections for each that are over."""
         ended = SQL("hold.company_id = %s AND hold.date_until < %s", self.company_id.id, date)
         by_link = SQL(
             """SELECT line.link_id, max(hold.date_until) AS until FROM paylink_reminder_hold hold
@@ -204,7 +210,7 @@ class PaylinkReminderRuleFilters(models.Model):
     def _step_sql(self, date, ranks):
         """The step whose day has come last, if that is not longer ago than reminders are caught up; else NULL.
 
-        What a promise or a dispute has held up is late from its end on.
+        What a promise or an objection has held up is late from its end on.
 
         :param list ranks: steps; the result is a position in it, the column ``rank`` of the candidates
         """

@@ -85,7 +85,7 @@ class PaylinkReminderRulePick(models.Model):
 
     def _window(self, date):
         """The first and the last due day of items that any step may be about on ``date``, and the promises and
-        disputes that have just ended: what they have held up may be older.
+        objections that have just ended: what they have held up may be older.
         """
         offsets = self.filtered(lambda rule: rule.kind == "invoice").step_ids.mapped("offset")
         limit = timedelta(days=self.company_id._paylink_reminder_lateness())
@@ -433,7 +433,8 @@ class PaylinkReminderRulePick(models.Model):
             "not_blocked": self.env._("Its payment is blocked."),
             "no_payment": self.env._("A payment is in progress."),
             "not_promised": self.env._("The customer has promised to pay."),
-            "not_disputed": self.env._("It is in dispute."),
+            "not_objected": self.env._("The customer objects to it."),
+            "not_charged_back": self.env._("The bank has taken the payment back, or may."),
             "customers": self.env._("The rule is not for this customer."),
             "autopay": self.env._("The rule excludes the customer because of automatic payment."),
             "memo": self.env._("The text of the memo excludes it."),

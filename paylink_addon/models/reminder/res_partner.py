@@ -20,7 +20,7 @@ class ResPartner(models.Model):
     paylink_promise_until = fields.Date(
         string="Promised until", compute="_compute_paylink_reminders", groups=GROUP, help="No reminders until then."
     )
-    paylink_is_disputed = fields.Boolean(string="In dispute", compute="_compute_paylink_reminders", groups=GROUP)
+    paylink_has_objection = fields.Boolean(string="Objection noted", compute="_compute_paylink_reminders", groups=GROUP)
 
     def write(self, vals):
         """An address that is corrected has not bounced."""
@@ -44,7 +44,7 @@ class ResPartner(models.Model):
         for partner in self:
             customer = partner.commercial_partner_id
             partner.paylink_reminder_count = counts.get(customer, 0)
-            partner.paylink_promise_until, partner.paylink_is_disputed = holds.get(customer.id, (False, False))
+            partner.paylink_promise_until, partner.paylink_has_objection = holds.get(customer.id, (False, False))
 
     def action_paylink_view_reminders(self):
         """Show the reminders of the customer."""
@@ -56,9 +56,9 @@ class ResPartner(models.Model):
         """Note until when the customer promises to pay everything."""
         return self.env["paylink.reminder.hold"]._action_new("promise", partner_id=self.commercial_partner_id.id)
 
-    def action_paylink_dispute(self):
-        """Note that the customer disputes what is due."""
-        return self.env["paylink.reminder.hold"]._action_new("dispute", partner_id=self.commercial_partner_id.id)
+    def action_paylink_objection(self):
+        """Note that the customer objects to what is due."""
+        return self.env["paylink.reminder.hold"]._action_new("objection", partner_id=self.commercial_partner_id.id)
 
     def action_paylink_remind(self):
         """Open the dialog that sends a reminder of all that is due now."""

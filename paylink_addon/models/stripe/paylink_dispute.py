@@ -92,4 +92,4 @@ class PaylinkDispute(models.Model):
     def _log_on_link(self):
         if link := self.link_id:
             amount = self._facts(link._owner_env())["amount"]
-            link._log_events("disputed", {link.id: amount})
+            link._log_events("chargeback", {link.id: amount})

@@ -309,7 +309,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self._paylink_stripe_check(obj)
         if self.state != "done" and not self._paylink_captures():
-            # Its own message is late: what is disputed was paid.
+            # Its own message is late: what is charged back was paid.
             self._paylink_stripe_apply(self._paylink_stripe_fetch(id_of(obj["payment_intent"])))
         self.env["paylink.event"]._post_process(self)
         self.env["paylink.dispute"].sudo()._stripe_apply(self, obj)

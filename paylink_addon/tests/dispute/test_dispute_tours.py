@@ -7,7 +7,7 @@ from ..stripe.event_common import EventCommon
 
 @tagged("post_install", "-at_install")
 class TestDisputeTours(EventCommon):
-    """A payment manager follows a dispute from the link to its end, in a real browser, in French."""
+    """A payment manager follows a chargeback from the link to its end, in a real browser, in French."""
 
     def setUp(self):
         super().setUp()
@@ -21,12 +21,12 @@ class TestDisputeTours(EventCommon):
         self.env.flush_all()
 
     def test_opened(self):
-        self.start_tour("/odoo/action-paylink_addon.paylink_link_action", "paylink_dispute_opened", login="camille")
+        self.start_tour("/odoo/action-paylink_addon.paylink_link_action", "paylink_chargeback_opened", login="camille")
         self.assertEqual(self.invoice.payment_state, "not_paid")
 
     def test_won(self):
         self.fake.close_dispute(self.found["id"], True)
         self.deliver_and_handle()
         self.env.flush_all()
-        self.start_tour("/odoo/action-paylink_addon.paylink_dispute_action", "paylink_dispute_won", login="camille")
+        self.start_tour("/odoo/action-paylink_addon.paylink_dispute_action", "paylink_chargeback_won", login="camille")
         self.assertEqual(self.invoice.payment_state, "paid")

@@ -76,7 +76,7 @@ class TestDisputes(EventCommon):
         found = self.disputed(tx)
         dispute, link = self.dispute_of(found), tx.paylink_id
         self.assertEqual((dispute.status, dispute.amount, dispute.fee), ("needs_response", 100, 20))
-        self.assertEqual((link.state, link.status, link.disputed, link.amount_paid), ("paid", "paid", True, 100))
+        self.assertEqual((link.state, link.status, link.has_chargeback, link.amount_paid), ("paid", "paid", True, 100))
         self.assertEqual((self.residuals(tx), link.line_ids.move_id.payment_state), ([100], "not_paid"))
         self.check_payment(dispute.withdrawal_id, "outbound", 100)
         source = tx.payment_id.move_id.line_ids.filtered(lambda line: line.account_id.reconcile and line.balance < 0)
@@ -125,7 +125,7 @@ class TestDisputes(EventCommon):
         self.assertFalse(dispute.withdrawal_id | dispute.reinstatement_id)
         self.assertEqual(dispute.item_ids, tx.paylink_id.line_ids.move_line_id, "nothing is asked for meanwhile")
         self.close(found, won=False)
-        self.assertEqual((dispute.status, tx.paylink_id.disputed), ("warning_closed", False))
+        self.assertEqual((dispute.status, tx.paylink_id.has_chargeback), ("warning_closed", False))
         self.assertFalse(dispute.sudo().activity_ids)
 
     # === CLOSED === #
@@ -138,7 +138,9 @@ class TestDisputes(EventCommon):
                 found = self.disputed(tx)
                 self.close(found, won=True, fee_back=fee_back)
                 dispute = self.dispute_of(found)
-                self.assertEqual((dispute.status, tx.paylink_id.disputed, self.residuals(tx)), ("won", False, [0]))
+                self.assertEqual(
+                    (dispute.status, tx.paylink_id.has_chargeback, self.residuals(tx)), ("won", False, [0])
+                )
                 self.assertEqual(tx.paylink_id.line_ids.move_id.payment_state, "paid")
                 self.check_payment(dispute.withdrawal_id, "outbound", 100)
                 self.check_payment(dispute.reinstatement_id, "inbound", 100)
@@ -153,7 +155,7 @@ class TestDisputes(EventCommon):
         found = self.disputed(tx)
         self.close(found, won=False)
         dispute = self.dispute_of(found)
-        self.assertEqual((dispute.status, tx.paylink_id.disputed, self.residuals(tx)), ("lost", True, [100]))
+        self.assertEqual((dispute.status, tx.paylink_id.has_chargeback, self.residuals(tx)), ("lost", True, [100]))
         self.assertFalse(dispute.reinstatement_id)
         self.assertFalse(dispute.sudo().activity_ids)
 
@@ -188,9 +190,9 @@ class TestDisputes(EventCommon):
         first, second = self.disputed(tx, amount=4000), self.disputed(tx, amount=6000)
         self.assertEqual(self.residuals(tx), [100])
         self.close(first, won=True)
-        self.assertEqual((self.residuals(tx), tx.paylink_id.disputed), ([60], True))
+        self.assertEqual((self.residuals(tx), tx.paylink_id.has_chargeback), ([60], True))
         self.close(second, won=True)
-        self.assertEqual((self.residuals(tx), tx.paylink_id.disputed), ([0], False))
+        self.assertEqual((self.residuals(tx), tx.paylink_id.has_chargeback), ([0], False))
         for found, amount in ((first, 40), (second, 60)):
             self.check_payment(self.dispute_of(found).withdrawal_id, "outbound", amount)
             self.check_payment(self.dispute_of(found).reinstatement_id, "inbound", amount)
@@ -255,7 +257,7 @@ class TestDisputes(EventCommon):
                         self.run_job()
                     self.run_job()
                     dispute = self.dispute_of(found)
-                    self.assertEqual((dispute.status, link.state, link.disputed), ("won", "paid", False))
+                    self.assertEqual((dispute.status, link.state, link.has_chargeback), ("won", "paid", False))
                     self.assertEqual(self.residuals(tx), [0])
                     self.check_payment(dispute.withdrawal_id, "outbound", 100)
                     self.check_payment(dispute.reinstatement_id, "inbound", 100)
@@ -301,14 +303,14 @@ class TestDisputes(EventCommon):
         Move = self.env["account.move"]
         found = self.disputed(tx)
         with self.assertQueryCount(1):
-            disputed = items._paylink_disputed()
+            disputed = items._paylink_charged_back()
         self.assertEqual(disputed, mine.move_line_id)
-        self.assertEqual(Move.search([("paylink_disputed", "=", True)]), mine.move_id)
-        self.assertIn(calm.paylink_id.line_ids.move_id, Move.search([("paylink_disputed", "=", False)]))
-        self.assertEqual(items.move_id.mapped("paylink_disputed"), [True, False])
+        self.assertEqual(Move.search([("paylink_has_chargeback", "=", True)]), mine.move_id)
+        self.assertIn(calm.paylink_id.line_ids.move_id, Move.search([("paylink_has_chargeback", "=", False)]))
+        self.assertEqual(items.move_id.mapped("paylink_has_chargeback"), [True, False])
         self.close(found, won=True)
-        self.assertFalse(items._paylink_disputed())
-        self.assertFalse(Move.search([("paylink_disputed", "=", True)]))
+        self.assertFalse(items._paylink_charged_back())
+        self.assertFalse(Move.search([("paylink_has_chargeback", "=", True)]))
 
     def test_customer_page_stays_as_it_was(self):
         tx = self.paid(100)

@@ -140,7 +140,7 @@ class TestRights(PaylinkCommon):
             "state",
             "paid_at",
             "transaction_ids",
-            "dispute_ids",
+            "chargeback_ids",
             "renewal_ids",
             "statement_id",
             "order_pdf",

@@ -48,8 +48,8 @@ class ReminderCommon(PaylinkCommon):
         return cls._invoice(partner, amount, invoice_date=due - timedelta(days=30), invoice_date_due=due, **values)
 
     @classmethod
-    def _bank_dispute(cls, link):
-        """A dispute of a payment by ``link``, as the provider's messages have it."""
+    def _chargeback(cls, link):
+        """A chargeback of a payment by ``link``, as the provider's messages have it."""
         return (
             cls.env["paylink.dispute"]
             .sudo()

@@ -65,7 +65,7 @@ def is_allowed(env, thing, today):
         return False
     if "blocked" in items.move_id.mapped("payment_state"):
         return False
-    if items._paylink_disputed() or (is_link(thing) and thing.disputed):
+    if items._paylink_charged_back() or (is_link(thing) and thing.has_chargeback):
         return False
     if any(item.no_followup and not (is_link(thing) and item.journal_id.type == "general") for item in items):
         return False
@@ -74,7 +74,7 @@ def is_allowed(env, thing, today):
 
 
 def holds_of(thing, holds):
-    """Those of the promises and disputes that are about the thing."""
+    """Those of the promises and objections that are about the thing."""
     items = thing.line_ids.move_line_id if is_link(thing) else thing
     return [
         hold

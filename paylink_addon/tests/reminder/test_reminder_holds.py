@@ -8,10 +8,10 @@ from .reminder_common import TODAY, ReminderCommon
 
 @tagged("post_install", "-at_install")
 class TestReminderHolds(ReminderCommon):
-    """Promises and disputes: who notes them, what they hold up, and what comes after."""
+    """Promises and objections: who notes them, what they hold up, and what comes after."""
 
     def _hold(self, record, kind="promise", **values):
-        """Note a promise or a dispute, on an invoice or a customer, as the dialog does."""
+        """Note a promise or an objection, on an invoice or a customer, as the dialog does."""
         with freeze_time(TODAY):
             context = getattr(record, f"action_paylink_{kind}")()["context"]
             return self.env["paylink.reminder.hold"].with_context(**context).create(values)
@@ -76,18 +76,18 @@ class TestReminderHolds(ReminderCommon):
         self._hold(self.marie, date_until=TODAY)
         self.assertEqual(self._remind().customer_id, self.john)
 
-    def test_dispute_lasts_until_it_is_lifted(self):
+    def test_objection_lasts_until_it_is_lifted(self):
         self._rule(days=(3, 200))
         invoice = self._due_invoice(3)
-        hold = self._hold(invoice, kind="dispute")
+        hold = self._hold(invoice, kind="objection")
         self.assertFalse(self._remind())
-        self.assertTrue(invoice.paylink_is_disputed)
+        self.assertTrue(invoice.paylink_has_objection)
         day = TODAY + timedelta(days=50)
         with freeze_time(day):
             hold.action_lift()
         self.assertEqual(len(self._remind(day)), 1, "It was held up, however long")
 
-    def test_disputed_by_the_bank(self):
+    def test_charged_back_by_the_bank(self):
         """What a bank takes back is open again: nobody is reminded of it, whatever link it is on."""
         self._rule(days=(3,))
         self._rule(days=(3,), kind="link")
@@ -95,12 +95,12 @@ class TestReminderHolds(ReminderCommon):
         link, other = self._link(invoice), self._link(invoice)
         with freeze_time(TODAY - timedelta(days=3)):
             (link | other).action_send()
-        dispute = self._bank_dispute(link)
+        chargeback = self._chargeback(link)
         self.assertFalse(self._remind())
         with freeze_time(TODAY):
             values = {"source_model": "account.move", "source_ids": invoice.ids}
             self.assertTrue(self.env["paylink.reminder.send"].create(values).warning)
-        dispute.status = "won"
+        chargeback.status = "won"
         self.assertEqual(self._remind().reminder_ids.move_line_id.move_id, invoice)
 
     def test_promise_in_the_past_is_refused(self):
@@ -112,7 +112,7 @@ class TestReminderHolds(ReminderCommon):
         invoice = self._due_invoice(3)
         another = self.env.ref("base.user_admin").id
         Hold = self.env["paylink.reminder.hold"].with_user(self.manager)
-        values = {"move_id": invoice.id, "kind": "dispute"}
+        values = {"move_id": invoice.id, "kind": "objection"}
         with self.assertRaises(AccessError):
             Hold.create(values | {"user_id": another})
         hold = Hold.with_context(default_user_id=another).create(values)
@@ -123,7 +123,7 @@ class TestReminderHolds(ReminderCommon):
     def test_promise_of_a_contact_is_the_customers(self):
         firm = self._customer("Firm", is_company=True, email="firm@example.com")
         office = self._customer("Office", parent_id=firm.id, email="office@example.com")
-        hold = self.env["paylink.reminder.hold"].create({"kind": "dispute", "partner_id": self.marie.id})
+        hold = self.env["paylink.reminder.hold"].create({"kind": "objection", "partner_id": self.marie.id})
         hold.partner_id = office
         self.assertEqual(hold.partner_id, firm)
 
@@ -131,11 +131,11 @@ class TestReminderHolds(ReminderCommon):
         """Who can't read an invoice leaves no note on it; what colleagues noted is theirs to lift."""
         seller = self._user("seller", "paylink_addon.group_paylink_user")
         invoice, Hold = self._due_invoice(3), self.env["paylink.reminder.hold"].with_user(seller)
-        mine = Hold.create({"kind": "dispute", "partner_id": self.marie.id})
-        theirs = Hold.with_user(self.manager).create({"kind": "dispute", "partner_id": self.john.id})
+        mine = Hold.create({"kind": "objection", "partner_id": self.marie.id})
+        theirs = Hold.with_user(self.manager).create({"kind": "objection", "partner_id": self.john.id})
         self.env.invalidate_all()
         for do in (
-            lambda: Hold.create({"kind": "dispute", "move_id": invoice.id}),
+            lambda: Hold.create({"kind": "objection", "move_id": invoice.id}),
             lambda: mine.write({"move_id": invoice.id}),
             theirs.with_user(seller).action_lift,
             lambda: theirs.with_user(seller).write({"active": False}),

@@ -9,7 +9,7 @@ from .reminder_common import TODAY, ReminderCommon
 
 @tagged("post_install", "-at_install")
 class TestReminderLimits(ReminderCommon):
-    """When reminders wait: hours, holidays, one a day, promises, disputes."""
+    """When reminders wait: hours, holidays, one a day, promises, objections."""
 
     # === ONE MESSAGE IN SOME DAYS === #
 

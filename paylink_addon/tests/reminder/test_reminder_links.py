@@ -34,8 +34,8 @@ class TestReminderLinks(ReminderCommon):
             "expired": lambda link: link.write({"expires_at": f"{TODAY} 00:00:00"}),
             "not sent": lambda link: setattr(link.sudo(), "sent_at", False),
             "made for a reminder": lambda link: setattr(link.sudo(), "by_reminder", True),
-            "disputed": lambda link: self.env["paylink.reminder.hold"].create(
-                {"kind": "dispute", "partner_id": link.partner_id.id}
+            "objected": lambda link: self.env["paylink.reminder.hold"].create(
+                {"kind": "objection", "partner_id": link.partner_id.id}
             ),
         }
         self._rule(days=(3,), kind="link")
@@ -185,7 +185,7 @@ class TestReminderLinks(ReminderCommon):
     def test_by_hand_says_what_speaks_against_it(self):
         with freeze_time(TODAY):
             invoice = self._due_invoice(3)
-            self.env["paylink.reminder.hold"].create({"kind": "dispute", "move_id": invoice.id})
+            self.env["paylink.reminder.hold"].create({"kind": "objection", "move_id": invoice.id})
             self.assertTrue(self._wizard_for(invoice).warning)
             self.assertTrue(self._wizard_for(self._link(invoice)).warning)
             self._pay(self._link(invoice))

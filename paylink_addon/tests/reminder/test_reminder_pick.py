@@ -100,11 +100,11 @@ class TestReminderPick(ReminderCommon):
         cls.links[9].sudo().write({"by_reminder": True})
         for number in (1, 8):
             link = cls._link(cls.invoices[number], user_id=cls.env.uid)
-            cls._bank_dispute(cls._link(cls.invoices[number]))
+            cls._chargeback(cls._link(cls.invoices[number]))
             with freeze_time(TODAY - timedelta(days=4)):
                 link.action_send()
         for number in (1, 10):
-            cls._bank_dispute(cls.links[number])
+            cls._chargeback(cls.links[number])
         cls.ids = {
             "partners": cls.people.ids,
             "categories": [cls.vip.id, cls.gold.id],
@@ -268,7 +268,7 @@ class TestReminderPick(ReminderCommon):
             move = self.invoices[number]
             self.env["paylink.reminder.hold"].create(
                 {
-                    "kind": "dispute",
+                    "kind": "objection",
                     "move_id": False if whole else move.id,
                     "partner_id": move.commercial_partner_id.id,
                     "date_until": days and TODAY + timedelta(days=days),

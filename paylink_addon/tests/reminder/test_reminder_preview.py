@@ -135,6 +135,19 @@ class TestReminderPreview(ReminderCommon):
         (paid,) = self._reasons()
         self.assertEqual(len({first[1], promised[1], paid[1]}), 3)
 
+    def test_look_up_tells_the_customer_from_the_bank(self):
+        """An objection is the customer's, a chargeback the bank's: each has its own words."""
+        hold = self.env["paylink.reminder.hold"].create({"kind": "objection", "move_id": self.invoice.id})
+        ((applies, reason, _day),) = self._reasons()
+        self.assertEqual((applies, reason), (False, "The customer objects to it."))
+        self.assertEqual((self.invoice.paylink_has_objection, self.invoice.paylink_has_chargeback), (True, False))
+        hold.action_lift()
+        self._chargeback(self._link(self.invoice))
+        self.invoice.invalidate_recordset()
+        ((applies, reason, _day),) = self._reasons()
+        self.assertEqual((applies, reason), (False, "The bank has taken the payment back, or may."))
+        self.assertEqual((self.invoice.paylink_has_objection, self.invoice.paylink_has_chargeback), (False, True))
+
     def test_look_up_of_a_customer_who_owes_nothing(self):
         """Each rule says why it sends nothing: it is for others, or there is nothing."""
         self._rule(name="Others", customer_mode="except", partner_ids=self.john.ids)

@@ -171,7 +171,7 @@ class TestReminderRun(ReminderCommon):
             "promise without a day": (CheckViolation, lambda: Hold.create({"move_id": invoice.id})),
             "invoice of another": (
                 ValidationError,
-                lambda: Hold.create({"kind": "dispute", "move_id": invoice.id, "partner_id": self.john.id}),
+                lambda: Hold.create({"kind": "objection", "move_id": invoice.id, "partner_id": self.john.id}),
             ),
             "negative amount": (CheckViolation, lambda: rule.write({"amount_min": -1})),
             "negative time of a link": (CheckViolation, lambda: rule.write({"link_days": -1})),

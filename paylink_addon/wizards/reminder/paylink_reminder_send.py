@@ -188,16 +188,18 @@ class PaylinkReminderSend(models.TransientModel):
         return not reachable and self.env._("The customer has no address to send it to: add one.")
 
     def _warning_text(self, drafts):
-        """What speaks against it: promises and disputes."""
+        """What speaks against it: chargebacks, objections and promises."""
         Hold = self.env["paylink.reminder.hold"]
         customers = [draft.customer.id for draft in drafts]
         items = self.env["account.move.line"].sudo()
         items = items.union(*(draft.items | draft.links.line_ids.move_line_id for draft in drafts))
         standing = Hold._standing([("partner_id", "in", customers), ("move_id", "=", False)], "partner_id")
         standing = [*standing.values(), *Hold._standing([("move_id", "in", items.move_id.ids)], "move_id").values()]
-        if items._paylink_disputed() or any(disputed for _until, disputed in standing):
-            return self.env._("It is in dispute.")
-        return any(until for until, _disputed in standing) and self.env._("The customer has promised to pay.")
+        if items._paylink_charged_back():
+            return self.env._("The bank has taken the payment back, or may.")
+        if any(objected for _until, objected in standing):
+            return self.env._("The customer objects to it.")
+        return any(until for until, _objected in standing) and self.env._("The customer has promised to pay.")
 
     # === ACTIONS === #
 
