@@ -1,9 +1,15 @@
-"""Hooks that are found by their names: what differs by kind or model is a method of its own."""
+"""Hooks that are found by their names: what differs by kind or by model is a method of its own."""
 
 
-def named_hook(record, hook, key):
-    """The method ``_<hook>_<key>`` of ``record``, else ``_<hook>``, which serves all that have none of their own.
+def hook_name(record, hook, key):
+    """The name of the method that is ``hook`` for ``key``: ``_<hook>_<key>``, else ``_<hook>_general``.
 
     :param str key: the kind, or the name of the model, that the answer depends on
     """
-    return getattr(record, f"_{hook}_{str(key).replace('.', '_')}", None) or getattr(record, f"_{hook}")
+    name = f"_{hook}_{str(key).replace('.', '_')}"
+    return name if hasattr(record, name) else f"_{hook}_general"
+
+
+def named_hook(record, hook, key):
+    """The method of ``record`` that is ``hook`` for ``key``: see :func:`hook_name`."""
+    return getattr(record, hook_name(record, hook, key))

@@ -10,8 +10,8 @@ class PaylinkSend(models.TransientModel):
         """An opportunity is no debt: what it asks for is an amount of its own, unless one chooses otherwise."""
         return "free" if self.lead_id else super()._default_kind()
 
-    def _free_reference(self, lang):
-        return self.lead_id.name or super()._free_reference(lang)
+    def _free_reference_general(self, lang):
+        return self.lead_id.name or super()._free_reference_general(lang)
 
     def _common_values(self):
         values = super()._common_values()

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import clean_context
 
 from ...const import STATES, STATUSES
+from ...tools.hooks import hook_name, named_hook
 
 # What the customer has been told, once the link is out.
 FROZEN_FIELDS = {
@@ -337,14 +338,14 @@ class PaylinkLink(models.Model):
 
     def _of_kind(self, hook, *args):
         """What ``hook`` is for the kind of this link. The hooks are listed in the model's docstring."""
-        return getattr(self, self._kind_method(hook, self.kind))(*args)
+        return named_hook(self, hook, self.kind)(*args)
 
     def _by_kind(self, hook, *args):
         """Call a hook of links of one kind, for links of several: once for all those for which it is the same.
 
         :return: the list of what it returned
         """
-        methods = {kind: self._kind_method(hook, kind) for kind in set(self.mapped("kind"))}
+        methods = {kind: hook_name(self, hook, kind) for kind in set(self.mapped("kind"))}
         groups = self.grouped(lambda link: methods[link.kind])
         return [getattr(links, method)(*args) for method, links in groups.items()]
 
@@ -352,13 +353,8 @@ class PaylinkLink(models.Model):
     def _for_each_kind(self, hook, *args):
         """Call a hook of the kinds themselves, for no link: of each kind there is."""
         kinds = self._fields["kind"].get_values(self.env)
-        for method in dict.fromkeys(self._kind_method(hook, kind) for kind in kinds):
+        for method in dict.fromkeys(hook_name(self, hook, kind) for kind in kinds):
             getattr(self, method)(*args)
-
-    @api.model
-    def _kind_method(self, hook, kind):
-        name = f"_{hook}_{kind}"
-        return name if hasattr(self, name) else f"_{hook}_general"
 
     # === HELPERS === #
 

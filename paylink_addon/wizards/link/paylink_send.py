@@ -12,7 +12,7 @@ class PaylinkSend(models.TransientModel):
     records when the links are made; what the client sends back is only addresses, texts and choices.
 
     Hooks are found by name: a new kind of request, or of records to select, overrides nothing, but defines some of
-    these. Each has a general form without the last part of its name.
+    these. Each has a general form: ``_<hook>_general``.
 
     By kind (``_lines_deposit``), of the wizard:
 
@@ -282,7 +282,7 @@ class PaylinkSend(models.TransientModel):
     def _default_kind(self):
         return self._of_source("kind", self._sources())
 
-    def _kind(self, _sources):
+    def _kind_general(self, _sources):
         return "open_items"
 
     def _kind_res_partner(self, partners):
@@ -297,7 +297,7 @@ class PaylinkSend(models.TransientModel):
         )
         return "open_items" if any(amount > 0 for amount in owed) else "free"
 
-    def _items(self, _sources):
+    def _items_general(self, _sources):
         return self.env["account.move.line"].sudo()
 
     def _items_account_move(self, moves):
@@ -306,7 +306,7 @@ class PaylinkSend(models.TransientModel):
     def _items_res_partner(self, partners):
         return partners._paylink_open_items(self.env.companies)
 
-    def _left_out(self, _sources, _items):
+    def _left_out_general(self, _sources, _items):
         return []
 
     def _left_out_account_move(self, moves, items):
@@ -344,7 +344,7 @@ class PaylinkSend(models.TransientModel):
             return self.env.company
         return (self._of_source("companies", self._sources()) & self.env.companies) or self.env.company
 
-    def _companies(self, sources):
+    def _companies_general(self, sources):
         return sources.company_id
 
     def _companies_res_partner(self, partners):
@@ -366,7 +366,7 @@ class PaylinkSend(models.TransientModel):
     # === LINES === #
 
     def _of_kind(self, hook, *args):
-        """What the hook of the kind answers: ``_<hook>_<kind>``, or ``_<hook>``."""
+        """What the hook of the kind answers: ``_<hook>_<kind>``, or ``_<hook>_general``."""
         return named_hook(self, hook, self.kind)(*args)
 
     def _line_commands(self):
@@ -375,15 +375,15 @@ class PaylinkSend(models.TransientModel):
         texts = dict.fromkeys(("subject", "body", "sms_body"), False) if len(lines) > 1 else {}
         return [fields.Command.create(values | texts) for values in lines]
 
-    def _is_free(self):
+    def _is_free_general(self):
         return True
 
-    def _groups(self):
+    def _groups_general(self):
         """A free amount is asked of the selected customers."""
         sources = self._sources()
         return {f"free-{source.id}": source for source in sources if source._name == "res.partner"}
 
-    def _lines(self, groups):
+    def _lines_general(self, groups):
         origin = {"company_id": self.company_id.id, "currency_id": self.company_id.currency_id.id}
         return [
             self._partner_values(partner)
@@ -392,7 +392,7 @@ class PaylinkSend(models.TransientModel):
             for key, partner in groups.items()
         ]
 
-    def _free_reference(self, _lang):
+    def _free_reference_general(self, _lang):
         """What the customer may know a free amount by, to be changed."""
         return False
 
@@ -522,7 +522,7 @@ class PaylinkSend(models.TransientModel):
             )
         return links
 
-    def _make_links(self, lines, groups):
+    def _make_links_general(self, lines, groups):
         """New links for ``lines``, in one batch."""
         common = self._common_values()
         return self.env["paylink.link"]._create_for_user(

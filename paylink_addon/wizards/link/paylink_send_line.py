@@ -127,24 +127,24 @@ class PaylinkSendLine(models.TransientModel):
     # === WHAT IS ASKED FOR === #
 
     def _of_kind(self, hook, *args):
-        """What the hook of the wizard's kind answers: ``_<hook>_<kind>``, or ``_<hook>``."""
+        """What the hook of the wizard's kind answers: ``_<hook>_<kind>``, or ``_<hook>_general``."""
         self.ensure_one()
         return named_hook(self, hook, self.wizard_id.kind)(*args)
 
-    def _can_limit(self):
+    def _can_limit_general(self):
         return True
 
     def _can_limit_open_items(self):
         return self.company_id.paylink_allow_partial
 
-    def _amount_problem(self):
+    def _amount_problem_general(self):
         """Why the amount can't be asked for, or ``False``."""
         if not self.currency_id or self.currency_id.compare_amounts(self.amount, 0) <= 0:
             return self.env._("Enter the amount to ask for: it must be more than zero.")
         return False
 
     def _amount_problem_open_items(self):
-        if problem := self._amount_problem():
+        if problem := self._amount_problem_general():
             return problem
         difference = self.currency_id.compare_amounts(self.amount, self.amount_due)
         if difference > 0:
@@ -174,7 +174,7 @@ class PaylinkSendLine(models.TransientModel):
             values["bank_account_id"] = wizard.bank_account_id.id
         return values
 
-    def _asked_values(self, partner):
+    def _asked_values_general(self, partner):
         company = self.wizard_id.company_id
         return {
             "kind": self.wizard_id.kind,
@@ -255,7 +255,7 @@ class PaylinkSendLine(models.TransientModel):
         values = wizard._common_values() | self._link_values(group) | self._of_kind("preview_values", group)
         return Link.sudo().new(values)
 
-    def _preview_values(self, _partner):
+    def _preview_values_general(self, _partner):
         return {}
 
     def _preview_values_open_items(self, items):
@@ -312,7 +312,7 @@ class PaylinkSendLine(models.TransientModel):
         return texts[self.existing_cover or "same"]
 
     @api.model
-    def _existing_links(self, _groups):
+    def _existing_links_general(self, _groups):
         return {}
 
     @api.model
@@ -394,5 +394,5 @@ class PaylinkSendLine(models.TransientModel):
             values["expires_at"] = expires_at
         link.write(values)
 
-    def _expires_at(self, _link):
+    def _expires_at_general(self, _link):
         return self.wizard_id.expires_at

@@ -60,7 +60,7 @@ class PaylinkSendMixin(models.AbstractModel):
 
     @api.model
     def _of_source(self, hook, sources, *args):
-        """What the hook of the model of ``sources`` answers: ``_<hook>_<model>``, or ``_<hook>``."""
+        """What the hook of the model of ``sources`` answers: ``_<hook>_<model>``, or ``_<hook>_general``."""
         return named_hook(self, hook, sources._name)(sources, *args)
 
     # === ONCE === #
