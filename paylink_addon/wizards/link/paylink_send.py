@@ -50,7 +50,7 @@ class PaylinkSend(models.TransientModel):
         required=True,
         default="open_items",
     )
-    is_free = fields.Boolean(compute="_compute_is_free", help="The amount is given by who asks.")
+    is_free = fields.Boolean(compute="_compute_is_free", help="The sender enters the amount.")
     grouping = fields.Selection(
         [("partner", "One link per customer"), ("document", "One link per invoice")], default="partner", required=True
     )
