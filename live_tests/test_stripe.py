@@ -29,7 +29,7 @@ cases = {{"clicks": [case(f"Clicks{{n}}") for n in range({cases})]}}
 for name, (customer_id, method_id) in stored.items():
     cases[name] = found = case(name)
     found["saved"] = saved(found["partner"], customer_id, method_id)
-crons = [env.ref(f"paylink_addon.ir_cron_paylink_{{name}}").id for name in ("stripe_send", "book")]
+crons = [env.ref(f"paylink_addon.ir_cron_paylink_{{name}}").id for name in ("send", "book")]
 done(dict(cases, crons=crons))
 """
 
@@ -160,7 +160,7 @@ class TestStripe(unittest.TestCase):
         payer.start(case["amount"], case["saved"])
         ((transaction, _state, _payment),) = self.ledger.transactions(case)
         self.admin.call("payment.transaction", "action_refund", [[transaction]], amount_to_refund=10.0)
-        query = "SELECT state, paylink_stripe_todo FROM payment_transaction WHERE source_transaction_id = %s"
+        query = "SELECT state, paylink_todo FROM payment_transaction WHERE source_transaction_id = %s"
         self.assertEqual(self.ledger.rows(query, transaction), [("done", None)])
         self.assertEqual(self.paid(case)[1], 1000)
 

@@ -5,7 +5,6 @@ from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
 from odoo.tools import is_html_empty
-from psycopg2 import OperationalError
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
@@ -120,11 +119,14 @@ class PaylinkPay(PageMixin, http.Controller):
 
         Of what the form sends only the choice of method is taken; whatever else modules add to it is ignored. What
         can't be paid (that way) is answered as the form expects it of a failed payment, with a text for the customer.
+
+        The attempt is committed before a saved method is charged: a request that is run again as a whole after a
+        conflict, and a second click, both find it, and that money may be under way.
         """
         try:
             tx_sudo = self._make_transaction(self._link(token), amount, kwargs)
             if tx_sudo.operation == "online_token":
-                self._charge(tx_sudo)
+                tx_sudo._paylink_request("charge")
             return tx_sudo._get_processing_values()
         except UserError as error:
             request.env.cr.rollback()
@@ -148,23 +150,6 @@ class PaylinkPay(PageMixin, http.Controller):
         )
         request.session[ADDRESS_KEY] = link.access_token  # and Odoo's key says of which transaction
         return transaction
-
-    @staticmethod
-    def _charge(tx_sudo):
-        """Charge a saved method once: the attempt is committed before, as in progress, its outcome right after.
-
-        A request that fails on a conflict is run again as a whole, and a second click waits for nothing: both must find
-        this attempt, and that money may be under way.
-        """
-        cr, answers = tx_sudo.env.cr, []
-        tx_sudo._paylink_prepare_charge()
-        cr.commit()  # pylint: disable=invalid-commit
-        try:
-            tx_sudo.with_context(paylink_answers=answers)._charge_with_token()
-            cr.commit()  # pylint: disable=invalid-commit
-        except OperationalError:
-            cr.rollback()
-            tx_sudo._paylink_apply(answers)
 
     @http.route(
         "/pay/<string:token>/renew",

@@ -26,32 +26,35 @@ def set_stops():
     from odoo.addons.base.models.ir_cron import IrCron  # noqa: PLC0415
     from odoo.addons.paylink_addon import models  # noqa: PLC0415
 
-    stop_after(models.paylink_event.PaylinkEvent, "_store", "stored")
-    stop_before(models.paylink_event.PaylinkEvent, "_call_job", "received")
-    handling = models.paylink_event_handling.PaylinkEventHandling
-    stop_after(handling, "_take", "taken", when=bool)
-    stop_after(handling, "_run_handlers", "applied", when=bool)
-    stop_before(models.paylink_link_booking.PaylinkLinkBooking, "_book", "booking")
-    stop_before(models.account_payment.AccountPayment, "_paylink_reconcile", "reconciling")
-    stop_after(models.paylink_link_booking.PaylinkLinkBooking, "_book", "booked")
-    stop_after(models.paylink_link_booked.PaylinkLinkBooked, "_after_payments", "told")
-    stop_after(handling, "_work_new", "handled", when=bool)
+    event = models.stripe.paylink_event.PaylinkEvent
+    stop_after(event, "_store", "stored")
+    stop_before(event, "_call_job", "received")
+    stop_after(event, "_take", "taken", when=bool)
+    stop_after(event, "_run_handlers", "applied", when=bool)
+    books = models.link.paylink_link_books.PaylinkLinkBooks
+    stop_before(books, "_book", "booking")
+    stop_before(models.link.account_payment.AccountPayment, "_paylink_reconcile", "reconciling")
+    stop_after(books, "_book", "booked")
+    stop_after(books, "_after_payments", "told")
+    stop_after(event, "_work_new", "handled", when=bool)
     stop_after(IrCron, "_commit_progress", "committed")
-    disputes = models.paylink_dispute_booking.PaylinkDisputeBooking
+    disputes = models.dispute.paylink_dispute.PaylinkDispute
     stop_before(disputes, "_book_withdrawal", "withdrawing")
     stop_after(disputes, "_book_withdrawal", "withdrawn")
-    stop_after(models.paylink_dispute_stripe.PaylinkDisputeStripe, "_stripe_apply", "disputed")
+    stop_after(models.stripe.paylink_dispute.PaylinkDispute, "_stripe_apply", "disputed")
     set_request_stops(models)
 
 
 def set_request_stops(models):
     """Put the stops around what is asked of Stripe: stored, marked as sent, answered, applied."""
-    requests = models.payment_transaction_stripe_requests.PaymentTransaction
-    stop_before(requests, "_paylink_stripe_ask", "asking")
-    stop_before(models.payment_transaction_stripe_token.PaymentTransaction, "_paylink_stripe_ask_charge", "sending")
-    stop_before(models.payment_transaction_stripe_refund.PaymentTransaction, "_paylink_stripe_ask_refund", "sending")
-    stop_after(requests, "_paylink_stripe_ask", "answered", when=bool)
-    stop_before(requests, "_paylink_stripe_book", "applied_answer")
+    requests = models.link.payment_transaction_requests.PaymentTransactionRequests
+    stripe = models.stripe
+    stop_before(requests, "_paylink_note_sent", "asking")
+    stop_before(stripe.payment_transaction_token.PaymentTransactionToken, "_paylink_stripe_ask_charge", "sending")
+    stop_before(stripe.payment_transaction_refund.PaymentTransactionRefund, "_paylink_stripe_ask_refund", "sending")
+    answering = stripe.payment_transaction_requests.PaymentTransactionRequests
+    stop_after(answering, "_paylink_ask_stripe_checkout", "answered", when=bool)
+    stop_before(answering, "_paylink_answered_stripe_checkout", "applied_answer")
 
 
 def stop_before(cls, name, step):

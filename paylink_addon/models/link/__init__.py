@@ -13,6 +13,7 @@ from . import account_payment
 from . import payment_provider
 from . import payment_transaction
 from . import payment_transaction_coming
+from . import payment_transaction_requests
 from . import res_company
 from . import res_config_settings
 from . import res_partner

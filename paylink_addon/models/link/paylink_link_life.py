@@ -313,7 +313,7 @@ class PaylinkLinkLife(models.Model):
             self.sudo()._end_or_keep()
         for tx in transactions:
             try:
-                tx._paylink_request("action_void")
+                tx._paylink_request("void")
             except UserError as error:  # not sent at all: the provider is disabled
                 reason = str(error)
             else:
@@ -390,11 +390,11 @@ class PaylinkLinkLife(models.Model):
         transactions = self._authorized_as_manager()
         if any(tx.provider_id.support_manual_capture == "partial" for tx in transactions):
             return transactions.action_capture()
-        return [tx._paylink_request("action_capture") for tx in transactions][-1]
+        return [tx._paylink_request("capture") for tx in transactions][-1]
 
     def action_void(self):
         """Release what is authorized: the customer is not charged, and may pay by the link again."""
-        return [tx._paylink_request("action_void") for tx in self._authorized_as_manager()][-1]
+        return [tx._paylink_request("void") for tx in self._authorized_as_manager()][-1]
 
     def action_refund(self):
         """Open the refund of one of the link's payments."""

@@ -5,7 +5,6 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
 from odoo.tools import format_amount
-from psycopg2 import OperationalError
 
 from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES, Task
 from ...tools.locks import each_alone, hold, take_free, unless_busy
@@ -14,8 +13,6 @@ from ...tools.locks import each_alone, hold, take_free, unless_busy
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
 # How many booked payments are told of at once.
 BATCH = 50
-# How often the answer to a charge is applied when others change the same rows.
-MAX_TRIES = 5
 # What the time line of the link says about a change of state: of a customer's attempt, or of what we asked the provider
 # to do with it (capture, void, refund).
 ATTEMPT_EVENTS = {
@@ -158,42 +155,10 @@ class PaymentTransaction(models.Model):
     # === CREATION === #
 
     def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
-        """Captures and refunds belong to the link of their source; what is about to be asked is stored first.
-
-        See :meth:`_paylink_request`.
-        """
+        """Captures and refunds belong to the link of their source."""
         if self.paylink_id:
             custom_create_values.setdefault("paylink_id", self.paylink_id.id)
-        child = super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
-        if self.env.context.get("paylink_request") and self._paylink_sends_at_once():
-            self.env.cr.commit()  # pylint: disable=invalid-commit
-        return child
-
-    # === ANSWERS OF THE PROVIDER === #
-
-    def _process(self, provider_code, payment_data):
-        """Keep what a provider answers to a charge for who made it: a conflict must not lose it."""
-        answers = self.env.context.get("paylink_answers")
-        if answers is not None:
-            answers.append((provider_code, payment_data))
-        return super()._process(provider_code, payment_data)
-
-    def _paylink_apply(self, answers):
-        """Apply kept answers after the conflict that undid them; the provider is not asked again.
-
-        Where it did not answer, the transaction stays in progress until its own message comes.
-
-        :param list answers: ``(provider_code, payment_data)`` as :meth:`_process` got them
-        """
-        cr = self.env.cr
-        for _try in range(MAX_TRIES):
-            try:
-                for provider_code, payment_data in answers:
-                    self._process(provider_code, payment_data)
-                cr.commit()  # pylint: disable=invalid-commit
-                return
-            except OperationalError:
-                cr.rollback()
+        return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
 
     # === STATES === #
 
@@ -222,14 +187,6 @@ class PaymentTransaction(models.Model):
         for tx in self:
             tx.paylink_closed = True
             tx._set_canceled(state_message=tx.state_message or reason)  # why a card was declined stays
-
-    def _paylink_withdraw_charges(self, reason):
-        """Give up charges that were stored, but not sent yet.
-
-        Hook: nothing is kept back, unless the provider's charges can be sent by a job.
-
-        :param str reason: what the time line says
-        """
 
     # === POST-PROCESSING === #
 
@@ -468,7 +425,7 @@ class PaymentTransaction(models.Model):
                 and not child.payment_id
                 and (
                     child.state in (*IN_FLIGHT_STATES, "done")
-                    or (child.state == "draft" and child.create_date >= since)
+                    or (child.state == "draft" and (child.paylink_todo or child.create_date >= since))
                 )
             )
         )
@@ -480,15 +437,6 @@ class PaymentTransaction(models.Model):
         method = transaction.payment_method_id.primary_payment_method_id or transaction.payment_method_id
         supports = {transaction.provider_id.support_refund, method.support_refund}
         return next((support for support in ("none", "full_only") if support in supports), "partial")
-
-    # === CHARGES OF SAVED METHODS === #
-
-    def _paylink_prepare_charge(self):
-        """What is committed before a saved method is charged: money may be under way from then on.
-
-        A provider whose charge can be sent again by a job stores that wish by extending this method.
-        """
-        self._set_pending()
 
     # === REQUESTS OF PAYMENT MANAGERS === #
 
@@ -509,34 +457,3 @@ class PaymentTransaction(models.Model):
             self.check_access("write")  # not only links' payments: Odoo's own rule
         transactions.paylink_id.sudo(False).check_access("write")
         return transactions
-
-    def _paylink_request(self, action, *args):
-        """Ask the provider once, by Odoo's own ``action_void``, ``action_capture`` or ``action_refund``.
-
-        The request is committed before it is sent and its answer right after: neither a second run of the same call
-        (after a conflict) nor a crash sends it again. Of a provider that sends after the commit all is undone by a
-        conflict, and asked for again. Callers have checked the rights; ``self`` is in sudo mode.
-
-        :return: what the action returns: a notification
-        """
-        self.ensure_one()
-        cr, answers, known = self.env.cr, [], self.child_transaction_ids
-        try:
-            result = getattr(self.with_context(paylink_request=True, paylink_answers=answers), action)(*args)
-            cr.commit()  # pylint: disable=invalid-commit
-        except OperationalError:
-            cr.rollback()
-            sent = self._paylink_sends_at_once() and self.child_transaction_ids - known
-            if not sent:
-                raise  # nothing was sent: the whole call is run again
-            sent._paylink_apply(answers)
-            result = sent._build_action_feedback_notification()
-        return result
-
-    def _paylink_sends_at_once(self):
-        """Whether a request is sent within the database transaction that asks for it, so that it must be stored first.
-
-        A provider that sends after the commit says so by extending this method.
-        """
-        self.ensure_one()
-        return True

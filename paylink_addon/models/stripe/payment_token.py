@@ -45,7 +45,7 @@ class PaymentToken(models.Model):
         result = super()._handle_archiving()
         if stripe := self.filtered(lambda token: token.provider_code == STRIPE_CODE):
             stripe.paylink_stripe_to_detach = True
-            self.env.ref("paylink_addon.ir_cron_paylink_stripe_send").sudo()._trigger()
+            self.env.ref("paylink_addon.ir_cron_paylink_stripe_detach").sudo()._trigger()
         return result
 
     # === BUSINESS METHODS === #

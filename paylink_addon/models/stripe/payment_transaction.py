@@ -36,13 +36,6 @@ class PaymentTransaction(models.Model):
 
     _inherit = "payment.transaction"
 
-    paylink_stripe_key = fields.Char(
-        string="Idempotency Key",
-        copy=False,
-        readonly=True,
-        groups="base.group_system",
-        help="Random, one per attempt: a request that is repeated with it is carried out once.",
-    )
     paylink_stripe_session = fields.Char(string="Checkout Session", copy=False, readonly=True)
     paylink_stripe_intent = fields.Char(string="PaymentIntent", copy=False, readonly=True)
     paylink_stripe_charge = fields.Char(string="Charge", copy=False, readonly=True)
@@ -72,7 +65,7 @@ class PaymentTransaction(models.Model):
         """Each attempt has a key of its own, stored before anything is asked of Stripe."""
         found = super()._get_specific_create_values(provider_code, values)
         if provider_code == STRIPE_CODE:
-            found = dict(found, paylink_stripe_key=secrets.token_urlsafe(24))
+            found = dict(found, paylink_key=secrets.token_urlsafe(24))
         return found
 
     def _paylink_is_stripe(self):

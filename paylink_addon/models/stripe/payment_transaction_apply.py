@@ -58,8 +58,10 @@ class PaymentTransactionApply(models.Model):
     def _paylink_stripe_want_details(self):
         """Have the method and the fee asked for, unless they are known or there is something else to do first."""
         paid = self.state in ("done", "authorized")
-        if paid and not self.paylink_stripe_todo and self._paylink_stripe_lacks_details():
-            self._paylink_stripe_queue("details")
+        if paid and not self.paylink_todo and self._paylink_stripe_lacks_details():
+            self._paylink_queue("details")
+            if self.tokenize:
+                self._paylink_wake_sender()
 
     def _paylink_stripe_adopt(self, **ids):
         """Note the ids that Stripe has given: each once, for good."""
@@ -78,8 +80,8 @@ class PaymentTransactionApply(models.Model):
     def _paylink_stripe_apply_checkout_session(self, session):
         intent = session.get("payment_intent") or session.get("setup_intent")
         self._paylink_stripe_adopt(paylink_stripe_session=session["id"], paylink_stripe_intent=id_of(intent))
-        if self.paylink_stripe_todo == "expire" and session["status"] != "open":
-            self.paylink_stripe_todo = False
+        if self.paylink_todo == "expire" and session["status"] != "open":
+            self.paylink_todo = False
             self._paylink_stripe_want_details()  # the customer was faster, and that has been heard before
         if session["status"] == "expired":
             self._paylink_stripe_become("cancel", self._paylink_customer_env()._("The customer left the payment page."))
@@ -105,8 +107,8 @@ class PaymentTransactionApply(models.Model):
 
     def _paylink_stripe_apply_payment_intent(self, intent):
         self._paylink_stripe_adopt(paylink_stripe_intent=intent["id"])
-        if self.paylink_stripe_todo == "charge":
-            self.paylink_stripe_todo = False
+        if self.paylink_todo == "charge":
+            self.paylink_todo = False
         if isinstance(intent.get("latest_charge"), dict):
             self._paylink_stripe_note(intent["latest_charge"])
         if action := INTENT_STATUSES.get(intent["status"]):
@@ -137,7 +139,7 @@ class PaymentTransactionApply(models.Model):
     def _paylink_stripe_canceled(self, intent):
         """Voided, or not captured in time, or its page has expired."""
         for void in self._paylink_stripe_captures().filtered(lambda tx: tx.state in ("draft", "pending")):
-            void.paylink_stripe_todo = False
+            void.paylink_todo = False
             void._set_canceled()
         reasons = {"expired": self._paylink_owner_env()._("The authorization was not captured in time.")}
         self._paylink_stripe_become("cancel", reasons.get(intent.get("cancellation_reason")))
@@ -266,8 +268,8 @@ class PaymentTransactionApply(models.Model):
         if currency:
             fee = float(to_major(booked["fee"], code))
             self.write({"paylink_fee": fee, "paylink_fee_currency_id": currency.id})
-        if self.paylink_stripe_todo == "details" and not self._paylink_stripe_lacks_details():
-            self.paylink_stripe_todo = False
+        if self.paylink_todo == "details" and not self._paylink_stripe_lacks_details():
+            self.paylink_todo = False
 
     def _paylink_stripe_lacks_details(self):
         """Whether the method to store, or the fee, is still to be asked for. Before the capture there is no fee."""
@@ -288,7 +290,7 @@ class PaymentTransactionApply(models.Model):
 
     def _paylink_stripe_apply_paylink_refusal(self, refusal):
         """What we asked for was declined or refused; see :meth:`_paylink_stripe_refusal`."""
-        self.paylink_stripe_todo = False
+        self.paylink_todo = False
         self._paylink_stripe_adopt(paylink_stripe_intent=refusal.get("intent"))
         if refusal["declined"]:
             self._paylink_stripe_fail(refusal)

@@ -161,7 +161,8 @@ class PaymentTransactionCheckout(models.Model):
             self._paylink_stripe_apply(session)
             return None
         if self.state != "draft":  # closed while Stripe was asked
-            self._paylink_stripe_queue("expire")
+            self._paylink_queue("expire")
+            self._paylink_wake_sender()
             return None
         return session["url"]
 
@@ -214,7 +215,7 @@ class PaymentTransactionCheckout(models.Model):
                 raise
             # Deleted in the dashboard. Nothing was made with the key, and Stripe keeps the refusal under it.
             customer._renew_key()
-            self.paylink_stripe_key = secrets.token_urlsafe(24)
+            self.paylink_key = secrets.token_urlsafe(24)
             session = self._paylink_stripe_create_session(customer._of(self))
         self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
         return session
@@ -234,7 +235,7 @@ class PaymentTransactionCheckout(models.Model):
             return found
         self.write(
             {
-                "paylink_stripe_key": secrets.token_urlsafe(24),
+                "paylink_key": secrets.token_urlsafe(24),
                 "paylink_stripe_request": self._paylink_stripe_session_values(),
             }
         )
@@ -242,7 +243,7 @@ class PaymentTransactionCheckout(models.Model):
 
     def _paylink_stripe_create_session(self, customer):
         stripe = self.provider_id._paylink_stripe()
-        values = {"key": self.paylink_stripe_key, "customer": customer.customer, **self.paylink_stripe_request}
+        values = {"key": self.paylink_key, "customer": customer.customer, **self.paylink_stripe_request}
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return stripe.session_create(**values)
 
@@ -251,7 +252,9 @@ class PaymentTransactionCheckout(models.Model):
     def _paylink_close(self, reason):
         """The page of an attempt that is given up is closed at Stripe, too, once that is committed."""
         result = super()._paylink_close(reason)
-        self.filtered(lambda tx: tx.paylink_stripe_session and tx._paylink_is_stripe())._paylink_stripe_queue("expire")
+        if pages := self.filtered(lambda tx: tx.paylink_stripe_session and tx._paylink_is_stripe()):
+            pages._paylink_queue("expire")
+            pages._paylink_wake_sender()
         return result
 
     # === COMING BACK === #

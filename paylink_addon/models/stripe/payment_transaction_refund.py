@@ -37,17 +37,14 @@ class PaymentTransactionRefund(models.Model):
     # === REFUNDS FROM ODOO === #
 
     def _send_refund_request(self):
-        """Have it sent once it is stored: a request that is run again must not refund twice."""
+        """Have it sent once it is stored: what Odoo runs again must not refund twice."""
         if not self._paylink_is_stripe():
             return super()._send_refund_request()
-        self._paylink_stripe_minor()  # an amount that Stripe can't refund is refused now
-        self._set_pending()
-        self._paylink_stripe_queue("refund")
-        return None
+        return self._paylink_wish_and_send("refund")
 
     def _paylink_stripe_ask_refund(self):
         return self.provider_id._paylink_stripe().refund_create(
-            key=self.paylink_stripe_key,
+            key=self.paylink_key,
             payment_intent=self._paylink_stripe_payment().paylink_stripe_intent,
             amount=self._paylink_stripe_minor(),
             metadata=self._paylink_stripe_metadata(),
@@ -79,8 +76,8 @@ class PaymentTransactionRefund(models.Model):
                 child._apply_updates(refund)
             return
         self._paylink_stripe_adopt(paylink_stripe_refund=refund["id"])
-        if self.paylink_stripe_todo == "refund":
-            self.paylink_stripe_todo = False
+        if self.paylink_todo == "refund":
+            self.paylink_todo = False
         if self.provider_reference != refund["id"]:
             self.provider_reference = refund["id"]
         target = REFUND_STATES.get(refund["status"], "pending")
@@ -199,24 +196,19 @@ class PaymentTransactionRefund(models.Model):
         """Have it sent once it is stored."""
         if not self._paylink_is_stripe():
             return super()._send_capture_request()
-        self._paylink_stripe_minor()
-        self._set_pending()
-        self._paylink_stripe_queue("capture")
-        return None
+        return self._paylink_wish_and_send("capture")
 
     def _send_void_request(self):
         """Have it sent once it is stored."""
         if not self._paylink_is_stripe():
             return super()._send_void_request()
-        self._set_pending()
-        self._paylink_stripe_queue("void")
-        return None
+        return self._paylink_wish_and_send("void")
 
     def _paylink_stripe_ask_capture(self):
         """Stripe captures once: what is not captured is released."""
         return self.provider_id._paylink_stripe().intent_capture(
             self._paylink_stripe_payment().paylink_stripe_intent,
-            key=self.paylink_stripe_key,
+            key=self.paylink_key,
             amount_to_capture=self._paylink_stripe_minor(),
             expand=list(INTENT_EXPAND),
         )
@@ -225,10 +217,10 @@ class PaymentTransactionRefund(models.Model):
         """Release what was authorized; after a capture Stripe has released the rest already."""
         payment = self._paylink_stripe_payment()
         stripe = self.provider_id._paylink_stripe()
-        if payment._paylink_stripe_captures().filtered(lambda tx: tx.paylink_stripe_todo == "capture"):
+        if payment._paylink_stripe_captures().filtered(lambda tx: tx.paylink_todo == "capture"):
             return None  # first things first: voiding would cancel the capture
         try:
-            return stripe.intent_cancel(payment.paylink_stripe_intent, key=self.paylink_stripe_key)
+            return stripe.intent_cancel(payment.paylink_stripe_intent, key=self.paylink_key)
         except StripeRefused:
             intent = stripe.intent(payment.paylink_stripe_intent, expand=INTENT_EXPAND)
             if intent["status"] in ("succeeded", "canceled"):
@@ -258,7 +250,7 @@ class PaymentTransactionRefund(models.Model):
         waiting = parts.filtered(lambda tx: tx.state in ("draft", "pending"))
         if not done:
             fitting = waiting.filtered(lambda tx: to_minor(tx.amount, currency) == intent["amount_received"])
-            fitting = fitting.sorted(lambda tx: tx.paylink_stripe_todo != "capture")[:1]
+            fitting = fitting.sorted(lambda tx: tx.paylink_todo != "capture")[:1]
             capture = fitting or self._create_child_transaction(received)
             capture._paylink_stripe_settle_part("done", intent)
             waiting -= capture
@@ -274,7 +266,7 @@ class PaymentTransactionRefund(models.Model):
             self._create_child_transaction(rest)._paylink_stripe_settle_part("cancel", intent)
 
     def _paylink_stripe_settle_part(self, target, intent):
-        self.write({"paylink_stripe_todo": False, "provider_reference": intent["id"]})
+        self.write({"paylink_todo": False, "provider_reference": intent["id"]})
         self._paylink_stripe_become(target)
 
     def _void(self, amount_to_void=None):

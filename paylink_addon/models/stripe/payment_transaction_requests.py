@@ -1,4 +1,4 @@
-"""Stage of ``payment.transaction``: what is asked of Stripe, once each."""
+"""Stage of ``payment.transaction``: what is asked of Stripe, and looked up there."""
 
 import logging
 from datetime import timedelta
@@ -10,6 +10,7 @@ from ...const import Task
 from ...tools.locks import unless_busy
 from ...tools.stripe_client import with_metadata
 from ...tools.stripe_errors import StripeAbsent, StripeDeclined, StripeFailure, StripeRefused, redact
+from ..link.payment_transaction_requests import MONEY
 from .const import STRIPE_CODE
 from .payment_transaction import PaylinkStripeMismatch
 from .payment_transaction_apply import INTENT_EXPAND
@@ -17,37 +18,25 @@ from .payment_transaction_apply import INTENT_EXPAND
 _logger = logging.getLogger(__name__)
 # Stripe forgets idempotency keys after 24 hours: later, a repetition would be a new request.
 KEY_LIFE = timedelta(hours=23)
-# What is asked of Stripe once the wish is stored; the first four move money.
+# What else than money Stripe is asked for.
 TODO = [
-    ("charge", "Charge the stored method"),
-    ("refund", "Refund"),
-    ("capture", "Capture"),
-    ("void", "Void"),
     ("expire", "Close the payment page"),
     ("details", "Ask for the fee and the method"),
 ]
-MONEY = ("charge", "refund", "capture", "void")
 # How long the fee of a payment is asked for.
 DETAILS_LIFE = timedelta(hours=6)
 SESSION_EXPAND = ("payment_intent.latest_charge.balance_transaction", "setup_intent.payment_method")
 
 
 class PaymentTransactionRequests(models.Model):
-    """Requests to Stripe: stored with a key, committed, sent, and their answers applied, whatever fails in between.
+    """Stripe's part in what is asked of providers: the hooks of :mod:`..link.payment_transaction_requests`.
 
-    A database transaction that is run again (a conflict, a crash) would repeat what it sent. So nothing is sent in
-    it: ``paylink_stripe_todo`` says what is to be sent, which is done after the commit, and by a job where that was
-    not possible. A repetition has the same key, so Stripe carries it out once.
+    A repetition has the same key, so Stripe carries it out once.
     """
 
     _inherit = "payment.transaction"
 
-    paylink_stripe_todo = fields.Selection(
-        TODO, string="To be sent to Stripe", copy=False, readonly=True, index="btree_not_null"
-    )
-    paylink_stripe_sent_at = fields.Datetime(
-        string="First sent to Stripe", copy=False, readonly=True, help="Set before a request that moves money is sent."
-    )
+    paylink_todo = fields.Selection(selection_add=TODO)
     paylink_stripe_ask_at = fields.Datetime(
         string="Next Look-up",
         copy=False,
@@ -55,80 +44,51 @@ class PaymentTransactionRequests(models.Model):
         help="When Stripe is asked about the outcome, unless it reports it before.",
     )
 
-    # === STORING THE WISH === #
+    # === ASKING === #
 
-    def _paylink_sends_at_once(self):
-        """After the commit: a part of the wish that was committed alone would never be sent."""
-        return not self._paylink_is_stripe() and super()._paylink_sends_at_once()
+    def _paylink_prepare_stripe_checkout(self, todo):
+        """In progress until Stripe has answered. What is released is all there is, in whatever amount.
 
-    def _paylink_stripe_queue(self, todo, after_commit=True):
-        """Have something asked of Stripe once this database transaction is committed.
-
-        What moves money is sent right after the commit, the rest by the job.
-
-        :param str todo: a key of :data:`TODO`
-        :param bool after_commit: False where the caller sends it
+        :raises UserError: an amount that Stripe can't express
         """
-        if not self:
-            return
-        self.write({"paylink_stripe_todo": todo, "paylink_stripe_sent_at": False})
-        if todo in MONEY and after_commit:
-            self._paylink_stripe_send_after_commit()
-        elif todo == "expire" or any(tx.tokenize for tx in self):
-            self.env.ref("paylink_addon.ir_cron_paylink_stripe_send").sudo()._trigger()
+        if todo != "void":
+            self._paylink_stripe_minor()
+        self._set_pending()
 
-    def _paylink_stripe_send_after_commit(self):
-        ids, registry = self.ids, self.env.registry
+    def _paylink_ask_stripe_checkout(self, todo):
+        """Send a request; a refusal is an answer, too.
 
-        @self.env.cr.postcommit.add
-        def send():
-            try:
-                with registry.cursor() as cr:
-                    env = api.Environment(cr, SUPERUSER_ID, {})
-                    env["payment.transaction"].browse(ids)._paylink_stripe_send()
-            except Exception:
-                _logger.exception("What is to be sent for transactions %s is left to the job", ids)
+        :raise StripeFailure: no answer, or not now: the wish stays, and is sent again with the same key
+        """
+        ask = getattr(self, f"_paylink_stripe_ask_{todo}")
+        return _answers(self._paylink_stripe_ask_for_money(ask) if todo in MONEY else ask())
 
-    # === SENDING === #
+    def _paylink_stripe_ask_for_money(self, ask):
+        """Stripe's answer, or a refusal in the place of one."""
+        try:
+            return ask()
+        except StripeDeclined as error:
+            return self._paylink_stripe_refusal(error.message, error)
+        except (StripeRefused, StripeAbsent) as error:
+            _logger.info("%s: %s was refused: %s", self.reference, self.paylink_todo, error)
+            return self._paylink_stripe_refusal(
+                self._paylink_reader_env()._("Stripe refused the request: %(reason)s", reason=error.message)
+            )
 
-    @api.model
-    def _cron_paylink_stripe_send(self):
-        """Send what could not be sent right after it was stored."""
-        waiting = self.search([("paylink_stripe_todo", "!=", False)], order="id")
-        for tx in waiting:
-            tx._paylink_stripe_send()
-            self.env["ir.cron"]._commit_progress(1)
+    def _paylink_seek_stripe_checkout(self, todo):
+        """What became of a request that was sent before; a refusal, if Stripe has not got it while its key lived.
 
-    def _paylink_stripe_send(self):
-        """Send what is to be sent for these transactions, each in database transactions of its own. Commits."""
-        for tx in self.sorted("id"):
-            try:
-                tx._paylink_stripe_send_one()
-            except PaylinkStripeMismatch as mismatch:
-                tx._paylink_stripe_refuse_answer(mismatch)
-            except StripeFailure as error:
-                self.env.cr.rollback()
-                _logger.info("%s: %s is tried again later: %s", tx.reference, tx.paylink_stripe_todo, error)
-            except Exception:
-                self.env.cr.rollback()
-                _logger.exception("%s: %s failed", tx.reference, tx.paylink_stripe_todo)
+        :raise StripeFailure: it can't be told now
+        """
+        found = getattr(self, f"_paylink_stripe_seek_{todo}")()
+        if not found and self.paylink_sent_at + KEY_LIFE < fields.Datetime.now():
+            found = self._paylink_stripe_refusal(self._paylink_reader_env()._("Stripe has never received the request."))
+        return _answers(found)
 
-    def _paylink_stripe_send_one(self):
-        self.ensure_one()
-        todo = self.paylink_stripe_todo
-        if not todo:
-            return
-        answer = self._paylink_stripe_ask(todo) if todo in MONEY else getattr(self, f"_paylink_stripe_ask_{todo}")()
-        if answer:
-            # In a transaction of its own: the question may have taken long, and others have written meanwhile.
-            self._paylink_apply([(STRIPE_CODE, answer)])
-            if todo in MONEY:
-                self._paylink_stripe_book()
-
-    def _paylink_stripe_book(self):
-        """Book what the answer has settled, for the user who waits for it; the jobs do it where this fails."""
+    def _paylink_answered_stripe_checkout(self):
+        """Book what the answer has settled, for the user who waits for it; the jobs do it where this fails. Commits."""
         payment = self._paylink_stripe_payment()
-        for tx in self | payment | payment.child_transaction_ids:
+        for tx in (self | payment | payment.child_transaction_ids).with_user(SUPERUSER_ID):
             if tx.state in ("done", "cancel", "error") and not tx.is_post_processed:
                 tx._paylink_stripe_try_to_book()
 
@@ -144,29 +104,14 @@ class PaymentTransactionRequests(models.Model):
             self.env.cr.rollback()
             _logger.info("%s is booked later: %s", self.reference, error)
 
-    def _paylink_stripe_ask(self, todo):
-        """Send a request that moves money, and return Stripe's answer, or a refusal in the place of one.
-
-        :raise StripeFailure: no answer, or not now: the wish stays, and is sent again with the same key
-        """
-        repeated = bool(self.paylink_stripe_sent_at)
-        if not repeated:
-            self.paylink_stripe_sent_at = fields.Datetime.now()
-        self.env.cr.commit()  # pylint: disable=invalid-commit
-        found = repeated and getattr(self, f"_paylink_stripe_seek_{todo}")()
-        if found:
-            return found
-        if repeated and self.paylink_stripe_sent_at + KEY_LIFE < fields.Datetime.now():
-            return self._paylink_stripe_refusal(self._paylink_reader_env()._("Stripe has never received the request."))
-        try:
-            return getattr(self, f"_paylink_stripe_ask_{todo}")()
-        except StripeDeclined as error:
-            return self._paylink_stripe_refusal(error.message, error)
-        except (StripeRefused, StripeAbsent) as error:
-            _logger.info("%s: %s was refused: %s", self.reference, todo, error)
-            return self._paylink_stripe_refusal(
-                self._paylink_reader_env()._("Stripe refused the request: %(reason)s", reason=error.message)
-            )
+    def _paylink_not_sent_stripe_checkout(self, error):
+        """The wish stays, and is sent again with the same key; people are told of an answer that does not fit."""
+        if isinstance(error, PaylinkStripeMismatch):
+            self._paylink_stripe_refuse_answer(error)
+        elif isinstance(error, StripeFailure):
+            _logger.info("%s: %s is tried again later: %s", self.reference, self.paylink_todo, error)
+        else:
+            _logger.error("%s: %s failed", self.reference, self.paylink_todo, exc_info=error)
 
     @api.model
     def _paylink_stripe_refusal(self, message, error=None):
@@ -188,7 +133,7 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_stripe_ask_expire(self):
         """Close the page. Where the customer was faster, what they paid is taken instead."""
         stripe = self.provider_id._paylink_stripe()
-        session_id, key = self.paylink_stripe_session, f"{self.paylink_stripe_key}-expire"
+        session_id, key = self.paylink_stripe_session, f"{self.paylink_key}-expire"
         self.env.cr.commit()  # pylint: disable=invalid-commit
         try:
             return stripe.session_expire(session_id, key=key)
@@ -200,12 +145,12 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_stripe_ask_details(self):
         """The method used and the fee, which is booked a moment after the payment."""
         if self.last_state_change + DETAILS_LIFE < fields.Datetime.now():
-            self.paylink_stripe_todo = False
+            self.paylink_todo = False
             return None
         try:
             return self._paylink_stripe_fetch(self.paylink_stripe_intent) if self.paylink_stripe_intent else None
         except (StripeAbsent, StripeRefused) as error:
-            self.paylink_stripe_todo = False
+            self.paylink_todo = False
             _logger.info("%s: no details: %s", self.reference, error)
             return None
 
@@ -217,8 +162,8 @@ class PaymentTransactionRequests(models.Model):
         Commits after each. What can't be asked now is left for the next time.
         """
         for tx in self:
-            if tx.paylink_stripe_todo:
-                tx._paylink_stripe_send()
+            if tx.paylink_todo:
+                tx._paylink_send()
                 continue
             try:
                 if found := tx._paylink_stripe_current():
@@ -326,3 +271,8 @@ class PaymentTransactionRequests(models.Model):
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_event_action")
         return action | {"domain": [("transaction_id", "=", self.id)], "context": {}}
+
+
+def _answers(found):
+    """An object of Stripe's, or ``None``, as the answers of a provider."""
+    return [(STRIPE_CODE, found)] if found else None

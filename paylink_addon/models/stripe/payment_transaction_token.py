@@ -63,8 +63,8 @@ class PaymentTransactionToken(models.Model):
         """The token's method is the one that was stored."""
         stripe = self._paylink_is_stripe()
         result = super()._tokenize(payment_data)
-        if self.paylink_stripe_todo == "details" and not self._paylink_stripe_lacks_details():
-            self.paylink_stripe_todo = False
+        if self.paylink_todo == "details" and not self._paylink_stripe_lacks_details():
+            self.paylink_todo = False
         if stripe and self.token_id and self.operation == "validation":
             kind = self.token_id.paylink_stripe_type
             known = {"brand": self.token_id.paylink_brand, "last4": self.token_id.payment_details}
@@ -75,52 +75,23 @@ class PaymentTransactionToken(models.Model):
 
     # === CHARGING === #
 
-    def _paylink_prepare_charge(self):
-        """Whoever dies after this commit leaves the charge to the job, instead of a payment in progress for ever."""
-        stripe = self._paylink_is_stripe()
-        if stripe:
-            self._paylink_stripe_minor()  # an amount that Stripe can't charge is refused now
-        result = super()._paylink_prepare_charge()
-        if stripe:
-            self._paylink_stripe_queue("charge", after_commit=False)
-        return result
-
-    def _paylink_withdraw_charges(self, reason):
-        """Give up charges that were stored, but not sent yet.
-
-        Whoever sends one notes that on the same row, and commits it, before: of the two that change it at the same time
-        one fails, and begins again.
-        """
-        unsent = self.filtered(lambda tx: tx.paylink_stripe_todo == "charge" and not tx.paylink_stripe_sent_at)
-        unsent.paylink_stripe_todo = False
-        unsent._paylink_close(reason)
-
     def _send_payment_request(self):
-        """Charge the stored method: at once where the caller has committed the attempt, else after the commit.
-
-        A caller that has committed keeps the answers (``paylink_answers``, see :meth:`_process`).
-        """
+        """Have it sent once it is stored: what Odoo runs again must not charge twice."""
         if not self._paylink_is_stripe():
             return super()._send_payment_request()
         if self.state == "cancel":
-            return None  # withdrawn since it was committed
-        try:
-            self._paylink_stripe_minor()
-        except UserError as error:
-            self._set_error(str(error))
             return None
-        committed = self.env.context.get("paylink_answers") is not None
-        if self._paylink_stripe_become("pending") or not committed:
-            self._paylink_stripe_queue("charge", after_commit=not committed)
-        if committed:
-            self._paylink_stripe_send()  # without an answer it stays in progress, and is looked up until it is known
+        try:
+            self._paylink_wish_and_send("charge")
+        except UserError as error:  # an amount that Stripe can't charge
+            self._set_error(str(error))
         return None
 
     def _paylink_stripe_ask_charge(self):
         """Make and confirm a PaymentIntent without the customer, who has consented when the method was stored."""
         token = self.token_id
         return self.provider_id._paylink_stripe().intent_create(
-            key=self.paylink_stripe_key,
+            key=self.paylink_key,
             amount=self._paylink_stripe_minor(),
             currency=self.currency_id.name.lower(),
             customer=token.paylink_stripe_customer,

@@ -212,6 +212,46 @@ class TestRefundByManager(PaymentManagerCommon):
         self.env.invalidate_all()
         self.assertEqual(self._wizard(link).amount_available, 100)
 
+    def _counted(self, answer=None):
+        """Count what the provider is asked to refund, and let it do ``answer`` instead of what it does."""
+        Transaction, asked = type(self.env["payment.transaction"]), []
+        send = answer or Transaction._send_refund_request
+        self.patch(Transaction, "_send_refund_request", lambda tx: asked.append(tx.id) or send(tx))
+        return asked
+
+    def test_server_that_stopped_before_asking(self):
+        """The wish was stored: the job sends it, however late, and once."""
+        link = self._link(self._invoice(amount=100))
+        refund = self._pay(link)._create_child_transaction(100, is_refund=True)
+        refund._paylink_wish("refund")
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = %s WHERE id = %s",
+            [fields.Datetime.now() - timedelta(days=2), refund.id],
+        )
+        self.env.invalidate_all()
+        with self.assertRaisesRegex(UserError, "Nothing can be refunded"):
+            link.with_user(self.manager).action_refund()
+        asked = self._counted()
+        for _time in range(2):
+            self._run_cron("ir_cron_paylink_send")
+            self.assertEqual((asked, refund.state, link.amount_refunded), ([refund.id], "done", 100))
+
+    def test_server_that_stopped_after_asking(self):
+        """Who knows whether it was refunded? The provider's message: it is not asked a second time."""
+
+        def die(_transaction):
+            raise RuntimeError("killed")
+
+        link = self._link(self._invoice(amount=100))
+        transaction = self._pay(link)
+        asked = self._counted(die)
+        with self.assertRaisesRegex(RuntimeError, "killed"):
+            self._refund(self._wizard(link))
+        self.env.invalidate_all()
+        self._run_cron("ir_cron_paylink_send")
+        refund = transaction.child_transaction_ids
+        self.assertEqual((asked, refund.state), ([refund.id], "draft"))
+
     def test_each_of_several_payments(self):
         """Odoo's wizard refunds one payment: where a link has several, which one is chosen."""
         link = self._link(self._invoice(amount=100), allow_partial=True)

@@ -227,7 +227,8 @@ class StripeCommon(PaylinkCommon, HttpCase):
 
     def send_waiting(self):
         """Run the job that sends what is to be sent to Stripe."""
-        self._run_cron("ir_cron_paylink_stripe_send")
+        self._run_cron("ir_cron_paylink_send")
+        self._run_cron("ir_cron_paylink_stripe_detach")
 
     def look_up(self, transactions):
         """Look transactions up as the sweep does, with the commits that it makes."""

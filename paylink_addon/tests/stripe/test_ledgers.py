@@ -200,7 +200,7 @@ class TestLedgers(EventCommon):
         rivals = self.links.filtered(lambda link: link.line_ids.move_id & settled)
         for tx in (paid | rivals).sudo().transaction_ids | settled.transaction_ids:
             self.assertNotEqual(tx.state, "draft", tx.reference)
-            closing = tx.state == "cancel" and tx.paylink_stripe_todo != "expire" and tx.paylink_stripe_session
+            closing = tx.state == "cancel" and tx.paylink_todo != "expire" and tx.paylink_stripe_session
             self.assertFalse(closing and self.fake.get(closing)["status"] == "open", tx.reference)
 
     def check_entries(self):
@@ -246,7 +246,7 @@ class TestLedgers(EventCommon):
         self.compare_links()
         left = self.stored().filtered(lambda event: event.state not in ("done", "ignored"))
         self.assertFalse(left, left.mapped(lambda event: (event.type, event.state, event.error)))
-        self.assertFalse(self.transactions().filtered("paylink_stripe_todo"))
+        self.assertFalse(self.transactions().filtered("paylink_todo"))
         # A draft without a page is a click that Stripe never heard of.
         ended = self.transactions().filtered(lambda tx: tx.state != "draft" or tx.paylink_stripe_session)
         self.assertLessEqual(set(ended.mapped("state")), {"done", "cancel", "error"})

@@ -45,7 +45,7 @@ class TestStripeCheckout(StripeCommon):
         link = self._link(self._invoice(), expires_at=fields.Datetime.now() + timedelta(hours=5))
         tx = self.start(link)
         (entry,) = self.requests("POST", SESSIONS)
-        self.assertEqual(entry.key, tx.paylink_stripe_key)
+        self.assertEqual(entry.key, tx.paylink_key)
         session = self.fake.get(tx.paylink_stripe_session)
         self.assertEqual((session["client_reference_id"], session["locale"]), (tx.reference, "fr"))
         self.assertEqual(session["metadata"]["paylink_tx"], str(tx.id))

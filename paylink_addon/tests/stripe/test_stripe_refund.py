@@ -57,7 +57,7 @@ class TestStripeRefund(StripeCommon):
         tx = self.pay_on_page(self.link)
         tx.action_refund(amount_to_refund=30)
         refund = tx.child_transaction_ids
-        self.assertEqual((refund.state, refund.paylink_stripe_todo), ("pending", "refund"))
+        self.assertEqual((refund.state, refund.paylink_todo), ("pending", "refund"))
         self.assertFalse(self.requests("POST", REFUNDS))
 
     def test_lost_answer_refunds_once(self):
@@ -70,10 +70,10 @@ class TestStripeRefund(StripeCommon):
                 tx.action_refund(amount_to_refund=10)
                 self.send_waiting()
                 refund = tx.child_transaction_ids.sorted("id")[-1:]
-                self.assertEqual((refund.state, refund.paylink_stripe_todo), ("pending", "refund"))
+                self.assertEqual((refund.state, refund.paylink_todo), ("pending", "refund"))
                 self.fake.abandon_faults()
                 self.send_waiting()
-                self.assertEqual((refund.state, refund.paylink_stripe_todo), ("done", False))
+                self.assertEqual((refund.state, refund.paylink_todo), ("done", False))
                 self.assertEqual(self._refunded() - before, 1000)
 
     def test_answer_and_event_make_one_refund(self):
@@ -85,7 +85,7 @@ class TestStripeRefund(StripeCommon):
         self.send_waiting()
         self.apply_events()
         refund = tx.child_transaction_ids
-        self.assertEqual((len(refund), refund.state, refund.paylink_stripe_todo), (1, "done", False))
+        self.assertEqual((len(refund), refund.state, refund.paylink_todo), (1, "done", False))
         self.send_waiting()
         self.assertEqual((len(tx.child_transaction_ids), self._refunded()), (1, 3000))
 
@@ -111,14 +111,14 @@ class TestStripeRefund(StripeCommon):
         """Nothing has been sent: the call is run again as a whole, and no part of the wish is left behind."""
         wishes = {
             "refund": (False, lambda tx: (self._refund_wizard(tx, 30), "action_refund")),
-            "void": (True, lambda tx: (tx, "_paylink_request", "action_void")),
+            "void": (True, lambda tx: (tx, "_paylink_request", "void")),
         }
         for name, (manual, wish) in wishes.items():
             with self.subTest(name):
                 self.provider.capture_manually = manual
                 tx = self.pay_on_page(self._link(self._invoice(amount=100)))
                 record, method, *args = wish(tx)
-                conflict = patch.object(type(tx), "_paylink_stripe_queue", side_effect=errors.SerializationFailure)
+                conflict = patch.object(type(tx), "_paylink_queue", side_effect=errors.SerializationFailure)
                 with self.assertRaises(errors.SerializationFailure), conflict, self._request(record) as requested:
                     getattr(requested, method)(*args)
                 self.assertFalse(tx.child_transaction_ids)
@@ -352,13 +352,13 @@ class TestStripeRefund(StripeCommon):
                 tx = self.start(self._link(self._invoice(amount=100)))
                 self.fake.pay(tx.paylink_stripe_session)
                 self.apply_events()
-                self.assertEqual((tx.state, tx.paylink_stripe_todo), ("authorized", False))
+                self.assertEqual((tx.state, tx.paylink_todo), ("authorized", False))
                 amount = {"amount_to_capture": part} if part else {}
                 self.provider._paylink_stripe().intent_capture(tx.paylink_stripe_intent, key=f"c{part}", **amount)
                 self.apply_events()
-                self.assertEqual((tx.state, tx.paylink_stripe_todo), ("done", "details"))
+                self.assertEqual((tx.state, tx.paylink_todo), ("done", "details"))
                 self.send_waiting()
-                self.assertEqual((tx.paylink_fee > 0, tx.paylink_stripe_todo), (True, False))
+                self.assertEqual((tx.paylink_fee > 0, tx.paylink_todo), (True, False))
 
     def test_capture_before_is_stripes(self):
         """Cards differ: what Stripe says of this one counts, and not our own count from when we heard of it."""

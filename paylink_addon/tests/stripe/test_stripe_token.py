@@ -151,7 +151,7 @@ class TestStripeToken(StripeCommon):
         tx = self._charge(self._offline(token))
         self.assertEqual((tx.state, tx.paylink_method_display), ("done", "Visa •••• 4242"))
         (entry,) = self.requests("POST", INTENTS)
-        self.assertEqual((entry.key, entry.params["off_session"]), (tx.paylink_stripe_key, "true"))
+        self.assertEqual((entry.key, entry.params["off_session"]), (tx.paylink_key, "true"))
         self.assertEqual((entry.params["amount"], entry.params["customer"]), ("2500", token.paylink_stripe_customer))
         self.apply_events()
         self.assertEqual((tx.state, tx.payment_id.amount), ("done", 25))
@@ -159,7 +159,7 @@ class TestStripeToken(StripeCommon):
     def test_charge_is_sent_after_the_commit(self):
         tx = self._offline(self._stored())
         tx._charge_with_token()
-        self.assertEqual((tx.state, tx.paylink_stripe_todo), ("pending", "charge"))
+        self.assertEqual((tx.state, tx.paylink_todo), ("pending", "charge"))
         self.assertFalse(self.requests("POST", INTENTS))
 
     def test_unknown_outcome_is_looked_up(self):
@@ -170,7 +170,7 @@ class TestStripeToken(StripeCommon):
             with self.subTest(fault):
                 self.fake.fault(fault, "POST", INTENTS, times=3)
                 tx = self._charge(self._offline(token))
-                self.assertEqual((tx.state, tx.paylink_stripe_todo), ("pending", "charge"))
+                self.assertEqual((tx.state, tx.paylink_todo), ("pending", "charge"))
                 self.fake.abandon_faults()
                 self.look_up(tx)
                 mine = [paid for paid in self.fake.ledger() if paid.metadata.get("paylink_tx") == str(tx.id)]
@@ -195,7 +195,7 @@ class TestStripeToken(StripeCommon):
             self.assertLogs(requests_logger.name, "ERROR"),
         ):
             self.send_waiting()
-        self.assertEqual((tx.state, bool(tx.paylink_stripe_sent_at)), ("pending", True))
+        self.assertEqual((tx.state, bool(tx.paylink_sent_at)), ("pending", True))
         self.send_waiting()
         self.assertEqual(tx.state, "done")
         mine = [paid for paid in self.fake.ledger() if paid.metadata.get("paylink_tx") == str(tx.id)]
@@ -216,7 +216,7 @@ class TestStripeToken(StripeCommon):
                 tx = self._charge(self._offline(token))
                 self.assertEqual((tx.state, tx.paylink_action_needed), ("error", action_needed))
                 self.assertTrue(tx.state_message)
-                self.assertEqual((tx.paylink_stripe_todo, bool(tx.paylink_stripe_intent)), (False, True))
+                self.assertEqual((tx.paylink_todo, bool(tx.paylink_stripe_intent)), (False, True))
                 before = len(self.requests("POST", INTENTS))
                 self.apply_events()
                 self.send_waiting()
@@ -230,16 +230,16 @@ class TestStripeToken(StripeCommon):
         self.fake.fault("disconnect_after", "POST", INTENTS, times=3)
         tx = self._charge(self._offline(token))
         self.apply_events()
-        self.assertEqual((tx.state, tx.paylink_action_needed, tx.paylink_stripe_todo), ("error", True, False))
+        self.assertEqual((tx.state, tx.paylink_action_needed, tx.paylink_todo), ("error", True, False))
 
     def test_amount_that_is_not_exact(self):
         """An error that says why, and nothing is sent or left to be sent."""
         token, kwd = self._stored(), self._enable_currency("KWD")
         tx = self._charge(self._offline(token, 1.005, currency_id=kwd.id))
-        self.assertEqual((tx.state, tx.paylink_stripe_todo), ("error", False))
+        self.assertEqual((tx.state, tx.paylink_todo), ("error", False))
         self.assertIn("exactly 1.005 KWD", tx.state_message)
         with self.assertRaisesRegex(UserError, "KWD"):
-            self._offline(token, 1.005, currency_id=kwd.id)._paylink_prepare_charge()
+            self._offline(token, 1.005, currency_id=kwd.id)._paylink_wish("charge")
         self.assertFalse(self.requests("POST", INTENTS))
 
     def test_detached_method_is_refused(self):

@@ -69,10 +69,11 @@ class TestStripeTokenUse(StripeCommon):
         """The server has stopped between storing the charge and sending it; or it goes on with it after all."""
         token, link = self._stored(), self._link(self._invoice())
         tx = self._attempt(link, operation="online_token", token_id=token.id)
-        tx._paylink_prepare_charge()
+        tx._paylink_wish("charge")
         link.action_cancel()
         self.send_waiting()
-        tx.with_context(paylink_answers=[])._charge_with_token()
+        with self._request(tx) as requested:
+            requested._paylink_send()
         self.assertEqual((tx.state, link.state, link.attempt_count), ("cancel", "cancelled", 0))
         self.assertFalse(self.requests("POST", INTENTS))
 

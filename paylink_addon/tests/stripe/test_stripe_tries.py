@@ -163,11 +163,11 @@ class TestStripeTries(StripeCommon):
         link = self._link(self._invoice())
         tx = self.start(link)
         link.action_cancel()
-        self.assertEqual((tx.state, tx.paylink_stripe_todo), ("cancel", "expire"))
+        self.assertEqual((tx.state, tx.paylink_todo), ("cancel", "expire"))
         self.assertEqual(self.fake.get(tx.paylink_stripe_session)["status"], "open", "not before the commit")
         self.send_waiting()
         self.assertEqual(self.fake.get(tx.paylink_stripe_session)["status"], "expired")
-        self.assertFalse(tx.paylink_stripe_todo)
+        self.assertFalse(tx.paylink_todo)
 
     def test_sibling_success_closes_the_page(self):
         invoice = self._invoice()
@@ -187,7 +187,7 @@ class TestStripeTries(StripeCommon):
         link.action_cancel()
         self.fake.fault("503", "POST", "*/expire", times=3)
         self.send_waiting()
-        self.assertEqual(tx.paylink_stripe_todo, "expire")
+        self.assertEqual(tx.paylink_todo, "expire")
         self.send_waiting()
         self.assertEqual(self.fake.get(tx.paylink_stripe_session)["status"], "expired")
 
@@ -201,7 +201,7 @@ class TestStripeTries(StripeCommon):
         self.send_waiting()
         self._run_cron("ir_cron_paylink_book")
         self.assertEqual((tx.state, link.state, invoice.payment_state), ("done", "paid", "paid"))
-        self.assertFalse(tx.paylink_stripe_todo)
+        self.assertFalse(tx.paylink_todo)
 
     def test_debit_begun_while_it_was_closed(self):
         """A debit that takes days is in progress all the same."""
@@ -219,7 +219,7 @@ class TestStripeTries(StripeCommon):
         self.fake.fault("disconnect_after", "POST", SESSIONS, times=3)
         self.checkout(tx)
         link.action_cancel()
-        self.assertFalse(tx.paylink_stripe_todo)
+        self.assertFalse(tx.paylink_todo)
         self.assertIn("/pay/", self.checkout(tx).headers["Location"])
 
     # === DETAILS === #
@@ -231,7 +231,7 @@ class TestStripeTries(StripeCommon):
         self.apply_events()
         self.assertEqual((tx.state, tx.paylink_method_display, tx.paylink_fee), ("done", "Visa •••• 4242", 0))
         self.send_waiting()
-        self.assertEqual((tx.paylink_fee, tx.paylink_stripe_todo), (1.75, False))
+        self.assertEqual((tx.paylink_fee, tx.paylink_todo), (1.75, False))
         before = len(self.fake.journal())
         self.send_waiting()
         self.assertEqual(len(self.fake.journal()), before)
@@ -242,7 +242,7 @@ class TestStripeTries(StripeCommon):
         tx.paylink_id.action_cancel()
         self.fake.pay(tx.paylink_stripe_session)
         self.apply_events(order=lambda events: sorted(events, key=lambda event: event["type"].startswith("checkout")))
-        self.assertEqual((tx.state, tx.paylink_stripe_todo), ("done", "details"))
+        self.assertEqual((tx.state, tx.paylink_todo), ("done", "details"))
         self.send_waiting()
         self.assertEqual(tx.paylink_fee, self.fake.ledger()[0].fee / 100)
 
@@ -252,7 +252,7 @@ class TestStripeTries(StripeCommon):
         self.apply_events()
         with freeze_time(fields.Datetime.now() + timedelta(days=1)):
             self.send_waiting()
-        self.assertFalse(tx.paylink_stripe_todo)
+        self.assertFalse(tx.paylink_todo)
 
     def test_fee_in_the_currency_of_settlement(self):
         """A payment in dollars, settled in euros: the fee is in euros."""

@@ -48,10 +48,10 @@ class PaylinkRefund(models.TransientModel):
         # A second click waits here, and is then run again: it finds the refund that the first one has stored.
         transaction.paylink_id._wait_and_hold()
         self._check_amount()
-        return transaction._paylink_request("action_refund", self.amount)
+        return transaction._paylink_request("refund", self.amount)
 
     def _check_amount(self):
-        if self.transaction_id.paylink_id != self.link_id:
+        if self.transaction_id.paylink_id != self.link_id or self.transaction_id.state != "done":
             raise UserError(self.env._("Choose a payment of %(name)s.", name=self.link_id.name))
         if self.amount_available <= 0:
             raise UserError(self.env._("Nothing is left to refund on this payment: refunds in progress count too."))

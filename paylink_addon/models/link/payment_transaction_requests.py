@@ -1,0 +1,258 @@
+"""Stage of ``payment.transaction``: what is asked of providers, once each."""
+
+import logging
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import ValidationError
+from psycopg2 import OperationalError
+
+_logger = logging.getLogger(__name__)
+# What is asked, and moves money; a provider may add what does not.
+TODO = [
+    ("charge", "Charge the stored method"),
+    ("refund", "Refund"),
+    ("capture", "Capture"),
+    ("void", "Void"),
+]
+MONEY = tuple(todo for todo, _label in TODO)
+# How Odoo asks for it.
+SENDERS = {
+    "charge": "_send_payment_request",
+    "refund": "_send_refund_request",
+    "capture": "_send_capture_request",
+    "void": "_send_void_request",
+}
+# How often an answer is applied when others change the same rows.
+MAX_TRIES = 5
+
+
+class PaymentTransactionRequests(models.Model):
+    """Requests to providers: stored, committed, sent, and their answers applied, whatever fails in between.
+
+    A database transaction that is run again (a conflict, a crash) would repeat what it sent. So nothing is sent in it:
+    ``paylink_todo`` says what is to be sent, which is done after the commit, and by a job where that was not possible.
+    That it is about to be sent is committed, too, before it is.
+
+    The provider's part are hooks, found by its code (:meth:`_paylink_of_provider`):
+
+    - ``_paylink_prepare_<code>(todo)``: refuse now what it could never do, and set the state that a wish has;
+    - ``_paylink_ask_<code>(todo)``: send the request, with ``paylink_key`` as its key, and return the answers as
+      ``(provider_code, payment_data)``, or ``None`` where there is none yet. Whoever applies them ends the wish;
+    - ``_paylink_seek_<code>(todo)``: what became of a request that was sent before, in the same form; nothing where it
+      has to be sent again. Of a provider without this hook a request is sent once: if it does not answer, the
+      transaction stays in progress until its own message comes;
+    - ``_paylink_answered_<code>()``: what follows from the answers to a request that moves money;
+    - ``_paylink_not_sent_<code>(error)``: what to do about an exception; the database transaction is undone already.
+    """
+
+    _inherit = "payment.transaction"
+
+    paylink_key = fields.Char(
+        string="Idempotency Key",
+        copy=False,
+        readonly=True,
+        groups="base.group_system",
+        help="Random, one per attempt: a request that is repeated with it is carried out once.",
+    )
+    paylink_todo = fields.Selection(
+        TODO, string="To be sent to the provider", copy=False, readonly=True, index="btree_not_null"
+    )
+    paylink_sent_at = fields.Datetime(
+        string="First sent", copy=False, readonly=True, help="Set before a request that moves money is sent."
+    )
+
+    # === ASKING === #
+
+    def _paylink_request(self, todo, amount=None):
+        """Ask the provider for something, once, and apply its answer. Commits.
+
+        Whatever undoes this before the wish is committed undoes all of it, and nothing was sent: the call may be run
+        again. After that nothing runs it again. Callers have checked the rights; ``self`` is in sudo mode.
+
+        :param str todo: a key of :data:`TODO`
+        :param float amount: how much of a payment is refunded, in its currency; everything else is of all there is
+        :return: what Odoo's own actions return: a notification
+        :raises UserError: it can't be asked of the provider; nothing is stored
+        """
+        self.ensure_one()
+        self._ensure_provider_is_not_disabled()
+        wish = self if todo == "charge" else self._paylink_operation(todo, amount)
+        wish._log_sent_message()
+        wish._paylink_wish(todo)
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        wish.with_context(paylink_request=True)._paylink_send()
+        return wish._build_action_feedback_notification()
+
+    def _paylink_operation(self, todo, amount):
+        """The transaction of a refund, capture or void."""
+        source = self.with_context(payment_backend_action=True)
+        if todo == "void":
+            amount = source.currency_id.round(source._paylink_authorized_amount())
+        return source._create_child_transaction(amount or source.amount, is_refund=todo == "refund")
+
+    def _paylink_wish(self, todo):
+        """Store what is to be asked; it is sent after the commit.
+
+        :param str todo: a key of :data:`TODO`
+        :raises UserError: the provider could never do it
+        """
+        self.ensure_one()
+        self._paylink_of_provider("prepare")(todo)
+        self._paylink_queue(todo)
+
+    def _paylink_queue(self, todo):
+        """Have something sent by the job, if nobody sends it before.
+
+        :param str todo: a key of :data:`TODO`, or what a provider has added
+        """
+        self.write({"paylink_todo": todo, "paylink_sent_at": False})
+
+    @api.model
+    def _paylink_wake_sender(self):
+        """Have the job send what is to be sent as soon as this is committed."""
+        self.env.ref("paylink_addon.ir_cron_paylink_send").sudo()._trigger()
+
+    def _paylink_wish_and_send(self, todo):
+        """Store what is to be asked, and have it sent after the commit: for what Odoo's own code asks of a provider."""
+        self._paylink_wish(todo)
+        self._paylink_send_after_commit()
+
+    def _paylink_send_after_commit(self):
+        """Send what is to be sent right after this database transaction, if it is committed."""
+        ids, registry = self.ids, self.env.registry
+
+        @self.env.cr.postcommit.add
+        def send():
+            try:
+                with registry.cursor() as cr:
+                    env = api.Environment(cr, SUPERUSER_ID, {})
+                    env["payment.transaction"].browse(ids)._paylink_send()
+            except Exception:
+                _logger.exception("What is to be sent for transactions %s is left to the job", ids)
+
+    def _paylink_withdraw_charges(self, reason):
+        """Give up charges that were stored, but not sent yet.
+
+        Whoever sends one notes that on the same row, and commits it, before: of the two that change it at the same time
+        one fails, and begins again.
+
+        :param str reason: what the time line says
+        """
+        unsent = self.filtered(lambda tx: tx.paylink_todo == "charge" and not tx.paylink_sent_at)
+        unsent.paylink_todo = False
+        unsent._paylink_close(reason)
+
+    # === SENDING === #
+
+    @api.model
+    def _cron_paylink_send(self):
+        """Send what could not be sent right after it was stored."""
+        waiting = self.search([("paylink_todo", "!=", False)], order="id")
+        for tx in waiting:
+            tx._paylink_send()
+            self.env["ir.cron"]._commit_progress(1)
+
+    def _paylink_send(self):
+        """Send what is to be sent for these transactions, each in database transactions of its own. Commits."""
+        for tx in self.sorted("id"):
+            try:
+                tx._paylink_send_one()
+            except OperationalError as error:
+                self.env.cr.rollback()  # somebody else works on the same rows, perhaps on the same wish
+                _logger.info("%s: what is to be sent is left to the job: %s", tx.reference, error)
+            except Exception as error:  # noqa: BLE001  whatever it is, the provider's part knows what it means
+                self.env.cr.rollback()
+                tx._paylink_of_provider("not_sent")(error)
+
+    def _paylink_send_one(self):
+        self.ensure_one()
+        todo = self.paylink_todo
+        if not todo:
+            return
+        moves_money = todo in MONEY
+        sent_before = moves_money and self._paylink_note_sent()
+        answers = (sent_before and self._paylink_of_provider("seek")(todo)) or self._paylink_of_provider("ask")(todo)
+        if answers is None:
+            return
+        self._paylink_apply(answers)
+        if moves_money:
+            self._paylink_of_provider("answered")()
+
+    def _paylink_note_sent(self):
+        """Commit that the request is about to be sent; the wish ends with that where it can't be looked up later.
+
+        Two that come here at the same time change the same row: one of them fails, and sends nothing.
+
+        :return: whether it was sent before
+        """
+        sent_before = bool(self.paylink_sent_at)
+        if not sent_before:
+            self.paylink_sent_at = fields.Datetime.now()
+            if not hasattr(self, f"_paylink_seek_{self.provider_code}"):
+                self.paylink_todo = False
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        return sent_before
+
+    def _paylink_apply(self, answers):
+        """Apply what a provider has answered, in a database transaction that is repeated; it is not asked again.
+
+        :param list answers: ``(provider_code, payment_data)`` as :meth:`_process` gets them
+        """
+        cr = self.env.cr
+        for _try in range(MAX_TRIES):
+            try:
+                for provider_code, payment_data in answers:
+                    self._process(provider_code, payment_data)
+                cr.commit()  # pylint: disable=invalid-commit
+                return
+            except OperationalError:
+                cr.rollback()
+
+    # === THE PROVIDER'S PART === #
+
+    def _paylink_of_provider(self, hook):
+        """The method of a hook: that of the transaction's provider, else the general one.
+
+        :param str hook: ``prepare``, ``ask``, ``seek``, ``answered`` or ``not_sent``
+        """
+        self.ensure_one()
+        return getattr(self, f"_paylink_{hook}_{self.provider_code}", None) or getattr(self, f"_paylink_{hook}")
+
+    def _paylink_prepare(self, todo):
+        """Once a charge is stored, money may be under way; a refund, capture or void waits for the provider's word."""
+        if todo == "charge":
+            self._set_pending()
+
+    def _paylink_ask(self, todo):
+        """Ask by Odoo's own method, which applies the answers itself, in the database transaction that it is called in.
+
+        :return: the answers that are still to be applied: all of them, if a conflict has undone it, else none
+        """
+        answers = []
+        asking = self.with_context(paylink_answers=answers)
+        try:
+            try:
+                getattr(asking, SENDERS[todo])()
+            except ValidationError as error:  # as in Odoo's `_refund`, `_charge_with_token`…
+                asking._set_error(str(error))
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        except OperationalError:
+            self.env.cr.rollback()
+            return answers
+        return []
+
+    def _process(self, provider_code, payment_data):
+        """Keep what a provider answers for who has asked: a conflict must not lose it."""
+        answers = self.env.context.get("paylink_answers")
+        if answers is not None:
+            answers.append((provider_code, payment_data))
+        return super()._process(provider_code, payment_data)
+
+    def _paylink_answered(self):
+        """Booking what has come is left to the page that the customer comes back to, and to the job."""
+
+    def _paylink_not_sent(self, error):
+        """Whoever asks right now is told; the job goes on with what else is waiting."""
+        if self.env.context.get("paylink_request"):
+            raise error
+        _logger.error("%s could not be asked for: %s", self.reference, error, exc_info=error)
