@@ -84,7 +84,7 @@ class TestDelivery(EventCase):
         self.assertEqual(
             [(one["type"], one["api_version"]) for one in received], [("payment_intent.succeeded", "2025-03-31.basil")]
         )
-        self.api.webhook_update(chosen["id"], key=self.key(), disabled=True)
+        self.api.call("webhook_endpoints.update", chosen["id"], params={"disabled": True}, key=self.key())
         self.paid()
         self.assertEqual(self.fake.deliver(), [])
         self.assertEqual([found["status"] for found in self.api.webhooks()], ["disabled"])

@@ -189,7 +189,6 @@ class StripeApi:
     events = _lists("events.list")  # 30 days back
     webhooks = _lists("webhook_endpoints.list")
     webhook_create = _changes("webhook_endpoints.create")  # its `secret` is shown only in this answer
-    webhook_update = _changes("webhook_endpoints.update")
 
     def webhook_delete(self, endpoint_id):
         """Delete a webhook endpoint. Stripe takes no key for it: a second time is :class:`StripeAbsent`."""

@@ -22,7 +22,7 @@ class PaylinkDispute(models.Model):
     def _move_wallet(self, payment, sign):
         """Put into the wallet, or take from it, what a payment of the chargeback booked: once per payment, ever."""
         transaction = self.transaction_id
-        filled = (transaction | transaction._paylink_captures())._paylink_wallet_history()
+        filled = (transaction | transaction._paylink_settled_parts())._paylink_wallet_history()
         card = filled.card_id[:1]
         if not card or card.history_ids.filtered(lambda line: line.paylink_payment_id == payment):
             return

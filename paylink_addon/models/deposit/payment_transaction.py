@@ -95,13 +95,20 @@ class PaymentTransaction(models.Model):
             custom_create_values.setdefault("sale_order_ids", [fields.Command.set(self.sale_order_ids.ids)])
         return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
 
-    def _post_process(self):
+    def _paylink_claim(self):
         """Two payments of one order are booked one after the other: the second sees what the first has invoiced."""
-        orders = self.sale_order_ids | self.paylink_id.sale_order_id
         hold_and_touch(self._paylink_deposits().sale_order_ids)
+        return super()._paylink_claim()
+
+    def _paylink_booking_context(self, ready):
+        """The orders of deposits are told by us."""
         told = self._paylink_deposits().sale_order_ids.ids
-        result = super(PaymentTransaction, self.with_context(paylink_told_order_ids=told))._post_process()
-        orders._paylink_end_links()
+        return super()._paylink_booking_context(ready) | {"paylink_told_order_ids": told}
+
+    def _paylink_after_booking(self, new, unbooked):
+        """What is left of the orders may not be what other links ask for anymore."""
+        result = super()._paylink_after_booking(new, unbooked)
+        (self.sale_order_ids | self.paylink_id.sale_order_id)._paylink_end_links()
         return result
 
     def _check_amount_and_confirm_order(self):

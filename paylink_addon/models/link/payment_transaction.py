@@ -120,11 +120,12 @@ class PaymentTransaction(models.Model):
         """The transactions whose money has come: of a payment captured in parts, the parts."""
         return self.filtered(
             lambda tx: (
-                tx.state == "done" and tx.operation not in ("refund", "validation") and not tx._paylink_captures()
+                tx.state == "done" and tx.operation not in ("refund", "validation") and not tx._paylink_settled_parts()
             )
         )
 
-    def _paylink_captures(self):
+    def _paylink_settled_parts(self):
+        """What was captured or released of an authorized payment, as transactions of their own."""
         return self.child_transaction_ids.filtered(
             lambda child: child.operation != "refund" and child.state in ("done", "cancel")
         )
@@ -163,19 +164,39 @@ class PaymentTransaction(models.Model):
     # === STATES === #
 
     def _update_state(self, allowed_states, target_state, state_message):
-        """Money that comes after we have closed an attempt is never refused; each change is told on the link."""
+        """Money that comes after an attempt was given up is never refused; each change is told on the link."""
         ours = self.filtered("paylink_id")
         before = {tx.id: tx.state for tx in ours}
-        late = self.filtered(lambda tx: tx.paylink_closed or (tx.paylink_id and target_state == "done"))
-        updated = super(PaymentTransaction, self - late)._update_state(allowed_states, target_state, state_message)
-        if late:
-            sources = (*allowed_states, *LATE_SOURCES.get(target_state, ()))
-            updated |= super(PaymentTransaction, late)._update_state(sources, target_state, state_message)
-        if target_state == "done" and updated & ours and not self.env.context.get("paylink_booked_at_once"):
-            self.env.ref("paylink_addon.ir_cron_paylink_book").sudo()._trigger()
+        updated = self.browse()
+        for late, transactions in self.grouped(lambda tx: tx._paylink_late_sources(target_state)).items():
+            updated |= super(PaymentTransaction, transactions)._update_state(
+                (*allowed_states, *late), target_state, state_message
+            )
+        updated._paylink_have_booked()
         for tx in updated & ours:
             tx._paylink_changed(before[tx.id], state_message or "")
         return updated
+
+    def _paylink_late_sources(self, target):
+        """From which states, besides Odoo's, the transaction may still come to ``target``.
+
+        Hook: a provider whose word counts whatever we thought before adds more.
+
+        :param str target: a state
+        :return: tuple of states
+        """
+        self.ensure_one()
+        late = self.paylink_closed or (self.paylink_id and target == "done")
+        return LATE_SOURCES.get(target, ()) if late else ()
+
+    def _paylink_have_booked(self):
+        """Have the job book what has just been confirmed, unless whoever confirms it does.
+
+        Hook: a provider adds what it wants to be booked at once of what came by no link.
+        """
+        confirmed = self.filtered(lambda tx: tx.paylink_id and tx.state == "done")
+        if confirmed and not self.env.context.get("paylink_booked_at_once"):
+            self.env.ref("paylink_addon.ir_cron_paylink_book").sudo()._trigger()
 
     def _paylink_close(self, reason):
         """Give up attempts that the customer has not finished.
@@ -191,27 +212,86 @@ class PaymentTransaction(models.Model):
     # === POST-PROCESSING === #
 
     def _post_process(self):
-        """Book the payments of links one at a time, under a lock, and tell who has to know, once each."""
-        ours = self.filtered("paylink_id")
-        portal = (self - ours).filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
-        hold(ours)
-        for tx in ours.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
-            tx.payment_id = False  # cancelled while it was pending: the money has come all the same
-        for tx in ours:
+        """Book the payments of links one at a time, under a lock, and tell who has to know, once each.
+
+        In steps that other subjects extend; Odoo's own post-processing is one of them.
+        """
+        new = self.filtered(lambda tx: not tx.is_post_processed)
+        self._paylink_claim()
+        self.filtered(lambda tx: tx._paylink_outlives_payment())._paylink_drop_void_payments()
+        self._paylink_before_booking(new)
+        unbooked = self.filtered(lambda tx: not tx.payment_id)
+        ready = unbooked._paylink_book_ready()
+        result = super(PaymentTransaction, self.with_context(**self._paylink_booking_context(ready)))._post_process()
+        self._paylink_after_booking(new, unbooked)
+        return result
+
+    def _paylink_claim(self):
+        """Wait for, and hold, what two that book at the same time fight for.
+
+        Hook: who has more to hold does it first: everybody takes the rows in the same order.
+        """
+        hold(self.filtered("paylink_id"))
+
+    def _paylink_outlives_payment(self):
+        """Whether the transaction's money counts although its payment was cancelled, while it was on its way.
+
+        Hook: of others than links' Odoo leaves that to people.
+        """
+        self.ensure_one()
+        return bool(self.paylink_id)
+
+    def _paylink_drop_void_payments(self):
+        """Let go of payments that somebody has cancelled: the money has come all the same, and is booked anew."""
+        for tx in self:
+            if tx.state == "done" and tx.payment_id.state in ("canceled", "rejected"):
+                tx.payment_id = False
+
+    def _paylink_before_booking(self, new):
+        """What has to be put right first.
+
+        Hook.
+
+        :param new: those that are post-processed in their state for the first time
+        """
+        for tx in self.filtered("paylink_id"):
             # An invoice that is being changed is not posted by its payment.
             if drafts := tx.invoice_ids.filtered(lambda move: move.state == "draft"):
                 tx.invoice_ids -= drafts
-        unbooked = ours.filtered(lambda tx: not tx.payment_id)
-        ready = unbooked._paylink_ready()
+
+    def _paylink_book_ready(self):
+        """Book those of links that can be booked before anything else is done.
+
+        :return: them
+        """
+        ready = self.filtered("paylink_id")._paylink_ready()
         for transactions in ready._paylink_rounds():
             self.env["paylink.link"].with_company(transactions.company_id)._book(transactions)
-        result = super(PaymentTransaction, self.with_context(paylink_booked_ids=ready.ids))._post_process()
-        booked = unbooked.filtered("payment_id")
+        return ready
+
+    def _paylink_booking_context(self, ready):
+        """What Odoo's post-processing has to know, as values of the context.
+
+        Hook.
+
+        :param ready: those that are booked already
+        """
+        return {"paylink_booked_ids": ready.ids}
+
+    def _paylink_after_booking(self, new, unbooked):
+        """What follows from payments that are in the books now.
+
+        Hook.
+
+        :param new: those that were post-processed in their state for the first time
+        :param unbooked: those that had no payment before
+        """
+        booked = unbooked.filtered(lambda tx: tx.paylink_id and tx.payment_id)
         booked.paylink_untold = True
+        portal = new.filtered(lambda tx: not tx.paylink_id and tx.state == "done")
         self.env["paylink.link"].sudo()._close_rivals(booked | portal)
         if not self.env.context.get("paylink_booked_at_once"):
             booked._paylink_tell()
-        return result
 
     def _paylink_ready(self):
         """Hook: those that can be booked before anything else is done; the others wait for Odoo's own steps."""
@@ -395,10 +475,7 @@ class PaymentTransaction(models.Model):
 
     def _paylink_authorized_amount(self):
         """What is still reserved of these, in their currency: not what has been captured or voided."""
-        children = self.child_transaction_ids.filtered(
-            lambda child: child.operation != "refund" and child.state in ("done", "cancel")
-        )
-        return sum(self.mapped("amount")) - sum(children.mapped("amount"))
+        return sum(self.mapped("amount")) - sum(self._paylink_settled_parts().mapped("amount"))
 
     def _paylink_capture_before(self):
         """Until when the amount is reserved. A provider that knows it says so by extending this method.

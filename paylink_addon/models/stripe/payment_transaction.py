@@ -192,17 +192,19 @@ class PaymentTransaction(models.Model):
             apply(payment_data)
         return None
 
-    def _update_state(self, allowed_states, target_state, state_message):
-        """Money that Stripe says has come is never refused; what is not a link's is booked by Odoo's job, at once."""
-        stripe = self.filtered(lambda tx: tx._paylink_is_stripe())
-        late = stripe.filtered(lambda tx: target_state == "done" and tx.state == "cancel" and tx.operation != "refund")
-        updated = super(PaymentTransaction, self - late)._update_state(allowed_states, target_state, state_message)
-        updated |= super(PaymentTransaction, late)._update_state(
-            (*allowed_states, "cancel"), target_state, state_message
-        )
-        if target_state in ("done", "cancel") and (updated & stripe).filtered(lambda tx: not tx.paylink_id):
+    def _paylink_late_sources(self, target):
+        """Money that Stripe says has come is never refused."""
+        late = super()._paylink_late_sources(target)
+        taken = target == "done" and self._paylink_is_stripe() and self.operation != "refund"
+        return tuple(dict.fromkeys((*late, "cancel"))) if taken else late
+
+    def _paylink_have_booked(self):
+        """What is not a link's is booked by Odoo's job, at once."""
+        result = super()._paylink_have_booked()
+        native = self.filtered(lambda tx: tx._paylink_is_stripe() and not tx.paylink_id)
+        if native.filtered(lambda tx: tx.state in ("done", "cancel")):
             self.env.ref("payment.cron_post_process_payment_tx").sudo()._trigger()
-        return updated
+        return result
 
     # === CHECKS === #
 
@@ -301,7 +303,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         self._paylink_stripe_check(obj)
-        if self.state != "done" and not self._paylink_captures():
+        if self.state != "done" and not self._paylink_settled_parts():
             # Its own message is late: what is charged back was paid.
             self._paylink_stripe_apply(self._paylink_stripe_fetch(id_of(obj["payment_intent"])))
         self.env["paylink.event"]._post_process(self)

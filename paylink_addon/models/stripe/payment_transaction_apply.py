@@ -41,7 +41,7 @@ class PaymentTransactionApply(models.Model):
 
     _inherit = "payment.transaction"
 
-    def _paylink_stripe_become(self, target, message=None):
+    def _paylink_stripe_set_state(self, target, message=None):
         """Change the state, if Stripe's word is news.
 
         :return: whether it was
@@ -84,7 +84,9 @@ class PaymentTransactionApply(models.Model):
             self.paylink_todo = False
             self._paylink_stripe_want_details()  # the customer was faster, and that has been heard before
         if session["status"] == "expired":
-            self._paylink_stripe_become("cancel", self._paylink_customer_env()._("The customer left the payment page."))
+            self._paylink_stripe_set_state(
+                "cancel", self._paylink_customer_env()._("The customer left the payment page.")
+            )
         elif isinstance(intent, dict):
             self._apply_updates(intent | {"paylink_final": session["status"] == "complete"})
         elif session["status"] == "complete":
@@ -96,12 +98,12 @@ class PaymentTransactionApply(models.Model):
             stripe = self.provider_id._paylink_stripe()
             self._process(STRIPE_CODE, stripe.setup_intent(session["setup_intent"], expand=["payment_method"]))
         elif session["payment_status"] == "paid":
-            self._paylink_stripe_become("done")
+            self._paylink_stripe_set_state("done")
         elif self.state == "draft" and self.provider_id.capture_manually:
             # Unpaid is what is authorized, and what is still to be debited.
             self._process(STRIPE_CODE, self._paylink_stripe_fetch(session["payment_intent"]))
         else:
-            self._paylink_stripe_become("pending")
+            self._paylink_stripe_set_state("pending")
 
     # === PAYMENT INTENTS === #
 
@@ -118,10 +120,10 @@ class PaymentTransactionApply(models.Model):
         """The method takes days."""
         if not self.paylink_stripe_charge:
             self.paylink_stripe_charge = id_of(intent.get("latest_charge"))
-        self._paylink_stripe_become("pending")
+        self._paylink_stripe_set_state("pending")
 
     def _paylink_stripe_authorized(self, intent):
-        self._paylink_stripe_become("authorized")
+        self._paylink_stripe_set_state("authorized")
 
     def _paylink_stripe_received(self, intent):
         """The money has come: all of it, or what was captured of it."""
@@ -129,20 +131,20 @@ class PaymentTransactionApply(models.Model):
             self.paylink_stripe_charge = id_of(intent.get("latest_charge"))
         partly = intent["amount_received"] < intent["amount"]
         if partly:
-            self._paylink_stripe_become("authorized")
-        if partly or self.state == "authorized" or self._paylink_stripe_captures():
-            self._paylink_stripe_captured(intent)
+            self._paylink_stripe_set_state("authorized")
+        if partly or self.state == "authorized" or self._paylink_stripe_parts():
+            self._paylink_stripe_settle_parts(intent)
             self._paylink_stripe_want_details()  # its parts have made it done
         else:
-            self._paylink_stripe_become("done")
+            self._paylink_stripe_set_state("done")
 
     def _paylink_stripe_canceled(self, intent):
         """Voided, or not captured in time, or its page has expired."""
-        for void in self._paylink_stripe_captures().filtered(lambda tx: tx.state in ("draft", "pending")):
+        for void in self._paylink_stripe_parts().filtered(lambda tx: tx.state in ("draft", "pending")):
             void.paylink_todo = False
             void._set_canceled()
         reasons = {"expired": self._paylink_owner_env()._("The authorization was not captured in time.")}
-        self._paylink_stripe_become("cancel", reasons.get(intent.get("cancellation_reason")))
+        self._paylink_stripe_set_state("cancel", reasons.get(intent.get("cancellation_reason")))
 
     # === FAILURES === #
 
@@ -175,7 +177,7 @@ class PaymentTransactionApply(models.Model):
             self.write({"paylink_stripe_declined": declined, "paylink_decline_count": len(declined)})
         if not self.paylink_stripe_charge:
             self.paylink_stripe_charge = charge
-        if self._paylink_stripe_become("error", self._paylink_stripe_reason(error)):
+        if self._paylink_stripe_set_state("error", self._paylink_stripe_reason(error)):
             codes = (error.get("code"), error.get("decline_code"))
             self.paylink_action_needed = "authentication_required" in codes
 
@@ -284,7 +286,7 @@ class PaymentTransactionApply(models.Model):
         self._paylink_stripe_adopt(paylink_stripe_intent=setup["id"])
         if setup["status"] == "succeeded":
             self.tokenize = self.tokenize or (self.operation == "validation" and not self.token_id)
-            self._paylink_stripe_become("done")
+            self._paylink_stripe_set_state("done")
         elif error := setup.get("last_setup_error"):
             self._paylink_stripe_count_decline(error, (error.get("payment_method") or {}).get("id") or setup["id"])
 
@@ -294,5 +296,5 @@ class PaymentTransactionApply(models.Model):
         self._paylink_stripe_adopt(paylink_stripe_intent=refusal.get("intent"))
         if refusal["declined"]:
             self._paylink_stripe_fail(refusal)
-        elif self._paylink_stripe_become("error", refusal["message"]) and self.source_transaction_id:
+        elif self._paylink_stripe_set_state("error", refusal["message"]) and self.source_transaction_id:
             self._paylink_stripe_report_failure(refusal["message"])

@@ -62,7 +62,7 @@ class PaymentTransactionRefund(models.Model):
         return sum(tx._paylink_stripe_minor() for tx in refunds)
 
     def _paylink_stripe_known_refunds(self):
-        return (self | self._paylink_stripe_captures()).child_transaction_ids.filtered(
+        return (self | self._paylink_stripe_parts()).child_transaction_ids.filtered(
             lambda tx: tx.operation == "refund" and tx.paylink_stripe_refund
         )
 
@@ -84,7 +84,7 @@ class PaymentTransactionRefund(models.Model):
         if self.state == "done" and target in ("error", "cancel"):
             self._paylink_stripe_undo_refund(refund)
         elif target != "done" or self.state in ("draft", "pending"):  # what failed does not succeed later
-            self._paylink_stripe_become(target, self._paylink_stripe_refund_reason(refund, target))
+            self._paylink_stripe_set_state(target, self._paylink_stripe_refund_reason(refund, target))
 
     def _paylink_stripe_new_refund(self, refund):
         """A transaction for a refund that was not asked for here; none for one that came to nothing."""
@@ -102,7 +102,7 @@ class PaymentTransactionRefund(models.Model):
                 )
             )
         # A payment captured in parts is booked by its capture.
-        source = self._paylink_stripe_captures().filtered(lambda tx: tx.state == "done")[:1] or self
+        source = self._paylink_stripe_parts().filtered(lambda tx: tx.state == "done")[:1] or self
         amount = float(to_major(refund["amount"], refund["currency"]))
         return source._create_child_transaction(amount, is_refund=True, paylink_stripe_refund=refund["id"])
 
@@ -188,7 +188,7 @@ class PaymentTransactionRefund(models.Model):
         if before := known.get("capture_before"):
             self.paylink_stripe_capture_before = datetime.fromtimestamp(before, timezone.utc).replace(tzinfo=None)
 
-    def _paylink_stripe_captures(self):
+    def _paylink_stripe_parts(self):
         """The parts of an authorization that were captured or given up, or are to be."""
         return self.child_transaction_ids.filtered(lambda tx: tx.operation != "refund" and tx.state != "error")
 
@@ -217,7 +217,7 @@ class PaymentTransactionRefund(models.Model):
         """Release what was authorized; after a capture Stripe has released the rest already."""
         payment = self._paylink_stripe_payment()
         stripe = self.provider_id._paylink_stripe()
-        if payment._paylink_stripe_captures().filtered(lambda tx: tx.paylink_todo == "capture"):
+        if payment._paylink_stripe_parts().filtered(lambda tx: tx.paylink_todo == "capture"):
             return None  # first things first: voiding would cancel the capture
         try:
             return stripe.intent_cancel(payment.paylink_stripe_intent, key=self.paylink_key)
@@ -238,12 +238,12 @@ class PaymentTransactionRefund(models.Model):
         intent = self._paylink_stripe_fetch(self._paylink_stripe_payment().paylink_stripe_intent)
         return intent if intent["status"] in ("succeeded", "canceled") else None
 
-    def _paylink_stripe_captured(self, intent):
+    def _paylink_stripe_settle_parts(self, intent):
         """Bring the parts of an authorization to what was received of it: captured once, the rest released."""
         currency = self.currency_id.name
-        parts = self._paylink_stripe_captures()
+        parts = self._paylink_stripe_parts()
         if not parts and intent["amount_received"] == self._paylink_stripe_minor():
-            self._paylink_stripe_become("done")
+            self._paylink_stripe_set_state("done")
             return
         received = float(to_major(intent["amount_received"], currency))
         done = parts.filtered(lambda tx: tx.state == "done")
@@ -252,25 +252,25 @@ class PaymentTransactionRefund(models.Model):
             fitting = waiting.filtered(lambda tx: to_minor(tx.amount, currency) == intent["amount_received"])
             fitting = fitting.sorted(lambda tx: tx.paylink_todo != "capture")[:1]
             capture = fitting or self._create_child_transaction(received)
-            capture._paylink_stripe_settle_part("done", intent)
+            capture._paylink_stripe_end_part("done", intent)
             waiting -= capture
         self._paylink_stripe_release(waiting, intent, received)
 
     def _paylink_stripe_release(self, waiting, intent, received):
         """What was authorized and not captured is free again: the transactions say so."""
-        released = self._paylink_stripe_captures().filtered(lambda tx: tx.state == "cancel")
+        released = self._paylink_stripe_parts().filtered(lambda tx: tx.state == "cancel")
         for part in waiting:
-            part._paylink_stripe_settle_part("cancel", intent)
+            part._paylink_stripe_end_part("cancel", intent)
         rest = self.currency_id.round(self.amount - received - sum((released | waiting).mapped("amount")))
         if rest > 0:
-            self._create_child_transaction(rest)._paylink_stripe_settle_part("cancel", intent)
+            self._create_child_transaction(rest)._paylink_stripe_end_part("cancel", intent)
 
-    def _paylink_stripe_settle_part(self, target, intent):
+    def _paylink_stripe_end_part(self, target, intent):
         self.write({"paylink_todo": False, "provider_reference": intent["id"]})
-        self._paylink_stripe_become(target)
+        self._paylink_stripe_set_state(target)
 
     def _void(self, amount_to_void=None):
         """What a capture has released needs no voiding."""
         if self._paylink_is_stripe() and self.state in ("done", "cancel"):
-            return self._paylink_stripe_captures().filtered(lambda tx: tx.state == "cancel")[:1] or self
+            return self._paylink_stripe_parts().filtered(lambda tx: tx.state == "cancel")[:1] or self
         return super()._void(amount_to_void=amount_to_void)

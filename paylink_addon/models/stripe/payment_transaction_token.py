@@ -117,20 +117,30 @@ class PaymentTransactionToken(models.Model):
     # === REGISTERED PAYMENTS === #
     # How payments by stored methods that were registered in Accounting get into the books.
 
-    def _post_process(self):
-        """Post the payment that waited for its charge, or give it up; book the money of one that was cancelled."""
-        stripe = self.filtered(lambda tx: tx._paylink_is_stripe() and not tx.is_post_processed)
-        for tx in stripe.filtered(lambda tx: tx.state == "done" and tx.payment_id.state in ("canceled", "rejected")):
-            tx.payment_id = False
-        declined = stripe.filtered(lambda tx: tx.operation == "offline" and tx.state == "error" and not tx.paylink_id)
-        registered = stripe.filtered(lambda tx: tx.operation == "offline" and tx.payment_id)
-        registered.filtered(lambda tx: tx.state in ("error", "cancel"))._paylink_give_up_payment()
-        result = super()._post_process()
-        for tx in registered.filtered(lambda tx: tx.state == "done"):
+    def _paylink_outlives_payment(self):
+        """What came by a method that was charged for a registered payment, too, until it is booked."""
+        return super()._paylink_outlives_payment() or (self._paylink_is_stripe() and not self.is_post_processed)
+
+    def _paylink_before_booking(self, new):
+        """Give up the payments that waited for a charge that came to nothing."""
+        new._paylink_registered().filtered(lambda tx: tx.state in ("error", "cancel"))._paylink_give_up_payment()
+        return super()._paylink_before_booking(new)
+
+    def _paylink_after_booking(self, new, unbooked):
+        """Post the payments that waited for their charge; tell people of charges for no link that were declined."""
+        result = super()._paylink_after_booking(new, unbooked)
+        for tx in (new - unbooked)._paylink_registered().filtered(lambda tx: tx.state == "done"):
             tx.with_company(tx.company_id)._paylink_post_payment()
-        for tx in declined:
+        for tx in new.filtered(lambda tx: tx._paylink_is_offline() and tx.state == "error" and not tx.paylink_id):
             tx._paylink_report_declined()
         return result
+
+    def _paylink_is_offline(self):
+        return self._paylink_is_stripe() and self.operation == "offline"
+
+    def _paylink_registered(self):
+        """Those that charge a stored method for a payment that was registered before."""
+        return self.filtered(lambda tx: tx._paylink_is_offline() and tx.payment_id)
 
     def _paylink_give_up_payment(self):
         """Take the payments out of the books, also those whose entries somebody has posted meanwhile."""
