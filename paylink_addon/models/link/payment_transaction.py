@@ -64,6 +64,34 @@ class PaymentTransaction(models.Model):
 
     _paylink_untold_index = models.Index("(id) WHERE paylink_untold")
 
+    # === CREATION === #
+
+    def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
+        """Captures and refunds belong to the link of their source."""
+        if self.paylink_id:
+            custom_create_values.setdefault("paylink_id", self.paylink_id.id)
+        return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
+
+    # === ACTIONS OF PAYMENT MANAGERS === #
+
+    def action_refund(self, amount_to_refund=None):
+        """Refunding what came by a link is for payment managers, who need no rights on transactions for it."""
+        if not self.filtered("paylink_id") or self.env.su:
+            return super().action_refund(amount_to_refund=amount_to_refund)
+        return super(PaymentTransaction, self._paylink_as_manager()).action_refund(amount_to_refund=amount_to_refund)
+
+    def _paylink_as_manager(self):
+        """These transactions in sudo mode, for a payment manager who may write all of their links; else an error."""
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(
+                self.env._("Only payment managers can capture, void or refund the payments of collection links.")
+            )
+        transactions = self.sudo()
+        if transactions.filtered(lambda tx: not tx.paylink_id):
+            self.check_access("write")  # not only links' payments: Odoo's own rule
+        transactions.paylink_id.sudo(False).check_access("write")
+        return transactions
+
     # === WHAT COUNTS AS WHAT === #
 
     def _paylink_is_incoming(self):
@@ -152,14 +180,6 @@ class PaymentTransaction(models.Model):
             due = link.line_ids.move_line_id._paylink_due()
             return [(line.name, due[line.move_line_id.id]) for line in link.line_ids]
         return [(invoice.name, invoice.amount_residual) for invoice in self.invoice_ids]
-
-    # === CREATION === #
-
-    def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
-        """Captures and refunds belong to the link of their source."""
-        if self.paylink_id:
-            custom_create_values.setdefault("paylink_id", self.paylink_id.id)
-        return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
 
     # === STATES === #
 
@@ -368,42 +388,6 @@ class PaymentTransaction(models.Model):
     def _paylink_bot(self):
         return self.env["ir.model.data"]._xmlid_to_res_id("base.partner_root")
 
-    # === CRON === #
-
-    def _cron_paylink_book(self):
-        """Book confirmed payments of links that are not in the ledger yet, however old; tell a person what fails.
-
-        Odoo's own job gives up after four days without a word.
-        """
-        waiting = self.search(
-            [("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)], order="id"
-        )
-        for tx in waiting:
-            tx._paylink_try_to_book()
-            self.env["ir.cron"]._commit_progress(1)
-        self._paylink_tell_booked()
-
-    def _paylink_try_to_book(self):
-        """Post-process; on failure undo it, and give the link's owner a task with the reason."""
-        self.ensure_one()
-        try:
-            with unless_busy(self.env), self.env.cr.savepoint():
-                self._post_process()
-        except Exception as error:  # noqa: BLE001  whatever it is, a person has to see it
-            self.env.invalidate_all()
-            self.paylink_id._give_task(Task.NOT_BOOKED, partial(self._paylink_not_booked_texts, str(error)))
-
-    def _paylink_not_booked_texts(self, reason, env):
-        return env._("A payment could not be booked"), env._(
-            "Payment %(reference)s was confirmed by the provider but could not be booked. "
-            "It is tried again every ten minutes. The reason: %(reason)s",
-            reference=self.reference,
-            reason=reason,
-        )
-
-    # === LIFE === #
-    # Attempts that customers leave, amounts that are only authorized, and what payment managers ask providers.
-
     # === WHAT FOLLOWS FROM A CHANGE OF STATE === #
 
     def _paylink_changed(self, before, message):
@@ -515,22 +499,35 @@ class PaymentTransaction(models.Model):
         supports = {transaction.provider_id.support_refund, method.support_refund}
         return next((support for support in ("none", "full_only") if support in supports), "partial")
 
-    # === REQUESTS OF PAYMENT MANAGERS === #
+    # === CRON === #
 
-    def action_refund(self, amount_to_refund=None):
-        """Refunding what came by a link is for payment managers, who need no rights on transactions for it."""
-        if not self.filtered("paylink_id") or self.env.su:
-            return super().action_refund(amount_to_refund=amount_to_refund)
-        return super(PaymentTransaction, self._paylink_as_manager()).action_refund(amount_to_refund=amount_to_refund)
+    def _cron_paylink_book(self):
+        """Book confirmed payments of links that are not in the ledger yet, however old; tell a person what fails.
 
-    def _paylink_as_manager(self):
-        """These transactions in sudo mode, for a payment manager who may write all of their links; else an error."""
-        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(
-                self.env._("Only payment managers can capture, void or refund the payments of collection links.")
-            )
-        transactions = self.sudo()
-        if transactions.filtered(lambda tx: not tx.paylink_id):
-            self.check_access("write")  # not only links' payments: Odoo's own rule
-        transactions.paylink_id.sudo(False).check_access("write")
-        return transactions
+        Odoo's own job gives up after four days without a word.
+        """
+        waiting = self.search(
+            [("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)], order="id"
+        )
+        for tx in waiting:
+            tx._paylink_try_to_book()
+            self.env["ir.cron"]._commit_progress(1)
+        self._paylink_tell_booked()
+
+    def _paylink_try_to_book(self):
+        """Post-process; on failure undo it, and give the link's owner a task with the reason."""
+        self.ensure_one()
+        try:
+            with unless_busy(self.env), self.env.cr.savepoint():
+                self._post_process()
+        except Exception as error:  # noqa: BLE001  whatever it is, a person has to see it
+            self.env.invalidate_all()
+            self.paylink_id._give_task(Task.NOT_BOOKED, partial(self._paylink_not_booked_texts, str(error)))
+
+    def _paylink_not_booked_texts(self, reason, env):
+        return env._("A payment could not be booked"), env._(
+            "Payment %(reference)s was confirmed by the provider but could not be booked. "
+            "It is tried again every ten minutes. The reason: %(reason)s",
+            reference=self.reference,
+            reason=reason,
+        )

@@ -106,11 +106,13 @@ class PaymentTransaction(models.Model):
                 )
             ) from None
 
-    @api.model
-    def _paylink_portal_domain(self):
-        """Pages at Stripe, which we can close there."""
-        ours = Domain("paylink_id", "=", False) & Domain("provider_code", "=", STRIPE_CODE)
-        return super()._paylink_portal_domain() | ours
+    # === ACTIONS === #
+
+    def action_paylink_view_events(self):
+        """Show administrators what the provider has told about this transaction."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_event_action")
+        return action | {"domain": [("transaction_id", "=", self.id)], "context": {}}
 
     # === FINDING === #
 
@@ -205,6 +207,14 @@ class PaymentTransaction(models.Model):
         if native.filtered(lambda tx: tx.state in ("done", "cancel")):
             self.env.ref("payment.cron_post_process_payment_tx").sudo()._trigger()
         return result
+
+    # === WHAT WE CLOSE === #
+
+    @api.model
+    def _paylink_portal_domain(self):
+        """Pages at Stripe, which we can close there."""
+        ours = Domain("paylink_id", "=", False) & Domain("provider_code", "=", STRIPE_CODE)
+        return super()._paylink_portal_domain() | ours
 
     # === CHECKS === #
 

@@ -190,8 +190,6 @@ class PaymentTransactionRequests(models.Model):
         metadata = self._paylink_stripe_metadata()
         return next(with_metadata(objects, paylink_tx=metadata["paylink_tx"], paylink_db=metadata["paylink_db"]), None)
 
-    # === LOOKING UP SILENT PAYMENTS === #
-
     def _paylink_try_to_look_up(self):
         """Look one transaction up; what can't be booked keeps nobody from the next one."""
         self.ensure_one()
@@ -263,14 +261,6 @@ class PaymentTransactionRequests(models.Model):
             "partner": self.partner_id.display_name,
             "reason": reason,
         }
-
-    # === ACTIONS === #
-
-    def action_paylink_view_events(self):
-        """Show administrators what the provider has told about this transaction."""
-        self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_event_action")
-        return action | {"domain": [("transaction_id", "=", self.id)], "context": {}}
 
 
 def _answers(found):
