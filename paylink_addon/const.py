@@ -33,6 +33,15 @@ IN_FLIGHT_STATES = ("pending", "authorized")
 # Length of a link's token: 18 random bytes are 144 bits, 24 characters in a URL (an SMS has few).
 TOKEN_BYTES = 18
 
+# Where the pages of customers are. What follows in the path is a token: whoever has it has the page, so that no log
+# shows what follows one of these paths (see tools/redact.py). A page of another kind gets its path here.
+PAY_PATH = "/pay"
+ACCOUNT_PATH = "/account"
+CARD_PATH = "/card"
+TOKEN_PATHS = (PAY_PATH, ACCOUNT_PATH, CARD_PATH)
+# The same in the query string.
+TOKEN_PARAMETERS = ("token",)
+
 MAX_ATTEMPTS_PARAMETER = "paylink_addon.max_attempts_per_hour"
 DEFAULT_MAX_ATTEMPTS = 10
 

@@ -4,6 +4,7 @@ from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
 
+from ..const import ACCOUNT_PATH, PAY_PATH
 from .page import MAX_BODY, PageMixin
 
 MAX_DIGITS = 10
@@ -12,10 +13,10 @@ MAX_DIGITS = 10
 class PaylinkAccount(PageMixin, http.Controller):
     """A customer's statement page. Whoever holds the token sees this account and nothing else."""
 
-    _cookie_path = "/account"
+    _cookie_path = ACCOUNT_PATH
 
     @http.route(
-        "/account/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+        f"{ACCOUNT_PATH}/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
     )
     def account_page(self, token, **_params):
         """All that is open, to tick what is paid."""
@@ -23,7 +24,7 @@ class PaylinkAccount(PageMixin, http.Controller):
         return self._render_account(statement) if statement else self._render_unknown()
 
     @http.route(
-        "/account/<string:token>/pay",
+        f"{ACCOUNT_PATH}/<string:token>/pay",
         type="http",
         methods=["POST"],
         auth="public",
@@ -42,10 +43,10 @@ class PaylinkAccount(PageMixin, http.Controller):
                 link = statement._pay_link(ticked)
         except UserError as error:
             return self._render_account(statement, ticked=ticked, problem=str(error))
-        return request.redirect(f"/pay/{link.access_token}?lang={statement.env.lang}", code=HTTPStatus.SEE_OTHER)
+        return request.redirect(f"{PAY_PATH}/{link.access_token}?lang={statement.env.lang}", code=HTTPStatus.SEE_OTHER)
 
     @http.route(
-        "/account/<string:token>/opened",
+        f"{ACCOUNT_PATH}/<string:token>/opened",
         type="http",
         methods=["POST"],
         auth="public",

@@ -1,5 +1,6 @@
 from odoo import http
 
+from ..const import PAY_PATH
 from .pay import PaylinkPay
 
 
@@ -7,7 +8,12 @@ class PaylinkDeposit(PaylinkPay):
     """What only links for deposits have."""
 
     @http.route(
-        "/pay/<string:token>/order", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+        f"{PAY_PATH}/<string:token>/order",
+        type="http",
+        methods=["GET"],
+        auth="public",
+        sitemap=False,
+        save_session=False,
     )
     def order(self, token, **_params):
         """The PDF of the order that a deposit is for."""

@@ -2,6 +2,8 @@ from http import HTTPStatus
 
 from odoo.http import request
 
+from ..const import PAY_PATH
+
 LANGUAGE_COOKIE = "paylink_lang"
 MAX_BODY = 64 * 1024
 
@@ -15,7 +17,7 @@ class PageMixin:
     """What the controllers of all customers' pages share: no layout of Odoo's, nothing that leaks, the language."""
 
     # Where the choice of language is remembered.
-    _cookie_path = "/pay"
+    _cookie_path = PAY_PATH
 
     def _render_unknown(self):
         lang = self._wanted_language() or request.best_lang or "en_US"

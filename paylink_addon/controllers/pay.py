@@ -8,6 +8,7 @@ from odoo.tools import is_html_empty
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
+from ..const import PAY_PATH
 from .page import MAX_BODY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
@@ -27,7 +28,9 @@ class PaylinkPay(PageMixin, http.Controller):
 
     # === PAGES === #
 
-    @http.route("/pay/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False)
+    @http.route(
+        f"{PAY_PATH}/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+    )
     def page(self, token, amount=None, **params):
         """The page of a link in whatever state it is."""
         link = self._link(token)
@@ -47,7 +50,12 @@ class PaylinkPay(PageMixin, http.Controller):
         return self._render(f"paylink_addon.page_{view}", values, status=status)
 
     @http.route(
-        "/pay/<string:token>/help", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+        f"{PAY_PATH}/<string:token>/help",
+        type="http",
+        methods=["GET"],
+        auth="public",
+        sitemap=False,
+        save_session=False,
     )
     def help(self, token, **_params):
         """How to pay, whether it is safe, whom to call."""
@@ -77,7 +85,7 @@ class PaylinkPay(PageMixin, http.Controller):
     # === WHAT THE PAGE CALLS === #
 
     @http.route(
-        "/pay/<string:token>/opened",
+        f"{PAY_PATH}/<string:token>/opened",
         type="http",
         methods=["POST"],
         auth="public",
@@ -95,7 +103,12 @@ class PaylinkPay(PageMixin, http.Controller):
         return self._json({"ok": True})
 
     @http.route(
-        "/pay/<string:token>/status", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+        f"{PAY_PATH}/<string:token>/status",
+        type="http",
+        methods=["GET"],
+        auth="public",
+        sitemap=False,
+        save_session=False,
     )
     def status(self, token, **_params):
         """The state of the link, for the page to follow it."""
@@ -113,7 +126,7 @@ class PaylinkPay(PageMixin, http.Controller):
             }
         )
 
-    @http.route("/pay/<string:token>/transaction", type="jsonrpc", auth="public", max_content_length=MAX_BODY)
+    @http.route(f"{PAY_PATH}/<string:token>/transaction", type="jsonrpc", auth="public", max_content_length=MAX_BODY)
     def transaction(self, token, amount=None, **kwargs):
         """Make the transaction of one attempt and return its processing values to Odoo's payment form.
 
@@ -152,7 +165,7 @@ class PaylinkPay(PageMixin, http.Controller):
         return transaction
 
     @http.route(
-        "/pay/<string:token>/renew",
+        f"{PAY_PATH}/<string:token>/renew",
         type="http",
         methods=["POST"],
         auth="public",
@@ -172,7 +185,7 @@ class PaylinkPay(PageMixin, http.Controller):
     # === DOCUMENTS === #
 
     @http.route(
-        "/pay/<string:token>/document/<int:line_id>",
+        f"{PAY_PATH}/<string:token>/document/<int:line_id>",
         type="http",
         methods=["GET"],
         auth="public",
@@ -194,7 +207,12 @@ class PaylinkPay(PageMixin, http.Controller):
         return self._file(pdf) if pdf else self._render_unknown()
 
     @http.route(
-        "/pay/<string:token>/receipt", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+        f"{PAY_PATH}/<string:token>/receipt",
+        type="http",
+        methods=["GET"],
+        auth="public",
+        sitemap=False,
+        save_session=False,
     )
     def receipt(self, token, **_params):
         """The receipt as a PDF; as a page to print where the server can't make PDFs."""
@@ -204,7 +222,7 @@ class PaylinkPay(PageMixin, http.Controller):
         return self._file(link._receipt_pdf())
 
     @http.route(
-        "/pay/<string:token>/qr", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
+        f"{PAY_PATH}/<string:token>/qr", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
     )
     def qr(self, token, **_params):
         """The SEPA QR code of the transfer, as PNG."""

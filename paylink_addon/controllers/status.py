@@ -3,6 +3,7 @@ from odoo.http import request
 
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
+from ..const import PAY_PATH
 from .pay import ADDRESS_KEY
 
 
@@ -19,4 +20,4 @@ class PaylinkStatus(PaymentPostProcessing):
         link.with_user(SUPERUSER_ID)._book_confirmed()
         # The provider may not have told us yet: the page then waits for it instead of asking for the money again.
         returned = "?returned=1" if transaction.state == "draft" else ""
-        return request.redirect(f"/pay/{request.session.get(ADDRESS_KEY)}{returned}")
+        return request.redirect(f"{PAY_PATH}/{request.session.get(ADDRESS_KEY)}{returned}")

@@ -4,6 +4,7 @@ from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
 
+from ..const import PAY_PATH
 from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
 from .page import MAX_BODY, PLAIN_POLICY
@@ -89,7 +90,7 @@ class PaylinkStripe(http.Controller):
             return self._leave_local(transaction.landing_route if cancelled else "/payment/status")
         link._book_confirmed()
         waits = transaction.state == "draft" and not cancelled
-        return self._leave_local(f"/pay/{link.access_token}{'?returned=1' if waits else ''}")
+        return self._leave_local(f"{PAY_PATH}/{link.access_token}{'?returned=1' if waits else ''}")
 
     def _leave_local(self, path):
         response = request.redirect(path or "/payment/status", code=303)
@@ -107,7 +108,7 @@ class PaylinkStripe(http.Controller):
             "token": transaction._paylink_stripe_token() if transaction else None,
             "link": None,
             "company": transaction.company_id if transaction else None,
-            "back": f"/pay/{link.access_token}" if link else "/my",
+            "back": f"{PAY_PATH}/{link.access_token}" if link else "/my",
             "languages": [],
             "lang": request.env.lang or "en_US",
         }

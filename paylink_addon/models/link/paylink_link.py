@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import clean_context
 
-from ...const import STATES, STATUSES
+from ...const import PAY_PATH, STATES, STATUSES
 from ...tools.hooks import hook_name, named_hook
 
 # What the customer has been told, once the link is out.
@@ -72,7 +72,7 @@ class PaylinkLink(models.Model):
     _inherit = ["paylink.request.mixin"]
     _description = "Collection Link"
     _order = "id desc"
-    _page_path = "/pay"
+    _page_path = PAY_PATH
 
     kind = fields.Selection(
         [("open_items", "Open items"), ("free", "Free amount")], required=True, default="free", readonly=True

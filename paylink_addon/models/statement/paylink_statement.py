@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, ConcurrencyError, UserError
 from odoo.tools import format_amount, format_date
 from psycopg2.errors import UniqueViolation
 
-from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
+from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
 from ...tools.locks import hold_and_touch
 
 
@@ -21,7 +21,7 @@ class PaylinkStatement(models.Model):
     _description = "Statement Page of a Customer"
     _order = "id desc"
     _rec_name = "partner_id"
-    _page_path = "/account"
+    _page_path = ACCOUNT_PATH
 
     partner_id = fields.Many2one(ondelete="cascade")
     expires_at = fields.Datetime(default=False)

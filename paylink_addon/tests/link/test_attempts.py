@@ -4,7 +4,7 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ...models.link.paylink_link_books import _logger as books_logger
 from ..common import PaylinkCommon
@@ -172,6 +172,75 @@ class TestAttempts(PaylinkCommon):
         self.provider.invalidate_recordset(["code"])
         transaction._set_pending()
         self.assertEqual((link.state, link._payable_amount()), ("open", 100))
+
+    # === MONEY ON ITS WAY === #
+
+    def _coming(self, moves):
+        """What is on its way for these documents: ``{(transaction, document): (amount, confirmed, booked)}``."""
+        query = SQL(
+            "SELECT transaction_id, move_id, amount, is_confirmed, is_booked FROM (%s) coming",
+            self.env["payment.transaction"]._paylink_coming_sql(items=self._items(moves)),
+        )
+        rows = self.env.execute_query(query)
+        found = {tuple(row[:2]): tuple(row[2:]) for row in rows}
+        self.assertEqual(len(found), len(rows), "each thing once")
+        return found
+
+    def test_what_is_on_its_way(self):
+        states = {
+            "draft": (lambda tx: None, []),
+            "pending": (lambda tx: tx._set_pending(), [(100, False, False)]),
+            "authorized": (lambda tx: tx._set_authorized(), [(100, False, False)]),
+            "done": (lambda tx: tx._set_done(), [(100, True, False)]),
+            "failed": (lambda tx: tx._set_error("Refused"), []),
+            "cancelled": (lambda tx: tx._set_canceled(), []),
+        }
+        for name, (change, expected) in states.items():
+            for place in ("link", "portal"):
+                with self.subTest(name, place=place):
+                    invoice = self._invoice()
+                    tx = self._force_attempt(self._link(invoice), 100)
+                    if place == "portal":
+                        tx.paylink_id = False
+                    change(tx)
+                    self.assertEqual(list(self._coming(invoice).values()), expected)
+                    self.assertEqual(bool(self._items(invoice)._paylink_in_flight()), bool(expected))
+
+    def test_what_is_booked_or_no_payment_is_not_on_its_way(self):
+        link = self._link(self._invoice(amount=100), allow_partial=True)
+        transaction = self._pay(link, 40)
+        transaction._create_child_transaction(10, is_refund=True)._set_pending()
+        self._force_attempt(link, 0).write({"operation": "validation", "state": "done"})
+        self.assertFalse(self._coming(link.line_ids.move_id))
+
+    def test_what_is_captured_in_parts_counts_once(self):
+        """Authorized, a part confirmed, a part being captured, a part voided; then booked part by part."""
+        invoice, other = self._invoice(amount=100), self._invoice(amount=200)
+        transaction = self._authorized(self._link(invoice))
+        both = self._link(invoice + other)
+        self.assertEqual(both._payable_amount(), 200)
+        part = transaction._create_child_transaction(60)
+        part._set_done()
+        self.assertEqual({row[0] for row in self._coming(invoice).values()}, {40, 60})
+        self.assertEqual(both._payable_amount(), 200)
+        transaction._create_child_transaction(30)._set_pending()
+        self.assertEqual(both._payable_amount(), 200)
+        part._post_process()
+        self.assertEqual((invoice.amount_residual, both._payable_amount()), (40, 200))
+        transaction._create_child_transaction(10)._set_canceled()
+        self.assertEqual(both._payable_amount(), 210)
+
+    def test_parts_of_what_is_authorized_in_the_portal(self):
+        invoice = self._invoice(amount=100)
+        transaction = self._authorized(self._link(invoice))
+        transaction.paylink_id = False
+        part = transaction._create_child_transaction(100)
+        part._set_done()
+        self.assertEqual(transaction.state, "done")
+        self.assertEqual(self._coming(invoice), {(part.id, invoice.id): (100, True, False)})
+        self.assertEqual(self._link(invoice)._payable_amount(), 0)
+
+    # === WHAT IS CANCELLED OR CHANGED LATER === #
 
     def test_payment_cancelled_later_frees_the_invoice(self):
         invoice = self._invoice()

@@ -133,7 +133,8 @@ class TestDocuments(PaylinkCommon):
         self._repost(invoice, invoice_payment_term_id=self.term1.id)
         self.assertEqual(link.line_ids.mapped(lambda line: (line.name, line.amount)), before)
         self.assertEqual((link.state, link.amount), ("paid", 100))
-        self.assertTrue(all(document["settled"] for document in link._page_documents() if not document["url"]))
+        documents = [(document["settled"], bool(document["url"])) for document in link._page_documents()]
+        self.assertEqual(documents, [(False, True), (True, False)], "open again; gone, but it was paid")
 
     def test_settled_elsewhere_and_changed(self):
         """What was settled by a credit note is open again when the credit note is undone; then the link follows too."""

@@ -77,10 +77,12 @@ class TestInvoiceSend(PaylinkCommon):
         self.assertFalse(invoice.paylink_link_id)
 
     def test_no_link_where_nothing_can_be_asked(self):
-        paid, paying, note = self._invoice(), self._invoice(), self._invoice(move_type="out_refund")
+        paid, paying, unbooked = self._invoice(), self._invoice(), self._invoice()
+        note = self._invoice(move_type="out_refund")
         self._pay(self._link(paid))
         self._attempt(self._link(paying))._set_pending()
-        for invoice in (paid, paying, note):
+        self._attempt(self._link(unbooked))._set_done()
+        for invoice in (paid, paying, unbooked, note):
             before = invoice.paylink_link_count
             with self.subTest(invoice=invoice.name):
                 self.assertFalse(self._dialog(invoice).paylink_can_add_link)
@@ -117,7 +119,9 @@ class TestInvoiceSend(PaylinkCommon):
         self.assertEqual(len(self._time_line(own, "sent")), 2)
         self.assertFalse(both.sent_at)
         own.action_cancel()
-        self.assertNotIn(self._send(invoice), own + both)
+        another = self._send(invoice)
+        self.assertEqual(len(another), 1)
+        self.assertNotIn(another, own + both)
 
     def test_link_of_a_colleague_is_not_used(self):
         invoice = self._invoice()

@@ -1,12 +1,15 @@
+import inspect
 import json
 import logging
+import secrets
 from datetime import timedelta
 
 from lxml import html
 from odoo import fields
 from odoo.tests import HttpCase, tagged
 
-from ...tools.redact import TokenFilter
+from ...const import TOKEN_BYTES
+from ...tools.redact import LOGGERS
 from ..common import PaylinkCommon
 
 
@@ -215,14 +218,45 @@ class TestPay(PaylinkCommon, HttpCase):
         self.assertEqual(receipt.status_code, 200)
         self.assertRegex(receipt.headers["Content-Disposition"], "^inline")
 
-    def test_token_is_not_logged(self):
-        """The line of a request is logged, its token is not (a running server's log is looked at by live_tests)."""
-        link = self._link(self._invoice())
-        self.assertTrue(any(isinstance(found, TokenFilter) for found in logging.getLogger("werkzeug").filters))
-        line = f'"GET /pay/{link.access_token}/help?lang=fr_FR HTTP/1.1" 200 -'
-        record = logging.LogRecord("werkzeug", logging.INFO, "", 0, "%s - - %s", ("127.0.0.1", line), None)
-        self.assertTrue(TokenFilter().filter(record))
-        self.assertEqual(record.getMessage(), '127.0.0.1 - - "GET /pay/…/help?lang=fr_FR HTTP/1.1" 200 -')
+    def _token_addresses(self, token):
+        """The addresses of our routes that anybody may call, as Odoo knows them, with ``token`` wherever they take one
+        in the path or as a parameter.
+        """
+        for rule in self.env["ir.http"].routing_map().iter_rules():
+            endpoint = rule.endpoint
+            if not endpoint.__module__.startswith("odoo.addons.paylink_") or endpoint.routing["auth"] == "user":
+                continue
+            names = rule.arguments | set(inspect.signature(endpoint.original_endpoint).parameters)
+            tokens = {name: token for name in names if "token" in name}
+            if tokens:
+                _domain, address = rule.build(dict.fromkeys(rule.arguments, 7) | tokens)
+                yield address
+
+    def test_tokens_are_not_logged(self):
+        """The line of each request is logged, its token is not."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        addresses = list(self._token_addresses(token))
+        for path in (f"/pay/{token}", f"/account/{token}/pay", f"/paylink/stripe/return?token={token}"):
+            self.assertIn(path, addresses)
+        for address in addresses:
+            with self.subTest(address), self.assertLogs("werkzeug", logging.INFO) as logs:
+                self.url_open(address)
+                self.assertIn(address.replace(token, "…"), "\n".join(logs.output))
+
+    def test_tokens_are_not_logged_with_anything_else(self):
+        """A refused form, a stuck server: whoever writes addresses, and however they are written."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        lines = {
+            f"CSRF validation failed on path '/account/{token}/pay'": "CSRF validation failed on path '/account/…/pay'",
+            f"(url:https://example.com/pay/{token}?lang=fr) (qc:3)": "(url:https://example.com/pay/…?lang=fr) (qc:3)",
+            f"GET //Pay//{token.replace('-', '%2D')} ": "GET //Pay//… ",
+            "GET /pay/a /account/init 100%": "GET /pay/a /account/init 100%",
+        }
+        for name in LOGGERS:
+            for line, logged in lines.items():
+                with self.subTest(name, line=line), self.assertLogs(name, logging.INFO) as logs:
+                    logging.getLogger(name).info("%s", line)
+                    self.assertEqual(logs.records[0].getMessage(), logged)
 
     # === PAYING === #
 

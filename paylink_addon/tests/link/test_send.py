@@ -294,6 +294,15 @@ class TestSend(PaylinkCommon):
         self.assertEqual((wizard.ready_count, wizard.problem_count), (1, 5))
         self.assertEqual(self._sent(wizard).partner_id, self.john)
 
+    def test_what_is_paid_but_not_booked_is_not_asked_for(self):
+        invoice = self._invoice()
+        self._attempt(self._link(invoice))._set_done()
+        wizard = self._wizard(invoice)
+        self.assertIn("in progress", wizard.problem)
+        with self.assertRaisesRegex(UserError, "in progress"):
+            wizard.action_send()
+        self.assertFalse(wizard.link_ids)
+
     def test_credits_cover_everything(self):
         invoices = self._invoice(amount=50) + self._invoice(amount=80, move_type="out_refund")
         wizard = self._wizard(invoices)

@@ -82,7 +82,9 @@ class TestSendReuse(PaylinkCommon):
             with self.assertRaisesRegex(UserError, "has changed in the meantime"):
                 wizard.action_send()
         wizard.reuse = False
-        self.assertNotIn(self._sent(wizard), foreign + other)
+        sent = self._sent(wizard)
+        self.assertEqual(len(sent), 1)
+        self.assertNotIn(sent, foreign + other)
 
     def test_link_of_another_contact_is_not_used(self):
         """Its page shows that one's saved payment methods: it is told, and can't be chosen."""

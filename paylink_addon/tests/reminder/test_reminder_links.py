@@ -166,6 +166,18 @@ class TestReminderLinks(ReminderCommon):
                     self.assertEqual(self._mails(message).email_to, "marie@example.com")
                     self.assertEqual(message.reminder_ids.mapped("outcome"), ["message"] * len(message.reminder_ids))
 
+    def test_by_hand_nobody_is_reminded_of_what_is_paid_but_not_booked(self):
+        """Of the invoice, as part of all that is due, and by another link for it."""
+        with freeze_time(TODAY):
+            paid = self._due_invoice(3)
+            other = self._link(paid)
+            self._attempt(self._link(paid))._set_done()
+            for record in (paid, self.marie, other):
+                with self.subTest(record):
+                    self.assertTrue(self._wizard_for(record).problem)
+            self._due_invoice(3, amount=20.0)
+            self.assertIn(" 20,00", self._wizard_for(self.marie).body.replace("\xa0", " "))
+
     def test_second_click_sends_nothing(self):
         with freeze_time(TODAY):
             wizard = self._wizard_for(self._due_invoice(3))

@@ -169,6 +169,16 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         boxes = [box for box in re.findall(r"<input[^>]*>", page) if "checked" in box]
         self.assertEqual([f'value="{mine.id}"' in box for box in boxes], [True])
 
+    def test_what_is_paid_but_not_booked_is_not_paid_again(self):
+        paid, due = self._invoice(amount=70), self._invoice(amount=50)
+        self._attempt(self._link(paid))._set_done()
+        known = self._links()
+        ((row, other),) = [section["rows"] for section in self.statement.sudo()._page_sections()]
+        self.assertEqual((row["busy"], row["ticked"], other["busy"]), (True, False, False))
+        self.assertEqual(self._post(self._items(paid + due)).status_code, 422)
+        self.assertEqual(self._links(), known)
+        self.assertEqual(self._post(self._items(due)).status_code, 303)
+
     def test_one_currency_at_a_time(self):
         foreign = self.setup_other_currency("CAD")
         items = self._items(self._invoice() + self._invoice(amount=20, currency_id=foreign.id))

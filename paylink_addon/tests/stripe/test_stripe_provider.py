@@ -171,6 +171,7 @@ class TestStripeProvider(StripeCommon):
         tx = self.start(self._free_link(10))
         with self.assertLogs("werkzeug", level=logging.INFO) as logs:
             self.come_back(tx)
+        self.assertIn("/paylink/stripe/return", "\n".join(logs.output))
         self.assertNotIn(tx._paylink_stripe_token(), "\n".join(logs.output))
 
     def test_reset_credentials(self):

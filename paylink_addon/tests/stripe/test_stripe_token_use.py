@@ -154,6 +154,17 @@ class TestStripeTokenUse(StripeCommon):
             self._registration(invoice, payment.payment_token_id)._create_payments()
         self.assertEqual(len(self.requests("POST", INTENTS)), 1)
 
+    def test_items_that_are_paid_but_not_booked_are_not_charged_again(self):
+        """The booking has failed, or nobody has got to it: of a payment by a link, and of one in Odoo's portal."""
+        token = self._stored()
+        by_link, in_portal = self._invoice(), self._invoice()
+        self._force_attempt(self._link(by_link), 100)._set_done()
+        self._portal_attempt(in_portal)._set_done()
+        for invoice in (by_link, in_portal):
+            with self.subTest(invoice.name), self.assertRaisesRegex(UserError, invoice.name):
+                self._registration(invoice, token)._create_payments()
+        self.assertFalse(self.requests("POST", INTENTS))
+
     # === CHARGES THAT FAIL === #
 
     def _tasks(self, record):

@@ -56,6 +56,8 @@ class PaylinkReminderSend(models.TransientModel):
 
     def _due_paylink_link(self, links):
         waiting = links.sudo().filtered(lambda link: link.state in ("open", "failed"))
+        busy = waiting.line_ids.move_line_id._paylink_in_flight()
+        waiting = waiting.filtered(lambda link: not link.line_ids.move_line_id & busy)
         return self.env["account.move.line"].sudo(), waiting
 
     def _due_res_partner(self, partners):
