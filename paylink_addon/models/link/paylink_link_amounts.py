@@ -26,6 +26,8 @@ class PaylinkLinkAmounts(models.Model):
 
     _inherit = "paylink.link"
 
+    # === WHAT IS DUE === #
+
     def _due_amounts(self):
         """What is due now, in the currency of each link, by id. Never negative.
 

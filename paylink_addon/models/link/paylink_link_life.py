@@ -36,6 +36,18 @@ class PaylinkLinkLife(models.Model):
     )
     capture_before = fields.Datetime(compute="_compute_in_flight")
 
+    # === COMPUTE METHODS === #
+
+    @api.depends("transaction_ids.state", "transaction_ids.amount")
+    def _compute_in_flight(self):
+        for link in self:
+            transactions = link.sudo().transaction_ids
+            authorized = transactions._paylink_authorized()
+            pending = transactions._paylink_attempts()._paylink_in_flight() - authorized
+            link.amount_authorized = authorized._paylink_authorized_amount()
+            link.amount_pending = sum(pending.mapped("amount"))
+            link.capture_before = min((tx._paylink_capture_before() for tx in authorized), default=False)
+
     # === ACTIONS === #
 
     def action_send(self):
@@ -74,14 +86,52 @@ class PaylinkLinkLife(models.Model):
         successors.action_send()
         return successors._action_show()
 
-    def _live_successor(self):
-        """The newest link made from this one, however often it was renewed, that can still be paid."""
+    def action_cancel(self):
+        """Cancel links: their URLs say so from then on. What is under way is closed at the provider.
+
+        Where an authorized amount has to be released first, this commits.
+
+        :raises UserError: if a provider refuses to release it: that link is not cancelled
+        """
+        self.check_access("write")
+        if done := self.filtered(lambda link: link.state == "paid"):
+            raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
+        foreign = self.filtered(lambda link: link.user_id != self.env.user)
+        if foreign and not self.env.su and not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can cancel the links of others."))
+        links = self.filtered(lambda link: not link.cancelled_at)
+        authorized = links.filtered("amount_authorized")
+        (links - authorized)._cancel()
+        authorized._cancel_authorized()
+        return True
+
+    def action_capture(self):
+        """Capture what is authorized: by Odoo's wizard where a part can be captured, else at once."""
+        transactions = self._authorized_as_manager()
+        if any(tx.provider_id.support_manual_capture == "partial" for tx in transactions):
+            return transactions.action_capture()
+        return [tx._paylink_request("capture") for tx in transactions][-1]
+
+    def action_void(self):
+        """Release what is authorized: the customer is not charged, and may pay by the link again."""
+        return [tx._paylink_request("void") for tx in self._authorized_as_manager()][-1]
+
+    def action_refund(self):
+        """Open the refund of one of the link's payments."""
         self.ensure_one()
-        successors = newest = self.renewal_ids
-        while newest := newest.renewal_ids:
-            successors |= newest
-        live = successors.filtered(lambda link: link.state in ("draft", *LIVE_STATES) and not link._is_expired())
-        return live.sorted("id")[-1:]
+        self.check_access("write")
+        refundable = self.sudo().transaction_ids._paylink_refundable()
+        if not refundable:
+            raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
+        refundable.sudo(False)._paylink_as_manager()
+        return {
+            "name": self.env._("Refund"),
+            "type": "ir.actions.act_window",
+            "res_model": "paylink.refund",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_link_id": self.id, "default_transaction_id": refundable[-1].id},
+        }
 
     def action_open_page(self):
         """Open the customer's page in a new tab."""
@@ -99,47 +149,7 @@ class PaylinkLinkLife(models.Model):
         moves = self.line_ids.move_id
         return moves._get_records_action(name=self.env._("Documents"))
 
-    def _action_show(self):
-        if len(self) == 1:
-            return self._get_records_action()
-        return self._get_records_action(name=self.env._("Collection Links"), view_mode="list,form")
-
-    # === BUSINESS METHODS === #
-
-    def _is_live(self):
-        """Whether the link asks for money now."""
-        self.ensure_one()
-        return self.state in LIVE_STATES and not self._is_expired()
-
-    def _is_expired(self):
-        """Whether the time is over, also before the job that says so has run."""
-        return self._of_kind("is_expired")
-
-    def _is_expired_general(self):
-        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
-
-    def _renew(self):
-        """A draft that asks for what is still due of this link."""
-        self.ensure_one()
-        values = {
-            "renewed_from_id": self.id,
-            "expires_at": self.company_id._paylink_expires_at(),
-            "line_ids": [
-                fields.Command.create(line._successor_values()) for line in self.line_ids if line.move_line_id
-            ],
-        }
-        return self.copy(values | self._of_kind("renewal_values"))
-
-    def _renewal_values_general(self):
-        """What is due; of a part, or where nothing is, what was not paid of it."""
-        if self.is_limited:
-            return self._renewal_values_free()
-        due = self._due_amounts()[self.id]
-        return {"amount": due} if due > 0 else {}
-
-    def _renewal_values_free(self):
-        """What was not paid: what was given back is not asked for again."""
-        return {"amount": max(self.amount - self.amount_paid, 0)}
+    # === SENDING === #
 
     @api.model
     def _default_expires_at(self):
@@ -184,83 +194,58 @@ class PaylinkLinkLife(models.Model):
             if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
                 raise UserError(self.env._("%(name)s: nothing is due anymore.", name=link.name))
 
-    def _close_attempts(self, reason):
-        """Close the attempts that have not reached the provider's answer yet."""
-        self.sudo().transaction_ids._paylink_closable()._paylink_close(reason)
+    # === EXPIRY AND RENEWAL === #
 
-    def _wait_and_hold(self):
-        """Wait for, then hold, the rows that two payers of the same items fight for; who waits is run again."""
-        hold_and_touch(*self._contested_rows())
+    def _is_live(self):
+        """Whether the link asks for money now."""
+        self.ensure_one()
+        return self.state in LIVE_STATES and not self._is_expired()
 
-    def _contested_rows(self):
-        """Record sets, in the order in which everybody holds them."""
-        rows = [records for found in self._by_kind("contested_rows") for records in found]
-        return [self, *sorted(rows, key=lambda records: records._table)]
+    def _is_expired(self):
+        """Whether the time is over, also before the job that says so has run."""
+        return self._of_kind("is_expired")
 
-    def _contested_rows_general(self):
-        return [self.sudo().line_ids.move_line_id]
+    def _is_expired_general(self):
+        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
 
-    # === CRON === #
+    def _live_successor(self):
+        """The newest link made from this one, however often it was renewed, that can still be paid."""
+        self.ensure_one()
+        successors = newest = self.renewal_ids
+        while newest := newest.renewal_ids:
+            successors |= newest
+        live = successors.filtered(lambda link: link.state in ("draft", *LIVE_STATES) and not link._is_expired())
+        return live.sorted("id")[-1:]
 
-    @api.model
-    def _close_settled(self, limit):
-        """Close the payment pages of what was settled another way (a transfer, a credit note); one commit each."""
-        Transaction = self.env["payment.transaction"]
-        by_link = Transaction.search([("paylink_id.state", "=", "paid"), ("state", "=", "draft")], limit=limit)
-        settled = Domain("state", "=", "draft") & Domain("invoice_ids.amount_residual", "=", 0)
-        by_portal = Transaction.search(Transaction._paylink_portal_domain() & settled, limit=limit)
-        by_portal = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
-        each_alone(
-            (by_link | by_portal)._paylink_unfinished(),
-            lambda tx: tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due anymore.")),
-        )
+    def _renew(self):
+        """A draft that asks for what is still due of this link."""
+        self.ensure_one()
+        values = {
+            "renewed_from_id": self.id,
+            "expires_at": self.company_id._paylink_expires_at(),
+            "line_ids": [
+                fields.Command.create(line._successor_values()) for line in self.line_ids if line.move_line_id
+            ],
+        }
+        return self.copy(values | self._of_kind("renewal_values"))
 
-    @api.model
-    def _cron_expire(self, limit=500):
-        """Expire the links whose time is over, and close their open attempts; end what else was left half done."""
-        self._for_each_kind("expire_early", limit)
-        self.env["payment.transaction"]._paylink_close_abandoned(limit)
-        self._resume_cancellations()
-        self._close_settled(limit)
-        # What is in progress is left to the provider's answer.
-        domain = [("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())]
-        overdue = self.search(domain, limit=limit)
-        overdue._close_attempts(self.env._("The link expired."))
-        self.env.add_to_compute(self._fields["state"], overdue)
-        overdue._recompute_recordset(["state"])
-        overdue.filtered(lambda link: link.state == "expired")._log_events("expired")
-        remaining = self.search_count(domain) if len(overdue) == limit else 0
-        self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)
+    def _renewal_values_general(self):
+        """What is due; of a part, or where nothing is, what was not paid of it."""
+        if self.is_limited:
+            return self._renewal_values_free()
+        due = self._due_amounts()[self.id]
+        return {"amount": due} if due > 0 else {}
 
-    @api.model
-    def _expire_early_general(self, limit):
-        """The job ends links by their own dates."""
+    def _renewal_values_free(self):
+        """What was not paid: what was given back is not asked for again."""
+        return {"amount": max(self.amount - self.amount_paid, 0)}
 
     # === CANCELLING === #
-    # Cancelling links, also while money is under way.
+    # Links, also those whose money is under way.
     #
     # A link with an authorized payment is cancelled when its provider has released the amount, not before: the wish is
     # stored and committed, then the provider is asked; what it answers, now or later, ends the cancellation or takes
     # the wish back.
-
-    def action_cancel(self):
-        """Cancel links: their URLs say so from then on. What is under way is closed at the provider.
-
-        Where an authorized amount has to be released first, this commits.
-
-        :raises UserError: if a provider refuses to release it: that link is not cancelled
-        """
-        self.check_access("write")
-        if done := self.filtered(lambda link: link.state == "paid"):
-            raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
-        foreign = self.filtered(lambda link: link.user_id != self.env.user)
-        if foreign and not self.env.su and not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can cancel the links of others."))
-        links = self.filtered(lambda link: not link.cancelled_at)
-        authorized = links.filtered("amount_authorized")
-        (links - authorized)._cancel()
-        authorized._cancel_authorized()
-        return True
 
     def _cancel(self, reason=""):
         """Cancel links of which nothing is authorized; what is pending may still come, and is booked then.
@@ -371,47 +356,6 @@ class PaylinkLinkLife(models.Model):
             self._report_refusal(reason)
 
     # === AUTHORIZED AMOUNTS === #
-    # Money that is only reserved, or still on its way: what is shown of it, and what payment managers do with it.
-
-    @api.depends("transaction_ids.state", "transaction_ids.amount")
-    def _compute_in_flight(self):
-        for link in self:
-            transactions = link.sudo().transaction_ids
-            authorized = transactions._paylink_authorized()
-            pending = transactions._paylink_attempts()._paylink_in_flight() - authorized
-            link.amount_authorized = authorized._paylink_authorized_amount()
-            link.amount_pending = sum(pending.mapped("amount"))
-            link.capture_before = min((tx._paylink_capture_before() for tx in authorized), default=False)
-
-    # === ACTIONS === #
-
-    def action_capture(self):
-        """Capture what is authorized: by Odoo's wizard where a part can be captured, else at once."""
-        transactions = self._authorized_as_manager()
-        if any(tx.provider_id.support_manual_capture == "partial" for tx in transactions):
-            return transactions.action_capture()
-        return [tx._paylink_request("capture") for tx in transactions][-1]
-
-    def action_void(self):
-        """Release what is authorized: the customer is not charged, and may pay by the link again."""
-        return [tx._paylink_request("void") for tx in self._authorized_as_manager()][-1]
-
-    def action_refund(self):
-        """Open the refund of one of the link's payments."""
-        self.ensure_one()
-        self.check_access("write")
-        refundable = self.sudo().transaction_ids._paylink_refundable()
-        if not refundable:
-            raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
-        refundable.sudo(False)._paylink_as_manager()
-        return {
-            "name": self.env._("Refund"),
-            "type": "ir.actions.act_window",
-            "res_model": "paylink.refund",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_link_id": self.id, "default_transaction_id": refundable[-1].id},
-        }
 
     def _authorized_as_manager(self):
         self.ensure_one()
@@ -420,8 +364,6 @@ class PaylinkLinkLife(models.Model):
         if not transactions:
             raise UserError(self.env._("%(name)s has no authorized payment to capture.", name=self.name))
         return transactions.sudo(False)._paylink_as_manager()
-
-    # === BUSINESS METHODS === #
 
     def _announce_authorization(self, transaction):
         """Notify the owner, in the owner's language."""
@@ -440,3 +382,62 @@ class PaylinkLinkLife(models.Model):
                 ),
             ),
         )
+
+    # === CRON === #
+
+    @api.model
+    def _cron_expire(self, limit=500):
+        """Expire the links whose time is over, and close their open attempts; end what else was left half done."""
+        self._for_each_kind("expire_early", limit)
+        self.env["payment.transaction"]._paylink_close_abandoned(limit)
+        self._resume_cancellations()
+        self._close_settled(limit)
+        # What is in progress is left to the provider's answer.
+        domain = [("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())]
+        overdue = self.search(domain, limit=limit)
+        overdue._close_attempts(self.env._("The link expired."))
+        self.env.add_to_compute(self._fields["state"], overdue)
+        overdue._recompute_recordset(["state"])
+        overdue.filtered(lambda link: link.state == "expired")._log_events("expired")
+        remaining = self.search_count(domain) if len(overdue) == limit else 0
+        self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)
+
+    @api.model
+    def _expire_early_general(self, limit):
+        """The job ends links by their own dates."""
+
+    @api.model
+    def _close_settled(self, limit):
+        """Close the payment pages of what was settled another way (a transfer, a credit note); one commit each."""
+        Transaction = self.env["payment.transaction"]
+        by_link = Transaction.search([("paylink_id.state", "=", "paid"), ("state", "=", "draft")], limit=limit)
+        settled = Domain("state", "=", "draft") & Domain("invoice_ids.amount_residual", "=", 0)
+        by_portal = Transaction.search(Transaction._paylink_portal_domain() & settled, limit=limit)
+        by_portal = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
+        each_alone(
+            (by_link | by_portal)._paylink_unfinished(),
+            lambda tx: tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due anymore.")),
+        )
+
+    # === HELPERS === #
+
+    def _close_attempts(self, reason):
+        """Close the attempts that have not reached the provider's answer yet."""
+        self.sudo().transaction_ids._paylink_closable()._paylink_close(reason)
+
+    def _wait_and_hold(self):
+        """Wait for, then hold, the rows that two payers of the same items fight for; who waits is run again."""
+        hold_and_touch(*self._contested_rows())
+
+    def _contested_rows(self):
+        """Record sets, in the order in which everybody holds them."""
+        rows = [records for found in self._by_kind("contested_rows") for records in found]
+        return [self, *sorted(rows, key=lambda records: records._table)]
+
+    def _contested_rows_general(self):
+        return [self.sudo().line_ids.move_line_id]
+
+    def _action_show(self):
+        if len(self) == 1:
+            return self._get_records_action()
+        return self._get_records_action(name=self.env._("Collection Links"), view_mode="list,form")
