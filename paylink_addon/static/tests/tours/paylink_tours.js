@@ -154,8 +154,8 @@ tours.add("paylink_follow", {
         { trigger: ".o_data_row .o_data_cell[name=name]", run: "click" },
         { trigger: ".o_form_view button[name=action_cancel]", run: "click" },
         { trigger: ".modal footer .btn-primary", run: "click" },
-        { trigger: ".o_form_view .o_field_widget[name=status]:contains(/Annulé|Canceled/)" },
-        { trigger: ".o-mail-Message:contains(/Le lien a été annulé|The link was canceled/)" },
+        { trigger: ".o_form_view .o_field_widget[name=status]:contains(Annulé)" },
+        { trigger: ".o-mail-Message:contains(Le lien a été annulé)" },
     ],
 });
 
