@@ -13,7 +13,7 @@ ARCHIVED_TOO = {"active_test": False}
 class PaylinkReminderRule(models.Model):
     """Who is reminded of what, on which days, with which text.
 
-    How its fields narrow down what is reminded is told in ``paylink_reminder_filters.py``, one method for each.
+    How its fields narrow down what is reminded is told in ``paylink_reminder_rule_filters.py``, one method for each.
     """
 
     _name = "paylink.reminder.rule"

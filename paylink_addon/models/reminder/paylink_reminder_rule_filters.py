@@ -11,7 +11,7 @@ class PaylinkReminderRuleFilters(models.Model):
     """What is reminded at all, and what a rule leaves out: one method for each condition.
 
     Each returns a condition on a *candidate* ``c``, an open item or a collection link, as SQL; ``None`` where the rule
-    leaves it open. Columns of ``c``: see ``paylink_reminder_candidates.py``.
+    leaves it open. Columns of ``c``: see :meth:`_candidates_sql`.
     """
 
     _inherit = "paylink.reminder.rule"

@@ -61,7 +61,7 @@ ERROR_LENGTH = 2000
 class PaylinkEvent(models.Model):
     """One message of a provider as it was received, and what became of it.
 
-    A message is stored before it is acknowledged, handled by a job (see ``paylink_event_handling``), and stays as the
+    A message is stored before it is acknowledged, handled by a job (see “Handling” below), and stays as the
     record of what happened; its data is emptied after some time.
     """
 

@@ -323,7 +323,7 @@ class TestDisputes(EventCommon):
         before = words()
         self.assertIn(link.line_ids.name, before)
         self.disputed(link.transaction_ids)
-        self.assertTrue(link.disputed)
+        self.assertTrue(link.has_chargeback)
         self.assertLessEqual(words(), before)
         self.assertEqual(link._page_view(), "paid")
 
