@@ -1,2 +1,1 @@
-from . import account, deposit, pay, portal, status, stripe
-from . import stripe_webhook
+from . import account, deposit, pay, portal, status, stripe, stripe_webhook

@@ -1,3 +1,5 @@
+# The subjects, in the order in which they may call each other (docs/architecture.md): one extends what those above it
+# define.
 from . import messaging
 from . import link
 from . import deposit

@@ -1,3 +1,4 @@
+# The subjects, in the order of ../models/__init__.py. Dialogs of `dispute` there are none.
 from . import messaging
 from . import link
 from . import deposit

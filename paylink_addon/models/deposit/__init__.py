@@ -1,3 +1,4 @@
+# A model before its stages, which extend it.
 from . import paylink_link
 from . import sale_order
 from . import sale_order_money

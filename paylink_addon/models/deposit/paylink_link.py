@@ -161,7 +161,7 @@ class PaylinkLink(models.Model):
     def _end_deposits(self, reason):
         """Cancel live deposits that can't be paid any more; who has authorized money is somebody's task.
 
-        :param str reason: what the time line says
+        :param str reason: what the timeline says
         """
         authorized = self.filtered("amount_authorized")
         (self - authorized)._cancel(reason)

@@ -6,7 +6,20 @@ from odoo.fields import Domain
 class AccountPayment(models.Model):
     _inherit = "account.payment"
 
-    # === NEW ENTRIES === #
+    # === COMPUTE METHODS === #
+
+    def _compute_amount_available_for_refund(self):
+        """Odoo counts all refunds of a payment; the money of those that were undone has come back."""
+        result = super()._compute_amount_available_for_refund()
+        undone = self._read_group(
+            [("source_payment_id", "in", self.ids), ("state", "in", ("canceled", "rejected"))],
+            ["source_payment_id"],
+            ["amount:sum"],
+        )
+        for payment, amount in undone:
+            if payment.payment_transaction_id._paylink_refund_support() != "none":  # else Odoo says 0
+                payment.amount_available_for_refund += amount
+        return result
 
     def _search_reconciled_invoice_ids(self, operator, value):
         """Nothing, where the caller knows what is reconciled with what (context ``paylink_knows_reconciled``).
@@ -20,7 +33,7 @@ class AccountPayment(models.Model):
             return Domain.FALSE
         return super()._search_reconciled_invoice_ids(operator, value)
 
-    # === RECONCILING === #
+    # === BUSINESS METHODS === #
 
     def _paylink_receivable_lines(self):
         """The open lines of the payment on receivable accounts."""
@@ -68,19 +81,3 @@ class AccountPayment(models.Model):
                 today = fields.Date.context_today(self)
                 payment.move_id._reverse_moves([{"date": today, "ref": payment.name}], cancel=True)
                 payment.action_reject()
-
-    # === REFUNDS === #
-    # What of a payment can still be given back.
-
-    def _compute_amount_available_for_refund(self):
-        """Odoo counts all refunds of a payment; the money of those that were undone has come back."""
-        result = super()._compute_amount_available_for_refund()
-        undone = self._read_group(
-            [("source_payment_id", "in", self.ids), ("state", "in", ("canceled", "rejected"))],
-            ["source_payment_id"],
-            ["amount:sum"],
-        )
-        for payment, amount in undone:
-            if payment.payment_transaction_id._paylink_refund_support() != "none":  # else Odoo says 0
-                payment.amount_available_for_refund += amount
-        return result

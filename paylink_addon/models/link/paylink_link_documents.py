@@ -171,7 +171,7 @@ class PaylinkLinkDocuments(models.Model):
     def _register_sent(self, text, email):
         """Note that the link has gone out with its document.
 
-        :param str text: what the time line says
+        :param str text: what the timeline says
         :param str email: the addresses it was sent to
         """
         self.ensure_one()

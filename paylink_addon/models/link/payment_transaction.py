@@ -13,7 +13,7 @@ from ...tools.locks import each_alone, hold, take_free, unless_busy
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
 # How many booked payments are told of at once.
 BATCH = 50
-# What the time line of the link says about a change of state: of a customer's attempt, or of what we asked the provider
+# What the timeline of the link says about a change of state: of a customer's attempt, or of what we asked the provider
 # to do with it (capture, void, refund).
 ATTEMPT_EVENTS = {
     "pending": "pending",
@@ -223,7 +223,7 @@ class PaymentTransaction(models.Model):
 
         A provider that holds a session of its own for them ends it by extending this method.
 
-        :param str reason: what the time line says
+        :param str reason: what the timeline says
         """
         for tx in self:
             tx.paylink_closed = True
@@ -406,7 +406,7 @@ class PaymentTransaction(models.Model):
             link._end_cancellation(self)
 
     def _paylink_event_name(self, before):
-        """Which line of the time line tells the state, if any."""
+        """Which line of the timeline tells the state, if any."""
         if self.operation == "refund":
             return REFUND_EVENTS.get(self.state)
         if self.source_transaction_id:

@@ -1,3 +1,4 @@
+# Mixins before who inherits them: a request is all of these.
 from . import paylink_guard_mixin
 from . import paylink_sending_mixin
 from . import mail_activity

@@ -10,7 +10,7 @@ TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 
 
 class PaylinkRequestMixin(models.AbstractModel):
-    """What every request to a customer shares: a URL of its own, recipients, an owner and a time line.
+    """What every request to a customer shares: a URL of its own, recipients, an owner and a timeline.
 
     A request is *issued* once its URL may be used, *sent* when a message has been queued, *opened* when a person
     (not a mail scanner) has looked at its page.
@@ -79,15 +79,6 @@ class PaylinkRequestMixin(models.AbstractModel):
 
     # === COMPUTE METHODS === #
 
-    @api.model
-    def _new_token(self):
-        return secrets.token_urlsafe(TOKEN_BYTES)
-
-    @api.model
-    def _default_expires_at(self):
-        """Hook: when a request made now ends, or ``False``."""
-        return False
-
     @api.depends("partner_id")
     def _compute_recipient(self):
         for request in self:
@@ -129,6 +120,15 @@ class PaylinkRequestMixin(models.AbstractModel):
     # === BUSINESS METHODS === #
 
     @api.model
+    def _new_token(self):
+        return secrets.token_urlsafe(TOKEN_BYTES)
+
+    @api.model
+    def _default_expires_at(self):
+        """Hook: when a request made now ends, or ``False``."""
+        return False
+
+    @api.model
     def _find_by_token(self, token):
         """The request with this token, in sudo mode, or an empty record set.
 
@@ -149,7 +149,7 @@ class PaylinkRequestMixin(models.AbstractModel):
         new.sudo().opened_at = fields.Datetime.now()
         new._log_events("opened")
 
-    # === TIME LINE === #
+    # === TIMELINE === #
 
     def _log_events(self, name, bodies=None):
         """Add one line to each request's chatter; its text is the subtype's description, in the reader's language.

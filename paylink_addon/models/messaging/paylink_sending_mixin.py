@@ -38,11 +38,6 @@ class PaylinkSendingMixin(models.AbstractModel):
     )
     delivery_error = fields.Char(string="Why it was not delivered", compute="_compute_delivery")
 
-    @api.model
-    def _event_subtype_id(self, name):
-        """The id of the ``mail.message.subtype`` of what happens to these: ``sent``, ``paid``…"""
-        return self.env["ir.model.data"]._xmlid_to_res_id(f"{self._subtype_prefix}{name}", raise_if_not_found=True)
-
     # === COMPUTE METHODS === #
 
     def _compute_delivery(self):
@@ -93,6 +88,13 @@ class PaylinkSendingMixin(models.AbstractModel):
         self.env["mail.notification"].flush_model()
         candidates = self.browse({row[0] for row in self.env.execute_query(query)})
         return Domain("id", "in", candidates.filtered(lambda request: request.delivery_state == "failed").ids)
+
+    # === EVENTS === #
+
+    @api.model
+    def _event_subtype_id(self, name):
+        """The id of the ``mail.message.subtype`` of what happens to these: ``sent``, ``paid``…"""
+        return self.env["ir.model.data"]._xmlid_to_res_id(f"{self._subtype_prefix}{name}", raise_if_not_found=True)
 
     # === RECIPIENTS === #
 

@@ -96,7 +96,7 @@ class PaylinkTaskMixin(models.AbstractModel):
     def _end(self, records, key, about=None, feedback=None):
         """End the open tasks of this key, whoever has them.
 
-        :param str feedback: why they are done, for the time line; None: they are taken away without a word
+        :param str feedback: why they are done, for the timeline; None: they are taken away without a word
         """
         tasks = self._tasks(records, key, about)
         if feedback is None:

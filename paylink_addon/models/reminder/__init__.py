@@ -1,3 +1,4 @@
+# A model before its stages, which extend it.
 from . import ir_attachment
 from . import paylink_reminder_rule
 from . import paylink_reminder_rule_filters

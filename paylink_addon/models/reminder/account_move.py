@@ -34,14 +34,6 @@ class AccountMove(models.Model):
             move.paylink_promise_until = max(filter(None, (promised, generally)), default=False)
             move.paylink_has_objection = objected or all_objected
 
-    def _paylink_without_pdf(self):
-        """The invoices whose PDF can be made and has not been made yet."""
-        if not self.env["paylink.link"]._can_make_pdf():
-            return self.browse()
-        return self.filtered(
-            lambda move: move.is_sale_document() and move.state == "posted" and not move.invoice_pdf_report_id
-        )
-
     def action_paylink_view_reminders(self):
         """Show the reminders of the invoice."""
         self.ensure_one()
@@ -84,3 +76,11 @@ class AccountMove(models.Model):
             "domain": [("res_model", "=", self._name), ("res_id", "=", self.id)],
             "context": {"create": False},
         }
+
+    def _paylink_without_pdf(self):
+        """The invoices whose PDF can be made and has not been made yet."""
+        if not self.env["paylink.link"]._can_make_pdf():
+            return self.browse()
+        return self.filtered(
+            lambda move: move.is_sale_document() and move.state == "posted" and not move.invoice_pdf_report_id
+        )

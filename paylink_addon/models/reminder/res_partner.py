@@ -22,14 +22,6 @@ class ResPartner(models.Model):
     )
     paylink_has_objection = fields.Boolean(string="Objection noted", compute="_compute_paylink_reminders", groups=GROUP)
 
-    def write(self, vals):
-        """An address that is corrected has not bounced."""
-        if "email" in vals and "message_bounce" not in vals:
-            address = email_normalize(vals["email"], strict=False)
-            corrected = self.filtered(lambda partner: partner.message_bounce and partner.email_normalized != address)
-            corrected.message_bounce = 0
-        return super().write(vals)
-
     def _compute_paylink_reminders(self):
         """Two queries for all: the reminders the user may see, and what is on hold."""
         customers = self.commercial_partner_id
@@ -45,6 +37,14 @@ class ResPartner(models.Model):
             customer = partner.commercial_partner_id
             partner.paylink_reminder_count = counts.get(customer, 0)
             partner.paylink_promise_until, partner.paylink_has_objection = holds.get(customer.id, (False, False))
+
+    def write(self, vals):
+        """An address that is corrected has not bounced."""
+        if "email" in vals and "message_bounce" not in vals:
+            address = email_normalize(vals["email"], strict=False)
+            corrected = self.filtered(lambda partner: partner.message_bounce and partner.email_normalized != address)
+            corrected.message_bounce = 0
+        return super().write(vals)
 
     def action_paylink_view_reminders(self):
         """Show the reminders of the customer."""

@@ -58,19 +58,6 @@ class PaylinkStatement(models.Model):
                 format_amount(language, total, currency) for currency, total in totals.items()
             )
 
-    def _open_items(self):
-        """The open items of each statement's customer, in sudo mode, by id of statement.
-
-        A contact that became part of another company has no account of its own any more: its page shows nothing.
-        """
-        statements = self.sudo()
-        items = statements.partner_id._paylink_open_items(statements.company_id)
-        groups = items.grouped(lambda item: (item.company_id.id, item.partner_id.commercial_partner_id.id))
-        return {
-            statement.id: groups.get((statement.company_id.id, statement.partner_id.id), items.browse())
-            for statement in statements
-        }
-
     # === ACTIONS === #
 
     def action_send(self):
@@ -120,6 +107,19 @@ class PaylinkStatement(models.Model):
         return self.partner_id.action_paylink_account()
 
     # === BUSINESS METHODS === #
+
+    def _open_items(self):
+        """The open items of each statement's customer, in sudo mode, by id of statement.
+
+        A contact that became part of another company has no account of its own any more: its page shows nothing.
+        """
+        statements = self.sudo()
+        items = statements.partner_id._paylink_open_items(statements.company_id)
+        groups = items.grouped(lambda item: (item.company_id.id, item.partner_id.commercial_partner_id.id))
+        return {
+            statement.id: groups.get((statement.company_id.id, statement.partner_id.id), items.browse())
+            for statement in statements
+        }
 
     @api.model
     def _for_customers(self, partners):

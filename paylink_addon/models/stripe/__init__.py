@@ -1,3 +1,4 @@
+# A model before its stages, which extend it.
 from . import payment_provider
 from . import payment_provider_sweep
 from . import payment_transaction

@@ -61,8 +61,8 @@ ERROR_LENGTH = 2000
 class PaylinkEvent(models.Model):
     """One message of a provider as it was received, and what became of it.
 
-    A message is stored before it is acknowledged, handled by a job (see “Handling” below), and stays as the
-    record of what happened; its data is emptied after some time.
+    A message is stored before it is acknowledged, handled by a job, and stays as the record of what happened; its data
+    is emptied after some time.
     """
 
     _name = "paylink.event"
@@ -227,7 +227,7 @@ class PaylinkEvent(models.Model):
         self.invalidate_model(["payload"])
         return self.env.cr.rowcount, self.env.cr.rowcount == GC_LIMIT
 
-    # === HANDLING === #
+    # === HANDLERS === #
     # How stored events are handled: in sets as long as all goes well, else one by one.
     #
     # *Handlers* are methods of this model named after the type of event, or the beginning of it: for
@@ -236,8 +236,6 @@ class PaylinkEvent(models.Model):
     # arrival, all locked), calls :meth:`_ignore` for those that are not ours, raises if it can't go on, and returns the
     # transactions that have changed: they are post-processed together. It may be called again for an event that it
     # has handled before.
-
-    # === HANDLERS === #
 
     def _handle_payment_method(self):
         """A stored card was renewed by its bank, or removed at Stripe."""
@@ -277,6 +275,36 @@ class PaylinkEvent(models.Model):
     _handle_charge_refunded = _apply_to_transactions
 
     _handle_refund = _apply_to_transactions
+
+    def _handle_charge_dispute(self):
+        """A customer's bank takes a payment back, or gives it back.
+
+        :return: the transactions that were found to be paid meanwhile
+        """
+        Transaction = self.env["payment.transaction"].sudo()
+        paid = Transaction.browse()
+        for provider, events in self.grouped("provider_id").items():
+            objects = [event._dispute() for event in events]
+            found = [
+                tx or provider._paylink_stripe_disputed(obj)
+                for tx, obj in zip(Transaction._paylink_stripe_find(provider, objects), objects, strict=True)
+            ]
+            self._hold_with_links(Transaction.concat(*found))
+            for event, obj, tx in zip(events, objects, found, strict=True):
+                if tx:
+                    event.transaction_id = tx
+                    paid |= tx._paylink_stripe_dispute(obj)
+                else:
+                    event._ignore()
+        return paid
+
+    def _dispute(self):
+        """The dispute; asked for anew where the message says that money has moved, and does not say which."""
+        found = self._object()
+        moves = {"charge.dispute.funds_withdrawn": 1, "charge.dispute.funds_reinstated": 2}.get(self.type, 0)
+        if len(found.get("balance_transactions") or ()) < moves:
+            found = self.provider_id._paylink_stripe().dispute(found["id"])
+        return found
 
     @api.model
     def _hold_with_links(self, transactions):
@@ -457,38 +485,6 @@ class PaylinkEvent(models.Model):
         due = transactions.filtered(lambda tx: not tx.is_post_processed and tx.state != "draft")
         if due:
             due._post_process()
-
-    # === DISPUTES === #
-
-    def _handle_charge_dispute(self):
-        """A customer's bank takes a payment back, or gives it back.
-
-        :return: the transactions that were found to be paid meanwhile
-        """
-        Transaction = self.env["payment.transaction"].sudo()
-        paid = Transaction.browse()
-        for provider, events in self.grouped("provider_id").items():
-            objects = [event._dispute() for event in events]
-            found = [
-                tx or provider._paylink_stripe_disputed(obj)
-                for tx, obj in zip(Transaction._paylink_stripe_find(provider, objects), objects, strict=True)
-            ]
-            self._hold_with_links(Transaction.concat(*found))
-            for event, obj, tx in zip(events, objects, found, strict=True):
-                if tx:
-                    event.transaction_id = tx
-                    paid |= tx._paylink_stripe_dispute(obj)
-                else:
-                    event._ignore()
-        return paid
-
-    def _dispute(self):
-        """The dispute; asked for anew where the message says that money has moved, and does not say which."""
-        found = self._object()
-        moves = {"charge.dispute.funds_withdrawn": 1, "charge.dispute.funds_reinstated": 2}.get(self.type, 0)
-        if len(found.get("balance_transactions") or ()) < moves:
-            found = self.provider_id._paylink_stripe().dispute(found["id"])
-        return found
 
     # === OUTCOMES === #
     # What became of an event: noted, tried again, or told to people.

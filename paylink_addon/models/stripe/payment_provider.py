@@ -118,7 +118,7 @@ class PaymentProvider(models.Model):
         return currencies.filtered(lambda currency: currency.name in STRIPE_CURRENCIES)
 
     def _get_default_payment_method_codes(self):
-        """The one choice of the form: see ``data/payment_provider_stripe.xml``."""
+        """The one choice of the form: see ``data/stripe/payment_provider_stripe.xml``."""
         return {STRIPE_CODE} if self.code == STRIPE_CODE else super()._get_default_payment_method_codes()
 
     def _get_validation_currency(self):
