@@ -14,7 +14,7 @@ demo: ## Odoo with a French demo company (PORT=8070, LISTEN=0.0.0.0, RESET=1 mak
 test: ## all tests, or T=test_link, T=test_link.TestLink.test_method, T=reminder (a subject), or several of them
 	$(DEV) test $(T)
 
-lint: ## style, code, XML and translations (FIX=1 corrects what it can)
+lint: ## style, code, which subject calls which, XML and translations (FIX=1 corrects what it can)
 	$(DEV) lint $(if $(FIX),--fix)
 
 i18n: ## export the translation templates and merge them into fr.po

@@ -147,7 +147,7 @@ def handle_ours(env, transactions):
 
 
 def tell(env):
-    """Receipts, notices and time lines, which the peer does not have: what the job does after the books."""
+    """Receipts, notices and timelines, which the peer does not have: what the job does after the books."""
     return env["payment.transaction"].sudo()._paylink_tell_booked
 
 

@@ -17,7 +17,7 @@ from .system import Failed, say
 COMMANDS = {
     "demo": "start Odoo with a French demo company at http://localhost:8069",
     "test": "run the tests: all of them, or those of some files, classes, methods or subjects",
-    "lint": "check style, code, XML and translations",
+    "lint": "check style, code, which subject calls which, XML and translations",
     "i18n": "export the translation templates, merge them into fr.po, list what is not translated",
     "bench": "run the benchmarks",
     "shell": "open a Python shell in the demo database",

@@ -309,7 +309,7 @@ class Ledger:
         )
 
     def messages(self, link, subtype):
-        """How many lines of the subtype (``mt_link_receipt``, ``mt_link_paid`` …) the time line of ``link`` has."""
+        """How many lines of the subtype (``mt_link_receipt``, ``mt_link_paid`` …) the timeline of ``link`` has."""
         query = """
             SELECT count(*) FROM mail_message message JOIN ir_model_data data ON data.res_id = message.subtype_id
              WHERE data.module = 'paylink_addon' AND data.name = %s AND data.model = 'mail.message.subtype'

@@ -203,7 +203,7 @@ class PaylinkCommon(AccountPaymentCommon):
         return transaction
 
     def _time_line(self, link, name):
-        """The lines of the link's time line of one kind."""
+        """The lines of the link's timeline of one kind."""
         subtype = self.env.ref(f"paylink_addon.mt_link_{name}")
         return link.message_ids.filtered(lambda message: message.subtype_id == subtype)
 

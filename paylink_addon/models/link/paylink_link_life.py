@@ -250,7 +250,7 @@ class PaylinkLinkLife(models.Model):
     def _cancel(self, reason=""):
         """Cancel links of which nothing is authorized; what is pending may still come, and is booked then.
 
-        :param str reason: what the time line says, where nobody has asked for it
+        :param str reason: what the timeline says, where nobody has asked for it
         """
         if not self:
             return

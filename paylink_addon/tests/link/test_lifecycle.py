@@ -160,7 +160,7 @@ class TestCancelInFlight(PaylinkCommon):
         self.assertEqual((link.state, transaction.state), ("cancelled", "cancel"))
 
     def test_pending_payment_can_still_arrive(self):
-        """A direct debit can't be stopped: the time line says so, and it is booked when it comes."""
+        """A direct debit can't be stopped: the timeline says so, and it is booked when it comes."""
         link = self._link(self._invoice(amount=100))
         transaction = self._attempt(link)
         transaction._set_pending()

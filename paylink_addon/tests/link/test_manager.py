@@ -143,7 +143,7 @@ class TestAuthorized(PaymentManagerCommon):
             native.with_user(self.stranger).read(["state"])
 
     def test_lapsed_authorization_is_no_abandoned_attempt(self):
-        """The provider released it by itself: the time line says so, once."""
+        """The provider released it by itself: the timeline says so, once."""
         link = self._link(self._invoice())
         self._authorized(link)._set_canceled()
         self.assertEqual([len(self._time_line(link, name)) for name in ("voided", "attempt_abandoned")], [1, 0])

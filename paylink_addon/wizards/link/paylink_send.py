@@ -16,7 +16,7 @@ class PaylinkSend(models.TransientModel):
 
     By kind (``_lines_deposit``), of the wizard:
 
-    - ``_is_free()``: whether the amount is who asks' to give
+    - ``_is_free()``: whether the sender enters the amount
     - ``_groups()``: what each link asks for, by key, read again from the selected records
     - ``_lines(groups)``: the values of the lines
     - ``_free_reference(lang)``: what the customer may know a free amount by
