@@ -299,7 +299,7 @@ class PaylinkLinkLife(models.Model):
         for tx in transactions:
             try:
                 tx._paylink_request("void")
-            except UserError as error:  # not sent at all: the provider is disabled
+            except UserError as error:  # not sent at all: disabled, or captured meanwhile
                 reason = str(error)
             else:
                 answer = tx.child_transaction_ids.sorted("id")[-1:]

@@ -3,8 +3,10 @@
 import logging
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from psycopg2 import OperationalError
+
+from ...tools.locks import hold_and_touch
 
 _logger = logging.getLogger(__name__)
 # What is asked, and moves money; a provider may add what does not.
@@ -84,7 +86,20 @@ class PaymentTransactionRequests(models.Model):
         return wish._build_action_feedback_notification()
 
     def _paylink_operation(self, todo, amount):
-        """The transaction of a refund, capture or void."""
+        """The transaction of a refund, capture or void.
+
+        The payment is held: who hears of its outcome at the same time is run again, and finds this, or we find that.
+        What was captured and then voided would be booked twice.
+
+        :raises UserError: the payment is not in the state for that any more
+        """
+        hold_and_touch(self)
+        if self.state != ("done" if todo == "refund" else "authorized"):
+            raise UserError(
+                self.env._(
+                    "Payment %(reference)s has changed in the meantime: reload the page.", reference=self.reference
+                )
+            )
         source = self.with_context(payment_backend_action=True)
         if todo == "void":
             amount = source.currency_id.round(source._paylink_authorized_amount())

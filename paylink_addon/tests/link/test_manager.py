@@ -99,6 +99,25 @@ class TestAuthorized(PaymentManagerCommon):
         self.assertEqual(transaction.state, "authorized")
         self.assertIn(REFUSAL, self._time_line(link, "operation_failed").body)
 
+    def test_what_was_captured_meanwhile_is_not_voided(self):
+        """Of several authorized payments each is asked for in a database transaction of its own."""
+        link = self._link(self._invoice(amount=100), allow_partial=True)
+        transactions = self._authorized(link, 40) | self._force_attempt(link, 60)
+        transactions._set_authorized()
+        send, captured = type(transactions)._send_void_request, []
+
+        def meanwhile(transaction):
+            other = transactions.with_env(transaction.env) - transaction.source_transaction_id
+            captured.append(other._set_done().id)
+            return send(transaction)
+
+        self.patch(type(transactions), "_send_void_request", meanwhile)
+        with self.assertRaisesRegex(UserError, "reload the page"), self._request(link, self.manager) as requested:
+            requested.action_void()
+        self.env.invalidate_all()
+        (other,) = transactions.browse(captured)
+        self.assertEqual((other.state, other.child_transaction_ids.ids), ("done", []))
+
     def test_buttons_of_the_form(self):
         """One *Cancel*, whose question fits what is under way; what is the managers' is not shown to others."""
         cases = [("open", 0, 1), ("pending", 0, 1), ("pending", 50, 1), ("paid", 0, 0), ("cancelled", 0, 0)]

@@ -314,6 +314,17 @@ class TestStripeRefund(StripeCommon):
         self.apply_events()
         self.assertEqual((len(tx.child_transaction_ids), self.link.amount_paid), (1, 0))
 
+    def test_void_of_what_was_captured_meanwhile(self):
+        """Who clicks has not seen it: the money is booked once."""
+        tx = self._authorized()
+        self.provider._paylink_stripe().intent_capture(tx.paylink_stripe_intent, key="dashboard")
+        self.apply_events()
+        with self.assertRaisesRegex(UserError, "reload the page"), self._request(tx) as requested:
+            requested._paylink_request("void")
+        self.env["payment.transaction"].search([("is_post_processed", "=", False)])._post_process()
+        booked = self.env["account.payment"].search([("payment_transaction_id.paylink_id", "=", self.link.id)])
+        self.assertEqual((self.link.amount_paid, booked.mapped("amount")), (100, [100]))
+
     def test_captured_or_voided_in_the_dashboard(self):
         stripe = self.provider._paylink_stripe()
         cases = {
