@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from ..const import ACCOUNT_PATH, PAY_PATH
-from .page import MAX_BODY, PageMixin
+from .page import FORM, PAGE, PageMixin
 
 MAX_DIGITS = 10
 
@@ -15,23 +15,13 @@ class PaylinkAccount(PageMixin, http.Controller):
 
     _cookie_path = ACCOUNT_PATH
 
-    @http.route(
-        f"{ACCOUNT_PATH}/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
-    )
+    @http.route(f"{ACCOUNT_PATH}/<string:token>", **PAGE)
     def account_page(self, token, **_params):
         """All that is open, to tick what is paid."""
         statement = self._statement(token)
         return self._render_account(statement) if statement else self._render_unknown()
 
-    @http.route(
-        f"{ACCOUNT_PATH}/<string:token>/pay",
-        type="http",
-        methods=["POST"],
-        auth="public",
-        csrf=False,
-        save_session=False,
-        max_content_length=MAX_BODY,
-    )
+    @http.route(f"{ACCOUNT_PATH}/<string:token>/pay", **FORM)
     def account_pay(self, token, **_params):
         """Lead to the payment page of a link for what was ticked."""
         statement = self._statement(token)
@@ -45,15 +35,7 @@ class PaylinkAccount(PageMixin, http.Controller):
             return self._render_account(statement, ticked=ticked, problem=str(error))
         return request.redirect(f"{PAY_PATH}/{link.access_token}?lang={statement.env.lang}", code=HTTPStatus.SEE_OTHER)
 
-    @http.route(
-        f"{ACCOUNT_PATH}/<string:token>/opened",
-        type="http",
-        methods=["POST"],
-        auth="public",
-        csrf=False,
-        save_session=False,
-        max_content_length=MAX_BODY,
-    )
+    @http.route(f"{ACCOUNT_PATH}/<string:token>/opened", **FORM)
     def account_opened(self, token, **_params):
         """A person has touched the page (a mail scanner only fetches it). Employees do not count."""
         statement = self._statement(token)

@@ -7,6 +7,17 @@ from ..const import PAY_PATH
 LANGUAGE_COOKIE = "paylink_lang"
 MAX_BODY = 64 * 1024
 
+# Routes whose address is the right to use them: what is shown, and what a page sends. They leave no trace in a session.
+PAGE = {"type": "http", "methods": ["GET"], "auth": "public", "sitemap": False, "save_session": False}
+FORM = {
+    "type": "http",
+    "methods": ["POST"],
+    "auth": "public",
+    "csrf": False,
+    "save_session": False,
+    "max_content_length": MAX_BODY,
+}
+
 PLAIN_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -9,7 +9,7 @@ from odoo.tools import is_html_empty
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..const import PAY_PATH
-from .page import MAX_BODY, PageMixin
+from .page import FORM, MAX_BODY, PAGE, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
 FORM_POLICY = (
@@ -28,9 +28,7 @@ class PaylinkPay(PageMixin, http.Controller):
 
     # === PAGES === #
 
-    @http.route(
-        f"{PAY_PATH}/<string:token>", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
-    )
+    @http.route(f"{PAY_PATH}/<string:token>", **PAGE)
     def page(self, token, amount=None, **params):
         """The page of a link in whatever state it is."""
         link = self._link(token)
@@ -49,14 +47,7 @@ class PaylinkPay(PageMixin, http.Controller):
             return self._render_form(values | link._payment_form_values(money, amount))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
 
-    @http.route(
-        f"{PAY_PATH}/<string:token>/help",
-        type="http",
-        methods=["GET"],
-        auth="public",
-        sitemap=False,
-        save_session=False,
-    )
+    @http.route(f"{PAY_PATH}/<string:token>/help", **PAGE)
     def help(self, token, **_params):
         """How to pay, whether it is safe, whom to call."""
         link = self._link(token)
@@ -84,15 +75,7 @@ class PaylinkPay(PageMixin, http.Controller):
 
     # === WHAT THE PAGE CALLS === #
 
-    @http.route(
-        f"{PAY_PATH}/<string:token>/opened",
-        type="http",
-        methods=["POST"],
-        auth="public",
-        csrf=False,
-        save_session=False,
-        max_content_length=MAX_BODY,
-    )
+    @http.route(f"{PAY_PATH}/<string:token>/opened", **FORM)
     def opened(self, token, **_params):
         """A person has touched the page (a mail scanner only fetches it). Employees do not count."""
         link = self._link(token)
@@ -102,14 +85,7 @@ class PaylinkPay(PageMixin, http.Controller):
             link._mark_opened()
         return self._json({"ok": True})
 
-    @http.route(
-        f"{PAY_PATH}/<string:token>/status",
-        type="http",
-        methods=["GET"],
-        auth="public",
-        sitemap=False,
-        save_session=False,
-    )
+    @http.route(f"{PAY_PATH}/<string:token>/status", **PAGE)
     def status(self, token, **_params):
         """The state of the link, for the page to follow it."""
         link = self._link(token)
@@ -164,15 +140,7 @@ class PaylinkPay(PageMixin, http.Controller):
         request.session[ADDRESS_KEY] = link.access_token  # and Odoo's key says of which transaction
         return transaction
 
-    @http.route(
-        f"{PAY_PATH}/<string:token>/renew",
-        type="http",
-        methods=["POST"],
-        auth="public",
-        csrf=False,
-        save_session=False,
-        max_content_length=MAX_BODY,
-    )
+    @http.route(f"{PAY_PATH}/<string:token>/renew", **FORM)
     def renew(self, token, **_params):
         """The customer asks for a new link: its owner gets a task, once."""
         link = self._link(token)
@@ -184,14 +152,7 @@ class PaylinkPay(PageMixin, http.Controller):
 
     # === DOCUMENTS === #
 
-    @http.route(
-        f"{PAY_PATH}/<string:token>/document/<int:line_id>",
-        type="http",
-        methods=["GET"],
-        auth="public",
-        sitemap=False,
-        save_session=False,
-    )
+    @http.route(f"{PAY_PATH}/<string:token>/document/<int:line_id>", **PAGE)
     def document(self, token, line_id, **_params):
         """The PDF of one of the link's invoices."""
         link = self._link(token)
@@ -206,14 +167,7 @@ class PaylinkPay(PageMixin, http.Controller):
             return response
         return self._file(pdf) if pdf else self._render_unknown()
 
-    @http.route(
-        f"{PAY_PATH}/<string:token>/receipt",
-        type="http",
-        methods=["GET"],
-        auth="public",
-        sitemap=False,
-        save_session=False,
-    )
+    @http.route(f"{PAY_PATH}/<string:token>/receipt", **PAGE)
     def receipt(self, token, **_params):
         """The receipt as a PDF; as a page to print where the server can't make PDFs."""
         link = self._link(token)
@@ -221,9 +175,7 @@ class PaylinkPay(PageMixin, http.Controller):
             return self._render_unknown()
         return self._file(link._receipt_pdf())
 
-    @http.route(
-        f"{PAY_PATH}/<string:token>/qr", type="http", methods=["GET"], auth="public", sitemap=False, save_session=False
-    )
+    @http.route(f"{PAY_PATH}/<string:token>/qr", **PAGE)
     def qr(self, token, **_params):
         """The SEPA QR code of the transfer, as PNG."""
         link = self._link(token)

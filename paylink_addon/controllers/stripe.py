@@ -7,7 +7,7 @@ from odoo.http import request
 from ..const import PAY_PATH
 from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
-from .page import MAX_BODY, PLAIN_POLICY
+from .page import FORM, PAGE, PLAIN_POLICY
 from .pay import PaylinkPay
 
 _logger = logging.getLogger(__name__)
@@ -16,15 +16,7 @@ _logger = logging.getLogger(__name__)
 class PaylinkStripe(http.Controller):
     """The customer's way to Stripe's page and back. Who holds a transaction's token is who pays it."""
 
-    @http.route(
-        CHECKOUT_PATH,
-        type="http",
-        methods=["POST"],
-        auth="public",
-        csrf=False,
-        save_session=False,
-        max_content_length=MAX_BODY,
-    )
+    @http.route(CHECKOUT_PATH, **FORM)
     def checkout(self, tx=None, token=None, **_params):
         """Lead the customer to the page of their attempt, however often they click."""
         transaction = self._transaction(tx, token)
@@ -44,7 +36,7 @@ class PaylinkStripe(http.Controller):
             return self._problem(str(error), transaction, again=False)
         return self._leave(url) if url else self._back(transaction)
 
-    @http.route(RETURN_PATH, type="http", methods=["GET"], auth="public", sitemap=False, save_session=False)
+    @http.route(RETURN_PATH, **PAGE)
     def back(self, tx=None, token=None, cancelled=None, **_params):
         """The customer comes back from Stripe: look what is true, then show it."""
         transaction = self._transaction(tx, token)

@@ -10,6 +10,7 @@ from odoo.tools import SQL, format_amount, format_date, formatLang
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
 from ...tools.locks import take_all
+from ...tools.parameters import whole_number
 from .paylink_link_amounts import Coming
 
 
@@ -401,12 +402,14 @@ class PaylinkLinkPay(models.Model):
 
     def _check_attempts(self):
         """Stop who tries card after card."""
-        parameter = self.env["ir.config_parameter"].get_param(MAX_ATTEMPTS_PARAMETER)
-        limit = int(parameter) if (parameter or "").isdigit() else DEFAULT_MAX_ATTEMPTS
-        hour_ago = fields.Datetime.now() - timedelta(hours=1)
-        recent = self.transaction_ids.filtered(lambda tx: tx.create_date >= hour_ago and tx.operation != "refund")
+        limit = whole_number(self.env, MAX_ATTEMPTS_PARAMETER, DEFAULT_MAX_ATTEMPTS)
+        recent = self._attempts_since(fields.Datetime.now() - timedelta(hours=1))
         if len(recent) + sum(recent.mapped("paylink_decline_count")) >= limit:
             raise UserError(self.env._("Too many attempts: wait an hour, or pay by transfer."))
+
+    def _attempts_since(self, since):
+        """Hook: the attempts that count as tries of whoever has this link."""
+        return self.transaction_ids.filtered(lambda tx: tx.create_date >= since and tx.operation != "refund")
 
     def _checked_amount(self, amount):
         """What is paid: what the page showed, if that is still right."""

@@ -8,6 +8,7 @@ from odoo.tools import format_amount
 
 from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES, Task
 from ...tools.locks import each_alone, hold, take_free, unless_busy
+from ...tools.parameters import whole_number
 
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
@@ -428,8 +429,7 @@ class PaymentTransaction(models.Model):
         :return: a ``timedelta``, or ``False`` where the provider itself says when its session ends
         """
         self.ensure_one()
-        parameter = self.env["ir.config_parameter"].sudo().get_param(ABANDONED_AFTER_PARAMETER)
-        minutes = int(parameter) if (parameter or "").isdigit() else DEFAULT_ABANDONED_AFTER
+        minutes = whole_number(self.env, ABANDONED_AFTER_PARAMETER, DEFAULT_ABANDONED_AFTER)
         return bool(minutes) and timedelta(minutes=minutes)
 
     @api.model

@@ -1,7 +1,4 @@
-from datetime import timedelta
-
 from odoo import fields, models
-from odoo.exceptions import UserError
 
 
 class PaylinkLink(models.Model):
@@ -19,23 +16,14 @@ class PaylinkLink(models.Model):
         help="The customer made this link on the statement page.",
     )
 
-    def _check_attempts(self):
+    def _attempts_since(self, since):
         """Who tries card after card is stopped on all links of one statement together."""
-        super()._check_attempts()
         statement = self.sudo().statement_id
         if not statement:
-            return
-        since = fields.Datetime.now() - timedelta(hours=1)
-        recent = (
-            self.env["payment.transaction"]
-            .sudo()
-            .search(
-                [
-                    ("paylink_id.statement_id", "=", statement.id),
-                    ("create_date", ">=", since),
-                    ("operation", "!=", "refund"),
-                ]
-            )
-        )
-        if len(recent) + sum(recent.mapped("paylink_decline_count")) >= statement._max_attempts():
-            raise UserError(self.env._("Too many attempts: wait an hour, or pay by transfer."))
+            return super()._attempts_since(since)
+        domain = [
+            ("paylink_id.statement_id", "=", statement.id),
+            ("create_date", ">=", since),
+            ("operation", "!=", "refund"),
+        ]
+        return self.env["payment.transaction"].sudo().search(domain)

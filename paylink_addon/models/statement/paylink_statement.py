@@ -7,6 +7,7 @@ from psycopg2.errors import UniqueViolation
 
 from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
 from ...tools.locks import hold_and_touch
+from ...tools.parameters import whole_number
 
 
 class PaylinkStatement(models.Model):
@@ -299,7 +300,7 @@ class PaylinkStatement(models.Model):
         """Make and issue a link for ``items``; not without end: each can be tried some times."""
         since = fields.Datetime.now() - timedelta(hours=1)
         made = self.env["paylink.link"].search_count([("statement_id", "=", self.id), ("create_date", ">=", since)])
-        if made >= self._max_attempts():
+        if made >= whole_number(self.env, MAX_ATTEMPTS_PARAMETER, DEFAULT_MAX_ATTEMPTS):
             raise UserError(self.env._("Too many attempts: wait an hour, or contact us."))
         link = self.env["paylink.link"]._create_for_items(
             [({}, items)],
@@ -313,7 +314,3 @@ class PaylinkStatement(models.Model):
         )
         link._issue()
         return link
-
-    def _max_attempts(self):
-        parameter = self.env["ir.config_parameter"].get_param(MAX_ATTEMPTS_PARAMETER)
-        return int(parameter) if (parameter or "").isdigit() else DEFAULT_MAX_ATTEMPTS

@@ -11,6 +11,7 @@ from psycopg2 import OperationalError
 
 from ...const import Task
 from ...tools.locks import hold
+from ...tools.parameters import whole_number
 from ...tools.stripe_client import API_VERSION
 from ...tools.stripe_errors import StripeFailure, redact
 from ...tools.stripe_events import event_values
@@ -211,8 +212,7 @@ class PaylinkEvent(models.Model):
 
         :return: how many were emptied, and whether there may be more
         """
-        parameter = self.env["ir.config_parameter"].sudo().get_param(RETENTION_PARAMETER) or ""
-        days = int(parameter) if parameter.isdecimal() else DEFAULT_RETENTION
+        days = whole_number(self.env, RETENTION_PARAMETER, DEFAULT_RETENTION)
         self.env.cr.execute(
             SQL(
                 """
