@@ -124,6 +124,55 @@ class PaylinkSendLine(models.TransientModel):
             doubt = verdict and verdict.state in ("doubtful", "invalid") and verdict.code != "email_syntax"
             line.email_warning = doubt and self.env["res.partner"]._paylink_reason(verdict)
 
+    @api.depends(
+        *("amount", "currency_id", "lang", "reference", "reuse"),
+        *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
+    )
+    def _compute_subject(self):
+        for line in self:
+            line.subject = line._preview(line.wizard_id.template_id, "subject")
+
+    @api.depends(
+        *("amount", "currency_id", "lang", "reference", "reuse"),
+        *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
+    )
+    def _compute_body(self):
+        for line in self:
+            line.body = line._preview(line.wizard_id.template_id, "body_html")
+
+    @api.depends(
+        *("amount", "currency_id", "lang", "reference", "reuse"),
+        *("wizard_id.is_single", "wizard_id.sms_template_id", "wizard_id.expires_at"),
+    )
+    def _compute_sms_body(self):
+        for line in self:
+            text = line._preview(line.wizard_id.sms_template_id, "body")
+            line.sms_body = text and to_gsm(text)
+
+    @api.depends("sms_body", "wizard_id.is_single", "wizard_id.send_sms")
+    def _compute_sms_count(self):
+        requests = self.env["paylink.link"]
+        only = self.filtered(lambda line: line.wizard_id.is_single)
+        (self - only).update({"sms_count": False, "sms_warning": False, "sms_problem": False})
+        for line in only:
+            sent = line.wizard_id.send_sms
+            length = gsm_length(to_gsm(line.sms_body or ""))
+            line.sms_count = (
+                self.env._("%(length)s of %(limit)s characters of one SMS", length=length, limit=SMS_LENGTH)
+                if length <= SMS_LENGTH
+                else self.env._("%(length)s characters; one SMS holds %(limit)s", length=length, limit=SMS_LENGTH)
+            )
+            line.sms_warning = sent and requests._sms_warning(line.sms_body)
+            line.sms_problem = sent and requests._sms_problem(line.sms_body, line.partner_id.display_name)
+
+    @api.depends("existing_link_id", "existing_cover")
+    def _compute_existing_text(self):
+        readable = self.existing_link_id._filtered_access("read")
+        due = readable._due_amounts()
+        for line in self:
+            link = line.existing_link_id & readable
+            line.existing_text = link and line._existing_text(link, due[link.id])
+
     # === WHAT IS ASKED FOR === #
 
     def _of_kind(self, hook, *args):
@@ -207,31 +256,6 @@ class PaylinkSendLine(models.TransientModel):
 
     # === TEXTS === #
 
-    @api.depends(
-        *("amount", "currency_id", "lang", "reference", "reuse"),
-        *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
-    )
-    def _compute_subject(self):
-        for line in self:
-            line.subject = line._preview(line.wizard_id.template_id, "subject")
-
-    @api.depends(
-        *("amount", "currency_id", "lang", "reference", "reuse"),
-        *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
-    )
-    def _compute_body(self):
-        for line in self:
-            line.body = line._preview(line.wizard_id.template_id, "body_html")
-
-    @api.depends(
-        *("amount", "currency_id", "lang", "reference", "reuse"),
-        *("wizard_id.is_single", "wizard_id.sms_template_id", "wizard_id.expires_at"),
-    )
-    def _compute_sms_body(self):
-        for line in self:
-            text = line._preview(line.wizard_id.sms_template_id, "body")
-            line.sms_body = text and to_gsm(text)
-
     def _preview(self, template, field):
         """What the template says for the only link; an edited text is sent as it is, never rendered again."""
         link = template and self.wizard_id.is_single and self._preview_link()
@@ -266,32 +290,8 @@ class PaylinkSendLine(models.TransientModel):
         """The texts of the only message, as they are in the dialog; of several messages the templates say each."""
         return {"subject": self.subject, "body": self.body, "sms_body": self.sms_body} if len(self) == 1 else {}
 
-    @api.depends("sms_body", "wizard_id.is_single", "wizard_id.send_sms")
-    def _compute_sms_count(self):
-        requests = self.env["paylink.link"]
-        only = self.filtered(lambda line: line.wizard_id.is_single)
-        (self - only).update({"sms_count": False, "sms_warning": False, "sms_problem": False})
-        for line in only:
-            sent = line.wizard_id.send_sms
-            length = gsm_length(to_gsm(line.sms_body or ""))
-            line.sms_count = (
-                self.env._("%(length)s of %(limit)s characters of one SMS", length=length, limit=SMS_LENGTH)
-                if length <= SMS_LENGTH
-                else self.env._("%(length)s characters; one SMS holds %(limit)s", length=length, limit=SMS_LENGTH)
-            )
-            line.sms_warning = sent and requests._sms_warning(line.sms_body)
-            line.sms_problem = sent and requests._sms_problem(line.sms_body, line.partner_id.display_name)
-
     # === OPEN LINKS === #
     # The open link that already asks for the items of a line, or for some of them.
-
-    @api.depends("existing_link_id", "existing_cover")
-    def _compute_existing_text(self):
-        readable = self.existing_link_id._filtered_access("read")
-        due = readable._due_amounts()
-        for line in self:
-            link = line.existing_link_id & readable
-            line.existing_text = link and line._existing_text(link, due[link.id])
 
     def _existing_text(self, link, due):
         values = {

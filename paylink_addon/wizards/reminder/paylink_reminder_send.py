@@ -42,6 +42,45 @@ class PaylinkReminderSend(models.TransientModel):
     sms_body = fields.Text(string="SMS text", compute="_compute_preview")
     message_ids = fields.Many2many("paylink.reminder.message", readonly=True)
 
+    # === COMPUTE METHODS === #
+
+    @api.depends("tone", "source_ids")
+    def _compute_templates(self):
+        Step = self.env["paylink.reminder.step"]
+        for wizard in self:
+            key = (wizard._moment(*wizard._due_items()), wizard.tone)
+            wizard.mail_template_id = Step._supplied_templates("mail").get(key)
+            wizard.sms_template_id = Step._supplied_templates("sms").get(key)
+
+    @api.depends("mail_template_id", "sms_template_id", "send_email", "send_sms", "include_link", "tone", "source_ids")
+    def _compute_preview(self):
+        Message = self.env["paylink.reminder.message"].sudo()
+        for wizard in self:
+            drafts = [(draft, today) for found, today in wizard._drafts() for draft in found]
+            reachable = [(draft, today) for draft, today in drafts if not draft.reason]
+            texts = Message._preview(*reachable[0]) if reachable else {}
+            wizard.subject, wizard.body = texts.get("email", (False, False))
+            wizard.sms_body = texts.get("sms", False)
+            wizard.message_count = sum(len(draft.channels) for draft, _today in reachable)
+            wizard.recipient = wizard._recipient_text(reachable)
+            wizard.problem = wizard._problem_text(drafts, reachable)
+            wizard.warning = wizard._warning_text([draft for draft, _today in reachable])
+
+    # === ACTIONS === #
+
+    def action_send(self):
+        """Make and queue the messages, and say so. A second click finds the work done."""
+        self._send_once()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._("The reminder is on its way: it is in the list of reminders."),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
     # === WHAT IT IS ABOUT === #
 
     @api.model
@@ -84,14 +123,6 @@ class PaylinkReminderSend(models.TransientModel):
         today = fields.Date.context_today(self)
         due = min((item.date_maturity or item.date for item in items), default=today)
         return "after" if due < today else "on" if due == today else "before"
-
-    @api.depends("tone", "source_ids")
-    def _compute_templates(self):
-        Step = self.env["paylink.reminder.step"]
-        for wizard in self:
-            key = (wizard._moment(*wizard._due_items()), wizard.tone)
-            wizard.mail_template_id = Step._supplied_templates("mail").get(key)
-            wizard.sms_template_id = Step._supplied_templates("sms").get(key)
 
     # === DRAFTS === #
 
@@ -157,19 +188,7 @@ class PaylinkReminderSend(models.TransientModel):
             if link.company_id == company
         ]
 
-    @api.depends("mail_template_id", "sms_template_id", "send_email", "send_sms", "include_link", "tone", "source_ids")
-    def _compute_preview(self):
-        Message = self.env["paylink.reminder.message"].sudo()
-        for wizard in self:
-            drafts = [(draft, today) for found, today in wizard._drafts() for draft in found]
-            reachable = [(draft, today) for draft, today in drafts if not draft.reason]
-            texts = Message._preview(*reachable[0]) if reachable else {}
-            wizard.subject, wizard.body = texts.get("email", (False, False))
-            wizard.sms_body = texts.get("sms", False)
-            wizard.message_count = sum(len(draft.channels) for draft, _today in reachable)
-            wizard.recipient = wizard._recipient_text(reachable)
-            wizard.problem = wizard._problem_text(drafts, reachable)
-            wizard.warning = wizard._warning_text([draft for draft, _today in reachable])
+    # === WHAT THE DIALOG SAYS === #
 
     def _recipient_text(self, drafts):
         addresses = [
@@ -203,20 +222,7 @@ class PaylinkReminderSend(models.TransientModel):
             return self.env._("The customer objects to it.")
         return any(until for until, _objected in standing) and self.env._("The customer has promised to pay.")
 
-    # === ACTIONS === #
-
-    def action_send(self):
-        """Make and queue the messages, and say so. A second click finds the work done."""
-        self._send_once()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._("The reminder is on its way: it is in the list of reminders."),
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+    # === SENDING === #
 
     def _send(self):
         if self.problem:

@@ -43,6 +43,26 @@ class PaylinkAccountItem(models.TransientModel):
     amount = fields.Monetary(string="Amount Due", readonly=True, help="Credits are negative.")
     in_progress = fields.Boolean(string="Payment in progress", readonly=True)
 
+    # === ACTIONS === #
+
+    def action_settle(self):
+        """Open the wizard that asks the customer for exactly these items."""
+        if not self:
+            raise UserError(self.env._("Select what the customer should settle."))
+        items = self._paylink_open_items()
+        if gone := self.filtered(lambda row: row.item_id not in items.ids):
+            raise UserError(
+                self.env._(
+                    "%(documents)s: paid in the meantime. Reopen the customer account.", documents=gone._names_text()
+                )
+            )
+        busy = items._paylink_in_flight()
+        if paying := self.filtered(lambda row: row.item_id in busy.ids):
+            raise UserError(
+                self.env._("A payment of %(documents)s is in progress: uncheck it.", documents=paying._names_text())
+            )
+        return self.env["paylink.send"]._action_open(self)
+
     # === BUSINESS METHODS === #
 
     @api.model
@@ -100,23 +120,3 @@ class PaylinkAccountItem(models.TransientModel):
 
     def _names_text(self):
         return ", ".join(name or "?" for name in self.mapped("name"))
-
-    # === ACTIONS === #
-
-    def action_settle(self):
-        """Open the wizard that asks the customer for exactly these items."""
-        if not self:
-            raise UserError(self.env._("Select what the customer should settle."))
-        items = self._paylink_open_items()
-        if gone := self.filtered(lambda row: row.item_id not in items.ids):
-            raise UserError(
-                self.env._(
-                    "%(documents)s: paid in the meantime. Reopen the customer account.", documents=gone._names_text()
-                )
-            )
-        busy = items._paylink_in_flight()
-        if paying := self.filtered(lambda row: row.item_id in busy.ids):
-            raise UserError(
-                self.env._("A payment of %(documents)s is in progress: uncheck it.", documents=paying._names_text())
-            )
-        return self.env["paylink.send"]._action_open(self)

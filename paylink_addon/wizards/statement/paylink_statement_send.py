@@ -22,10 +22,6 @@ class PaylinkStatementSend(models.TransientModel):
     problem_count = fields.Integer(string="Impossible", compute="_compute_ready")
     problems = fields.Text(string="Who gets none", compute="_compute_ready")
 
-    @api.model
-    def _source_models(self):
-        return ["res.partner", *super()._source_models()]
-
     @api.depends("source_ids", "company_id")
     def _compute_ready(self):
         requests = self.env["paylink.statement"]
@@ -43,6 +39,15 @@ class PaylinkStatementSend(models.TransientModel):
             wizard.problem_count = len(customers) - wizard.ready_count
             wizard.problems = "\n".join(problem for problem in problems.values() if problem)
 
+    def action_send(self):
+        """Make the pages that are missing and queue the e-mails; show the pages. A second click sends nothing."""
+        self._send_once()
+        return self._statements()._get_records_action(name=self.env._("Statement Pages"), view_mode="list,form")
+
+    @api.model
+    def _source_models(self):
+        return ["res.partner", *super()._source_models()]
+
     def _owing(self, customers):
         """The ids of those who have to pay in some currency: credits alone are nothing to write about."""
         items = customers._paylink_open_items(self.company_id)
@@ -53,11 +58,6 @@ class PaylinkStatementSend(models.TransientModel):
             for (currency, customer_id), group in groups.items()
             if currency.compare_amounts(sum(due[item.id] for item in group), 0) > 0
         }
-
-    def action_send(self):
-        """Make the pages that are missing and queue the e-mails; show the pages. A second click sends nothing."""
-        self._send_once()
-        return self._statements()._get_records_action(name=self.env._("Statement Pages"), view_mode="list,form")
 
     def _send(self):
         if not self.ready_ids:
