@@ -10,7 +10,7 @@ from .system import ADDONS, ROOT, Failed, say
 PYTHON_FOLDERS = ["dev", "bench", "live_tests", "unit_tests", *ADDONS]
 
 # Checks of pylint-odoo (in pyproject.toml `enable` would win over these): there is one README for all add-ons, and a
-# model that would make a long file is written in several.
+# model has a class in each subject that extends it, and one for each stage.
 NOT_OURS = ["missing-readme", "consider-merging-classes-inherited"]
 
 

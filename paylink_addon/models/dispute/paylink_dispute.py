@@ -354,7 +354,7 @@ class PaylinkDispute(models.Model):
             )
         return summary, env._(
             "The bank of %(partner)s takes payment %(reference)s back, or may (%(amount)s, chargeback %(dispute)s). "
-            "Give your evidence in Stripe's dashboard by %(date)s, or accept the chargeback there.",
+            "Give your evidence in the provider's dashboard by %(date)s, or accept the chargeback there.",
             **facts,
             date=format_date(env, self.evidence_due.date()),
         )
