@@ -6,6 +6,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from psycopg2 import OperationalError
 
+from ...tools.hooks import named_hook
 from ...tools.locks import hold_and_touch
 
 _logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ class PaymentTransactionRequests(models.Model):
     ``paylink_todo`` says what is to be sent, which is done after the commit, and by a job where that was not possible.
     That it is about to be sent is committed, too, before it is.
 
-    The provider's part are hooks, found by its code (:meth:`_paylink_of_provider`):
+    The provider's part are hooks, found by its code (:meth:`_paylink_of_provider`). Where a provider has none of its own,
+    the one that ends in ``_general`` asks by Odoo's methods:
 
     - ``_paylink_prepare_<code>(todo)``: refuse now what it could never do, and set the state that a wish has;
     - ``_paylink_ask_<code>(todo)``: send the request, with ``paylink_key`` as its key, and return the answers as
@@ -231,14 +233,14 @@ class PaymentTransactionRequests(models.Model):
         :param str hook: ``prepare``, ``ask``, ``seek``, ``answered`` or ``not_sent``
         """
         self.ensure_one()
-        return getattr(self, f"_paylink_{hook}_{self.provider_code}", None) or getattr(self, f"_paylink_{hook}")
+        return named_hook(self, f"paylink_{hook}", self.provider_code)
 
-    def _paylink_prepare(self, todo):
+    def _paylink_prepare_general(self, todo):
         """Once a charge is stored, money may be under way; a refund, capture or void waits for the provider's word."""
         if todo == "charge":
             self._set_pending()
 
-    def _paylink_ask(self, todo):
+    def _paylink_ask_general(self, todo):
         """Ask by Odoo's own method, which applies the answers itself, in the database transaction that it is called in.
 
         :return: the answers that are still to be applied: all of them, if a conflict has undone it, else none
@@ -263,10 +265,10 @@ class PaymentTransactionRequests(models.Model):
             answers.append((provider_code, payment_data))
         return super()._process(provider_code, payment_data)
 
-    def _paylink_answered(self):
+    def _paylink_answered_general(self):
         """Booking what has come is left to the page that the customer comes back to, and to the job."""
 
-    def _paylink_not_sent(self, error):
+    def _paylink_not_sent_general(self, error):
         """Whoever asks right now is told; the job goes on with what else is waiting."""
         if self.env.context.get("paylink_request"):
             raise error

@@ -40,17 +40,7 @@ class PaylinkTaskMixin(models.AbstractModel):
 
     @api.model
     def _give(
-        self,
-        records,
-        key,
-        texts,
-        users,
-        *,
-        about=None,
-        deadline=None,
-        activity_type=TODO,
-        ever=False,
-        quiet=False,
+        self, records, key, texts, users, *, about=None, deadline=None, activity_type=TODO, ever=False, quiet=False
     ):
         """Give ``users`` a task on each of ``records``, worded in the language of each, unless it is given already.
 
