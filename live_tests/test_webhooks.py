@@ -172,7 +172,7 @@ class TestReceiving(WebhookCase):
             self.assertIn(answer.status_code, refusals)
 
     def test_event_during_a_run_calls_the_next_one(self):
-        """The trigger that a running job has deleted is no trigger any more, although it can still be seen."""
+        """The trigger that a running job has deleted is no trigger anymore, although it can still be seen."""
         self.send(self.other_message())
         self.assertEqual(self.ledger.value(TRIGGERS), 1)
         with self.odoo.connect() as job, job.cursor() as cursor:

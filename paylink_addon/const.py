@@ -87,7 +87,7 @@ class Task:
     KEY_REFUSED = "provider_key_refused"  # never on a link; one for each provider
     # On a chargeback, for the owner of the link and the payment managers.
     CHARGEBACK_ANSWER = "chargeback_answer"
-    CHARGEBACK_EXCESS = "chargeback_excess"  # what came back is not needed any more
+    CHARGEBACK_EXCESS = "chargeback_excess"  # what came back is not needed anymore
     CHARGEBACK_FEE = "chargeback_fee"  # there is no account to book it on
     # On a customer, for who is responsible for the reminder rule.
     REMINDER_ADDRESS = "reminder_address"

@@ -154,7 +154,7 @@ class PaylinkCommon(AccountPaymentCommon):
 
     @classmethod
     def _force_attempt(cls, link, amount):
-        """A draft transaction that no check has seen: as a provider's that we can't stop any more."""
+        """A draft transaction that no check has seen: as a provider's that we can't stop anymore."""
         return (
             cls.env["payment.transaction"]
             .sudo()

@@ -65,7 +65,7 @@ class PaymentTransaction(models.Model):
         return env._("The wallet of %(partner)s is overdrawn", partner=partner), note(env, balance)
 
     def _paylink_report_archived(self, program):
-        """Money has come for a wallet that nobody can spend from any more: a person decides what becomes of it."""
+        """Money has come for a wallet that nobody can spend from anymore: a person decides what becomes of it."""
         if not program.active:
             self.paylink_id._give_task(TASK_ARCHIVED, partial(self._paylink_archived_texts, program))
 

@@ -159,7 +159,7 @@ class PaylinkLink(models.Model):
         ended._log_events("expired")
 
     def _end_deposits(self, reason):
-        """Cancel live deposits that can't be paid any more; who has authorized money is somebody's task.
+        """Cancel live deposits that can't be paid anymore; who has authorized money is somebody's task.
 
         :param str reason: what the timeline says
         """

@@ -56,7 +56,7 @@ class SaleOrderMoney(models.Model):
     def _paylink_transactions(self):
         """The order's transactions, with the refunds of them, which Odoo does not link to it.
 
-        Those of before the order became another customer's or another currency's are not its own any more: what they
+        Those of before the order became another customer's or another currency's are not its own anymore: what they
         bring is a credit of who paid.
         """
         transactions = self.sudo().transaction_ids

@@ -362,7 +362,7 @@ class PaylinkDispute(models.Model):
     def _excess_texts(self, env):
         payment = self.reinstatement_id
         amount = format_amount(env, payment._paylink_open_credit(), payment.currency_id)
-        return env._("%(amount)s came back and is not needed any more", amount=amount), env._(
+        return env._("%(amount)s came back and is not needed anymore", amount=amount), env._(
             "Chargeback %(dispute)s of payment %(reference)s (%(partner)s) was won, but what it had paid has been "
             "settled another way. %(open)s is an open credit of the customer: refund it, or use it for another "
             "document.",

@@ -92,7 +92,7 @@ class PaylinkLinkAmounts(models.Model):
 
     def _coming_rows_sql_general(self):
         """A query of ``(transaction_id, link_id, amount)``: what is on its way for the items of this link, or by it
-        where it has none; not what it has received itself, which is not due any more.
+        where it has none; not what it has received itself, which is not due anymore.
         """
         items = self.line_ids.move_line_id
         wanted = {"items": items} if items else {"links": self}

@@ -315,7 +315,7 @@ class PaylinkLinkBooks(models.Model):
 
     @api.model
     def _report_excess(self, transactions):
-        """Money that came although nothing was due any more is the customer's credit, and somebody's task."""
+        """Money that came although nothing was due anymore is the customer's credit, and somebody's task."""
         for tx in transactions:
             link = tx.paylink_id
             if excess := link._of_kind("excess", tx):

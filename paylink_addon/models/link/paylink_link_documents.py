@@ -79,7 +79,7 @@ class PaylinkLinkDocuments(models.Model):
                 link.amount = amount
 
     def _report_lost(self, names):
-        """Give the owner the task to look at a link that can't ask for some documents any more.
+        """Give the owner the task to look at a link that can't ask for some documents anymore.
 
         :param list names: what the customer knows them by
         """

@@ -36,8 +36,8 @@ class PaymentTransactionRequests(models.Model):
     ``paylink_todo`` says what is to be sent, which is done after the commit, and by a job where that was not possible.
     That it is about to be sent is committed, too, before it is.
 
-    The provider's part are hooks, found by its code (:meth:`_paylink_of_provider`). Where a provider has none of its own,
-    the one that ends in ``_general`` asks by Odoo's methods:
+    The provider's part are hooks, found by its code (:meth:`_paylink_of_provider`). Where a provider has none of its
+    own, the one that ends in ``_general`` asks by Odoo's methods:
 
     - ``_paylink_prepare_<code>(todo)``: refuse now what it could never do, and set the state that a wish has;
     - ``_paylink_ask_<code>(todo)``: send the request, with ``paylink_key`` as its key, and return the answers as
@@ -93,7 +93,7 @@ class PaymentTransactionRequests(models.Model):
         The payment is held: who hears of its outcome at the same time is run again, and finds this, or we find that.
         What was captured and then voided would be booked twice.
 
-        :raises UserError: the payment is not in the state for that any more
+        :raises UserError: the payment is not in the state for that anymore
         """
         hold_and_touch(self)
         if self.state != ("done" if todo == "refund" else "authorized"):

@@ -97,7 +97,7 @@ class PaylinkRequestMixin(models.AbstractModel):
     # === ACTIONS === #
 
     def action_replace_token(self):
-        """Give the requests new tokens: whoever holds an old URL can't use it any more."""
+        """Give the requests new tokens: whoever holds an old URL can't use it anymore."""
         self.check_access("write")
         for request in self.sudo():
             request.access_token = self._new_token()

@@ -82,7 +82,7 @@ class PaylinkStatement(models.Model):
         return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
 
     def action_revoke(self):
-        """Close the pages, and the links made on them: their addresses do not open anything any more.
+        """Close the pages, and the links made on them: their addresses do not open anything anymore.
 
         Where an authorized amount has to be released first, this commits (see ``paylink.link.action_cancel``).
         """
@@ -112,7 +112,7 @@ class PaylinkStatement(models.Model):
     def _open_items(self):
         """The open items of each statement's customer, in sudo mode, by id of statement.
 
-        A contact that became part of another company has no account of its own any more: its page shows nothing.
+        A contact that became part of another company has no account of its own anymore: its page shows nothing.
         """
         statements = self.sudo()
         items = statements.partner_id._paylink_open_items(statements.company_id)

@@ -150,7 +150,7 @@ class PaymentProvider(models.Model):
         return result
 
     def unlink(self):
-        """Its secrets are worth nothing any more."""
+        """Its secrets are worth nothing anymore."""
         self._paylink_forget_secrets()
         return super().unlink()
 

@@ -141,7 +141,7 @@ class PaymentProviderSweep(models.Model):
 
         The inbox handles them as if they had come by themselves.
 
-        :raise StripeFailure: Stripe did not answer, or the key is not valid any more
+        :raise StripeFailure: Stripe did not answer, or the key is not valid anymore
         """
         self.ensure_one()
         api, now = self._paylink_stripe(), fields.Datetime.now()

@@ -41,7 +41,7 @@ class PaymentToken(models.Model):
         return super().write(vals)
 
     def _handle_archiving(self):
-        """What is archived here can't be charged by anybody any more: detach it at Stripe after the commit."""
+        """What is archived here can't be charged by anybody anymore: detach it at Stripe after the commit."""
         result = super()._handle_archiving()
         if stripe := self.filtered(lambda token: token.provider_code == STRIPE_CODE):
             stripe.paylink_stripe_to_detach = True

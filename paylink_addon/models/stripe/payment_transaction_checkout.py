@@ -143,12 +143,12 @@ class PaymentTransactionCheckout(models.Model):
     # === LEADING THE CUSTOMER THERE === #
 
     def _paylink_stripe_checkout(self):
-        """Where to send the customer: their page at Stripe, or ``None`` if there is nothing to pay here any more.
+        """Where to send the customer: their page at Stripe, or ``None`` if there is nothing to pay here anymore.
 
         Commits. May be called as often as the customer clicks: it leads to the same page.
 
         :return: URL
-        :raise UserError: it can't be paid any more; with a text for the customer
+        :raise UserError: it can't be paid anymore; with a text for the customer
         :raise StripeFailure: Stripe did not answer, or refuses
         """
         self.ensure_one()

@@ -234,7 +234,7 @@ class PaymentTransactionRefund(models.Model):
         return self._paylink_stripe_seek_settled()
 
     def _paylink_stripe_seek_settled(self):
-        """The PaymentIntent, if it is not waiting to be captured any more."""
+        """The PaymentIntent, if it is not waiting to be captured anymore."""
         intent = self._paylink_stripe_fetch(self._paylink_stripe_payment().paylink_stripe_intent)
         return intent if intent["status"] in ("succeeded", "canceled") else None
 

@@ -59,7 +59,7 @@ class TestDepositChanges(DepositCommon):
         self.assertEqual(transaction.payment_id._paylink_open_credit(), 300)
 
     def test_what_was_paid_before_stays_with_who_paid_it(self):
-        """The order does not count it any more, somebody knows; changed back, all is as before."""
+        """The order does not count it anymore, somebody knows; changed back, all is as before."""
         for values in self.changes:
             with self.subTest(values=values):
                 order = self._order(1000, prepayment=1.0)

@@ -74,7 +74,7 @@ def new_method(realm, kind, outcome="succeed", customer=None, email=None):
 def use(realm, method_id, customer):
     """The payment method that a request names, checked to be usable for its customer.
 
-    :raise ApiError: it belongs to another customer, to none any more, or does not exist
+    :raise ApiError: it belongs to another customer, to none anymore, or does not exist
     """
     if method_id in TEST_METHODS:
         return new_method(realm, *TEST_METHODS[method_id], customer=customer)
@@ -172,7 +172,7 @@ def delete_customer(realm, params, customer_id):
 def customer_of(realm, params):
     """The customer that a request names, or None.
 
-    :raise ApiError: it does not exist any more
+    :raise ApiError: it does not exist anymore
     """
     if "customer" not in params:
         return None

@@ -191,7 +191,7 @@ def methods_of(params, currency):
 
 
 def expire(realm, session):
-    """The session can't be paid any more."""
+    """The session can't be paid anymore."""
     realm.update(session, "checkout.session.expired", status="expired", url=None)
     for name in ("payment_intent", "setup_intent"):
         intent = realm.objects.get(session[name])

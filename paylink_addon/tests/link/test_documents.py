@@ -244,7 +244,7 @@ class TestDocuments(PaylinkCommon):
         self.assertEqual((both.amount_due, both._page_view(), len(both.activity_ids)), (30, "pay", 1))
 
     def test_attempt_is_closed_when_its_document_is_changed(self):
-        """The customer at the provider's page would pay an amount that nobody asks any more."""
+        """The customer at the provider's page would pay an amount that nobody asks anymore."""
         invoice = self._invoice(amount=100)
         link = self._link(invoice)
         attempt = self._attempt(link)

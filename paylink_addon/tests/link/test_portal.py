@@ -21,7 +21,7 @@ class TestPortal(PaylinkCommon, HttpCase):
         return {row["name"]: row for row in links.sudo()._portal_rows()}
 
     def test_each_state_as_the_customer_says_it(self):
-        """What is due now, not what was asked; nothing is due of what can't be paid any more."""
+        """What is due now, not what was asked; nothing is due of what can't be paid anymore."""
         self.company.paylink_allow_partial = True
         fresh, partly, paid, cancelled = (self._link(self._invoice()) for _number in range(4))
         self._pay(partly, 30)

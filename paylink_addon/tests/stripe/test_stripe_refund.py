@@ -223,7 +223,7 @@ class TestStripeRefund(StripeCommon):
             self.assertIn(text, " ".join(self.link.activity_ids.mapped("note")))
 
     def test_refund_that_fails_in_a_closed_period(self):
-        """What can't be cancelled any more is reversed."""
+        """What can't be cancelled anymore is reversed."""
         tx = self.pay_on_page(self.link)
         refund = self._refund(tx, 30)
         payment = refund.payment_id

@@ -14,5 +14,5 @@ class PaylinkSend(models.TransientModel):
         return rows.filtered(lambda row: row.company_id in self.env.companies)._paylink_open_items()
 
     def _left_out_paylink_account_item(self, rows, items):
-        """The customer, once, if nothing of what was ticked can be asked for any more."""
+        """The customer, once, if nothing of what was ticked can be asked for anymore."""
         return self._left_out_res_partner(rows.partner_id, items)
