@@ -298,7 +298,7 @@ class PaylinkLinkLife(models.Model):
             self.sudo()._end_or_keep()
         for tx in transactions:
             try:
-                tx._paylink_request("void")
+                tx.with_context(paylink_cancelling=True)._paylink_request("void")
             except UserError as error:  # not sent at all: disabled, or captured meanwhile
                 reason = str(error)
             else:
@@ -320,7 +320,7 @@ class PaylinkLinkLife(models.Model):
         self.ensure_one()
         link = self.sudo()
         refused = transaction.state == "error" and transaction.source_transaction_id
-        if refused and not self.env.context.get("paylink_request"):  # whoever asks right now is told there
+        if refused and not self.env.context.get("paylink_cancelling"):  # whoever cancels right now is told there
             link._report_refusal(transaction.state_message or transaction.reference)
         elif not refused and not link.transaction_ids._paylink_authorized():
             link._end_or_keep()

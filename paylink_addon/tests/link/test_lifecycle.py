@@ -110,6 +110,19 @@ class TestCancelInFlight(PaylinkCommon):
         self.assertEqual((link.state, link.cancel_requested_at), ("pending", False))
         self.assertIn("Too late", link.activity_ids.note)
 
+    def test_refusal_to_a_manager_ends_the_cancellation(self):
+        """It waits for an answer; a manager, who asks once more, gets one. The link can be paid again."""
+        self._answer_void(lambda transaction: None)
+        link = self._link(self._invoice())
+        self._authorized(link)
+        with self._request(link) as requested:
+            requested.action_cancel()
+        self._answer_void(refuse)
+        with self._request(link, self._user("manager", "paylink_addon.group_payment_manager")) as requested:
+            requested.action_void()
+        self.assertFalse(link.cancel_requested_at)
+        self.assertIn(REFUSAL, link.activity_ids.note)
+
     def test_captured_meanwhile(self):
         """Money that was captured before the provider could release it is kept: the link is paid."""
         self._answer_void(lambda transaction: None)
