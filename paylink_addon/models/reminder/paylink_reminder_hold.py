@@ -45,7 +45,9 @@ class PaylinkReminderHold(models.Model):
     )
     date_until = fields.Date(string="Until", help="The last day without reminders.")
     note = fields.Char(help="What was said, and by whom.")
-    user_id = fields.Many2one("res.users", string="Noted by", default=lambda self: self.env.user, readonly=True)
+    user_id = fields.Many2one(
+        "res.users", string="Noted by", default=lambda self: self.env.user, readonly=True, copy=False
+    )
     is_over = fields.Boolean(compute="_compute_is_over")
 
     _promise_has_date = models.Constraint(

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
@@ -221,6 +221,25 @@ class TestDepositSend(DepositCommon):
                 self.env["paylink.link"].with_user(seller)._create_deposits(
                     [{"sale_order_id": order.id, "amount": 1, "user_id": seller.id}]
                 )
+
+    def test_what_can_be_asked_of_hidden_orders_is_not_told(self):
+        """A client can make up the line: why nothing can be asked is told of orders that its user may read."""
+        order = self._order(1234, user_id=self.env.user.id)
+        line = {"key": f"order-{order.id}", "currency_id": order.currency_id.id, "amount": 99999}
+        wizard = (
+            self.env["paylink.send"]
+            .with_user(self._salesman())
+            .create(
+                {
+                    "kind": "deposit",
+                    "source_model": "sale.order",
+                    "source_ids": order.ids,
+                    "line_ids": [Command.create(line)],
+                }
+            )
+        )
+        with self.assertRaises(AccessError):
+            wizard.read(["problem"])
 
     def test_nobody_makes_a_deposit_past_the_wizard(self):
         order = self._order()

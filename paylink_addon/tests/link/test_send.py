@@ -1,5 +1,6 @@
 import re
 from datetime import timedelta
+from itertools import product
 
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
@@ -356,6 +357,34 @@ class TestSend(PaylinkCommon):
             Wizard.with_context(active_model="account.move", active_ids=invoice.ids).create({}).action_send()
         with self.assertRaises(AccessError):
             Wizard.create({"source_model": "account.move", "source_ids": invoice.ids}).action_send()
+
+    def test_client_is_told_nothing_that_its_user_may_not_read(self):
+        """A client can make up the only line: what the dialog shows of it is read with the rights of the user."""
+        seller = self._user("sales", "paylink_addon.group_paylink_user")
+        invoice = self._invoice(amount=777)
+        link = self._link(invoice)
+        Wizard = self.env["paylink.send"].with_user(seller)
+        computed = [
+            name
+            for name, field in Wizard._fields.items()
+            if (field.related or "").startswith("line_ids.") and Wizard.line_ids._fields[field.related[9:]].compute
+        ]
+        self.assertIn("existing_text", computed)
+        key = "-".join(map(str, (invoice.company_id.id, invoice.currency_id.id, self.marie.id, 0)))
+        lines = (
+            {"existing_link_id": link.id, "existing_cover": "part"},
+            {"existing_link_id": link.id, "existing_cover": "other"},
+            {"key": key, "partner_id": seller.partner_id.id, "amount": 1, "amount_due": 1, "email": "a@example.com"},
+        )
+        source = {"source_model": "account.move", "source_ids": invoice.ids}
+        for line, name in product(lines, computed):
+            with self.subTest(line=line, name=name):
+                wizard = Wizard.new({**source, "line_ids": [Command.create(line)]})  # as for an onchange
+                try:
+                    shown = str(wizard[name])
+                except AccessError:
+                    shown = ""
+                self.assertFalse([text for text in ("777", link.name, invoice.name, "Marie") if text in shown], shown)
 
     def test_delivery_failure_shows_and_can_be_corrected(self):
         link = self._sent(self._wizard(self._invoice()))

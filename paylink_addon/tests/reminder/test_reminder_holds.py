@@ -120,6 +120,12 @@ class TestReminderHolds(ReminderCommon):
         with self.assertRaises(AccessError):
             hold.write({"user_id": another})
 
+    def test_copy_is_noted_by_who_makes_it(self):
+        hold = self._hold(self._due_invoice(3), date_until=TODAY + timedelta(days=2))
+        with freeze_time(TODAY):
+            copy = hold.with_user(self.manager).copy()
+        self.assertEqual((copy.user_id, copy.move_id), (self.manager, hold.move_id))
+
     def test_promise_of_a_contact_is_the_customers(self):
         firm = self._customer("Firm", is_company=True, email="firm@example.com")
         office = self._customer("Office", parent_id=firm.id, email="office@example.com")

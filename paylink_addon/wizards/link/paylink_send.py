@@ -96,34 +96,35 @@ class PaylinkSend(models.TransientModel):
     link_ids = fields.Many2many("paylink.link", readonly=True)
 
     # === THE ONLY LINE === #
-    # Of several lines these are the first one's: neither shown nor written.
+    # Of several lines these are the first one's: neither shown nor written. What a line computes is computed with the
+    # user's rights here too: a client can send any line.
 
     partner_id = fields.Many2one(related="line_ids.partner_id")
     currency_id = fields.Many2one(related="line_ids.currency_id", readonly=False)
     amount_due = fields.Monetary(related="line_ids.amount_due")
     amount = fields.Monetary(related="line_ids.amount", readonly=False)
-    can_limit = fields.Boolean(related="line_ids.can_limit")
+    can_limit = fields.Boolean(related="line_ids.can_limit", related_sudo=False)
     email = fields.Char(string="E-mail to", related="line_ids.email", readonly=False)
     phone = fields.Char(string="Mobile number", related="line_ids.phone", readonly=False)
     lang = fields.Selection(related="line_ids.lang", readonly=False)
     reference = fields.Char(related="line_ids.reference", readonly=False)
-    problem = fields.Char(related="line_ids.problem")
-    warning = fields.Char(related="line_ids.warning")
-    email_warning = fields.Char(related="line_ids.email_warning")
-    is_amount_missing = fields.Boolean(related="line_ids.is_amount_missing")
+    problem = fields.Char(related="line_ids.problem", related_sudo=False)
+    warning = fields.Char(related="line_ids.warning", related_sudo=False)
+    email_warning = fields.Char(related="line_ids.email_warning", related_sudo=False)
+    is_amount_missing = fields.Boolean(related="line_ids.is_amount_missing", related_sudo=False)
     existing_link_id = fields.Many2one(related="line_ids.existing_link_id")
-    existing_text = fields.Char(related="line_ids.existing_text")
+    existing_text = fields.Char(related="line_ids.existing_text", related_sudo=False)
     existing_cover = fields.Selection(related="line_ids.existing_cover")
     reuse = fields.Boolean(
         string="Send this link again as it is, instead of making a new one", related="line_ids.reuse", readonly=False
     )
     access_token = fields.Char(related="line_ids.access_token")
-    subject = fields.Char(related="line_ids.subject", readonly=False)
-    body = fields.Html(related="line_ids.body", readonly=False)
-    sms_body = fields.Text(related="line_ids.sms_body", readonly=False)
-    sms_count = fields.Char(related="line_ids.sms_count")
-    sms_warning = fields.Char(related="line_ids.sms_warning")
-    sms_problem = fields.Char(related="line_ids.sms_problem")
+    subject = fields.Char(related="line_ids.subject", readonly=False, related_sudo=False)
+    body = fields.Html(related="line_ids.body", readonly=False, related_sudo=False)
+    sms_body = fields.Text(related="line_ids.sms_body", readonly=False, related_sudo=False)
+    sms_count = fields.Char(related="line_ids.sms_count", related_sudo=False)
+    sms_warning = fields.Char(related="line_ids.sms_warning", related_sudo=False)
+    sms_problem = fields.Char(related="line_ids.sms_problem", related_sudo=False)
 
     # === COMPUTE METHODS === #
 

@@ -72,7 +72,8 @@ class PaylinkSendLine(models.TransientModel):
     reuse = fields.Boolean(string="Send it again", default=True)
     # The link made of this line gets the token that the preview shows.
     access_token = fields.Char(default=lambda self: self.env["paylink.link"]._new_token(), readonly=True)
-    # The texts of the only message, as the templates say them, to be changed before sending. With the user's rights.
+    # The texts of the only message, as the templates say them, to be changed before sending. With the user's rights,
+    # whoever's call has them computed.
     subject = fields.Char(compute="_compute_subject", compute_sudo=False, store=True, readonly=False)
     body = fields.Html(
         string="Content",
@@ -129,7 +130,7 @@ class PaylinkSendLine(models.TransientModel):
         *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
     )
     def _compute_subject(self):
-        for line in self:
+        for line in self.sudo(False):
             line.subject = line._preview(line.wizard_id.template_id, "subject")
 
     @api.depends(
@@ -137,7 +138,7 @@ class PaylinkSendLine(models.TransientModel):
         *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
     )
     def _compute_body(self):
-        for line in self:
+        for line in self.sudo(False):
             line.body = line._preview(line.wizard_id.template_id, "body_html")
 
     @api.depends(
@@ -145,7 +146,7 @@ class PaylinkSendLine(models.TransientModel):
         *("wizard_id.is_single", "wizard_id.sms_template_id", "wizard_id.expires_at"),
     )
     def _compute_sms_body(self):
-        for line in self:
+        for line in self.sudo(False):
             text = line._preview(line.wizard_id.sms_template_id, "body")
             line.sms_body = text and to_gsm(text)
 

@@ -46,7 +46,7 @@ class PaylinkSendMixin(models.AbstractModel):
         return []
 
     def _sources(self):
-        """The selected records, once the user's right to read them is checked."""
+        """The selected records, once the user's right to read them is checked: where Odoo computes as superuser too."""
         self.ensure_one()
         if not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
@@ -54,7 +54,8 @@ class PaylinkSendMixin(models.AbstractModel):
         if self.source_model not in models_:
             return self.env[models_[0]]
         ids = self.source_ids if isinstance(self.source_ids, list) else []
-        records = self.env[self.source_model].browse(id_ for id_ in ids if isinstance(id_, int)).exists()
+        Source = self.env[self.source_model].sudo(False)
+        records = Source.browse(id_ for id_ in ids if isinstance(id_, int)).exists()
         records.check_access("read")
         return records
 
