@@ -69,8 +69,8 @@ class PaylinkStripe(http.Controller):
         return self._back(transaction)
 
     @staticmethod
-    def _leave(url):
-        response = request.redirect(url, code=303, local=False)
+    def _leave(url, local=False):
+        response = request.redirect(url, code=303, local=local)
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -79,16 +79,10 @@ class PaylinkStripe(http.Controller):
         """The page of the link, or Odoo's own for what was paid elsewhere."""
         link = transaction.paylink_id
         if not link:
-            return self._leave_local(transaction.landing_route if cancelled else "/payment/status")
+            return self._leave((cancelled and transaction.landing_route) or "/payment/status", local=True)
         link._book_confirmed()
         waits = transaction.state == "draft" and not cancelled
-        return self._leave_local(f"{PAY_PATH}/{link.access_token}{'?returned=1' if waits else ''}")
-
-    def _leave_local(self, path):
-        response = request.redirect(path or "/payment/status", code=303)
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return self._leave(f"{PAY_PATH}/{link.access_token}{'?returned=1' if waits else ''}", local=True)
 
     @staticmethod
     def _problem(message, transaction=None, again=True, status=200):
