@@ -196,7 +196,7 @@ class Ledgers(RuleBasedStateMachine):
             self.test.run_job()
             self.test.send_waiting()
 
-    @rule(job=st.sampled_from(["handle_events", "stripe_send", "book", "sweep_events"]))
+    @rule(job=st.sampled_from(["handle_events", "send", "book", "sweep_events"]))
     def run_job(self, job):
         self.test.run_job(f"ir_cron_paylink_{job}")
 
