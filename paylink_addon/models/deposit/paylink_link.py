@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL, format_amount, format_date
 
 from ...const import Task
 from ...tools.locks import hold_and_touch, take_name
@@ -183,7 +183,7 @@ class PaylinkLink(models.Model):
             self._give_task(Task.DEPOSIT_FOREIGN, self._foreign_texts)
 
     def _cancelled_texts(self, env):
-        values = self._left_behind_facts()
+        values = self._left_behind_facts(env)
         return env._("%(order)s was canceled after its deposit had been paid", **values), env._(
             "%(order)s was canceled after %(partner)s had paid %(amount)s. What no invoice has used of it is an open "
             "credit of the customer: refund it, or use it for another document.",
@@ -191,18 +191,18 @@ class PaylinkLink(models.Model):
         )
 
     def _foreign_texts(self, env):
-        values = self._left_behind_facts()
+        values = self._left_behind_facts(env)
         return env._("The deposit on %(order)s no longer counts", **values), env._(
             "The customer or the currency of %(order)s was changed after %(partner)s had paid %(amount)s. It is an "
             "open credit of that customer: refund it, or use it for another document.",
             **values,
         )
 
-    def _left_behind_facts(self):
+    def _left_behind_facts(self, env):
         return {
             "order": self.sale_order_id.name,
             "partner": self.partner_id.display_name,
-            "amount": self.currency_id.format(self.amount_paid - self.amount_refunded),
+            "amount": format_amount(env, self.amount_paid - self.amount_refunded, self.currency_id),
         }
 
     # === PAYING === #

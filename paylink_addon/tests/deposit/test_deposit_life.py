@@ -41,6 +41,15 @@ class TestDepositLife(DepositCommon):
         self.assertEqual(paid.activity_ids.summary, f"{order.name} was canceled after its deposit had been paid")
         self.assertIn("200.00", paid.activity_ids.note)
 
+    def test_task_is_written_in_the_language_of_who_gets_it(self):
+        """The amount too, whoever cancels the order."""
+        owner = self._user("camille", "paylink_addon.group_paylink_user", lang="fr_FR")
+        order = self._order(5000)
+        link = self._deposit(order, 1500, user_id=owner.id)
+        self._pay(link)
+        order.action_cancel()
+        self.assertRegex(link.activity_ids.note, r"1\S+500,00")  # a space that does not break is between
+
     def test_partly_paid_link_of_a_cancelled_order_is_cancelled(self):
         order = self._order(1000)
         link = self._deposit(order, 300, allow_partial=True)
