@@ -53,14 +53,15 @@ class PaylinkLink(models.Model):
 
     @api.model
     def _lead_note(self, transaction):
-        """What the opportunity's chatter says of a payment or refund."""
+        """What the opportunity's chatter says of a payment or refund, in the language of the link's owner."""
+        env = transaction.paylink_id._owner_env()
         values = {
-            "amount": format_amount(self.env, abs(transaction.amount), transaction.currency_id),
+            "amount": format_amount(env, abs(transaction.amount), transaction.currency_id),
             "link": transaction.paylink_id._get_html_link(),
         }
         if transaction.operation == "refund":
-            return self.env._("%(amount)s was refunded (%(link)s).", **values)
-        return self.env._("%(amount)s was paid (%(link)s).", **values)
+            return env._("%(amount)s was refunded (%(link)s).", **values)
+        return env._("%(amount)s was paid (%(link)s).", **values)
 
     @api.model
     def _tag_leads(self, transactions):
