@@ -149,10 +149,11 @@ def at_once(*functions):
     return results
 
 
-def meet_at(odoo, statement, table, row_id, *functions):
+def meet_at(odoo, table, row_id, *functions):
     """Call the functions in a thread each, and let them go on when all of them wait for the same row.
 
-    :param statement: how the SQL begins by which they ask for it
+    They ask for it as ``hold`` in ``paylink_addon/tools/locks.py`` does.
+
     :return: what they return
     :raises AssertionError: one of them does not ask for it
     """
@@ -169,7 +170,7 @@ def meet_at(odoo, statement, table, row_id, *functions):
         while waiting < len(functions) and not calls.done() and time.monotonic() < end:
             time.sleep(0.05)
             with watcher.cursor() as cursor:
-                cursor.execute(query, [f"{statement}%"])
+                cursor.execute(query, [f'SELECT FROM "{table}" WHERE id%'])
                 waiting = cursor.fetchone()[0]
         blocker.rollback()
         results = calls.result()

@@ -133,7 +133,6 @@ class TestDeposits(unittest.TestCase):
             with self.subTest(order=case["name"]):
                 meet_at(
                     self.odoo,
-                    "SELECT id FROM sale_order",
                     "sale_order",
                     case["order"],
                     *[
@@ -154,7 +153,6 @@ class TestDeposits(unittest.TestCase):
             with self.subTest(order=case["name"]):
                 meet_at(
                     self.odoo,
-                    "SELECT id FROM sale_order",
                     "sale_order",
                     case["order"],
                     partial(users[0].call, "account.move", "action_post", [[case["invoice"]]]),

@@ -40,7 +40,6 @@ class TestStatements(unittest.TestCase):
         url = f"{self.odoo.url}/account/{case['token']}/pay"
         answers = meet_at(
             self.odoo,
-            "UPDATE paylink_statement",
             "paylink_statement",
             case["statement"],
             *[
