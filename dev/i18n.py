@@ -4,6 +4,7 @@ The same check, writing nothing, is part of ``make lint``.
 """
 
 import functools
+import re
 import tempfile
 
 import polib
@@ -24,6 +25,8 @@ for addon in {addons!r}:
 # Terms of Odoo that each of our models has too ("Created by", "Activities"): translated as Odoo translates them.
 ODOO_ADDONS = ["base", "mail", "portal", "account", "payment", "sale", "loyalty", "crm"]
 NAMES = ("model:ir.model.fields,", "model:ir.model,name:")
+# What is code in a term, not language: conditions and names in the attributes of tags, and placeholders.
+CODE = re.compile(r"""\b(?:invisible|readonly|required|name|t-[\w-]+)="[^"]*"|%\(\w+\)s""")
 HEADER = {
     "Project-Id-Version": "Odoo Server 19.0",
     "MIME-Version": "1.0",
@@ -118,13 +121,18 @@ def _is_name(entry):
 
 
 def incomplete(translation, path):
-    """The entries of ``translation`` that are empty, fuzzy or obsolete, one line for each."""
+    """The entries of ``translation`` that are empty, fuzzy, obsolete or broken, one line for each."""
     name = path.relative_to(ROOT)
     return [
         *(f"{name}: not translated: {entry.msgid!r}" for entry in translation.untranslated_entries()),
         *(f"{name}: fuzzy: {entry.msgid!r}" for entry in translation.fuzzy_entries()),
         *(f"{name}: obsolete: {entry.msgid!r}" for entry in translation.obsolete_entries()),
+        *(f"{name}: other code than in English: {entry.msgid!r}" for entry in translation if _has_other_code(entry)),
     ]
+
+
+def _has_other_code(entry):
+    return entry.translated() and set(CODE.findall(entry.msgid)) != set(CODE.findall(entry.msgstr))
 
 
 def _read(path):
