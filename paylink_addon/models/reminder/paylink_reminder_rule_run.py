@@ -100,7 +100,7 @@ class PaylinkReminderRuleRun(models.Model):
         return True
 
     def _of_company(self, company):
-        """The rules of ``company``; tasks that arise are worded in its language."""
+        """The rules of ``company``; what is noted for all of its people is worded in its language."""
         rules = self.sudo().with_company(company).with_context(lang=company.partner_id.lang)
         return rules.search([("company_id", "=", company.id)])
 

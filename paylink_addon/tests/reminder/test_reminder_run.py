@@ -102,14 +102,16 @@ class TestReminderRun(ReminderCommon):
                 savepoint.rollback()
                 self.env.invalidate_all()
 
-    def test_task_is_in_the_companys_language(self):
-        self.company.partner_id.lang = "fr_FR"
+    def test_task_is_in_the_language_of_who_gets_it(self):
+        self.manager.lang = "fr_FR"
         self._rule(days=(3,))
         self._due_invoice(3, partner=self._customer("Nobody"))
         self._scheduled()
         texts = self.env["mail.activity"].search([("activity_type_id", "=", self.env.ref(self._task_type).id)])
         text = "Reminders can't be sent: enter an address that works."
-        self.assertEqual(texts.mapped("summary"), [self.env(context={"lang": "fr_FR"})._(text)])
+        french = self.env(context={"lang": "fr_FR"})._(text)
+        self.assertNotEqual(french, text)
+        self.assertEqual(texts.mapped("summary"), [french])
 
     _task_type = "paylink_addon.mail_activity_reminder"
 
