@@ -11,6 +11,7 @@ from .common import Table, load
 
 ROUNDS = 8
 PAGES = {"odoo": "Odoo's invoice page", "login": "its login page"}
+# It commits: the server reads what it makes.
 SCRIPT = """
 from dev.demo_data import make
 make(env)

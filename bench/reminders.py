@@ -188,7 +188,7 @@ def make_items(env, customers, each):
     )
     env.cr.execute("UPDATE account_move_line SET reconciled = TRUE WHERE id = %s", [item.id])
     env.cr.execute("ANALYZE account_move_line, account_move, res_partner")
-    env.cr.commit()
+    env.cr.commit()  # what ANALYZE has found, and the rows, as the run's chunks will have them
     env.invalidate_all()
 
 
@@ -216,7 +216,7 @@ def empty(env):
     env.cr.execute("DELETE FROM paylink_reminder_message")
     env.cr.execute("UPDATE account_move_line SET reconciled = TRUE")
     env.cr.execute("DELETE FROM mail_mail")
-    env.cr.commit()
+    env.cr.commit()  # as make_items does
     env.invalidate_all()
 
 

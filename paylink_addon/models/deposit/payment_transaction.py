@@ -44,17 +44,16 @@ class PaymentTransaction(models.Model):
         return SQL(
             """
             SELECT tx.id AS transaction_id, deposit.link_id, NULL::integer AS move_id, NULL::integer AS item_id,
-                   deposit.order_id, tx.amount, TRUE AS is_direct, tx.is_confirmed, tx.is_booked
-              FROM (%(belonging)s) deposit
-              JOIN (%(moving)s) tx ON tx.paylink_id = deposit.link_id
+                   deposit.order_id, TRUE AS is_direct
+              FROM (%s) deposit
+              JOIN moving tx ON tx.paylink_id = deposit.link_id
          UNION ALL
-            SELECT tx.id, NULL, NULL, NULL, rel.sale_order_id, tx.amount, TRUE, tx.is_confirmed, tx.is_booked
+            SELECT tx.id, NULL, NULL, NULL, rel.sale_order_id, TRUE
               FROM sale_order_transaction_rel rel
-              JOIN (%(moving)s) tx ON tx.id = rel.transaction_id
+              JOIN moving tx ON tx.id = rel.transaction_id
              WHERE tx.paylink_id IS NULL
             """,
-            belonging=self.env["paylink.link"]._belonging_sql(),
-            moving=self._paylink_moving_sql(),
+            self.env["paylink.link"]._belonging_sql(),
         )
 
     @api.model
@@ -63,17 +62,16 @@ class PaymentTransaction(models.Model):
         return SQL(
             """
             SELECT DISTINCT tx.id AS transaction_id, deposit.link_id, item.move_id, item.id AS item_id,
-                   deposit.order_id, tx.amount, FALSE AS is_direct, tx.is_confirmed, tx.is_booked
-              FROM (%(belonging)s) deposit
-              JOIN (%(moving)s) tx ON tx.paylink_id = deposit.link_id
+                   deposit.order_id, FALSE AS is_direct
+              FROM (%s) deposit
+              JOIN moving tx ON tx.paylink_id = deposit.link_id
               JOIN sale_order_line line ON line.order_id = deposit.order_id
               JOIN sale_order_line_invoice_rel rel ON rel.order_line_id = line.id
               JOIN account_move_line made ON made.id = rel.invoice_line_id
               JOIN account_move move ON move.id = made.move_id AND move.move_type != 'out_refund'
               JOIN account_move_line item ON item.move_id = move.id AND item.display_type = 'payment_term'
             """,
-            belonging=self.env["paylink.link"]._belonging_sql(),
-            moving=self._paylink_moving_sql(),
+            self.env["paylink.link"]._belonging_sql(),
         )
 
     # === ON THE ORDER === #

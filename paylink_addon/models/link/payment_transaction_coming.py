@@ -5,6 +5,9 @@ from odoo.tools import SQL
 
 from ...const import IN_FLIGHT_STATES
 
+# The condition of the index and of the query that is to use it: they have to be alike.
+MOVING = f"(state IN {IN_FLIGHT_STATES} OR (state = 'done' AND is_post_processed IS NOT TRUE))"
+
 
 class PaymentTransactionComing(models.Model):
     """Whoever asks whether something may be asked for, charged, reminded of or paid reads it in one query.
@@ -15,6 +18,7 @@ class PaymentTransactionComing(models.Model):
     """
 
     _inherit = "payment.transaction"
+    _paylink_moving_index = models.Index(f"(id) WHERE {MOVING}")
 
     @api.model
     def _paylink_coming_sql(self, items=None, links=None, orders=None):
@@ -43,14 +47,31 @@ class PaymentTransactionComing(models.Model):
             if records is not None
         ]
         return SQL(
-            "SELECT coming.* FROM (%s) coming WHERE %s",
-            SQL(" UNION ALL ").join(self._paylink_coming_sources(items, links, orders)),
-            SQL(" AND ").join(narrow) or SQL("TRUE"),
+            """
+            WITH moving AS (%(moving)s)
+            SELECT coming.*, tx.amount - part.amount AS amount, tx.state = 'done' AS is_confirmed,
+                   COALESCE(payment.state, '') IN ('in_process', 'paid') AS is_booked
+              FROM (%(sources)s) coming
+              JOIN moving tx ON tx.id = coming.transaction_id
+         LEFT JOIN account_payment payment ON payment.id = tx.payment_id
+        CROSS JOIN LATERAL (%(parts)s) part
+             WHERE tx.amount > part.amount AND %(narrow)s
+            """,
+            moving=self._paylink_moving_sql(),
+            sources=SQL(" UNION ALL ").join(self._paylink_coming_sources(items, links, orders)),
+            # A part counts once it is confirmed; until then its source does.
+            parts=SQL(
+                """SELECT COALESCE(sum(amount), 0) AS amount FROM payment_transaction
+                    WHERE source_transaction_id = tx.id AND operation != 'refund' AND state IN ('done', 'cancel')"""
+            ),
+            narrow=SQL(" AND ").join(narrow) or SQL("TRUE"),
         )
 
     @api.model
     def _paylink_coming_sources(self, items, links, orders):
-        """The queries that :meth:`_paylink_coming_sql` consists of, with its arguments and columns.
+        """What :meth:`_paylink_coming_sql` consists of, with its arguments: queries that read ``moving`` (see
+        :meth:`_paylink_moving_sql`), with the columns ``transaction_id``, ``link_id``, ``move_id``, ``item_id``,
+        ``order_id`` and ``is_direct``.
 
         A subject that knows of other things that are paid extends it; nothing may be in two sources.
         """
@@ -67,12 +88,11 @@ class PaymentTransactionComing(models.Model):
         return SQL(
             """
             SELECT tx.id AS transaction_id, tx.paylink_id AS link_id, line.move_id, line.move_line_id AS item_id,
-                   NULL::integer AS order_id, tx.amount, TRUE AS is_direct, tx.is_confirmed, tx.is_booked
-              FROM (%s) tx
+                   NULL::integer AS order_id, TRUE AS is_direct
+              FROM moving tx
          LEFT JOIN paylink_link_line line ON line.link_id = tx.paylink_id
              WHERE tx.paylink_id IS NOT NULL
-            """,
-            self._paylink_moving_sql(),
+            """
         )
 
     @api.model
@@ -81,39 +101,24 @@ class PaymentTransactionComing(models.Model):
         return SQL(
             """
             SELECT tx.id AS transaction_id, NULL::integer AS link_id, item.move_id, item.id AS item_id,
-                   NULL::integer AS order_id, tx.amount, TRUE AS is_direct, tx.is_confirmed, tx.is_booked
-              FROM (%s) tx
+                   NULL::integer AS order_id, TRUE AS is_direct
+              FROM moving tx
               JOIN account_invoice_transaction_rel rel ON rel.transaction_id IN (tx.id, tx.source_transaction_id)
               JOIN account_move_line item ON item.move_id = rel.invoice_id AND item.display_type = 'payment_term'
              WHERE tx.paylink_id IS NULL
-            """,
-            self._paylink_moving_sql(),
+            """
         )
 
     @api.model
     def _paylink_moving_sql(self):
-        """A query of the transactions on their way, each with what of it is neither captured nor voided apart.
-
-        A part counts once it is confirmed; until then its source does.
-        """
-        parts = SQL(
-            """COALESCE((SELECT sum(part.amount) FROM payment_transaction part
-                          WHERE part.source_transaction_id = tx.id AND part.operation != 'refund'
-                            AND part.state IN ('done', 'cancel')), 0)"""
-        )
+        """A query of the transactions on their way, by an index of its own: they are few among all there ever were."""
         return SQL(
             """
-            SELECT tx.id, tx.source_transaction_id, tx.paylink_id, tx.amount - %(parts)s AS amount,
-                   tx.state = 'done' AS is_confirmed,
-                   EXISTS(SELECT FROM account_payment payment
-                           WHERE payment.id = tx.payment_id AND payment.state IN ('in_process', 'paid')) AS is_booked
-              FROM payment_transaction tx
-              JOIN payment_provider provider ON provider.id = tx.provider_id AND provider.code != 'custom'
-             WHERE tx.operation NOT IN ('refund', 'validation')
-               AND ((tx.state IN %(states)s AND tx.source_transaction_id IS NULL)
-                    OR (tx.state = 'done' AND tx.is_post_processed IS NOT TRUE))
-               AND tx.amount > %(parts)s
+            SELECT id, source_transaction_id, paylink_id, payment_id, amount, state
+              FROM payment_transaction
+             WHERE %s AND (state = 'done' OR source_transaction_id IS NULL)
+               AND operation NOT IN ('refund', 'validation')
+               AND provider_id IN (SELECT id FROM payment_provider WHERE code != 'custom')
             """,
-            parts=parts,
-            states=IN_FLIGHT_STATES,
+            SQL(MOVING),
         )

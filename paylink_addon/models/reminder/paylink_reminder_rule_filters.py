@@ -273,10 +273,17 @@ class PaylinkReminderRuleFilters(models.Model):
         """Which items :meth:`_candidates_sql` is about."""
         which = SQL("item.id IN %s", tuple(items)) if items is not None else self._open_items_sql()
         if customers is not None:
-            which = SQL("%s AND contact.commercial_partner_id IN %s", which, tuple(customers) or (0,))
+            which = SQL("%s AND item.partner_id = %s", which, self._any_contact_sql(customers))
         if window:
             which = SQL("%s AND item.amount_residual_currency > 0 AND %s", which, self._within_sql(*window))
         return which
+
+    def _any_contact_sql(self, customers):
+        """Any of the contacts of these customers, looked up first: joined, PostgreSQL may go through all open items
+        once for each of them (see ``bench/reminders.py``).
+        """
+        contacts = SQL("SELECT id FROM res_partner WHERE commercial_partner_id IN %s", tuple(customers) or (0,))
+        return SQL("ANY(ARRAY(%s))", contacts)
 
     def _within_sql(self, first, last, held):
         """The item is due from ``first`` to ``last``, or before and one of those that the holds ``held`` are about."""
@@ -308,7 +315,7 @@ class PaylinkReminderRuleFilters(models.Model):
         """The collection links of ``company`` that were sent, likewise; their day is the one of sending."""
         which = SQL("link.id IN %s", tuple(links)) if links is not None else SQL("link.state IN ('open', 'failed')")
         if customers is not None:
-            which = SQL("%s AND contact.commercial_partner_id IN %s", which, tuple(customers) or (0,))
+            which = SQL("%s AND link.partner_id = %s", which, self._any_contact_sql(customers))
         return SQL(
             """
             SELECT NULL::integer AS item_id, link.id AS link_id, NULL::integer AS move_id,
