@@ -52,9 +52,7 @@ DEFAULT_ABANDONED_AFTER = 60
 # Days for which an authorized amount is taken to be reserved, where the provider does not say it.
 AUTHORIZATION_DAYS = 7
 
-# One SMS in the GSM alphabet; each part of a longer one, which phones join again (each is billed); how many are sent.
-SMS_LENGTH = 160
-SMS_PART_LENGTH = 153
+# As how many SMS a text may be sent; phones join them again, and each is billed.
 MAX_SMS_PARTS = 4
 
 

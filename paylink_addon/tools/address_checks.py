@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import phonenumbers
 
-from .addresses import MOBILE_TYPES, BadAddress, split_emails
+from .addresses import MOBILE_TYPES, BadAddress, parse_phone, split_emails, visible
 
 # No mail can be delivered there: https://www.rfc-editor.org/rfc/rfc2606 and rfc6761, 6762, 7686, 9476.
 RESERVED_TLDS = {"test", "example", "invalid", "localhost", "local", "internal", "lan", "home", "onion", "alt", "arpa"}
@@ -23,6 +23,13 @@ TYPOS = {
     **dict.fromkeys(("orage.fr", "ornage.fr", "oranges.fr", "orang.fr"), "orange.fr"),
     **dict.fromkeys(("wanado.fr", "wandoo.fr", "wanadou.fr"), "wanadoo.fr"),
     **dict.fromkeys(("lapost.net", "la-poste.net", "laposte.fr"), "laposte.net"),
+    **dict.fromkeys(("videotrn.ca", "vidotron.ca", "videotro.ca", "videotron.qc.ca"), "videotron.ca"),
+    **dict.fromkeys(("sympatico.com", "simpatico.ca", "sympatco.ca", "sympatique.ca"), "sympatico.ca"),
+    "cgocable.com": "cgocable.ca",
+    **dict.fromkeys(("gmail.ca", "gmaill.ca"), "gmail.com"),
+    **dict.fromkeys(("hotmial.ca", "hotmai.ca", "hotmal.ca"), "hotmail.ca"),
+    **dict.fromkeys(("outlok.ca", "oulook.ca"), "outlook.ca"),
+    **dict.fromkeys(("yaho.ca", "yahooo.ca", "yhoo.ca"), "yahoo.ca"),
     "icoud.com": "icloud.com",
     "sfr.f": "sfr.fr",
 }
@@ -43,7 +50,7 @@ def check_email(text, bounces=0):
     :param int bounces: how many messages came back
     :return: a :class:`Verdict`, or ``None`` where there is no address
     """
-    if not (text or "").strip():
+    if not visible(text).strip():
         return None
     try:
         addresses = split_emails(text)
@@ -73,10 +80,10 @@ def check_phone(number, country_code=None):
     :param str country_code: ISO code of the country to read a national number in
     :return: a :class:`Verdict`, or ``None`` where there is no number
     """
-    if not (number or "").strip():
+    if not visible(number).strip():
         return None
     try:
-        parsed = phonenumbers.parse(number, country_code or None)
+        parsed = parse_phone(number, country_code)
     except phonenumbers.NumberParseException as error:
         no_country = not country_code and error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE
         return Verdict("unknown", "phone_country", number) if no_country else Verdict("invalid", "phone", number)
@@ -85,5 +92,7 @@ def check_phone(number, country_code=None):
     text = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
     if not phonenumbers.is_valid_number(parsed):
         return Verdict("unknown", "phone_unassigned", text)
-    mobile = phonenumbers.number_type(parsed) in MOBILE_TYPES
-    return Verdict("valid", "phone_mobile" if mobile else "phone_landline", text)
+    kind = phonenumbers.number_type(parsed)
+    if kind == phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE:
+        return Verdict("unknown", "phone_either", text)
+    return Verdict("valid", "phone_mobile" if kind in MOBILE_TYPES else "phone_landline", text)

@@ -1,7 +1,10 @@
 """Checks of e-mail addresses and mobile numbers. Knows no Odoo model."""
 
+import re
+import unicodedata
+
 import phonenumbers
-from odoo.tools.mail import email_normalize, email_split
+from odoo.tools.mail import email_normalize
 
 MOBILE_TYPES = {
     phonenumbers.PhoneNumberType.MOBILE,
@@ -9,6 +12,28 @@ MOBILE_TYPES = {
     phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
     phonenumbers.PhoneNumberType.UNKNOWN,
 }
+# France and its overseas departments dial each other as if they were one country: 0692… is in Réunion wherever it is
+# typed, 06… in Metropolitan France. Who lives in the other territories may have a number of these, too.
+FRENCH_PLAN = ("FR", "RE", "YT", "GP", "BL", "MF", "MQ", "GF")
+FRENCH = {*FRENCH_PLAN, "PM", "NC", "PF", "WF"}
+FRENCH_DIGITS = 9  # without the leading zero
+# Where mobile numbers overseas begin: not all of their ranges are assigned yet. 0639 98… is for films.
+OVERSEAS = {
+    **dict.fromkeys(("690", "691"), "GP"),
+    **dict.fromkeys(("692", "693"), "RE"),
+    **dict.fromkeys(("696", "697"), "MQ"),
+    "694": "GF",
+    "639": "YT",
+}
+FICTITIOUS = "63998"
+
+# What RFC 5322 lets stand in a list of addresses beside them: names in quotes, comments.
+QUOTED = r'"(?:\\.|[^"\\])*"|\([^()]*\)'
+PIECE = re.compile(rf'(?:{QUOTED}|<[^<>]*>|[^,;\n"<(]|["<(])+')
+ASIDE = re.compile(QUOTED)
+BRACKETED = re.compile(r"[^<>]*<([^<>]*)>")
+# Longer ones can't be delivered: RFC 5321, 4.5.3.1.
+MAX_EMAIL_LENGTH = 254
 
 
 class BadAddress(ValueError):
@@ -19,8 +44,15 @@ class BadAddress(ValueError):
         self.code, self.value = code, value
 
 
+def visible(text):
+    """``text`` without the invisible characters that come along when it is copied; all its spaces are plain ones."""
+    shown = (character for character in text or "" if unicodedata.category(character) != "Cf")
+    return "".join(" " if unicodedata.category(character) == "Zs" else character for character in shown)
+
+
 def split_emails(text):
-    """The normalised addresses in ``text``, which separates them by commas, semicolons or spaces.
+    """The normalised addresses in ``text``, which separates them by commas, semicolons, line breaks or spaces. Each may
+    have a name, as RFC 5322 writes it: ``"Dupont, Marie" <marie@mairie.fr>``.
 
     :raises BadAddress: code ``email``, value: the first piece that is no address
     """
@@ -39,21 +71,59 @@ def usable_emails(text):
 
 
 def _pieces(text):
-    pieces = (text or "").replace(";", ",").replace("\n", ",").split(",")
-    return [piece.strip() for piece in pieces if piece.strip()]
+    """What ``text`` separates. A name with a comma that nobody has put in quotes belongs to the address after it."""
+    pieces = []
+    for piece in PIECE.findall(visible(text)):
+        is_named = "<" in piece and pieces and "@" not in pieces[-1]
+        if is_named:
+            pieces[-1] = f"{pieces[-1]}, {piece.strip()}"
+        elif piece.strip():
+            pieces.append(piece.strip())
+    return pieces
 
 
 def _addresses(piece):
-    """The addresses in ``piece``; none if one of them is no address."""
-    addresses = [email_normalize(address) for address in email_split(piece)]
-    return addresses if all(address and _is_plausible(address) for address in addresses) else []
+    """The addresses in ``piece``: those in brackets, whatever name they have, else its words; none if one of them is
+    no address.
+    """
+    text = ASIDE.sub(" ", piece)
+    words = [word for word in BRACKETED.sub(" ", text).split() if "@" in word]
+    addresses = [_normalized(word.strip()) for word in [*BRACKETED.findall(text), *words]]
+    return addresses if all(addresses) else []
 
 
-def _is_plausible(address):
-    """Whether the address has a local part and a dotted domain without empty labels."""
-    local, _at, domain = address.rpartition("@")
+def _normalized(word):
+    """``word`` as an address, or ``False``: a local part, and a dotted domain without empty labels."""
+    address = email_normalize(word.removeprefix("mailto:"))
+    local, _at, domain = (address or "").rpartition("@")
     labels = domain.split(".")
-    return bool(local) and ".." not in local and len(labels) > 1 and all(labels) and len(labels[-1]) > 1
+    is_plausible = (
+        local
+        and not re.search(r"\s|\.\.", word)
+        and len(address) <= MAX_EMAIL_LENGTH
+        and len(labels) > 1
+        and all(labels)
+        and len(labels[-1]) > 1
+    )
+    return is_plausible and address
+
+
+def parse_phone(number, country_code=None):
+    """``number`` as a ``phonenumbers.PhoneNumber``.
+
+    :param str number: as a person typed it
+    :param str country_code: ISO code of the country to read a national number in
+    :raises phonenumbers.NumberParseException: it is none
+    """
+    parsed = phonenumbers.parse(visible(number), country_code or None)
+    region = phonenumbers.region_code_for_country_code(parsed.country_code)
+    national = str(parsed.national_number)
+    if phonenumbers.is_valid_number(parsed) or region not in FRENCH or len(national) != FRENCH_DIGITS:
+        return parsed
+    others = [phonenumbers.parse(national, other) for other in FRENCH_PLAN]
+    if not national.startswith(FICTITIOUS) and (overseas := OVERSEAS.get(national[:3])):
+        parsed = phonenumbers.parse(national, overseas)
+    return next(filter(phonenumbers.is_valid_number, others), parsed)
 
 
 def mobile_e164(number, country_code=None):
@@ -64,7 +134,7 @@ def mobile_e164(number, country_code=None):
     :raises BadAddress: code ``phone`` (no possible number) or ``landline`` (not one that takes SMS)
     """
     try:
-        parsed = phonenumbers.parse(number or "", country_code or None)
+        parsed = parse_phone(number, country_code)
     except phonenumbers.NumberParseException as error:
         raise BadAddress("phone", number) from error
     if not phonenumbers.is_possible_number_for_type(parsed, phonenumbers.PhoneNumberType.MOBILE):

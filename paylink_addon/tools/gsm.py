@@ -1,13 +1,18 @@
-"""The alphabet of SMS (GSM 03.38): one character outside of it more than halves what a message holds."""
+"""The text of an SMS: in its own alphabet (GSM 03.38) if that has all its letters, else in UCS-2, which holds less than
+half as much.
+"""
 
 import unicodedata
+from typing import NamedTuple
 
 BASIC = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENDED = set("^{}\\[~]|€")
-# An amount without its currency would be worse than a long one.
+# What a message that is one SMS holds, and each part of a longer one: in GSM's places, in UTF-16 code units.
+GSM_LIMITS, UCS2_LIMITS = (160, 153), (70, 67)
+# Signs that stand for one currency only. An amount without its currency would be worse than a long one.
 CURRENCIES = dict(
     pair.split()
     for pair in [
@@ -37,38 +42,63 @@ REPLACEMENTS = str.maketrans(
 )
 
 
-def to_gsm(text):
-    """``text`` with what the alphabet lacks replaced by the nearest characters it has, or left out."""
-    return "".join(_nearest(character) for character in text.translate(REPLACEMENTS))
+class SmsSize(NamedTuple):
+    """How long a message is (``length``), what one SMS of its alphabet holds (``limit``), as how many it is sent."""
+
+    length: int
+    limit: int
+    parts: int
+
+
+def sms_text(text, currencies=()):
+    """``text`` as it is sent: signs and accents that GSM lacks give way to the nearest that it has; a text with letters
+    or digits that have none (Łódź, Київ) stays as it is, and takes more SMS.
+
+    :param currencies: pairs of symbol and ISO code: a symbol that GSM can't write is told by its code
+    """
+    for symbol, code in currencies:
+        if symbol and symbol.strip() and not is_gsm(symbol):
+            text = text.replace(symbol.strip(), code)
+    near = "".join(_nearest(character) for character in text.translate(REPLACEMENTS))
+    return text if _LOST in near else near
+
+
+# No text holds it: it is a noncharacter of Unicode.
+_LOST = "\uffff"
 
 
 def _nearest(character):
+    """What GSM has for ``character``: nothing for signs it lacks, ``_LOST`` for letters and digits."""
     if character in BASIC or character in EXTENDED:
         return character
     if character.isspace():  # amounts in French hold narrow no-break spaces
         return " "
-    return "".join(part for part in unicodedata.normalize("NFKD", character) if part in BASIC)
+    near = "".join(part for part in unicodedata.normalize("NFKD", character) if part in BASIC)
+    return near or (_LOST if unicodedata.category(character)[0] in "LN" else "")
 
 
-def gsm_length(text):
-    """How many of an SMS's 160 places ``text`` takes; ``None`` if it needs another alphabet."""
-    if set(text) - BASIC - EXTENDED:
-        return None
-    return sum(2 if character in EXTENDED else 1 for character in text)
+def is_gsm(text):
+    """Whether ``text`` is in GSM's alphabet as it is."""
+    return not set(text) - BASIC - EXTENDED
 
 
-def gsm_parts(text, length, part_length):
-    """How many SMS ``text``, in this alphabet, is sent as.
+def sms_size(text):
+    """How long ``text`` is and as how many messages it is sent; a character of two places is not torn apart.
 
-    :param int length: the places of a message that is one SMS
-    :param int part_length: the places of each part of a longer one; a character of two places is not torn apart
+    :rtype: SmsSize
     """
-    sizes = [2 if character in EXTENDED else 1 for character in text]
-    if sum(sizes) <= length:
-        return 1
+    if is_gsm(text):
+        sizes, (limit, part) = [2 if character in EXTENDED else 1 for character in text], GSM_LIMITS
+    else:
+        sizes, (limit, part) = [2 if ord(character) > 0xFFFF else 1 for character in text], UCS2_LIMITS
+    length = sum(sizes)
+    return SmsSize(length, limit, 1 if length <= limit else _parts(sizes, part))
+
+
+def _parts(sizes, limit):
     parts, used = 1, 0
     for size in sizes:
-        if used + size > part_length:
+        if used + size > limit:
             parts, used = parts + 1, 0
         used += size
     return parts

@@ -6,8 +6,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_date
 
-from ...const import SMS_LENGTH
-from ...tools.gsm import gsm_length, to_gsm
+from ...tools.gsm import GSM_LIMITS, is_gsm, sms_size, sms_text
 
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
 COMPANY_LENGTH = 24
@@ -220,9 +219,17 @@ class PaylinkLinkAmounts(models.Model):
             link.company_display = (link_sudo.company_id.name or "")[: link._sms_room()].strip()
 
     def _sms_room(self):
-        """How long the company's name may be for our own text to be one SMS, with this URL and amount."""
-        taken = gsm_length(to_gsm(f"{self.url or ''}{self.amount_display or ''}")) + SMS_WORDS
-        return min(COMPANY_LENGTH, max(SMS_LENGTH - taken, 0))
+        """How long the company's name may be for our own text to be one SMS, with this URL and amount.
+
+        A name in letters that GSM lacks makes more of it anyway.
+        """
+        if not is_gsm(sms_text(self.sudo().company_id.name or "")):
+            return COMPANY_LENGTH
+        taken = sms_size(self._sms_text(f"{self.url or ''}{self.amount_display or ''}")).length + SMS_WORDS
+        return min(COMPANY_LENGTH, max(GSM_LIMITS[0] - taken, 0))
+
+    def _sms_currencies(self):
+        return self.currency_id
 
     def _documents_text(self, language, lines):
         """What is paid, as part of a sentence in the language of the environment ``language``."""

@@ -8,9 +8,9 @@ from odoo.fields import Domain
 from odoo.tools import SQL, email_normalize
 from odoo.tools.rendering_tools import convert_inline_template_to_qweb
 
-from ...const import MAX_SMS_PARTS, SMS_LENGTH, SMS_PART_LENGTH
+from ...const import MAX_SMS_PARTS
 from ...tools.addresses import BadAddress, mobile_e164, split_emails
-from ...tools.gsm import gsm_parts, to_gsm
+from ...tools.gsm import UCS2_LIMITS, sms_size, sms_text
 
 FAILED_STATUSES = ("exception", "bounce")
 CUSTOMER_MESSAGES = ("email_outgoing", "sms")
@@ -317,12 +317,12 @@ class PaylinkSendingMixin(models.AbstractModel):
         }
 
     # === SMS === #
-    # The SMS of requests: in the GSM alphabet, of a limited length, queued in Odoo's outbox.
+    # The SMS of requests: as few messages as their letters allow, queued in Odoo's outbox.
 
     @api.model
     def _sms_problem(self, text, name):
         """Why ``text`` can't be sent to ``name``, and what to do, or ``False``."""
-        parts = gsm_parts(to_gsm(text or ""), SMS_LENGTH, SMS_PART_LENGTH)
+        parts = sms_size(sms_text(text or "")).parts
         if parts <= MAX_SMS_PARTS:
             return False
         return self.env._(
@@ -336,19 +336,32 @@ class PaylinkSendingMixin(models.AbstractModel):
     @api.model
     def _sms_warning(self, text):
         """What speaks against a text that can be sent, or ``False``."""
-        parts = gsm_parts(to_gsm(text or ""), SMS_LENGTH, SMS_PART_LENGTH)
-        if not 1 < parts <= MAX_SMS_PARTS:
+        size = sms_size(sms_text(text or ""))
+        if not 1 < size.parts <= MAX_SMS_PARTS:
             return False
+        values = {"limit": size.limit, "count": size.parts}
+        if size.limit == UCS2_LIMITS[0]:
+            return self.env._(
+                "Some of its letters are not in the alphabet of SMS, so one message holds %(limit)s characters: it is "
+                "sent, and billed, as %(count)s messages.",
+                **values,
+            )
         return self.env._(
-            "The SMS is longer than %(limit)s characters: it is sent, and billed, as %(count)s messages.",
-            limit=SMS_LENGTH,
-            count=parts,
+            "The SMS is longer than %(limit)s characters: it is sent, and billed, as %(count)s messages.", **values
         )
+
+    def _sms_text(self, text):
+        """``text`` as it is sent to these: see :func:`~..tools.gsm.sms_text`."""
+        return sms_text(text, [(currency.symbol, currency.name) for currency in self._sms_currencies()])
+
+    def _sms_currencies(self):
+        """Hook: the ``res.currency`` of the amounts that the SMS of these tell."""
+        return self.env["res.currency"]
 
     def _check_sms(self, texts):
         """Refuse texts that would be sent as too many messages.
 
-        :param dict texts: the message in the GSM alphabet, by id of request
+        :param dict texts: the message as it is sent, by id of request
         """
         for request in self:
             if problem := self._sms_problem(texts[request.id], request.partner_id.display_name):
@@ -362,7 +375,7 @@ class PaylinkSendingMixin(models.AbstractModel):
         """
         if not self:
             return self.env["mail.message"]
-        texts = {res_id: to_gsm(text) for res_id, text in texts.items()}
+        texts = {request.id: request._sms_text(texts[request.id]) for request in self}
         self._check_sms(texts)
         messages = (
             self.env["mail.message"].sudo().create([request._sms_message_values(texts[request.id]) for request in self])

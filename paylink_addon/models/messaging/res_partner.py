@@ -6,6 +6,8 @@ from ...tools.address_checks import check_email, check_phone
 GROUP = "paylink_addon.group_paylink_user"
 STATES = [("valid", "Valid"), ("doubtful", "Doubtful"), ("unknown", "Unknown"), ("invalid", "Invalid")]
 BAD_STATES = ("doubtful", "unknown", "invalid")
+# Nothing can be done about it.
+ACCEPTED_CODES = ("phone_either",)
 
 
 class ResPartner(models.Model):
@@ -29,6 +31,13 @@ class ResPartner(models.Model):
         groups=GROUP,
     )
     paylink_phone_reason = fields.Char(string="About the phone", compute="_compute_paylink_phone_state", groups=GROUP)
+    paylink_is_address_bad = fields.Boolean(
+        string="Address to Check",
+        compute="_compute_paylink_is_address_bad",
+        search="_search_paylink_is_address_bad",
+        groups=GROUP,
+        help="Somebody should look at its e-mail address or phone number.",
+    )
 
     # === COMPUTE METHODS === #
 
@@ -45,6 +54,15 @@ class ResPartner(models.Model):
             verdict = partner._paylink_phone_verdict()
             partner.paylink_phone_state = verdict and verdict.state
             partner.paylink_phone_reason = verdict and self._paylink_reason(verdict)
+
+    @api.depends("email", "message_bounce", "phone", "country_id", "commercial_partner_id.country_id")
+    def _compute_paylink_is_address_bad(self):
+        for partner in self:
+            partner.paylink_is_address_bad = partner._paylink_has_bad_address()
+
+    def _paylink_has_bad_address(self):
+        verdicts = (self._paylink_email_verdict(), self._paylink_phone_verdict())
+        return any(found and found.state in BAD_STATES and found.code not in ACCEPTED_CODES for found in verdicts)
 
     def _paylink_email_verdict(self):
         return check_email(self.email, self.message_bounce) or False
@@ -67,6 +85,10 @@ class ResPartner(models.Model):
             "phone": self.env._("“%(value)s” is not a phone number in the contact's country.", value=value),
             "phone_country": self.env._("Set the country, or write the number with its country code."),
             "phone_unassigned": self.env._("%(number)s is in no known range of phone numbers.", number=value),
+            "phone_either": self.env._(
+                "%(number)s: in North America a number does not tell whether it is a mobile. An SMS will be tried.",
+                number=value,
+            ),
             "phone_mobile": self.env._("%(number)s: can receive SMS.", number=value),
             "phone_landline": self.env._("%(number)s is a landline: it can't receive SMS.", number=value),
         }
@@ -78,26 +100,36 @@ class ResPartner(models.Model):
     def _search_paylink_phone_state(self, operator, value):
         return self._paylink_search_verdict(operator, value, "phone", "_paylink_phone_verdict")
 
-    @api.model
-    def _paylink_search_verdict(self, operator, value, field, verdict):
-        """Check all addresses that there are: in memory, a few microseconds each."""
+    def _search_paylink_is_address_bad(self, operator, value):
         if operator != "in":
             return NotImplemented
-        names = [field, "message_bounce", "country_id", "commercial_partner_id"]
-        partners = self.with_context(active_test=False).search_fetch([(field, "not in", (False, ""))], names)
-        found = [
-            partner.id for partner in partners if (state := getattr(partner, verdict)()) and state.state in set(value)
-        ]
-        domain = Domain("id", "in", found)
-        return domain | Domain(field, "in", (False, "")) if False in set(value) else domain
+        bad = self._paylink_found(["email", "phone"], lambda partner: partner._paylink_has_bad_address())
+        return Domain("id", "in" if True in set(value) else "not in", bad.ids)
+
+    @api.model
+    def _paylink_search_verdict(self, operator, value, field, verdict):
+        """The domain of the contacts whose ``field`` has one of the states ``value``."""
+        if operator != "in":
+            return NotImplemented
+        states = set(value)
+        found = self._paylink_found([field], lambda partner: getattr(partner, verdict)().state in states)
+        domain = Domain("id", "in", found.ids)
+        return domain | Domain(field, "in", (False, "")) if False in states else domain
+
+    @api.model
+    def _paylink_found(self, names, is_wanted):
+        """The contacts with any of the fields ``names`` that are wanted: all are checked, in memory, a few microseconds
+        each.
+        """
+        known = [*names, "message_bounce", "country_id", "commercial_partner_id"]
+        filled = Domain.OR(Domain(name, "not in", (False, "")) for name in names)
+        return self.with_context(active_test=False).search_fetch(filled, known).filtered(is_wanted)
 
     # === ACTIONS === #
 
     def action_paylink_check_addresses(self):
         """Show those of these contacts whose addresses need a look, with the reasons; all of them if all are well."""
-        bad = self.filtered(
-            lambda partner: partner.paylink_email_state in BAD_STATES or partner.paylink_phone_state in BAD_STATES
-        )
+        bad = self.filtered("paylink_is_address_bad")
         if not bad:
             return {
                 "type": "ir.actions.client",

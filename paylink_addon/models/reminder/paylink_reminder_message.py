@@ -99,6 +99,9 @@ class PaylinkReminderMessage(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _sms_currencies(self):
+        return self.reminder_ids.currency_id
+
     @api.model
     def mail_allowed_qweb_expressions(self):
         """What anyone may write in a template of this model; it is rendered without running code."""

@@ -6,7 +6,7 @@ from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
-from ...tools.gsm import gsm_length
+from ...tools.gsm import sms_size
 from ..common import PaylinkCommon
 
 
@@ -62,7 +62,7 @@ class TestSend(PaylinkCommon):
                 link = self._sent(wizard)
                 sms = self.env["sms.sms"].sudo().search([("number", "=", "+33639981234")], limit=1)
                 self.assertIn(link.url, sms.body)
-                self.assertLessEqual(gsm_length(sms.body), 160)
+                self.assertEqual(sms_size(sms.body).parts, 1)
 
     def test_bad_addresses(self):
         """Nothing is made or sent, and the text says what to do."""

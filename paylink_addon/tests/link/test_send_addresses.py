@@ -2,7 +2,7 @@ from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
 from ...const import MAX_SMS_PARTS
-from ...tools.gsm import gsm_length
+from ...tools.gsm import sms_size
 from ..common import PaylinkCommon
 
 
@@ -116,7 +116,7 @@ class TestSendAddresses(PaylinkCommon):
                     self.assertFalse(wizard.sms_warning)
                     link = self._sent(wizard)
                     self.assertIn(link.url, self._sms(link).body)
-                    self.assertLessEqual(gsm_length(self._sms(link).body), 160)
+                    self.assertEqual(sms_size(self._sms(link).body)[1:], (160, 1))
 
     # === CURRENCIES === #
 

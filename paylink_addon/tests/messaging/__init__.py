@@ -1,2 +1,3 @@
 from . import test_addresses
+from . import test_sms_text
 from . import test_tasks

@@ -1,6 +1,7 @@
 from odoo.tests import tagged
 
 from ...tools.address_checks import check_email, check_phone
+from ...tools.addresses import BadAddress, mobile_e164, split_emails, usable_emails
 from ..common import PaylinkCommon
 
 
@@ -23,13 +24,68 @@ class TestAddresses(PaylinkCommon):
             "marie@gmial.com": ("doubtful", "email_typo"),
             "marie@orange.con": ("doubtful", "email_typo"),
             "a@gmail.com, b@gmial.com": ("doubtful", "email_typo"),
+            "marie@videotrn.ca": ("doubtful", "email_typo"),
+            "marie@simpatico.ca": ("doubtful", "email_typo"),
+            "marie@videotron.ca": ("valid", "email_ok"),
+            "marie@sympatico.ca\u200b": ("valid", "email_ok"),
+            '"Dupont, Marie" <m@mairie.fr>': ("valid", "email_ok"),
+            "\u200b": None,
             "a@gmial.com; b@shop.test": ("invalid", "email_reserved"),
         }
         for text, expected in cases.items():
             with self.subTest(text=text):
-                self.assertEqual(check_email(text)[:2], expected)
+                found = check_email(text)
+                self.assertEqual(found and found[:2], expected)
         for text in ("", " ", None, False):
             self.assertIsNone(check_email(text))
+
+    def test_emails_of_real_people(self):
+        """As RFC 5322 writes them, and as people copy them out of their mail programs."""
+        cases = {
+            '"Dupont, Marie" <m@mairie.fr>': ["m@mairie.fr"],
+            '"Lambert; Fils" <c@lambert.fr>; b@x.fr': ["c@lambert.fr", "b@x.fr"],
+            '"Du \\"Petit\\", Jean" <j@x.fr>': ["j@x.fr"],
+            "Dupont, Marie <m@mairie.fr>": ["m@mairie.fr"],
+            "b@x.fr, Dupont, Marie <m@mairie.fr>": ["b@x.fr", "m@mairie.fr"],
+            "mail@groupe.fr <compta@client.fr>": ["compta@client.fr"],
+            "compta@client.fr (Comptes, Lyon)": ["compta@client.fr"],
+            "mailto:a@x.fr": ["a@x.fr"],
+            "a@x.fr b@y.fr\nc@z.fr": ["a@x.fr", "b@y.fr", "c@z.fr"],
+            "\u200bmar\u00adie@x.fr\u202f": ["marie@x.fr"],
+            "A@X.fr; a@x.fr": ["a@x.fr"],
+        }
+        for text, expected in cases.items():
+            with self.subTest(text=text):
+                self.assertEqual(split_emails(text), expected)
+        for text in ("Marie <>", "<a@x.fr> <bad>", "<m @x.fr>", '"m@x.fr"', "a@x.fr, Dupont", f"{'a' * 250}@x.fr"):
+            with self.subTest(text=text), self.assertRaises(BadAddress):
+                split_emails(text)
+        self.assertEqual(usable_emails('Dupont; "D, M" <m@mairie.fr>; nobody@'), ["m@mairie.fr"])
+
+    def test_mobiles_of_real_people(self):
+        """France and its overseas departments dial each other as one country; what is copied is cleaned."""
+        cases = {
+            ("0692 12 34 56", "FR"): "+262692123456",
+            ("0690 12 34 56", "FR"): "+590690123456",
+            ("0696 12 34 56", "FR"): "+596696123456",
+            ("0694 12 34 56", "FR"): "+594694123456",
+            ("0694 55 34 56", "FR"): "+594694553456",
+            ("0639 12 34 56", "FR"): "+262639123456",
+            ("06 39 98 12 34", "FR"): "+33639981234",
+            ("06 12 34 56 78", "RE"): "+33612345678",
+            ("06 12 34 56 78", "NC"): "+33612345678",
+            ("0693 12 34 56", "MQ"): "+262693123456",
+            ("+33 692 12 34 56", None): "+262692123456",
+            ("77 12 34", "NC"): "+687771234",
+            ("\u202a06\u202f12\u00ad34\u200b5678\u202c", "FR"): "+33612345678",
+            ("514 555 1234", "CA"): "+15145551234",
+        }
+        for (number, country), expected in cases.items():
+            with self.subTest(number=number, country=country):
+                self.assertEqual(mobile_e164(number, country), expected)
+        for number, country, code in (("01 42 68 53 00", "RE", "landline"), ("0262 12 34 56", "FR", "landline")):
+            with self.subTest(number=number), self.assertRaisesRegex(BadAddress, code):
+                mobile_e164(number, country)
 
     def test_what_is_meant(self):
         self.assertEqual(check_email("a@gmial.com").value, "gmail.com")
@@ -42,7 +98,8 @@ class TestAddresses(PaylinkCommon):
             ("06 39 98 12 34", "FR"): ("unknown", "phone_unassigned"),
             ("01 42 68 53 00", "FR"): ("valid", "phone_landline"),
             ("0612345678", None): ("unknown", "phone_country"),
-            ("+1 202 555 0123", "FR"): ("valid", "phone_mobile"),
+            ("+1 202 555 0123", "FR"): ("unknown", "phone_either"),
+            ("0692 12 34 56", "FR"): ("valid", "phone_mobile"),
             ("12", "FR"): ("invalid", "phone"),
             ("not a number", "FR"): ("invalid", "phone"),
             ("012", "BE"): ("invalid", "phone"),
@@ -67,9 +124,20 @@ class TestAddresses(PaylinkCommon):
         contact.write({"email": False, "phone": False})
         self.assertEqual((contact.paylink_email_state, contact.paylink_phone_state), (False, False))
 
+    def test_unknown_kind_of_number_needs_no_look(self):
+        """In North America no number tells whether it is a mobile: a list of all contacts would be of no use."""
+        contact = self._customer("Contact", email="paul@gmail.com", phone="+1 514 555 1234")
+        self.assertEqual((contact.paylink_phone_state, contact.paylink_is_address_bad), ("unknown", False))
+        contact.phone = "+33 1 23"
+        self.assertTrue(contact.paylink_is_address_bad)
+        found = self.env["res.partner"].search([("paylink_is_address_bad", "=", True)])
+        self.assertIn(contact, found)
+        self.assertNotIn(contact, self.env["res.partner"].search([("paylink_is_address_bad", "=", False)]))
+
     def test_every_reason_has_a_text(self):
         emails = ("a@gmail.com", "a", "a@b.test", "a@gmial.com")
         phones = (("0612345678", "FR"), ("0142685300", "FR"), ("0639981234", "FR"), ("12", "FR"), ("0612345678", None))
+        phones += (("+1 514 555 1234", None),)
         verdicts = [check_email(email) for email in emails] + [check_email("a@gmail.com", 1)]
         verdicts += [check_phone(*phone) for phone in phones]
         texts = {self.env["res.partner"]._paylink_reason(verdict) for verdict in verdicts}

@@ -4,9 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
-from ...const import SMS_LENGTH
 from ...tools.address_checks import check_email
-from ...tools.gsm import gsm_length, to_gsm
+from ...tools.gsm import sms_size, sms_text
 from ...tools.hooks import named_hook
 
 # How much of what is to be asked for an open link already asks for, best first.
@@ -148,7 +147,7 @@ class PaylinkSendLine(models.TransientModel):
     def _compute_sms_body(self):
         for line in self.sudo(False):
             text = line._preview(line.wizard_id.sms_template_id, "body")
-            line.sms_body = text and to_gsm(text)
+            line.sms_body = text and sms_text(text, [(line.currency_id.symbol, line.currency_id.name)])
 
     @api.depends("sms_body", "wizard_id.is_single", "wizard_id.send_sms")
     def _compute_sms_count(self):
@@ -157,11 +156,11 @@ class PaylinkSendLine(models.TransientModel):
         (self - only).update({"sms_count": False, "sms_warning": False, "sms_problem": False})
         for line in only:
             sent = line.wizard_id.send_sms
-            length = gsm_length(to_gsm(line.sms_body or ""))
+            size = sms_size(sms_text(line.sms_body or ""))
             line.sms_count = (
-                self.env._("%(length)s of %(limit)s characters of one SMS", length=length, limit=SMS_LENGTH)
-                if length <= SMS_LENGTH
-                else self.env._("%(length)s characters; one SMS holds %(limit)s", length=length, limit=SMS_LENGTH)
+                self.env._("%(length)s of %(limit)s characters of one SMS", length=size.length, limit=size.limit)
+                if size.parts == 1
+                else self.env._("%(length)s characters; one SMS holds %(limit)s", length=size.length, limit=size.limit)
             )
             line.sms_warning = sent and requests._sms_warning(line.sms_body)
             line.sms_problem = sent and requests._sms_problem(line.sms_body, line.partner_id.display_name)
