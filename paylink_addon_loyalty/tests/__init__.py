@@ -1,5 +1,6 @@
 from . import test_wallet
 from . import test_wallet_disputes
+from . import test_wallet_merge
 from . import test_wallet_orders
 from . import test_wallet_program
 from . import test_wallet_tours

@@ -15,6 +15,8 @@ class PaylinkStatement(models.Model):
 
     There is one per customer (commercial partner) and company. Revoked, its URL is dead for ever: sent again, the
     statement gets another one. Clients only read it: all that changes it are the actions here.
+
+    Of customers that were merged one statement goes on; the others stay as further addresses of the same page.
     """
 
     _name = "paylink.statement"
@@ -32,9 +34,15 @@ class PaylinkStatement(models.Model):
     amount_display = fields.Char(string="Due now", compute="_compute_displays", compute_sudo=True)
     document_count = fields.Integer(string="Open Items", compute="_compute_displays", compute_sudo=True)
     link_ids = fields.One2many("paylink.link", "statement_id", string="Collection Links", readonly=True)
+    is_merged = fields.Boolean(
+        string="Further Address",
+        readonly=True,
+        copy=False,
+        help="The page of a customer that was merged into this one: its address still works.",
+    )
 
     _token_unique = models.UniqueIndex("(access_token)")
-    _customer_unique = models.UniqueIndex("(partner_id, company_id)")
+    _customer_unique = models.UniqueIndex("(partner_id, company_id) WHERE is_merged IS NOT TRUE")
 
     # === COMPUTE METHODS === #
 
@@ -96,7 +104,7 @@ class PaylinkStatement(models.Model):
                     owner=foreign[0].sudo().user_id.name or "-",
                 )
             )
-        live = self.filtered(lambda statement: not statement.cancelled_at)
+        live = self._with_further_addresses().filtered(lambda statement: not statement.cancelled_at)
         live.sudo().cancelled_at = fields.Datetime.now()
         live._log_events("cancelled")
         live.sudo()._cancel_links()
@@ -132,7 +140,9 @@ class PaylinkStatement(models.Model):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
         partners.check_access("read")
         company, customers = self.env.company, partners.sudo().commercial_partner_id
-        statements = self.sudo().search([("partner_id", "in", customers.ids), ("company_id", "=", company.id)])
+        statements = self.sudo().search(
+            [("partner_id", "in", customers.ids), ("company_id", "=", company.id), ("is_merged", "=", False)]
+        )
         missing = customers - statements.partner_id
         try:
             with self.env.cr.savepoint():
@@ -145,6 +155,29 @@ class PaylinkStatement(models.Model):
         except UniqueViolation as error:  # made by somebody else meanwhile: run again, to find them
             raise ConcurrencyError(str(error)) from error
         return (statements | made).with_env(self.env)
+
+    @api.model
+    def _merge_customers(self, sources, target):
+        """Of customers that become one: in each company one page goes on, and the others show the same.
+
+        :param sources: customers that are about to be merged into ``target``
+        """
+        pages = self.search([("partner_id", "in", (sources | target).ids), ("is_merged", "=", False)])
+        for same in pages.grouped("company_id").values():
+            main = same.sorted(
+                lambda page: (bool(page.cancelled_at), not page.issued_at, page.partner_id != target, page.id)
+            )[:1]
+            # One owner: who revokes the page closes all its addresses.
+            ((same | same._with_further_addresses()) - main).write({"is_merged": True, "user_id": main.user_id.id})
+
+    def _with_further_addresses(self):
+        """These, and the other addresses of the same pages."""
+        pages = self.sudo()
+        domain = [("partner_id", "in", pages.partner_id.ids), ("company_id", "in", pages.company_id.ids)]
+        known = {(page.partner_id, page.company_id) for page in pages}
+        further = pages.search([*domain, ("id", "not in", pages.ids)])
+        further = further.filtered(lambda page: (page.partner_id, page.company_id) in known)
+        return (pages | further).with_env(self.env)
 
     def _check_rights(self):
         self.check_access("read")

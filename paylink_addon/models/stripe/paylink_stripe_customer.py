@@ -58,6 +58,19 @@ class PaylinkStripeCustomer(models.Model):
         )
         return self.search(domain, limit=1)
 
+    @api.model
+    def _merge_customers(self, sources, target):
+        """Of partners that become one, keep the customer that is used from now on: the target's, if Stripe knows it.
+
+        Stored methods and pages that are open know their own customers: those stay at Stripe.
+
+        :param sources: partners that are about to be merged into ``target``
+        """
+        known = self.search([("partner_id", "in", (sources | target).ids)])
+        for same in known.grouped(lambda row: (row.company_id, row.account, row.is_live)).values():
+            kept = same.sorted(lambda row: (not row.customer, row.partner_id != target, row.id))[:1]
+            (same - kept).unlink()
+
     def _create_at_stripe(self, stripe):
         """Create the customer. If the partner was changed since an unanswered try, its key is used up: take another.
 

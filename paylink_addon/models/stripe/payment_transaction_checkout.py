@@ -215,7 +215,8 @@ class PaymentTransactionCheckout(models.Model):
                 raise
             # Deleted in the dashboard. Nothing was made with the key, and Stripe keeps the refusal under it.
             customer._renew_key()
-            self.paylink_key = secrets.token_urlsafe(24)
+            request = {name: value for name, value in self.paylink_stripe_request.items() if name != "customer"}
+            self.write({"paylink_key": secrets.token_urlsafe(24), "paylink_stripe_request": request})
             session = self._paylink_stripe_create_session(customer._of(self))
         self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
         return session
@@ -230,7 +231,8 @@ class PaymentTransactionCheckout(models.Model):
         :return: the session that it has made after all, or ``None``
         """
         since = int((self.create_date - timedelta(hours=1)).timestamp())
-        sessions = self.provider_id._paylink_stripe().sessions(customer=customer.customer, created={"gte": since})
+        asked_for = self.paylink_stripe_request.get("customer", customer.customer)
+        sessions = self.provider_id._paylink_stripe().sessions(customer=asked_for, created={"gte": since})
         if found := self._paylink_stripe_seek(sessions):
             return found
         self.write(
@@ -242,10 +244,12 @@ class PaymentTransactionCheckout(models.Model):
         return None
 
     def _paylink_stripe_create_session(self, customer):
+        """The customer is part of what is stored: partners may be merged between two tries with one key."""
         stripe = self.provider_id._paylink_stripe()
-        values = {"key": self.paylink_key, "customer": customer.customer, **self.paylink_stripe_request}
+        request = {"customer": customer.customer} | self.paylink_stripe_request
+        self.paylink_stripe_request = request
         self.env.cr.commit()  # pylint: disable=invalid-commit
-        return stripe.session_create(**values)
+        return stripe.session_create(key=self.paylink_key, **request)
 
     # === CLOSING === #
 

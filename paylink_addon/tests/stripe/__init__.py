@@ -7,6 +7,7 @@ from . import test_ledgers
 from . import test_stripe_books
 from . import test_stripe_browser
 from . import test_stripe_checkout
+from . import test_stripe_merge
 from . import test_stripe_messages
 from . import test_stripe_portal
 from . import test_stripe_provider
