@@ -6,6 +6,8 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 from odoo.tools.image import image_data_uri
 
+from ...tools import qr
+
 
 class AccountMove(models.Model):
     _name = "account.move"
@@ -146,5 +148,4 @@ class AccountMove(models.Model):
 
     def _paylink_qr_code(self, url):
         """A QR code as the source of an image."""
-        barcode = self.env["ir.actions.report"].barcode("QR", url, width=128, height=128, quiet=False)
-        return image_data_uri(base64.b64encode(barcode))
+        return image_data_uri(base64.b64encode(qr.png(url)))

@@ -1,6 +1,5 @@
 """Stage of ``paylink.link``: how a link is paid: the customer's page and its attempts."""
 
-import base64
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -9,8 +8,10 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, format_amount, format_date, formatLang
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
+from ...tools import qr
 from ...tools.locks import take_all
 from ...tools.parameters import whole_number
+from ...tools.texts import one_line
 from .paylink_link_amounts import Coming
 
 
@@ -298,18 +299,22 @@ class PaylinkLinkPay(models.Model):
             "is_iban": bank.acc_type == "iban",
             "bic": bank.bank_bic,
             "reference": self.name,
-            "has_qr": bank.acc_type == "iban" and self.currency_id.name == "EUR",
+            "has_qr": bool(self._transfer_text(1)),
         }
 
     def _transfer_qr(self):
         """The EPC QR code (PNG, bytes) of a transfer of what is payable, or ``None``."""
         amount = self._payable_amount()
-        if not self.bank_account_id or amount <= 0:
-            return None
-        code = self.bank_account_id.build_qr_code_base64(
+        text = amount > 0 and self._transfer_text(amount)
+        return qr.png(text) if text else None
+
+    def _transfer_text(self, amount):
+        """What the EPC QR code of a transfer of ``amount`` says, or ``None`` where it can't be one by SEPA."""
+        bank = self.bank_account_id
+        values = bank._build_qr_code_vals(
             amount, self.name, "", self.currency_id, self.partner_id, qr_method="sct_qr", silent_errors=True
         )
-        return base64.b64decode(code.split(",", 1)[1]) if code else None
+        return values and "\n".join(map(one_line, bank._get_qr_vals(**values)))
 
     # === DOCUMENTS === #
 

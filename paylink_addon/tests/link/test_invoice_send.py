@@ -1,6 +1,11 @@
+from unittest.mock import Mock
+
+from lxml import etree
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
+
+from odoo.addons.base.models import ir_actions_report
 
 from ..common import PaylinkCommon
 
@@ -202,6 +207,8 @@ class TestInvoiceSend(PaylinkCommon):
         return content.decode()
 
     def test_pdf_shows_the_link_where_the_company_wants_it(self):
+        """Also where reportlab, with which Odoo draws barcodes, has no renderer."""
+        self.patch(type(self.env["ir.actions.report"]), "barcode", Mock(side_effect=ImportError("no renderPM")))
         for wanted in (True, False):
             with self.subTest(wanted=wanted):
                 self.company.paylink_on_invoice_pdf = wanted
@@ -210,6 +217,8 @@ class TestInvoiceSend(PaylinkCommon):
                 html = self._html(invoice)
                 self.assertEqual(link.url in html, wanted)
                 self.assertEqual("paylink_qrcode" in html, wanted)
+                pictures = etree.HTML(html).xpath("//div[@id='paylink_qrcode']//img/@src")
+                self.assertEqual([src[:14] for src in pictures], ["data:image/png"] * wanted)
 
     def test_pdf_is_made_with_the_link_it_shows(self):
         """The link is there before the PDF, also where none is mailed; sending again makes no second one."""
@@ -242,6 +251,17 @@ class TestInvoiceSend(PaylinkCommon):
         invoice = self._invoice()
         self._pay(self._send(invoice))
         self.assertNotIn("paylink_qrcode", self._html(invoice))
+
+    def test_odoos_own_codes_need_no_renderer(self):
+        """An invoice that customers open may bear them, too; what can't be one is refused as before."""
+        self.patch(ir_actions_report, "createBarcodeDrawing", Mock(side_effect=ImportError("no renderPM")))
+        barcode = self.env["ir.actions.report"].barcode
+        for options in ({}, {"quiet": "0", "width": "128", "height": "128"}, {"barBorder": "100000", "barLevel": "X"}):
+            with self.subTest(options):
+                self.assertEqual(barcode("QR", "BCD\n002", **options)[:4], b"\x89PNG")
+        for value, options in (("x" * 5000, {}), ("x", {"width": 10**6})):
+            with self.subTest(options), self.assertRaises(ValueError):
+                barcode("QR", value, **options)
 
     def test_odoos_own_code_gives_way(self):
         self.company.write({"paylink_on_invoice_pdf": True, "link_qr_code": True})
