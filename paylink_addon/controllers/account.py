@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from ..const import ACCOUNT_PATH, PAY_PATH
-from .page import FORM, PAGE, PageMixin
+from .page import FORM, FORM_PAGE, PAGE, PageMixin
 
 MAX_DIGITS = 10
 
@@ -21,12 +21,14 @@ class PaylinkAccount(PageMixin, http.Controller):
         statement = self._statement(token)
         return self._render_account(statement) if statement else self._render_unknown()
 
-    @http.route(f"{ACCOUNT_PATH}/<string:token>/pay", **FORM)
+    @http.route(f"{ACCOUNT_PATH}/<string:token>/pay", **FORM_PAGE)
     def account_pay(self, token, **_params):
         """Lead to the payment page of a link for what was ticked."""
         statement = self._statement(token)
         if not statement:
             return self._render_unknown()
+        if not self._is_sent():
+            return request.redirect(f"{ACCOUNT_PATH}/{statement.access_token}", code=HTTPStatus.SEE_OTHER)
         ticked = self._ticked()
         try:
             with request.env.cr.savepoint():
@@ -68,7 +70,7 @@ class PaylinkAccount(PageMixin, http.Controller):
         statement = request.env["paylink.statement"]._find_by_token(token)
         if not statement.issued_at:
             return statement.browse()
-        lang = self._wanted_language() or statement.lang
+        lang = self._language(statement.lang)
         company_ids = statement.company_id.ids
         request.update_context(lang=lang, allowed_company_ids=company_ids)
         timezone = statement.partner_id.tz or statement.company_id.paylink_tz

@@ -1,6 +1,7 @@
 from http import HTTPStatus
 
 from odoo.http import request
+from odoo.tools import get_lang
 
 from ..const import PAY_PATH
 
@@ -17,6 +18,8 @@ FORM = {
     "save_session": False,
     "max_content_length": MAX_BODY,
 }
+# A form that is answered with a page: its address is asked for again when a browser restores its tabs.
+FORM_PAGE = FORM | {"methods": ["GET", "POST"]}
 
 PLAIN_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -30,8 +33,13 @@ class PageMixin:
     # Where the choice of language is remembered.
     _cookie_path = PAY_PATH
 
+    @staticmethod
+    def _is_sent():
+        """Whether a form was sent: that alone changes anything."""
+        return request.httprequest.method == "POST"
+
     def _render_unknown(self):
-        lang = self._wanted_language() or request.best_lang or "en_US"
+        lang = self._language()
         request.update_context(lang=lang)
         values = {"languages": [], "lang": lang, "company": request.env["res.company"], "link": None}
         return self._render("paylink_addon.page_unknown", values, status=HTTPStatus.NOT_FOUND)
@@ -41,10 +49,8 @@ class PageMixin:
         html = request.env["ir.qweb"].sudo()._render(template, values)
         # The document type stands here: Odoo does not translate templates that begin with it.
         response = request.make_response(f"<!DOCTYPE html>\n{html}", headers=self._headers(policy), status=status)
-        if wanted := request.httprequest.args.get("lang"):
-            response.set_cookie(
-                LANGUAGE_COOKIE, wanted[:10], max_age=365 * 86400, path=self._cookie_path, samesite="Lax"
-            )
+        if wanted := request.env["res.lang"]._paylink_nearest(request.httprequest.args.get("lang")):
+            response.set_cookie(LANGUAGE_COOKIE, wanted, max_age=365 * 86400, path=self._cookie_path, samesite="Lax")
         return response
 
     @staticmethod
@@ -64,11 +70,16 @@ class PageMixin:
         return response
 
     @staticmethod
-    def _wanted_language():
-        """The installed language the customer switched to, if any."""
-        wanted = request.httprequest.args.get("lang") or request.httprequest.cookies.get(LANGUAGE_COOKIE)
-        installed = dict(request.env["res.lang"].get_installed())
-        return wanted if wanted in installed else None
+    def _language(*own):
+        """The installed language of a page: the one that the customer has switched to, else that of what is shown, else
+        one that their browser asks for, as near as there is.
+
+        :param own: codes of the record's language; it may have been given up since
+        """
+        http = request.httprequest
+        chosen = http.args.get("lang"), http.cookies.get(LANGUAGE_COOKIE)
+        wanted = (*chosen, *own, *http.accept_languages.values())
+        return request.env["res.lang"]._paylink_nearest(*wanted) or get_lang(request.env).code
 
     @staticmethod
     def _languages(link):

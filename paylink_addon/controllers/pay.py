@@ -9,7 +9,7 @@ from odoo.tools import is_html_empty
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..const import PAY_PATH
-from .page import FORM, MAX_BODY, PAGE, PageMixin
+from .page import FORM, FORM_PAGE, MAX_BODY, PAGE, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
 FORM_POLICY = (
@@ -140,12 +140,14 @@ class PaylinkPay(PageMixin, http.Controller):
         request.session[ADDRESS_KEY] = link.access_token  # and Odoo's key says of which transaction
         return transaction
 
-    @http.route(f"{PAY_PATH}/<string:token>/renew", **FORM)
+    @http.route(f"{PAY_PATH}/<string:token>/renew", **FORM_PAGE)
     def renew(self, token, **_params):
         """The customer asks for a new link: its owner gets a task, once."""
         link = self._link(token)
         if not link:
             return self._render_unknown()
+        if not self._is_sent():
+            return request.redirect(f"{PAY_PATH}/{link.access_token}", code=HTTPStatus.SEE_OTHER)
         link._ask_for_renewal()
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
         return self._render("paylink_addon.page_asked", values)
@@ -198,7 +200,7 @@ class PaylinkPay(PageMixin, http.Controller):
         link = request.env["paylink.link"]._find_by_token(token)
         if not link.issued_at:
             return link.browse()
-        lang = self._wanted_language() or link.lang
+        lang = self._language(link.lang)
         request.update_context(lang=lang, allowed_company_ids=link.company_id.ids)
         link._prefetch_page()
         return link.with_user(SUPERUSER_ID).with_context(

@@ -7,19 +7,18 @@ from odoo.http import request
 from ..const import PAY_PATH
 from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
-from .page import FORM, PAGE, PLAIN_POLICY
-from .pay import PaylinkPay
+from .page import FORM_PAGE, PAGE, PLAIN_POLICY, PageMixin
 
 _logger = logging.getLogger(__name__)
 
 
-class PaylinkStripe(http.Controller):
+class PaylinkStripe(PageMixin, http.Controller):
     """The customer's way to Stripe's page and back. Who holds a transaction's token is who pays it."""
 
-    @http.route(CHECKOUT_PATH, **FORM)
+    @http.route(CHECKOUT_PATH, **FORM_PAGE)
     def checkout(self, tx=None, token=None, **_params):
         """Lead the customer to the page of their attempt, however often they click."""
-        transaction = self._transaction(tx, token)
+        transaction = self._transaction(tx if self._is_sent() else None, token)
         if not transaction:
             return self._problem(request.env._("This payment is not known here."), status=404)
         try:
@@ -51,12 +50,11 @@ class PaylinkStripe(http.Controller):
 
     # === HELPERS === #
 
-    @staticmethod
-    def _transaction(tx_id, token):
+    def _transaction(self, tx_id, token):
         transaction = request.env["payment.transaction"]._paylink_stripe_by_token(tx_id, token)
+        request.update_context(lang=self._language(transaction.paylink_id.lang, transaction.partner_lang))
         if transaction:
-            lang = transaction.paylink_id.lang or transaction.partner_lang or request.env.lang
-            request.update_context(lang=lang, allowed_company_ids=transaction.company_id.ids)
+            request.update_context(allowed_company_ids=transaction.company_id.ids)
         return transaction.with_user(SUPERUSER_ID).with_context(**request.env.context)
 
     def _refused(self, transaction, error):
@@ -84,8 +82,7 @@ class PaylinkStripe(http.Controller):
         waits = transaction.state == "draft" and not cancelled
         return self._leave(f"{PAY_PATH}/{link.access_token}{'?returned=1' if waits else ''}", local=True)
 
-    @staticmethod
-    def _problem(message, transaction=None, again=True, status=200):
+    def _problem(self, message, transaction=None, again=True, status=200):
         """What went wrong and what to do now, on a page in the customer's language."""
         link = transaction.paylink_id if transaction else request.env["paylink.link"]
         values = {
@@ -96,8 +93,8 @@ class PaylinkStripe(http.Controller):
             "company": transaction.company_id if transaction else None,
             "back": f"{PAY_PATH}/{link.access_token}" if link else "/my",
             "languages": [],
-            "lang": request.env.lang or "en_US",
+            "lang": request.env.lang,
         }
         targets = request.env["payment.provider"]._paylink_form_targets()
         policy = PLAIN_POLICY.replace("form-action 'self'", f"form-action {targets}")
-        return PaylinkPay()._render("paylink_addon.page_stripe_problem", values, status=status, policy=policy)
+        return self._render("paylink_addon.page_stripe_problem", values, status=status, policy=policy)

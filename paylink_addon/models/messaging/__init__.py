@@ -4,7 +4,9 @@ from . import paylink_sending_mixin
 from . import mail_activity
 from . import paylink_task_mixin
 from . import paylink_request_mixin
+from . import ir_http
 from . import ir_qweb
 from . import mail_mail
+from . import res_lang
 from . import res_partner
 from . import res_company

@@ -83,8 +83,8 @@ class PaylinkRequestMixin(models.AbstractModel):
     def _compute_recipient(self):
         for request in self:
             partner = request.partner_id
-            request.lang = request.lang if not partner.lang else partner.lang
-            request.lang = request.lang or self.env.lang or "en_US"
+            nearest = self.env["res.lang"]._paylink_nearest
+            request.lang = nearest(partner.lang, request.lang, self.env.lang) or "en_US"
             request.email = partner.email
             request.phone = partner.phone
 

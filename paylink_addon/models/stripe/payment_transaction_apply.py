@@ -195,7 +195,7 @@ class PaymentTransactionApply(models.Model):
 
     def _paylink_customer_env(self):
         """An environment in the language of who pays."""
-        lang = self.paylink_id.lang or self.partner_lang or self.env.lang
+        lang = self.env["res.lang"]._paylink_nearest(self.paylink_id.lang, self.partner_lang) or self.env.lang
         return self.with_context(lang=lang).env
 
     def _paylink_stripe_reason(self, error):

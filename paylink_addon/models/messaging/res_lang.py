@@ -1,0 +1,40 @@
+from odoo import api, models
+
+
+class ResLang(models.Model):
+    _inherit = "res.lang"
+
+    @api.model
+    def _paylink_nearest(self, *wanted):
+        """The first of these languages that is installed, or that has a relative which is: French of France for that
+        of Canada.
+
+        :param wanted: codes as browsers, addresses and records give them (anything, or nothing), the best first
+        :return: the code of an installed language, or ``None``
+        """
+        installed = [code for code, _name in self.get_installed()]
+        for code in filter(None, wanted):
+            code = code.replace("-", "_")  # noqa: PLW2901
+            language = code.partition("_")[0].lower()
+            relatives = [found for found in installed if found.partition("_")[0] == language]
+            if relatives:
+                return code if code in relatives else relatives[0]
+        return None
+
+    def write(self, vals):
+        """Requests in a language that is given up go on in another one: whoever asks Odoo for it gets an error."""
+        result = super().write(vals)
+        if "active" in vals and not vals["active"]:
+            self._paylink_give_up()
+        return result
+
+    def _paylink_give_up(self):
+        """Customers' requests in these languages are in that of their customer from now on, else in our own."""
+        for name in self.env.registry.descendants(["paylink.request.mixin"], "_inherit"):
+            Request = self.env[name].sudo()
+            if Request._abstract:
+                continue
+            for partner, requests in (
+                Request.search([("lang", "in", self.mapped("code"))]).grouped("partner_id").items()
+            ):
+                requests.lang = self._paylink_nearest(partner.lang, requests[0].lang, self.env.lang, "en_US")

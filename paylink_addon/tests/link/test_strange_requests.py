@@ -1,0 +1,233 @@
+import json
+import re
+
+from odoo.tests import HttpCase, tagged
+
+from ..common import PaylinkCommon
+
+# What browsers and others say they read, where French and English are installed; and what they get.
+LANGUAGES = {
+    "fr-CA": "fr-FR",
+    "en-GB": "en-US",
+    "de": "en-US",
+    "xx-XX,zz": "en-US",
+    "zh-Hans-CN": "en-US",
+    "de-DE;q=0.5, fr;q=0.4": "fr-FR",
+    "fr_BE": "fr-FR",
+    "*": "en-US",
+    "é": "en-US",
+    ";;,": "en-US",
+    "a" * 500: "en-US",
+}
+COOKIES = (
+    {"frontend_lang": "xx_XX"},
+    {"paylink_lang": "xx_XX"},
+    {"paylink_lang": "de_DE"},
+    {"tz": "Nowhere/Nothing"},
+    {"cids": "9999-x"},
+    {"session_id": "x" * 200},
+)
+# What stands where a token or a number belongs.
+TOKENS = ("x" * 24, "é" * 24, "%00" * 20, "%ff%fe" * 10, "..%2f..%2f" * 3, "{{7*7}}" * 4, "0" * 5000)
+NUMBERS = ("0", "-1", "1" * 30, "2147483648")
+PARAMS = (
+    "lang=xx_XX",
+    "lang=fr_FR&lang=xx_XX",
+    "lang=de",
+    "lang=%00",
+    "lang=" + "x" * 3000,
+    "lang[]=1",
+    "amount=%00",
+    "amount=1e999",
+    "amount=" + "9" * 400,
+    "amount=٣",
+    "amount=&amount=1",
+    "returned=1&returned=2",
+    "token=other&line_id=x&provider_id=x&link=1",
+    "self=1",
+    "args=1&kwargs=2&params=3",
+    "context=%7B%22lang%22%3A%22xx_XX%22%7D",
+    "debug=assets&db=other",
+    "tx=%00&token=%ff",
+    "tx=1&tx=2&token=a&token=b&cancelled=x",
+    "tx=" + "9" * 400 + "&token=%C3%A9",
+    "%ff=%fe&=&&==",
+    "item=x&item=-1&item=" + "9" * 30 + "&item=%00",
+)
+BODIES = (
+    "null",
+    "[]",
+    '"text"',
+    "1",
+    "{",
+    "\xff",
+    '{"params": {"self": 1}}',
+    '{"params": {"token": [], "link": {}}}',
+    '{"params": {"amount": [], "provider_id": {}, "payment_method_id": [], "token_id": {}}}',
+    '{"params": {"amount": {"a": 1}, "provider_id": "1", "payment_method_id": true, "flow": []}}',
+    '{"params": {"amount": 1e400, "provider_id": 1e30, "payment_method_id": -1, "flow": "token", "token_id": 1}}',
+    '{"params": {"amount": NaN, "tokenization_requested": "x", "context": {"lang": "xx_XX"}}}',
+    '{"params": {"amount": "\\u0000", "context": []}}',
+)
+
+
+@tagged("post_install", "-at_install")
+class TestStrangeRequests(PaylinkCommon, HttpCase):
+    """Whatever is sent to whatever public route: an answer of ours, never the raw page of an error.
+
+    The routes are those of the routing map: a new one is tried as soon as it is there.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.link = cls._link(cls._invoice(cls.john))
+        cls.statement = cls.env["paylink.statement"]._for_customers(cls.john)
+        cls.statement._activate()
+
+    def _routes(self):
+        """``(rule, methods, type)`` of each public route that our add-ons define or extend."""
+        found = []
+        for rule in self.env["ir.http"].routing_map().iter_rules():
+            method, routing = rule.endpoint.func, rule.endpoint.routing
+            modules = [cls.__module__ for cls in type(method.__self__).__mro__ if method.__name__ in vars(cls)]
+            ours = any(module.startswith("odoo.addons.paylink_addon") for module in modules)
+            if ours and routing["auth"] in ("public", "none"):
+                usual = ["GET"] if routing["type"] == "http" else ["POST"]
+                found.append((rule.rule, routing["methods"] or usual, routing["type"]))
+        self.assertGreater(len(found), 10)
+        return found
+
+    def _fill(self, rule, token=None, number=None):
+        """An address of the route: what opens something, or what is given in its place."""
+        record = self.statement if rule.startswith("/account") else self.link
+        path = rule.replace("<string:token>", token or record.access_token)
+        path = re.sub("<int:[^>]*>", number or str(self.link.line_ids[:1].id), path)
+        self.assertNotIn("<", path, "What belongs there?")
+        return path
+
+    def _addresses(self, rule):
+        """The route's addresses: of what there is, of what there is not, and then bad ones."""
+        tokens = TOKENS if "<string:token>" in rule else ()
+        numbers = NUMBERS if "<int:" in rule else ()
+        good = [self._fill(rule), *(self._fill(rule, token=token) for token in tokens[:1])]
+        bad = [self._fill(rule, token=token) for token in tokens[1:]]
+        return good, bad + [self._fill(rule, number=number) for number in numbers]
+
+    def _answers(self, path, methods, kind, query="", body=None, cookies=None, **headers):
+        """The answer to each method that the route takes."""
+        self.opener.cookies.clear()
+        self.opener.cookies.update(cookies or {})
+        for method in methods:
+            options = {"method": method, "headers": headers, "allow_redirects": False}
+            if kind == "jsonrpc":
+                headers["Content-Type"] = "application/json"
+                yield self.url_open(path, data=body or json.dumps({"params": {"x": query}}), **options)
+            elif method == "POST":
+                headers["Content-Type"] = "application/x-www-form-urlencoded"
+                yield self.url_open(path, data=query.encode(), **options)
+            else:
+                yield self.url_open(f"{path}?{query}", **options)
+
+    def _assert_ours(self, response):
+        """No error but those that we tell ourselves: pages, JSON, or what Stripe reads."""
+        self.assertLess(response.status_code, 500, response.text[:300])
+        told = "pl-body" in response.text or response.headers["Content-Type"].startswith(
+            ("application/json", "text/plain")
+        )
+        self.assertTrue(response.status_code not in (400, 405, 422) or told, response.text[:300])
+        self.assertNotIn('"error": {', response.text, response.text[:300])
+
+    def _try(self, path, methods, kind, **options):
+        for response in self._answers(path, methods, kind, **options):
+            self._assert_ours(response)
+
+    def test_whatever_is_sent(self):
+        for rule, methods, kind in self._routes():
+            good, bad = self._addresses(rule)
+            for path in good:
+                for query in PARAMS:
+                    with self.subTest(path=path, query=query[:50]):
+                        self._try(path, methods, kind, query=query)
+                for cookies in COOKIES:
+                    with self.subTest(path=path, cookies=cookies):
+                        self._try(path, methods, kind, cookies=cookies)
+                for language in LANGUAGES:
+                    with self.subTest(path=path, language=language[:50]):
+                        self._try(path, methods, kind, **{"Accept-Language": language.encode()})
+            for path in bad:
+                with self.subTest(path=path[:60]):
+                    self._try(path, methods, kind, **{"Accept-Language": "fr-CA"})
+
+    def test_bodies_of_another_shape(self):
+        rules = [rule for rule, _methods, kind in self._routes() if kind == "jsonrpc"]
+        self.assertTrue(rules)
+        for rule in rules:
+            for body in BODIES:
+                with self.subTest(rule=rule, body=body[:80]):
+                    (response,) = self._answers(self._fill(rule), ["POST"], "jsonrpc", body=body.encode("latin-1"))
+                    self.assertLess(response.status_code, 500)
+                    self.assertNotIn('"error": {', response.text)
+
+    # === LANGUAGES === #
+
+    def _lang(self, path, **options):
+        (response,) = self._answers(path, ["GET"], "http", **options)
+        self.assertIn("pl-body", response.text, path)
+        return response.status_code, re.search(r'<html lang="([^"]+)"', response.text)[1]
+
+    def test_unknown_page_is_in_the_nearest_language(self):
+        paths = ["/pay/" + "x" * 24, "/account/" + "x" * 24]
+        paths += [f"/pay/{'x' * 24}/{part}" for part in ("help", "receipt", "document/1", "order", "qr")]
+        for path in [*paths, "/paylink/stripe/return", "/paylink/stripe/checkout"]:
+            for language, expected in LANGUAGES.items():
+                with self.subTest(path=path, language=language[:50]):
+                    self.assertEqual(self._lang(path, **{"Accept-Language": language.encode()}), (404, expected))
+
+    def test_what_a_link_does_not_have(self):
+        for part in ("receipt", "document/0", f"document/{10**20}", "order", "qr"):
+            for language in ("fr-CA", "en-GB", "de"):
+                with self.subTest(part=part, language=language):
+                    path = f"/pay/{self.link.access_token}/{part}"
+                    if part == "qr":
+                        self.link.sudo().bank_account_id = False
+                    self.assertEqual(self._lang(path, **{"Accept-Language": language})[0], 404)
+
+    def test_language_that_was_given_up(self):
+        """Of a link, its customer, a statement, a payment: their pages and messages are in another one since."""
+        german = self.env["res.lang"]._activate_lang("de_DE")
+        partner = self._customer("Klaus", email="klaus@example.com", lang="de_DE")
+        link, statement = self._link(self._invoice(partner)), self.env["paylink.statement"]._for_customers(partner)
+        statement._activate()
+        tx = self._attempt(link)
+        self.assertEqual((link.lang, statement.lang, tx.partner_lang), ("de_DE", "de_DE", "de_DE"))
+        partner.active = False  # in whose language Odoo does not take an interest anymore
+        german.active = False
+        for record, path in ((link, "/pay"), (statement, "/account")):
+            with self.subTest(path):
+                self.assertEqual(self._lang(f"{path}/{record.access_token}"), (200, "en-US"))
+                self.assertEqual(record.lang, "en_US")
+        self.assertEqual(tx._paylink_customer_env().lang, "en_US")
+        link._queue_messages()
+        self._pay(self._link(self._invoice(partner)))
+
+    def test_language_that_was_never_told(self):
+        """Whatever the database says: written by hand, or taken over from another one."""
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE paylink_link SET lang = 'xx_XX' WHERE id = %s", [self.link.id])
+        self.env.invalidate_all()
+        self.assertEqual(self._lang(f"/pay/{self.link.access_token}", **{"Accept-Language": "fr-CA"}), (200, "fr-FR"))
+
+    # === PAGES THAT ANSWER FORMS === #
+
+    def test_restored_tab(self):
+        """A browser asks for the address of what a form was answered with: nothing is sent again."""
+        for path, page in (
+            (f"/pay/{self.link.access_token}/renew", f"/pay/{self.link.access_token}"),
+            (f"/account/{self.statement.access_token}/pay", f"/account/{self.statement.access_token}"),
+        ):
+            with self.subTest(path):
+                (answer,) = self._answers(path, ["GET"], "http")
+                self.assertEqual(answer.status_code, 303)
+                self.assertTrue(answer.headers["Location"].endswith(page))
+        self.assertFalse(self.link.activity_ids)
