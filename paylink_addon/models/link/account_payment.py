@@ -1,6 +1,8 @@
 from odoo import fields, models
-from odoo.exceptions import UserError
 from odoo.fields import Domain
+
+# Of payments whose money does not count: it never moved, or has come back.
+VOID_STATES = ("canceled", "rejected")
 
 
 class AccountPayment(models.Model):
@@ -12,7 +14,7 @@ class AccountPayment(models.Model):
         """Odoo counts all refunds of a payment; the money of those that were undone has come back."""
         result = super()._compute_amount_available_for_refund()
         undone = self._read_group(
-            [("source_payment_id", "in", self.ids), ("state", "in", ("canceled", "rejected"))],
+            [("source_payment_id", "in", self.ids), ("state", "in", VOID_STATES)],
             ["source_payment_id"],
             ["amount:sum"],
         )
@@ -32,6 +34,15 @@ class AccountPayment(models.Model):
         if self.env.context.get("paylink_knows_reconciled"):
             return Domain.FALSE
         return super()._search_reconciled_invoice_ids(operator, value)
+
+    # === ACTIONS === #
+
+    def action_cancel(self):
+        """A payment that was rejected is out of the books already: its entry and the reversal of it stay there.
+
+        Odoo cancels the payment of every transaction that was cancelled, whatever has become of it before.
+        """
+        return super(AccountPayment, self.filtered(lambda payment: payment.state != "rejected")).action_cancel()
 
     # === BUSINESS METHODS === #
 
@@ -71,13 +82,25 @@ class AccountPayment(models.Model):
         return bool(self) and (self.state == "draft" or self.move_id.state == "draft")
 
     def _paylink_undo(self):
-        """Take a payment out of the books, whose money never moved: cancelled, or reversed in a closed period."""
-        for payment in self:
-            try:
-                with self.env.cr.savepoint():
-                    payment.action_draft()
-                    payment.action_cancel()
-            except UserError:
-                today = fields.Date.context_today(self)
-                payment.move_id._reverse_moves([{"date": today, "ref": payment.name}], cancel=True)
-                payment.action_reject()
+        """Take payments out of the books whose money never moved, or has come back.
+
+        What was posted once keeps its number and its entry: it is reversed, or cancelled if somebody has reset it to
+        draft. Odoo's own way would delete it, and the next payment would take its number.
+        """
+        for payment in self.filtered(lambda payment: payment.state not in VOID_STATES):
+            if payment.move_id.state == "posted":
+                payment._paylink_reverse()
+            elif payment.move_id.posted_before:
+                payment.move_id.button_cancel()
+            else:
+                payment.action_cancel()
+
+    def _paylink_reverse(self):
+        """Reverse the entry. What the payment had settled is open again; what the bank has shown stays matched."""
+        self.ensure_one()
+        _liquidity, counterpart, others = self._seek_for_lines()
+        (counterpart | others).remove_move_reconcile()
+        today = fields.Date.context_today(self)
+        reversal = self.move_id._reverse_moves([{"date": today, "ref": self.name}])
+        reversal.with_context(move_reverse_cancel=True)._post(soft=False)
+        self.action_reject()

@@ -9,6 +9,7 @@ from odoo.tools import format_amount
 from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES, Task
 from ...tools.locks import each_alone, hold, take_free, unless_busy
 from ...tools.parameters import whole_number
+from .account_payment import VOID_STATES
 
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
@@ -265,7 +266,7 @@ class PaymentTransaction(models.Model):
     def _paylink_drop_void_payments(self):
         """Let go of payments that somebody has cancelled: the money has come all the same, and is booked anew."""
         for tx in self:
-            if tx.state == "done" and tx.payment_id.state in ("canceled", "rejected"):
+            if tx.state == "done" and tx.payment_id.state in VOID_STATES:
                 tx.payment_id = False
 
     def _paylink_before_booking(self, new):

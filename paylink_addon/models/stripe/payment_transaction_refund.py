@@ -129,9 +129,7 @@ class PaymentTransactionRefund(models.Model):
         reason = self._paylink_stripe_refund_reason(refund, "error")
         self._set_error(reason, extra_allowed_states=("done",))
         self.is_post_processed = True  # nothing is left to book
-        payment = self.payment_id
-        if payment.state not in (False, "draft", "canceled", "rejected"):
-            payment._paylink_undo()
+        self.payment_id._paylink_undo()
         self._paylink_stripe_report_failure(reason)
 
     # === WHAT A PERSON HAS TO KNOW === #

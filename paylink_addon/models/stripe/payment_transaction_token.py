@@ -144,9 +144,7 @@ class PaymentTransactionToken(models.Model):
 
     def _paylink_give_up_payment(self):
         """Take the payments out of the books, also those whose entries somebody has posted meanwhile."""
-        waiting = self.payment_id.filtered(lambda payment: payment._paylink_is_waiting())
-        waiting.action_cancel()
-        (self.payment_id - waiting).filtered(lambda payment: payment.move_id.state == "posted")._paylink_undo()
+        self.payment_id._paylink_undo()
 
     def _paylink_post_payment(self):
         if self.payment_id._paylink_is_waiting():

@@ -201,14 +201,15 @@ class TestStripeRefund(StripeCommon):
         payment = refund.payment_id
         self.fake.fail_refund(refund.paylink_stripe_refund)
         self.apply_events(order=lambda events: events * 2)
-        self.assertEqual((refund.state, payment.state, self.link.amount_refunded), ("error", "canceled", 0))
-        self.assertFalse(payment.move_id.line_ids.filtered(lambda line: line.parent_state == "posted"))
+        self.assertEqual((refund.state, payment.state, self.link.amount_refunded), ("error", "rejected", 0))
+        self._check_reversed(payment)
         self.assertEqual(invoice.payment_state, "paid")
         self.assertEqual(len(self.link.activity_ids), 1)
         self.assertIn("failed", self.link.activity_ids.summary)
         self.assertEqual(self.fake.ledger()[0].refunded, 0)
         again = self._refund_by_wizard(tx, 100)
         self.assertEqual((again.state, self.link.amount_refunded), ("done", 100), "all can be refunded again")
+        self.assertNotEqual(again.payment_id.name, payment.name, "a number is used once")
 
     def test_owner_reads_the_reason_in_their_language(self):
         """The messages are handled by a job, which has no language."""
@@ -222,17 +223,51 @@ class TestStripeRefund(StripeCommon):
             self.assertIn(text, one.state_message)
             self.assertIn(text, " ".join(self.link.activity_ids.mapped("note")))
 
+    def _check_reversed(self, payment):
+        """Its entry is in the books for ever, with another one against it."""
+        move = payment.move_id
+        self.assertEqual((move.state, move.reversal_move_ids.state), ("posted", "posted"))
+        lines = (move | move.reversal_move_ids).line_ids
+        self.assertFalse(lines.filtered(lambda line: line.account_id.reconcile and not line.reconciled))
+
     def test_refund_that_fails_in_a_closed_period(self):
-        """What can't be cancelled anymore is reversed."""
+        tx = self.pay_on_page(self.link)
+        refund = self._refund(tx, 30)
+        self.company.fiscalyear_lock_date = fields.Date.today()
+        refund._paylink_stripe_apply(self.fake.fail_refund(refund.paylink_stripe_refund))
+        self.assertEqual((refund.state, refund.payment_id.state), ("error", "rejected"))
+        self._check_reversed(refund.payment_id)
+
+    def test_refund_that_fails_after_somebody_has_reset_it_to_draft(self):
+        """Nobody posts it again, and its number stays taken."""
+        tx = self.pay_on_page(self.link)
+        refund = self._refund(tx, 30)
+        payment, name = refund.payment_id, refund.payment_id.name
+        payment.action_draft()
+        refund._paylink_stripe_apply(self.fake.fail_refund(refund.paylink_stripe_refund))
+        self.assertEqual((payment.state, payment.move_id.state, payment.move_id.name), ("canceled", "cancel", name))
+
+    def test_refund_that_fails_after_the_bank_has_shown_it(self):
+        """What left the account stays matched; what comes back is matched with the reversal. The credit note waits."""
         tx = self.pay_on_page(self.link)
         refund = self._refund(tx, 30)
         payment = refund.payment_id
-        self.company.fiscalyear_lock_date = fields.Date.today()
+        note = self.link.line_ids.move_id._reverse_moves([{}])
+        note.invoice_line_ids.price_unit = 30
+        note.action_post()
+        liquidity, counterpart, _others = payment._seek_for_lines()
+        line = self.env["account.bank.statement.line"].create(
+            {"journal_id": payment.journal_id.id, "amount": -30, "payment_ref": "Out", "date": payment.date}
+        )
+        suspense = line._seek_for_lines()[1]
+        suspense.account_id = liquidity.account_id
+        (suspense | liquidity).reconcile()
         refund._paylink_stripe_apply(self.fake.fail_refund(refund.paylink_stripe_refund))
-        self.assertEqual(refund.state, "error")
-        self.assertEqual(payment.move_id.reversal_move_ids.state, "posted")
-        lines = (payment.move_id | payment.move_id.reversal_move_ids).line_ids
-        self.assertFalse(lines.filtered(lambda line: line.account_id.reconcile and not line.reconciled))
+        self.assertEqual(liquidity.matched_debit_ids.debit_move_id, suspense)
+        reversal = payment.move_id.reversal_move_ids.line_ids
+        self.assertEqual(counterpart.matched_credit_ids.credit_move_id.move_id, reversal.move_id)
+        self.assertEqual(reversal.filtered(lambda one: not one.reconciled).balance, 30)
+        self.assertEqual(note.amount_residual, 30)
 
     def test_failed_message_before_the_success(self):
         """What failed does not succeed later."""

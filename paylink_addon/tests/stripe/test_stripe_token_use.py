@@ -132,15 +132,33 @@ class TestStripeTokenUse(StripeCommon):
             payment.action_post()
 
     def test_entry_that_was_posted_before_the_debit_failed(self):
-        """Nothing forbids to post the entry alone: it is taken out of the books again."""
-        invoice, payment = self._debit()
+        """Nothing forbids to post the entry alone: it is taken out of the books again, by another one."""
+        for end in ("failed", "canceled"):
+            with self.subTest(end):
+                invoice, payment = self._debit()
+                payment.move_id._post()
+                (payment.move_id | invoice).line_ids.filtered(
+                    lambda line: line.account_id.account_type == "asset_receivable"
+                ).reconcile()
+                self.assertEqual(invoice.amount_residual, 0)
+                if end == "failed":
+                    self._settle(payment, succeed=False)
+                else:
+                    payment.payment_transaction_id._set_canceled()
+                    payment.payment_transaction_id._post_process()
+                self.assertEqual((payment.state, invoice.amount_residual), ("rejected", 100))
+                move = payment.move_id
+                self.assertEqual((move.state, move.reversal_move_ids.state), ("posted", "posted"))
+                self.assertFalse(payment._paylink_receivable_lines())
+
+    def test_entry_that_was_reset_to_draft_before_the_debit_failed(self):
+        """It was in the books once: its number stays taken."""
+        _invoice, payment = self._debit()
         payment.move_id._post()
-        (payment.move_id | invoice).line_ids.filtered(
-            lambda line: line.account_id.account_type == "asset_receivable"
-        ).reconcile()
-        self.assertEqual(invoice.amount_residual, 0)
+        name = payment.move_id.name
+        payment.move_id.button_draft()
         self._settle(payment, succeed=False)
-        self.assertEqual((payment.state, invoice.amount_residual), ("canceled", 100))
+        self.assertEqual((payment.state, payment.move_id.state, payment.move_id.name), ("canceled", "cancel", name))
 
     def test_entry_that_was_posted_before_the_debit_succeeded(self):
         invoice, payment = self._debit()
