@@ -4,7 +4,7 @@ import random
 import unittest
 from decimal import Decimal
 
-from tools.money import ISO_4217, STRIPE, MoneyError, to_major, to_minor
+from tools.money import ISO_4217, STRIPE, MoneyError, read_amount, to_major, to_minor
 
 
 class TestToMinor(unittest.TestCase):
@@ -131,6 +131,61 @@ class TestToMajor(unittest.TestCase):
                 with self.subTest(currency=currency, minor=minor):
                     self.assertEqual(to_minor(to_major(minor, currency), currency), minor)
                     self.assertEqual(to_minor(float(to_major(minor, currency)), currency), minor)
+
+
+class TestReadAmount(unittest.TestCase):
+    def test_as_people_type(self):
+        """By decimals of the currency, decimal point and thousands separator of the language."""
+        french, english, german = (",", "\u202f"), (".", ","), (",", ".")
+        cases = [
+            ("300", 2, french, "300"),
+            ("300.50", 2, french, "300.50"),
+            ("1 234,50", 2, french, "1234.50"),
+            ("1.234,50", 2, french, "1234.50"),
+            ("1,234.50", 2, french, "1234.50"),
+            ("1'000.50", 2, french, "1000.50"),
+            ("1,234,567", 2, french, "1234567"),
+            ("1,000", 2, english, "1000"),
+            ("1.000", 2, german, "1000"),
+            ("1,50", 2, english, "1.50"),
+            ("0,500", 2, french, "0.5"),
+            ("10,000", 0, french, "10000"),
+            ("10,000", 0, english, "10000"),
+            ("1,000", 3, french, "1"),
+            ("1.000", 3, english, "1"),
+            ("1,000", 3, english, "1000"),
+            (".5", 2, english, "0.5"),
+            ("３００", 2, french, "300"),
+        ]
+        for text, decimals, signs, expected in cases:
+            with self.subTest(text=text, decimals=decimals, signs=signs):
+                self.assertEqual(read_amount(text, decimals, *signs), [Decimal(expected)])
+
+    def test_two_readings(self):
+        for text, signs in (("1,000", (",", "\u202f")), ("1.000", (",", "\u202f")), ("1.000", (".", ","))):
+            with self.subTest(text=text):
+                self.assertEqual(read_amount(text, 2, *signs), [Decimal(1000), Decimal(1)])
+
+    def test_no_amount(self):
+        wrong = (
+            "",
+            "-3",
+            "1e5",
+            "nan",
+            "inf",
+            "1..5",
+            "1,23,456",
+            "12,3456",
+            "12,345",
+            "10.5.5",
+            "a",
+            "1\x00",
+            "9" * 41,
+        )
+        for text in wrong:
+            with self.subTest(text=text):
+                self.assertEqual(read_amount(text, 2, ",", "\u202f"), [])
+        self.assertEqual(read_amount("10,5", 0, ",", "\u202f"), [])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ Sources: https://docs.stripe.com/currencies (zero-decimal, three-decimal, specia
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
@@ -19,6 +20,11 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 # float, or this part of the currency's smallest step, are taken as noise.
 FLOAT_NOISE_ULPS = 64
 FLOAT_NOISE_STEP = Decimal("1e-9")
+
+# What people type: digits in groups of three; longer texts are no amounts.
+GROUP = 3
+GROUPED = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+|[1-9][0-9]{0,2}(\.[0-9]{3})+")
+MAX_TYPED = 40
 
 # Larger or smaller powers of ten than this are no sums of money.
 MAX_EXPONENT = 30
@@ -112,6 +118,38 @@ def to_major(minor, currency, norm=STRIPE):
     if not isinstance(minor, int) or isinstance(minor, bool):
         raise MoneyError(f"{minor!r} is not an integer number of minor units of {_code(currency)}.")
     return Decimal(minor).scaleb(-norm.decimals_of(currency), context=EXACT)
+
+
+def read_amount(text, decimals, decimal_point=".", thousands_sep=","):
+    """The amounts that a person may have meant by ``text``: one where it is plain, two where it can be read two ways
+    (``1,000`` of a currency with two decimals, by whose language the comma separates decimals), none where it is no
+    amount. Never negative.
+
+    :param int decimals: how many decimals an amount of the currency has
+    :param str decimal_point: of the language it was typed in
+    :param str thousands_sep: likewise
+    :return: a list of ``Decimal``, in major units
+    """
+    plain = re.sub(r"[\s'’_]", "", unicodedata.normalize("NFKC", text))
+    if len(plain) > MAX_TYPED or not re.fullmatch(r"[0-9]+([.,][0-9]*)*|[.,][0-9]+", plain, re.ASCII):
+        return []
+    signs = re.sub("[0-9]", "", plain)
+    if GROUPED.fullmatch(plain):
+        whole, part = [Decimal(re.sub("[.,]", "", plain))], _with_decimals(plain, decimals)
+        if signs == thousands_sep or len(signs) > 1 or not decimals:
+            return whole
+        # One sign, three digits after it: the language decides, unless there are not that many decimals.
+        return part if signs == decimal_point and (decimals >= GROUP or not part) else whole + part
+    return _with_decimals(plain, decimals)
+
+
+def _with_decimals(plain, decimals):
+    """A list of the amount that ``plain`` is if its last sign separates decimals; empty if it can't."""
+    whole, sign, part = re.fullmatch("(.*?)(?:([.,])([0-9]*))?", plain).groups()
+    fits = len((part or "").rstrip("0")) <= decimals
+    if not fits or not (whole.isdecimal() or not whole or (GROUPED.fullmatch(whole) and sign not in whole)):
+        return []
+    return [Decimal(f"{re.sub('[.,]', '', whole) or 0}.{part or 0}")]
 
 
 def _code(currency):

@@ -10,6 +10,7 @@ from odoo.tools import SQL, format_amount, format_date, formatLang
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
 from ...tools import qr
 from ...tools.locks import take_all
+from ...tools.money import read_amount
 from ...tools.parameters import whole_number
 from ...tools.texts import one_line
 from .paylink_link_amounts import Coming
@@ -349,20 +350,29 @@ class PaylinkLinkPay(models.Model):
         """
         if not self.allow_partial or not text:
             return payable, False
-        typed = self._typed_amount(text)
-        if typed is not None and 0 < typed <= payable:
-            return typed, False
+        typed = self._typed_amounts(text)
+        if len(typed) > 1:
+            several = [self._amount_text(amount) for amount in typed]
+            return payable, self.env._(
+                "“%(text)s” can be read as %(one)s or as %(other)s: enter it without separating thousands.",
+                text=text,
+                one=several[0],
+                other=several[1],
+            )
+        if typed and 0 < typed[0] <= payable:
+            return typed[0], False
         return payable, self.env._("Enter an amount of at most %(amount)s.", amount=self._amount_text(payable))
 
-    def _typed_amount(self, text):
-        """The number that a person meant, in whatever language it was typed, or ``None``."""
-        text = "".join(str(text).split())
-        if "," in text and "." in text:  # one of the two groups the thousands: the first
-            text = text.replace(min(",.", key=text.rindex), "")
-        try:
-            return self.currency_id.round(float(text.replace(",", ".")))
-        except (ValueError, OverflowError):
-            return None
+    def _typed_amounts(self, text):
+        """The amounts that a person may have meant, in the language of the page; the currency may stand beside them.
+
+        See :func:`~..tools.money.read_amount`.
+        """
+        lang = self.env["res.lang"]._get_data(code=self.env.lang)
+        for sign in filter(None, (self.currency_id.symbol, self.currency_id.name)):
+            text = text.replace(sign, "")
+        found = read_amount(text, self.currency_id.decimal_places, lang.decimal_point, lang.thousands_sep)
+        return [self.currency_id.round(float(amount)) for amount in found]
 
     # === ATTEMPTS === #
     # What is checked, under lock, before a customer's attempt to pay becomes a transaction.

@@ -4,6 +4,7 @@ import logging
 import secrets
 from datetime import timedelta
 from unittest.mock import Mock
+from urllib.parse import quote
 
 from lxml import html
 from odoo import fields
@@ -159,6 +160,26 @@ class TestPay(PaylinkCommon, HttpCase):
                 self.assertEqual(bool(page.xpath("//input[@aria-describedby='pl-part-problem']")), told)
                 if told:
                     self.assertRegex(messages[0], r"at most \D*1,000\.00")
+
+    def test_amount_is_read_in_the_language_of_the_page(self):
+        """What can be read two ways is asked back; the currency may stand beside it."""
+        link = self._link(self._invoice(amount=5000), allow_partial=True)
+        cases = {
+            ("en_US", "1,000"): "1000.0",
+            ("en_US", "$1,000.50"): "1000.5",
+            ("fr_FR", "1 000,50 USD"): "1000.5",
+            ("fr_FR", "1.000,50"): "1000.5",
+            ("fr_FR", "300.50"): "300.5",
+            ("fr_FR", "1,000"): None,
+            ("fr_FR", "1.000"): None,
+            ("en_US", "1.000"): None,
+        }
+        for (lang, text), expected in cases.items():
+            with self.subTest(lang=lang, text=text):
+                page = html.fromstring(self._get(link, f"?lang={lang}&amount={quote(text)}").content)
+                message = " ".join(page.xpath("//*[@id='pl-part-problem']/text()"))
+                self.assertEqual(text in message, expected is None)
+                self.assertEqual(page.xpath("//@data-amount")[0], expected or "5000.0")
 
     def test_what_is_offered_is_remembered(self):
         """However many amounts a visitor makes up, it is looked up once; where there is a limit the amount counts."""
