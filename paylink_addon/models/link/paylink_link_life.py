@@ -35,6 +35,7 @@ class PaylinkLinkLife(models.Model):
         string="On its way", compute="_compute_in_flight", help="The provider has not confirmed it yet."
     )
     capture_before = fields.Datetime(compute="_compute_in_flight")
+    can_cancel = fields.Boolean(compute="_compute_can_cancel")
 
     # === COMPUTE METHODS === #
 
@@ -47,6 +48,14 @@ class PaylinkLinkLife(models.Model):
             link.amount_authorized = authorized._paylink_authorized_amount()
             link.amount_pending = sum(pending.mapped("amount"))
             link.capture_before = min((tx._paylink_capture_before() for tx in authorized), default=False)
+
+    @api.depends("is_mine")
+    @api.depends_context("uid")
+    def _compute_can_cancel(self):
+        """The links of others are payment managers' to cancel."""
+        is_manager = self.env.user.has_group("paylink_addon.group_payment_manager")
+        for link in self:
+            link.can_cancel = is_manager or link.is_mine
 
     # === ACTIONS === #
 
@@ -96,8 +105,7 @@ class PaylinkLinkLife(models.Model):
         self.check_access("write")
         if done := self.filtered(lambda link: link.state == "paid"):
             raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
-        foreign = self.filtered(lambda link: link.user_id != self.env.user)
-        if foreign and not self.env.su and not self.env.user.has_group("paylink_addon.group_payment_manager"):
+        if not self.env.su and not all(self.mapped("can_cancel")):
             raise AccessError(self.env._("Only payment managers can cancel the links of others."))
         links = self.filtered(lambda link: not link.cancelled_at)
         authorized = links.filtered("amount_authorized")

@@ -2,7 +2,7 @@ import re
 import secrets
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import UserError
 
 from ...const import TOKEN_BYTES
 
@@ -76,6 +76,7 @@ class PaylinkRequestMixin(models.AbstractModel):
         help="The customer can pay until then. Empty: no expiry.",
     )
     unread = fields.Boolean(readonly=True, copy=False, help="Something happened that the owner has not seen yet.")
+    is_mine = fields.Boolean(compute="_compute_is_mine")
 
     # === COMPUTE METHODS === #
 
@@ -94,6 +95,12 @@ class PaylinkRequestMixin(models.AbstractModel):
             base = request.company_id.sudo()._paylink_base_url()
             request.url = f"{base}{self._page_path}/{request.access_token}" if request.access_token else False
 
+    @api.depends("user_id")
+    @api.depends_context("uid")
+    def _compute_is_mine(self):
+        for request in self:
+            request.is_mine = request.user_id == self.env.user
+
     # === ACTIONS === #
 
     def action_replace_token(self):
@@ -105,16 +112,17 @@ class PaylinkRequestMixin(models.AbstractModel):
         return True
 
     def action_mark_read(self):
-        """Mark the user's own requests as read (nobody reads for somebody else)."""
-        if foreign := self.filtered(lambda request: request.user_id != self.env.user):
-            raise AccessError(
+        """Mark the user's own among these as read: nobody reads for somebody else."""
+        mine = self.filtered("is_mine")
+        if self and not mine:
+            raise UserError(
                 self.env._(
                     "Only its owner, %(owner)s, can mark %(name)s as read.",
-                    name=foreign[0].display_name,
-                    owner=foreign[0].user_id.name or "-",
+                    name=self[0].display_name,
+                    owner=self[0].user_id.name or "-",
                 )
             )
-        self.sudo().unread = False
+        mine.sudo().unread = False
         return True
 
     # === BUSINESS METHODS === #

@@ -49,6 +49,7 @@ class PaylinkReminderHold(models.Model):
         "res.users", string="Noted by", default=lambda self: self.env.user, readonly=True, copy=False
     )
     is_over = fields.Boolean(compute="_compute_is_over")
+    can_lift = fields.Boolean(compute="_compute_can_lift")
 
     _promise_has_date = models.Constraint(
         "CHECK(kind <> 'promise' OR date_until IS NOT NULL)", "Until when does the customer promise to pay?"
@@ -83,6 +84,15 @@ class PaylinkReminderHold(models.Model):
         today = fields.Date.context_today(self)
         for hold in self:
             hold.is_over = bool(hold.date_until and hold.date_until < today)
+
+    @api.depends("active", "is_over", "user_id")
+    @api.depends_context("uid")
+    def _compute_can_lift(self):
+        """Whether it stands, and is the user's to lift (see the record rules)."""
+        standing = self.filtered(lambda hold: hold.id and hold.active and not hold.is_over)
+        allowed = standing._filtered_access("write")
+        for hold in self:
+            hold.can_lift = hold in allowed
 
     @api.depends("kind", "partner_id", "move_id", "date_until")
     def _compute_display_name(self):

@@ -36,9 +36,8 @@ class PaylinkReminderRuleRun(models.Model):
 
     # === ACTIONS === #
 
-    @api.model
     def action_run_now(self):
-        """Let the job remind for the user's company now, whatever the hour."""
+        """Let the job remind for the user's company now, by all its rules, whatever the hour."""
         company = self.env.company
         if not self.env.user.has_group("paylink_addon.group_payment_manager"):
             raise AccessError(self.env._("Only payment managers can send the reminders now."))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from freezegun import freeze_time
 from odoo import Command, fields
-from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form, tagged
 
 from ...models.link.paylink_link import PaylinkLink
@@ -203,8 +203,11 @@ class TestLink(PaylinkCommon):
         self._pay(link)
         self.assertTrue(link.unread)
         other = self._user("all", "paylink_addon.group_paylink_all")
-        with self.assertRaisesRegex(AccessError, "Only its owner"):
+        with self.assertRaisesRegex(UserError, "Only its owner"):
             link.with_user(other).action_mark_read()
+        foreign = self._link(self._invoice(), user_id=other.id)
+        (link | foreign).with_user(other).action_mark_read()
+        self.assertTrue(link.unread)
         link.with_user(link.user_id).action_mark_read()
         self.assertFalse(link.unread)
 
