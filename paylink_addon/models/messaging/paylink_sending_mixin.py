@@ -10,6 +10,7 @@ from odoo.tools.rendering_tools import convert_inline_template_to_qweb
 
 from ...const import MAX_SMS_PARTS
 from ...tools.addresses import BadAddress, mobile_e164, split_emails
+from ...tools.colors import readable_on
 from ...tools.gsm import UCS2_LIMITS, sms_size, sms_text
 
 FAILED_STATUSES = ("exception", "bounce")
@@ -275,12 +276,13 @@ class PaylinkSendingMixin(models.AbstractModel):
     def _wrap_email(self, layout, **values):
         """The whole HTML document around the text: company, amount, button, address and how to check who sends it."""
         company = self.company_id.sudo()
+        button_color = company.email_secondary_color or "#17604f"
         values |= {
             "request": self,
             "company": company,
             "base_url": company._paylink_base_url(),
-            "button_color": company.email_secondary_color or "#17604f",
-            "button_text_color": company.email_primary_color or "#ffffff",
+            "button_color": button_color,
+            "button_text_color": readable_on(button_color, company.email_primary_color or "#ffffff"),
         }
         return self.env["ir.qweb"]._render(layout, values, minimal_qcontext=True)
 

@@ -7,6 +7,7 @@ from odoo.tests import Form, tagged
 
 from odoo.addons.base.models import ir_actions_report
 
+from ...tools.colors import contrast
 from ..common import PaylinkCommon
 
 
@@ -44,8 +45,21 @@ class TestInvoiceSend(PaylinkCommon):
                 link = self._send(invoice)
                 body = self._mail(invoice).body
                 self.assertIn(link.url, body)
-                self.assertEqual(body.count(f'href="{link.url}"'), 1)
+                self.assertEqual(body.count(f'href="{link.url}"'), 2, "the button, and the address below it")
                 self.assertIn(text, body.split(link.url)[1])
+
+    def test_button_can_be_read_as_it_is_stored(self):
+        """Odoo cleans the body: what it takes away must not be what the button needs; whatever the company's colors."""
+        for background, text in (("#17604f", "#ffffff"), ("#222222", "#111111"), ("#ffffff", "#ffffff")):
+            with self.subTest(background=background, text=text):
+                self.company.write({"email_secondary_color": background, "email_primary_color": text})
+                invoice = self._invoice()
+                link = self._send(invoice)
+                body = etree.HTML(self._mail(invoice).body)
+                button = body.xpath(f"//a[@href='{link.url}']")[0]
+                style = dict(part.strip().split(":", 1) for part in button.get("style").split(";") if part.strip())
+                self.assertEqual(style["background-color"], background)
+                self.assertGreaterEqual(contrast(background, style["color"]), 3)
 
     def test_link_is_registered_as_sent(self):
         invoice = self._invoice()
