@@ -3,6 +3,7 @@
 import subprocess
 
 from . import environment, i18n
+from .lint_days import check_days
 from .lint_layers import check_layers
 from .lint_xml import check_xml
 from .system import ADDONS, ROOT, Failed, say
@@ -60,6 +61,10 @@ def _layers(_fix):
     return check_layers()
 
 
+def _days(_fix):
+    return check_days()
+
+
 def _i18n(_fix):
     return i18n.check()
 
@@ -69,6 +74,7 @@ CHECKS = {
     "ruff": _ruff,
     "format": _format,
     "layers": _layers,
+    "days": _days,
     "pylint": _pylint,
     "oca": _oca,
     "xml": _xml,

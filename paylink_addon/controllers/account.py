@@ -1,4 +1,5 @@
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
@@ -22,7 +23,7 @@ class PaylinkAccount(PageMixin, http.Controller):
         return self._render_account(statement) if statement else self._render_unknown()
 
     @http.route(f"{ACCOUNT_PATH}/<string:token>/pay", **FORM_PAGE)
-    def account_pay(self, token, **_params):
+    def account_pay(self, token, day=None, **_params):
         """Lead to the payment page of a link for what was ticked."""
         statement = self._statement(token)
         if not statement:
@@ -35,7 +36,9 @@ class PaylinkAccount(PageMixin, http.Controller):
                 link = statement._pay_link(ticked)
         except UserError as error:
             return self._render_account(statement, ticked=ticked, problem=str(error))
-        return request.redirect(f"{PAY_PATH}/{link.access_token}?lang={statement.env.lang}", code=HTTPStatus.SEE_OTHER)
+        # What this page has promised before midnight, the next one shows after it.
+        query = {"lang": statement.env.lang} | ({"day": day} if link._promised_day(day) else {})
+        return request.redirect(f"{PAY_PATH}/{link.access_token}?{urlencode(query)}", code=HTTPStatus.SEE_OTHER)
 
     @http.route(f"{ACCOUNT_PATH}/<string:token>/opened", **FORM)
     def account_opened(self, token, **_params):
@@ -73,8 +76,9 @@ class PaylinkAccount(PageMixin, http.Controller):
         lang = self._language(statement.lang)
         company_ids = statement.company_id.ids
         request.update_context(lang=lang, allowed_company_ids=company_ids)
-        timezone = statement.partner_id.tz or statement.company_id.paylink_tz
-        return statement.with_user(SUPERUSER_ID).with_context(lang=lang, allowed_company_ids=company_ids, tz=timezone)
+        return statement.with_user(SUPERUSER_ID).with_context(
+            lang=lang, allowed_company_ids=company_ids, tz=statement._timezone()
+        )
 
     @staticmethod
     def _ticked():

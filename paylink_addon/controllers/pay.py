@@ -34,6 +34,7 @@ class PaylinkPay(PageMixin, http.Controller):
         link = self._link(token)
         if not link:
             return self._render_unknown()
+        link = link._on_day(link._promised_day(params.get("day")))
         money = link._page_money()
         view = link._page_view(money.payable)
         values = link._page_texts(money.due) | {"languages": self._languages(link), "lang": link.env.lang}

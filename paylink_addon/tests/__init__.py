@@ -1,4 +1,5 @@
 # Odoo looks for tests among the names of this package: the subjects give it theirs.
+from . import test_days
 from . import test_locks
 from . import test_upgrade
 

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, format_amount, format_date
 
 from ...const import Task
+from ...tools import days
 from ...tools.locks import hold_and_touch, take_name
 
 
@@ -143,12 +144,12 @@ class PaylinkLink(models.Model):
 
     @api.model
     def _expire_early_deposit(self, limit):
-        """Deposits expire with their quotations: at the end of that day, which for some is an hour of today's."""
+        """Deposits expire with their quotations: at the end of that day, where the company is."""
         domain = [
             ("kind", "=", "deposit"),
             ("state", "in", ("open", "failed")),
             ("sale_order_id.state", "in", ("draft", "sent")),
-            ("sale_order_id.validity_date", "<=", fields.Date.today()),
+            ("sale_order_id.validity_date", "<", days.today(days.EARLIEST)),
             "|",
             ("expires_at", "=", False),
             ("expires_at", ">", fields.Datetime.now()),
@@ -296,7 +297,7 @@ class PaylinkLink(models.Model):
         settled = order._paylink_settled()
         return {
             "name": order.name,
-            "date": format_date(self.env, fields.Datetime.context_timestamp(self, order.date_order)),
+            "date": format_date(self.env, self._day(order.date_order)),
             "total": self._amount_text(order.amount_total),
             "settled": self._amount_text(settled) if settled > 0 else False,
             "left": self._amount_text(order._paylink_outstanding()),

@@ -1,11 +1,11 @@
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 
-import pytz
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ...const import LIVE_STATES
+from ...tools import days
 
 GROUP = "paylink_addon.group_paylink_user"
 DEPOSIT_STATES = [
@@ -226,9 +226,7 @@ class SaleOrder(models.Model):
         self.ensure_one()
         if self.state not in ("draft", "sent") or not self.validity_date:
             return expires_at
-        zone = self.company_id._paylink_zone()
-        midnight = zone.localize(datetime.combine(self.validity_date + timedelta(days=1), time()))
-        end = midnight.astimezone(pytz.utc).replace(tzinfo=None)
+        end = days.beginning(self.validity_date + timedelta(days=1), self.company_id.paylink_tz)
         return min(expires_at, end) if expires_at else end
 
     def _paylink_is_expired(self):

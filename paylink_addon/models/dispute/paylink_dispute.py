@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_amount, format_date
 
 from ...const import Task
+from ...tools import days
 from ..link.paylink_link_books import QUIET
 
 # https://docs.stripe.com/api/disputes/object#dispute_object-status
@@ -254,13 +255,13 @@ class PaylinkDispute(models.Model):
         """The entry of a fee (negative: given back), between the account of the payments and the expenses."""
         liquidity = self.withdrawal_id._seek_for_lines()[0].account_id[:1]
         move = (
-            self.env["account.move"]
+            self.company_id._paylink_in_books(self.env["account.move"])
             .with_context(**QUIET)
             .create(
                 {
                     "move_type": "entry",
                     "journal_id": self.withdrawal_id.journal_id.id,
-                    "date": fields.Date.context_today(self),
+                    "date": self.company_id._paylink_today(),
                     "ref": self.env._("Fee of chargeback %(name)s", name=self.name),
                     "line_ids": [self._fee_line(account, fee), self._fee_line(liquidity, -fee)],
                 }
@@ -277,7 +278,7 @@ class PaylinkDispute(models.Model):
                 "account_id": account.id,
                 "currency_id": currency.id,
                 "amount_currency": amount,
-                "balance": currency._convert(amount, company.currency_id, company),
+                "balance": currency._convert(amount, company.currency_id, company, company._paylink_today()),
                 "tax_ids": [Command.clear()],  # no tax on it, whatever the account's default is
             }
         )
@@ -296,6 +297,7 @@ class PaylinkDispute(models.Model):
         link = transaction.paylink_id.with_company(self.company_id)
         values = link._prepare_payment(transaction) | {
             "amount": self.currency_id.round(sum(shares.values())),
+            "date": self.company_id._paylink_today(),
             "payment_type": payment_type,
             "payment_transaction_id": False,
             "payment_token_id": False,
@@ -316,7 +318,7 @@ class PaylinkDispute(models.Model):
             "partner_id": self.partner_id.commercial_partner_id.id,
             "currency_id": self.currency_id.id,
             "amount_currency": amount,
-            "balance": self.currency_id._convert(amount, company.currency_id, company),
+            "balance": self.currency_id._convert(amount, company.currency_id, company, company._paylink_today()),
         }
 
     def _lines(self, payment):
@@ -333,7 +335,8 @@ class PaylinkDispute(models.Model):
         return users.filtered(lambda user: self.with_user(user).has_access("read"))
 
     def _deadline(self):
-        return (self.evidence_due or fields.Datetime.now()).date()
+        """The day by which the evidence is to be given, where the company is."""
+        return self.company_id._paylink_day(self.evidence_due or days.now())
 
     def _facts(self, env):
         return {
@@ -356,7 +359,7 @@ class PaylinkDispute(models.Model):
             "The bank of %(partner)s takes payment %(reference)s back, or may (%(amount)s, chargeback %(dispute)s). "
             "Give your evidence in the provider's dashboard by %(date)s, or accept the chargeback there.",
             **facts,
-            date=format_date(env, self.evidence_due.date()),
+            date=format_date(env, self._deadline()),
         )
 
     def _excess_texts(self, env):

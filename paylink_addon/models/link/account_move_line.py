@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.tools import SQL, format_amount, format_date
 
 
@@ -8,10 +8,9 @@ class AccountMoveLine(models.Model):
     def _paylink_due(self, date=None):
         """What is open of posted receivable items, in the currency of each, by id. Credits are negative.
 
-        :param date: the day the customer pays; an early payment discount that holds on it is deducted
-            (see ``account.move._is_eligible_for_early_payment_discount``)
+        :param date: the day the customer pays, by default today, where the customer of each item is; an early payment
+            discount that holds on it is deducted (see ``account.move._is_eligible_for_early_payment_discount``)
         """
-        date = date or fields.Date.context_today(self)
         discounted = self._paylink_discounted(date)
         return {
             item.id: (
@@ -24,15 +23,27 @@ class AccountMoveLine(models.Model):
             for item in self.sudo()
         }
 
-    def _paylink_discounted(self, date):
-        """The items on which an early payment discount is granted to who pays on ``date``."""
+    def _paylink_discounted(self, date=None):
+        """The items on which an early payment discount is granted to who pays on ``date``, by default today."""
         return self.sudo().filtered(
             lambda item: (
                 item.display_type == "payment_term"
                 and item.discount_date
-                and item.move_id._is_eligible_for_early_payment_discount(item.currency_id, date)
+                and item.move_id._is_eligible_for_early_payment_discount(
+                    item.currency_id, date or item._paylink_today()
+                )
             )
         )
+
+    def _paylink_today(self):
+        """The day it is for who is asked to pay the item: who was invoiced, if that is the customer."""
+        invoiced, customer = self.move_id.partner_id, self.partner_id
+        is_customer = invoiced.commercial_partner_id == customer.commercial_partner_id
+        return (invoiced if is_customer else customer)._paylink_today(self.company_id)
+
+    def _paylink_days_late(self):
+        """How many days ago the item was due, for the company: 0 on the day itself, less before it."""
+        return (self.company_id._paylink_today() - (self.date_maturity or self.date)).days
 
     def _paylink_discount_text(self, env):
         """What is granted to who pays an item with an early payment discount soon, in the language of ``env``."""

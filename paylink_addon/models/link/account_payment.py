@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import models
 from odoo.fields import Domain
 
 # Of payments whose money does not count: it never moved, or has come back.
@@ -100,7 +100,7 @@ class AccountPayment(models.Model):
         self.ensure_one()
         _liquidity, counterpart, others = self._seek_for_lines()
         (counterpart | others).remove_move_reconcile()
-        today = fields.Date.context_today(self)
-        reversal = self.move_id._reverse_moves([{"date": today, "ref": self.name}])
+        values = {"date": self.company_id._paylink_today(), "ref": self.name}
+        reversal = self.company_id._paylink_in_books(self.move_id)._reverse_moves([values])
         reversal.with_context(move_reverse_cancel=True)._post(soft=False)
         self.action_reject()

@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_date
 
+from ...tools import days
 from ...tools.gsm import GSM_LIMITS, is_gsm, sms_size, sms_text
 
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
@@ -43,12 +44,20 @@ class PaylinkLinkAmounts(models.Model):
 
     def _due_open_items(self):
         """What is open of the items, credits netted, early payment discounts deducted while they last."""
-        open_by_item = self.line_ids.move_line_id._paylink_due()
-        return {
-            link.id: sum(open_by_item.get(item.id, 0.0) for item in link.line_ids.move_line_id)
-            - sum(link.transaction_ids._paylink_received()._paylink_unbooked().mapped("amount"))
-            for link in self
-        }
+        due = {}
+        for day, links in self.grouped(lambda link: link._discount_day()).items():
+            open_by_item = links.line_ids.move_line_id._paylink_due(day)
+            for link in links:
+                due[link.id] = sum(open_by_item.get(item.id, 0.0) for item in link.line_ids.move_line_id)
+                due[link.id] -= sum(link._received_unbooked().mapped("amount"))
+        return due
+
+    def _discount_day(self):
+        """The day that decides on early payment discounts: the customer's, or that of a payment that is not booked."""
+        return min((self._paid_on(transaction) for transaction in self._received_unbooked()), default=self._today())
+
+    def _received_unbooked(self):
+        return self.transaction_ids._paylink_received()._paylink_unbooked()
 
     def _due_general(self):
         """What has not been received of the amount asked for."""
@@ -249,8 +258,8 @@ class PaylinkLinkAmounts(models.Model):
     def _expiry_text(self, language):
         if not self.expires_at:
             return False
-        local = fields.Datetime.context_timestamp(self.with_context(tz=self._timezone()), self.expires_at)
-        return f"{format_date(language, local.date())} {local:%H:%M}"
+        clock = days.local(self.expires_at, self._timezone())
+        return f"{format_date(language, self._day(self.expires_at))} {clock:%H:%M}"
 
     @api.model
     def mail_allowed_qweb_expressions(self):

@@ -5,7 +5,7 @@ from collections import defaultdict
 from functools import partial
 
 from markupsafe import Markup
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.tools import format_amount
 from psycopg2 import OperationalError
 
@@ -57,7 +57,8 @@ class PaylinkLinkBooks(models.Model):
             if not vals["write_off_line_vals"]:
                 del vals["write_off_line_vals"]
         making = {"force_payment_move": True, "paylink_knows_reconciled": True, **QUIET}
-        payments = self.env["account.payment"].with_context(**making).create(vals_list)
+        books = self.env.company._paylink_in_books(self.env["account.payment"])
+        payments = books.with_context(**making).create(vals_list)
         payments.action_post()
         return payments.with_context(paylink_knows_reconciled=False)
 
@@ -77,10 +78,15 @@ class PaylinkLinkBooks(models.Model):
             "payment_method_line_id": line.id,
             "payment_token_id": transaction.token_id.id,
             "payment_transaction_id": transaction.id,
+            "date": self._booked_on(transaction),
             "memo": " - ".join(filter(None, [self.reference, transaction.reference, transaction.provider_reference])),
             "invoice_ids": transaction.invoice_ids.ids,
             "write_off_line_vals": [],
         }
+
+    def _booked_on(self, transaction):
+        """The day, for the company, on which the money moved: the provider has confirmed it then."""
+        return self.company_id._paylink_day(transaction.last_state_change or transaction.create_date)
 
     # === SETTLING === #
 
@@ -116,8 +122,8 @@ class PaylinkLinkBooks(models.Model):
 
     def _paid_on(self, transaction):
         """The day on which the customer paid, where the customer is."""
-        paid_at = (transaction.source_transaction_id or transaction).create_date
-        return fields.Datetime.context_timestamp(self.with_context(tz=self._timezone()), paid_at).date()
+        attempt = transaction.source_transaction_id or transaction
+        return attempt.paylink_day or self._day(attempt.create_date)
 
     def _share_out(self, items, due, amount):
         """How much of ``amount`` goes to each receivable account: credits first, then the oldest due item."""
@@ -130,32 +136,35 @@ class PaylinkLinkBooks(models.Model):
 
     def _share_values(self, account, amount, transaction):
         """A payment has one counterpart account: the share of another one is one more line of its entry."""
-        balance = self.currency_id._convert(amount, self.company_id.currency_id, self.company_id)
         return {
             "name": transaction.reference,
             "account_id": account.id,
             "partner_id": transaction.partner_id.commercial_partner_id.id,
             "currency_id": self.currency_id.id,
             "amount_currency": -amount,
-            "balance": -balance,
+            "balance": -self._in_books(amount, transaction),
         }
+
+    def _in_books(self, amount, transaction):
+        """An amount of a payment in the company's currency, at the rate of the day of the payment."""
+        company = self.company_id
+        return self.currency_id._convert(amount, company.currency_id, company, self._booked_on(transaction))
 
     def _discount_values(self, items, transaction):
         """The lines that book the early payment discount, as the payment registration wizard makes them."""
         if not items:
             return []
-        company = self.company_id
         discount = sum(item.amount_residual_currency - item.discount_amount_currency for item in items)
         lines = self.env["account.move"]._get_invoice_counterpart_amls_for_early_payment_discount(
             [
                 {
                     "aml": item,
                     "amount_currency": -item.amount_residual_currency,
-                    "balance": self.currency_id._convert(-item.amount_residual_currency, company.currency_id, company),
+                    "balance": self._in_books(-item.amount_residual_currency, transaction),
                 }
                 for item in items
             ],
-            self.currency_id._convert(discount, company.currency_id, company),
+            self._in_books(discount, transaction),
         )
         partner = transaction.partner_id.commercial_partner_id
         return [dict(line, partner_id=partner.id) for group in lines.values() for line in group]

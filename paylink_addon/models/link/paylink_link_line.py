@@ -38,6 +38,7 @@ class PaylinkLinkLine(models.Model):
     date_due = fields.Date(string="Due Date", readonly=True)
     amount = fields.Monetary(string="Due at creation", readonly=True)
     amount_residual = fields.Monetary(string="Open now", compute="_compute_amount_residual", compute_sudo=True)
+    is_overdue = fields.Boolean(compute="_compute_amount_residual", compute_sudo=True)
 
     @api.depends("move_line_id")
     def _compute_move_id(self):
@@ -49,6 +50,7 @@ class PaylinkLinkLine(models.Model):
         due = self.move_line_id._paylink_due()
         for line in self:
             line.amount_residual = due.get(line.move_line_id.id, 0.0)
+            line.is_overdue = line.amount_residual > 0 and line.move_line_id._paylink_days_late() > 0
 
     def _successor_values(self):
         """The values of the same item on a link that replaces this one."""

@@ -8,7 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, format_amount, format_date, formatLang
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
-from ...tools import qr
+from ...tools import days, qr
 from ...tools.locks import take_all
 from ...tools.money import read_amount
 from ...tools.parameters import whole_number
@@ -94,9 +94,6 @@ class PaylinkLinkPay(models.Model):
         due = self._due_amounts()[self.id]
         return PageMoney(due, self._payable_of(due, Coming(*coming)), has_tokens, options)
 
-    def _timezone(self):
-        return self.partner_id.tz or self.company_id.paylink_tz
-
     def _prefetch_page(self):
         """Read only what the page shows: whole rows of customers, companies and items take longer than all the rest."""
         self.company_id.fetch(
@@ -150,9 +147,7 @@ class PaylinkLinkPay(models.Model):
             "subject": self._of_kind("page_subject"),
             "transfer": self._transfer_values(),
             "failure": self.state == "failed" and self._last_failure(),
-            "paid_on": format_date(self.env, fields.Datetime.context_timestamp(self, last.last_state_change))
-            if last
-            else False,
+            "paid_on": format_date(self.env, self._day(last.last_state_change)) if last else False,
             "method": ", ".join(
                 dict.fromkeys(tx.paylink_method_display or tx.payment_method_id.name for tx in received)
             ),
@@ -176,11 +171,10 @@ class PaylinkLinkPay(models.Model):
 
     def _page_documents(self):
         """The items as the customer knows them."""
-        today = fields.Date.context_today(self)
-        items = self.line_ids.move_line_id
-        open_now, discounted = items._paylink_due() | {False: 0.0}, items._paylink_discounted(today)
+        items, day = self.line_ids.move_line_id, self._discount_day()
+        open_now, discounted = items._paylink_due(day) | {False: 0.0}, items._paylink_discounted(day)
         return [
-            self._page_document(line, open_now[line.move_line_id.id], line.move_line_id in discounted, today)
+            self._page_document(line, open_now[line.move_line_id.id], line.move_line_id in discounted, self._today())
             for line in self.line_ids
         ]
 
@@ -387,7 +381,8 @@ class PaylinkLinkPay(models.Model):
         self._wait_and_hold()
         self._check_open()
         self._check_attempts()
-        payable = self._checked_amount(amount)
+        link = self._as_promised(amount)
+        payable = link._checked_amount(amount)
         providers, methods, tokens = self._payment_options(payable)
         provider = providers.filtered(lambda p: p.id == provider_id)
         token = tokens.filtered(lambda t: t.id == token_id)
@@ -404,7 +399,11 @@ class PaylinkLinkPay(models.Model):
             "amount": payable,
             "currency_id": self.currency_id.id,
             "partner_id": self.partner_id.id,
-            "custom_create_values": {"paylink_id": self.id, **self._of_kind("attempt_documents")},
+            "custom_create_values": {
+                "paylink_id": self.id,
+                "paylink_day": link._today(),
+                **self._of_kind("attempt_documents"),
+            },
         }
 
     def _attempt_documents_general(self):
@@ -431,14 +430,17 @@ class PaylinkLinkPay(models.Model):
         payable = self._payable_amount()
         if payable <= 0:
             raise UserError(self.env._("Nothing is left to pay here, or a payment is in progress: reload the page."))
-        try:
-            shown = self.currency_id.round(float(amount))
-        except (TypeError, ValueError, OverflowError):
-            shown = 0.0
+        shown = self._shown_amount(amount)
         difference = self.currency_id.compare_amounts(shown, payable)
         if difference == 0 or (self.allow_partial and difference < 0 < shown):
             return shown
         raise UserError(self.env._("The amount has changed: reload the page."))
+
+    def _shown_amount(self, amount):
+        try:
+            return self.currency_id.round(float(amount))
+        except (TypeError, ValueError, OverflowError):
+            return 0.0
 
     def _book_confirmed(self):
         """Book what the provider has confirmed, without waiting for the job."""
@@ -461,6 +463,37 @@ class PaylinkLinkPay(models.Model):
             partner=self.partner_id.display_name,
             name=self.name,
         )
+
+    # === DAYS === #
+    # What a page has promised on a day, such as a discount, holds for who has seen it then and clicks just after it.
+
+    def _as_promised(self, amount):
+        """The link as it is today, or as it was until some minutes ago, if that is when the page showed this amount."""
+        days_that_hold = self._promised_days()
+        if len(days_that_hold) > 1:
+            shown = self._shown_amount(amount)
+            for link in map(self._on_day, days_that_hold):
+                if not self.currency_id.compare_amounts(shown, link._payable_amount()):
+                    return link
+        return self
+
+    def _promised_days(self):
+        """The days whose amounts hold now: today, and the day before while it is over for some minutes only."""
+        return list(dict.fromkeys([self._today(), self._day(days.now() - days.GRACE)]))
+
+    def _on_day(self, day):
+        """The link as it is on one of the days that hold now; ``None``: today."""
+        return self.with_context(paylink_day=day)
+
+    def _promised_day(self, text):
+        """The day that another page has promised, if it is over and still holds; else ``None``.
+
+        :param text: as it came in a URL or a form: anything
+        """
+        return next((day for day in self._promised_days()[1:] if str(day) == text), None)
+
+    def _today(self):
+        return self.env.context.get("paylink_day") or super()._today()
 
     # === DOCUMENTS AS PDF === #
     # The documents that the customer can open: each PDF is made once, then kept as Odoo's Send & Print keeps it.

@@ -38,6 +38,12 @@ class PaymentTransaction(models.Model):
     paylink_id = fields.Many2one(
         "paylink.link", string="Collection Link", readonly=True, index="btree_not_null", ondelete="restrict"
     )
+    paylink_day = fields.Date(
+        string="Day of Payment",
+        copy=False,
+        readonly=True,
+        help="Where the customer is. Discounts of that day are granted, however late the provider confirms.",
+    )
     paylink_closed = fields.Boolean(
         string="Closed by us",
         readonly=True,
@@ -179,7 +185,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         if link := self.paylink_id:
-            due = link.line_ids.move_line_id._paylink_due()
+            due = link.line_ids.move_line_id._paylink_due(link._paid_on(self))
             return [(line.name, due[line.move_line_id.id]) for line in link.line_ids]
         return [(invoice.name, invoice.amount_residual) for invoice in self.invoice_ids]
 
@@ -234,9 +240,14 @@ class PaymentTransaction(models.Model):
     # === POST-PROCESSING === #
 
     def _post_process(self):
+        """What is booked, is booked as in the books of its company, by links or not."""
+        for company, transactions in self.grouped("company_id").items():
+            company._paylink_in_books(transactions)._paylink_post_process()
+
+    def _paylink_post_process(self):
         """Book the payments of links one at a time, under a lock, and tell who has to know, once each.
 
-        In steps that other subjects extend; Odoo's own post-processing is one of them.
+        In steps that other subjects extend; Odoo's own post-processing is one of them. All of one company.
         """
         new = self.filtered(lambda tx: not tx.is_post_processed)
         self._paylink_claim()
@@ -244,9 +255,8 @@ class PaymentTransaction(models.Model):
         self._paylink_before_booking(new)
         unbooked = self.filtered(lambda tx: not tx.payment_id)
         ready = unbooked._paylink_book_ready()
-        result = super(PaymentTransaction, self.with_context(**self._paylink_booking_context(ready)))._post_process()
+        super(PaymentTransaction, self.with_context(**self._paylink_booking_context(ready)))._post_process()
         self._paylink_after_booking(new, unbooked)
-        return result
 
     def _paylink_claim(self):
         """Wait for, and hold, what two that book at the same time fight for.

@@ -77,14 +77,14 @@ class ResCompany(models.Model):
         """The next ``count`` numbers of links of this company, in one query."""
         self.ensure_one()
         sequence = self.env["ir.sequence"].search([("code", "=", SEQUENCE_CODE), ("company_id", "=", self.id)], limit=1)
-        today = fields.Date.context_today(self)
+        today = self._paylink_today()
         date_range = sequence.date_range_ids.filtered(lambda r: r.date_from <= today <= r.date_to)[:1]
         date_range = date_range or sequence._create_date_range_seq(today)
         # As ir.sequence.date_range._next(), but for many numbers at once: one by one (ir.sequence.next_by_id) each link
         # takes two queries and 3 ms more (bench/links.py).
         relation = f"ir_sequence_{sequence.id:03d}_{date_range.id:03d}"
         numbers = self.env.execute_query(SQL("SELECT nextval(%s) FROM generate_series(1, %s)", relation, count))
-        sequence = sequence.with_context(ir_sequence_date_range=date_range.date_from)
+        sequence = sequence.with_context(ir_sequence_date_range=date_range.date_from, tz=self.paylink_tz)
         prefix, suffix = sequence._get_prefix_suffix()
         return [f"{prefix}{number:0{sequence.padding}d}{suffix}" for (number,) in numbers]
 

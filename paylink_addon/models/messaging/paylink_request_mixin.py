@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...const import TOKEN_BYTES
+from ...tools import days
 
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 
@@ -135,6 +136,22 @@ class PaylinkRequestMixin(models.AbstractModel):
     def _default_expires_at(self):
         """Hook: when a request made now ends, or ``False``."""
         return False
+
+    # === DAYS === #
+
+    def _timezone(self):
+        """The name of the customer's time zone."""
+        return self.partner_id._paylink_timezone(self.company_id)
+
+    def _today(self):
+        """The day it is for the customer."""
+        return days.today(self._timezone())
+
+    def _day(self, moment):
+        """The day on which a ``moment`` (UTC) falls for the customer."""
+        return days.day(moment, self._timezone())
+
+    # === PAGES === #
 
     @api.model
     def _find_by_token(self, token):

@@ -53,7 +53,7 @@ class PaylinkTaskMixin(models.AbstractModel):
             markup, or as a dict of these by id of record
         :param users: who gets it; empty: nobody
         :param about: a record that tells this task from others with the same key on the same record
-        :param date deadline: default today
+        :param date deadline: default the day it is where each of ``users`` is
         :param str activity_type: XML id
         :param bool ever: a task that is done is given already; by default, only open ones are
         :param bool quiet: nobody is notified: the task is found in the list
@@ -62,13 +62,18 @@ class PaylinkTaskMixin(models.AbstractModel):
             return
         missing = self._missing(records, key, users, about, ever)
         values = self._task_values(records, key, about, activity_type)
-        if deadline:
-            values["date_deadline"] = deadline
         new = []
         for lang, readers in users.filtered(missing.get).grouped("lang").items():
             summary, note = texts(self.with_context(lang=lang).env)
             new += [
-                values | {"res_id": res_id, "user_id": user.id, "summary": summary, "note": _html(note, res_id)}
+                values
+                | {
+                    "res_id": res_id,
+                    "user_id": user.id,
+                    "summary": summary,
+                    "note": _html(note, res_id),
+                    "date_deadline": deadline or user.partner_id._paylink_today(user.company_id),
+                }
                 for user in readers
                 for res_id in missing[user]
             ]

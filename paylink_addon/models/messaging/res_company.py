@@ -1,7 +1,8 @@
-import pytz
 from odoo import fields, models
 
 from odoo.addons.base.models.res_partner import _tz_get
+
+from ...tools import days
 
 
 class ResCompany(models.Model):
@@ -16,7 +17,8 @@ class ResCompany(models.Model):
         string="Time zone",
         required=True,
         default=lambda self: self.env.user.tz or "Europe/Paris",
-        help="Used for the times shown to customers whose own time zone is not known.",
+        help="Decides which day it is in the books, for reminders and for promises; and for customers whose own time "
+        "zone is not known.",
     )
 
     def _paylink_base_url(self):
@@ -24,12 +26,27 @@ class ResCompany(models.Model):
         parameter = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
         return (self.sudo().paylink_base_url or parameter).strip().rstrip("/")
 
+    # === DAYS === #
+
     def _paylink_zone(self):
-        return pytz.timezone(self.paylink_tz or "UTC")
+        return days.zone(self.paylink_tz)
 
     def _paylink_today(self):
-        """The day it is in the company's time zone."""
-        return pytz.utc.localize(fields.Datetime.now()).astimezone(self._paylink_zone()).date()
+        """The day it is for the company: see :mod:`~odoo.addons.paylink_addon.tools.days`."""
+        return self._paylink_day(days.now())
+
+    def _paylink_day(self, moment):
+        """The day on which a ``moment`` (UTC) falls for the company."""
+        return days.day(moment, self.paylink_tz)
+
+    def _paylink_in_books(self, records):
+        """``records`` in the environment in which anything that touches the books of this company is done, whoever or
+        whatever does it: what Odoo dates itself is of the company's day.
+        """
+        self.ensure_one()
+        return records.with_company(self).with_context(tz=self.paylink_tz)
+
+    # === PEOPLE === #
 
     def _paylink_managers(self):
         """The payment managers of this company, who get the tasks that are nobody's in particular."""

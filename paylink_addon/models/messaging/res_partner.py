@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ...tools import days
 from ...tools.address_checks import check_email, check_phone
 
 GROUP = "paylink_addon.group_paylink_user"
@@ -124,6 +125,18 @@ class ResPartner(models.Model):
         known = [*names, "message_bounce", "country_id", "commercial_partner_id"]
         filled = Domain.OR(Domain(name, "not in", (False, "")) for name in names)
         return self.with_context(active_test=False).search_fetch(filled, known).filtered(is_wanted)
+
+    # === DAYS === #
+
+    def _paylink_timezone(self, company):
+        """The name of the time zone by whose clock this customer of ``company`` acts: see
+        :mod:`~odoo.addons.paylink_addon.tools.days`.
+        """
+        return self.tz or company.paylink_tz
+
+    def _paylink_today(self, company):
+        """The day it is for this customer of ``company``."""
+        return days.today(self._paylink_timezone(company))
 
     # === ACTIONS === #
 

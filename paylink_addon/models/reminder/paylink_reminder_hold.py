@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tools import format_date
 
 
@@ -79,11 +80,10 @@ class PaylinkReminderHold(models.Model):
         for hold in self:
             hold.partner_id = hold.move_id.sudo().commercial_partner_id or hold.partner_id.commercial_partner_id
 
-    @api.depends("date_until")
+    @api.depends("date_until", "company_id")
     def _compute_is_over(self):
-        today = fields.Date.context_today(self)
         for hold in self:
-            hold.is_over = bool(hold.date_until and hold.date_until < today)
+            hold.is_over = bool(hold.date_until and hold.date_until < hold.company_id._paylink_today())
 
     @api.depends("active", "is_over", "user_id")
     @api.depends_context("uid")
@@ -124,8 +124,8 @@ class PaylinkReminderHold(models.Model):
         self.check_access("write")
         if any(not hold.active for hold in self):
             raise UserError(self.env._("It has been lifted already."))
-        yesterday = fields.Date.context_today(self) - timedelta(days=1)
         for hold in self:
+            yesterday = hold.company_id._paylink_today() - timedelta(days=1)
             hold.write({"active": False, "date_until": min(hold.date_until or yesterday, yesterday)})
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
@@ -137,10 +137,8 @@ class PaylinkReminderHold(models.Model):
 
         In sudo mode, as everyone who sees an invoice may know; for the companies that the user has chosen.
         """
-        today = fields.Date.context_today(self)
-        domain = [*domain, ("company_id", "in", self.env.companies.ids)]
         rows = self.sudo()._read_group(
-            [*domain, "|", ("date_until", "=", False), ("date_until", ">=", today)],
+            Domain(domain) & self._running_domain(self.env.companies),
             [field, "kind"],
             ["date_until:max"],
         )
@@ -149,6 +147,15 @@ class PaylinkReminderHold(models.Model):
             promised, objected = found.get(record.id, (False, False))
             found[record.id] = (until, objected) if kind == "promise" else (promised, True)
         return found
+
+    @api.model
+    def _running_domain(self, companies):
+        """Those of ``companies`` that are not over on their own day."""
+        lasting = Domain("date_until", "=", False)
+        return Domain.OR(
+            Domain("company_id", "in", alike.ids) & (lasting | Domain("date_until", ">=", today))
+            for today, alike in companies.grouped(lambda company: company._paylink_today()).items()
+        )
 
     @api.model
     def _action_new(self, kind, **defaults):

@@ -1,7 +1,8 @@
 from datetime import datetime, time, timedelta
 
-import pytz
 from odoo import fields, models
+
+from ...tools import days
 
 
 class ResCompany(models.Model):
@@ -41,7 +42,7 @@ class ResCompany(models.Model):
     def _paylink_may_remind(self, moment):
         """Whether ``moment`` (UTC) lies within the sending hours, and it is no holiday."""
         self.ensure_one()
-        start = pytz.utc.localize(moment).astimezone(self._paylink_zone())
+        start = days.local(moment, self.paylink_tz)
         return self._paylink_sends_between(start, start + timedelta(seconds=1))
 
     def _paylink_reminding(self):

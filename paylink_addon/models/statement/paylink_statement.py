@@ -53,9 +53,9 @@ class PaylinkStatement(models.Model):
 
     def _compute_displays(self):
         items_by_statement = self._open_items()
-        due = self.env["account.move.line"].union(*items_by_statement.values())._paylink_due()
         for statement in self:
             items = items_by_statement[statement.id]
+            due = items._paylink_due(statement._today())
             language = self.env(context=dict(self.env.context, lang=statement.lang))
             statement.document_count = len(items)
             totals = {
@@ -246,6 +246,7 @@ class PaylinkStatement(models.Model):
             "statement": self,
             "company": self.company_id,
             "base": f"{self._page_path}/{self.access_token}",
+            "day": self._today(),
         }
 
     def _page_sections(self, ticked=None):
@@ -254,8 +255,8 @@ class PaylinkStatement(models.Model):
         :param set ticked: ids of the items that the customer had ticked; ``None``: all
         """
         items = self._open_items()[self.id]
-        due, labels, busy = items._paylink_due(), items._paylink_labels(), items._paylink_in_flight()
-        today = fields.Date.context_today(self)
+        today = self._today()
+        due, labels, busy = items._paylink_due(today), items._paylink_labels(), items._paylink_in_flight()
         discounted = items._paylink_discounted(today)
         sections = []
         for currency, group in items.grouped("currency_id").items():

@@ -100,10 +100,8 @@ class PaylinkReminderSend(models.TransientModel):
         return self.env["account.move.line"].sudo(), waiting
 
     def _due_res_partner(self, partners):
-        today = fields.Date.context_today(self)
         items = partners._paylink_open_items(self.env.companies)
-        items = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
-        return items, self.env["paylink.link"].sudo()
+        return items.filtered(lambda item: item._paylink_days_late() >= 0), self.env["paylink.link"].sudo()
 
     def _due_account_move(self, moves):
         items = self._due_first(moves.filtered(lambda move: move.company_id in self.env.companies))
@@ -111,18 +109,16 @@ class PaylinkReminderSend(models.TransientModel):
 
     def _due_first(self, moves):
         """What is open of invoices: the installments that are due, of those where none is, all."""
-        today = fields.Date.context_today(self)
         items = moves._paylink_open_items()
-        due = items.filtered(lambda item: (item.date_maturity or item.date) <= today)
+        due = items.filtered(lambda item: item._paylink_days_late() >= 0)
         return items.filtered(lambda item: item in due or item.move_id not in due.move_id)
 
     def _moment(self, items, links):
         """The supplied text that fits: by what is due first."""
         if links and not items:
             return "link"
-        today = fields.Date.context_today(self)
-        due = min((item.date_maturity or item.date for item in items), default=today)
-        return "after" if due < today else "on" if due == today else "before"
+        late = max((item._paylink_days_late() for item in items), default=0)
+        return "after" if late > 0 else "on" if late == 0 else "before"
 
     # === DRAFTS === #
 

@@ -74,7 +74,6 @@ class PaylinkAccountItem(models.TransientModel):
         )
         rows = self.sudo().with_context(active_test=False)
         rows.search([("user_id", "=", self.env.uid), ("partner_id", "=", customer.id)]).unlink()
-        today = fields.Date.context_today(self)
         busy = items._paylink_in_flight()
         values = [
             {
@@ -86,7 +85,7 @@ class PaylinkAccountItem(models.TransientModel):
                 "name": line["name"] or None,
                 "date": line["date"],
                 "date_due": line["date_due"],
-                "bucket": "credit" if line["amount"] < 0 else age_bucket((today - line["date_due"]).days),
+                "bucket": "credit" if line["amount"] < 0 else age_bucket(item._paylink_days_late()),
                 "amount": line["amount"],
                 "in_progress": item in busy,
             }

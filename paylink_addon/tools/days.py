@@ -1,0 +1,58 @@
+"""Which day it is. Days depend on where: nothing else in the add-ons makes a day of a moment (see ``pyproject.toml``).
+
+Three clocks are used, each on purpose:
+
+- **The customer's**, where the customer acts or reads: whether a discount holds for who pays now, what is late on a
+  page, the dates and times of pages, messages and receipts. It is the contact's time zone, else the company's:
+  ``res.partner._paylink_timezone``.
+- **The company's**, in the books and in all that the company does by itself: dates of payments and entries, rates of
+  currencies, ages of debts, reminders, promises and objections, the end of quotations, deadlines of chargebacks, the
+  year of a link's number: ``res.company._paylink_today``, ``_paylink_day`` and, for what Odoo itself dates,
+  ``_paylink_in_books``.
+- **The reader's**, for the deadlines of tasks: Odoo says of them by the clock of who has them whether they are late.
+
+Never the server's, nor that of the user who happens to look on or whose right a job uses. Moments are stored as Odoo
+does it: in UTC, without saying so.
+
+What a page has promised for a day holds for some minutes after it, for who clicks in time but arrives after midnight:
+:data:`GRACE`, see ``paylink.link._promised_days``.
+"""
+
+from datetime import datetime, time, timedelta
+
+import pytz
+
+GRACE = timedelta(minutes=15)
+# Where a day begins first.
+EARLIEST = "Pacific/Kiritimati"
+
+
+def zone(name):
+    """The time zone of this name; UTC where there is none."""
+    return pytz.timezone(name) if name in pytz.all_timezones_set else pytz.utc
+
+
+def now():
+    """The present moment, as Odoo stores it."""
+    return datetime.now(pytz.utc).replace(tzinfo=None)
+
+
+def local(moment, timezone):
+    """A stored ``moment`` as a clock in ``timezone`` (a name) shows it."""
+    return pytz.utc.localize(moment).astimezone(zone(timezone))
+
+
+def day(moment, timezone):
+    """The day on which a stored ``moment`` falls in ``timezone``."""
+    return local(moment, timezone).date()
+
+
+def today(timezone):
+    """The day it is in ``timezone``."""
+    return day(now(), timezone)
+
+
+def beginning(date, timezone):
+    """The moment, as Odoo stores it, at which ``date`` begins in ``timezone``."""
+    midnight = zone(timezone).localize(datetime.combine(date, time()))
+    return midnight.astimezone(pytz.utc).replace(tzinfo=None)
