@@ -4,7 +4,7 @@ from odoo import fields, models
 class PaylinkSend(models.TransientModel):
     _inherit = "paylink.send"
 
-    lead_id = fields.Many2one("crm.lead", string="Opportunity", readonly=True)
+    lead_id = fields.Many2one("crm.lead", string="Opportunity")
 
     def _default_kind(self):
         """An opportunity is no debt: what it asks for is an amount of its own, unless one chooses otherwise."""
@@ -16,6 +16,5 @@ class PaylinkSend(models.TransientModel):
     def _common_values(self):
         values = super()._common_values()
         if self.lead_id:
-            self.lead_id.check_access("read")
             values["lead_id"] = self.lead_id.id
         return values

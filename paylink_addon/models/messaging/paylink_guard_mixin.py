@@ -1,31 +1,42 @@
 from odoo import api, models
 from odoo.exceptions import AccessError
+from odoo.fields import Command
 from odoo.models import MAGIC_COLUMNS
 
 
 class PaylinkGuardMixin(models.AbstractModel):
-    """Fields that only our own methods write, in sudo mode: all that are stored and read only.
+    """What clients may not say: what only our own methods write, in sudo mode, and records hidden from their users.
 
-    Odoo's ``readonly`` binds forms alone: without this a client could write them, or give them as a default.
+    Only we write all fields that are stored and read only. Odoo's ``readonly`` binds forms alone: without this a client
+    could write them, or give them as a default. Nor does Odoo ask whether the user may read what a client names: all
+    that is computed of it in sudo mode, as stored fields are, would be told, and its name.
     """
 
     _name = "paylink.guard.mixin"
-    _description = "Fields That Only We Write"
+    _description = "What Clients May Not Say"
     # Read-only fields that clients may write all the same: the reason, by name.
     _open_to_clients = {}
 
+    @api.model
+    def default_get(self, fields_list):
+        """Of what only we write the defaults are ours: not a client's context's, nor what users made their own."""
+        guarded = [name for name in fields_list if self._is_guarded(name)]
+        values = super().default_get([name for name in fields_list if name not in guarded])
+        if not self.env.su:
+            self._check_named(values)
+        return values | self._own_defaults(guarded)
+
     @api.model_create_multi
     def create(self, vals_list):
-        """Refuse what only we write, and leave such defaults of a client's context aside."""
+        """Refuse what is not for clients to say."""
         for vals in vals_list:
             self._check_written(vals)
         vals_list = [dict(vals) for vals in vals_list]
         self._complete(vals_list)
-        records = super(PaylinkGuardMixin, self._without_guarded_defaults()).create(vals_list)
-        return records.with_env(self.env)
+        return super().create(vals_list)
 
     def write(self, vals):
-        """Refuse what only we write."""
+        """Refuse what is not for clients to say."""
         self._check_written(vals)
         return super().write(vals)
 
@@ -33,17 +44,21 @@ class PaylinkGuardMixin(models.AbstractModel):
     def _complete(self, vals_list):
         """Hook: put into the values of new records, in place, what only we write. A client's have been checked."""
 
+    # === WHAT ONLY WE WRITE === #
+
     @api.model
     def _check_written(self, vals):
         """Hook: refuse values that are not for the user to write."""
-        guarded = None if self.env.su else next(filter(self._is_guarded, vals), None)
-        if guarded:
+        if self.env.su:
+            return
+        if guarded := next(filter(self._is_guarded, vals), None):
             raise AccessError(
                 self.env._(
                     "“%(field)s” is filled in automatically: it can't be changed by hand.",
                     field=self._fields[guarded]._description_string(self.env),
                 )
             )
+        self._check_named(vals)
 
     @api.model
     def _is_guarded(self, name):
@@ -53,13 +68,48 @@ class PaylinkGuardMixin(models.AbstractModel):
         field = self._fields.get(name)
         return bool(field and field.store and field.readonly)
 
-    def _without_guarded_defaults(self):
-        if self.env.su:
-            return self
-        prefix = "default_"
-        context = {
-            key: value
-            for key, value in self.env.context.items()
-            if not (key.startswith(prefix) and self._is_guarded(key.removeprefix(prefix)))
-        }
-        return self.with_env(self.env(context=context))
+    @api.model
+    def _own_defaults(self, names):
+        """The defaults that the fields have in the code."""
+        found = {}
+        for field in map(self._fields.get, names):
+            if field.default:
+                value = field.convert_to_cache(field.default(self), self, validate=False)
+                found[field.name] = field.convert_to_write(value, self)
+        return found
+
+    # === WHAT IS HIDDEN FROM THE USER === #
+
+    @api.model
+    def _check_named(self, vals):
+        """Refuse values that name records which the user may not read, or companies the user does not work in."""
+        for name, value in vals.items():
+            field = self._fields.get(name)
+            if not field or not value or field.type not in ("many2one", "many2many"):
+                continue
+            records = self.env[field.comodel_name].browse(named_ids(field, value))
+            if records:
+                records.check_access("read")
+            if records._name == "res.company" and records - self.env.companies:
+                raise AccessError(self.env._("It belongs to another company: switch to it."))
+
+
+def named_ids(field, value):
+    """The ids of the records that a client names by ``value``, in any of the forms that Odoo takes.
+
+    :param field: a many2one or many2many
+    """
+    if field.type == "many2one":
+        ids = (
+            [value.get("id")] if isinstance(value, dict) else [value[0]] if isinstance(value, tuple | list) else [value]
+        )
+    else:
+        ids = [id_ for command in value for id_ in _command_ids(command)]
+    return [int(id_) for id_ in ids if id_]
+
+
+def _command_ids(command):
+    """The ids that one command of a many2many names: it may be an id itself."""
+    if not isinstance(command, tuple | list):
+        return [command]
+    return command[2] if command[0] == Command.SET else [command[1]] if command[0] == Command.LINK else []

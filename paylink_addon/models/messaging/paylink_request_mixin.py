@@ -1,8 +1,10 @@
+import base64
 import re
 import secrets
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import hmac
 
 from ...const import TOKEN_BYTES
 from ...tools import days
@@ -131,6 +133,12 @@ class PaylinkRequestMixin(models.AbstractModel):
     @api.model
     def _new_token(self):
         return secrets.token_urlsafe(TOKEN_BYTES)
+
+    @api.model
+    def _token_of(self, seed):
+        """The token that follows from ``seed``: nobody else can tell it, nor choose it."""
+        digest = hmac(self.env(su=True), "paylink.token", seed)
+        return base64.urlsafe_b64encode(bytes.fromhex(digest)[:TOKEN_BYTES]).decode().rstrip("=")
 
     @api.model
     def _default_expires_at(self):

@@ -62,6 +62,11 @@ class Draft:
         """Who has to do with it, the customer or not."""
         return self.links.partner_id | self.moves.partner_id | self.items.partner_id
 
+    @property
+    def people(self):
+        """Whose name and addresses it tells."""
+        return self.customer | self.contact
+
     @cached_property
     def contacts(self):
         """Who was invoiced, or had the links. The partner of an entry may be somebody else than who owes the item."""

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ConcurrencyError, UserError
-from odoo.tools import format_amount, format_date
+from odoo.tools import clean_context, format_amount, format_date
 from psycopg2.errors import UniqueViolation
 
 from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
@@ -146,7 +146,9 @@ class PaylinkStatement(models.Model):
         missing = customers - statements.partner_id
         try:
             with self.env.cr.savepoint():
-                made = statements.with_context(mail_create_nolog=True, mail_create_nosubscribe=True).create(
+                made = statements.with_context(
+                    clean_context(self.env.context), mail_create_nolog=True, mail_create_nosubscribe=True
+                ).create(
                     [
                         {"name": partner.name or "/", "partner_id": partner.id, "company_id": company.id}
                         for partner in missing

@@ -226,20 +226,17 @@ class TestDepositSend(DepositCommon):
         """A client can make up the line: why nothing can be asked is told of orders that its user may read."""
         order = self._order(1234, user_id=self.env.user.id)
         line = {"key": f"order-{order.id}", "currency_id": order.currency_id.id, "amount": 99999}
-        wizard = (
-            self.env["paylink.send"]
-            .with_user(self._salesman())
-            .create(
-                {
-                    "kind": "deposit",
-                    "source_model": "sale.order",
-                    "source_ids": order.ids,
-                    "line_ids": [Command.create(line)],
-                }
-            )
-        )
+        values = {
+            "kind": "deposit",
+            "source_model": "sale.order",
+            "source_ids": order.ids,
+            "line_ids": [Command.create(line)],
+        }
+        Wizard = self.env["paylink.send"].with_user(self._salesman())
         with self.assertRaises(AccessError):
-            wizard.read(["problem"])
+            Wizard.create(values)
+        with self.assertRaises(AccessError):
+            Wizard.onchange(values, ["amount"], {"problem": {}})
 
     def test_nobody_makes_a_deposit_past_the_wizard(self):
         order = self._order()

@@ -192,7 +192,7 @@ class TestRights(PaylinkCommon):
         )
         wizard = Wizard.create({})
         line = wizard.line_ids
-        line.existing_link_id = foreign
+        line.sudo().existing_link_id = foreign
         line.invalidate_recordset()
         self.env.add_to_compute(line._fields["sms_body"], line)
         self.assertNotIn(foreign.access_token, wizard.sms_body or "")

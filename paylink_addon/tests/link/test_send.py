@@ -344,7 +344,10 @@ class TestSend(PaylinkCommon):
         """Groups are read again from the selected records, whatever a client sends back."""
         invoice, foreign = self._invoice(amount=100), self._invoice(self.john, amount=999)
         wizard = self._wizard(invoice)
-        wizard.line_ids.write({"amount_due": 1, "amount": 1, "documents": foreign.name})
+        for values in ({"amount_due": 1}, {"documents": foreign.name}):
+            with self.assertRaises(AccessError):
+                wizard.line_ids.write(values)
+        wizard.line_ids.sudo().write({"amount_due": 1, "amount": 1, "documents": foreign.name})
         link = self._sent(wizard)
         self.assertEqual(link.line_ids.move_id, invoice)
         self.assertEqual(link.amount_due, 100)

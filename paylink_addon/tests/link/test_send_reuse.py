@@ -1,4 +1,4 @@
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
 from ..common import PaylinkCommon
@@ -76,7 +76,10 @@ class TestSendReuse(PaylinkCommon):
         )
         self.assertFalse(wizard.existing_link_id)
         for link in (foreign, other):
-            wizard.line_ids.write({"existing_link_id": link.id, "existing_cover": "more", "reuse": True})
+            values = {"existing_link_id": link.id, "existing_cover": "more", "reuse": True}
+            with self.assertRaises(AccessError):
+                wizard.line_ids.write(values)
+            wizard.line_ids.sudo().write(values)
             wizard.invalidate_recordset(["existing_link_id", "existing_text"])
             self.assertNotIn(foreign.name, wizard.line_ids.existing_text or "")
             with self.assertRaisesRegex(UserError, "has changed in the meantime"):

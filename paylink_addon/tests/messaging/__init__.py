@@ -1,3 +1,4 @@
 from . import test_addresses
+from . import test_dialogs
 from . import test_sms_text
 from . import test_tasks

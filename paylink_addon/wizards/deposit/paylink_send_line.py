@@ -16,7 +16,7 @@ class PaylinkSendLine(models.TransientModel):
         [("fixed", "Amount"), ("percentage", "Percentage of the order")], string="Deposit as", default="fixed"
     )
     percent = fields.Float(string="Percentage", digits=(5, 2))
-    amount = fields.Monetary(compute="_compute_amount", compute_sudo=False, store=True, readonly=False)
+    amount = fields.Monetary(compute="_compute_amount", store=True, readonly=False)
 
     # === COMPUTE METHODS === #
 
@@ -62,7 +62,7 @@ class PaylinkSendLine(models.TransientModel):
         # As the order's own prepayment rule has it, where all of that is still to be asked.
         is_rule = required and required < total and amount == required
         return (
-            self.env["paylink.send"]._partner_values(order.sudo().partner_invoice_id)
+            self.env["paylink.send"]._partner_values(order.partner_invoice_id)
             | {
                 "company_id": order.company_id.id,
                 "currency_id": order.currency_id.id,

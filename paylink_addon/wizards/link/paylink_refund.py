@@ -7,9 +7,10 @@ class PaylinkRefund(models.TransientModel):
     """Giving back a payment of a link. Odoo's own wizard needs rights on payments, which payment managers may lack."""
 
     _name = "paylink.refund"
+    _inherit = "paylink.dialog.mixin"
     _description = "Refund of a Collection Link"
 
-    link_id = fields.Many2one("paylink.link", required=True, readonly=True, ondelete="cascade")
+    link_id = fields.Many2one("paylink.link", required=True, ondelete="cascade")
     transaction_id = fields.Many2one(
         "payment.transaction",
         string="Payment",
@@ -32,7 +33,6 @@ class PaylinkRefund(models.TransientModel):
     def _compute_amount_available(self):
         for wizard in self:
             transaction = wizard.transaction_id._origin
-            transaction.check_access("read")  # what follows is read in sudo mode
             wizard.amount_available = transaction._paylink_refundable_amount()
             wizard.is_full_only = transaction._paylink_refund_support() == "full_only"
 

@@ -43,7 +43,7 @@ class PaylinkSend(models.TransientModel):
     _inherit = "paylink.send.mixin"
     _description = "Send Collection Links"
 
-    company_id = fields.Many2one("res.company", default=lambda self: self.env.company, readonly=True)
+    company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
     kind = fields.Selection(
         [("open_items", "All that is due"), ("free", "Another amount")],
         string="Ask for",
@@ -96,35 +96,34 @@ class PaylinkSend(models.TransientModel):
     link_ids = fields.Many2many("paylink.link", readonly=True)
 
     # === THE ONLY LINE === #
-    # Of several lines these are the first one's: neither shown nor written. What a line computes is computed with the
-    # user's rights here too: a client can send any line.
+    # Of several lines these are the first one's: neither shown nor written.
 
     partner_id = fields.Many2one(related="line_ids.partner_id")
     currency_id = fields.Many2one(related="line_ids.currency_id", readonly=False)
     amount_due = fields.Monetary(related="line_ids.amount_due")
     amount = fields.Monetary(related="line_ids.amount", readonly=False)
-    can_limit = fields.Boolean(related="line_ids.can_limit", related_sudo=False)
+    can_limit = fields.Boolean(related="line_ids.can_limit")
     email = fields.Char(string="E-mail to", related="line_ids.email", readonly=False)
     phone = fields.Char(string="Mobile number", related="line_ids.phone", readonly=False)
     lang = fields.Selection(related="line_ids.lang", readonly=False)
     reference = fields.Char(related="line_ids.reference", readonly=False)
-    problem = fields.Char(related="line_ids.problem", related_sudo=False)
-    warning = fields.Char(related="line_ids.warning", related_sudo=False)
-    email_warning = fields.Char(related="line_ids.email_warning", related_sudo=False)
-    is_amount_missing = fields.Boolean(related="line_ids.is_amount_missing", related_sudo=False)
+    problem = fields.Char(related="line_ids.problem")
+    warning = fields.Char(related="line_ids.warning")
+    email_warning = fields.Char(related="line_ids.email_warning")
+    is_amount_missing = fields.Boolean(related="line_ids.is_amount_missing")
     existing_link_id = fields.Many2one(related="line_ids.existing_link_id")
-    existing_text = fields.Char(related="line_ids.existing_text", related_sudo=False)
+    existing_text = fields.Char(related="line_ids.existing_text")
     existing_cover = fields.Selection(related="line_ids.existing_cover")
     reuse = fields.Boolean(
         string="Send this link again as it is, instead of making a new one", related="line_ids.reuse", readonly=False
     )
     access_token = fields.Char(related="line_ids.access_token")
-    subject = fields.Char(related="line_ids.subject", readonly=False, related_sudo=False)
-    body = fields.Html(related="line_ids.body", readonly=False, related_sudo=False)
-    sms_body = fields.Text(related="line_ids.sms_body", readonly=False, related_sudo=False)
-    sms_count = fields.Char(related="line_ids.sms_count", related_sudo=False)
-    sms_warning = fields.Char(related="line_ids.sms_warning", related_sudo=False)
-    sms_problem = fields.Char(related="line_ids.sms_problem", related_sudo=False)
+    subject = fields.Char(related="line_ids.subject", readonly=False)
+    body = fields.Html(related="line_ids.body", readonly=False)
+    sms_body = fields.Text(related="line_ids.sms_body", readonly=False)
+    sms_count = fields.Char(related="line_ids.sms_count")
+    sms_warning = fields.Char(related="line_ids.sms_warning")
+    sms_problem = fields.Char(related="line_ids.sms_problem")
 
     # === COMPUTE METHODS === #
 
@@ -162,8 +161,9 @@ class PaylinkSend(models.TransientModel):
     @api.depends("bank_account_id", "company_id")
     def _compute_beneficiary(self):
         for wizard in self:
-            bank = wizard.bank_account_id.sudo()
-            wizard.beneficiary = bank and (bank.acc_holder_name or bank.partner_id.name)
+            bank = wizard.bank_account_id
+            is_own = bool(bank) and bank.partner_id == wizard.company_id.partner_id
+            wizard.beneficiary = is_own and (bank.acc_holder_name or bank.partner_id.name)
 
     @api.depends("send_email", "send_sms", "line_ids.email", "line_ids.phone")
     def _compute_is_new_address(self):
@@ -219,15 +219,10 @@ class PaylinkSend(models.TransientModel):
     @api.model_create_multi
     def create(self, vals_list):
         """Prepare the lines where the caller gives none; what is given of the only link is its line's."""
-        names = [name for name in self._fields if name != "line_ids"]
-        prepared = []
-        for vals in vals_list:
-            own = self._without_line_fields(vals)
-            if "line_ids" not in own:
-                own["line_ids"] = self.new({**self.default_get(names), **own})._line_commands()
-            prepared.append(own)
-        wizards = super().create(prepared)
+        wizards = super().create([{"line_ids": [], **self._without_line_fields(vals)} for vals in vals_list])
         for wizard, vals in zip(wizards, vals_list, strict=True):
+            if "line_ids" not in vals:
+                wizard.sudo().line_ids = wizard._line_commands()
             wizard._write_line(vals)
         return wizards
 
@@ -370,11 +365,36 @@ class PaylinkSend(models.TransientModel):
         """What the hook of the kind answers: ``_<hook>_<kind>``, or ``_<hook>_general``."""
         return named_hook(self, hook, self.kind)(*args)
 
-    def _line_commands(self):
+    def _line_values(self):
+        """The values of the lines as we know them, by key: read again from what is selected."""
         lines = self._of_kind("lines", self._of_kind("groups"))
         # Only the one message has texts to be changed.
         texts = dict.fromkeys(("subject", "body", "sms_body"), False) if len(lines) > 1 else {}
-        return [fields.Command.create(values | texts) for values in lines]
+        return {values["key"]: values | texts for values in lines}
+
+    def _line_commands(self):
+        return [fields.Command.create(values) for values in self._line_values().values()]
+
+    def _with_known(self, lines):
+        """What clients say of new lines, with what we know of each.
+
+        :param list lines: values of lines, without what only we write
+        """
+        known = self._line_values()
+        gone = {"blocked": self.env._("Paid in the meantime. Close this window and start again.")}
+        return [known.get(values.get("key"), gone) | values for values in lines]
+
+    def _completed(self, values):
+        """The lines that are not stored yet, with what we know of them."""
+        commands = values.get("line_ids") or []
+        new = [command for command in commands if command[0] == fields.Command.CREATE]
+        if not new:
+            return values
+        wizard = self.new({name: value for name, value in values.items() if name != "line_ids"}, origin=self[:1])
+        known = iter(wizard._with_known([command[2] for command in new]))
+        return values | {
+            "line_ids": [[*command[:2], next(known)] if command in new else command for command in commands]
+        }
 
     def _is_free_general(self):
         return True
@@ -453,6 +473,7 @@ class PaylinkSend(models.TransientModel):
         return values + [
             self._partner_values(partner)
             | {
+                "key": f"out-{partner.id}-{name}",
                 "documents": name,
                 "reference": name,
                 "company_id": self.env.company.id,
@@ -491,7 +512,7 @@ class PaylinkSend(models.TransientModel):
 
     def _send(self):
         self._check()
-        self.link_ids = self._send_links()
+        self.sudo().link_ids = self._send_links()
 
     def _send_links(self):
         """Make the links, send them, return them."""

@@ -37,15 +37,17 @@ class Existing(NamedTuple):
 class PaylinkSendLine(models.TransientModel):
     """One link that the wizard will make: who is asked, for what, where and with which words, what speaks against it.
 
-    The hooks by kind are listed at ``paylink.send``.
+    Of a new line a client says the key, addresses, texts and choices; what only we write is read again by its key. The
+    hooks by kind are listed at ``paylink.send``.
     """
 
     _name = "paylink.send.line"
+    _inherit = "paylink.dialog.mixin"
     _description = "Collection Link to Send"
 
     wizard_id = fields.Many2one("paylink.send", required=True, ondelete="cascade", index=True)
     # Which group of items it is (see _groups): what is asked for is read from there, never from the client.
-    key = fields.Char(readonly=True)
+    key = fields.Char()
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
     currency_id = fields.Many2one("res.currency", domain=[("active", "=", True)])
@@ -69,23 +71,20 @@ class PaylinkSendLine(models.TransientModel):
     existing_cover = fields.Selection(COVERS, readonly=True)
     existing_text = fields.Char(string="Already asked", compute="_compute_existing_text")
     reuse = fields.Boolean(string="Send it again", default=True)
-    # The link made of this line gets the token that the preview shows.
-    access_token = fields.Char(default=lambda self: self.env["paylink.link"]._new_token(), readonly=True)
-    # The texts of the only message, as the templates say them, to be changed before sending. With the user's rights,
-    # whoever's call has them computed.
-    subject = fields.Char(compute="_compute_subject", compute_sudo=False, store=True, readonly=False)
+    # What the token is made of, and all that a client has to say of it.
+    seed = fields.Char(default=lambda self: self.env["paylink.link"]._new_token())
+    access_token = fields.Char(compute="_compute_access_token")
+    # The texts of the only message, as the templates say them, to be changed before sending.
+    subject = fields.Char(compute="_compute_subject", store=True, readonly=False)
     body = fields.Html(
         string="Content",
         compute="_compute_body",
-        compute_sudo=False,
         store=True,
         readonly=False,
         sanitize_style=True,
         help="The amount, the button and your company's details are added around this text.",
     )
-    sms_body = fields.Text(
-        string="SMS text", compute="_compute_sms_body", compute_sudo=False, store=True, readonly=False
-    )
+    sms_body = fields.Text(string="SMS text", compute="_compute_sms_body", store=True, readonly=False)
     sms_count = fields.Char(compute="_compute_sms_count")
     sms_warning = fields.Char(compute="_compute_sms_count")
     sms_problem = fields.Char(compute="_compute_sms_count")
@@ -115,6 +114,12 @@ class PaylinkSendLine(models.TransientModel):
                 )
             )
 
+    @api.depends("seed")
+    def _compute_access_token(self):
+        """The link made of this line gets the token that the preview shows: one that no client can choose."""
+        for line in self:
+            line.access_token = self.env["paylink.link"]._token_of(f"{self.env.uid} {line.seed}")
+
     @api.depends("email", "wizard_id.send_email", "wizard_id.is_single")
     def _compute_email_warning(self):
         """As the sign on the contact says it; what makes sending impossible, and what has bounced, is told above."""
@@ -129,7 +134,7 @@ class PaylinkSendLine(models.TransientModel):
         *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
     )
     def _compute_subject(self):
-        for line in self.sudo(False):
+        for line in self:
             line.subject = line._preview(line.wizard_id.template_id, "subject")
 
     @api.depends(
@@ -137,7 +142,7 @@ class PaylinkSendLine(models.TransientModel):
         *("wizard_id.is_single", "wizard_id.template_id", "wizard_id.expires_at"),
     )
     def _compute_body(self):
-        for line in self.sudo(False):
+        for line in self:
             line.body = line._preview(line.wizard_id.template_id, "body_html")
 
     @api.depends(
@@ -145,7 +150,7 @@ class PaylinkSendLine(models.TransientModel):
         *("wizard_id.is_single", "wizard_id.sms_template_id", "wizard_id.expires_at"),
     )
     def _compute_sms_body(self):
-        for line in self.sudo(False):
+        for line in self:
             text = line._preview(line.wizard_id.sms_template_id, "body")
             line.sms_body = text and sms_text(text, [(line.currency_id.symbol, line.currency_id.name)])
 
@@ -172,6 +177,25 @@ class PaylinkSendLine(models.TransientModel):
         for line in self:
             link = line.existing_link_id & readable
             line.existing_text = link and line._existing_text(link, due[link.id])
+
+    # === CRUD METHODS === #
+
+    @api.model
+    def _complete(self, vals_list):
+        """Read again what only we write; in sudo mode, it may have been read."""
+        bare = [vals for vals in vals_list if not any(map(self._is_guarded, vals))]
+        wizards = self.env["paylink.send"].browse({vals["wizard_id"] for vals in bare if vals.get("wizard_id")})
+        for wizard in wizards:
+            own = [vals for vals in bare if vals.get("wizard_id") == wizard.id]
+            for vals, known in zip(own, wizard._with_known(own), strict=True):
+                vals.update(known)
+
+    def _completed(self, values):
+        """A line that is not stored yet, whose wizard may be stored or not."""
+        if self or "key" not in values:
+            return values
+        wizard = self.new({"wizard_id": values.get("wizard_id")}).wizard_id
+        return wizard._with_known([values])[0]
 
     # === WHAT IS ASKED FOR === #
 

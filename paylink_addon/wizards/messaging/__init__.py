@@ -1,1 +1,2 @@
+from . import paylink_dialog_mixin
 from . import paylink_send_mixin

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
+from odoo.tools import clean_context
 
 from ...tools.hooks import named_hook
 from ...tools.locks import hold
@@ -12,13 +13,14 @@ class PaylinkSendMixin(models.AbstractModel):
     """
 
     _name = "paylink.send.mixin"
+    _inherit = "paylink.dialog.mixin"
     _description = "Dialog that Writes to Customers"
 
     # Of the dialog's window; Odoo's usual one is "large".
     _dialog_size = "extra-large"
 
-    source_model = fields.Char(readonly=True)
-    source_ids = fields.Json(readonly=True)
+    source_model = fields.Char()
+    source_ids = fields.Json()
     is_sent = fields.Boolean(readonly=True)
 
     @api.model
@@ -46,7 +48,7 @@ class PaylinkSendMixin(models.AbstractModel):
         return []
 
     def _sources(self):
-        """The selected records, once the user's right to read them is checked: where Odoo computes as superuser too."""
+        """The selected records, once the user's right to read them is checked."""
         self.ensure_one()
         if not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
@@ -54,8 +56,7 @@ class PaylinkSendMixin(models.AbstractModel):
         if self.source_model not in models_:
             return self.env[models_[0]]
         ids = self.source_ids if isinstance(self.source_ids, list) else []
-        Source = self.env[self.source_model].sudo(False)
-        records = Source.browse(id_ for id_ in ids if isinstance(id_, int)).exists()
+        records = self.env[self.source_model].browse(id_ for id_ in ids if isinstance(id_, int)).exists()
         records.check_access("read")
         return records
 
@@ -73,8 +74,9 @@ class PaylinkSendMixin(models.AbstractModel):
         hold(self)
         self.invalidate_recordset(["is_sent"])
         if not self.is_sent:
-            self._send()
-            self.is_sent = True
+            # Defaults of the client's context are none of what is made here, some of it in sudo mode.
+            self.with_context(clean_context(self.env.context))._send()
+            self.sudo().is_sent = True
 
     def _send(self):
         """Hook: check what is to be sent, and send it."""

@@ -8,6 +8,7 @@ class PaylinkReminderLookup(models.TransientModel):
     """Which rules will remind a customer, or of an invoice, when; which not, and why."""
 
     _name = "paylink.reminder.lookup"
+    _inherit = "paylink.dialog.mixin"
     _description = "Look-up of Reminder Rules"
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, readonly=True)

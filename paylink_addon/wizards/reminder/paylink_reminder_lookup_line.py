@@ -7,6 +7,7 @@ class PaylinkReminderLookupLine(models.TransientModel):
     """One rule and one document."""
 
     _name = "paylink.reminder.lookup.line"
+    _inherit = "paylink.dialog.mixin"
     _description = "Rule that Applies or Not"
     _order = "applies desc, date, id"
 

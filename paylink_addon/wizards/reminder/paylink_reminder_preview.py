@@ -13,6 +13,7 @@ class PaylinkReminderPreview(models.TransientModel):
     """What will go out on a day: to whom, by which rule, with which text."""
 
     _name = "paylink.reminder.preview"
+    _inherit = "paylink.dialog.mixin"
     _description = "Preview of Reminders"
 
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, readonly=True)
@@ -80,8 +81,9 @@ class PaylinkReminderPreview(models.TransientModel):
         customers = self.partner_id.commercial_partner_id.ids or None
         picks = rules._foresee(self.date, customers) if rules else []
         drafts = self.env["paylink.reminder.message"].sudo()._compose(picks, self.date) if picks else []
+        drafts = self._readable(drafts)
         self.sudo().line_ids.unlink()
-        self.message_count = sum(max(len(draft.channels), 1) for draft in drafts)
+        self.sudo().message_count = sum(max(len(draft.channels), 1) for draft in drafts)
         self.env["paylink.reminder.preview.line"].sudo().create(
             [self._line_values(draft) for draft in drafts[:MAX_LINES]]
         )
@@ -92,6 +94,12 @@ class PaylinkReminderPreview(models.TransientModel):
         if not self.env.user.has_group("paylink_addon.group_paylink_all"):
             raise UserError(self.env._("You need the “All Payments” right to preview reminders: ask an administrator."))
         return rules.search([("company_id", "=", self.company_id.id)]).sudo()
+
+    def _readable(self, drafts):
+        """The messages to contacts that the user may read."""
+        people = self.env["res.partner"].browse({id_ for draft in drafts for id_ in draft.people.ids})
+        readable = set(people._filtered_access("read").ids)
+        return [draft for draft in drafts if readable.issuperset(draft.people.ids)]
 
     def _check_date(self):
         today = self.company_id._paylink_today()

@@ -10,6 +10,7 @@ class PaylinkReminderPreviewLine(models.TransientModel):
     """One message that will go out."""
 
     _name = "paylink.reminder.preview.line"
+    _inherit = "paylink.dialog.mixin"
     _description = "Reminder to Come"
 
     preview_id = fields.Many2one("paylink.reminder.preview", required=True, ondelete="cascade", index=True)

@@ -132,8 +132,15 @@ class PaylinkReminderSend(models.TransientModel):
             picks = [*self._item_picks(items, company), *self._link_picks(links, company)]
             picks.sort(key=lambda pick: pick.customer_id)
             message = self.env["paylink.reminder.message"].sudo().with_company(company)
-            found.append((message._compose(picks, today, {0: rule}, {0: step}), today))
+            drafts = message._compose(picks, today, {0: rule}, {0: step})
+            self._check_people(drafts)
+            found.append((drafts, today))
         return found
+
+    def _check_people(self, drafts):
+        """Nobody writes to contacts that are hidden from them, nor sees their addresses."""
+        people = self.env["res.partner"].browse({id_ for draft in drafts for id_ in draft.people.ids})
+        people.check_access("read")
 
     def _manual_rule(self, company, items, links):
         """A rule and its day that are not stored: what the wizard says."""
