@@ -26,7 +26,7 @@ class TestSend(PaylinkCommon):
         self.assertIn(link.url, mail.body_html)
         self.assertIn(invoice.name, mail.subject)
         self.assertIn('lang="fr-FR"', mail.body_html)
-        self.assertIn("background:#123456;color:#fedcba", mail.body_html)
+        self.assertIn("background-color:#123456;color:#fedcba", mail.body_html)
         self.assertEqual((invoice.paylink_link_id, invoice.paylink_status), (link, "not_opened"))
         self.assertEqual(invoice.paylink_sent_at, link.sent_at)
 
