@@ -67,6 +67,12 @@ class TestTours(ToursCommon):
         self.start_tour("/odoo/action-paylink_addon.paylink_link_action", "paylink_follow", login="camille")
         self.assertEqual(link.state, "cancelled")
 
+    def test_new_link(self):
+        self.start_tour("/odoo/action-paylink_addon.paylink_link_action", "paylink_new_link", login="camille")
+        link = self.env["paylink.link"].search([("partner_id", "=", self.john.id)])
+        self.assertEqual((link.kind, link.amount, link.reference, link.state), ("free", 250, "Contrat 7", "open"))
+        self.assertEqual(len(self._customer_mails(link)), 1)
+
     def test_settings(self):
         self.start_tour("/odoo/action-paylink_addon.paylink_config_action", "paylink_settings", login="admin")
 

@@ -159,6 +159,21 @@ tours.add("paylink_follow", {
     ],
 });
 
+/** A link is made from nothing, saved and sent. */
+tours.add("paylink_new_link", {
+    steps: () => [
+        { trigger: ".o_list_button_add", run: "click" },
+        { trigger: ".o_field_widget[name=partner_id] input", run: "edit John" },
+        { trigger: ".o-autocomplete--dropdown-item:contains(John)", run: "click" },
+        { trigger: ".o_field_widget[name=amount] input", run: "edit 250" },
+        { trigger: ".o_field_widget[name=reference] input", run: "edit Contrat 7" },
+        { trigger: "button.o_form_button_save", run: "click" },
+        { trigger: ".o_form_saved" },
+        { trigger: "button[name=action_send]", run: "click" },
+        { trigger: ".o_field_widget[name=url]" },
+    ],
+});
+
 /** An administrator changes how long links last. */
 tours.add("paylink_settings", {
     steps: () => [
