@@ -150,6 +150,7 @@ class PaylinkLink(models.Model):
 
     _token_unique = models.UniqueIndex("(access_token)")
     _partner_state_index = models.Index("(partner_id, state)")
+    _company_name_index = models.Index("(company_id, name)")
 
     # === CONSTRAINTS === #
 

@@ -31,6 +31,31 @@ class TestLink(PaylinkCommon):
         names = other._paylink_next_names(2) + other._paylink_next_names(1)
         self.assertEqual([name[-5:] for name in names], ["00001", "00002", "00003"])
 
+    def test_numbers_go_on_whatever_became_of_their_sequence(self):
+        """Administrators may change it as Odoo lets them: links are numbered all the same, none twice."""
+
+        def sequence():
+            domain = [("code", "=", "paylink.link"), ("company_id", "=", self.company.id)]
+            return self.env["ir.sequence"].with_context(active_test=False).search(domain)
+
+        changes = {
+            "as it was": lambda: None,
+            "no gap": lambda: sequence().write({"implementation": "no_gap"}),
+            "archived": lambda: sequence().write({"active": False}),
+            "standard again": lambda: sequence().write({"implementation": "standard"}),
+            "this year's part deleted": lambda: sequence().date_range_ids.unlink(),
+            "deleted": lambda: sequence().unlink(),
+            "no prefix": lambda: sequence().write({"prefix": False}),
+            "without parts": lambda: sequence().write({"use_date_range": False, "prefix": "L-", "padding": 0}),
+            "of no company": lambda: sequence().write({"company_id": False}),
+        }
+        names = []
+        for change, make in changes.items():
+            make()
+            with self.subTest(change):
+                names += [self._free_link().name, self._free_link().name]
+                self.assertEqual(len(set(names)), len(names))
+
     def test_base_url_is_the_companys(self):
         self.company.paylink_base_url = "https://payer.lambert.example/"
         link = self._free_link()
