@@ -92,5 +92,8 @@ class Task:
     REMINDER_UNDELIVERED = "reminder_undelivered"
     # On the rule itself; one for each template.
     REMINDER_TEMPLATE = "reminder_template"
+    # For the payment managers: on what a scheduled job could not do its work with, where that has tasks. The key is
+    # followed by the model.
+    JOB = "job_failed"
     # On a customer, or on a rule.
     REMINDER_ERROR = "reminder_error"

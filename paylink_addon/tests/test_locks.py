@@ -3,10 +3,9 @@ import threading
 from odoo import sql_db
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
-from psycopg2 import OperationalError
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
-from ..tools.locks import each_alone, hold, hold_and_touch, take_all, take_free, take_name, unless_busy
+from ..tools.locks import hold, hold_and_touch, take_all, take_free, take_name, unless_busy
 
 
 @tagged("post_install", "-at_install")
@@ -66,22 +65,6 @@ class TestLocks(TransactionCase):
         self.assertTrue(take_name(self.other, "paylink.test"))
         self.assertFalse(take_name(self.env.cr, "paylink.test"))
         self.assertTrue(take_name(self.env.cr, "paylink.other"))
-
-    def test_jobs_give_way(self):
-        """A conflict undoes one record's transaction, not those of the others."""
-        self._others_take(self.theirs)
-        third = self.env["res.partner"].create({"name": "Third"})
-        done = []
-
-        def work(partner):
-            done.append(partner)
-            if partner == self.mine:
-                raise OperationalError("a conflict")
-
-        self.patch(type(self.env["ir.cron"]), "_commit_progress", lambda *_args: None)
-        self.patch(self.env.cr, "rollback", lambda: done.append("undone"))
-        each_alone(self.both | third, work)
-        self.assertEqual(done, [self.mine, "undone", third])
 
     def test_other_errors_are_told(self):
         with self.assertRaises(ZeroDivisionError), unless_busy(self.env):

@@ -75,18 +75,6 @@ def unless_busy(env):
         env.cr.rollback()
 
 
-def each_alone(records, work):
-    """Do ``work`` with each of ``records`` in a transaction of its own; what others work on is left out.
-
-    :param work: a function of one record, which is held and read anew
-    """
-    for record in records:
-        with unless_busy(record.env):
-            if free := take_free(record):
-                work(free)
-            record.env["ir.cron"]._commit_progress()
-
-
 def _touch(records):
     if ids := tuple(records.ids):
         query = SQL("UPDATE %s SET write_date = write_date WHERE id IN %s", _table(records), ids)

@@ -5,6 +5,7 @@ from odoo.tools import SQL, format_amount, format_date
 from ...const import Task
 from ...tools import days
 from ...tools.locks import hold_and_touch, take_name
+from ..link.paylink_link_life import BATCH
 
 
 class PaylinkLink(models.Model):
@@ -143,7 +144,7 @@ class PaylinkLink(models.Model):
         return self._is_expired_general() or (bool(order) and order._paylink_is_expired())
 
     @api.model
-    def _expire_early_deposit(self, limit):
+    def _expire_early_deposit(self):
         """Deposits expire with their quotations: at the end of that day, where the company is."""
         domain = [
             ("kind", "=", "deposit"),
@@ -154,7 +155,10 @@ class PaylinkLink(models.Model):
             ("expires_at", "=", False),
             ("expires_at", ">", fields.Datetime.now()),
         ]
-        ended = self.search(domain).filtered(lambda link: link._is_expired())[:limit]
+        return self.env["paylink.job.mixin"]._each(self.search(domain), lambda links: links._expire_early(), size=BATCH)
+
+    def _expire_early(self):
+        ended = self.filtered(lambda link: link._is_expired())
         ended._close_attempts(self.env._("The quotation expired."))
         ended.expires_at = fields.Datetime.now()
         ended._log_events("expired")

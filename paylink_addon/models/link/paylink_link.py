@@ -1,3 +1,5 @@
+from functools import partial
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import clean_context
@@ -38,8 +40,8 @@ class PaylinkLink(models.Model):
         ``documents_stand()``: whether what is asked for can be settled; while it is changed it can't.
             General: yes.
         ``is_expired()``: whether its time is over. General: by its own date.
-        ``expire_early(limit)``, for the kind: end the links whose time is over before their own date says so.
-            General: there are none.
+        ``expire_early()``, for the kind: end the links whose time is over before their own date says so, a part of a
+            job (``paylink.job.mixin``). General: there are none.
         ``renewal_values()``: in what a successor differs. General: it asks for what is due.
 
     Paying
@@ -352,10 +354,10 @@ class PaylinkLink(models.Model):
 
     @api.model
     def _for_each_kind(self, hook, *args):
-        """Call a hook of the kinds themselves, for no link: of each kind there is."""
+        """A hook of the kinds themselves, for no link: a function for each kind that there is."""
         kinds = self._fields["kind"].get_values(self.env)
-        for method in dict.fromkeys(hook_name(self, hook, kind) for kind in kinds):
-            getattr(self, method)(*args)
+        methods = dict.fromkeys(hook_name(self, hook, kind) for kind in kinds)
+        return [partial(getattr(self, method), *args) for method in methods]
 
     # === HELPERS === #
 

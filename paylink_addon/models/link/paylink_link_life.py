@@ -8,13 +8,16 @@ from odoo.fields import Domain
 from odoo.tools import format_amount, format_datetime
 
 from ...const import LIVE_STATES, Task
-from ...tools.locks import each_alone, hold_and_touch
+from ...tools.locks import hold_and_touch
+from .payment_transaction import ON_LINK
 
 # With more invoices than this no missing PDF is made: each takes a second.
 MAX_NEW_PDFS = 20
 # A provider that has not answered by then is asked again by who insists, or by the job.
 ANSWER_AFTER = timedelta(minutes=5)
 RESUME_AFTER = timedelta(hours=1)
+# How many links expire in one transaction.
+BATCH = 100
 
 
 class PaylinkLinkLife(models.Model):
@@ -353,7 +356,7 @@ class PaylinkLinkLife(models.Model):
         """Ask again where no answer has come: the server may have stopped in between."""
         overdue = fields.Datetime.now() - RESUME_AFTER
         waiting = self.sudo().search([("cancel_requested_at", "<=", overdue), ("cancelled_at", "=", False)])
-        each_alone(waiting, lambda link: link._resume_cancellation())
+        return self.env["paylink.job.mixin"]._each(waiting, lambda link: link._resume_cancellation())
 
     def _resume_cancellation(self):
         self._wait_and_hold()
@@ -394,37 +397,41 @@ class PaylinkLinkLife(models.Model):
     # === CRON === #
 
     @api.model
-    def _cron_expire(self, limit=500):
+    def _cron_expire(self):
         """Expire the links whose time is over, and close their open attempts; end what else was left half done."""
-        self._for_each_kind("expire_early", limit)
-        self.env["payment.transaction"]._paylink_close_abandoned(limit)
-        self._resume_cancellations()
-        self._close_settled(limit)
-        # What is in progress is left to the provider's answer.
-        domain = [("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())]
-        overdue = self.search(domain, limit=limit)
-        overdue._close_attempts(self.env._("The link expired."))
-        self.env.add_to_compute(self._fields["state"], overdue)
-        overdue._recompute_recordset(["state"])
-        overdue.filtered(lambda link: link.state == "expired")._log_events("expired")
-        remaining = self.search_count(domain) if len(overdue) == limit else 0
-        self.env["ir.cron"]._commit_progress(len(overdue), remaining=remaining)
+        self.env["paylink.job.mixin"]._in_turn(
+            *self._for_each_kind("expire_early"),
+            self.env["payment.transaction"]._paylink_close_abandoned,
+            self._resume_cancellations,
+            self._close_settled,
+            self._expire_overdue,
+        )
 
     @api.model
-    def _expire_early_general(self, limit):
+    def _expire_overdue(self):
+        """What is in progress is left to the provider's answer."""
+        overdue = self.search([("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())])
+        return self.env["paylink.job.mixin"]._each(overdue, lambda links: links._expire(), size=BATCH)
+
+    def _expire(self):
+        self._close_attempts(self.env._("The link expired."))
+        self.env.add_to_compute(self._fields["state"], self)
+        self._recompute_recordset(["state"])
+        self.filtered(lambda link: link.state == "expired")._log_events("expired")
+
+    @api.model
+    def _expire_early_general(self):
         """The job ends links by their own dates."""
 
     @api.model
-    def _close_settled(self, limit):
-        """Close the payment pages of what was settled another way (a transfer, a credit note); one commit each."""
+    def _close_settled(self):
+        """Close the payment pages of what was settled another way (a transfer, a credit note)."""
         Transaction = self.env["payment.transaction"]
-        by_link = Transaction.search([("paylink_id.state", "=", "paid"), ("state", "=", "draft")], limit=limit)
+        by_link = Transaction.search([("paylink_id.state", "=", "paid"), ("state", "=", "draft")])
         settled = Domain("state", "=", "draft") & Domain("invoice_ids.amount_residual", "=", 0)
-        by_portal = Transaction.search(Transaction._paylink_portal_domain() & settled, limit=limit)
-        by_portal = by_portal.filtered(lambda tx: not any(tx.invoice_ids.mapped("amount_residual")))
-        each_alone(
-            (by_link | by_portal)._paylink_unfinished(),
-            lambda tx: tx._paylink_unfinished()._paylink_close(self.env._("Nothing is due anymore.")),
+        by_portal = Transaction.search(Transaction._paylink_portal_domain() & settled)
+        return self.env["paylink.job.mixin"]._each(
+            by_link | by_portal, lambda tx: tx._paylink_close_settled(), place=ON_LINK
         )
 
     # === HELPERS === #

@@ -1,5 +1,6 @@
 from datetime import timedelta
 from functools import partial
+from operator import attrgetter
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
@@ -7,14 +8,17 @@ from odoo.fields import Domain
 from odoo.tools import format_amount
 
 from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES, Task
-from ...tools.locks import each_alone, hold, take_free, unless_busy
+from ...tools.locks import hold, unless_busy
 from ...tools.parameters import whole_number
+from ...tools.texts import reason
 from .account_payment import VOID_STATES
 
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
 # How many booked payments are told of at once.
 BATCH = 50
+# Where the task stands that a job gives about a transaction.
+ON_LINK = attrgetter("paylink_id")
 # What the timeline of the link says about a change of state: of a customer's attempt, or of what we asked the provider
 # to do with it (capture, void, refund).
 ATTEMPT_EVENTS = {
@@ -224,7 +228,7 @@ class PaymentTransaction(models.Model):
         """
         confirmed = self.filtered(lambda tx: tx.paylink_id and tx.state == "done")
         if confirmed and not self.env.context.get("paylink_booked_at_once"):
-            self.env.ref("paylink_addon.ir_cron_paylink_book").sudo()._trigger()
+            self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_book")
 
     def _paylink_close(self, reason):
         """Give up attempts that the customer has not finished.
@@ -352,16 +356,13 @@ class PaymentTransaction(models.Model):
     @api.model
     def _paylink_tell_booked(self):
         """Tell of the payments that were booked without waiting for it, some at a time, each time with a commit."""
-        with unless_busy(self.env):
-            while untold := self._paylink_take_untold():
-                untold._paylink_tell()
-                self.env.cr.commit()  # pylint: disable=invalid-commit
-
-    @api.model
-    def _paylink_take_untold(self):
-        """Take the right to tell of some of those that nobody was told of."""
-        untold = self.search([("paylink_untold", "=", True)], order="id", limit=BATCH)
-        return take_free(untold).filtered("paylink_untold")
+        untold = self.search([("paylink_untold", "=", True)], order="id")
+        return self.env["paylink.job.mixin"]._each(
+            untold,
+            lambda transactions: transactions.filtered("paylink_untold")._paylink_tell(),
+            size=BATCH,
+            place=ON_LINK,
+        )
 
     def _paylink_announcement(self, env):
         """What the owner of the link is told of this payment, in the language of ``env``."""
@@ -444,12 +445,24 @@ class PaymentTransaction(models.Model):
         return bool(minutes) and timedelta(minutes=minutes)
 
     @api.model
-    def _paylink_close_abandoned(self, limit=500):
-        """Close the attempts whose customers have not come back; one commit each."""
+    def _paylink_close_abandoned(self):
+        """Close the attempts whose customers have not come back."""
+        waiting = self.search([("paylink_id", "!=", False), ("state", "=", "draft")], order="id")
+        return self.env["paylink.job.mixin"]._each(
+            waiting, lambda tx: tx._paylink_left()._paylink_abandon(), size=BATCH, place=ON_LINK
+        )
+
+    def _paylink_left(self):
+        """Those whose customers have had their time."""
         now = fields.Datetime.now()
-        waiting = self.search([("paylink_id", "!=", False), ("state", "=", "draft")], order="id")._paylink_closable()
-        left = waiting.filtered(lambda tx: (after := tx._paylink_abandoned_after()) and tx.create_date + after <= now)
-        each_alone(left[:limit], lambda tx: tx._paylink_closable()._paylink_abandon())
+        return self._paylink_closable().filtered(
+            lambda tx: (after := tx._paylink_abandoned_after()) and tx.create_date + after <= now
+        )
+
+    def _paylink_close_settled(self):
+        """Close an attempt to pay what is settled by now."""
+        if self.paylink_id or not any(self.invoice_ids.mapped("amount_residual")):
+            self._paylink_unfinished()._paylink_close(self.env._("Nothing is due anymore."))
 
     def _paylink_abandon(self):
         """Close attempts as the customer's choice: they count, and the link is *Interrupted*."""
@@ -520,10 +533,11 @@ class PaymentTransaction(models.Model):
         waiting = self.search(
             [("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)], order="id"
         )
-        for tx in waiting:
-            tx._paylink_try_to_book()
-            self.env["ir.cron"]._commit_progress(1)
-        self._paylink_tell_booked()
+        job = self.env["paylink.job.mixin"]
+        job._in_turn(
+            lambda: job._each(waiting, lambda tx: tx._paylink_try_to_book(), take=False, place=ON_LINK),
+            self._paylink_tell_booked,
+        )
 
     def _paylink_try_to_book(self):
         """Post-process; on failure undo it, and give the link's owner a task with the reason."""
@@ -533,7 +547,7 @@ class PaymentTransaction(models.Model):
                 self._post_process()
         except Exception as error:  # noqa: BLE001  whatever it is, a person has to see it
             self.env.invalidate_all()
-            self.paylink_id._give_task(Task.NOT_BOOKED, partial(self._paylink_not_booked_texts, str(error)))
+            self.paylink_id._give_task(Task.NOT_BOOKED, partial(self._paylink_not_booked_texts, reason(error)))
 
     def _paylink_not_booked_texts(self, reason, env):
         return env._("A payment could not be booked"), env._(

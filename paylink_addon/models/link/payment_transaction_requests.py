@@ -8,6 +8,7 @@ from psycopg2 import OperationalError
 
 from ...tools.hooks import named_hook
 from ...tools.locks import hold_and_touch
+from .payment_transaction import ON_LINK
 
 _logger = logging.getLogger(__name__)
 # What is asked, and moves money; a provider may add what does not.
@@ -127,7 +128,7 @@ class PaymentTransactionRequests(models.Model):
     @api.model
     def _paylink_wake_sender(self):
         """Have the job send what is to be sent as soon as this is committed."""
-        self.env.ref("paylink_addon.ir_cron_paylink_send").sudo()._trigger()
+        self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_send")
 
     def _paylink_wish_and_send(self, todo):
         """Store what is to be asked, and have it sent after the commit: for what Odoo's own code asks of a provider."""
@@ -165,9 +166,7 @@ class PaymentTransactionRequests(models.Model):
     def _cron_paylink_send(self):
         """Send what could not be sent right after it was stored."""
         waiting = self.search([("paylink_todo", "!=", False)], order="id")
-        for tx in waiting:
-            tx._paylink_send()
-            self.env["ir.cron"]._commit_progress(1)
+        self.env["paylink.job.mixin"]._each(waiting, lambda tx: tx._paylink_send(), take=False, place=ON_LINK)
 
     def _paylink_send(self):
         """Send what is to be sent for these transactions, each in database transactions of its own. Commits."""

@@ -2,6 +2,7 @@
 from . import paylink_guard_mixin
 from . import paylink_sending_mixin
 from . import mail_activity
+from . import paylink_job_mixin
 from . import paylink_task_mixin
 from . import paylink_request_mixin
 from . import ir_http

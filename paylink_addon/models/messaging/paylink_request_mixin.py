@@ -215,7 +215,7 @@ class PaylinkRequestMixin(models.AbstractModel):
 
     def _task_users(self):
         """The owner gets the tasks of a request, or an administrator where the owner has left."""
-        return self.user_id if self.user_id.active else self.env.ref("base.user_admin")
+        return self.user_id if self.user_id.active else self.env.company._paylink_administrator()
 
     def _owner_env(self):
         """An environment in the language of whoever gets the tasks and notifications of a request."""

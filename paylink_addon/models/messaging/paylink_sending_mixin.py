@@ -302,7 +302,7 @@ class PaylinkSendingMixin(models.AbstractModel):
                 for address in split_emails(mail.email_to)
             ]
         )
-        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        self.env["paylink.job.mixin"]._wake("mail.ir_cron_mail_scheduler_action")
         return mails
 
     def _prepare_email_notification(self, mail, address, partner):
@@ -393,7 +393,7 @@ class PaylinkSendingMixin(models.AbstractModel):
             )
         )
         self.env["mail.notification"].sudo().create([self._sms_notification_values(text) for text in sms])
-        self.env.ref("sms.ir_cron_sms_scheduler_action").sudo()._trigger()
+        self.env["paylink.job.mixin"]._wake("sms.ir_cron_sms_scheduler_action")
         return messages
 
     def _sms_message_values(self, text):

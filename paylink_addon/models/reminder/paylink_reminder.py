@@ -114,7 +114,7 @@ class PaylinkReminder(models.Model):
         if not again:
             raise UserError(self.env._("There is nothing to try again: a reminder that was sent is not sent twice."))
         again.sudo().is_wanted = True
-        self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
+        self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_remind")
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     # === HELPERS === #

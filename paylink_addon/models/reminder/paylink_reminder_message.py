@@ -128,18 +128,21 @@ class PaylinkReminderMessage(models.Model):
     @api.model
     def _follow_deliveries(self):
         """Try again what failed for a reason that may pass; report what did not arrive."""
-        failed = self._undelivered()
-        again = failed._waiting_mails()
+        return self.env["paylink.job.mixin"]._each(
+            self._undelivered(), lambda failed: failed._follow_delivery(), size=BATCH, take=False
+        )
+
+    def _follow_delivery(self):
+        again = self._waiting_mails()
         again.mark_outgoing()
-        fates = failed.mail_message_id.notification_ids
+        fates = self.mail_message_id.notification_ids
         fates.filtered(lambda fate: fate.mail_mail_id in again).notification_status = "ready"
-        retried = failed.filtered(lambda message: message.mail_message_id in again.mail_message_id)
+        retried = self.filtered(lambda message: message.mail_message_id in again.mail_message_id)
         for message in retried:
             message.try_count += 1
-        (failed - retried)._report()
+        (self - retried)._report()
         if again:
-            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
-        self.env["ir.cron"]._commit_progress(len(failed))
+            self.env["paylink.job.mixin"]._wake("mail.ir_cron_mail_scheduler_action")
 
     def _undelivered(self):
         """A batch of those that failed, in sudo mode.

@@ -1,6 +1,7 @@
 """Stage of ``paylink.reminder.rule``: the job that reminds."""
 
 import logging
+from functools import partial
 
 import psycopg2
 from markupsafe import Markup
@@ -10,6 +11,7 @@ from odoo.tools import SQL, split_every
 
 from ...const import Task
 from ...tools.locks import take_free
+from ...tools.texts import reason
 from .paylink_reminder import RETRIED
 from .paylink_reminder_rule_pick import Pick
 
@@ -21,6 +23,7 @@ TRIES = 5
 CONFLICTS = (
     psycopg2.errors.SerializationFailure,
     psycopg2.errors.DeadlockDetected,
+    psycopg2.errors.LockNotAvailable,
     psycopg2.errors.UniqueViolation,
 )
 ACTIVITY = "paylink_addon.mail_activity_reminder"
@@ -44,7 +47,7 @@ class PaylinkReminderRuleRun(models.Model):
         if not company.paylink_reminders:
             raise UserError(self.env._("Reminders are off: switch them on in the settings first."))
         company.sudo().paylink_reminder_requested = True
-        self.env.ref("paylink_addon.ir_cron_paylink_remind").sudo()._trigger()
+        self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_remind")
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -56,23 +59,21 @@ class PaylinkReminderRuleRun(models.Model):
     @api.model
     def _cron_remind(self):
         """Remind for every company that wants it, in its hours or when somebody has asked for it."""
-        for company in self.env["res.company"].search([("paylink_reminders", "=", True)]):
-            if company.paylink_reminder_requested or company._paylink_may_remind(fields.Datetime.now()):
-                if not self._run_safely(company):
-                    return
-                if company.paylink_reminder_requested:
-                    company.paylink_reminder_requested = False
-        self.env["paylink.reminder.message"]._follow_deliveries()
+        companies = self.env["res.company"].search([("paylink_reminders", "=", True)])
+        job = self.env["paylink.job.mixin"]
+        job._in_turn(
+            *(partial(job._alone, partial(self._remind_for, one), partial(self._report_run, one)) for one in companies),
+            self.env["paylink.reminder.message"]._follow_deliveries,
+        )
 
-    def _run_safely(self, company):
-        """A company whose run fails as a whole stops no other; see :meth:`_run`."""
-        try:
-            return self._run(company)
-        except Exception as error:  # noqa: BLE001  another add-on, or a value nobody thought of, can raise anything
-            self.env.cr.rollback()
-            rules = self._of_company(company)
-            rules._report_failure(rules[:1], error)
+    def _remind_for(self, company):
+        """What is due for one company, if it is time; see :meth:`_run`."""
+        if not company.paylink_reminder_requested and not company._paylink_may_remind(fields.Datetime.now()):
             return True
+        done = self._run(company)
+        if done and company.paylink_reminder_requested:
+            company.paylink_reminder_requested = False
+        return done
 
     @api.model
     def _run(self, company, date=None):
@@ -93,7 +94,9 @@ class PaylinkReminderRuleRun(models.Model):
                 return True
             if time_left <= 0 or not rules._make_pdfs(date, chunk, left):
                 return False
-            rules._remind_safely(date, chunk)
+            self.env["paylink.job.mixin"]._do(
+                self.env["res.partner"].browse(chunk), partial(rules._remind_in_turn, date), rules._report_failure
+            )
             left -= len(chunk)
             time_left = progress._commit_progress(len(chunk), remaining=left)
         return True
@@ -107,19 +110,6 @@ class PaylinkReminderRuleRun(models.Model):
         """The ids of who is to be reminded, or to be tried again."""
         return list(dict.fromkeys([*self._wanted().customer_id.ids, *(pick.customer_id for pick in self._pick(date))]))
 
-    def _remind_safely(self, date, customers):
-        """Remind ``customers`` in this transaction; where that fails, in one for each: none stops the others."""
-        try:
-            self._remind_in_turn(date, customers)
-        except Exception as error:  # noqa: BLE001  a customer's data, or another add-on, can raise anything
-            self.env.cr.rollback()
-            if len(customers) == 1:
-                self._report_failure(self.env["res.partner"].browse(customers), error)
-                return
-            for customer in customers:
-                self._remind_safely(date, [customer])
-                self.env["ir.cron"]._commit_progress()
-
     def _remind_in_turn(self, date, customers):
         """What other transactions were faster with is picked anew; if they still are, the next run has its turn.
 
@@ -127,7 +117,7 @@ class PaylinkReminderRuleRun(models.Model):
         """
         for turn in range(1, TRIES + 1):
             try:
-                self._remind(date, customers)
+                self._remind(date, customers.ids)
                 self.env.flush_all()
                 return
             except CONFLICTS as error:
@@ -136,10 +126,15 @@ class PaylinkReminderRuleRun(models.Model):
                 if turn == TRIES and isinstance(error, psycopg2.errors.UniqueViolation):
                     raise
 
+    def _report_run(self, company, error):
+        """The run of a company has failed as a whole."""
+        rules = self._of_company(company)
+        rules._report_failure(rules[:1], error)
+
     def _report_failure(self, record, error):
         """Somebody has to look at it, on the customer or the rule; each run tries again."""
         _logger.info("Reminders: %s failed", record, exc_info=error)
-        note = Markup("<pre>%s</pre>") % str(error)[-500:]
+        note = Markup("<pre>%s</pre>") % reason(error)
         self[:1]._give_tasks(
             record,
             Task.REMINDER_ERROR,
@@ -174,18 +169,14 @@ class PaylinkReminderRuleRun(models.Model):
         if not rules:
             return True
         ids = dict.fromkeys(pick.move_id for pick in rules._pick(date, customers) if pick.move_id)
-        for move in self.env["account.move"].sudo().browse(ids)._paylink_without_pdf():
-            try:
-                self.env["paylink.link"].sudo()._make_pdf(move)
-                time_left = self.env["ir.cron"]._commit_progress(1, remaining=left)
-            except Exception:
-                # It goes out without: whoever wants it finds it on the page of the link.
-                self.env.cr.rollback()
-                _logger.info("Reminders: no PDF of %s", move.id, exc_info=True)
-                continue
-            if time_left <= 0:
-                return False
-        return True
+        Link = self.env["paylink.link"].sudo()
+        # What can't be made goes out without: whoever wants it finds it on the page of the link.
+        return self.env["paylink.job.mixin"]._each(
+            self.env["account.move"].sudo().browse(ids)._paylink_without_pdf(),
+            Link._make_pdf,
+            take=False,
+            tell=lambda move, error: _logger.info("Reminders: no PDF of %s", move.id, exc_info=error),
+        )
 
     # === TASKS === #
 
@@ -194,7 +185,7 @@ class PaylinkReminderRuleRun(models.Model):
 
         :param user: default who is responsible for the rule; where that person has left, an administrator
         """
-        user = (user or self.user_id).filtered("active") or self.env.ref("base.user_admin")
+        user = (user or self.user_id).filtered("active") or self.env.company._paylink_administrator()
         self.env["paylink.task.mixin"]._give(records, key, texts, user, about=about, activity_type=ACTIVITY, quiet=True)
 
     # === TRYING AGAIN === #

@@ -349,12 +349,13 @@ class PaylinkEvent(models.Model):
                 return
             Transaction._paylink_tell_booked()
         due = [("state", "=", "waiting"), ("next_try_at", "<=", fields.Datetime.now())]
-        for event in self.search(due, order="id", limit=BATCH):
-            event._work_alone()
-            if not job._commit_progress(1, remaining=1):
-                return
-        Transaction._paylink_tell_booked()
-        job._commit_progress(remaining=0)
+        if self._work_each(self.search(due, order="id")) and Transaction._paylink_tell_booked():
+            job._commit_progress(remaining=0)
+
+    @api.model
+    def _work_each(self, events):
+        """Handle each in transactions of its own; what it can't even note, it tells."""
+        return self.env["paylink.job.mixin"]._each(events, lambda event: event._work_alone(), take=False)
 
     def _redo(self):
         """Handle these events now, one by one, in transactions of their own."""
@@ -362,8 +363,7 @@ class PaylinkEvent(models.Model):
             events = self.sorted("id").with_env(self.env(cr=cursor, user=SUPERUSER_ID, su=True))
             events.write({"state": "waiting", "try_count": 0, "next_try_at": fields.Datetime.now()})
             cursor.commit()
-            for event in events:
-                event._work_alone()
+            events._work_each(events)
             events.env["payment.transaction"]._paylink_tell_booked()
         self.invalidate_recordset()
 
@@ -423,9 +423,8 @@ class PaylinkEvent(models.Model):
             else:
                 return len(events)
         events = self.search([("state", "=", "waiting"), ("next_try_at", "=", False)], order="id", limit=BATCH)
-        for event in events:
-            event._work_alone()
-        return len(events)
+        self._work_each(events)
+        return len(events.filtered(lambda event: event.state != "waiting" or event.next_try_at))
 
     def _work_alone(self):
         """Handle one event in a transaction of its own: committed, or undone and its error stored in another one."""
@@ -570,4 +569,4 @@ def _explain(error):
     text = str(error) or type(error).__name__
     if not isinstance(error, UserError | StripeFailure):
         text = f"{type(error).__name__}: {text}"
-    return redact(text)[:ERROR_LENGTH]
+    return redact(text).replace("\0", "")[:ERROR_LENGTH]

@@ -6,7 +6,8 @@ from datetime import timedelta, timezone
 from odoo import api, fields, models, tools
 
 from ...tools.stripe_client import API_VERSION
-from ...tools.stripe_errors import StripeAbsent, StripeFailure, redact
+from ...tools.stripe_errors import StripeAbsent, StripeFailure
+from ...tools.texts import reason
 from .const import STRIPE_CODE, STRIPE_EVENTS
 from .payment_transaction import id_of
 
@@ -110,15 +111,11 @@ class PaymentProviderSweep(models.Model):
     @api.model
     def _cron_paylink_sweep(self):
         """Ask each provider for what we may have missed, whoever has waited longest first."""
-        job = self.env["ir.cron"]
+        job = self.env["paylink.job.mixin"]
         # A disabled one takes no new payments, but those that are under way still have an end.
         providers = self.search([("code", "=", STRIPE_CODE), ("paylink_stripe_secret_key", "!=", False)])
         providers = providers.sorted(lambda found: fields.Datetime.to_string(found.paylink_stripe_last_sweep) or "")
-        job._commit_progress(remaining=len(providers))
-        for provider in providers:
-            provider._paylink_try_to_sweep()
-            if not job._commit_progress(1):
-                break
+        job._each(providers, lambda provider: provider._paylink_try_to_sweep(), take=False)
 
     def _paylink_try_to_sweep(self):
         """Sweep; why it was not possible is shown on the provider, and keeps nobody from the other providers."""
@@ -134,7 +131,7 @@ class PaymentProviderSweep(models.Model):
         except Exception as error:
             self.env.cr.rollback()
             _logger.exception("Provider %s could not be swept", self.id)
-            self.paylink_sweep_error = redact(str(error))
+            self.paylink_sweep_error = reason(error)
 
     def _paylink_sweep(self):
         """Store the events since the last success that are not known: a day at a time, each with its mark.

@@ -45,7 +45,7 @@ class PaymentToken(models.Model):
         result = super()._handle_archiving()
         if stripe := self.filtered(lambda token: token.provider_code == STRIPE_CODE):
             stripe.paylink_stripe_to_detach = True
-            self.env.ref("paylink_addon.ir_cron_paylink_stripe_detach").sudo()._trigger()
+            self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_stripe_detach")
         return result
 
     # === BUSINESS METHODS === #
@@ -103,9 +103,7 @@ class PaymentToken(models.Model):
     def _cron_paylink_stripe_detach(self):
         """Detach what was archived; what fails for the moment is tried again."""
         waiting = self.with_context(active_test=False).search([("paylink_stripe_to_detach", "=", True)])
-        for token in waiting:
-            token._paylink_stripe_detach()
-            self.env["ir.cron"]._commit_progress(1)
+        self.env["paylink.job.mixin"]._each(waiting, lambda token: token._paylink_stripe_detach(), take=False)
 
     def _paylink_stripe_detach(self):
         """Detach it, as soon as the provider has the key of the account that keeps it."""

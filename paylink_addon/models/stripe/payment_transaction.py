@@ -205,7 +205,7 @@ class PaymentTransaction(models.Model):
         result = super()._paylink_have_booked()
         native = self.filtered(lambda tx: tx._paylink_is_stripe() and not tx.paylink_id)
         if native.filtered(lambda tx: tx.state in ("done", "cancel")):
-            self.env.ref("payment.cron_post_process_payment_tx").sudo()._trigger()
+            self.env["paylink.job.mixin"]._wake("payment.cron_post_process_payment_tx")
         return result
 
     # === WHAT WE CLOSE === #

@@ -139,7 +139,8 @@ class PaymentTransactionRefund(models.Model):
         if self.paylink_id:
             return self.paylink_id._task_users()
         payment = (self.source_transaction_id or self).payment_id
-        return payment.invoice_ids.invoice_user_id[:1] or self.env.ref("base.user_admin")
+        users = payment.invoice_ids.invoice_user_id.filtered("active")
+        return users[:1] or self.env.company._paylink_administrator()
 
     def _paylink_owner_env(self):
         """An environment in the owner's language: a job has none."""

@@ -43,7 +43,7 @@ class TestLink(PaylinkCommon):
             "no gap": lambda: sequence().write({"implementation": "no_gap"}),
             "archived": lambda: sequence().write({"active": False}),
             "standard again": lambda: sequence().write({"implementation": "standard"}),
-            "this year's part deleted": lambda: sequence().date_range_ids.unlink(),
+            "its part of this year deleted": lambda: sequence().date_range_ids.unlink(),
             "deleted": lambda: sequence().unlink(),
             "no prefix": lambda: sequence().write({"prefix": False}),
             "without parts": lambda: sequence().write({"use_date_range": False, "prefix": "L-", "padding": 0}),

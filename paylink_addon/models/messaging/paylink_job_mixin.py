@@ -1,0 +1,135 @@
+import logging
+from functools import partial
+
+from markupsafe import Markup
+from odoo import api, models
+from odoo.tools import split_every
+from psycopg2 import OperationalError
+
+from ...const import Task
+from ...tools.locks import take_free
+from ...tools.texts import reason
+
+_logger = logging.getLogger(__name__)
+
+
+class PaylinkJobMixin(models.AbstractModel):
+    """The frame of all scheduled jobs: their parts, and in these the records, each in a transaction of its own.
+
+    Whatever fails is undone and told, and keeps nobody from the rest: another add-on, a provider or a record's data can
+    raise anything. What others work on at the same time is left out: the job comes again.
+    """
+
+    _name = "paylink.job.mixin"
+    _description = "Scheduled Jobs"
+
+    @api.model
+    def _in_turn(self, *parts):
+        """Do the parts of a job one after the other.
+
+        :param parts: functions without arguments; one that returns ``False`` says that the time is up
+        :return: whether all were done
+        """
+        for part in parts:
+            if self._alone(part, partial(self._tell, None)) is False:
+                return False
+            self.env["ir.cron"]._commit_progress()
+        return True
+
+    @api.model
+    def _each(self, records, work, *, size=1, take=True, tell=None, place=None):
+        """Do ``work`` with ``records``, ``size`` at a time; where a set fails, with each of it alone.
+
+        :param work: a function of a record set
+        :param bool take: the records are held and read anew; those that others hold are left out. Not where ``work``
+            asks somebody else: nothing is held while another server is silent
+        :param tell: a function of a record and its error; by default the payment managers get a task
+        :param place: on which that task stands: a function of a record; by default itself, where it can have tasks
+        :return: whether all were done; else the time was up, and the job is called again soon
+        """
+        job, left = self.env["ir.cron"], len(records)
+        tell = tell or partial(self._tell, place=place)
+        for ids in split_every(size, records.ids):
+            self._do(records.browse(ids), work, tell, take=take)
+            left -= len(ids)
+            if not job._commit_progress(len(ids), remaining=left):
+                return not left
+        return True
+
+    @api.model
+    def _wake(self, job):
+        """Have a job run as soon as this is committed; somebody may have deleted it.
+
+        :param str job: XML id
+        """
+        if found := self.env.ref(job, raise_if_not_found=False):
+            found.sudo()._trigger()
+
+    @api.model
+    def _do(self, records, work, tell, *, take=False):
+        """Do ``work`` with a set; where that fails, with each of it. What they mean: :meth:`_each`. Does not commit."""
+
+        def failed(error):
+            if len(records) == 1:
+                tell(records, error)
+                return
+            for record in records:
+                self._do(record, work, tell, take=take)
+                self.env["ir.cron"]._commit_progress()
+
+        def attempt():
+            if mine := take_free(records) if take else records:
+                work(mine)
+
+        self._alone(attempt, failed, is_set=len(records) > 1)
+
+    @api.model
+    def _alone(self, attempt, failed, is_set=False):
+        """Do something in this transaction; where it fails, undo that and tell ``failed``, which may fail as well.
+
+        :param attempt: a function without arguments
+        :param failed: a function of the error
+        :param bool is_set: also tell that others work on the same rows
+        :return: what ``attempt`` returns, or ``None``
+        """
+        try:
+            done = attempt()
+            self.env.cr.flush()
+            return done
+        except Exception as error:  # noqa: BLE001  whatever it is
+            self.env.cr.rollback()
+            if isinstance(error, OperationalError) and not is_set:
+                _logger.info("Left to the next run: %s", error)
+                return None
+            self._alone(partial(failed, error), self._log)
+            return None
+
+    # === TELLING === #
+
+    @api.model
+    def _tell(self, record, error, place=None):
+        """Give the payment managers the task to look after a record, an administrator that of a part of a job."""
+        self._log(error, record)
+        key, found, users = Task.JOB, None, self.env.company._paylink_administrator()
+        if record is not None:
+            key = f"{Task.JOB}.{record._name}"
+            found = (place(record) if place else "activity_ids" in record and record) or None
+            if "company_id" in record and record.company_id:
+                users = record.company_id._paylink_managers()
+        texts = partial(self._failure_texts, record, reason(error))
+        self.env["paylink.task.mixin"]._give(found, key, texts, users, about=record)
+
+    @api.model
+    def _failure_texts(self, record, why, env):
+        note = Markup("<p>%s</p><pre>%s</pre>") % (
+            env._("It is tried again each time the job runs. The reason:"),
+            why,
+        )
+        if record is None:
+            return env._("A part of a scheduled job failed"), note
+        model = env["ir.model"]._get(record._name).name
+        return env._("A scheduled job failed on %(model)s %(name)s", model=model, name=record.display_name), note
+
+    @api.model
+    def _log(self, error, record=None):
+        _logger.error("A job could not do its work with %s", record, exc_info=error)
