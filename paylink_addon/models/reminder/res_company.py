@@ -1,6 +1,11 @@
 from datetime import datetime, time, timedelta
 
 from odoo import fields, models
+from odoo.tools.intervals import Intervals
+
+# Monday to Friday.
+OFFICE_DAYS = range(5)
+OFFICE_HOURS = time(9), time(17)
 
 from ...tools import days
 
@@ -62,6 +67,23 @@ class ResCompany(models.Model):
         if not calendar:
             return True
         # A holiday of another company is none here.
-        domain = [("time_type", "=", "leave"), ("company_id", "in", (False, self.id))]
-        intervals = calendar._work_intervals_batch(start, end, domain=domain, tz=self._paylink_zone())
-        return bool(list(intervals[False]))
+        options = {"domain": [("time_type", "=", "leave"), ("company_id", "in", (False, self.id))]}
+        options["tz"] = self._paylink_zone()
+        if calendar.flexible_hours:
+            # Odoo knows how many hours are worked, not which: it puts them around noon, on any day from the first on.
+            hours = (
+                self._paylink_office_hours(start, end) - calendar._leave_intervals_batch(start, end, **options)[False]
+            )
+        else:
+            hours = calendar._work_intervals_batch(start, end, **options)[False]
+        return bool(list(hours))
+
+    def _paylink_office_hours(self, start, end):
+        """When people expect to hear of a company that does not say when it works."""
+        zone, hours = self._paylink_zone(), []
+        for number in range((end - start).days + 2):
+            day = start + timedelta(days=number)
+            opening, closing = (zone.localize(datetime.combine(day, moment)) for moment in OFFICE_HOURS)
+            if day.weekday() in OFFICE_DAYS and max(start, opening) < min(end, closing):
+                hours.append((max(start, opening), min(end, closing), self))
+        return Intervals(hours)

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, timedelta
 
 from odoo import Command, fields
 from odoo.exceptions import UserError
@@ -117,6 +117,39 @@ class TestReminderLimits(ReminderCommon):
         for moment, wanted in cases:
             with self.subTest(moment=moment):
                 self.assertEqual(self.company._paylink_may_remind(fields.Datetime.to_datetime(moment)), wanted)
+
+    def test_flexible_hours_are_office_hours(self):
+        """A calendar that says how much is worked, not when; with its holidays."""
+        cases = [  # UTC; Paris is an hour ahead
+            ("2026-03-15 02:00:00", False),  # a Sunday, at night
+            ("2026-03-15 11:00:00", False),
+            ("2026-03-18 07:59:00", False),
+            ("2026-03-18 08:01:00", True),
+            ("2026-03-18 15:59:00", True),
+            ("2026-03-18 16:01:00", False),
+            ("2026-03-19 11:00:00", False),  # a holiday
+        ]
+        for hours in (0, 40, 168):
+            calendar = self.env["resource.calendar"].create(
+                {
+                    "name": f"Flexible, {hours} hours",
+                    "company_id": self.company.id,
+                    "schedule_type": "flexible",
+                    "full_time_required_hours": hours,
+                    "hours_per_day": hours / 5,
+                }
+            )
+            self.env["resource.calendar.leaves"].create(
+                {"calendar_id": calendar.id, "date_from": "2026-03-18 23:00:00", "date_to": "2026-03-19 22:59:59"}
+            )
+            for field in ("paylink_reminder_calendar_id", "resource_calendar_id"):
+                self.company.write({"paylink_reminder_calendar_id": False, "resource_calendar_id": False})
+                self.company[field] = calendar
+                for moment, wanted in cases:
+                    with self.subTest(hours=hours, field=field, moment=moment):
+                        self.assertEqual(self.company._paylink_may_remind(fields.Datetime.to_datetime(moment)), wanted)
+                sent_on = [self.company._paylink_sends_on(date(2026, 3, day)) for day in range(15, 21)]
+                self.assertEqual(sent_on, [False, True, True, True, False, True])
 
     def test_run_waits_for_its_hours_unless_asked(self):
         self.company.paylink_reminder_calendar_id = self.env["resource.calendar"].create(
