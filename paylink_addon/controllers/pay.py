@@ -9,6 +9,7 @@ from odoo.tools import is_html_empty
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..const import PAY_PATH
+from ..tools.texts import one_line
 from .page import FORM, FORM_PAGE, MAX_BODY, PAGE, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
@@ -191,7 +192,7 @@ class PaylinkPay(PageMixin, http.Controller):
         headers = self._headers(
             "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:", document["content_type"]
         )
-        headers["Content-Disposition"] = http.content_disposition(document["filename"], "inline")
+        headers["Content-Disposition"] = http.content_disposition(one_line(document["filename"]), "inline")
         return request.make_response(document["content"], headers=headers)
 
     # === HELPERS === #

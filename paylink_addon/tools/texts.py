@@ -7,7 +7,7 @@ REASON_LENGTH = 500
 
 def one_line(text):
     """``text`` on a single line, as headers and the like must be; what is empty stays what it is."""
-    return " ".join(text.split()) if text else text
+    return " ".join(filter(None, map(str.strip, text.splitlines()))) if text else text
 
 
 def reason(error):

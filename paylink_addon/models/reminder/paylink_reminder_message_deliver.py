@@ -11,6 +11,7 @@ from odoo.tools import SQL
 
 from ...const import Task
 from ...tools.addresses import split_emails
+from ...tools.texts import one_line, reason
 
 # A link that ends sooner is not used again: whoever reads the message a day later must be able to pay.
 LASTING = timedelta(days=2)
@@ -334,9 +335,7 @@ class PaylinkReminderMessageDeliver(models.Model):
             self._check_sms(texts)
             return texts
         subject, body, sender = (self._renderer(template, name) for name in ("subject", "body_html", "email_from"))
-        return {
-            message.id: (" ".join(subject(message).split()), body(message), sender(message).strip()) for message in self
-        }
+        return {message.id: (one_line(subject(message)), body(message), one_line(sender(message))) for message in self}
 
     def _prepare_email(self, draft, subject, text, sender, files):
         """The values of the ``mail.mail`` of this message."""
@@ -359,7 +358,7 @@ class PaylinkReminderMessageDeliver(models.Model):
     def _from_and_reply_to(self):
         """From the company; answers go where its answers go."""
         company = self.company_id.sudo()
-        sender = company.email_formatted or self.user_id.email_formatted or self.env.user.email_formatted
+        sender = company.email_formatted or self._sender().email_formatted or self.env.user.email_formatted
         return sender, company.catchall_formatted or sender
 
     @api.model
@@ -459,7 +458,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         for message_id, error in errors.items():
             _logger.info("Reminder not sent", exc_info=error)
             self.env["paylink.reminder"].sudo().search([("message_id", "=", message_id)]).write(
-                {"message_id": False, "outcome": "failed", "reason": "template", "error": str(error)[-2000:]}
+                {"message_id": False, "outcome": "failed", "reason": "template", "error": reason(error)}
             )
         rules = {}
         for message_id, error in errors.items():
@@ -475,4 +474,4 @@ class PaylinkReminderMessageDeliver(models.Model):
 
     def _broken_texts(self, template, error, env):
         summary = env._("The template “%(name)s” does not work.", name=template.with_env(env).display_name)
-        return summary, Markup("<pre>%s</pre>") % str(error)[-500:]
+        return summary, Markup("<pre>%s</pre>") % reason(error)

@@ -11,6 +11,7 @@ from odoo.addons.payment import utils as payment_utils
 
 from ...const import LIVE_STATES
 from ...tools.stripe_errors import StripeAbsent
+from ...tools.texts import one_line
 from .const import STRIPE_LOCALES
 from .payment_transaction import MAX_REFERENCE
 from .payment_transaction_requests import SESSION_EXPAND
@@ -137,7 +138,7 @@ class PaymentTransactionCheckout(models.Model):
         ]
 
     def _paylink_stripe_short(self, name):
-        name = " ".join((name or self.reference).split())
+        name = one_line(name or self.reference)
         return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
     # === LEADING THE CUSTOMER THERE === #

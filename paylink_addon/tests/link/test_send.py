@@ -407,6 +407,37 @@ class TestSend(PaylinkCommon):
         link.invalidate_recordset()
         self.assertEqual(link.delivery_state, "sent")
 
+    def test_what_becomes_a_header_is_one_line(self):
+        """Labels and names of more lines, as imports bring them: such an e-mail could not even be built."""
+        name = "Opening balance\nold system"
+        self.company.name = "Lambert\r\n& Fils"
+        self.company.email = "lambert@example.com"
+        self.marie.name = "Marie\nDubois"
+        link = self._sent(self._wizard(self.marie, amount=10, reference=name))
+        mail = self._customer_mails(link)
+        boss = self._customer("The\u2028Boss", email="boss@example.com")
+        attachment = self.env["ir.attachment"].create({"name": f"{name}.pdf", "raw": b"%PDF"})
+        values = {"headers": repr({"X-Label": name}), "attachment_ids": [Command.link(attachment.id)]}
+        mail.write({"subject": name, "email_cc": "a@example.com", "recipient_ids": [Command.link(boss.id)], **values})
+        mail.mail_message_id.email_from = '"Claire\nMartin" <claire@example.com>'
+        for outgoing in mail._prepare_outgoing_list():
+            message = self.env["ir.mail_server"]._build_email__(
+                **{key: outgoing[key] for key in ("email_from", "email_to", "subject", "email_cc", "reply_to", "body")},
+                attachments=[tuple(found) for found in outgoing["attachments"]],
+                headers=outgoing["headers"],
+            )
+            with self.subTest(to=message["To"]):
+                self.assertEqual(message["Subject"], "Opening balance old system")
+                self.assertIn("Claire Martin", message["From"])
+                names = [part.get_filename() for part in message.walk() if part.get_filename()]
+                self.assertEqual(names, ["Opening balance old system.pdf"])
+                self.assertFalse([text for text in message.values() if len(text.splitlines()) > 1])
+
+    def test_subject_is_one_line(self):
+        """Also where it is shown and stored."""
+        link = self._sent(self._wizard(self._invoice(), subject="Opening balance\nold system"))
+        self.assertEqual(self._customer_mails(link).subject, "Opening balance old system")
+
     def test_pdf_is_attached(self):
         """A stored PDF is sent along."""
         invoice = self._invoice()
