@@ -13,9 +13,11 @@ class ResCompany(models.Model):
     )
 
     def _paylink_fee_account(self):
-        """The account for fees: the one chosen, else that of bank fees, where the chart of accounts has one."""
+        """The account for fees: the one chosen, while it is in use, else that of bank fees, where the chart of accounts
+        has one.
+        """
         self.ensure_one()
-        if self.paylink_fee_account_id:
+        if self.paylink_fee_account_id.active:
             return self.paylink_fee_account_id
         template = self.env["account.chart.template"].with_company(self)
         fees = template.ref("bank_fees_reco", raise_if_not_found=False)

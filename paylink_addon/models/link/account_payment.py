@@ -46,6 +46,14 @@ class AccountPayment(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _get_outstanding_account(self, payment_type):
+        """Of money by links: one that is in use, where somebody has archived Odoo's."""
+        account = super()._get_outstanding_account(payment_type)
+        if account.active or not self.env.context.get("paylink_knows_reconciled"):
+            return account
+        others = self.payment_method_line_id.payment_account_id | self.company_id.transfer_account_id
+        return others.filtered("active")[:1] or account
+
     def _paylink_receivable_lines(self):
         """The open lines of the payment on receivable accounts."""
         return self.move_id.line_ids.filtered(

@@ -283,8 +283,8 @@ class PaylinkLinkPay(models.Model):
     # === TRANSFER === #
 
     def _transfer_values(self):
-        """How to pay by bank transfer, or ``False`` where the link names no account."""
-        bank = self.bank_account_id
+        """How to pay by bank transfer, or ``False`` where there is no account for it."""
+        bank = self._transfer_account()
         if not bank:
             return False
         bank.fetch(["acc_number", "sanitized_acc_number", "acc_holder_name", "bank_id", "partner_id"])
@@ -303,9 +303,14 @@ class PaylinkLinkPay(models.Model):
         text = amount > 0 and self._transfer_text(amount)
         return qr.png(text) if text else None
 
+    def _transfer_account(self):
+        """The link's account; where it names one that was archived since, the one the company offers now."""
+        bank = self.bank_account_id
+        return bank if not bank or bank.active else self.company_id._paylink_bank_account()
+
     def _transfer_text(self, amount):
         """What the EPC QR code of a transfer of ``amount`` says, or ``None`` where it can't be one by SEPA."""
-        bank = self.bank_account_id
+        bank = self._transfer_account()
         values = bank._build_qr_code_vals(
             amount, self.name, "", self.currency_id, self.partner_id, qr_method="sct_qr", silent_errors=True
         )

@@ -132,12 +132,10 @@ class ResCompany(models.Model):
         return fields.Datetime.now() + timedelta(hours=hours) if hours else False
 
     def _paylink_bank_account(self):
-        """The account offered for transfers: the one chosen, else the company's first one."""
+        """The account offered for transfers: the one chosen, while it is in use, else the company's first one."""
         company = self.sudo()
-        return (
-            company.paylink_bank_account_id
-            or company.partner_id.bank_ids.filtered(lambda bank: not bank.company_id or bank.company_id == company)[:1]
-        )
+        own = company.partner_id.bank_ids.filtered(lambda bank: not bank.company_id or bank.company_id == company)
+        return (company.paylink_bank_account_id | own).filtered("active")[:1]
 
     def _paylink_can_be_paid(self):
         """Whether customers have a way to pay: an account for transfers, or a provider that is on and published."""
@@ -147,7 +145,9 @@ class ResCompany(models.Model):
         return bool(self._paylink_bank_account() or Provider.search_count(domain, limit=1))
 
     def _paylink_mail_template(self):
-        return self.paylink_mail_template_id or self.env.ref("paylink_addon.mail_template_link")
+        own = self.env.ref("paylink_addon.mail_template_link", raise_if_not_found=False)
+        return self.paylink_mail_template_id or own or self.env["mail.template"]
 
     def _paylink_sms_template(self):
-        return self.paylink_sms_template_id or self.env.ref("paylink_addon.sms_template_link")
+        own = self.env.ref("paylink_addon.sms_template_link", raise_if_not_found=False)
+        return self.paylink_sms_template_id or own or self.env["sms.template"]

@@ -12,6 +12,7 @@ from ...const import MAX_SMS_PARTS
 from ...tools.addresses import BadAddress, mobile_e164, split_emails
 from ...tools.colors import readable_on
 from ...tools.gsm import UCS2_LIMITS, sms_size, sms_text
+from ...tools.texts import one_line
 
 FAILED_STATUSES = ("exception", "bounce")
 CUSTOMER_MESSAGES = ("email_outgoing", "sms")
@@ -66,7 +67,7 @@ class PaylinkSendingMixin(models.AbstractModel):
             self._name,
             tuple(self.ids) or (0,),
             CUSTOMER_MESSAGES,
-            self._event_subtype_id("sent"),
+            self._event_subtype_id("sent") or 0,
         )
         self.env["mail.notification"].flush_model()
         found = defaultdict(list)
@@ -94,8 +95,10 @@ class PaylinkSendingMixin(models.AbstractModel):
 
     @api.model
     def _event_subtype_id(self, name):
-        """The id of the ``mail.message.subtype`` of what happens to these: ``sent``, ``paid``…"""
-        return self.env["ir.model.data"]._xmlid_to_res_id(f"{self._subtype_prefix}{name}", raise_if_not_found=True)
+        """The id of the ``mail.message.subtype`` of what happens to these: ``sent``, ``paid``…; somebody may have
+        deleted it.
+        """
+        return self.env["ir.model.data"]._xmlid_to_res_id(f"{self._subtype_prefix}{name}", raise_if_not_found=False)
 
     # === RECIPIENTS === #
 
@@ -174,13 +177,13 @@ class PaylinkSendingMixin(models.AbstractModel):
         attachments = emailed._message_attachments()
         messages = []
         for (company, lang), requests in emailed.grouped(lambda r: (r.company_id, r.lang)).items():
-            template = mail_template or self._default_template("mail", company)
+            template = self._existing(mail_template or self._default_template("mail", company))
             messages += requests._prepare_emails(template.with_context(lang=lang), subject, body, attachments)
         self._create_emails(messages)
         texts = dict.fromkeys(texted.ids, sms_body)
         texts_to_render = texted.browse() if sms_body else texted
         for (company, lang), requests in texts_to_render.grouped(lambda r: (r.company_id, r.lang)).items():
-            template = sms_template or self._default_template("sms", company)
+            template = self._existing(sms_template or self._default_template("sms", company))
             texts |= template.with_context(lang=lang)._render_field("body", requests.ids)
         texted._create_sms(texts)
         (emailed | texted).sudo().sent_at = fields.Datetime.now()
@@ -192,6 +195,13 @@ class PaylinkSendingMixin(models.AbstractModel):
         :param str kind: ``mail`` or ``sms``
         """
         raise NotImplementedError
+
+    @api.model
+    def _existing(self, template):
+        """``template``, unless somebody has deleted the last one that there was."""
+        if not template:
+            raise UserError(self.env._("The template for these messages was deleted: choose another one."))
+        return template
 
     def _message_attachments(self):
         """What is attached to the e-mails: ids of ``ir.attachment`` by id of request."""
@@ -227,7 +237,7 @@ class PaylinkSendingMixin(models.AbstractModel):
         subjects = {} if subject else template._render_field("subject", self.ids)
         values = []
         for request in self.with_context(lang=template.env.lang):
-            text, title = body or bodies[request.id], subject or subjects[request.id]
+            text, title = body or bodies[request.id], one_line(subject or subjects[request.id])
             told = {"transaction": transactions[request.id]} if transactions else {}
             html = request._wrap_email(layout, text=text, subject=title, **told)
             own = request._email_values(title, text, html, (attachments or {}).get(request.id), event=event)
@@ -263,14 +273,18 @@ class PaylinkSendingMixin(models.AbstractModel):
             "res_id": self.id,
             "subtype_id": subtype_id,
             "is_internal": True,
-            "author_id": (self.user_id.partner_id or self.env.user.partner_id).id,
+            "author_id": (self._sender().partner_id or self.env.user.partner_id).id,
             "record_name": self.name,
         }
+
+    def _sender(self):
+        """The owner, as long as the company has that person."""
+        return self.user_id.filtered("active")
 
     def _from_and_reply_to(self):
         """From and Reply-To: the owner; answers go into the request's chatter where the company has a catch-all."""
         company = self.company_id.sudo()
-        sender = self.user_id.email_formatted or company.email_formatted or self.env.user.email_formatted
+        sender = self._sender().email_formatted or company.email_formatted or self.env.user.email_formatted
         return sender, company.catchall_formatted or sender
 
     def _wrap_email(self, layout, **values):

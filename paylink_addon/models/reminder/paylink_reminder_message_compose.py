@@ -272,7 +272,8 @@ class PaylinkReminderMessageCompose(models.Model):
         """The language of the message: of the links, else of who reads it."""
         company = draft.rule.company_id
         wanted = (self._sent_before(draft)[:1], draft.contact, draft.customer, company.partner_id)
-        return next(filter(None, (record.lang for record in wanted)), self.env.lang or "en_US")
+        nearest = self.env["res.lang"]._paylink_nearest  # who is archived may have one that is not installed anymore
+        return nearest(*(record.lang for record in wanted)) or self.env.lang or "en_US"
 
     def _main_contact(self, draft):
         """Who is invoiced, or the customer's invoice address where several are, or who was has left."""

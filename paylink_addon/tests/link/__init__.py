@@ -1,3 +1,4 @@
+from . import test_administration
 from . import test_attempts
 from . import test_customer
 from . import test_document_pdf

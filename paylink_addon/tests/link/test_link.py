@@ -39,12 +39,12 @@ class TestLink(PaylinkCommon):
             return self.env["ir.sequence"].with_context(active_test=False).search(domain)
 
         changes = {
-            "as it was": lambda: None,
+            "none": dict,
             "no gap": lambda: sequence().write({"implementation": "no_gap"}),
             "archived": lambda: sequence().write({"active": False}),
             "standard again": lambda: sequence().write({"implementation": "standard"}),
-            "its part of this year deleted": lambda: sequence().date_range_ids.unlink(),
-            "deleted": lambda: sequence().unlink(),
+            "without this year": lambda: [part.unlink() for part in sequence().date_range_ids],
+            "deleted": lambda: [found.unlink() for found in sequence()],
             "no prefix": lambda: sequence().write({"prefix": False}),
             "without parts": lambda: sequence().write({"use_date_range": False, "prefix": "L-", "padding": 0}),
             "of no company": lambda: sequence().write({"company_id": False}),
