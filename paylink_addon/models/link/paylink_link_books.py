@@ -12,13 +12,7 @@ from psycopg2 import OperationalError
 from ...const import Task
 from ...tools.addresses import BadAddress, split_emails
 
-# Money that has moved is booked on the accounts of what it settles, also where one was archived meanwhile.
-QUIET = {
-    "tracking_disable": True,
-    "mail_create_nolog": True,
-    "mail_create_nosubscribe": True,
-    "skip_account_deprecation_check": True,
-}
+QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
 _logger = logging.getLogger(__name__)
 
 

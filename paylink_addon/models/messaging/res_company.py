@@ -41,10 +41,11 @@ class ResCompany(models.Model):
 
     def _paylink_in_books(self, records):
         """``records`` in the environment in which anything that touches the books of this company is done, whoever or
-        whatever does it: what Odoo dates itself is of the company's day.
+        whatever does it: what Odoo dates itself is of the company's day, and money that has moved is booked on the
+        accounts of what it settles, also where one was archived meanwhile.
         """
         self.ensure_one()
-        return records.with_company(self).with_context(tz=self.paylink_tz)
+        return records.with_company(self).with_context(tz=self.paylink_tz, skip_account_deprecation_check=True)
 
     # === PEOPLE === #
 
