@@ -1,9 +1,6 @@
 # Odoo looks for tests among the names of this package: the subjects give it theirs.
-<<<<<<< HEAD
 from . import test_days
-=======
 from . import test_jobs
->>>>>>> 9e0ef32 (All jobs have one frame: each record, or set of them, in a transaction of its own)
 from . import test_locks
 from . import test_upgrade
 
