@@ -145,7 +145,7 @@ class TestDaysOfCompany(DaysCommon):
             for clock, day, ended in (("23:40:00", DAY, False), ("00:20:00", DAY + timedelta(days=1), True)):
                 with self.subTest(zone=zone, clock=clock), freeze_time(at(clock, zone, day)):
                     self.assertEqual((order._paylink_is_expired(), link._is_expired()), (ended, ended))
-                    self.env["paylink.link"]._expire_early_deposit(100)
+                    self._run_cron("ir_cron_paylink_expire")
                     self.assertEqual(bool(link.expires_at), ended)
 
     def test_promises(self):

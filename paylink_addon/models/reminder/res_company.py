@@ -3,11 +3,11 @@ from datetime import datetime, time, timedelta
 from odoo import fields, models
 from odoo.tools.intervals import Intervals
 
+from ...tools import days
+
 # Monday to Friday.
 OFFICE_DAYS = range(5)
 OFFICE_HOURS = time(9), time(17)
-
-from ...tools import days
 
 
 class ResCompany(models.Model):
