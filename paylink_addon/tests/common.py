@@ -1,7 +1,9 @@
 from contextlib import contextmanager
+from unittest.mock import patch
 
 from odoo import Command, fields
 
+from odoo.addons.account.models.account_move import AccountMove
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 
 
@@ -180,6 +182,29 @@ class PaylinkCommon(AccountPaymentCommon):
     def _sent(self, wizard):
         wizard.action_send()
         return wizard.link_ids
+
+    @classmethod
+    def _journal_without_entries(cls):
+        """The bank journal as Odoo Enterprise sets it up: a payment has no entry until the bank shows the money."""
+        cls.startClassPatcher(patch.object(AccountMove, "_get_invoice_in_payment_state", lambda _self: "in_payment"))
+        bank = cls.company_data["default_journal_bank"]
+        (bank.inbound_payment_method_line_ids | bank.outbound_payment_method_line_ids).payment_account_id = False
+        return bank
+
+    def _register(self, moves, amount=None, **values):
+        """Register a payment of all these documents by Odoo's dialog: see :meth:`_journal_without_entries`."""
+        wizard = (
+            self.env["account.payment.register"]
+            .with_context(active_model="account.move", active_ids=moves.ids)
+            .create({"journal_id": self.company_data["default_journal_bank"].id, "group_payment": True, **values})
+        )
+        if amount:
+            wizard.amount = amount
+        payment = wizard._create_payments()
+        self.assertFalse(payment.move_id)
+        self.assertEqual(payment.state, "in_process")
+        self.env.flush_all()
+        return payment
 
     def _run_cron(self, name):
         """Run one of our jobs as the scheduler does, commits included."""

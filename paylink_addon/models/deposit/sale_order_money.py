@@ -115,18 +115,18 @@ class SaleOrderMoney(models.Model):
         lines.sale_line_ids.mapped("order_id")
 
     def _paylink_coming_sql(self):
-        """A query of ``(order_id, transaction_id, link_id, amount)``: what is on its way for these orders, of links and
+        """A query of ``(order_id, money_id, link_id, amount)``: what is on its way for these orders, of links and
         in Odoo's portal. What is confirmed counts as received already.
         """
         return SQL(
-            "SELECT order_id, transaction_id, link_id, amount FROM (%s) coming WHERE NOT is_confirmed",
+            "SELECT order_id, money_id, link_id, amount FROM (%s) coming WHERE NOT is_confirmed",
             self.env["payment.transaction"]._paylink_coming_sql(orders=self._origin),
         )
 
     def _paylink_coming(self):
         """The same as ``{order id: [(link id or None, amount), …]}``: a pair for each transaction."""
         found = {}
-        for order_id, _transaction, link_id, amount in self.env.execute_query(self._paylink_coming_sql()):
+        for order_id, _money, link_id, amount in self.env.execute_query(self._paylink_coming_sql()):
             found.setdefault(order_id, []).append((link_id, amount))
         return found
 

@@ -7,6 +7,7 @@ from odoo.tools import SQL
 from odoo.tools.image import image_data_uri
 
 from ...tools import qr
+from .account_move_line import IN_PAYMENT_STATES
 
 
 class AccountMove(models.Model):
@@ -41,8 +42,16 @@ class AccountMove(models.Model):
             move.paylink_can_send = (
                 move.state == "posted"
                 and move.move_type in ("out_invoice", "out_receipt")
-                and move.payment_state in ("not_paid", "partial")
+                and (move.payment_state in ("not_paid", "partial") or move._paylink_is_paid_in_part())
             )
+
+    def _paylink_is_paid_in_part(self):
+        """Whether a payment without an entry, which Odoo calls *in payment*, leaves something to be asked for."""
+        self.ensure_one()
+        if self.payment_state not in IN_PAYMENT_STATES or self.currency_id.is_zero(self.amount_residual):
+            return False
+        items = self._origin._paylink_open_items()
+        return bool(items - items._paylink_in_flight())
 
     # === SEARCH METHODS === #
 

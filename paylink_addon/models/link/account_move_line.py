@@ -1,5 +1,17 @@
+from typing import NamedTuple
+
 from odoo import api, models
 from odoo.tools import SQL, format_amount, format_date
+
+# What Odoo says of invoices of which a payment is registered, by edition.
+IN_PAYMENT_STATES = ("in_payment", "paid")
+
+
+class Registered(NamedTuple):
+    """What is registered of an item, in its currency; whether it is all of it."""
+
+    amount: float
+    is_whole: bool
 
 
 class AccountMoveLine(models.Model):
@@ -8,20 +20,19 @@ class AccountMoveLine(models.Model):
     def _paylink_due(self, date=None):
         """What is open of posted receivable items, in the currency of each, by id. Credits are negative.
 
+        Less what is registered, without an entry, for a part of an item; what is for all of it is on its way.
+
         :param date: the day the customer pays, by default today, where the customer of each item is; an early payment
             discount that holds on it is deducted (see ``account.move._is_eligible_for_early_payment_discount``)
         """
-        discounted = self._paylink_discounted(date)
-        return {
-            item.id: (
-                0.0
-                if item.parent_state != "posted" or item.reconciled
-                else item.discount_amount_currency
-                if item in discounted
-                else item.amount_residual_currency
-            )
-            for item in self.sudo()
-        }
+        discounted, registered = self._paylink_discounted(date), self._paylink_registered()
+        due = {}
+        for item in self.sudo():
+            is_open = item.parent_state == "posted" and not item.reconciled
+            own = item.discount_amount_currency if item in discounted else item.amount_residual_currency
+            part = registered.get(item.id)
+            due[item.id] = (own - part.amount if part and not part.is_whole else own) if is_open else 0.0
+        return due
 
     def _paylink_discounted(self, date=None):
         """The items on which an early payment discount is granted to who pays on ``date``, by default today."""
@@ -29,6 +40,7 @@ class AccountMoveLine(models.Model):
             lambda item: (
                 item.display_type == "payment_term"
                 and item.discount_date
+                and item.move_id.payment_state not in IN_PAYMENT_STATES
                 and item.move_id._is_eligible_for_early_payment_discount(
                     item.currency_id, date or item._paylink_today()
                 )
@@ -133,6 +145,110 @@ class AccountMoveLine(models.Model):
             HAVING bool_or(coming.is_direct) OR sum(coming.amount) >= move.amount_residual
             """,
             self.env["payment.transaction"]._paylink_coming_sql(items=items),
+        )
+
+    # === MONEY REGISTERED WITHOUT AN ENTRY === #
+    # Where the payment method of a journal has no outstanding account, as Odoo Enterprise sets journals up, a payment
+    # that is registered has no entry until the bank shows the money: what it pays is open, and Odoo says *in payment*.
+
+    def _paylink_registered(self):
+        """What is registered for these items in payments without an entry: :class:`Registered` by id."""
+        items = self._paylink_maybe_registered()
+        if not items:
+            return {}
+        query = SQL(
+            "SELECT item_id, amount, is_whole FROM (%s) registered WHERE item_id IN %s",
+            self._paylink_registered_sql(items),
+            tuple(items.ids),
+        )
+        return {item_id: Registered(*found) for item_id, *found in self.env.execute_query(query)}
+
+    def _paylink_left(self):
+        """Those of which something is left to ask for: no payment without an entry is registered for all of them."""
+        registered = self._paylink_registered()
+        return self.filtered(lambda item: item.id not in registered or not registered[item.id].is_whole)
+
+    def _paylink_maybe_registered(self):
+        """Those of the items for which there may be such payments; few, by what is known of their documents."""
+        items = self.sudo().filtered(lambda item: not item.reconciled)
+        items.move_id.fetch(["payment_state", "move_type"])
+        return items.filtered(
+            lambda item: (
+                item.move_id.payment_state in IN_PAYMENT_STATES
+                or (item.move_id.move_type == "entry" and not item.payment_id)
+            )
+        )
+
+    def _paylink_registered_texts(self, registered):
+        """What pages tell of it, in the language of the context: whether all is on its way, or how much (a text).
+
+        :param registered: a :class:`Registered`, or ``None``
+        """
+        if not registered:
+            return {"busy": False, "coming": False}
+        text = self.env._(
+            "%(amount)s is on its way", amount=format_amount(self.env, abs(registered.amount), self.currency_id)
+        )
+        return {"busy": registered.is_whole, "coming": not registered.is_whole and text}
+
+    @api.model
+    def _paylink_registered_sql(self, items=None):
+        """A query of what is registered for items: ``item_id``, ``move_id``, ``residual``, ``amount`` (both in the
+        currency of the item, those of credits negative), ``is_whole``. It flushes what it reads.
+
+        A payment for several items pays them as Odoo will: credits first, then what was due first. What a discount of
+        the day of the payment leaves is paid with it. A payment in another currency is for all of the item: what it
+        leaves, only the bank will say. One that somebody has marked as paid, the bank has not shown yet as long as
+        nothing is reconciled.
+
+        :param items: those that matter
+        """
+        self.env["account.payment"].flush_model()
+        self.env["account.move"].flush_model(["matched_payment_ids"])
+        self.flush_model()
+        which = SQL("TRUE")
+        if items is not None:
+            which = SQL(
+                "payment.id IN (SELECT payment_id FROM account_move__account_payment WHERE invoice_id IN %s)",
+                tuple(items.move_id.ids) or (0,),
+            )
+        return SQL(
+            """
+            SELECT item_id, move_id, residual, sum(amount) AS amount,
+                   bool_or(is_whole) OR abs(sum(amount)) >= abs(residual) AS is_whole
+              FROM (SELECT item_id, move_id, residual,
+                           sign * LEAST(wanted, GREATEST(paid - taken, 0)) AS amount,
+                           wanted <= 0 OR is_foreign OR paid - taken >= wanted AS is_whole
+                      FROM (SELECT item.id AS item_id, item.move_id, item.amount_residual_currency AS residual,
+                                   payment.amount AS paid, payment.currency_id != item.currency_id AS is_foreign,
+                                   side.sign, debt.wanted,
+                                   COALESCE(sum(debt.wanted) OVER (
+                                       PARTITION BY payment.id
+                                           ORDER BY debt.wanted > 0, COALESCE(item.date_maturity, item.date), item.id
+                                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS taken
+                              FROM account_payment payment
+                              JOIN account_move__account_payment rel ON rel.payment_id = payment.id
+                              JOIN account_move_line item
+                                ON item.move_id = rel.invoice_id AND item.parent_state = 'posted'
+                               AND item.reconciled IS NOT TRUE
+                               AND (item.display_type = 'payment_term'
+                                    OR (item.account_id = payment.destination_account_id
+                                        AND item.partner_id = payment.partner_id))
+                CROSS JOIN LATERAL (SELECT CASE payment.payment_type WHEN 'inbound' THEN 1 ELSE -1 END AS sign) side
+                CROSS JOIN LATERAL (
+                            SELECT side.sign * CASE
+                                   WHEN item.discount_date >= payment.date
+                                    AND item.amount_residual_currency = item.amount_currency
+                                   THEN item.discount_amount_currency
+                                   ELSE item.amount_residual_currency END AS wanted) debt
+                             WHERE payment.move_id IS NULL AND payment.partner_type = 'customer'
+                               AND (payment.state = 'in_process'
+                                    OR (payment.state = 'paid'
+                                        AND item.amount_residual_currency = item.amount_currency))
+                               AND %s) paying) share
+          GROUP BY item_id, move_id, residual
+            """,
+            which,
         )
 
     @api.model

@@ -8,6 +8,9 @@ VOID_STATES = ("canceled", "rejected")
 class AccountPayment(models.Model):
     _inherit = "account.payment"
 
+    # Of what is registered and has no entry (see ``account.move.line._paylink_registered_sql``).
+    _paylink_registered_index = models.Index("(id) WHERE move_id IS NULL AND state IN ('in_process', 'paid')")
+
     # === COMPUTE METHODS === #
 
     def _compute_amount_available_for_refund(self):

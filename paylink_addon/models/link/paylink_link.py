@@ -33,7 +33,7 @@ class PaylinkLink(models.Model):
             General: it must be more than zero.
         ``due()``, of links of one kind: what is due now by link id, not rounded, less than zero if too much has come.
             General: the amount asked, less what has been received.
-        ``coming_rows_sql()``: a query of ``(transaction_id, link_id, amount)``, what is on its way for the same thing.
+        ``coming_rows_sql()``: a query of ``(money_id, link_id, amount)``, what is on its way for the same thing.
             General: for the items of the link, or by it where it has none.
         ``payable(due, coming)``: what of ``due`` may be paid now, not rounded, less than zero if nothing.
             General: less what is on its way, a ``Coming``.

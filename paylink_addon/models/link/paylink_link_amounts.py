@@ -43,12 +43,19 @@ class PaylinkLinkAmounts(models.Model):
         return due
 
     def _due_open_items(self):
-        """What is open of the items, credits netted, early payment discounts deducted while they last."""
+        """What is open of the items, credits netted, early payment discounts deducted while they last.
+
+        Not what is registered, without an entry, for all of an item, but where there is nothing else: then it is on its
+        way. Who has paid the rest has paid the link.
+        """
         due = {}
         for day, links in self.grouped(lambda link: link._discount_day()).items():
-            open_by_item = links.line_ids.move_line_id._paylink_due(day)
+            items = links.line_ids.move_line_id
+            open_by_item, left = items._paylink_due(day), items._paylink_left()
             for link in links:
-                due[link.id] = sum(open_by_item.get(item.id, 0.0) for item in link.line_ids.move_line_id)
+                own = link.line_ids.move_line_id
+                own = own & left or (own.browse() if link.transaction_ids._paylink_received() else own)
+                due[link.id] = sum(open_by_item.get(item.id, 0.0) for item in own)
                 due[link.id] -= sum(link._received_unbooked().mapped("amount"))
         return due
 
@@ -92,21 +99,21 @@ class PaylinkLinkAmounts(models.Model):
             """
             SELECT COALESCE(sum(amount) FILTER (WHERE link_id = %(link)s), 0),
                    COALESCE(sum(amount) FILTER (WHERE link_id IS DISTINCT FROM %(link)s), 0)
-              FROM (SELECT DISTINCT transaction_id, link_id, amount FROM (%(coming)s) coming) coming
+              FROM (SELECT DISTINCT money_id, link_id, amount FROM (%(coming)s) coming) coming
             """,
             link=self.id,
             coming=self._of_kind("coming_rows_sql"),
         )
 
     def _coming_rows_sql_general(self):
-        """A query of ``(transaction_id, link_id, amount)``: what is on its way for the items of this link, or by it
-        where it has none; not what it has received itself, which is not due anymore.
+        """A query of ``(money_id, link_id, amount)``: what is on its way for the items of this link, or by it where it
+        has none; not what it has received itself, which is not due anymore.
         """
         items = self.line_ids.move_line_id
-        wanted = {"items": items} if items else {"links": self}
+        wanted = {"items": items._paylink_left() or items} if items else {"links": self}
         return SQL(
             """
-            SELECT transaction_id, link_id, amount FROM (%s) coming
+            SELECT money_id, link_id, amount FROM (%s) coming
              WHERE NOT is_booked AND (NOT is_confirmed OR link_id IS DISTINCT FROM %s)
             """,
             self.env["payment.transaction"]._paylink_coming_sql(**wanted),

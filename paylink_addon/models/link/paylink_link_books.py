@@ -105,6 +105,7 @@ class PaylinkLinkBooks(models.Model):
         provider confirms.
         """
         items = items.filtered(lambda item: item._paylink_is_collectable())
+        items = items._paylink_left() or items
         if not items:
             return {}, items
         paid_on = self._paid_on(transaction)

@@ -204,6 +204,9 @@ class PaylinkLinkLife(models.Model):
                 )
             if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
                 raise UserError(self.env._("%(name)s: nothing is due anymore.", name=link.name))
+            items = link.sudo().line_ids.move_line_id
+            if items and not items._paylink_left():
+                raise UserError(self.env._("%(name)s: a payment is registered, and on its way.", name=link.name))
 
     # === EXPIRY AND RENEWAL === #
 

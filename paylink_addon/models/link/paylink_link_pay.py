@@ -173,8 +173,10 @@ class PaylinkLinkPay(models.Model):
         """The items as the customer knows them."""
         items, day = self.line_ids.move_line_id, self._discount_day()
         open_now, discounted = items._paylink_due(day) | {False: 0.0}, items._paylink_discounted(day)
+        registered = items._paylink_registered()
         return [
             self._page_document(line, open_now[line.move_line_id.id], line.move_line_id in discounted, self._today())
+            | line.move_line_id._paylink_registered_texts(registered.get(line.move_line_id.id))
             for line in self.line_ids
         ]
 
@@ -201,26 +203,34 @@ class PaylinkLinkPay(models.Model):
     def _portal_rows(self):
         """The links as their customer reads them in the portal, in the language of the context."""
         due = self._due_amounts()
+        payable = {link.id: link._payable_amount() if due[link.id] else 0.0 for link in self if link._can_be_tried()}
         return [
             {
                 "name": link.name,
                 "documents": link._documents_text(self.env, link.line_ids),
-                "due": link._amount_text(due[link.id]) if link.state in LIVE_STATES else "",
+                "due": link._amount_text(payable.get(link.id, due[link.id])) if link.state in LIVE_STATES else "",
                 "asked": link._amount_text(link.amount),
                 "expires": link._expiry_text(self.env) if link.state in LIVE_STATES else "",
-                "status": link._portal_status(due[link.id]),
-                "payable": link.state in ("open", "failed") and not link._is_expired() and due[link.id] > 0,
+                "status": link._portal_status(due[link.id], payable.get(link.id)),
+                "payable": payable.get(link.id, 0.0) > 0,
                 "url": f"/pay/{link.access_token}",
             }
             for link in self
         ]
 
-    def _portal_status(self, due):
-        """Where the link stands, as its customer would say: a text and its color."""
+    def _can_be_tried(self):
+        return self.state in ("open", "failed") and not self._is_expired()
+
+    def _portal_status(self, due, payable):
+        """Where the link stands, as its customer would say: a text and its color.
+
+        :param payable: what of ``due`` can be paid now, where it can be tried
+        """
         self.ensure_one()
         settled = self.settled_elsewhere or (self.state in ("open", "failed") and not due)
         expired = self.state in ("open", "failed") and self._is_expired()
-        status = "settled" if settled else "expired" if expired else self.status
+        busy = due and payable is not None and payable <= 0
+        status = "settled" if settled else "expired" if expired else "in_progress" if busy else self.status
         texts = {
             "settled": (self.env._("Settled another way"), "success"),
             "paid": (self.env._("Paid"), "success"),

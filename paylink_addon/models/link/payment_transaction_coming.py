@@ -13,8 +13,9 @@ class PaymentTransactionComing(models.Model):
     """Whoever asks whether something may be asked for, charged, reminded of or paid reads it in one query.
 
     On its way is what customers pay or have paid and what the books do not know: payments in progress, authorized, and
-    confirmed but not booked yet (nobody has got to it, or it failed). A wire transfer announced is a promise: the
-    customer may pay otherwise. Of what is captured in parts count the parts, and what is left to be captured.
+    confirmed but not booked yet (nobody has got to it, or it failed); and what somebody has registered by a payment
+    that has no entry until the bank shows the money. A wire transfer announced is a promise: the customer may pay
+    otherwise. Of what is captured in parts count the parts, and what is left to be captured.
     """
 
     _inherit = "payment.transaction"
@@ -24,13 +25,14 @@ class PaymentTransactionComing(models.Model):
     def _paylink_coming_sql(self, items=None, links=None, orders=None):
         """A query of what money on its way will settle: a row for each thing. It flushes what it reads.
 
-        A transaction has a row for each thing that it settles: who sums amounts takes each transaction once.
+        A transaction has a row for each thing that it settles: who sums amounts takes each ``money_id`` once.
 
         :param items: of these journal items only; give one of the three where you can: sources that have nothing to do
             with them are left out
         :param links: by these links only
         :param orders: for these orders only
-        :return: SQL, with the columns ``transaction_id``; ``link_id`` (by which it is paid; NULL: Odoo's portal);
+        :return: SQL, with the columns ``money_id`` (of a transaction, or of what is registered for an item);
+            ``transaction_id`` (NULL: of what is registered); ``link_id`` (by which it is paid; NULL: Odoo's portal);
             ``move_id`` and ``item_id`` (the document, and its journal item; NULL: of what has none); ``order_id``;
             ``amount`` (of the transaction, in its currency); ``is_direct`` (that very thing is being paid; else the
             money is kept for it, and the rest may be asked for); ``is_confirmed`` (the provider has it);
@@ -46,17 +48,22 @@ class PaymentTransactionComing(models.Model):
             for column, records in wanted.items()
             if records is not None
         ]
+        registered = SQL()
+        if orders is None and links is None and (items is None or items._paylink_maybe_registered()):
+            registered = SQL("UNION ALL %s", self._paylink_coming_registered_sql(items))
         return SQL(
             """
             WITH moving AS (%(moving)s)
-            SELECT coming.*, tx.amount - part.amount AS amount, tx.state = 'done' AS is_confirmed,
+            SELECT coming.*, coming.transaction_id AS money_id,
+                   tx.amount - part.amount AS amount, tx.state = 'done' AS is_confirmed,
                    COALESCE(payment.state, '') IN ('in_process', 'paid') AS is_booked
               FROM (%(sources)s) coming
               JOIN moving tx ON tx.id = coming.transaction_id
          LEFT JOIN account_payment payment ON payment.id = tx.payment_id
         CROSS JOIN LATERAL (%(parts)s) part
-             WHERE tx.amount > part.amount AND %(narrow)s
+             WHERE tx.amount > part.amount AND %(narrow)s %(registered)s
             """,
+            registered=registered,
             moving=self._paylink_moving_sql(),
             sources=SQL(" UNION ALL ").join(self._paylink_coming_sources(items, links, orders)),
             # A part counts once it is confirmed; until then its source does.
@@ -107,6 +114,22 @@ class PaymentTransactionComing(models.Model):
               JOIN account_move_line item ON item.move_id = rel.invoice_id AND item.display_type = 'payment_term'
              WHERE tx.paylink_id IS NULL
             """
+        )
+
+    @api.model
+    def _paylink_coming_registered_sql(self, items):
+        """What is registered by payments without an entry for all of an item, in the columns of the whole query; what
+        is for a part of it is not due (see ``account.move.line._paylink_due``).
+        """
+        Item = self.env["account.move.line"]
+        return SQL(
+            """
+            SELECT NULL::integer, NULL::integer, move_id, item_id, NULL::integer, TRUE, -item_id, residual, TRUE, FALSE
+              FROM (%s) registered
+             WHERE is_whole AND %s
+            """,
+            Item._paylink_registered_sql(items),
+            SQL("TRUE") if items is None else SQL("item_id IN %s", tuple(items.ids) or (0,)),
         )
 
     @api.model

@@ -60,7 +60,7 @@ class PaylinkStatement(models.Model):
             statement.document_count = len(items)
             totals = {
                 currency: sum(due[item.id] for item in group)
-                for currency, group in items.grouped("currency_id").items()
+                for currency, group in items._paylink_left().grouped("currency_id").items()
             }
             totals = totals or {statement.company_id.currency_id: 0.0}
             statement.amount_display = " + ".join(
@@ -259,11 +259,14 @@ class PaylinkStatement(models.Model):
         items = self._open_items()[self.id]
         today = self._today()
         due, labels, busy = items._paylink_due(today), items._paylink_labels(), items._paylink_in_flight()
-        discounted = items._paylink_discounted(today)
+        discounted, registered = items._paylink_discounted(today), items._paylink_registered()
+        left = items._paylink_left()
         sections = []
         for currency, group in items.grouped("currency_id").items():
             rows = [
-                self._page_row(item, due[item.id], labels[item.id], item in discounted, item in busy, today, ticked)
+                self._page_row(item, due[item.id], labels[item.id], item in discounted, today)
+                | item._paylink_registered_texts(registered.get(item.id))
+                | {"busy": item in busy, "ticked": item not in busy and (ticked is None or item.id in ticked)}
                 for item in group
             ]
             payable = [item for item in group if item not in busy]
@@ -271,14 +274,14 @@ class PaylinkStatement(models.Model):
                 {
                     "currency": currency,
                     "rows": rows,
-                    "total": format_amount(self.env, sum(due[item.id] for item in group), currency),
+                    "total": format_amount(self.env, sum(due[item.id] for item in group & left), currency),
                     "payable": currency.compare_amounts(sum(max(due[item.id], 0.0) for item in payable), 0) > 0,
                     "digits": currency.decimal_places,
                 }
             )
         return sections
 
-    def _page_row(self, item, amount, label, is_discounted, busy, today, ticked):
+    def _page_row(self, item, amount, label, is_discounted, today):
         """One open item as the customer reads it."""
         due_on = item.date_maturity or item.date
         return {
@@ -289,8 +292,6 @@ class PaylinkStatement(models.Model):
             "overdue": amount > 0 and due_on < today,
             "credit": amount < 0,
             "discount": item._paylink_discount_text(self.env) if is_discounted else False,
-            "busy": busy,
-            "ticked": not busy and (ticked is None or item.id in ticked),
             "amount": format_amount(self.env, amount, item.currency_id),
             "minor": round(amount * 10**item.currency_id.decimal_places),
         }

@@ -184,14 +184,16 @@ class PaymentTransactionCheckout(models.Model):
         invoices = self.invoice_ids
         if invoices.currency_id != self.currency_id or "draft" in invoices.mapped("state"):
             return None
+        items = invoices._paylink_open_items()
         query = SQL(
             """
             SELECT COALESCE(sum(amount), 0)
-              FROM (SELECT DISTINCT transaction_id, amount FROM (%s) coming WHERE NOT is_booked) coming
+              FROM (SELECT DISTINCT money_id, amount FROM (%s) coming WHERE NOT is_booked) coming
             """,
-            self._paylink_coming_sql(items=invoices._paylink_open_items()),
+            self._paylink_coming_sql(items=items),
         )
-        return sum(invoices.mapped("amount_residual")) - self.env.execute_query(query)[0][0]
+        parts = sum(found.amount for found in items._paylink_registered().values() if not found.is_whole)
+        return sum(invoices.mapped("amount_residual")) - parts - self.env.execute_query(query)[0][0]
 
     def _paylink_stripe_close_others(self):
         """The newest attempt counts, also of those in Odoo's portal: see ``paylink.link._start_attempt``."""

@@ -11,6 +11,7 @@ from . import test_money
 from . import test_pay
 from . import test_pay_browser
 from . import test_portal
+from . import test_registered
 from . import test_rights
 from . import test_send
 from . import test_send_addresses

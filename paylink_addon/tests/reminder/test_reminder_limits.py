@@ -238,3 +238,28 @@ class TestReminderLimits(ReminderCommon):
         self._rule(days=(3,))
         self._due_invoice(3).no_followup = True
         self.assertFalse(self._remind())
+
+
+@tagged("post_install", "-at_install")
+class TestReminderRegistered(ReminderCommon):
+    """Money that somebody has registered, and that the books do not know."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._journal_without_entries()
+
+    def test_payment_registered_without_an_entry(self):
+        """All of an invoice is not reminded; of a part of it, what is left."""
+        self._rule(days=(3,), grouping="document")
+        whole, part = self._due_invoice(3), self._due_invoice(3, amount=1000)
+        payment = self._register(whole)
+        self._register(part, 400)
+        message = self._remind()
+        self.assertEqual(message.reminder_ids.move_id, part)
+        self.assertIn("600,00", message.amount_display)
+        wizard = self.env["paylink.reminder.send"].with_context(active_model="account.move", active_ids=whole.ids)
+        self.assertFalse(wizard.create({}).message_count)
+        payment.action_reject()
+        self.env.flush_all()
+        self.assertEqual(self._remind().reminder_ids.move_id, whole)

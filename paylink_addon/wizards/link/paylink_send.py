@@ -285,7 +285,7 @@ class PaylinkSend(models.TransientModel):
         """A customer who owes nothing is asked for another amount."""
         if len(partners) != 1:
             return "open_items"
-        items = partners._paylink_open_items(self.env.companies)
+        items = partners._paylink_open_items(self.env.companies)._paylink_left()
         due = items._paylink_due()
         owed = (
             sum(due[item.id] for item in group)

@@ -50,7 +50,7 @@ class PaylinkStatementSend(models.TransientModel):
 
     def _owing(self, customers):
         """The ids of those who have to pay in some currency: credits alone are nothing to write about."""
-        items = customers._paylink_open_items(self.company_id)
+        items = customers._paylink_open_items(self.company_id)._paylink_left()
         due = items._paylink_due()
         groups = items.grouped(lambda item: (item.currency_id, item.partner_id.commercial_partner_id.id))
         return {
