@@ -203,34 +203,35 @@ class PaylinkLinkPay(models.Model):
     def _portal_rows(self):
         """The links as their customer reads them in the portal, in the language of the context."""
         due = self._due_amounts()
-        payable = {link.id: link._payable_amount() if due[link.id] else 0.0 for link in self if link._can_be_tried()}
-        return [
-            {
-                "name": link.name,
-                "documents": link._documents_text(self.env, link.line_ids),
-                "due": link._amount_text(payable.get(link.id, due[link.id])) if link.state in LIVE_STATES else "",
-                "asked": link._amount_text(link.amount),
-                "expires": link._expiry_text(self.env) if link.state in LIVE_STATES else "",
-                "status": link._portal_status(due[link.id], payable.get(link.id)),
-                "payable": payable.get(link.id, 0.0) > 0,
-                "url": f"/pay/{link.access_token}",
-            }
-            for link in self
-        ]
+        items = self.line_ids.move_line_id
+        left = items - items._paylink_in_flight()
+        rows = []
+        for link in self:
+            own = link.line_ids.move_line_id
+            rows.append(link._portal_row(due[link.id], is_busy=bool(own) and not own & left))
+        return rows
 
-    def _can_be_tried(self):
-        return self.state in ("open", "failed") and not self._is_expired()
+    def _portal_row(self, due, is_busy):
+        """:param bool is_busy: all that it asks for is being paid in another way"""
+        is_live, is_expired = self.state in LIVE_STATES, self._is_expired()
+        return {
+            "name": self.name,
+            "documents": self._documents_text(self.env, self.line_ids),
+            "due": self._amount_text(due) if is_live else "",
+            "asked": self._amount_text(self.amount),
+            "expires": self._expiry_text(self.env) if is_live else "",
+            "status": self._portal_status(due, is_busy),
+            "payable": self.state in ("open", "failed") and not is_expired and due > 0 and not is_busy,
+            "url": f"/pay/{self.access_token}",
+        }
 
-    def _portal_status(self, due, payable):
-        """Where the link stands, as its customer would say: a text and its color.
-
-        :param payable: what of ``due`` can be paid now, where it can be tried
-        """
+    def _portal_status(self, due, is_busy):
+        """Where the link stands, as its customer would say: a text and its color."""
         self.ensure_one()
         settled = self.settled_elsewhere or (self.state in ("open", "failed") and not due)
         expired = self.state in ("open", "failed") and self._is_expired()
-        busy = due and payable is not None and payable <= 0
-        status = "settled" if settled else "expired" if expired else "in_progress" if busy else self.status
+        rules = (("settled", settled), ("expired", expired), ("in_progress", is_busy and self.state in LIVE_STATES))
+        status = next((status for status, holds in rules if holds), self.status)
         texts = {
             "settled": (self.env._("Settled another way"), "success"),
             "paid": (self.env._("Paid"), "success"),
