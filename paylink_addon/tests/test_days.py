@@ -126,6 +126,27 @@ class TestDaysOfCompany(DaysCommon):
                 refund.payment_id._paylink_undo()
                 self.assertEqual(refund.payment_id.move_id.reversal_move_ids.date, DAY)
 
+    def test_chargebacks_and_their_fees(self):
+        self.company.paylink_fee_account_id = self.company_data["default_account_expense"]
+        for zone, clock in TIMES:
+            with self._company_at(zone, clock):
+                transaction = self._pay(self._link(self._due_on(DAY)))
+                dispute = self.env["paylink.dispute"].create(
+                    {
+                        "name": f"dp_{transaction.id}",
+                        "provider_id": self.provider.id,
+                        "transaction_id": transaction.id,
+                        "currency_id": transaction.currency_id.id,
+                        "amount": 100,
+                        "status": "lost",
+                        "fee": 20,
+                        "fee_currency_id": transaction.currency_id.id,
+                    }
+                )
+                dispute._book_withdrawal()
+                dispute._book_fees()
+                self.assertEqual((dispute.withdrawal_id.date, dispute.fee_move_id.date), (DAY, DAY))
+
     def test_automatic_invoices(self):
         self._automatic_invoices()
         for zone, clock in TIMES:
