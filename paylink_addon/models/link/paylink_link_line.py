@@ -9,6 +9,7 @@ class PaylinkLinkLine(models.Model):
     """
 
     _name = "paylink.link.line"
+    _inherit = "paylink.guard.mixin"
     _description = "Item of a Collection Link"
     _order = "date_due, id"
 

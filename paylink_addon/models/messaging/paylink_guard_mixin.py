@@ -3,6 +3,8 @@ from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.models import MAGIC_COLUMNS
 
+NAMING = (Command.LINK, Command.UPDATE)
+
 
 class PaylinkGuardMixin(models.AbstractModel):
     """What clients may not say: what only our own methods write, in sudo mode, and records hidden from their users.
@@ -78,26 +80,81 @@ class PaylinkGuardMixin(models.AbstractModel):
                 found[field.name] = field.convert_to_write(value, self)
         return found
 
+    # === WHILE A FORM IS EDITED === #
+    # Clients say all fields again at each change, ours too, and Odoo believes them.
+
+    def onchange(self, values, field_names, fields_spec):
+        """Refuse what is hidden from the user; what only we write is ours, whatever a client says of it."""
+        said = self._completed(self._said(values))
+        return super().onchange(said, [name for name in field_names if name in said], fields_spec)
+
+    def _said(self, values):
+        """What of the values of a form is for a client to say; those of its lines and of its parent, likewise."""
+        said = {name: value for name, value in values.items() if not self._is_left_aside(name)}
+        if not self.env.su:
+            self._check_named({name: value for name, value in said.items() if not self._is_named_already(name, value)})
+        return {name: self._said_of(self._fields.get(name), value) for name, value in said.items()}
+
+    @api.model
+    def _is_left_aside(self, name):
+        """What is read only, but for texts and numbers that are only shown: those are compared with what they are."""
+        field = self._fields.get(name)
+        ours = field and field.readonly and (field.store or field.relational)
+        return bool(ours and name not in MAGIC_COLUMNS and name not in self._open_to_clients)
+
+    def _is_named_already(self, name, value):
+        """Whether the record of the form names just this: its user need not be able to read that."""
+        field = self._fields.get(name)
+        return bool(self and field and field.type == "many2one" and self[name].id == value)
+
+    @api.model
+    def _said_of(self, field, value):
+        Comodel = self.env.get(getattr(field, "comodel_name", None))
+        if not value or not isinstance(Comodel, PaylinkGuardMixin):
+            return value
+        if isinstance(value, dict):
+            return Comodel.browse(value.get("id"))._said(value)
+        if field.type == "many2one":
+            return value
+        return [Comodel._said_by(command) for command in value]
+
+    @api.model
+    def _said_by(self, command):
+        """One command of the lines of a form."""
+        if command[0] not in (Command.CREATE, Command.UPDATE):
+            return command
+        line = self.browse(command[1] if command[0] == Command.UPDATE else ())
+        return [*command[:2], line._said(command[2])]
+
+    def _completed(self, values):
+        """Hook: what a client has said of a record that is being edited, with what we know of it."""
+        return values
+
     # === WHAT IS HIDDEN FROM THE USER === #
 
     @api.model
     def _check_named(self, vals):
         """Refuse values that name records which the user may not read, or companies the user does not work in."""
         for name, value in vals.items():
-            field = self._fields.get(name)
-            if not field or not value or field.type not in ("many2one", "many2many"):
-                continue
-            records = self.env[field.comodel_name].browse(named_ids(field, value))
+            records = self._named(self._fields.get(name), value)
             if records:
                 records.check_access("read")
-            if records._name == "res.company" and records - self.env.companies:
-                raise AccessError(self.env._("It belongs to another company: switch to it."))
+                if records._name == "res.company" and records - self.env.companies:
+                    raise AccessError(self.env._("It belongs to another company: switch to it."))
+
+    @api.model
+    def _named(self, field, value):
+        """The records that a client names, by the value of a field; lines that are Odoo's, Odoo writes as the user."""
+        Comodel = self.env.get(getattr(field, "comodel_name", None))
+        if not value or Comodel is None or (field.type == "one2many" and not isinstance(Comodel, PaylinkGuardMixin)):
+            return None
+        return Comodel.browse(named_ids(field, value))
 
 
 def named_ids(field, value):
     """The ids of the records that a client names by ``value``, in any of the forms that Odoo takes.
 
-    :param field: a many2one or many2many
+    :param field: a relational field
     """
     if field.type == "many2one":
         ids = (
@@ -109,7 +166,7 @@ def named_ids(field, value):
 
 
 def _command_ids(command):
-    """The ids that one command of a many2many names: it may be an id itself."""
+    """The ids that one command names: it may be an id itself."""
     if not isinstance(command, tuple | list):
         return [command]
-    return command[2] if command[0] == Command.SET else [command[1]] if command[0] == Command.LINK else []
+    return command[2] if command[0] == Command.SET else [command[1]] if command[0] in NAMING else []
