@@ -1,3 +1,4 @@
+import hashlib
 import secrets
 from http import HTTPStatus
 
@@ -9,6 +10,7 @@ from odoo.tools import is_html_empty
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..const import PAY_PATH
+from ..tools import qr
 from ..tools.texts import one_line
 from .page import FORM, FORM_PAGE, MAX_BODY, PAGE, PageMixin
 
@@ -175,18 +177,23 @@ class PaylinkPay(PageMixin, http.Controller):
     def receipt(self, token, **_params):
         """The receipt as a PDF; as a page to print where the server can't make PDFs."""
         link = self._link(token)
-        if not link or not link.amount_paid:
-            return self._render_unknown()
-        return self._file(link._receipt_pdf())
+        return self._document(link, link._receipt_pdf() if link.amount_paid else None)
 
     @http.route(f"{PAY_PATH}/<string:token>/qr", **PAGE)
     def qr(self, token, **_params):
-        """The SEPA QR code of the transfer, as PNG."""
+        """The SEPA QR code of the transfer, as PNG; who has it already is only told that it is still the same."""
         link = self._link(token)
-        image = link and link._transfer_qr()
-        if not image:
+        text = link and link._transfer_qr_text()
+        if not text:
             return self._render_unknown()
-        return request.make_response(image, headers=self._headers(content_type="image/png"))
+        headers = self._headers(content_type="image/png") | {"Cache-Control": "private, no-cache"}
+        response = request.make_response("", headers=headers)
+        response.set_etag(hashlib.sha256(text.encode()).hexdigest())
+        if request.httprequest.if_none_match.contains(response.get_etag()[0]):
+            response.status_code = HTTPStatus.NOT_MODIFIED
+        else:
+            response.data = qr.png(text)
+        return response
 
     def _file(self, document):
         headers = self._headers(

@@ -10,8 +10,11 @@ Nothing here is released by hand: it ends with the transaction.
 
 from contextlib import contextmanager
 
-from odoo.tools import SQL
+from odoo.tools import SQL, config
 from psycopg2 import OperationalError
+
+# A server without workers has threads, as many as are needed: so many may be busy with something slow.
+THREADS = 8
 
 
 def hold(*recordsets):
@@ -64,6 +67,15 @@ def take_name(cr, name):
     """
     cr.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [name])
     return cr.fetchone()[0]
+
+
+def take_slot(cr, name):
+    """Take one of the rights to keep a worker busy with something slow: one worker is left for everybody else.
+
+    :return: whether one was free
+    """
+    slots = max(config["workers"] - 1, 1) if config["workers"] else THREADS
+    return any(take_name(cr, f"{name}.{slot}") for slot in range(slots))
 
 
 @contextmanager

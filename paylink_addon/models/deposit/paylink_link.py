@@ -4,7 +4,7 @@ from odoo.tools import SQL, format_amount, format_date
 
 from ...const import Task
 from ...tools import days
-from ...tools.locks import hold_and_touch, take_name
+from ...tools.locks import hold_and_touch
 from ..link.paylink_link_life import BATCH
 
 
@@ -334,41 +334,15 @@ class PaylinkLink(models.Model):
         """
         if not self._has_order_pdf():
             return None
-        if stored := self._stored_order_pdf():
-            return {"filename": stored.name, "content_type": stored.mimetype, "content": stored.raw}
-        # One worker makes it, nobody waits: it takes a second, and whoever holds a link may ask as often as he likes.
-        if not take_name(self.env.cr, f"paylink.order.{self.sale_order_id.id}"):
-            return False
-        pdf = self._render_report("sale.action_report_saleorder", self.sale_order_id, self.sale_order_id.name)
-        if pdf["content_type"] == "application/pdf":
-            self._store_order_pdf(pdf)
-        return pdf
+        order = self.sale_order_id
+        return self._keep_pdf(
+            "order_pdf",
+            self._order_version(),
+            lambda: self._render_report("sale.action_report_saleorder", order, order.name),
+        )
 
     def _order_version(self):
         """What changes whenever the order does."""
         order = self.sale_order_id
         dates = [order.write_date, *order.order_line.mapped("write_date")]
         return f"{self.lang} {order.state} {len(order.order_line)} {max(dates)}"
-
-    def _order_pdf_domain(self):
-        return [("res_model", "=", self._name), ("res_field", "=", "order_pdf"), ("res_id", "=", self.id)]
-
-    def _stored_order_pdf(self):
-        version = [("description", "=", self._order_version())]
-        return self.env["ir.attachment"].sudo().search(self._order_pdf_domain() + version, limit=1)
-
-    def _store_order_pdf(self, pdf):
-        """Keep the PDF until the order changes. It is the link's: one customer's, in that language."""
-        attachments = self.env["ir.attachment"].sudo()
-        attachments.search(self._order_pdf_domain()).unlink()
-        attachments.create(
-            {
-                "name": pdf["filename"],
-                "raw": pdf["content"],
-                "mimetype": pdf["content_type"],
-                "res_model": self._name,
-                "res_field": "order_pdf",
-                "res_id": self.id,
-                "description": self._order_version(),
-            }
-        )

@@ -5,6 +5,7 @@ from . import paylink_link
 from . import paylink_link_amounts
 from . import paylink_link_life
 from . import paylink_link_pay
+from . import paylink_link_pdfs
 from . import paylink_link_books
 from . import paylink_link_documents
 from . import paylink_link_line

@@ -155,6 +155,16 @@ class AccountMove(models.Model):
             return link
         return link._links_of_invoices(self).get(self.sudo(), link)
 
+    def _paylink_pdf_lacks_link(self):
+        """Whether the PDF to be sent is to show an address that is not there yet, or will expire: ours, or Odoo's."""
+        self.ensure_one()
+        if self.display_link_qr_code and not self.access_token:
+            return True
+        if not self.company_id.sudo().paylink_on_invoice_pdf:
+            return False
+        link = self._paylink_on_pdf()
+        return bool(link.expires_at if link else self.env["paylink.link"]._askable_items(self))
+
     def _paylink_qr_code(self, url):
         """A QR code as the source of an image."""
         return image_data_uri(base64.b64encode(qr.png(url)))

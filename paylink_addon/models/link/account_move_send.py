@@ -45,7 +45,12 @@ class AccountMoveSend(models.AbstractModel):
 
     @api.model
     def _paylink_wanted(self, move, data):
-        """Whether sending this invoice needs its link: for the e-mail, or for a PDF that is to be made now."""
+        """Whether sending this invoice needs its link: for the e-mail, or for a PDF that is to be made now.
+
+        A customer who opens the PDF sends nothing: see ``account.move._paylink_pdf_lacks_link``.
+        """
+        if self.env.context.get("paylink_customer_asks"):
+            return False
         by_mail = data.get("paylink_add_link") and "email" in (data.get("sending_methods") or ())
         on_pdf = move.company_id.sudo().paylink_on_invoice_pdf and not move.invoice_pdf_report_id
         return bool(by_mail or on_pdf)

@@ -9,7 +9,7 @@ class PaylinkLinkLine(models.Model):
     """
 
     _name = "paylink.link.line"
-    _inherit = "paylink.guard.mixin"
+    _inherit = ["paylink.guard.mixin", "paylink.pdf.mixin"]
     _description = "Item of a Collection Link"
     _order = "date_due, id"
 
@@ -40,6 +40,10 @@ class PaylinkLinkLine(models.Model):
     amount = fields.Monetary(string="Due at creation", readonly=True)
     amount_residual = fields.Monetary(string="Open now", compute="_compute_amount_residual", compute_sudo=True)
     is_overdue = fields.Boolean(compute="_compute_amount_residual", compute_sudo=True)
+    # Made by us alone, and what the customer gets: nobody else reads or changes it.
+    document_pdf = fields.Binary(
+        string="PDF of the Document", attachment=True, copy=False, readonly=True, groups="base.group_system"
+    )
 
     @api.depends("move_line_id")
     def _compute_move_id(self):
@@ -48,10 +52,18 @@ class PaylinkLinkLine(models.Model):
             line.move_id = line.move_line_id.move_id or line.move_id
 
     def _compute_amount_residual(self):
-        due = self.move_line_id._paylink_due()
+        due = self._due()
         for line in self:
-            line.amount_residual = due.get(line.move_line_id.id, 0.0)
+            line.amount_residual = due[line.id]
             line.is_overdue = line.amount_residual > 0 and line.move_line_id._paylink_days_late() > 0
+
+    def _due(self, date=None):
+        """What is open of the items, by id of the line: nothing of what is gone.
+
+        :param date: see ``account.move.line._paylink_due``
+        """
+        due = self.move_line_id._paylink_due(date)
+        return {line.id: due.get(line.move_line_id.id, 0.0) for line in self}
 
     def _successor_values(self):
         """The values of the same item on a link that replaces this one."""

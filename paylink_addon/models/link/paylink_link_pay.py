@@ -8,8 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, format_amount, format_date, formatLang
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
-from ...tools import days, qr
-from ...tools.locks import take_all
+from ...tools import days
 from ...tools.money import read_amount
 from ...tools.parameters import whole_number
 from ...tools.texts import one_line
@@ -172,10 +171,10 @@ class PaylinkLinkPay(models.Model):
     def _page_documents(self):
         """The items as the customer knows them."""
         items, day = self.line_ids.move_line_id, self._discount_day()
-        open_now, discounted = items._paylink_due(day) | {False: 0.0}, items._paylink_discounted(day)
+        open_now, discounted = self.line_ids._due(day), items._paylink_discounted(day)
         registered = items._paylink_registered()
         return [
-            self._page_document(line, open_now[line.move_line_id.id], line.move_line_id in discounted, self._today())
+            self._page_document(line, open_now[line.id], line.move_line_id in discounted, self._today())
             | line.move_line_id._paylink_registered_texts(registered.get(line.move_line_id.id))
             for line in self.line_ids
         ]
@@ -308,11 +307,10 @@ class PaylinkLinkPay(models.Model):
             "has_qr": bool(self._transfer_text(1)),
         }
 
-    def _transfer_qr(self):
-        """The EPC QR code (PNG, bytes) of a transfer of what is payable, or ``None``."""
+    def _transfer_qr_text(self):
+        """What the QR code says of a transfer of what is payable, or ``None``."""
         amount = self._payable_amount()
-        text = amount > 0 and self._transfer_text(amount)
-        return qr.png(text) if text else None
+        return self._transfer_text(amount) if amount > 0 else None
 
     def _transfer_account(self):
         """The link's account; where it names one that was archived since, the one the company offers now."""
@@ -322,32 +320,12 @@ class PaylinkLinkPay(models.Model):
     def _transfer_text(self, amount):
         """What the EPC QR code of a transfer of ``amount`` says, or ``None`` where it can't be one by SEPA."""
         bank = self._transfer_account()
+        if not bank:
+            return None
         values = bank._build_qr_code_vals(
             amount, self.name, "", self.currency_id, self.partner_id, qr_method="sct_qr", silent_errors=True
         )
         return values and "\n".join(map(one_line, bank._get_qr_vals(**values)))
-
-    # === DOCUMENTS === #
-
-    def _receipt_pdf(self):
-        """The receipt, as ``{filename, content_type, content}``."""
-        name = self.env._("Receipt %(name)s", name=self.name)
-        return self._render_report("paylink_addon.report_receipt", self, name)
-
-    def _render_report(self, report, records, name):
-        """A report as PDF, or as HTML where wkhtmltopdf is missing."""
-        Report = self.env["ir.actions.report"].sudo()
-        name = name.replace("/", "-")
-        if Report.get_wkhtmltopdf_state() == "install":
-            content = Report._render_qweb_html(report, records.ids)[0]
-            return {"filename": f"{name}.html", "content_type": "text/html; charset=utf-8", "content": content}
-        content = Report._render_qweb_pdf(report, records.ids)[0]
-        is_pdf = content[:4] == b"%PDF"
-        return {
-            "filename": f"{name}.pdf" if is_pdf else f"{name}.html",
-            "content_type": "application/pdf" if is_pdf else "text/html; charset=utf-8",
-            "content": content,
-        }
 
     # === PARTS === #
     # Where the company allows it, the customer chooses how much of a link to pay now.
@@ -510,53 +488,3 @@ class PaylinkLinkPay(models.Model):
 
     def _today(self):
         return self.env.context.get("paylink_day") or super()._today()
-
-    # === DOCUMENTS AS PDF === #
-    # The documents that the customer can open: each PDF is made once, then kept as Odoo's Send & Print keeps it.
-
-    def _document_pdf(self, line_id):
-        """The PDF of the invoice of one line of this link.
-
-        :return: ``{filename, content_type, content}``; ``False`` while another request makes it; ``None`` if the line
-            has none: it is not the link's, or its document is a draft or has become another customer's
-        """
-        line = self.line_ids.filtered(lambda line: line.id == line_id and line._has_pdf())
-        if not line:
-            return None
-        move = line.move_id
-        if not move.invoice_pdf_report_id and self._can_make_pdf():
-            if not self._may_make_pdf(move):
-                return False
-            self._make_pdf(move)
-        if stored := move.invoice_pdf_report_id:
-            return {"filename": stored.name, "content_type": "application/pdf", "content": stored.raw}
-        name = f"{move._get_report_base_filename() or move.name}"
-        return self._render_report("account.account_invoices", move, name)
-
-    def _can_make_pdf(self):
-        return self.env["ir.actions.report"].sudo().get_wkhtmltopdf_state() != "install"
-
-    def _may_make_pdf(self, move):
-        """Take the right to make the PDF of ``move``; whether no other request has it.
-
-        Nobody waits for it: making one takes a second or more and needs a second worker, and whoever holds a link may
-        ask as often as he likes.
-        """
-        return take_all(self.env["paylink.link.line"].sudo().search([("move_id", "=", move.id)], order="id"))
-
-    def _make_pdf(self, move):
-        """Make and keep the PDF as Odoo does when it sends the invoice, electronic formats included; nothing is sent.
-
-        What an administration has to be told first (``extra_edis``) is left to who sends the invoice. If it can't be
-        made so, nothing is kept: the customer gets the plain document.
-        """
-        Send = self.env["account.move.send"].sudo()
-        move = move.sudo()
-        was_sent = move.is_move_sent
-        try:
-            with self.env.cr.savepoint():
-                settings = Send._get_default_sending_settings(move, sending_methods=[], extra_edis=[])
-                Send._generate_invoice_documents({move: settings})
-        except UserError:
-            move.invalidate_recordset(["invoice_pdf_report_id"])
-        move.is_move_sent = was_sent

@@ -13,19 +13,30 @@ class PaymentProvider(models.Model):
     def _paylink_options(self, company_id, currency_id, amount, partner):
         """The published providers, and their methods, with which ``amount`` can be paid.
 
-        The customer's page is the same for everyone who holds the link: what is not published is for nobody.
+        The customer's page is the same for everyone who holds the link: what is not published is for nobody. Nor is
+        what could not be booked: in a currency or a journal that was archived.
 
         :param float amount: major units of the currency
         :return: (``payment.provider``, ``payment.method``) in sudo mode
         """
         providers = self.sudo()._get_compatible_providers(company_id, partner.id, amount, currency_id=currency_id)
-        providers = providers.filtered("is_published")
+        if not self.env["res.currency"].browse(currency_id).active:
+            providers = providers.browse()
+        providers = providers.filtered("is_published")._paylink_bookable()
         methods = (
             self.env["payment.method"]
             .sudo()
             ._get_compatible_payment_methods(providers.ids, partner.id, currency_id=currency_id)
         )
         return providers, methods
+
+    def _paylink_bookable(self):
+        """Those whose journal is in use. One that has no journal yet gets one as soon as it is looked for."""
+        lines = self.env["account.payment.method.line"].sudo().search(self._paylink_lines_domain())
+        by_provider = lines.grouped("payment_provider_id")
+        return self.filtered(
+            lambda provider: provider not in by_provider or any(by_provider[provider].journal_id.mapped("active"))
+        )
 
     # === WHAT PAGES REMEMBER === #
     # For showing a page only: what is paid is checked anew. To look it up each time is a third of the page's time
@@ -34,12 +45,19 @@ class PaymentProvider(models.Model):
 
     @api.model
     def _paylink_version_sql(self):
-        """An SQL expression that changes whenever a provider or a method does, also in the transaction that does it."""
+        """An SQL expression that changes whenever a provider or a method does, or a journal or a currency is put in or
+        out of use, also in the transaction that does it.
+        """
         return SQL(
             """(SELECT md5(concat(
                    (SELECT array_agg((id, xmin, ctid) ORDER BY id)
                       FROM payment_provider WHERE state IN ('enabled', 'test')),
-                   (SELECT array_agg((id, xmin, ctid) ORDER BY id) FROM payment_method WHERE active))))"""
+                   (SELECT array_agg((id, xmin, ctid) ORDER BY id) FROM payment_method WHERE active),
+                   (SELECT array_agg((line.id, line.payment_provider_id, journal.id) ORDER BY line.id)
+                      FROM account_payment_method_line line
+                 LEFT JOIN account_journal journal ON journal.id = line.journal_id AND journal.active
+                     WHERE line.payment_provider_id IS NOT NULL),
+                   (SELECT array_agg(id ORDER BY id) FROM res_currency WHERE active))))"""
         )
 
     @api.model
@@ -102,11 +120,14 @@ class PaymentProvider(models.Model):
         """The line of a journal with which payments of the provider are booked; a provider has one, for refunds too."""
         self.ensure_one()
         Line = self.env["account.payment.method.line"]
-        domain = [("payment_provider_id", "=", self.id), ("journal_id", "!=", False)]
-        line = Line.search(domain, limit=1)
+        domain = self._paylink_lines_domain()
+        line = Line.search([*domain, ("journal_id.active", "=", True)], limit=1) or Line.search(domain, limit=1)
         if not line and self.journal_id:  # reading the journal has made the line
             line = Line.search(domain, limit=1)
         return line
+
+    def _paylink_lines_domain(self):
+        return [("payment_provider_id", "in", self.ids), ("journal_id", "!=", False)]
 
     @api.model
     def _paylink_form_targets(self):

@@ -189,8 +189,8 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         if link := self.paylink_id:
-            due = link.line_ids.move_line_id._paylink_due(link._paid_on(self))
-            return [(line.name, due[line.move_line_id.id]) for line in link.line_ids]
+            due = link.line_ids._due(link._paid_on(self))
+            return [(line.name, due[line.id]) for line in link.line_ids if due[line.id]]
         return [(invoice.name, invoice.amount_residual) for invoice in self.invoice_ids]
 
     # === STATES === #

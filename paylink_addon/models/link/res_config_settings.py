@@ -1,7 +1,4 @@
-from urllib.parse import urlsplit
-
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 
 
 class ResConfigSettings(models.TransientModel):
@@ -24,20 +21,5 @@ class ResConfigSettings(models.TransientModel):
 
     @api.onchange("paylink_base_url")
     def _onchange_paylink_base_url(self):
-        self._check_paylink_base_url()
-
-    def set_values(self):
-        """Refuse an address that customers could not open."""
-        self._check_paylink_base_url()
-        return super().set_values()
-
-    def _check_paylink_base_url(self):
-        for settings in self.filtered("paylink_base_url"):
-            parts = urlsplit(settings.paylink_base_url.strip())
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-                raise UserError(
-                    self.env._(
-                        "“%(url)s” is not a web address: write it like https://pay.example.com.",
-                        url=settings.paylink_base_url,
-                    )
-                )
+        """Say at once what the company would refuse."""
+        self.company_id._paylink_check_address(self.paylink_base_url)

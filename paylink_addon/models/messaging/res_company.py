@@ -1,8 +1,10 @@
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 from odoo.addons.base.models.res_partner import _tz_get
 
 from ...tools import days
+from ...tools.web_address import server_address
 
 
 class ResCompany(models.Model):
@@ -21,10 +23,34 @@ class ResCompany(models.Model):
         "zone is not known.",
     )
 
+    # === CONSTRAINTS === #
+
+    @api.constrains("paylink_base_url")
+    def _check_paylink_base_url(self):
+        for company in self:
+            company._paylink_check_address(company.paylink_base_url)
+
+    @api.model
+    def _paylink_check_address(self, url):
+        """Refuse an address that customers could not open, or that is none of a server.
+
+        :raises ValidationError: it is such a one
+        """
+        if url and not server_address(url):
+            raise ValidationError(
+                self.env._("“%(url)s” is not a web address: write it like https://pay.example.com.", url=url)
+            )
+
+    # === BUSINESS METHODS === #
+
     def _paylink_base_url(self):
-        """Where customers find this company's pages: never taken from the request, whose host anyone can forge."""
-        parameter = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "")
-        return (self.sudo().paylink_base_url or parameter).strip().rstrip("/")
+        """Where customers find this company's pages: never taken from the request, whose host anyone can forge.
+
+        What was written before it was checked counts as nothing.
+        """
+        parameter = self.env["ir.config_parameter"].sudo().get_param("web.base.url", "").strip().rstrip("/")
+        own = server_address(self.sudo().paylink_base_url)
+        return own or (parameter if parameter.lower().startswith(("http://", "https://")) else "")
 
     # === DAYS === #
 

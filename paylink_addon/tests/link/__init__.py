@@ -3,6 +3,7 @@ from . import test_attempts
 from . import test_customer
 from . import test_document_pdf
 from . import test_documents
+from . import test_gets
 from . import test_invoice_send
 from . import test_lifecycle
 from . import test_link

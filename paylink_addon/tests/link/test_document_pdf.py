@@ -1,5 +1,6 @@
 from odoo.tests import HttpCase, tagged
 
+from ...models.messaging import paylink_pdf_mixin
 from ..common import PaylinkCommon
 
 
@@ -94,3 +95,72 @@ class TestDocumentPdf(PaylinkCommon, HttpCase):
         self.patch(type(link), "_can_make_pdf", lambda _link: False)
         self.assertEqual(self._get(link).status_code, 200)
         self.assertEqual(self._stored(invoice), 0)
+
+    # === THE OTHERS === #
+
+    def _render(self):
+        """Count what is rendered, instead of rendering it."""
+        rendered = []
+
+        def render(_link, report, _records, name):
+            rendered.append(report)
+            return {
+                "filename": f"{name}.pdf",
+                "content_type": "application/pdf",
+                "content": b"%PDF-1.4 " + name.encode(),
+            }
+
+        self.patch(type(self.env["paylink.link"]), "_render_report", render)
+        return rendered
+
+    def test_receipt_is_made_once_until_it_says_something_else(self):
+        link = self._link(self._invoice(amount=100))
+        transaction = self._pay(link)
+        rendered, path = self._render(), f"/pay/{link.access_token}/receipt"
+        for query in ("", "?lang=en_US", "?x=1", "?lang=fr_FR"):
+            answer = self.url_open(path + query)
+            self.assertEqual((answer.status_code, answer.headers["Content-Type"]), (200, "application/pdf"))
+        self.assertEqual(len(rendered), 1)
+        refund = transaction._create_child_transaction(40, is_refund=True)
+        refund._set_done()
+        self.url_open(path)
+        self.assertEqual(len(rendered), 2)
+        self.company.phone = "+33 1 23 45 67 89"
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE res_company SET write_date = write_date + interval '1 second'")
+        self.env.invalidate_all()
+        self.url_open(path)
+        self.assertEqual(len(rendered), 3)
+        kept = [("res_model", "=", "paylink.link"), ("res_field", "=", "receipt_pdf"), ("res_id", "=", link.id)]
+        self.assertEqual(self.env["ir.attachment"].search_count(kept), 1)
+
+    def test_document_that_is_not_to_be_sent_is_made_once_too(self):
+        """Its electronic format can't be made: that is not tried again either."""
+        link, tried = self._link(self._invoice()), []
+        self.patch(type(link), "_make_pdf", lambda _link, move: tried.append(move))
+        rendered = self._render()
+        for _time in range(3):
+            self.assertEqual(self._get(link).status_code, 200)
+        self.assertEqual((len(rendered), len(tried)), (1, 1))
+
+    def test_one_worker_is_left(self):
+        """Whoever asks while as many PDFs are being made as may be is told to wait, and asks again by himself."""
+        link = self._link(self._invoice())
+        self._pay(link)
+        rendered = self._render()
+        self.patch(paylink_pdf_mixin, "take_slot", lambda _cr, _name: False)
+        answer = self.url_open(f"/pay/{link.access_token}/receipt")
+        self.assertEqual((answer.status_code, answer.headers["Refresh"], rendered), (202, "2", []))
+
+    def test_picture_is_drawn_once_for_who_keeps_it(self):
+        link = self._link(self._invoice(currency_id=self.currency_euro.id), allow_partial=True)
+        path = f"/pay/{link.access_token}/qr"
+        first = self.url_open(path)
+        self.assertEqual((first.status_code, first.content[:4]), (200, b"\x89PNG"))
+        self.assertEqual(first.headers["Cache-Control"], "private, no-cache")
+        again = self.url_open(path, headers={"If-None-Match": first.headers["ETag"]})
+        self.assertEqual((again.status_code, again.content), (304, b""))
+        self._pay(link, 40)
+        other = self.url_open(path, headers={"If-None-Match": first.headers["ETag"]})
+        self.assertEqual(other.status_code, 200)
+        self.assertNotEqual(other.content, first.content)

@@ -1,9 +1,9 @@
 import json
 import re
 
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
-from ..common import PaylinkCommon
+from .public_routes import PublicRoutes
 
 # What browsers and others say they read, where French and English are installed; and what they get.
 LANGUAGES = {
@@ -72,39 +72,11 @@ BODIES = (
 
 
 @tagged("post_install", "-at_install")
-class TestStrangeRequests(PaylinkCommon, HttpCase):
+class TestStrangeRequests(PublicRoutes):
     """Whatever is sent to whatever public route: an answer of ours, never the raw page of an error.
 
     The routes are those of the routing map: a new one is tried as soon as it is there.
     """
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.link = cls._link(cls._invoice(cls.john))
-        cls.statement = cls.env["paylink.statement"]._for_customers(cls.john)
-        cls.statement._activate()
-
-    def _routes(self):
-        """``(rule, methods, type)`` of each public route that our add-ons define or extend."""
-        found = []
-        for rule in self.env["ir.http"].routing_map().iter_rules():
-            method, routing = rule.endpoint.func, rule.endpoint.routing
-            modules = [cls.__module__ for cls in type(method.__self__).__mro__ if method.__name__ in vars(cls)]
-            ours = any(module.startswith("odoo.addons.paylink_addon") for module in modules)
-            if ours and routing["auth"] in ("public", "none"):
-                usual = ["GET"] if routing["type"] == "http" else ["POST"]
-                found.append((rule.rule, routing["methods"] or usual, routing["type"]))
-        self.assertGreater(len(found), 10)
-        return found
-
-    def _fill(self, rule, token=None, number=None):
-        """An address of the route: what opens something, or what is given in its place."""
-        record = self.statement if rule.startswith("/account") else self.link
-        path = rule.replace("<string:token>", token or record.access_token)
-        path = re.sub("<int:[^>]*>", number or str(self.link.line_ids[:1].id), path)
-        self.assertNotIn("<", path, "What belongs there?")
-        return path
 
     def _addresses(self, rule):
         """The route's addresses: of what there is, of what there is not, and then bad ones."""

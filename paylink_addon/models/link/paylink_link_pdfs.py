@@ -1,0 +1,117 @@
+"""Stage of ``paylink.link``: what the customer opens as a PDF."""
+
+import hashlib
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ...tools.locks import take_all
+
+# What a receipt shows of the link, beside its documents: see :meth:`_page_values`.
+ON_RECEIPT = ("paid_on", "method", "payment_reference", "paid", "refunded", "subject")
+# Who only looks makes no addresses, and has not modified the document.
+LOOKING = {"paylink_customer_asks": True, "skip_is_manually_modified": True}
+
+
+class PaylinkLinkPdfs(models.Model):
+    """The receipt, and the documents. Callers have checked the token; everything is in sudo mode.
+
+    Each is made once, then kept. Nothing else is changed by it: that a customer looks at a document is no reason to
+    make a link for it, or to have one last longer.
+    """
+
+    _inherit = "paylink.link"
+
+    # Made by us alone, and what the customer gets: nobody else reads or changes it.
+    receipt_pdf = fields.Binary(
+        string="PDF of the Receipt", attachment=True, copy=False, readonly=True, groups="base.group_system"
+    )
+
+    # === THE RECEIPT === #
+
+    def _receipt_pdf(self):
+        """The receipt: see :meth:`_keep_pdf`."""
+        link = self.with_context(lang=self.lang)
+        name = link.env._("Receipt %(name)s", name=self.name)
+        return self._keep_pdf(
+            "receipt_pdf",
+            link._receipt_version(),
+            lambda: link._render_report("paylink_addon.report_receipt", link, name),
+        )
+
+    def _receipt_version(self):
+        """What changes whenever the receipt does: what it says, and whose letter it is written on."""
+        values = self._page_values()
+        documents = [(one["name"], one["date"], one["due"]) for one in values["documents"]]
+        shown = [values[name] for name in ON_RECEIPT], documents, self.lang, self.partner_id.name
+        company = self.company_id
+        letter = company.write_date, company.partner_id.write_date
+        return hashlib.sha256(repr((shown, letter)).encode()).hexdigest()
+
+    # === THE DOCUMENTS === #
+
+    def _document_pdf(self, line_id):
+        """The PDF of the invoice of one line of this link: that which is sent with it, where it may be made.
+
+        :return: ``{filename, content_type, content}``; ``False`` while another request makes it; ``None`` if the line
+            has none: it is not the link's, or its document is a draft or has become another customer's
+        """
+        line = self.line_ids.filtered(lambda line: line.id == line_id and line._has_pdf())
+        if not line:
+            return None
+        move = line.move_id
+        version = f"{move.write_date} {move.partner_id.lang}"
+        may_be_sent = self._can_make_pdf() and not move._paylink_pdf_lacks_link()
+        if may_be_sent and not move.invoice_pdf_report_id and not line._kept_pdf("document_pdf", version):
+            if not self._may_make_pdf(move):
+                return False
+            self._make_pdf(move)
+        if stored := move.invoice_pdf_report_id:
+            return {"filename": stored.name, "content_type": "application/pdf", "content": stored.raw}
+        name = f"{move._get_report_base_filename() or move.name}"
+        report = "account.account_invoices"
+        return line._keep_pdf("document_pdf", version, lambda: self._render_report(report, move, name))
+
+    def _can_make_pdf(self):
+        return self.env["ir.actions.report"].sudo().get_wkhtmltopdf_state() != "install"
+
+    def _may_make_pdf(self, move):
+        """Take the right to make the PDF of ``move``; whether no other request has it."""
+        return take_all(self.env["paylink.link.line"].sudo().search([("move_id", "=", move.id)], order="id"))
+
+    def _make_pdf(self, move):
+        """Make and keep the PDF as Odoo does when it sends the invoice, electronic formats included; nothing is sent.
+
+        What an administration has to be told first (``extra_edis``) is left to who sends the invoice. If it can't be
+        made so, nothing is kept: the customer gets the plain document.
+        """
+        Send = self.env["account.move.send"].sudo().with_context(**LOOKING)
+        move = move.sudo()
+        was_sent = move.is_move_sent
+        try:
+            with self.env.cr.savepoint():
+                settings = Send._get_default_sending_settings(move, sending_methods=[], extra_edis=[])
+                Send._generate_invoice_documents({move: settings})
+        except UserError:
+            move.invalidate_recordset(["invoice_pdf_report_id"])
+        if move.is_move_sent != was_sent:
+            move.with_context(**LOOKING).is_move_sent = was_sent
+
+    # === MADE ONCE === #
+
+    def _render_report(self, report, records, name):
+        """A report as PDF, or as HTML where wkhtmltopdf is missing. What Odoo writes when it prints is undone."""
+        with self.env.cr.savepoint() as savepoint:
+            made = self._render(report, records, name.replace("/", "-"))
+            savepoint.rollback()
+        return made
+
+    def _render(self, report, records, name):
+        Report = self.env["ir.actions.report"].sudo().with_context(paylink_customer_asks=True)
+        if Report.get_wkhtmltopdf_state() == "install":
+            content = Report._render_qweb_html(report, records.ids)[0]
+        else:
+            content = Report._render_qweb_pdf(report, records.ids)[0]
+        if content[:4] == b"%PDF":
+            return {"filename": f"{name}.pdf", "content_type": "application/pdf", "content": content}
+        return {"filename": f"{name}.html", "content_type": "text/html; charset=utf-8", "content": content}

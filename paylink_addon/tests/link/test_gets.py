@@ -1,0 +1,78 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import SQL
+
+from .public_routes import PublicRoutes
+
+# Where a PDF that is made once is kept.
+KEEPING = {"ir_attachment"}
+
+
+@tagged("post_install", "-at_install")
+class TestGets(PublicRoutes):
+    """Looking changes nothing: pages are fetched by scanners, previews and restored tabs as well as by people."""
+
+    def setUp(self):
+        super().setUp()
+        self.patch(type(self.env["paylink.link"]), "_can_make_pdf", lambda _link: True)
+
+    def _rows(self):
+        """What stands in each table that says anything about customers, money or messages."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "SELECT relname FROM pg_stat_user_tables WHERE relname ~ %s AND schemaname = current_schema",
+            ["^(account|bus|ir_attachment|ir_cron_trigger|mail|paylink|payment|res_company|res_partner|sale)"],
+        )
+        found = {}
+        for (table,) in self.env.cr.fetchall():
+            query = SQL("SELECT md5(string_agg(one::text, '' ORDER BY one::text)) FROM %s one", SQL.identifier(table))
+            found[table] = self.env.execute_query(query)[0][0]
+        return found
+
+    def _assert_unchanged(self, path, allowed=()):
+        before = self._rows()
+        response = self.url_open(path, allow_redirects=False)
+        self.assertLess(response.status_code, 500)
+        after = self._rows()
+        self.assertFalse({table for table in after if after[table] != before[table]} - set(allowed), path)
+        return response
+
+    def test_no_route_changes_anything(self):
+        self.link.expires_at = fields.Datetime.now() + timedelta(hours=1)
+        for rule, methods, _kind in self._routes():
+            if "GET" in methods and "document" not in rule:
+                with self.subTest(rule):
+                    self._assert_unchanged(self._fill(rule))
+
+    def test_pages_of_what_is_paid_change_nothing(self):
+        self._pay(self.link)
+        for path in ("", "/help", "/status", "/receipt"):
+            with self.subTest(path):
+                self._assert_unchanged(f"/pay/{self.link.access_token}{path}", KEEPING)
+
+    def test_document_does_not_touch_links(self):
+        """Whatever the company puts on its PDFs: no link is made, none lasts longer, no address of the portal."""
+        for on_pdf, portal_qr in ((True, False), (False, True), (True, True)):
+            with self.subTest(on_pdf=on_pdf, portal_qr=portal_qr):
+                self.company.paylink_on_invoice_pdf = on_pdf
+                self.company.link_qr_code = portal_qr
+                invoice = self._invoice(self.john)
+                ends = fields.Datetime.now() + timedelta(hours=1)
+                link = self._link(invoice, expires_at=ends)
+                address = f"/pay/{link.access_token}/document/{link.line_ids.id}"
+                self.assertEqual(self._assert_unchanged(address, KEEPING).status_code, 200)
+                self.env.invalidate_all()
+                self.assertEqual((link.expires_at, invoice.access_token), (ends, False))
+                self.assertEqual(self.env["paylink.link.line"].search_count([("move_id", "=", invoice.id)]), 1)
+                self.assertFalse(invoice.invoice_pdf_report_id, "What is sent has what the company wants on it")
+
+    def test_document_of_a_link_that_was_sent_is_kept(self):
+        """The address on the PDF lasts: it is what the company would send."""
+        self.company.paylink_on_invoice_pdf = True
+        invoice = self._invoice(self.john)
+        link = self._link(invoice, expires_at=False)
+        self.url_open(f"/pay/{link.access_token}/document/{link.line_ids.id}")
+        self.env.invalidate_all()
+        self.assertTrue(invoice.invoice_pdf_report_id)
