@@ -41,11 +41,7 @@ class PaylinkStripe(PageMixin, http.Controller):
         transaction = self._transaction(tx, token)
         if not transaction:
             return self._problem(request.env._("This payment is not known here."), status=404)
-        try:
-            with request.env.cr.savepoint():
-                transaction._paylink_stripe_returned()
-        except (StripeFailure, UserError) as error:
-            _logger.info("%s: the return told nothing: %s", transaction.reference, error)
+        transaction._paylink_stripe_returned()
         return self._back(transaction, bool(cancelled))
 
     # === HELPERS === #

@@ -5,9 +5,10 @@ would go on with what it read before the wait. So rows that money depends on are
 waited for them then fails with a serialization error, and is run again with fresh data. Everybody takes rows in the
 order of their ids, else two could wait for each other.
 
-Nothing here is released by hand: it ends with the transaction.
+Nothing here is released by hand: it ends with the transaction, or with the block (:func:`a_slot`).
 """
 
+import time
 from contextlib import contextmanager
 
 from odoo.tools import SQL, config
@@ -15,6 +16,7 @@ from psycopg2 import OperationalError
 
 # A server without workers has threads, as many as are needed: so many may be busy with something slow.
 THREADS = 8
+PAUSE = 0.05
 
 
 def hold(*recordsets):
@@ -74,8 +76,42 @@ def take_slot(cr, name):
 
     :return: whether one was free
     """
-    slots = max(config["workers"] - 1, 1) if config["workers"] else THREADS
-    return any(take_name(cr, f"{name}.{slot}") for slot in range(slots))
+    return any(take_name(cr, slot) for slot in _slots(name))
+
+
+@contextmanager
+def a_slot(cr, name, wait=0.0):
+    """Hold such a right as long as the block lasts, whatever is committed in it. Commits before.
+
+    :param float wait: for how many seconds it is waited for
+    :return: whether one was free
+    """
+    end = time.monotonic() + wait
+    while not (held := _lock_one(cr, _slots(name))) and time.monotonic() < end:
+        time.sleep(PAUSE)
+    cr.commit()  # pylint: disable=invalid-commit
+    try:
+        yield bool(held)
+    except BaseException:
+        cr.rollback()
+        raise
+    finally:
+        if held:
+            cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [held])
+
+
+def _slots(name):
+    count = max(config["workers"] - 1, 1) if config["workers"] else THREADS
+    return [f"{name}.{number}" for number in range(count)]
+
+
+def _lock_one(cr, names):
+    """The first of ``names`` that is free; it is locked until it is unlocked, or the connection ends."""
+    for name in names:
+        cr.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name])
+        if cr.fetchone()[0]:
+            return name
+    return None
 
 
 @contextmanager

@@ -32,11 +32,11 @@ _logger = logging.getLogger(__name__)
 API_VERSION = "2026-10-28.endive"
 TIMEOUT = 20.0  # seconds, to connect and then for the answer (one number: Odoo's tests compare it with theirs)
 MAX_RETRIES = 2  # by the SDK, within one call, always with the same idempotency key
-# A job can wait. Whoever has clicked is told to try again long before the server ends their request
-# (``limit_time_real``): what was asked is stored, and the next click or a job asks with the same key.
+# A job can wait. Whoever has clicked keeps a worker from all others, and is told soon to try again: what was asked is
+# stored, and the next click or a job asks with the same key.
 PATIENCE = {
     "job": {"timeout": TIMEOUT, "retries": MAX_RETRIES},
-    "click": {"timeout": TIMEOUT / 2, "retries": 1},
+    "click": {"timeout": TIMEOUT / 4, "retries": 1},
 }
 SIGNATURE_TOLERANCE = 300  # seconds, https://docs.stripe.com/webhooks#replay-attacks
 
@@ -83,6 +83,12 @@ class _Transport(stripe.RequestsClient):
         if not 400 <= answer[1] < 500 or answer[1] == 409:  # a 200 too: it may turn out to be unreadable
             _uncertain.set(True)
         return answer
+
+    def _should_retry(self, response, api_connection_error, *args, **kwargs):
+        """Who was silent until the time was over is not waited for once more."""
+        if isinstance(getattr(api_connection_error, "__cause__", None), requests.Timeout):
+            return False
+        return super()._should_retry(response, api_connection_error, *args, **kwargs)
 
 
 def _never_sent(error):

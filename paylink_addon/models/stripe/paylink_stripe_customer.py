@@ -24,16 +24,18 @@ class PaylinkStripeCustomer(models.Model):
 
     @api.model
     def _of(self, transaction):
-        """The customer who pays ``transaction``, made at Stripe if need be; commits before asking Stripe.
+        """The customer who pays ``transaction``, made at Stripe if need be. Commits: no row is held while Stripe is
+        asked, here or afterwards.
 
         :raise StripeFailure: it could not be made
         """
         provider = transaction.provider_id
         stripe = provider._paylink_stripe()
         found = self._claim(transaction, provider._paylink_stripe_account_id(), stripe.livemode)
+        self.env.cr.commit()  # pylint: disable=invalid-commit
         if not found.customer:
-            self.env.cr.commit()  # pylint: disable=invalid-commit
             found.customer = found._create_at_stripe(stripe)["id"]
+            self.env.cr.commit()  # pylint: disable=invalid-commit
         return found
 
     @api.model

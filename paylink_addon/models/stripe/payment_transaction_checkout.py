@@ -1,5 +1,6 @@
 """Stage of ``payment.transaction``: the page at Stripe."""
 
+import logging
 import secrets
 from datetime import timedelta
 
@@ -10,12 +11,19 @@ from odoo.tools import SQL, consteq
 from odoo.addons.payment import utils as payment_utils
 
 from ...const import LIVE_STATES
-from ...tools.stripe_errors import StripeAbsent
+from ...tools.locks import a_slot, take_free
+from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeTransient
 from ...tools.texts import one_line
-from .const import STRIPE_LOCALES
+from .const import STRIPE_CODE, STRIPE_LOCALES
 from .payment_transaction import MAX_REFERENCE
 from .payment_transaction_requests import SESSION_EXPAND
 
+_logger = logging.getLogger(__name__)
+# The right to keep a worker busy with a question to Stripe; a click waits for it as long as a question usually takes.
+SLOT = "paylink.stripe"
+WAIT = 1.0
+# A return does not ask again, when it has heard the outcome or nothing at all, before that time.
+ASK_AGAIN = timedelta(minutes=5)
 # Stripe wants a page to last more than 30 minutes and less than 24 hours.
 LONGEST = timedelta(hours=23)
 SHORTEST = timedelta(minutes=45)
@@ -38,6 +46,13 @@ class PaymentTransactionCheckout(models.Model):
         readonly=True,
         groups="base.group_system",
         help="Stored before Stripe is asked: a retry with the same key must ask for the same.",
+    )
+
+    paylink_stripe_asked_at = fields.Datetime(
+        string="Asked after the Return",
+        copy=False,
+        readonly=True,
+        help="When a customer's return made us ask Stripe about the outcome last. Empty: the next one does.",
     )
 
     def _paylink_abandoned_after(self):
@@ -157,7 +172,12 @@ class PaymentTransactionCheckout(models.Model):
             return None
         self._paylink_stripe_check_payable()
         self._paylink_stripe_close_others()
-        session = self._paylink_stripe_reusable() if self.paylink_stripe_session else self._paylink_stripe_new_session()
+        self._paylink_stripe_may_ask_again()
+        with a_slot(self.env.cr, SLOT, wait=WAIT) as is_free:
+            if not is_free:
+                raise StripeTransient("As many customers as may wait for Stripe are waiting.")
+            known = self.paylink_stripe_session
+            session = self._paylink_stripe_reusable() if known else self._paylink_stripe_new_session()
         if session["status"] != "open":
             self._paylink_stripe_apply(session)
             return None
@@ -267,10 +287,45 @@ class PaymentTransactionCheckout(models.Model):
     # === COMING BACK === #
 
     def _paylink_stripe_returned(self):
-        """The customer is back, which proves nothing: ask Stripe about the session that we have stored.
+        """The customer is back, which proves nothing: ask Stripe about the session that we have stored. Commits.
 
-        :raise StripeFailure: it did not answer
+        Whoever has the address may come back as often as he likes: an outcome is asked for once, and who does not
+        answer is left alone for a time. What is not known then is reported by Stripe, or looked up by the sweep.
         """
         self.ensure_one()
-        if self.state in ("draft", "pending", "cancel") and self.paylink_stripe_session:
-            self._paylink_stripe_apply(self._paylink_stripe_reusable())
+        with a_slot(self.env.cr, SLOT) as is_free:
+            if not is_free or not self._paylink_stripe_take_return():
+                return
+            try:
+                session = self._paylink_stripe_reusable()
+            except StripeFailure as error:
+                _logger.info("%s: the return told nothing: %s", self.reference, error)
+                if error.status:  # an answer of a kind: the next one may be better
+                    self._paylink_stripe_may_ask_again()
+                return
+        try:
+            self._paylink_apply([(STRIPE_CODE, session)])
+        except UserError as error:
+            self.env.cr.rollback()
+            _logger.info("%s: the return told nothing: %s", self.reference, error)
+        if session["status"] == "open":
+            self._paylink_stripe_may_ask_again()
+
+    def _paylink_stripe_take_return(self):
+        """Take the right to ask about the outcome, which nobody else has for a time then. Commits: no row is held while
+        Stripe is asked.
+        """
+        if not self._paylink_stripe_awaits_return() or not take_free(self) or not self._paylink_stripe_awaits_return():
+            return False
+        self.paylink_stripe_asked_at = fields.Datetime.now()
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        return True
+
+    def _paylink_stripe_awaits_return(self):
+        asked = self.paylink_stripe_asked_at and self.paylink_stripe_asked_at > fields.Datetime.now() - ASK_AGAIN
+        return self.state in ("draft", "pending", "cancel") and self.paylink_stripe_session and not asked
+
+    def _paylink_stripe_may_ask_again(self):
+        """Let the next return ask: the customer is led to Stripe anew, or the last answer was none."""
+        if self.paylink_stripe_asked_at:
+            self.paylink_stripe_asked_at = False

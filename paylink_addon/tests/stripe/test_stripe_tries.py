@@ -1,10 +1,14 @@
+from contextlib import closing
 from datetime import timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
-from odoo import fields
+from odoo import fields, sql_db
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from ...models.stripe import payment_transaction_checkout as checkout
+from ...tools import locks
 from ...tools.stripe_client import PATIENCE
 from .stripe_common import StripeCommon
 
@@ -97,6 +101,45 @@ class TestStripeTries(StripeCommon):
         self.assertEqual(len(self.fake.journal()) - before, 1)
         self.come_back(tx)
         self.assertEqual(len(self.fake.journal()) - before, 1, "what is final is not asked for again")
+
+    def test_return_leaves_alone_who_is_silent(self):
+        """Whoever has the address comes back again and again: asked once, soon given up, and once more later."""
+        self.enterContext(patch.dict(PATIENCE, {"click": {"timeout": 1.0, "retries": 1}}))
+        tx = self.start(self._link(self._invoice()))
+        self.fake.pay(tx.paylink_stripe_session)
+        self.fake.fault("timeout_before", times=9)
+        before = len(self.fake.journal())
+        for _time in range(3):
+            self.assertTrue(self.come_back(tx).headers["Location"].endswith("?returned=1"))
+        self.assertEqual((len(self.fake.journal()) - before, tx.state), (1, "draft"))
+        self.fake.abandon_faults()
+        self.come_back(tx)
+        self.assertEqual(len(self.fake.journal()) - before, 1)
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=10)):
+            self.come_back(tx)
+        self.assertEqual((len(self.fake.journal()) - before, tx.state), (2, "done"))
+
+    def test_return_asks_once_for_what_takes_days(self):
+        tx = self.start(self._free_link(50, currency_id=self.currency_euro.id))
+        self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
+        before = len(self.fake.journal())
+        for _time in range(3):
+            self.come_back(tx)
+        self.assertEqual((len(self.fake.journal()) - before, tx.state), (1, "pending"))
+
+    def test_one_worker_is_left(self):
+        """Where as many wait for Stripe as may, a return does not ask, and a click is told to try again."""
+        tx, other = (self.start(self._link(self._invoice())) for _time in range(2))
+        self.fake.pay(tx.paylink_stripe_session)
+        before = len(self.fake.journal())
+        with closing(sql_db.db_connect(self.env.cr.dbname).cursor()) as busy, patch.object(locks, "THREADS", 1):
+            self.assertTrue(locks.take_slot(busy, checkout.SLOT))
+            self.assertEqual(self.come_back(tx).status_code, 303)
+            response = self.checkout(other)
+        self.assertEqual((response.status_code, "<form" in response.text), (503, True))
+        self.assertEqual((len(self.fake.journal()), tx.state), (before, "draft"))
+        self.come_back(tx)
+        self.assertEqual(tx.state, "done")
 
     def test_click_gives_up_sooner_than_a_job(self):
         """Stripe has made the page and does not answer: the customer soon reads that they may try again."""

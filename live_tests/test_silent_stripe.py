@@ -1,0 +1,125 @@
+"""Stripe takes requests and does not answer: whoever asks it waits alone, and holds nothing meanwhile."""
+
+import contextlib
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+from fake_stripe import FakeStripe
+from support import TIMEOUT, Ledger, Payer, call, server
+
+VISITS = 4
+# What an answer of ours takes at most while both workers would wait for Stripe, if they did.
+FAST = 3
+SCRIPT = """
+provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", company.id)], limit=1)
+provider.write({{"paylink_stripe_secret_key": "{key}", "state": "test", "is_published": True}})
+provider.paylink_stripe_account = "{account}"
+names = [f"{{what}}{{number}}" for what in ("Return", "Checkout") for number in range({visits})]
+done({{"cases": {{name: case(name) for name in [*names, "Again", "Other"]}}}})
+"""
+IDS = """
+    SELECT p.id, m.id FROM payment_provider p, payment_method m
+     WHERE p.code = 'stripe_checkout' AND p.state = 'test' AND m.code = 'stripe_checkout'
+"""
+# Who holds rows: a transaction that has written or locked some, and does nothing now.
+HOLDING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+
+
+class TestSilentStripe(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.fake = stack.enter_context(FakeStripe())
+        script = SCRIPT.format(key=cls.fake.account.key(), account=cls.fake.account.id, visits=VISITS)
+        environment = {"PAYLINK_STRIPE_API_BASE": cls.fake.url}
+        cls.odoo, cls.data = stack.enter_context(server("silent", script, env=environment))
+        cls.ledger = Ledger(cls.odoo)
+        cls.addClassCleanup(cls.ledger.connection.close)
+        cls.data["provider"], cls.data["method"] = cls.ledger.rows(IDS)[0]
+        cls.other = Payer(cls.odoo, cls.data, cls.data["cases"]["Other"]["links"][0]["token"])
+        for _worker in range(4):
+            cls.other.get()
+
+    def tearDown(self):
+        self.fake.abandon_faults()
+
+    def form(self, name):
+        """The fields of the form that leads to Stripe."""
+        found = self.data["cases"][name]
+        payer = Payer(self.odoo, self.data, found["links"][0]["token"])
+        answer = call(
+            payer.session,
+            f"{payer.page}/transaction",
+            provider_id=self.data["provider"],
+            payment_method_id=self.data["method"],
+            amount=found["amount"],
+            flow="redirect",
+        )
+        html = answer["redirect_form_html"]
+        return {field: html.split(f'name="{field}" value="')[1].split('"')[0] for field in ("tx", "token")}
+
+    def go(self, form):
+        return requests.post(f"{self.odoo.url}/paylink/stripe/checkout", form, allow_redirects=False, timeout=TIMEOUT)
+
+    def come_back(self, form):
+        url = f"{self.odoo.url}/paylink/stripe/return"
+        return requests.get(url, form, allow_redirects=False, timeout=TIMEOUT)
+
+    def while_silent(self, visit, forms):
+        """Let all come at once while Stripe is silent.
+
+        :return: their answers, how long the slowest page of somebody else took, and how often Stripe was asked
+        """
+        before = len(self.fake.journal())
+        self.fake.fault("timeout_before", times=99)
+        slowest, holding = 0, 0
+        with ThreadPoolExecutor(len(forms)) as pool:
+            visits = [pool.submit(visit, form) for form in forms]
+            end = time.monotonic() + TIMEOUT
+            while len(self.fake.journal()) == before and time.monotonic() < end:
+                time.sleep(0.02)
+            while not all(one.done() for one in visits):
+                started = time.monotonic()
+                self.assertEqual(self.other.get("/help").status_code, 200)
+                slowest = max(slowest, time.monotonic() - started)
+                holding += self.ledger.value(HOLDING) > 0
+                time.sleep(0.1)
+            answers = [one.result() for one in visits]
+        self.assertLessEqual(holding, 1, "no row is held while Stripe is asked")
+        return answers, slowest, len(self.fake.journal()) - before
+
+    def test_customers_who_come_back(self):
+        forms = [self.form(f"Return{number}") for number in range(VISITS)]
+        for form in forms:
+            self.assertEqual(self.go(form).status_code, 303)
+        answers, slowest, asked = self.while_silent(self.come_back, forms)
+        self.assertEqual({answer.status_code for answer in answers}, {303})
+        self.assertLess(slowest, FAST)
+        self.assertLess(asked, VISITS, "one worker is left for the others")
+
+    def test_customer_who_comes_back_again_and_again(self):
+        form = self.form("Again")
+        self.go(form)
+        _answers, slowest, asked = self.while_silent(self.come_back, [form])
+        self.assertEqual(asked, 1)
+        _answers, slowest, asked = self.while_silent_not(form)
+        self.assertEqual(asked, 0)
+        self.assertLess(slowest, FAST)
+
+    def while_silent_not(self, form):
+        """The next visits while Stripe is still silent: it is not asked."""
+        before, started = len(self.fake.journal()), time.monotonic()
+        answers = [self.come_back(form) for _time in range(3)]
+        return answers, time.monotonic() - started, len(self.fake.journal()) - before
+
+    def test_customers_who_click(self):
+        forms = [self.form(f"Checkout{number}") for number in range(VISITS)]
+        answers, slowest, asked = self.while_silent(self.go, forms)
+        self.assertEqual({answer.status_code for answer in answers}, {503})
+        self.assertLess(slowest, 2 * FAST)
+        self.assertLess(asked, VISITS)
+        self.fake.abandon_faults()
+        self.assertEqual({self.go(form).status_code for form in forms}, {303})
