@@ -66,6 +66,7 @@ class Task:
     # On a collection link, for its owner.
     NOT_CANCELLED = "link_not_cancelled"  # the provider did not release what the customer has authorized
     RENEWAL = "link_renewal"  # the customer asks for a new link
+    ADDRESS_REPLACED = "link_address_replaced"  # the statement page that had led to it was revoked
     LOST_DOCUMENTS = "link_lost_documents"  # what it asked for is gone
     NOT_BOOKED = "payment_not_booked"
     EXCESS = "payment_excess"  # too much was paid; one for each payment
@@ -74,6 +75,7 @@ class Task:
     DEPOSIT_CANCELLED = "deposit_cancelled"  # paid, and its order was cancelled
     DEPOSIT_FOREIGN = "deposit_foreign"  # paid, and its order has become another customer's
     # On the link, else on the payment that was to be refunded or captured; one for each transaction.
+    REFUND_UNANSWERED = "refund_unanswered"  # nobody knows whether the provider has made it
     REFUND_FAILED = "refund_failed"
     CAPTURE_FAILED = "capture_failed"
     # On the document, for the salesperson, else the payment managers; one for each transaction.

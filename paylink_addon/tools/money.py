@@ -152,6 +152,24 @@ def _with_decimals(plain, decimals):
     return [Decimal(f"{re.sub('[.,]', '', whole) or 0}.{part or 0}")]
 
 
+def exact_amount(amount, step):
+    """The amount of money that a client's number stands for.
+
+    :param amount: as it came: anything
+    :param step: the currency's smallest step, as ``res.currency.rounding``
+    :return: major units
+    :rtype: float
+    :raise MoneyError: no number, not a finite one, or not a multiple of ``step``
+    """
+    if not isinstance(amount, int | float):
+        raise MoneyError(f"{amount!r} is not an amount of money.")
+    unit = Decimal(repr(step))
+    exact = _decimal(amount, unit)
+    if exact % unit:
+        raise MoneyError(f"{exact.normalize():f} is not a multiple of {unit}.")
+    return float(exact)
+
+
 def _code(currency):
     """The upper-case ISO code, checked to be one: a wrong code would silently mean two decimals."""
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Za-z]{3}", currency, re.ASCII):

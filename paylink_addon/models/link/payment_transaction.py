@@ -3,7 +3,6 @@ from functools import partial
 from operator import attrgetter
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
 from odoo.fields import Domain
 from odoo.tools import format_amount
 
@@ -31,13 +30,13 @@ OPERATION_EVENTS = {
     "error": "operation_failed",
     "cancel": "voided",
 }
-# A refund that was stored but, after that time, not answered has probably never been sent.
-REFUND_ANSWER = timedelta(days=1)
 REFUND_EVENTS = dict.fromkeys(("error", "cancel"), "operation_failed")
 
 
 class PaymentTransaction(models.Model):
-    _inherit = "payment.transaction"
+    _name = "payment.transaction"
+    _inherit = ["payment.transaction", "paylink.guard.mixin"]
+    _guarded_prefix = "paylink_"
 
     paylink_id = fields.Many2one(
         "paylink.link", string="Collection Link", readonly=True, index="btree_not_null", ondelete="restrict"
@@ -83,26 +82,6 @@ class PaymentTransaction(models.Model):
         if self.paylink_id:
             custom_create_values.setdefault("paylink_id", self.paylink_id.id)
         return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
-
-    # === ACTIONS OF PAYMENT MANAGERS === #
-
-    def action_refund(self, amount_to_refund=None):
-        """Refunding what came by a link is for payment managers, who need no rights on transactions for it."""
-        if not self.filtered("paylink_id") or self.env.su:
-            return super().action_refund(amount_to_refund=amount_to_refund)
-        return super(PaymentTransaction, self._paylink_as_manager()).action_refund(amount_to_refund=amount_to_refund)
-
-    def _paylink_as_manager(self):
-        """These transactions in sudo mode, for a payment manager who may write all of their links; else an error."""
-        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(
-                self.env._("Only payment managers can capture, void or refund the payments of collection links.")
-            )
-        transactions = self.sudo()
-        if transactions.filtered(lambda tx: not tx.paylink_id):
-            self.check_access("write")  # not only links' payments: Odoo's own rule
-        transactions.paylink_id.sudo(False).check_access("write")
-        return transactions
 
     # === WHAT COUNTS AS WHAT === #
 
@@ -411,6 +390,8 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         link = self.paylink_id
+        if self.operation == "refund":
+            link._end_task(Task.REFUND_UNANSWERED, about=self)
         if name := self._paylink_event_name(before):
             link._log_events(name, {link.id: message or self._paylink_voided_text()})
         if self.state == "authorized" and self._paylink_is_incoming():
@@ -492,36 +473,6 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         return (self.last_state_change or self.create_date) + timedelta(days=AUTHORIZATION_DAYS)
-
-    # === REFUNDS === #
-
-    def _paylink_refundable(self):
-        """The payments of which something can be given back."""
-        received = self.sudo()._paylink_received()
-        return received.filtered(lambda tx: tx._paylink_refundable_amount() > 0).with_env(self.env)
-
-    def _paylink_refundable_amount(self):
-        """What can be given back of a payment, in its currency: refunds that are under way or not booked yet count."""
-        payment = self.sudo().payment_id
-        since = fields.Datetime.now() - REFUND_ANSWER
-        under_way = self.sudo().child_transaction_ids.filtered(
-            lambda child: (
-                child.operation == "refund"
-                and not child.payment_id
-                and (
-                    child.state in (*IN_FLIGHT_STATES, "done")
-                    or (child.state == "draft" and (child.paylink_todo or child.create_date >= since))
-                )
-            )
-        )
-        return max(payment.amount_available_for_refund + sum(under_way.mapped("amount")), 0.0)  # theirs are negative
-
-    def _paylink_refund_support(self):
-        """``none``, ``full_only`` or ``partial``: what both the provider and the method can do."""
-        transaction = self.sudo()
-        method = transaction.payment_method_id.primary_payment_method_id or transaction.payment_method_id
-        supports = {transaction.provider_id.support_refund, method.support_refund}
-        return next((support for support in ("none", "full_only") if support in supports), "partial")
 
     # === CRON === #
 

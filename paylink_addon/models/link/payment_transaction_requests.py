@@ -75,7 +75,7 @@ class PaymentTransactionRequests(models.Model):
         again. After that nothing runs it again. Callers have checked the rights; ``self`` is in sudo mode.
 
         :param str todo: a key of :data:`TODO`
-        :param float amount: how much of a payment is refunded, in its currency; everything else is of all there is
+        :param float amount: how much of the payment, in its currency; ``None``: all that is left of it
         :return: what Odoo's own actions return: a notification
         :raises UserError: it can't be asked of the provider; nothing is stored
         """
@@ -104,9 +104,8 @@ class PaymentTransactionRequests(models.Model):
                 )
             )
         source = self.with_context(payment_backend_action=True)
-        if todo == "void":
-            amount = source.currency_id.round(source._paylink_authorized_amount())
-        return source._create_child_transaction(amount or source.amount, is_refund=todo == "refund")
+        amount = source._paylink_checked_amount(todo, amount)
+        return source._create_child_transaction(amount, is_refund=todo == "refund")
 
     def _paylink_wish(self, todo):
         """Store what is to be asked; it is sent after the commit.
@@ -166,7 +165,11 @@ class PaymentTransactionRequests(models.Model):
     def _cron_paylink_send(self):
         """Send what could not be sent right after it was stored."""
         waiting = self.search([("paylink_todo", "!=", False)], order="id")
-        self.env["paylink.job.mixin"]._each(waiting, lambda tx: tx._paylink_send(), take=False, place=ON_LINK)
+        job = self.env["paylink.job.mixin"]
+        job._in_turn(
+            lambda: job._each(waiting, lambda tx: tx._paylink_send(), take=False, place=ON_LINK),
+            self._paylink_tell_unanswered,
+        )
 
     def _paylink_send(self):
         """Send what is to be sent for these transactions, each in database transactions of its own. Commits."""

@@ -2,7 +2,9 @@ from odoo import fields, models
 
 
 class MailActivity(models.Model):
-    _inherit = "mail.activity"
+    _name = "mail.activity"
+    _inherit = ["mail.activity", "paylink.guard.mixin"]
+    _guarded_prefix = "paylink_"
 
     paylink_key = fields.Char(string="Task Key", readonly=True, copy=False)
 

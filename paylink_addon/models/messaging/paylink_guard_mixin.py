@@ -18,6 +18,8 @@ class PaylinkGuardMixin(models.AbstractModel):
     _description = "What Clients May Not Say"
     # Read-only fields that clients may write all the same: the reason, by name.
     _open_to_clients = {}
+    # What the names of our fields begin with, on a model that is not ours; of ours all are.
+    _guarded_prefix = ""
 
     @api.model
     def default_get(self, fields_list):
@@ -68,7 +70,7 @@ class PaylinkGuardMixin(models.AbstractModel):
         if name in MAGIC_COLUMNS or name in self._open_to_clients:
             return False  # Odoo itself leaves aside what clients say of its own fields, such as ``create_uid``
         field = self._fields.get(name)
-        return bool(field and field.store and field.readonly)
+        return bool(field and field.store and field.readonly and name.startswith(self._guarded_prefix))
 
     @api.model
     def _own_defaults(self, names):

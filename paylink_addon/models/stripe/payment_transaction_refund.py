@@ -36,6 +36,10 @@ class PaymentTransactionRefund(models.Model):
 
     # === REFUNDS FROM ODOO === #
 
+    def _paylink_checks_amounts(self):
+        """Of all that Stripe is asked for."""
+        return super()._paylink_checks_amounts() or self._paylink_is_stripe()
+
     def _send_refund_request(self):
         """Have it sent once it is stored: what Odoo runs again must not refund twice."""
         if not self._paylink_is_stripe():

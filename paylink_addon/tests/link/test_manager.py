@@ -10,6 +10,9 @@ from ...models.link.paylink_link_books import _logger as books_logger
 from ..common import PaylinkCommon
 from .test_lifecycle import REFUSAL, refuse
 
+# What a client may send in place of an amount.
+NO_AMOUNTS = (0, 0.0, -50, float("nan"), float("inf"), float("-inf"), 1e300, 1e-9, False, True, "", "50", [50], {})
+
 
 class PaymentManagerCommon(PaylinkCommon):
     """A payment manager without any right in Invoicing."""
@@ -90,6 +93,22 @@ class TestAuthorized(PaymentManagerCommon):
         with self.assertRaisesRegex(UserError, "no authorized payment"):
             link.with_user(self.manager).action_void()
 
+    def test_amounts_to_capture_and_to_release(self):
+        """Odoo's dialog and its methods: never more than is authorized, nothing that is no amount."""
+        link = self._link(self._invoice(amount=100))
+        transaction = self._authorized(link)
+        for method in ("_capture", "_void"):
+            for amount in (*NO_AMOUNTS, 100.01, 1000, 10.001):
+                with (
+                    self.subTest(method=method, amount=amount),
+                    self.assertRaisesRegex(UserError, "can be captured or released"),
+                ):
+                    getattr(transaction, method)(amount)
+        self.assertFalse(transaction.child_transaction_ids)
+        transaction._capture(60)
+        with self.assertRaisesRegex(UserError, "40.00.* can be captured"):
+            transaction._capture(60)
+
     def test_refused_void_is_told(self):
         link = self._link(self._invoice())
         transaction = self._authorized(link)
@@ -161,6 +180,47 @@ class TestAuthorized(PaymentManagerCommon):
         with self.assertRaises(AccessError):
             native.with_user(self.stranger).read(["state"])
 
+    def test_accountants_are_no_payment_managers(self):
+        """They may write transactions; what came by links they neither capture, release, book nor refund."""
+        link = self._link(self._invoice(amount=100))
+        transaction = self._authorized(link).with_user(self._user("accountant", "account.group_account_manager"))
+        wizard = self.env["payment.capture.wizard"].with_env(transaction.env)
+        wizard = wizard.create({"transaction_ids": [(6, 0, transaction.ids)]})
+        actions = (
+            (transaction, "action_capture"),
+            (transaction, "action_void"),
+            (transaction, "action_refund"),
+            (transaction, "action_post_process"),
+            (wizard, "action_capture"),
+        )
+        for record, action in actions:
+            with self.subTest(model=record._name, action=action), self.assertRaises(AccessError):
+                getattr(record, action)()
+
+    def test_what_is_asked_of_providers_is_not_the_clients_to_write(self):
+        """Who may write transactions could have one refunded, or paid by another link, past all checks."""
+        transaction = self._pay(self._link(self._invoice(amount=100)))
+        transaction = transaction.with_user(self._user("accountant", "account.group_account_manager"))
+        guarded = [name for name, field in transaction._fields.items() if name.startswith("paylink_") and field.store]
+        self.assertLessEqual({"paylink_id", "paylink_todo", "paylink_stripe_intent"}, set(guarded))
+        for name in guarded:
+            with self.subTest(field=name), self.assertRaises(AccessError):
+                transaction.write({name: False})
+        values = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.payment_method_id,
+            "amount": -5,
+            "currency_id": self.company.currency_id.id,
+            "partner_id": self.marie.id,
+            "operation": "refund",
+            "source_transaction_id": transaction.id,
+        }
+        with self.assertRaises(AccessError):
+            transaction.create(values | {"paylink_todo": "refund"})
+        activity = self.env["mail.activity"].with_env(transaction.env)
+        with self.assertRaises(AccessError):
+            activity.create({"summary": "Task", "paylink_key": "payment_not_booked", "user_id": self.env.uid})
+
     def test_lapsed_authorization_is_no_abandoned_attempt(self):
         """The provider released it by itself: the timeline says so, once."""
         link = self._link(self._invoice())
@@ -210,6 +270,33 @@ class TestRefundByManager(PaymentManagerCommon):
                     self._refund(form)
         self.assertEqual(link.amount_refunded, 0)
 
+    def test_amounts_are_checked_whoever_asks(self):
+        """By RPC, without any dialog: what is no amount, or more than is left, is neither sent nor booked."""
+        link = self._link(self._invoice(amount=100))
+        transaction = self._pay(link).with_user(self.manager)
+        asked = self._counted()
+        for amount in (*NO_AMOUNTS, 100.01, 1000, 10.001):
+            with self.subTest(amount=amount), self.assertRaisesRegex(UserError, "is left to refund"):
+                transaction.action_refund(amount)
+        self.assertFalse(asked)
+        transaction.action_refund(30)
+        self.assertEqual(link.amount_refunded, 30)
+        with self.assertRaisesRegex(UserError, "70.00.* is left to refund"):
+            transaction.action_refund(70.01)
+        transaction.action_refund()  # all that is left
+        self.assertEqual(link.amount_refunded, 100)
+        with self.assertRaisesRegex(UserError, "Nothing is left to refund"):
+            transaction.action_refund(1)
+
+    def test_whole_payment_only_where_the_provider_refunds_no_part(self):
+        link = self._link(self._invoice(amount=100))
+        transaction = self._pay(link).with_user(self.manager)
+        self.patch(type(self.provider), "support_refund", "full_only")
+        with self.assertRaisesRegex(UserError, "is left to refund"):
+            transaction.action_refund(30)
+        transaction.action_refund(100)
+        self.assertEqual(link.amount_refunded, 100)
+
     def test_second_click_refunds_nothing(self):
         link = self._link(self._invoice(amount=100))
         self._pay(link)
@@ -219,17 +306,33 @@ class TestRefundByManager(PaymentManagerCommon):
             self._refund(second)
         self.assertEqual(link.amount_refunded, 100)
 
-    def test_refund_that_was_never_sent_does_not_block_for_ever(self):
-        link = self._link(self._invoice(amount=100))
-        refund = self._pay(link)._create_child_transaction(100, is_refund=True)
-        with self.assertRaisesRegex(UserError, "Nothing can be refunded"):
-            link.with_user(self.manager).action_refund()
+    def _age(self, transaction):
         self.env.cr.execute(
             "UPDATE payment_transaction SET create_date = %s WHERE id = %s",
-            [fields.Datetime.now() - timedelta(days=2), refund.id],
+            [fields.Datetime.now() - timedelta(days=2), transaction.id],
         )
         self.env.invalidate_all()
+
+    def test_refund_without_an_answer_is_not_forgotten(self):
+        """It may have been made: it counts, the owner is told, once, and a manager who has looked takes it back."""
+        link = self._link(self._invoice(amount=100))
+        refund = self._pay(link)._create_child_transaction(100, is_refund=True)
+        self._age(refund)
+        asked = self._counted()
+        for _time in range(2):
+            self._run_cron("ir_cron_paylink_send")
+        self.assertFalse(asked)
+        self.assertEqual(link.activity_ids.mapped("paylink_key"), [f"refund_unanswered:{refund.id}"])
+        self.assertIn(refund.reference, link.activity_ids.note)
+        with self.assertRaisesRegex(UserError, "Nothing can be refunded"):
+            link.with_user(self.manager).action_refund()
+        with self.assertRaises(AccessError):
+            refund.with_user(self.colleague).action_paylink_not_refunded()
+        refund.with_user(self.manager).action_paylink_not_refunded()
+        self.assertEqual((refund.state, link.activity_ids.ids), ("cancel", []))
         self.assertEqual(self._wizard(link).amount_available, 100)
+        with self.assertRaisesRegex(UserError, "has been answered"):
+            refund.with_user(self.manager).action_paylink_not_refunded()
 
     def _counted(self, answer=None):
         """Count what the provider is asked to refund, and let it do ``answer`` instead of what it does."""
@@ -243,11 +346,7 @@ class TestRefundByManager(PaymentManagerCommon):
         link = self._link(self._invoice(amount=100))
         refund = self._pay(link)._create_child_transaction(100, is_refund=True)
         refund._paylink_wish("refund")
-        self.env.cr.execute(
-            "UPDATE payment_transaction SET create_date = %s WHERE id = %s",
-            [fields.Datetime.now() - timedelta(days=2), refund.id],
-        )
-        self.env.invalidate_all()
+        self._age(refund)
         with self.assertRaisesRegex(UserError, "Nothing can be refunded"):
             link.with_user(self.manager).action_refund()
         asked = self._counted()

@@ -108,7 +108,7 @@ class StripeCommon(PaylinkCommon, HttpCase):
             tx = self.env["payment.transaction"]._paylink_stripe_find(provider, [obj])[0]
             if tx:
                 tx._paylink_stripe_apply(obj, event["type"])
-        self.env["payment.transaction"].search([("is_post_processed", "=", False)])._post_process()
+        self.env["payment.transaction"].sudo().search([("is_post_processed", "=", False)])._post_process()
 
     # === PAYING === #
 
@@ -198,6 +198,11 @@ class StripeCommon(PaylinkCommon, HttpCase):
         link = self._free_link(10, **values)
         tx = self.pay_on_page(link, method, tokenize=True)
         return tx.token_id
+
+    def _log_in(self, partner):
+        """Log ``partner`` in to the portal."""
+        user = partner.user_ids or self._create_new_portal_user(login=f"portal{partner.id}", partner_id=partner.id)
+        self.authenticate(user.login, user.login)
 
     def _stored_debit(self, **values):
         """A token of a bank account, made by a payment that is settled."""

@@ -52,6 +52,22 @@ class TestStripeRefund(StripeCommon):
         self._refund(tx, 70)
         self.assertEqual((self._refunded(), self.link.amount_refunded), (10000, 100))
 
+    def test_amount_is_checked_whoever_asks(self):
+        """Less than zero, Stripe would give it back, and we book it as coming in; of the portal's payments too."""
+        invoice = self._invoice(amount=100)
+        portal = self._portal_attempt(invoice)
+        self.checkout(portal)
+        self.fake.pay(portal.paylink_stripe_session, "card", "succeed")
+        self.come_back(portal)
+        portal._post_process()
+        for tx in (self.pay_on_page(self.link), portal):
+            for amount in (-50, 0, 1000, 100.01, 10.001, float("nan"), "50"):
+                with self.subTest(tx=tx.reference, amount=amount), self.assertRaisesRegex(UserError, "left to refund"):
+                    tx.action_refund(amount)
+            self.assertFalse(tx.child_transaction_ids)
+        self.assertFalse(self.requests("POST", REFUNDS))
+        self.assertEqual(self._refund(portal, 40).payment_id.payment_type, "outbound")
+
     def test_refund_is_sent_after_the_commit(self):
         """A database transaction that is run again must not refund twice: it only stores the wish."""
         tx = self.pay_on_page(self.link)
@@ -111,19 +127,19 @@ class TestStripeRefund(StripeCommon):
         """Nothing has been sent: the call is run again as a whole, and no part of the wish is left behind."""
         wishes = {
             "refund": (False, lambda tx: (self._refund_wizard(tx, 30), "action_refund")),
-            "void": (True, lambda tx: (tx, "_paylink_request", "void")),
+            "void": (True, lambda tx: (tx.paylink_id, "action_void")),
         }
         for name, (manual, wish) in wishes.items():
             with self.subTest(name):
                 self.provider.capture_manually = manual
                 tx = self.pay_on_page(self._link(self._invoice(amount=100)))
-                record, method, *args = wish(tx)
+                record, method = wish(tx)
                 conflict = patch.object(type(tx), "_paylink_queue", side_effect=errors.SerializationFailure)
                 with self.assertRaises(errors.SerializationFailure), conflict, self._request(record) as requested:
-                    getattr(requested, method)(*args)
+                    getattr(requested, method)()
                 self.assertFalse(tx.child_transaction_ids)
                 with self._request(record) as requested:
-                    getattr(requested, method)(*args)
+                    getattr(requested, method)()
                 self.send_waiting()
                 self.assertEqual(len(tx.child_transaction_ids), 1)
                 self.assertIn(tx.child_transaction_ids.state, ("done", "cancel"))
@@ -215,7 +231,8 @@ class TestStripeRefund(StripeCommon):
         """The messages are handled by a job, which has no language."""
         self.link.user_id = self._french_user("paylink_addon.group_paylink_user")
         tx = self.pay_on_page(self.link)
-        refund, refused = self._refund(tx, 30), self._refund(tx, 5000)
+        self.fake.refund(self.fake.get(tx.paylink_stripe_intent)["latest_charge"], 5000)
+        refund, refused = self._refund(tx, 30), self._refund(tx, 60)
         self.apply_events()
         self.fake.fail_refund(refund.paylink_stripe_refund)
         self.apply_events()

@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_amount
 
 
 class PaylinkRefund(models.TransientModel):
@@ -47,20 +46,9 @@ class PaylinkRefund(models.TransientModel):
         transaction = self.transaction_id._paylink_as_manager()
         # A second click waits here, and is then run again: it finds the refund that the first one has stored.
         transaction.paylink_id._wait_and_hold()
-        self._check_amount()
+        self._check_payment()
         return transaction._paylink_request("refund", self.amount)
 
-    def _check_amount(self):
+    def _check_payment(self):
         if self.transaction_id.paylink_id != self.link_id or self.transaction_id.state != "done":
             raise UserError(self.env._("Choose a payment of %(name)s.", name=self.link_id.name))
-        if self.amount_available <= 0:
-            raise UserError(self.env._("Nothing is left to refund on this payment: refunds in progress count too."))
-        missing = self.currency_id.compare_amounts(self.amount, self.amount_available)
-        if not self.amount > 0 or missing > 0 or (self.is_full_only and missing):
-            raise UserError(
-                self.env._(
-                    "%(amount)s is left to refund on this payment: enter no more than that, and the whole of it if "
-                    "the provider can't refund a part.",
-                    amount=format_amount(self.env, self.amount_available, self.currency_id),
-                )
-            )

@@ -5,7 +5,7 @@ class PaymentCaptureWizard(models.TransientModel):
     _inherit = "payment.capture.wizard"
 
     def action_capture(self):
-        """Payment managers read all transactions, but capture those of links only."""
-        if not self.transaction_ids.has_access("write"):
+        """Payment managers read all transactions, but capture those of links only, and nobody else those."""
+        if self.transaction_ids.paylink_id or not self.transaction_ids.has_access("write"):
             self.transaction_ids._paylink_as_manager()
         return super().action_capture()

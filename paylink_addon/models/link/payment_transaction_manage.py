@@ -1,0 +1,195 @@
+"""Stage of ``payment.transaction``: what payment managers do: capture, release and refund."""
+
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import format_amount
+
+from ...const import IN_FLIGHT_STATES, Task
+from ...tools.locks import hold_and_touch
+from ...tools.money import MoneyError, exact_amount
+
+# A refund that was stored but, after that time, not answered: somebody has to look what became of it.
+REFUND_ANSWER = timedelta(days=1)
+
+
+class PaymentTransactionManage(models.Model):
+    """Who may do it, and how much of a payment; what was never answered is not forgotten."""
+
+    _inherit = "payment.transaction"
+
+    _paylink_silent_index = models.Index("(create_date) WHERE operation = 'refund' AND state = 'draft'")
+
+    # === ACTIONS === #
+
+    # They need no rights on transactions for it; who has those, as accountants do, is none by them.
+
+    def action_capture(self):
+        """Capturing what came by a link is for payment managers."""
+        return super(PaymentTransactionManage, self._paylink_for_action()).action_capture()
+
+    def action_void(self):
+        """Releasing what came by a link is for payment managers."""
+        return super(PaymentTransactionManage, self._paylink_for_action()).action_void()
+
+    def action_refund(self, amount_to_refund=None):
+        """Refunding what came by a link is for payment managers."""
+        return super(PaymentTransactionManage, self._paylink_for_action()).action_refund(
+            amount_to_refund=amount_to_refund
+        )
+
+    def action_post_process(self):
+        """Booking what came by a link, likewise; any other, for who may write it. Odoo checks nothing."""
+        transactions = self._paylink_for_action()
+        transactions.check_access("write")
+        return super(PaymentTransactionManage, transactions.sudo()).action_post_process()
+
+    def action_paylink_not_refunded(self):
+        """Say of a refund that was never answered that the provider has not made it: it can be made again."""
+        self.ensure_one()
+        refund = self._paylink_as_manager()
+        hold_and_touch(refund)
+        if not refund._paylink_unanswered():
+            raise UserError(
+                self.env._("%(reference)s has been answered, or is still being sent.", reference=refund.reference)
+            )
+        refund._set_canceled(state_message=self.env._("%(user)s: it was not refunded.", user=self.env.user.name))
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _paylink_for_action(self):
+        """These for an action of Odoo's: where one came by a link, for payment managers only."""
+        return self if self.env.su or not self.filtered("paylink_id") else self._paylink_as_manager()
+
+    def _paylink_as_manager(self):
+        """These transactions in sudo mode, for a payment manager who may write all of their links; else an error."""
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(
+                self.env._("Only payment managers can capture, void or refund the payments of collection links.")
+            )
+        transactions = self.sudo()
+        if transactions.filtered(lambda tx: not tx.paylink_id):
+            self.check_access("write")  # not only links' payments: Odoo's own rule
+        transactions.paylink_id.sudo(False).check_access("write")
+        return transactions
+
+    # === AMOUNTS === #
+    # What is refunded, captured or voided comes from clients, by whichever dialog or none: it is checked here.
+
+    def _refund(self, amount_to_refund=None):
+        """No more than is left of the payment."""
+        return super()._refund(amount_to_refund=self._paylink_checked_amount("refund", amount_to_refund))
+
+    def _capture(self, amount_to_capture=None):
+        """No more than is authorized."""
+        return super()._capture(amount_to_capture=self._paylink_checked_amount("capture", amount_to_capture))
+
+    def _void(self, amount_to_void=None):
+        """No more than is authorized."""
+        return super()._void(amount_to_void=self._paylink_checked_amount("void", amount_to_void))
+
+    def _paylink_checks_amounts(self):
+        """Hook: whether we answer for the payment: what came by a link; a subject with a provider adds what came by it.
+
+        The others are left to Odoo.
+        """
+        self.ensure_one()
+        return bool(self.paylink_id)
+
+    def _paylink_checked_amount(self, todo, amount):
+        """How much of the payment may be refunded, captured or voided: what is asked, if it is that much.
+
+        Two that ask at the same time do so one after the other: the second one finds what the first one has stored.
+
+        :param str todo: ``refund``, ``capture`` or ``void``
+        :param amount: as a client has sent it: anything; ``None``: all that is left
+        :raises UserError: with what is possible
+        """
+        if not self._paylink_checks_amounts():
+            return amount
+        hold_and_touch(self)
+        left = self._paylink_amount_left(todo)
+        try:
+            asked = left if amount is None else exact_amount(amount, self.currency_id.rounding)
+        except MoneyError:
+            asked = 0.0
+        missing = self.currency_id.compare_amounts(asked, left)
+        whole_only = todo == "refund" and self._paylink_refund_support() == "full_only"
+        if not asked > 0 or missing > 0 or (whole_only and missing):
+            raise UserError(self._paylink_amount_problem(todo, left))
+        return asked
+
+    def _paylink_amount_left(self, todo):
+        if todo == "refund":
+            return self._paylink_refundable_amount()
+        left = self._paylink_authorized_amount()
+        if todo == "capture":  # what is being captured is not captured once more
+            parts = self.child_transaction_ids.filtered(lambda child: child.operation != "refund")
+            left -= sum(parts.filtered(lambda child: child.paylink_todo or child.state == "pending").mapped("amount"))
+        return self.currency_id.round(left)
+
+    def _paylink_amount_problem(self, todo, left):
+        if left <= 0 and todo == "refund":
+            return self.env._("Nothing is left to refund on this payment: refunds in progress count too.")
+        if todo == "refund":
+            return self.env._(
+                "%(amount)s is left to refund on this payment: enter no more than that, and the whole of it if "
+                "the provider can't refund a part.",
+                amount=format_amount(self.env, left, self.currency_id),
+            )
+        return self.env._(
+            "%(amount)s of this payment can be captured or released: enter no more than that.",
+            amount=format_amount(self.env, left, self.currency_id),
+        )
+
+    # === REFUNDS === #
+
+    def _paylink_refundable(self):
+        """The payments of which something can be given back."""
+        received = self.sudo()._paylink_received()
+        return received.filtered(lambda tx: tx._paylink_refundable_amount() > 0).with_env(self.env)
+
+    def _paylink_refundable_amount(self):
+        """What can be given back of a payment, in its currency: refunds that are under way or not booked yet count."""
+        payment = self.sudo().payment_id
+        under_way = self.sudo().child_transaction_ids.filtered(
+            lambda child: (
+                child.operation == "refund"
+                and not child.payment_id
+                and child.state in ("draft", *IN_FLIGHT_STATES, "done")
+            )
+        )
+        return max(payment.amount_available_for_refund + sum(under_way.mapped("amount")), 0.0)  # theirs are negative
+
+    def _paylink_unanswered(self):
+        """Refunds that were stored, but neither wait to be sent nor were answered: a server stopped in between.
+
+        Nobody knows whether the provider has them. They count as refunded until a person has looked.
+        """
+        return self.filtered(lambda tx: tx.operation == "refund" and tx.state == "draft" and not tx.paylink_todo)
+
+    @api.model
+    def _paylink_tell_unanswered(self):
+        """Have the owners of the links look at refunds that have had no answer for a day, once for each."""
+        overdue = fields.Datetime.now() - REFUND_ANSWER
+        silent = [("operation", "=", "refund"), ("state", "=", "draft"), ("create_date", "<", overdue)]
+        for tx in self.search([*silent, ("paylink_id", "!=", False)])._paylink_unanswered():
+            tx.paylink_id._give_task(Task.REFUND_UNANSWERED, tx._paylink_unanswered_texts, about=tx, ever=True)
+
+    def _paylink_unanswered_texts(self, env):
+        amount = format_amount(env, abs(self.amount), self.currency_id)
+        return env._("Was %(amount)s refunded?", amount=amount), env._(
+            "The provider has not answered to the refund of %(amount)s to %(partner)s (%(reference)s). It counts as "
+            "refunded until a payment manager looks: if the provider does not know of it, open %(reference)s and "
+            "choose “Not refunded”.",
+            amount=amount,
+            partner=self.partner_id.display_name,
+            reference=self.reference,
+        )
+
+    def _paylink_refund_support(self):
+        """``none``, ``full_only`` or ``partial``: what both the provider and the method can do."""
+        transaction = self.sudo()
+        method = transaction.payment_method_id.primary_payment_method_id or transaction.payment_method_id
+        supports = {transaction.provider_id.support_refund, method.support_refund}
+        return next((support for support in ("none", "full_only") if support in supports), "partial")
