@@ -47,18 +47,26 @@ def link(moves, **values):
     made._issue()
     return {"id": made.id, "token": made.access_token, "name": made.name, "lines": made.line_ids.ids}
 
-def saved_method(partner):
-    return env["payment.token"].sudo().create({
+def saved_method(partner, **values):
+    """A method, and its owner's access to the portal: login and password are made of its id."""
+    token = env["payment.token"].sudo().create({
         "provider_id": provider.id, "payment_method_id": provider.payment_method_ids[:1].id, "partner_id": partner.id,
-        "provider_ref": "demo", "payment_details": "4242", "demo_simulated_state": "done",
-    }).id
+        "payment_details": "4242", **values,
+    })
+    login = f"payer{token.id}"
+    env["res.users"].with_context(no_reset_password=True).create({
+        "login": login, "password": login, "partner_id": partner.id,
+        "group_ids": [Command.set(env.ref("base.group_portal").ids)],
+    })
+    return token.id
 
 def case(name, links=1, saved=False):
     partner = customer(name)
     move = invoice(partner)
     return {
         "invoice": move.id, "number": move.name, "partner": partner.id, "amount": move.amount_residual,
-        "links": [link(move) for _n in range(links)], "saved": saved and saved_method(partner),
+        "links": [link(move) for _n in range(links)],
+        "saved": saved and saved_method(partner, provider_ref="demo", demo_simulated_state="done"),
     }
 
 def paid(made):
@@ -194,7 +202,7 @@ class Payer:
     """A customer with the link ``token`` open in a browser."""
 
     def __init__(self, odoo, data, token):
-        self.url, self.data, self.page = odoo.url, data, f"{odoo.url}/pay/{token}"
+        self.odoo, self.url, self.data, self.page = odoo, odoo.url, data, f"{odoo.url}/pay/{token}"
         self.session = requests.Session()
 
     def get(self, path="", **options):
@@ -204,9 +212,11 @@ class Payer:
     def start(self, amount, saved=None):
         """Choose a way to pay.
 
-        :param saved: the id of a saved method
+        :param saved: the id of a saved method, whose owner logs in first
         :return: the reference of the transaction, or ``None`` if it was refused with a text for the customer
         """
+        if saved:
+            self.session = log_in(self.odoo, f"payer{saved}", f"payer{saved}").session
         answer = call(
             self.session,
             f"{self.page}/transaction",

@@ -18,17 +18,12 @@ provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("c
 provider.write({{"paylink_stripe_secret_key": "{key}", "state": "test", "is_published": True}})
 provider.paylink_stripe_account = "{account}"
 
-def saved(partner, customer, method):
-    return env["payment.token"].sudo().create({{
-        "provider_id": provider.id, "payment_method_id": provider.payment_method_ids[:1].id, "partner_id": partner,
-        "provider_ref": method, "payment_details": "4242", "paylink_stripe_customer": customer,
-    }}).id
-
 stored = {stored}
 cases = {{"clicks": [case(f"Clicks{{n}}") for n in range({cases})]}}
 for name, (customer_id, method_id) in stored.items():
     cases[name] = found = case(name)
-    found["saved"] = saved(found["partner"], customer_id, method_id)
+    partner = env["res.partner"].browse(found["partner"])
+    found["saved"] = saved_method(partner, provider_ref=method_id, paylink_stripe_customer=customer_id)
 crons = [env.ref(f"paylink_addon.ir_cron_paylink_{{name}}").id for name in ("send", "book")]
 done(dict(cases, crons=crons))
 """

@@ -38,7 +38,8 @@ class PaylinkPay(PageMixin, http.Controller):
         if not link:
             return self._render_unknown()
         link = link._on_day(link._promised_day(params.get("day")))
-        money = link._page_money()
+        payer = link._payer(request.env.user)
+        money = link._page_money(payer)
         view = link._page_view(money.payable)
         values = link._page_texts(money.due) | {"languages": self._languages(link), "lang": link.env.lang}
         if view == "closed":
@@ -48,7 +49,7 @@ class PaylinkPay(PageMixin, http.Controller):
         if view == "pay" and params.get("returned") and link._awaits_provider():
             return self._render("paylink_addon.page_progress", values | {"returned": True})
         if view == "pay":
-            return self._render_form(values | link._payment_form_values(money, amount))
+            return self._render_form(values | link._payment_form_values(money, amount, payer))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
 
     @http.route(f"{PAY_PATH}/<string:token>/help", **PAGE)
@@ -130,7 +131,11 @@ class PaylinkPay(PageMixin, http.Controller):
         if not link:
             raise UserError(request.env._("This link does not exist: check the address in your message."))
         values = link._start_attempt(
-            amount, choice.get("provider_id"), choice.get("payment_method_id"), choice.get("token_id")
+            amount,
+            choice.get("provider_id"),
+            choice.get("payment_method_id"),
+            choice.get("token_id"),
+            link._payer(request.env.user),
         )
         flow = choice.get("flow") if choice.get("flow") in ("redirect", "direct") else "redirect"
         request.update_context(delay_token_charge=True, lang=link.env.lang)

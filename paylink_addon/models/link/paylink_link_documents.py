@@ -118,7 +118,7 @@ class PaylinkLinkDocuments(models.Model):
     def _links_to_use_again(self, live):
         """The newest live link for all of just these items of a contact.
 
-        One made for another contact can't go out instead: its page shows the saved payment methods of that one.
+        One made for another contact can't go out instead: its page is in that one's name and language.
 
         :param dict live: see :meth:`_live_links_by_items`
         :return: links by ``(frozenset of item ids, contact)``

@@ -16,7 +16,7 @@ from .paylink_link_amounts import Coming
 
 
 class PageMoney(NamedTuple):
-    """What is ``due``, what of it is ``payable`` now (major units), and whether the customer has saved methods.
+    """What is ``due``, what of it is ``payable`` now (major units), and whether the payer has saved methods.
 
     ``options`` is the version of what can be paid with (see ``payment.provider._paylink_version_sql``).
     """
@@ -68,22 +68,36 @@ class PaylinkLinkPay(models.Model):
 
     # === VALUES === #
 
-    def _page_money(self):
+    def _payer(self, user):
+        """Whose saved methods ``user`` may pay with: none but the user's own, as a contact of the customer.
+
+        The address of a link is passed on, within a company and beyond: it is no proof that a card is the reader's.
+
+        :param user: who is logged in, or the public user
+        :return: a ``res.partner`` in sudo mode, or none
+        """
+        self.ensure_one()
+        partner = user.sudo().partner_id
+        is_customer = partner.commercial_partner_id == self.partner_id.commercial_partner_id
+        return partner if is_customer and not user._is_public() else partner.browse()
+
+    def _page_money(self, payer=None):
         """What this page needs to know of money, from one query on the transactions of the link and of its rivals.
 
+        :param payer: see :meth:`_payer`
         :rtype: PageMoney
         """
         self.ensure_one()
         query = SQL(
             """
             SELECT ARRAY(SELECT id FROM payment_transaction WHERE paylink_id = %(link)s ORDER BY id DESC),
-                   EXISTS(SELECT FROM payment_token WHERE partner_id = %(partner)s AND active),
+                   EXISTS(SELECT FROM payment_token WHERE partner_id = %(payer)s AND active),
                    %(options)s,
                    coming.*
               FROM (%(coming)s) coming
             """,
             link=self.id,
-            partner=self.partner_id.id,
+            payer=payer.id if payer else None,
             options=self.env["payment.provider"]._paylink_version_sql(),
             coming=self._coming_sql(),
         )
@@ -244,11 +258,12 @@ class PaylinkLinkPay(models.Model):
 
     # === THE PAYMENT FORM === #
 
-    def _payment_form_values(self, money, amount=None):
+    def _payment_form_values(self, money, amount=None, payer=None):
         """The context of Odoo's ``payment.form`` for this link.
 
         :param PageMoney money: what may be paid now
         :param amount: what the customer chose to pay, as text, where a part is allowed
+        :param payer: see :meth:`_payer`
         """
         payable = money.payable
         chosen, part_problem = self._chosen_part(amount, payable)
@@ -258,8 +273,7 @@ class PaylinkLinkPay(models.Model):
         providers = self.env["payment.provider"].browse(provider_ids)
         methods = self.env["payment.method"].browse(method_ids)
         method_forms = providers._paylink_method_forms(money.options, provider_ids, method_ids)
-        Token = self.env["payment.token"]
-        tokens = Token._get_available_tokens(providers.ids, self.partner_id.id) if money.has_tokens else Token
+        tokens = self._saved_methods(providers, payer if money.has_tokens else None)
         return {
             "amount": chosen,
             "amount_text": self._amount_text(chosen),
@@ -282,13 +296,16 @@ class PaylinkLinkPay(models.Model):
             "company_mismatch": False,
         }
 
-    def _payment_options(self, amount):
-        """The providers, methods and saved methods with which this amount can be paid."""
-        partner = self.partner_id
+    def _payment_options(self, amount, payer=None):
+        """The providers, methods and saved methods with which ``payer`` (see :meth:`_payer`) can pay this amount."""
         providers, methods = self.env["payment.provider"]._paylink_options(
-            self.company_id.id, self.currency_id.id, amount, partner
+            self.company_id.id, self.currency_id.id, amount, self.partner_id
         )
-        return providers, methods, self.env["payment.token"]._get_available_tokens(providers.ids, partner.id)
+        return providers, methods, self._saved_methods(providers, payer)
+
+    def _saved_methods(self, providers, payer):
+        Token = self.env["payment.token"]
+        return Token._get_available_tokens(providers.ids, payer.id) if payer else Token
 
     # === TRANSFER === #
 
@@ -365,10 +382,11 @@ class PaylinkLinkPay(models.Model):
     # === ATTEMPTS === #
     # What is checked, under lock, before a customer's attempt to pay becomes a transaction.
 
-    def _start_attempt(self, amount, provider_id, method_id, token_id):
+    def _start_attempt(self, amount, provider_id, method_id, token_id, payer=None):
         """Check under lock that this may be paid this way now; return the values of the transaction to make.
 
         :param amount: what the page showed, in major units of the link's currency
+        :param payer: see :meth:`_payer`
         :raises UserError: with a text for the customer
         """
         self.ensure_one()
@@ -377,7 +395,7 @@ class PaylinkLinkPay(models.Model):
         self._check_attempts()
         link = self._as_promised(amount)
         payable = link._checked_amount(amount)
-        providers, methods, tokens = self._payment_options(payable)
+        providers, methods, tokens = self._payment_options(payable, payer)
         provider = providers.filtered(lambda p: p.id == provider_id)
         token = tokens.filtered(lambda t: t.id == token_id)
         method = methods.filtered(lambda m: m.id == method_id)

@@ -388,7 +388,32 @@ class TestPay(PaylinkCommon, HttpCase):
             self.assertEqual(answer["state"], "error")
             self.assertEqual(len(link.transaction_ids), count)
 
+    def test_saved_methods_are_their_owners(self):
+        """Who holds the address may be anybody: only who is logged in as the owner of a card is offered it."""
+        self.marie.is_company = True
+        anna = self._customer("Anna", parent_id=self.marie.id)
+        people = {"anna": anna, "colleague": self._customer("Paul", parent_id=self.marie.id), "stranger": self.john}
+        for login, partner in people.items():
+            self._create_new_portal_user(login=login, partner_id=partner.id)
+        self._user("employee", "paylink_addon.group_payment_manager,account.group_account_invoice")
+        tokens = {partner: self._create_token(partner_id=partner.id) for partner in (anna, self.marie, self.john)}
+        for customer in (anna, self.marie):
+            link = self._link(self._invoice(customer))
+            for login in (None, "anna", "colleague", "stranger", "employee"):
+                self.authenticate(login, login)
+                page = html.fromstring(self._get(link).content)
+                shown = page.xpath("//input[@data-payment-option-type='token']/@data-payment-option-id")
+                for owner, token in tokens.items():
+                    own = login == "anna" and owner == anna
+                    with self.subTest(customer=customer.name, login=login, owner=owner.name):
+                        self.assertEqual(str(token.id) in shown, own)
+                        if not own:
+                            answer = self._transaction(link, token_id=token.id, flow="token")
+                            self.assertEqual((answer["state"], link.transaction_ids.ids), ("error", []))
+
     def test_saved_method_is_charged_once(self):
+        self._create_new_portal_user(login="marie", partner_id=self.marie.id)
+        self.authenticate("marie", "marie")
         token = self._create_token(partner_id=self.marie.id)
         token.demo_simulated_state = "done"
         link = self._link(self._invoice())

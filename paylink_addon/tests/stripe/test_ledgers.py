@@ -105,6 +105,7 @@ class TestLedgers(EventCommon):
         return tx
 
     def pay_with_token(self, link, token):
+        self._log_in(token.partner_id)
         values = {
             "provider_id": self.provider.id,
             "payment_method_id": None,

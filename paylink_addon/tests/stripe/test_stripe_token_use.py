@@ -16,6 +16,7 @@ class TestStripeTokenUse(StripeCommon):
     # === ON A LINK === #
 
     def _pay_with_token(self, link, token):
+        self._log_in(token.partner_id)
         payload = {
             "provider_id": self.provider.id,
             "payment_method_id": None,
@@ -266,7 +267,7 @@ class TestStripeTokenUse(StripeCommon):
         link = self._link(invoice)
         wizard = self._registration(invoice, self.env["payment.token"])
         return [
-            link.sudo()._payment_options(link._payable_amount())[2],
+            link.sudo()._payment_options(link._payable_amount(), link.partner_id)[2],
             self.env["payment.token"].sudo()._get_available_tokens(self.provider.ids, invoice.partner_id.id),
             wizard.suitable_payment_token_ids,
         ]
