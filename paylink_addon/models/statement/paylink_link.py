@@ -16,6 +16,14 @@ class PaylinkLink(models.Model):
         help="The customer made this link on the statement page.",
     )
 
+    def _replaced_texts(self, env):
+        return env._("Send a collection link again"), env._(
+            "The statement page of %(partner)s was revoked. It had led to %(name)s, whose address was therefore "
+            "replaced: the one that you had sent does not work anymore.",
+            partner=self.partner_id.display_name,
+            name=self.name,
+        )
+
     def _attempts_since(self, since):
         """Who tries card after card is stopped on all links of one statement together."""
         statement = self.sudo().statement_id

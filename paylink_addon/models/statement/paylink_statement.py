@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, ConcurrencyError, UserError
 from odoo.tools import clean_context, format_amount, format_date
 from psycopg2.errors import UniqueViolation
 
-from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
+from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
 from ...tools.locks import hold_and_touch
 from ...tools.parameters import whole_number
 
@@ -39,6 +39,14 @@ class PaylinkStatement(models.Model):
         readonly=True,
         copy=False,
         help="The page of a customer that was merged into this one: its address still works.",
+    )
+    shown_link_ids = fields.Many2many(
+        "paylink.link",
+        "paylink_statement_shown_link_rel",
+        string="Links of colleagues that it has led to",
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
     )
 
     _token_unique = models.UniqueIndex("(access_token)")
@@ -90,7 +98,7 @@ class PaylinkStatement(models.Model):
         return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
 
     def action_revoke(self):
-        """Close the pages, and the links made on them: their addresses do not open anything anymore.
+        """Close the pages, and the links they have led to: their addresses do not open anything anymore.
 
         Where an authorized amount has to be released first, this commits (see ``paylink.link.action_cancel``).
         """
@@ -107,7 +115,7 @@ class PaylinkStatement(models.Model):
         live = self._with_further_addresses().filtered(lambda statement: not statement.cancelled_at)
         live.sudo().cancelled_at = fields.Datetime.now()
         live._log_events("cancelled")
-        live.sudo()._cancel_links()
+        live.sudo()._close_links()
         return True
 
     def action_view_account(self):
@@ -185,9 +193,18 @@ class PaylinkStatement(models.Model):
         self.check_access("read")
         self.partner_id.check_access("read")
 
-    def _cancel_links(self):
-        """Whoever had the page has the addresses of the links made on it, too: they end with it."""
-        self.link_ids.filtered(lambda link: link.state in LIVE_STATES and not link.cancel_requested_at).action_cancel()
+    def _close_links(self):
+        """Whoever had the page has the addresses of the links it has led to: they end with it.
+
+        Those made on it are cancelled. Those that somebody had sent are theirs: they get other addresses, of which the
+        customer has to be told.
+        """
+        made, shown = self.link_ids, self.shown_link_ids
+        made.filtered(lambda link: link.state in LIVE_STATES and not link.cancel_requested_at).action_cancel()
+        (made | shown)._replace_token()
+        for link in (shown - made).filtered(lambda link: link.state in LIVE_STATES):
+            link._give_task(Task.ADDRESS_REPLACED, link._replaced_texts)
+        self.shown_link_ids = False
 
     def _activate(self):
         """Make the URLs usable; what was revoked gets a new one, as whoever has the old one must not come back."""
@@ -309,7 +326,10 @@ class PaylinkStatement(models.Model):
         if self.cancelled_at:
             raise UserError(self.env._("This page can no longer be used: ask for a new one."))
         items = self._chosen_items(item_ids)
-        return self._link_for_same_items(items) or self._make_link(items)
+        link = self._link_for_same_items(items) or self._make_link(items)
+        if link.statement_id != self:
+            self.sudo().shown_link_ids |= link
+        return link
 
     def _chosen_items(self, item_ids):
         if not item_ids:

@@ -208,6 +208,23 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         self.assertEqual(attempt.state, "cancel")
         self.assertEqual(self.url_open(f"/pay/{waiting.access_token}").status_code, 410)
 
+    def test_addresses_that_the_page_has_led_to_end_with_it(self):
+        """Whoever had the page had them: of what was made on it, paid or not, and of links that somebody had sent."""
+        statement = self.statement.sudo()
+        paid, waiting, sent, unseen = (self._invoice(amount=amount) for amount in (10, 20, 30, 40))
+        sent, unseen = self._link(sent), self._link(unseen)
+        addresses = [
+            self._post(self._items(moves)).headers["Location"].partition("?")[0]
+            for moves in (paid, waiting, sent.line_ids.move_id)
+        ]
+        self._pay(statement.link_ids.filtered(lambda link: link.amount == 10))
+        self.assertEqual([self.url_open(address).status_code for address in addresses], [200, 200, 200])
+        self.statement.with_user(self.statement.user_id).action_revoke()
+        self.assertEqual([self.url_open(address).status_code for address in addresses], [404, 404, 404])
+        for link, keys in ((sent, ["link_address_replaced"]), (unseen, [])):
+            self.assertEqual((link.state, link.activity_ids.mapped("paylink_key")), ("open", keys))
+            self.assertEqual(self.url_open(f"/pay/{link.access_token}").status_code, 200)
+
     def test_attempts_are_limited(self):
         """Neither links without end, nor cards without end on the links of one statement."""
         self.env["ir.config_parameter"].sudo().set_param("paylink_addon.max_attempts_per_hour", "2")
