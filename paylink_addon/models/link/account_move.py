@@ -134,6 +134,23 @@ class AccountMove(models.Model):
             found[item._paylink_debtor()].add(item.id)
         return found
 
+    # === THE E-MAIL === #
+
+    def _notify_by_email_render_layout(self, message, recipients_group, msg_vals=False, render_values=None):
+        """Put the button of the collection link into the e-mail: see ``account.move.send._get_mail_params``.
+
+        Colleagues who follow the invoice get the text without it, unless they were chosen as recipients.
+        """
+        html = super()._notify_by_email_render_layout(
+            message, recipients_group, msg_vals=msg_vals, render_values=render_values
+        )
+        place, button = self.env.context.get("paylink_button") or (None, None)
+        chosen = (msg_vals or {}).get("partner_ids") or message.partner_ids.ids
+        colleagues = recipients_group["notification_group_name"] == "user"
+        if not button or (colleagues and set(recipients_group["recipients_ids"]) - set(chosen)):
+            return html
+        return html.replace(place, button) if place in html else html + button
+
     # === THE PDF === #
     # The collection link on the invoice's PDF.
 

@@ -65,12 +65,24 @@ class AccountMoveSend(models.AbstractModel):
 
     @api.model
     def _get_mail_params(self, move, move_data):
-        """Put the button below the text."""
+        """Put the button below the text, of the e-mail only: the invoice's chatter says which link went out with it.
+
+        Whoever may read the invoice reads that; the address is for who may read the link, and for the customer.
+        """
         params = super()._get_mail_params(move, move_data)
         link = self._paylink_mailed(move_data)
         if params and link:
-            params["body"] = Markup("%s%s") % (Markup(params["body"] or ""), self._paylink_button(link, move_data))  # noqa: S704
+            env = self.with_context(lang=move_data.get("mail_lang") or link.lang).env
+            place = Markup("<p>%s</p>") % env._("With the collection link %(name)s.", name=link.name)
+            params["body"] = Markup("%s%s") % (Markup(params["body"] or ""), place)  # noqa: S704
+            params["paylink_button"] = (place, self._paylink_button(link, move_data))
         return params
+
+    @api.model
+    def _send_mail(self, move, mail_template, **kwargs):
+        """Tell the invoice what its e-mail has in the place of what its chatter says."""
+        button = kwargs.pop("paylink_button", None)
+        return super()._send_mail(move.with_context(paylink_button=button), mail_template, **kwargs)
 
     @api.model
     def _paylink_mailed(self, move_data):

@@ -9,6 +9,7 @@ from . import paylink_request_mixin
 from . import ir_http
 from . import ir_qweb
 from . import mail_mail
+from . import mail_message
 from . import res_lang
 from . import res_partner
 from . import res_company

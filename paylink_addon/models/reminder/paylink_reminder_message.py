@@ -88,9 +88,9 @@ class PaylinkReminderMessage(models.Model):
 
     @api.depends("link_ids")
     def _compute_url(self):
-        """The page of the first link: an SMS has room for one."""
+        """The page of the first link, for who may read that: an SMS has room for one."""
         for message in self:
-            message.url = message.sudo().link_ids[:1].url
+            message.url = message.sudo().link_ids[:1].sudo(self.env.su)._filtered_access("read").url
 
     @api.depends("name", "date")
     def _compute_display_name(self):
@@ -101,6 +101,14 @@ class PaylinkReminderMessage(models.Model):
 
     def _sms_currencies(self):
         return self.reminder_ids.currency_id
+
+    def _sending_user(self):
+        """Nobody's own letters: they follow from rules, whoever runs them."""
+        return self.user_id
+
+    def _hidden_in_chatter(self):
+        """The addresses of the links, which may be a colleague's."""
+        return self.link_ids.mapped("access_token")
 
     @api.model
     def mail_allowed_qweb_expressions(self):

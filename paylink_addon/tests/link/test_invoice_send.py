@@ -1,6 +1,7 @@
 from unittest.mock import Mock
 
 from lxml import etree
+from markupsafe import Markup
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
@@ -36,6 +37,10 @@ class TestInvoiceSend(PaylinkCommon):
         """The last message to the customer in the invoice's chatter."""
         return invoice.message_ids.filtered(lambda message: message.message_type == "comment").sorted("id")[-1:]
 
+    def _html_of_mail(self, invoice):
+        """What the customer gets."""
+        return "".join(self._mail(invoice).sudo().mail_ids.mapped("body_html"))
+
     # === THE DIALOG === #
 
     def test_mail_has_the_button_in_the_customers_language(self):
@@ -43,23 +48,47 @@ class TestInvoiceSend(PaylinkCommon):
             with self.subTest(lang=partner.lang):
                 invoice = self._invoice(partner, amount=120)
                 link = self._send(invoice)
-                body = self._mail(invoice).body
-                self.assertIn(link.url, body)
+                body = self._html_of_mail(invoice)
                 self.assertEqual(body.count(f'href="{link.url}"'), 2, "the button, and the address below it")
                 self.assertIn(text, body.split(link.url)[1])
 
-    def test_button_can_be_read_as_it_is_stored(self):
-        """Odoo cleans the body: what it takes away must not be what the button needs; whatever the company's colors."""
+    def test_button_can_be_read(self):
+        """Whatever the company's colors."""
         for background, text in (("#17604f", "#ffffff"), ("#222222", "#111111"), ("#ffffff", "#ffffff")):
             with self.subTest(background=background, text=text):
                 self.company.write({"email_secondary_color": background, "email_primary_color": text})
                 invoice = self._invoice()
                 link = self._send(invoice)
-                body = etree.HTML(self._mail(invoice).body)
+                body = etree.HTML(self._html_of_mail(invoice))
                 button = body.xpath(f"//a[@href='{link.url}']")[0]
                 style = dict(part.strip().split(":", 1) for part in button.get("style").split(";") if part.strip())
                 self.assertEqual(style["background-color"], background)
                 self.assertGreaterEqual(contrast(background, style["color"]), 3)
+
+    def test_address_is_not_in_the_chatter(self):
+        """Whoever may read the invoice, or follows it, may not have the colleague's link: its number stands there."""
+        invoice = self._invoice()
+        follower = self._user("follower", "account.group_account_invoice", email="follower@example.com")
+        invoice.message_subscribe(follower.partner_id.ids)
+        link = self._send(invoice)
+        self.assertIn(link.name, self._mail(invoice).body)
+        for message in self.env["mail.message"].sudo().search([("model", "=", "account.move")]):
+            self.assertNotIn(link.access_token, message.body)
+        mails = self._mail(invoice).sudo().mail_ids
+        self.assertEqual(
+            {tuple(mail.recipient_ids.mapped("name")): link.url in mail.body_html for mail in mails},
+            {("Marie Dubois",): True, (follower.name,): False},
+        )
+
+    def test_answers_do_not_bring_the_address_into_the_chatter(self):
+        """They quote what was sent."""
+        invoice = self._invoice()
+        link = self._send(invoice)
+        quoted = f"<p>Thanks! https://example.com{'/pay/' + 'a' * 24}</p><blockquote>{link.url}</blockquote>"
+        message = invoice.message_post(body=Markup(quoted), message_type="email")
+        self.assertNotIn(link.access_token, message.body)
+        self.assertIn("/pay/…", message.body)
+        self.assertIn("a" * 24, message.body)
 
     def test_link_is_registered_as_sent(self):
         invoice = self._invoice()
@@ -83,7 +112,7 @@ class TestInvoiceSend(PaylinkCommon):
                     invoice = self._invoice()
                     link = self._send(invoice, **({} if chosen is None else {"paylink_add_link": chosen}))
                     self.assertEqual(bool(link), default if chosen is None else chosen)
-                    self.assertEqual("/pay/" in self._mail(invoice).body, bool(link))
+                    self.assertEqual("/pay/" in self._html_of_mail(invoice), bool(link))
 
     def test_only_with_email(self):
         invoice = self._invoice()
@@ -107,7 +136,7 @@ class TestInvoiceSend(PaylinkCommon):
                 self.assertFalse(self._dialog(invoice).paylink_can_add_link)
                 self._send(invoice)
                 self.assertEqual(invoice.paylink_link_count, before)
-                self.assertNotIn("/pay/", self._mail(invoice).body)
+                self.assertNotIn("/pay/", self._html_of_mail(invoice))
 
     def test_no_link_without_a_way_to_pay(self):
         """Neither a provider that customers see nor an account: the page would only say so."""
@@ -150,7 +179,7 @@ class TestInvoiceSend(PaylinkCommon):
         wizard.with_context(active_model="account.move", active_ids=invoice.ids).create({}).action_send_and_print()
         link = self.env["paylink.link"].search([("line_ids.move_id", "=", invoice.id)]) - colleagues
         self.assertEqual(link.user_id, clerk)
-        self.assertNotIn(colleagues.access_token, self._mail(invoice).body)
+        self.assertNotIn(colleagues.access_token, self._html_of_mail(invoice))
 
     def test_link_of_another_contact_is_not_used(self):
         """A link made for the whole customer, on its statement, shows the customer's saved methods."""
@@ -162,7 +191,7 @@ class TestInvoiceSend(PaylinkCommon):
         self.assertFalse(invoice._paylink_on_pdf())
         link = self._send(invoice)
         self.assertEqual((link.partner_id, foreign.sent_at), (contact, False))
-        self.assertNotIn(foreign.access_token, self._mail(invoice).body)
+        self.assertNotIn(foreign.access_token, self._html_of_mail(invoice))
 
     def test_user_without_the_right_to_links_sends_as_ever(self):
         clerk = self._user("clerk", "account.group_account_invoice")
@@ -172,7 +201,7 @@ class TestInvoiceSend(PaylinkCommon):
         invoice = self._invoice()
         wizard = self.env["account.move.send.wizard"].with_user(clerk)
         wizard.with_context(active_model="account.move", active_ids=invoice.ids).create({}).action_send_and_print()
-        self.assertNotIn("/pay/", self._mail(invoice).body)
+        self.assertNotIn("/pay/", self._html_of_mail(invoice))
         self.assertFalse(self.env["paylink.link"].search([("line_ids.move_id", "=", invoice.id)]))
 
     # === MANY === #
@@ -196,7 +225,7 @@ class TestInvoiceSend(PaylinkCommon):
                     self.env.ref("account.ir_cron_account_move_send").method_direct_trigger()
                 self.env.invalidate_all()
                 self.assertEqual([bool(move.paylink_link_id) for move in invoices], [chosen, chosen])
-                self.assertEqual([("/pay/" in self._mail(move).body) for move in invoices], [chosen, chosen])
+                self.assertEqual([("/pay/" in self._html_of_mail(move)) for move in invoices], [chosen, chosen])
                 if chosen:
                     self.assertEqual(invoices.paylink_link_id.user_id, self.env.user)
 
@@ -249,7 +278,7 @@ class TestInvoiceSend(PaylinkCommon):
         invoice = self._invoice()
         link = self._send(invoice)
         self.assertEqual((seen[invoice.id], link.state, bool(link.sent_at)), (link, "open", False))
-        self.assertNotIn("/pay/", self._mail(invoice).body)
+        self.assertNotIn("/pay/", self._html_of_mail(invoice))
         self._send(invoice)
         self.assertEqual(invoice.paylink_link_count, 1)
 
