@@ -109,9 +109,8 @@ class PaylinkRequestMixin(models.AbstractModel):
     def action_replace_token(self):
         """Give the requests new tokens: whoever holds an old URL can't use it anymore."""
         self.check_access("write")
-        for request in self.sudo():
-            request.access_token = self._new_token()
-        self._log_events("replaced")
+        self._check_own()
+        self._replace_token()
         return True
 
     def action_mark_read(self):
@@ -129,6 +128,31 @@ class PaylinkRequestMixin(models.AbstractModel):
         return True
 
     # === BUSINESS METHODS === #
+
+    def _foreign(self):
+        """Those that are somebody else's: who sees them may send them; all else is for payment managers."""
+        if self.env.su or self.env.user.has_group("paylink_addon.group_payment_manager"):
+            return self.browse()
+        return self.filtered(lambda request: request.user_id != self.env.user)
+
+    def _check_own(self):
+        if foreign := self._foreign()[:1]:
+            raise AccessError(
+                self.env._(
+                    "%(name)s is the link of %(owner)s: only they, or a payment manager, can do that.",
+                    name=foreign.display_name,
+                    owner=foreign.user_id.name or "-",
+                )
+            )
+
+    def _replace_token(self):
+        for request in self.sudo():
+            request.access_token = self._new_token()
+        self._log_events("replaced")
+
+    def _hidden_in_chatter(self):
+        """The address, which whoever reads a message need not know: see ``paylink.sending.mixin``."""
+        return [self.access_token]
 
     @api.model
     def _new_token(self):

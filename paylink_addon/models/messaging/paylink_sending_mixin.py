@@ -256,7 +256,7 @@ class PaylinkSendingMixin(models.AbstractModel):
             "message_type": "email_outgoing",
             "is_notification": True,
             "subject": subject,
-            "body": text,
+            "body": self._for_chatter(text),
             "body_html": html,
             "email_from": sender,
             "reply_to": reply_to,
@@ -277,12 +277,31 @@ class PaylinkSendingMixin(models.AbstractModel):
             "record_name": self.name,
         }
 
+    def _for_chatter(self, text):
+        """``text`` as colleagues read it: who may read a message need not be who may have the customer's page."""
+        for token in self.sudo()._hidden_in_chatter():
+            text = text.replace(token, "…")
+        return text
+
+    def _hidden_in_chatter(self):
+        """Hook: the tokens that the texts of these messages may have in their addresses."""
+        return []
+
     def _sender(self):
+        """In whose name messages go out: the owner's where we send by ourselves, else that of who sends.
+
+        Who sees everyone's links sends them, but not in the name of a colleague.
+        """
+        user = self.env.user
+        by_itself = user._is_superuser() or not user._is_internal()
+        return self._active_owner() if by_itself else user
+
+    def _active_owner(self):
         """The owner, as long as the company has that person."""
         return self.user_id.filtered("active")
 
     def _from_and_reply_to(self):
-        """From and Reply-To: the owner; answers go into the request's chatter where the company has a catch-all."""
+        """From and Reply-To: who sends; answers go into the request's chatter where the company has a catch-all."""
         company = self.company_id.sudo()
         sender = self._sender().email_formatted or company.email_formatted or self.env.user.email_formatted
         return sender, company.catchall_formatted or sender
@@ -417,7 +436,7 @@ class PaylinkSendingMixin(models.AbstractModel):
             "message_type": "sms",
             "email_from": sender,
             "reply_to": reply_to,
-            "body": text,
+            "body": self._for_chatter(text),
         }
 
     def _sms_values(self, text, message):

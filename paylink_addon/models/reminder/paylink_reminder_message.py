@@ -102,9 +102,9 @@ class PaylinkReminderMessage(models.Model):
     def _sms_currencies(self):
         return self.reminder_ids.currency_id
 
-    def _sending_user(self):
+    def _sender(self):
         """Nobody's own letters: they follow from rules, whoever runs them."""
-        return self.user_id
+        return self._active_owner()
 
     def _hidden_in_chatter(self):
         """The addresses of the links, which may be a colleague's."""

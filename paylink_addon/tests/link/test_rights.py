@@ -108,6 +108,51 @@ class TestRights(PaylinkCommon):
         with self.assertRaises(AccessError):
             self.link.with_user(self.invoicing).user_id = self.invoicing
 
+    def test_who_sees_all_sends_what_is_others_and_no_more(self):
+        """All Payments neither takes, gives away, ends nor deletes colleagues' links, nor sends them in their names."""
+        boss = self._user("boss", "paylink_addon.group_paylink_user", email="boss@example.com")
+        self.everyone.email = "everyone@example.com"
+        link = self._link(self._invoice(), user_id=boss.id, expires_at="2099-06-01")
+        draft = self.env["paylink.link"].create({"partner_id": self.john.id, "amount": 5, "user_id": boss.id})
+        token, seen = link.access_token, link.with_user(self.everyone)
+        cases = {
+            "replace the address": seen.action_replace_token,
+            "cancel": seen.action_cancel,
+            "delete": draft.with_user(self.everyone).unlink,
+            **{
+                f"write {values}": lambda values=values: seen.write(values)
+                for values in (
+                    {"expires_at": "2020-01-01"},
+                    {"expires_at": "2099-05-31"},
+                    {"user_id": self.everyone.id},
+                    {"user_id": self.manager.id},
+                    {"user_id": False},
+                )
+            },
+            "write a draft": lambda: draft.with_user(self.everyone).write({"amount": 500}),
+            "create for somebody": lambda: seen.create({"partner_id": self.john.id, "amount": 5, "user_id": boss.id}),
+            "make for somebody": lambda: seen._create_for_user(
+                [{"partner_id": self.john.id, "amount": 5, "user_id": boss.id}]
+            ),
+            "give away an own one": lambda: seen.create({"partner_id": self.john.id, "amount": 5}).write(
+                {"user_id": boss.id}
+            ),
+        }
+        for name, act in cases.items():
+            with self.subTest(name), self.assertRaises(AccessError), self.env.cr.savepoint():
+                act()
+        self.assertEqual((link.access_token, link.user_id, link.state), (token, boss, "open"))
+        seen.write({"email": "new@example.com", "send_email": True, "expires_at": "2099-07-01"})
+        seen.write({"expires_at": False})
+        seen.action_send()
+        self.assertEqual(self._customer_mails(link).mapped("email_from"), [self.everyone.email_formatted])
+        self._pay(link)
+        receipt = self._customer_mails(link).sorted("id")[-1:]
+        self.assertEqual(receipt.email_from, boss.email_formatted)
+        managed = self._free_link(user_id=boss.id).with_user(self.manager)
+        managed.write({"expires_at": "2020-01-01", "user_id": self.manager.id})
+        managed.action_replace_token()
+
     def test_derived_fields_cannot_be_written(self):
         """A client that says “paid” is not believed."""
         for values in (
