@@ -1,9 +1,12 @@
-from odoo import api, models
-from odoo.exceptions import AccessError
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.models import MAGIC_COLUMNS
 
 NAMING = (Command.LINK, Command.UPDATE)
+# Larger numbers are no sums of money, nor of anything that we count; later days no time zone can tell.
+LARGEST_NUMBER = 1e15
+YEARS = range(1900, 3000)
 
 
 class PaylinkGuardMixin(models.AbstractModel):
@@ -62,6 +65,7 @@ class PaylinkGuardMixin(models.AbstractModel):
                     field=self._fields[guarded]._description_string(self.env),
                 )
             )
+        self._check_values(vals)
         self._check_named(vals)
 
     @api.model
@@ -102,7 +106,9 @@ class PaylinkGuardMixin(models.AbstractModel):
         """What is read only, but for texts and numbers that are only shown: those are compared with what they are."""
         field = self._fields.get(name)
         ours = field and field.readonly and (field.store or field.relational)
-        return bool(ours and name not in MAGIC_COLUMNS and name not in self._open_to_clients)
+        if name in MAGIC_COLUMNS or name in self._open_to_clients or not name.startswith(self._guarded_prefix):
+            return False
+        return bool(ours)
 
     def _is_named_already(self, name, value):
         """Whether the record of the form names just this: its user need not be able to read that."""
@@ -138,6 +144,8 @@ class PaylinkGuardMixin(models.AbstractModel):
     def _check_named(self, vals):
         """Refuse values that name records which the user may not read, or companies the user does not work in."""
         for name, value in vals.items():
+            if not name.startswith(self._guarded_prefix):
+                continue  # of others' fields Odoo's own rules hold
             records = self._named(self._fields.get(name), value)
             if records:
                 records.check_access("read")
@@ -151,6 +159,21 @@ class PaylinkGuardMixin(models.AbstractModel):
         if not value or Comodel is None or (field.type == "one2many" and not isinstance(Comodel, PaylinkGuardMixin)):
             return None
         return Comodel.browse(named_ids(field, value))
+
+    # === WHAT IS NO VALUE === #
+
+    @api.model
+    def _check_values(self, vals):
+        """Refuse, in words, what is no number or no day: JSON has NaN and infinity, and clients send anything."""
+        for name, value in vals.items():
+            field = self._fields.get(name)
+            ours = field and name.startswith(self._guarded_prefix)
+            if ours and value not in (False, None) and not _is_value(field, value):
+                raise UserError(
+                    self.env._(
+                        "“%(field)s” can't be %(value)s.", field=field._description_string(self.env), value=value
+                    )
+                )
 
 
 def named_ids(field, value):
@@ -172,3 +195,14 @@ def _command_ids(command):
     if not isinstance(command, tuple | list):
         return [command]
     return command[2] if command[0] == Command.SET else [command[1]] if command[0] in NAMING else []
+
+
+def _is_value(field, value):
+    if field.type in ("integer", "float", "monetary"):
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
+    if field.type not in ("date", "datetime"):
+        return True
+    try:
+        return fields.Datetime.to_datetime(value).year in YEARS
+    except (TypeError, ValueError, AttributeError):
+        return False

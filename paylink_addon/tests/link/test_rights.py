@@ -1,6 +1,7 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.models import MAGIC_COLUMNS
 from odoo.tests import tagged
+from psycopg2 import IntegrityError
 
 from ..common import PaylinkCommon
 
@@ -146,12 +147,28 @@ class TestRights(PaylinkCommon):
         seen.write({"expires_at": False})
         seen.action_send()
         self.assertEqual(self._customer_mails(link).mapped("email_from"), [self.everyone.email_formatted])
-        self._pay(link)
+        self._attempt(link)._set_done()
+        self._run_cron("ir_cron_paylink_book")
         receipt = self._customer_mails(link).sorted("id")[-1:]
         self.assertEqual(receipt.email_from, boss.email_formatted)
         managed = self._free_link(user_id=boss.id).with_user(self.manager)
         managed.write({"expires_at": "2020-01-01", "user_id": self.manager.id})
         managed.action_replace_token()
+
+    def test_what_is_no_amount_and_no_day(self):
+        """Refused in words, whatever a client sends."""
+        nothing = [float("nan"), float("inf"), 1e300, True, "x", "10", [10], {}]
+        values = [{"amount": value} for value in (*nothing, 0, -5, 0.001)]
+        values += [{"expires_at": value} for value in ("x", "9999-12-31 23:59:59", "0001-01-01", 5, [])]
+        draft = self.env["paylink.link"].with_user(self.salesperson).create({"partner_id": self.john.id, "amount": 5})
+        for vals in values:
+            for write in (draft.write, lambda vals: draft.create({"partner_id": self.john.id, "amount": 5} | vals)):
+                with self.subTest(vals), self.assertRaises(UserError), self.env.cr.savepoint():
+                    write(vals)
+        hold = {"partner_id": self.john.id, "kind": "promise"}
+        for day in ("x", "9999-12-31", "2020-01-01", False, 5):
+            with self.subTest(day=day), self.assertRaises((UserError, IntegrityError)), self.env.cr.savepoint():
+                self.env["paylink.reminder.hold"].with_user(self.salesperson).create(hold | {"date_until": day})
 
     def test_derived_fields_cannot_be_written(self):
         """A client that says “paid” is not believed."""
