@@ -1,6 +1,7 @@
 # Mixins before who inherits them: a request is all of these.
 from . import paylink_guard_mixin
 from . import paylink_pdf_mixin
+from . import paylink_customer_mixin
 from . import paylink_sending_mixin
 from . import mail_activity
 from . import paylink_job_mixin

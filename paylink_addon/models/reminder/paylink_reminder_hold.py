@@ -14,7 +14,7 @@ class PaylinkReminderHold(models.Model):
     """
 
     _name = "paylink.reminder.hold"
-    _inherit = ["paylink.guard.mixin", "mail.thread"]
+    _inherit = ["paylink.guard.mixin", "paylink.customer.mixin", "mail.thread"]
     _description = "Promise to Pay or Objection"
     _order = "id desc"
     _check_company_auto = True

@@ -20,7 +20,7 @@ class PaylinkStatement(models.Model):
     """
 
     _name = "paylink.statement"
-    _inherit = ["paylink.request.mixin"]
+    _inherit = ["paylink.request.mixin", "paylink.customer.mixin"]
     _description = "Statement Page of a Customer"
     _order = "id desc"
     _rec_name = "partner_id"
