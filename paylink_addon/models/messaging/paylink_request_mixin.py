@@ -3,7 +3,7 @@ import re
 import secrets
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import hmac
 
 from ...const import TOKEN_BYTES
