@@ -1,7 +1,6 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.models import MAGIC_COLUMNS
 from odoo.tests import tagged
-from psycopg2 import IntegrityError
 
 from ..common import PaylinkCommon
 
@@ -166,9 +165,8 @@ class TestRights(PaylinkCommon):
                 with self.subTest(vals), self.assertRaises(UserError), self.env.cr.savepoint():
                     write(vals)
         hold = {"partner_id": self.john.id, "kind": "promise"}
-        for day in ("x", "9999-12-31", "2020-01-01", False, 5):
-            refused = UserError if day else IntegrityError
-            with self.subTest(day=day), self.assertRaises(refused), self.env.cr.savepoint():
+        for day in ("x", "9999-12-31", "2020-01-01", 5):
+            with self.subTest(day=day), self.assertRaises(UserError), self.env.cr.savepoint():
                 self.env["paylink.reminder.hold"].with_user(self.salesperson).create(hold | {"date_until": day})
 
     def test_derived_fields_cannot_be_written(self):
