@@ -131,7 +131,8 @@ class TestDaysOfCompany(DaysCommon):
         for zone, clock in TIMES:
             with self._company_at(zone, clock):
                 transaction = self._pay(self._link(self._due_on(DAY)))
-                dispute = self.env["paylink.dispute"].create(
+                Dispute = self.env["paylink.dispute"].sudo()
+                dispute = Dispute.create(
                     {
                         "name": f"dp_{transaction.id}",
                         "provider_id": self.provider.id,

@@ -9,7 +9,8 @@ Three clocks are used, each on purpose:
   currencies, ages of debts, reminders, promises and objections, the end of quotations, deadlines of chargebacks, the
   year of a link's number: ``res.company._paylink_today``, ``_paylink_day`` and, for what Odoo itself dates,
   ``_paylink_in_books``.
-- **The reader's**, for the deadlines of tasks: Odoo says of them by the clock of who has them whether they are late.
+- **The reader's**, for the deadlines of tasks, of which Odoo says by the clock of who has them whether they are late,
+  and for moments that employees are told.
 
 Never the server's, nor that of the user who happens to look on or whose right a job uses. Moments are stored as Odoo
 does it: in UTC, without saying so.

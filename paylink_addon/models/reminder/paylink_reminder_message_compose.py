@@ -168,10 +168,9 @@ class PaylinkReminderMessageCompose(models.Model):
         rule = rules[picks[0].rule_id]
         Item = self.env["account.move.line"].sudo()
         query = SQL(
-            "SELECT customer_id, currency_id, array_agg(item_id ORDER BY item_id) FROM (%s) c"
-            " WHERE residual < 0 AND item_id NOT IN (%s) GROUP BY customer_id, currency_id",
-            rule._candidates_sql(rule.company_id, customers),
-            Item._paylink_kept_sql(),
+            """SELECT customer_id, currency_id, array_agg(item_id ORDER BY item_id) FROM (%s) c
+                GROUP BY customer_id, currency_id""",
+            rule._credits_sql(customers),
         )
         found = {(row[0], row[1]): Item.browse(row[2]) for row in self.env.execute_query(query)}
         self._fetch(Item.union(*found.values()))

@@ -236,14 +236,22 @@ class PaylinkReminderRulePick(models.Model):
         }
 
     def _open_credits(self, customers):
-        """The sum of open credits by customer and currency; not of what is kept for the invoices of orders."""
+        """The sum of open credits by customer and currency."""
         query = SQL(
-            """SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c
-                WHERE residual < 0 AND item_id NOT IN (%s) GROUP BY customer_id, currency_id""",
-            self._candidates_sql(self.company_id, customers),
-            self.env["account.move.line"]._paylink_kept_sql(),
+            "SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c GROUP BY customer_id, currency_id",
+            self._credits_sql(customers),
         )
         return {(row[0], row[1]): row[2] for row in self.env.execute_query(query)}
+
+    def _credits_sql(self, customers):
+        """The candidates that are open credits; not what is kept for the invoices of orders, or is on its way back."""
+        Item = self.env["account.move.line"]
+        return SQL(
+            "SELECT * FROM (%s) c WHERE residual < 0 AND item_id NOT IN (%s) AND item_id NOT IN (%s)",
+            self._candidates_sql(self.company_id, customers),
+            Item._paylink_kept_sql(),
+            Item._paylink_in_flight_sql(),
+        )
 
     def _keep_one_grouping(self, picks):
         """A customer gets either one message for everything or one for each invoice: as the firmest rule says.

@@ -263,3 +263,12 @@ class TestReminderRegistered(ReminderCommon):
         payment.action_reject()
         self.env.flush_all()
         self.assertEqual(self._remind().reminder_ids.move_id, whole)
+
+    def test_credit_that_is_given_back(self):
+        """It covers nothing anymore: what is due is reminded of, in full."""
+        self._rule(days=(3,))
+        self._due_invoice(3)
+        credit = self._due_invoice(3, move_type="out_refund")
+        self.assertFalse(self._remind())
+        self._register(credit)
+        self.assertIn("100,00", self._remind().amount_display)
