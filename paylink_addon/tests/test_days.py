@@ -6,9 +6,10 @@ from itertools import product
 import pytz
 from freezegun import freeze_time
 from odoo import Command
-from odoo.tests import HttpCase, tagged
+from odoo.tests import HttpCase, TransactionCase, tagged
 
 from ..const import Task
+from ..tools import days
 from .deposit.deposit_common import DepositCommon
 
 DAY = date(2026, 3, 10)
@@ -22,6 +23,33 @@ def at(clock, zone, day=DAY):
     """The moment (UTC) at which clocks in ``zone`` show this time on ``day``."""
     local = pytz.timezone(zone).localize(datetime.combine(day, time.fromisoformat(clock)))
     return local.astimezone(pytz.utc).replace(tzinfo=None)
+
+
+@tagged("post_install", "-at_install")
+class TestZones(TransactionCase):
+    """The database gives each zone the hours that Python gives it, by its name or by its rules."""
+
+    def test_each_zone(self):
+        # Years hence its rules alone count; Morocco's have an end that no rule can tell.
+        moments = datetime.fromisoformat("2030-01-15 12:00"), datetime.fromisoformat("2030-07-15 12:00")
+        zones = [name for name in pytz.all_timezones if name not in ("Africa/Casablanca", "Africa/El_Aaiun")]
+        for moment, spelled in product(moments, (str, days.rules)):
+            self.env.cr.execute(
+                """SELECT %s AT TIME ZONE 'UTC' AT TIME ZONE zone
+                     FROM unnest(%s) WITH ORDINALITY AS z (zone, position) ORDER BY position""",
+                [moment, [spelled(name) for name in zones]],
+            )
+            for name, (found,) in zip(zones, self.env.cr.fetchall(), strict=True):
+                with self.subTest(zone=name, moment=moment, spelled=spelled(name)):
+                    self.assertEqual(found, days.local(moment, name).replace(tzinfo=None))
+
+    def test_what_the_database_is_asked(self):
+        cr = self.env.cr
+        self.assertEqual(days.in_database(cr, "Europe/Paris"), "Europe/Paris")
+        self.assertEqual(days.in_database(cr, "Mars/Olympus"), "UTC")
+        self.assertFalse(days._database_knows(cr, "Mars/Olympus"))
+        self.patch(days, "_database_knows", lambda _cr, _name: False)
+        self.assertRegex(days.in_database(cr, "Europe/Paris"), r"^CET-1CEST,")
 
 
 class DaysCommon(DepositCommon):

@@ -21,6 +21,7 @@ What a page has promised for a day holds for some minutes after it, for who clic
 
 from datetime import datetime, time, timedelta
 
+import psycopg2
 import pytz
 
 GRACE = timedelta(minutes=15)
@@ -57,3 +58,27 @@ def beginning(date, timezone):
     """The moment, as Odoo stores it, at which ``date`` begins in ``timezone``."""
     midnight = zone(timezone).localize(datetime.combine(date, time()))
     return midnight.astimezone(pytz.utc).replace(tzinfo=None)
+
+
+def in_database(cr, timezone):
+    """``timezone`` (a name) as it can be asked of PostgreSQL: its own list of zones may be an older one, without names
+    that Python knows. Then it is given the rules that hold today.
+    """
+    if timezone not in pytz.all_timezones_set:
+        return "UTC"
+    return timezone if _database_knows(cr, timezone) else rules(timezone)
+
+
+def rules(timezone):
+    """The rules of a zone as POSIX writes them: the last line of its file (RFC 8536)."""
+    with pytz.open_resource(timezone) as file:
+        return file.read().rsplit(b"\n", 2)[-2].decode()
+
+
+def _database_knows(cr, timezone):
+    try:
+        with cr.savepoint(flush=False):
+            cr.execute("SELECT now() AT TIME ZONE %s", [timezone], log_exceptions=False)
+    except psycopg2.errors.InvalidParameterValue:
+        return False
+    return True

@@ -3,6 +3,8 @@
 from odoo import models
 from odoo.tools import SQL
 
+from ...tools import days
+
 # Accents, once a text is decomposed into letters and marks.
 MARKS = "[\u0300-\u036f]"
 
@@ -333,7 +335,7 @@ class PaylinkReminderRuleFilters(models.Model):
             """,
             open_amount=self._link_amount_sql(),
             rate=self._rate_sql(company, date),
-            tz=company.paylink_tz,
+            tz=days.in_database(self.env.cr, company.paylink_tz),
             open=self._open_link_sql(company, date),
             unfollowed=SQL(
                 """SELECT line.link_id FROM paylink_link_line line
@@ -354,7 +356,7 @@ class PaylinkReminderRuleFilters(models.Model):
         return SQL(
             """link.state IN ('open', 'failed') AND link.sent_at IS NOT NULL AND link.by_reminder IS NOT TRUE
                AND (link.expires_at IS NULL OR (link.expires_at AT TIME ZONE 'UTC' AT TIME ZONE %s)::date > %s)""",
-            company.paylink_tz,
+            days.in_database(self.env.cr, company.paylink_tz),
             date,
         )
 

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo.tests import freeze_time, tagged
 
+from ...tools import days as clock
 from .reminder_common import TODAY, ReminderCommon
 
 
@@ -55,6 +56,21 @@ class TestReminderLinks(ReminderCommon):
         with freeze_time(f"{TODAY - timedelta(days=4)} 23:30:00"):
             link.action_send()
         self.assertEqual(self._remind().link_ids, link)
+
+    def test_zones_that_the_database_does_not_know(self):
+        """Its list may be older than Python's; and a database may come from where there were more names than here."""
+        self._rule(days=(3,), kind="link")
+        self.patch(clock, "_database_knows", lambda _cr, _name: False)
+        for zone, is_due in (("Europe/Paris", False), ("America/Montreal", True), ("Mars/Olympus", True)):
+            customer = self._customer(zone, email="zone@example.com")
+            link = self._free_link(partner_id=customer.id, expires_at=False)
+            with freeze_time(f"{TODAY - timedelta(days=4)} 23:30:00"):
+                link.action_send()
+            self.env.flush_all()
+            self.env.cr.execute("UPDATE res_company SET paylink_tz = %s WHERE id = %s", [zone, self.company.id])
+            self.env.invalidate_all()
+            with self.subTest(zone):
+                self.assertEqual(link in self._remind(TODAY - timedelta(days=1)).link_ids, is_due)
 
     def test_link_that_ends_today_is_not_reminded(self):
         self._rule(days=(3,), kind="link")
