@@ -97,5 +97,7 @@ class Task:
     # For the payment managers: on what a scheduled job could not do its work with, where that has tasks. The key is
     # followed by the model.
     JOB = "job_failed"
+    # For an administrator, on no record; once, ever.
+    NO_PDF = "no_pdf"
     # On a customer, or on a rule.
     REMINDER_ERROR = "reminder_error"

@@ -191,6 +191,18 @@ class TestJobs(PaylinkCommon):
 
     # === JOBS THEMSELVES === #
 
+    def test_what_the_server_lacks_is_told_once(self):
+        """Also where the task is done, and PDFs are still missing."""
+        job = self.env["paylink.job.mixin"]
+        tasks = self.env["mail.activity"].sudo().with_context(active_test=False)
+        for can_make, count in ((True, 0), (False, 1), (False, 1)):
+            self.patch(type(self.env["paylink.server.mixin"]), "_can_make_pdf", lambda _any, can=can_make: can)
+            job._tell_what_is_missing()
+            told = tasks.search([("paylink_key", "=", Task.NO_PDF)])
+            self.assertEqual(len(told), count)
+            told.filtered("active").action_feedback()
+        self.assertEqual(told.user_id, self.env.ref("base.user_admin"))
+
     def test_a_job_that_was_deleted_is_not_called(self):
         self.env.ref("paylink_addon.ir_cron_paylink_book").unlink()
         transaction = self._attempt(self._link(self._invoice()))

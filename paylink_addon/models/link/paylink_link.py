@@ -75,7 +75,7 @@ class PaylinkLink(models.Model):
     """
 
     _name = "paylink.link"
-    _inherit = ["paylink.request.mixin", "paylink.pdf.mixin"]
+    _inherit = ["paylink.request.mixin", "paylink.pdf.mixin", "paylink.server.mixin"]
     _description = "Collection Link"
     _order = "id desc"
     _page_path = PAY_PATH

@@ -176,7 +176,7 @@ class PaylinkLinkLife(models.Model):
         links = self.filtered("attach_pdf").sudo()
         moves = links.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
         missing = moves.filtered(lambda move: not move.invoice_pdf_report_id)
-        if len(missing) <= MAX_NEW_PDFS:
+        if self._can_make_pdf() and len(missing) <= MAX_NEW_PDFS:
             for move in missing:
                 self.env["account.move.send"].sudo()._generate_and_send_invoices(
                     move, sending_methods=[], allow_fallback_pdf=False

@@ -72,9 +72,6 @@ class PaylinkLinkPdfs(models.Model):
         report = "account.account_invoices"
         return line._keep_pdf("document_pdf", version, lambda: self._render_report(report, move, name))
 
-    def _can_make_pdf(self):
-        return self.env["ir.actions.report"].sudo().get_wkhtmltopdf_state() != "install"
-
     def _may_make_pdf(self, move):
         """Take the right to make the PDF of ``move``; whether no other request has it."""
         return take_all(self.env["paylink.link.line"].sudo().search([("move_id", "=", move.id)], order="id"))
@@ -108,7 +105,7 @@ class PaylinkLinkPdfs(models.Model):
 
     def _render(self, report, records, name):
         Report = self.env["ir.actions.report"].sudo().with_context(paylink_customer_asks=True)
-        if Report.get_wkhtmltopdf_state() == "install":
+        if not self._can_make_pdf():
             content = Report._render_qweb_html(report, records.ids)[0]
         else:
             content = Report._render_qweb_pdf(report, records.ids)[0]

@@ -5,6 +5,7 @@ from . import paylink_customer_mixin
 from . import paylink_sending_mixin
 from . import mail_activity
 from . import paylink_job_mixin
+from . import paylink_server_mixin
 from . import paylink_task_mixin
 from . import paylink_request_mixin
 from . import ir_http

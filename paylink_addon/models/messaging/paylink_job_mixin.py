@@ -106,6 +106,20 @@ class PaylinkJobMixin(models.AbstractModel):
 
     # === TELLING === #
 
+    @api.autovacuum
+    def _tell_what_is_missing(self):
+        """Tell an administrator, once, which optional part the server has not, and what follows from it."""
+        if not self.env["paylink.server.mixin"]._can_make_pdf():
+            administrator = self.env.company._paylink_administrator()
+            self.env["paylink.task.mixin"]._give(None, Task.NO_PDF, self._no_pdf_texts, administrator, ever=True)
+
+    @api.model
+    def _no_pdf_texts(self, env):
+        return env._("This server can't make PDFs"), env._(
+            "The program wkhtmltopdf is missing on the server. Customers see receipts and invoices as pages to print, "
+            "and no new PDF is attached to messages. Install wkhtmltopdf to have PDFs."
+        )
+
     @api.model
     def _tell(self, record, error, place=None):
         """Give the payment managers the task to look after a record, an administrator that of a part of a job."""

@@ -17,7 +17,7 @@ class PaylinkReminderRule(models.Model):
     """
 
     _name = "paylink.reminder.rule"
-    _inherit = ["paylink.guard.mixin", "mail.thread", "mail.activity.mixin"]
+    _inherit = ["paylink.guard.mixin", "mail.thread", "mail.activity.mixin", "paylink.server.mixin"]
     _description = "Reminder Rule"
     _order = "sequence, id"
     _check_company_auto = True

@@ -2,6 +2,7 @@ import re
 from datetime import timedelta
 from itertools import product
 
+from lxml import etree
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
@@ -437,6 +438,20 @@ class TestSend(PaylinkCommon):
         """Also where it is shown and stored."""
         link = self._sent(self._wizard(self._invoice(), subject="Opening balance\nold system"))
         self.assertEqual(self._customer_mails(link).subject, "Opening balance old system")
+
+    def test_pdf_is_offered_where_it_can_be_made(self):
+        """Without wkhtmltopdf it is not, and who wanted it attached once sends without."""
+        self.patch(type(self.env["paylink.link"]), "_can_make_pdf", lambda _link: False)
+        link = self._sent(self._wizard(self._invoice(), attach_pdf=True))
+        self.assertFalse(self._customer_mails(link).attachment_ids)
+        for can_make in (True, False):
+            for record in (self._wizard(self._invoice()), link, self.env["paylink.reminder.rule"]):
+                self.patch(type(record), "_can_make_pdf", lambda _any, can=can_make: can)
+                form = etree.fromstring(record.get_view(view_type="form")["arch"])
+                (field,) = form.xpath("//field[@name='attach_pdf']")
+                with self.subTest(model=record._name, can_make=can_make):
+                    self.assertIn("not can_make_pdf", field.get("invisible"))
+                    self.assertEqual(record.new().can_make_pdf, can_make)
 
     def test_pdf_is_attached(self):
         """A stored PDF is sent along."""

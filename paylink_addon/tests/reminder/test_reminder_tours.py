@@ -21,6 +21,7 @@ class TestReminderTours(ToursCommon, ReminderCommon):
         return self._invoice(invoice_date=due - timedelta(days=30), invoice_date_due=due)
 
     def test_make_a_rule(self):
+        self.patch(type(self.env["paylink.reminder.rule"]), "_can_make_pdf", lambda _rules: True)
         self.start_tour("/odoo/reminder-rules", "paylink_reminder_rule", login="manager")
         rule = self.env["paylink.reminder.rule"].search([("company_id", "=", self.company.id)])
         self.assertEqual(rule.step_ids.mapped("days"), [3, 10, 30])

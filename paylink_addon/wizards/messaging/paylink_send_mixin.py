@@ -13,6 +13,7 @@ class PaylinkSendMixin(models.AbstractModel):
     """
 
     _name = "paylink.send.mixin"
+    _inherit = "paylink.pdf.mixin"
     _inherit = "paylink.dialog.mixin"
     _description = "Dialog that Writes to Customers"
 
