@@ -13,7 +13,7 @@ class PaylinkSendMixin(models.AbstractModel):
     """
 
     _name = "paylink.send.mixin"
-    _inherit = ["paylink.dialog.mixin", "paylink.pdf.mixin"]
+    _inherit = ["paylink.dialog.mixin", "paylink.server.mixin"]
     _description = "Dialog that Writes to Customers"
 
     # Of the dialog's window; Odoo's usual one is "large".
