@@ -26,8 +26,9 @@ class AccountMoveSend(models.AbstractModel):
 
     @api.model
     def _paylink_askable(self, moves):
-        """Those of the invoices to be sent for which a link can be added."""
-        return moves.browse(move.id for move in self.env["paylink.link"]._askable_items(moves))
+        """Those of the invoices to be sent for which a link can be added, as far as the user may read them."""
+        readable = moves._filtered_access("read")
+        return moves.browse(move.id for move in self.env["paylink.link"]._askable_items(readable))
 
     # === DOCUMENTS === #
 

@@ -43,6 +43,16 @@ class TestInvoiceSend(PaylinkCommon):
 
     # === THE DIALOG === #
 
+    def test_dialog_tells_nothing_of_hidden_invoices(self):
+        """Not even whether they are still open: what a client names is not asked for unless its user may read it."""
+        other = self._other_company()
+        self.env["res.partner.bank"].create({"acc_number": "FR7630006", "partner_id": other.partner_id.id})
+        user = self._user("invoicing", "account.group_account_invoice")
+        Send = self.env["account.move.send"].with_user(user)
+        for move, found in ((self._invoice(), True), (self._invoice(company_id=other.id), False)):
+            self.assertTrue(self.env["account.move.send"].sudo()._paylink_askable(move.sudo()))
+            self.assertEqual(bool(Send._paylink_askable(move.with_user(user))), found)
+
     def test_mail_has_the_button_in_the_customers_language(self):
         for partner, text in ((self.marie, "120,00"), (self.john, "120.00")):
             with self.subTest(lang=partner.lang):

@@ -71,6 +71,27 @@ class TestReminderPreview(ReminderCommon):
         with self.assertRaises(AccessError):
             self.env["paylink.reminder.preview"].with_user(seller).create({})
 
+    def test_hidden_contacts_are_not_told(self):
+        """Who may not read whom a message goes to sees neither it nor the address, and sends none."""
+        hidden = self._customer("Heron", email="heron@example.com", parent_id=self.john.id)
+        invoice = self._due_invoice(0, partner=hidden)
+        self.env["ir.rule"].sudo().create(
+            {
+                "name": "Hidden contact",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": "[('name', '!=', 'Heron')]",
+            }
+        )
+        with freeze_time(TODAY + timedelta(days=3)):
+            preview = self._preview(TODAY + timedelta(days=3))
+            self.assertEqual((preview.line_ids.customer_id, preview.message_count), (self.marie, 1))
+            wizard = self.env["paylink.reminder.send"].with_user(self.manager).with_company(self.company)
+            wizard = wizard.create({"source_model": "account.move", "source_ids": invoice.ids})
+            with self.assertRaises(AccessError):
+                wizard.read(["recipient"])
+            with self.assertRaises(AccessError):
+                wizard.action_send()
+
     # === WHY NOT === #
 
     def test_look_up_names_no_links_of_colleagues(self):
