@@ -55,7 +55,7 @@ class ResCompany(models.Model):
     def _paylink_set_up_wallet(self):
         """Give each company with a chart of accounts an eWallet program, and its programs a wallet account each."""
         for company in self.sudo().filtered("chart_template"):
-            company = company.with_company(company).with_context(lang=company.partner_id.lang)  # noqa: PLW2901  the same one, as itself
+            company = company._paylink_in_books(company)  # noqa: PLW2901  the same one, as itself
             programs = company._paylink_ewallets() or company._paylink_create_ewallet()
             for program in programs.filtered(lambda program: not program.paylink_account_id):
                 if not program.coupon_count:  # the currency changes with the chart

@@ -254,18 +254,15 @@ class PaylinkDispute(models.Model):
     def _create_fee_move(self, account, fee):
         """The entry of a fee (negative: given back), between the account of the payments and the expenses."""
         liquidity = self.withdrawal_id._seek_for_lines()[0].account_id[:1]
-        move = (
-            self.company_id._paylink_in_books(self.env["account.move"])
-            .with_context(**QUIET)
-            .create(
-                {
-                    "move_type": "entry",
-                    "journal_id": self.withdrawal_id.journal_id.id,
-                    "date": self.company_id._paylink_today(),
-                    "ref": self.env._("Fee of chargeback %(name)s", name=self.name),
-                    "line_ids": [self._fee_line(account, fee), self._fee_line(liquidity, -fee)],
-                }
-            )
+        Move = self.company_id._paylink_in_books(self.env["account.move"]).with_context(**QUIET)
+        move = Move.create(
+            {
+                "move_type": "entry",
+                "journal_id": self.withdrawal_id.journal_id.id,
+                "date": self.company_id._paylink_today(),
+                "ref": Move.env._("Fee of chargeback %(name)s", name=self.name),
+                "line_ids": [self._fee_line(account, fee), self._fee_line(liquidity, -fee)],
+            }
         )
         move.action_post()
         return move

@@ -87,6 +87,15 @@ class AccountMove(models.Model):
             )
         )
 
+    @api.model
+    def _get_invoice_counterpart_amls_for_early_payment_discount(self, aml_values_list, open_balance):
+        """The texts of discounts are in the language of the books, not of who registers the payment, or whose page."""
+        company = self.env["account.move.line"].union(*(values["aml"] for values in aml_values_list)).company_id[:1]
+        in_books = company._paylink_in_its_language
+        return super(AccountMove, in_books(self))._get_invoice_counterpart_amls_for_early_payment_discount(
+            [{**values, "aml": in_books(values["aml"])} for values in aml_values_list], open_balance
+        )
+
     # === CHANGED DOCUMENTS === #
     # What becomes of collection links when their documents are changed.
     #

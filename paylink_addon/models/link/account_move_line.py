@@ -256,6 +256,15 @@ class AccountMoveLine(models.Model):
         """Hook: a query of the ids of credits that are kept for one document, and settle no other. Here: none."""
         return SQL("SELECT NULL::integer WHERE FALSE")
 
+    # === THE LANGUAGE OF ENTRIES === #
+
+    def _prepare_exchange_difference_move_vals(self, amounts_list, company=None, **kwargs):
+        """That of the books, not of who reconciles, or whose page does."""
+        books = (self.company_id or company or self.env.company)[:1]._paylink_in_its_language(self)
+        return super(AccountMoveLine, books)._prepare_exchange_difference_move_vals(
+            amounts_list, company=company, **kwargs
+        )
+
     def _paylink_is_collectable(self):
         """Whether a link may ask for the item: posted, receivable, open."""
         self.ensure_one()

@@ -67,11 +67,28 @@ class ResCompany(models.Model):
 
     def _paylink_in_books(self, records):
         """``records`` in the environment in which anything that touches the books of this company is done, whoever or
-        whatever does it: what Odoo dates itself is of the company's day, and money that has moved is booked on the
-        accounts of what it settles, also where one was archived meanwhile.
+        whatever does it: what Odoo dates itself is of the company's day, what it writes in the company's language, and
+        money that has moved is booked on the accounts of what it settles, also where one was archived meanwhile.
         """
         self.ensure_one()
-        return records.with_company(self).with_context(tz=self.paylink_tz, skip_account_deprecation_check=True)
+        return records.with_company(self).with_context(
+            tz=self.paylink_tz, lang=self._paylink_lang(), skip_account_deprecation_check=True
+        )
+
+    # === LANGUAGE === #
+
+    def _paylink_lang(self):
+        """The language of the company, in which its books are: that of its own contact; ``None``: that of the code."""
+        lang = self.sudo().partner_id.lang
+        return lang if lang and self.env["res.lang"]._get_data(code=lang) else None
+
+    def _paylink_in_its_language(self, records):
+        """``records`` as what writes texts into entries of this company has to have them.
+
+        The texts (“Early Payment Discount”, “Currency exchange rate difference”…) are then in its language, whoever or
+        whatever makes the entry: a webhook, a job, a user who reads another one, the customer's page.
+        """
+        return records.with_context(lang=self._paylink_lang()) if self else records
 
     # === PEOPLE === #
 

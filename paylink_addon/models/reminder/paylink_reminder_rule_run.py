@@ -103,7 +103,7 @@ class PaylinkReminderRuleRun(models.Model):
 
     def _of_company(self, company):
         """The rules of ``company``; what is noted for all of its people is worded in its language."""
-        rules = self.sudo().with_company(company).with_context(lang=company.partner_id.lang)
+        rules = self.sudo().with_company(company).with_context(lang=company._paylink_lang())
         return rules.search([("company_id", "=", company.id)])
 
     def _due_customers(self, date):

@@ -1,0 +1,154 @@
+from odoo import Command, fields
+from odoo.tests import tagged
+from odoo.tools.translate import get_translation
+
+from .event_common import EventCommon
+
+# What Odoo and we write into entries: the add-on, and its words in the code.
+WORDS = {
+    "discount": ("account", "Early Payment Discount"),
+    "exchange": ("account", "Currency exchange rate difference"),
+    "reversal": ("account", "Reversal of: %s"),
+    "fee": ("paylink_addon", "Fee of chargeback %(name)s"),
+}
+
+
+WAYS = ("by_links", "by_the_job", "in_the_portal", "by_a_chargeback", "by_a_deposit", "by_a_stored_method", "by_hand")
+
+
+@tagged("post_install", "-at_install")
+class TestBooksLanguage(EventCommon):
+    """Entries are in the company's language, whoever or whatever makes them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["res.lang"]._activate_lang("es_ES")
+        cls.company.partner_id.lang = "fr_FR"
+        cls.company.paylink_fee_account_id = cls.company_data["default_account_expense"]
+        cls.env.user.group_ids += cls.env.ref("sales_team.group_sale_manager")
+        cls.today = fields.Date.today()
+        cls.before = fields.Date.subtract(cls.today, days=40)
+        cls.env["res.currency.rate"].search([("currency_id", "=", cls.currency_euro.id)]).unlink()
+        cls.env["res.currency.rate"].create(
+            [
+                {"name": day, "rate": rate, "currency_id": cls.currency_euro.id, "company_id": cls.company.id}
+                for day, rate in ((fields.Date.subtract(cls.today, days=60), 1.0), (cls.today, 2.0))
+            ]
+        )
+        cls.terms = cls.env["account.payment.term"].create(
+            {
+                "name": "2 %",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 10,
+                "line_ids": [Command.create({"value": "percent", "value_amount": 100, "nb_days": 30})],
+            }
+        )
+
+    def _abroad(self, **values):
+        """An invoice whose currency has another rate today."""
+        return self._invoice(amount=100, currency_id=self.currency_euro.id, invoice_date=self.before, **values)
+
+    def _discounted(self):
+        return self._invoice(amount=100, invoice_payment_term_id=self.terms.id)
+
+    # === WAYS INTO THE BOOKS === #
+
+    def _by_links(self):
+        for invoice in (self._abroad(), self._discounted()):
+            self.pay_on_page(self._link(invoice))
+        return {"exchange", "discount"}
+
+    def _by_the_job(self):
+        for invoice in (self._abroad(), self._discounted()):
+            self._attempt(self._link(invoice))._set_done()
+        self._run_cron("ir_cron_paylink_book")
+        return {"exchange", "discount"}
+
+    def _in_the_portal(self):
+        for invoice in (self._abroad(), self._discounted()):
+            amount = invoice._get_invoice_next_payment_values()["amount_due"]
+            tx = self._portal_attempt(invoice, amount=amount)
+            self.checkout(tx)
+            self.fake.pay(tx.paylink_stripe_session)
+            self.come_back(tx)
+            tx._post_process()
+        return {"exchange", "discount"}
+
+    def _by_a_chargeback(self):
+        """The exchange difference of what is open again is reversed."""
+        tx = self.pay_on_page(self._link(self._abroad()))
+        found = self.fake.dispute(tx.paylink_stripe_intent)
+        self.deliver_and_handle()
+        self.fake.close_dispute(found["id"], won=True)
+        self.deliver_and_handle()
+        return {"exchange", "reversal", "fee"}
+
+    def _by_a_deposit(self):
+        """The invoice of an order takes what was paid at another rate."""
+        product = self.env["product.product"].create({"name": "Kitchen", "type": "service", "invoice_policy": "order"})
+        pricelist = self.env["product.pricelist"].create({"name": "EUR", "currency_id": self.currency_euro.id})
+        order = self.env["sale.order"].create(
+            {
+                "partner_id": self.marie.id,
+                "pricelist_id": pricelist.id,
+                "order_line": [Command.create({"product_id": product.id, "price_unit": 100.0, "tax_ids": []})],
+            }
+        )
+        order.action_confirm()
+        link = self.env["paylink.link"]._create_deposits([{"sale_order_id": order.id, "amount": 60.0}])
+        link._issue()
+        self.pay_on_page(link)
+        invoice = order._create_invoices()
+        invoice.invoice_date = self.before
+        invoice.action_post()
+        return {"exchange"}
+
+    def _by_a_stored_method(self):
+        token = self._stored()
+        invoice = self._abroad()
+        self._registration(invoice, token).action_create_payments()
+        self.send_waiting()
+        self.apply_events()
+        self.assertEqual(invoice.payment_state, "paid")
+        return {"exchange"}
+
+    def _by_hand(self):
+        """In Odoo's own dialog, and undone."""
+        for invoice in (self._discounted(), self._abroad()):
+            self.env["account.payment.register"].with_context(
+                active_model="account.move", active_ids=invoice.ids
+            ).create({})._create_payments()
+        items = invoice.line_ids.filtered(lambda item: item.account_type == "asset_receivable")
+        items.remove_move_reconcile()
+        return {"exchange", "discount", "reversal"}
+
+    def test_entries_are_in_the_language_of_the_company(self):
+        reader = self.env.user
+        for lang in ("es_ES", "en_US"):
+            reader.lang = lang
+            self.env = self.env(context={**self.env.context, "lang": lang})
+            for way in WAYS:
+                with self.subTest(way=way, lang=lang):
+                    self.env.flush_all()
+                    newest = self.env["account.move"].search([], order="id desc", limit=1).id
+                    expected = getattr(self, f"_{way}")()
+                    self._check(
+                        self.env["account.move"].search([("id", ">", newest), ("move_type", "=", "entry")]), expected
+                    )
+
+    def _check(self, moves, expected):
+        texts = [text for text in (*moves.mapped("ref"), *moves.line_ids.mapped("name")) if text]
+        for name, (addon, source) in WORDS.items():
+            found = {
+                lang: any(self._word(addon, lang, source) in text for text in texts)
+                for lang in ("fr_FR", "es_ES", "en_US")
+            }
+            with self.subTest(word=name):
+                self.assertEqual(found, {"fr_FR": name in expected, "es_ES": False, "en_US": False}, texts)
+
+    def _word(self, addon, lang, source):
+        """Up to what differs each time; what has no translation is found nowhere."""
+        text = source if lang == "en_US" else get_translation(addon, lang, source, ())
+        return text.partition("%")[0].strip() if lang == "en_US" or text != source else "\0"
