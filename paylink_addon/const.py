@@ -70,6 +70,7 @@ class Task:
     LOST_DOCUMENTS = "link_lost_documents"  # what it asked for is gone
     NOT_BOOKED = "payment_not_booked"
     EXCESS = "payment_excess"  # too much was paid; one for each payment
+    OVERTAKEN = "payment_overtaken"  # on its way, and not needed anymore; one for each payment, ever
     DEPOSIT_AUTHORIZED = "deposit_authorized"  # its order ends: capture or release
     DEPOSIT_NOT_CONFIRMED = "deposit_not_confirmed"  # paid, and Odoo refuses to confirm or invoice the order
     DEPOSIT_CANCELLED = "deposit_cancelled"  # paid, and its order was cancelled

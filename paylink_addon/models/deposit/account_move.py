@@ -26,8 +26,11 @@ class AccountMove(models.Model):
             orders._paylink_end_links()
         return posted
 
-    def _paylink_orders(self):
-        """The orders, with links, that these invoices were made of, in sudo mode."""
+    def _paylink_orders(self, linked=True):
+        """The orders that these invoices were made of, in sudo mode.
+
+        :param bool linked: only those that have links
+        """
         if not self:
             return self.env["sale.order"].sudo()
         query = SQL(
@@ -36,10 +39,10 @@ class AccountMove(models.Model):
               FROM account_move_line item
               JOIN sale_order_line_invoice_rel rel ON rel.invoice_line_id = item.id
               JOIN sale_order_line line ON line.id = rel.order_line_id
-             WHERE item.move_id IN %s
-               AND EXISTS(SELECT FROM paylink_link link WHERE link.sale_order_id = line.order_id)
+             WHERE item.move_id IN %s %s
             """,
             tuple(self.ids),
+            SQL("AND EXISTS(SELECT FROM paylink_link link WHERE link.sale_order_id = line.order_id)" if linked else ""),
         )
         self.env.flush_all()
         return self.env["sale.order"].sudo().browse(row[0] for row in self.env.execute_query(query))

@@ -7,6 +7,10 @@ class AccountMoveLine(models.Model):
 
     _inherit = "account.move.line"
 
+    def _paylink_rivals(self):
+        """Also the attempts to pay the orders that the documents were made of."""
+        return super()._paylink_rivals() | self.move_id._paylink_orders(linked=False)._paylink_rivals()
+
     @api.model
     def _paylink_kept_sql(self):
         """A query of the ids of credits that the next invoice of an order takes: of paid deposits.

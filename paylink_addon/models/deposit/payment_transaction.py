@@ -74,6 +74,59 @@ class PaymentTransaction(models.Model):
             self.env["paylink.link"]._belonging_sql(),
         )
 
+    # === SETTLED ANOTHER WAY === #
+
+    def _paylink_pays_order(self):
+        """Whether it is an attempt in Odoo's portal to pay one order, and no invoice."""
+        return not self.paylink_id and not self.invoice_ids and len(self.sale_order_ids) == 1
+
+    def _paylink_due_now(self):
+        """Of an order: what is left to pay of it."""
+        if not self._paylink_pays_order():
+            return super()._paylink_due_now()
+        order = self.sale_order_ids
+        if order.currency_id != self.currency_id:
+            return None
+        payer = order.partner_invoice_id.commercial_partner_id
+        is_its_own = order.state != "cancel" and payer == self.partner_id.commercial_partner_id
+        return order._paylink_outstanding() if is_its_own else 0.0
+
+    def _paylink_payable(self):
+        if not self._paylink_pays_order():
+            return super()._paylink_payable()
+        due, order = self._paylink_due_now(), self.sale_order_ids
+        return due and due - sum(amount for _link, amount in order._paylink_coming().get(order.id, ()))
+
+    def _paylink_tell_overtaken(self):
+        """Who has authorized a deposit of which nothing is due is a task already: ``paylink.link._end_deposits``."""
+        if self.state == "authorized" and self._paylink_deposits() and not self._paylink_due_now():
+            return None
+        return super()._paylink_tell_overtaken()
+
+    def _paylink_looked_after(self):
+        """An order's, too."""
+        if self._paylink_pays_order():
+            return self.sale_order_ids, self.sale_order_ids.user_id
+        return super()._paylink_looked_after()
+
+    @api.model
+    def _paylink_suspects_sql(self):
+        """Of orders: all."""
+        return SQL(
+            """
+            %(others)s
+             UNION ALL
+            SELECT tx.id
+              FROM payment_transaction tx
+         LEFT JOIN paylink_link link ON link.id = tx.paylink_id
+         LEFT JOIN sale_order_transaction_rel rel ON rel.transaction_id = tx.id
+             WHERE tx.state = 'draft'
+               AND (link.sale_order_id IS NOT NULL OR (rel.sale_order_id IS NOT NULL AND tx.id IN %(portal)s))
+            """,
+            others=super()._paylink_suspects_sql(),
+            portal=self._paylink_portal_drafts_sql(),
+        )
+
     # === ON THE ORDER === #
 
     def _paylink_documents(self):
@@ -106,7 +159,9 @@ class PaymentTransaction(models.Model):
     def _paylink_after_booking(self, new, unbooked):
         """What is left of the orders may not be what other links ask for anymore."""
         result = super()._paylink_after_booking(new, unbooked)
-        (self.sale_order_ids | self.paylink_id.sale_order_id)._paylink_end_links()
+        orders = self.sale_order_ids | self.paylink_id.sale_order_id
+        orders._paylink_end_links()
+        orders._paylink_rivals()._paylink_reconsider()
         return result
 
     def _check_amount_and_confirm_order(self):

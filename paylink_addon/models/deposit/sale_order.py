@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ...const import LIVE_STATES
+from ...const import IN_FLIGHT_STATES, LIVE_STATES
 from ...tools import days
 
 GROUP = "paylink_addon.group_paylink_user"
@@ -17,6 +17,8 @@ DEPOSIT_STATES = [
 ORANGE = 2  # in Odoo's palette
 # What says who pays an order, and in which currency: changed, nobody may pay it by the links of before.
 PAYER_FIELDS = {"partner_id", "partner_invoice_id", "pricelist_id", "company_id"}
+# What says how much is to be paid of it.
+AMOUNT_FIELDS = {"state", "order_line", *PAYER_FIELDS}
 
 
 class SaleOrder(models.Model):
@@ -141,6 +143,8 @@ class SaleOrder(models.Model):
         if vals.get("state") == "cancel" or PAYER_FIELDS & set(vals):
             self._paylink_end_links()
             self._paylink_report_left_behind()
+        if AMOUNT_FIELDS & set(vals):
+            self._paylink_rivals()._paylink_reconsider()
         return result
 
     @api.ondelete(at_uninstall=False)
@@ -265,6 +269,18 @@ class SaleOrder(models.Model):
         over._recompute_recordset(["state"])
         waiting = over.filtered(lambda link: link.state in LIVE_STATES and not link.amount_pending)
         waiting._end_deposits(self.env._("The order is paid or invoiced: no deposit is left to pay."))
+
+    def _paylink_rivals(self):
+        """The transactions, in sudo mode, that may still pay these orders: unfinished, or on their way."""
+        Transaction = self.env["payment.transaction"].sudo()
+        if not self.ids:
+            return Transaction
+        by_link = fields.Domain("paylink_id.sale_order_id", "in", self.ids)
+        portal = fields.Domain("sale_order_ids", "in", self.ids)
+        closable = fields.Domain("state", "=", "draft") & (by_link | portal & Transaction._paylink_portal_domain())
+        return Transaction.search(closable) | Transaction.search(
+            fields.Domain("state", "in", IN_FLIGHT_STATES) & (by_link | portal)
+        )
 
     def _paylink_report_left_behind(self):
         """What was paid stays a credit of who paid it; somebody has to know that no order takes it."""

@@ -19,6 +19,7 @@ from . import payment_provider
 from . import payment_transaction
 from . import payment_transaction_coming
 from . import payment_transaction_manage
+from . import payment_transaction_overtaken
 from . import payment_transaction_requests
 from . import res_company
 from . import res_config_settings

@@ -115,6 +115,8 @@ class AccountMove(models.Model):
         links = self.filtered("posted_before")._paylink_locked_links()
         result = super().button_draft()
         links._close_attempts(self.env._("A document is being changed."))
+        # Those in the customer portal, too; of what is on its way people are told.
+        self.filtered("posted_before").line_ids._paylink_settled()
         return result
 
     def unlink(self):

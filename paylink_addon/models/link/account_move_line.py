@@ -265,6 +265,48 @@ class AccountMoveLine(models.Model):
             amounts_list, company=company, **kwargs
         )
 
+    # === SETTLED ANOTHER WAY === #
+
+    @api.model
+    def _reconcile_plan(self, reconciliation_plan):
+        """Whatever settles items passes here: nobody goes on paying what is not due anymore."""
+        result = super()._reconcile_plan(reconciliation_plan)
+        self._paylink_of_plan(reconciliation_plan)._paylink_settled()
+        return result
+
+    @api.model
+    def _paylink_of_plan(self, plan):
+        """All items of a plan, which may be made of plans: see :meth:`_reconcile_plan`."""
+        found = self.browse()
+        for part in plan:
+            found |= part if isinstance(part, models.BaseModel) else self._paylink_of_plan(part)
+        return found
+
+    def _paylink_settled(self):
+        """Close the attempts to pay these items that have been overtaken, and tell of money on its way.
+
+        Our own bookings see to the other attempts themselves: see ``paylink.link._close_rivals``.
+        """
+        context = self.env.context
+        if context.get("paylink_knows_reconciled") or context.get("paylink_closes_rivals"):
+            return
+        items = self.sudo().filtered(lambda item: item.account_type == "asset_receivable" and item.balance > 0)
+        if items:
+            items._paylink_rivals()._paylink_reconsider()
+
+    def _paylink_rivals(self):
+        """Hook: the transactions, in sudo mode, that may still settle these items: unfinished, or on their way.
+
+        Also those confirmed that nobody has booked yet.
+        """
+        items = self.sudo()
+        query = SQL(
+            "SELECT DISTINCT transaction_id FROM (%s) coming WHERE NOT is_booked AND transaction_id IS NOT NULL",
+            self.env["payment.transaction"].sudo()._paylink_coming_sql(items=items),
+        )
+        coming = self.env["payment.transaction"].sudo().browse(row[0] for row in self.env.execute_query(query))
+        return coming | self.env["paylink.link"].sudo()._open_drafts_for(items)
+
     def _paylink_is_collectable(self):
         """Whether a link may ask for the item: posted, receivable, open."""
         self.ensure_one()

@@ -47,6 +47,13 @@ class AccountPayment(models.Model):
         """
         return super(AccountPayment, self.filtered(lambda payment: payment.state != "rejected")).action_cancel()
 
+    def action_post(self):
+        """What has no entry reconciles nothing, and settles all the same: see ``account.move.line._reconcile_plan``."""
+        result = super().action_post()
+        if unbooked := self.filtered(lambda payment: payment.invoice_ids and not payment.move_id):
+            unbooked.invoice_ids.line_ids._paylink_settled()
+        return result
+
     # === BUSINESS METHODS === #
 
     def _get_outstanding_account(self, payment_type):

@@ -130,6 +130,12 @@ class PaylinkLinkAmounts(models.Model):
         return self._open_drafts_of(self | lines.link_id, self.line_ids.move_id)
 
     @api.model
+    def _open_drafts_for(self, items):
+        """The attempts on any of these items that the customer has not finished."""
+        lines = self.env["paylink.link.line"].search([("move_line_id", "in", items.ids)])
+        return self._open_drafts_of(lines.link_id, items.move_id)
+
+    @api.model
     def _open_drafts_on(self, moves):
         """The attempts on any items of these documents that the customer has not finished."""
         lines = self.env["paylink.link.line"].search([("move_id", "in", moves.ids)])

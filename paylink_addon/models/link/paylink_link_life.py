@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.fields import Domain
 from odoo.tools import format_amount, format_datetime
 
 from ...const import LIVE_STATES, Task
@@ -428,14 +427,9 @@ class PaylinkLinkLife(models.Model):
 
     @api.model
     def _close_settled(self):
-        """Close the payment pages of what was settled another way (a transfer, a credit note)."""
-        Transaction = self.env["payment.transaction"]
-        by_link = Transaction.search([("paylink_id.state", "=", "paid"), ("state", "=", "draft")])
-        settled = Domain("state", "=", "draft") & Domain("invoice_ids.amount_residual", "=", 0)
-        by_portal = Transaction.search(Transaction._paylink_portal_domain() & settled)
-        return self.env["paylink.job.mixin"]._each(
-            by_link | by_portal, lambda tx: tx._paylink_close_settled(), place=ON_LINK
-        )
+        """Close the payment pages of what was settled another way, and could not be closed then."""
+        suspects = self.env["payment.transaction"]._paylink_suspects()
+        return self.env["paylink.job.mixin"]._each(suspects, lambda tx: tx._paylink_reconsider(), place=ON_LINK)
 
     # === HELPERS === #
 

@@ -184,6 +184,7 @@ class PaymentTransaction(models.Model):
                 (*allowed_states, *late), target_state, state_message
             )
         updated._paylink_have_booked()
+        updated._paylink_end_overtaken()
         for tx in updated & ours:
             tx._paylink_changed(before[tx.id], state_message or "")
         return updated
@@ -359,7 +360,8 @@ class PaymentTransaction(models.Model):
         """The payment of a link settles exactly its items, which may be no invoices, or parts of them."""
         self.ensure_one()
         if not self.paylink_id:
-            return super()._create_payment(**extra_create_values)
+            closing = self.with_context(paylink_closes_rivals=True)
+            return super(PaymentTransaction, closing)._create_payment(**extra_create_values)
         self.env["paylink.link"].with_company(self.company_id)._book(self)
         return self.payment_id
 
@@ -422,6 +424,11 @@ class PaymentTransaction(models.Model):
         :return: a ``timedelta``, or ``False`` where the provider itself says when its session ends
         """
         self.ensure_one()
+        return self._paylink_patience()
+
+    @api.model
+    def _paylink_patience(self):
+        """How long we take a customer to be at a provider, as a ``timedelta``; ``False``: for ever."""
         minutes = whole_number(self.env, ABANDONED_AFTER_PARAMETER, DEFAULT_ABANDONED_AFTER)
         return bool(minutes) and timedelta(minutes=minutes)
 
@@ -439,11 +446,6 @@ class PaymentTransaction(models.Model):
         return self._paylink_closable().filtered(
             lambda tx: (after := tx._paylink_abandoned_after()) and tx.create_date + after <= now
         )
-
-    def _paylink_close_settled(self):
-        """Close an attempt to pay what is settled by now."""
-        if self.paylink_id or not any(self.invoice_ids.mapped("amount_residual")):
-            self._paylink_unfinished()._paylink_close(self.env._("Nothing is due anymore."))
 
     def _paylink_abandon(self):
         """Close attempts as the customer's choice: they count, and the link is *Interrupted*."""

@@ -6,11 +6,10 @@ from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, consteq
+from odoo.tools import consteq
 
 from odoo.addons.payment import utils as payment_utils
 
-from ...const import LIVE_STATES
 from ...tools.locks import a_slot, take_free
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeTransient
 from ...tools.texts import one_line
@@ -190,30 +189,8 @@ class PaymentTransactionCheckout(models.Model):
     def _paylink_stripe_check_payable(self):
         """The form may be sent again hours later."""
         self._ensure_provider_is_not_disabled()
-        payable = self._paylink_stripe_payable()
-        if payable is not None and (payable <= 0 or self.currency_id.compare_amounts(self.amount, payable) > 0):
+        if self._paylink_is_overtaken():
             raise UserError(self.env._("This can no longer be paid, or not in this amount: reload the page."))
-
-    def _paylink_stripe_payable(self):
-        """What may be paid now of what the attempt is for, in its currency; ``None`` where we can't say.
-
-        Of invoices paid in Odoo's portal: what is open, less what other payments of them may still bring.
-        """
-        if link := self.paylink_id:
-            return link.state in LIVE_STATES and not link._is_expired() and link._payable_amount()
-        invoices = self.invoice_ids
-        if invoices.currency_id != self.currency_id or "draft" in invoices.mapped("state"):
-            return None
-        items = invoices._paylink_open_items()
-        query = SQL(
-            """
-            SELECT COALESCE(sum(amount), 0)
-              FROM (SELECT DISTINCT money_id, amount FROM (%s) coming WHERE NOT is_booked) coming
-            """,
-            self._paylink_coming_sql(items=items),
-        )
-        parts = sum(found.amount for found in items._paylink_registered().values() if not found.is_whole)
-        return sum(invoices.mapped("amount_residual")) - parts - self.env.execute_query(query)[0][0]
 
     def _paylink_stripe_close_others(self):
         """The newest attempt counts, also of those in Odoo's portal: see ``paylink.link._start_attempt``."""

@@ -83,11 +83,11 @@ class TestRegistered(PaylinkCommon, HttpCase):
         invoice = self._invoice(amount=1000)
         transaction = self._force_attempt(self._free_link(), 1000)
         transaction.write({"paylink_id": False, "invoice_ids": [Command.set(invoice.ids)]})
-        self.assertEqual(transaction._paylink_stripe_payable(), 1000)
+        self.assertEqual(transaction._paylink_payable(), 1000)
         self._register(invoice, 400)
-        self.assertEqual(transaction._paylink_stripe_payable(), 600)
+        self.assertEqual(transaction._paylink_payable(), 600)
         self._register(invoice, 600)
-        self.assertEqual(transaction._paylink_stripe_payable(), 0)
+        self.assertEqual(transaction._paylink_payable(), 0)
 
     def test_asked_again_once_it_does_not_come(self):
         for action in ("action_cancel", "action_reject", "action_draft"):

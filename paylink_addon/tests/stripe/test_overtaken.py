@@ -1,0 +1,322 @@
+from unittest.mock import patch
+
+from odoo import Command, fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from ...const import Task
+from ...models.link import payment_transaction_overtaken
+from .stripe_common import StripeCommon
+
+ON_INVOICES = (
+    "registered",
+    "registered_in_part",
+    "credited",
+    "matched_with_the_bank",
+    "written_off",
+    "reset",
+    "cancelled",
+)
+ON_ORDERS = ("order_cancelled", "order_reduced", "order_of_another", "deposit_paid", "order_invoice_paid")
+
+
+@tagged("post_install", "-at_install")
+class TestOvertaken(StripeCommon):
+    """What is settled another way, or changed, while customers are about to pay it, or their money is on its way."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env.user.group_ids += cls.env.ref("sales_team.group_sale_manager")
+        cls.product = cls.env["product.product"].create(
+            {"name": "Kitchen", "type": "service", "invoice_policy": "order", "taxes_id": []}
+        )
+
+    def _status(self, tx):
+        """Of the page at Stripe, once what is to be sent is sent."""
+        self.send_waiting()
+        return self.fake.get(tx.paylink_stripe_session)["status"]
+
+    def _dialog(self, invoice, user=None, **values):
+        Register = self.env["account.payment.register"].with_user(user or self.env.user)
+        return Register.with_context(active_model="account.move", active_ids=invoice.ids).create(values)
+
+    def _told(self, invoice, user=None):
+        """What the dialog says of customers, by how far they are."""
+        errors = self._dialog(invoice, user).actionable_errors or {}
+        return {name.removeprefix("paylink_"): error["message"] for name, error in errors.items() if "paylink" in name}
+
+    def _tasks(self, tx):
+        return self.env["mail.activity"].sudo().search([("paylink_key", "=", f"{Task.OVERTAKEN}:{tx.id}")])
+
+    # === WAYS === #
+
+    def _registered(self, invoice):
+        self._dialog(invoice)._create_payments()
+
+    def _registered_in_part(self, invoice):
+        self._dialog(invoice, amount=30)._create_payments()
+
+    def _credited(self, invoice):
+        invoice._reverse_moves([{"date": fields.Date.today()}], cancel=True)
+
+    def _matched_with_the_bank(self, invoice):
+        line = self.env["account.bank.statement.line"].create(
+            {
+                "journal_id": self.provider.journal_id.id,
+                "payment_ref": "Transfer",
+                "amount": 100,
+                "date": fields.Date.today(),
+                "partner_id": invoice.partner_id.id,
+            }
+        )
+        receivable = invoice.line_ids.filtered(lambda item: item.account_type == "asset_receivable")
+        _liquidity, suspense, _other = line._seek_for_lines()
+        suspense.account_id = receivable.account_id
+        (suspense | receivable).reconcile()
+
+    def _written_off(self, invoice):
+        receivable = invoice.line_ids.filtered(lambda item: item.account_type == "asset_receivable")
+        expense = self.company_data["default_account_expense"]
+        entry = self.env["account.move"].create(
+            {
+                "line_ids": [
+                    Command.create({"account_id": account.id, "balance": balance, "partner_id": invoice.partner_id.id})
+                    for account, balance in ((receivable.account_id, -40), (expense, 40))
+                ]
+            }
+        )
+        entry.action_post()
+        (entry.line_ids.filtered(lambda item: item.account_id == receivable.account_id) | receivable).reconcile()
+
+    def _reset(self, invoice):
+        invoice.button_draft()
+
+    def _cancelled(self, invoice):
+        invoice.button_cancel()
+
+    def _order(self, **values):
+        return self.env["sale.order"].create(
+            {
+                "partner_id": self.marie.id,
+                "require_signature": False,
+                "order_line": [Command.create({"product_id": self.product.id, "price_unit": 100, "tax_ids": []})],
+                **values,
+            }
+        )
+
+    def _order_cancelled(self, order):
+        order._action_cancel()
+
+    def _order_reduced(self, order):
+        order.write({"order_line": [Command.update(order.order_line.id, {"price_unit": 20})]})
+
+    def _order_of_another(self, order):
+        order.write({"partner_id": self.john.id, "partner_invoice_id": self.john.id})
+
+    def _deposit_paid(self, order):
+        other = self._deposit(order, 60)
+        self.pay_on_page(other)
+
+    def _order_invoice_paid(self, order):
+        order.action_confirm()
+        invoice = order._create_invoices()
+        invoice.action_post()
+        self._registered(invoice)
+
+    def _deposit(self, order, amount):
+        link = self.env["paylink.link"]._create_deposits([{"sale_order_id": order.id, "amount": amount}])
+        link._issue()
+        return link
+
+    def _order_attempt(self, order):
+        tx = (
+            self.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": self.provider.id,
+                    "payment_method_id": self.payment_method_id,
+                    "amount": 100,
+                    "currency_id": order.currency_id.id,
+                    "partner_id": order.partner_id.id,
+                    "operation": "online_redirect",
+                    "landing_route": "/my/orders",
+                    "sale_order_ids": [Command.set(order.ids)],
+                }
+            )
+        )
+        tx._get_processing_values()
+        self.assertEqual(self.checkout(tx).status_code, 303)
+        return tx
+
+    # === THE CUSTOMER IS AT THE PROVIDER === #
+
+    def test_pages_of_invoices_are_closed(self):
+        """By links and in the customer portal, after the commit: nobody waits for Stripe."""
+        for way in ON_INVOICES:
+            for of_link in (True, False):
+                with self.subTest(way=way, of_link=of_link):
+                    invoice = self._invoice(amount=100)
+                    tx = self.start(self._link(invoice)) if of_link else self._portal_attempt(invoice)
+                    if not of_link:
+                        self.checkout(tx)
+                    asked = len(self.fake.journal())
+                    getattr(self, f"_{way}")(invoice)
+                    self.assertEqual((tx.state, len(self.fake.journal()) - asked), ("cancel", 0))
+                    self.assertEqual(self._status(tx), "expired")
+
+    def test_pages_of_orders_are_closed(self):
+        for way in ON_ORDERS:
+            for of_link in (True, False):
+                if of_link and way == "deposit_paid":
+                    continue  # the two ask for less than the whole
+                with self.subTest(way=way, of_link=of_link):
+                    order = self._order()
+                    tx = self.start(self._deposit(order, 100)) if of_link else self._order_attempt(order)
+                    getattr(self, f"_{way}")(order)
+                    self.assertEqual((tx.state, self._status(tx)), ("cancel", "expired"))
+
+    def test_pages_of_what_is_due_still_stay_open(self):
+        """A part that fits into what is left, and another document."""
+        invoice, other = self._invoice(amount=100), self._invoice(amount=100)
+        part = self.start(self._link(invoice, allow_partial=True), amount=30)
+        beside = self.start(self._link(other))
+        self._written_off(invoice)
+        self.assertEqual((part.state, beside.state), ("draft", "draft"))
+        self.assertEqual((self._status(part), self._status(beside)), ("open", "open"))
+
+    def test_attempt_that_somebody_works_on_is_closed_by_the_job(self):
+        """Whoever registers a payment neither waits for a customer nor fails."""
+        invoice, other = self._invoice(amount=100), self._invoice(amount=100)
+        tx, portal = self.start(self._link(invoice)), self._portal_attempt(other)
+        self.checkout(portal)
+        with patch.object(payment_transaction_overtaken, "take_free", lambda records: records.browse()):
+            self._registered_in_part(invoice)
+            self._credited(other)
+        self.assertEqual((tx.state, portal.state), ("draft", "draft"))
+        self._run_cron("ir_cron_paylink_expire")
+        self.assertEqual((tx.state, portal.state), ("cancel", "cancel"))
+        self.assertEqual((self._status(tx), self._status(portal)), ("expired", "expired"))
+
+    # === MONEY ON ITS WAY === #
+
+    def test_people_are_told_of_money_that_cannot_be_stopped(self):
+        """Once, whoever looks after it; no more once it has come to nothing."""
+        for way in ON_INVOICES:
+            for of_link in (True, False):
+                with self.subTest(way=way, of_link=of_link):
+                    invoice = self._invoice(amount=100, invoice_user_id=self.env.user.id)
+                    tx = self._attempt(self._link(invoice)) if of_link else self._portal_attempt(invoice)
+                    tx._set_pending()
+                    getattr(self, f"_{way}")(invoice)
+                    task = self._tasks(tx)
+                    self.assertEqual((tx.state, len(task)), ("pending", 1))
+                    self.assertIn("100.00", task.summary)
+                    tx._set_error("Refused")
+                    self.assertFalse(self._tasks(tx))
+
+    def test_nobody_is_told_of_money_that_is_needed(self):
+        invoice = self._invoice(amount=100)
+        tx = self._attempt(self._link(invoice, allow_partial=True), 30)
+        tx._set_pending()
+        self._written_off(invoice)
+        self.assertFalse(self._tasks(tx))
+
+    # === THE DIALOG === #
+
+    def test_dialog_says_first_what_customers_do(self):
+        accountant = self._user("accountant", "account.group_account_invoice")
+        for state, setter in (
+            ("draft", None),
+            ("pending", "_set_pending"),
+            ("authorized", "_set_authorized"),
+            ("done", "_set_done"),
+        ):
+            for of_link in (True, False):
+                with self.subTest(state=state, of_link=of_link):
+                    invoice = self._invoice(amount=100)
+                    self.assertFalse(self._told(invoice))
+                    tx = self._attempt(self._link(invoice)) if of_link else self._portal_attempt(invoice)
+                    if setter:
+                        getattr(tx, setter)()
+                    told = self._told(invoice, accountant)
+                    self.assertEqual(list(told), [state])
+                    for text in ("100.00", "Marie Dubois", tx.paylink_id.name or tx.reference):
+                        self.assertIn(text, told[state])
+                    if state == "done":
+                        with self.assertRaises(UserError):
+                            self._registered(invoice)
+                        self.assertEqual(invoice.amount_residual, 100)
+                    else:
+                        self._registered(invoice)
+                        self.assertEqual(invoice.amount_residual, 0)
+
+    def test_dialog_says_it_of_any_provider(self):
+        """Also of those in the portal whose pages we can't close."""
+        for of_link in (True, False):
+            with self.subTest(of_link=of_link):
+                invoice = self._invoice(amount=100)
+                link = self._link(invoice) if of_link else self._free_link(100)
+                tx = self._force_attempt(link, 100)
+                tx.write({"provider_id": self.dummy_provider.id, "invoice_ids": [Command.set(invoice.ids)]})
+                if not of_link:
+                    tx.paylink_id = False
+                self.assertEqual(list(self._told(invoice)), ["draft"])
+
+    def test_dialog_tells_nothing_of_what_its_user_may_not_read(self):
+        other = self._other_company()
+        invoice = self._invoice(amount=100)
+        self._attempt(self._link(invoice))
+        stranger = self._user("stranger", "account.group_account_invoice", company=other)
+        wizard = self.env["account.payment.register"].with_user(stranger).with_context(allowed_company_ids=other.ids)
+        items = invoice.line_ids.filtered(lambda item: item.account_type == "asset_receivable")
+        self.assertFalse(wizard.new({"line_ids": [Command.set(items.ids)]})._paylink_warnings())
+
+    def test_part_that_fits_is_closed_when_a_payment_is_registered(self):
+        """As the dialog has said."""
+        invoice = self._invoice(amount=100)
+        tx = self.start(self._link(invoice, allow_partial=True), amount=30)
+        self._registered_in_part(invoice)
+        self.assertEqual((tx.state, self._status(tx)), ("cancel", "expired"))
+
+
+@tagged("post_install", "-at_install")
+class TestOvertakenWithoutEntry(StripeCommon):
+    """What is registered without an entry reconciles nothing, and is on its way all the same."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.bank = cls._journal_without_entries()
+
+    def _posted(self, invoice):
+        """A payment made by its own form."""
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "inbound",
+                "partner_id": invoice.partner_id.id,
+                "amount": 100,
+                "journal_id": self.bank.id,
+                "invoice_ids": [Command.set(invoice.ids)],
+            }
+        )
+        payment.action_post()
+        self.assertFalse(payment.move_id)
+
+    def test_pages_are_closed_and_people_told(self):
+        for way in ("register", "posted"):
+            for of_link in (True, False):
+                with self.subTest(way=way, of_link=of_link):
+                    invoice, other = (
+                        self._invoice(amount=100, invoice_user_id=self.env.user.id),
+                        self._invoice(amount=100, invoice_user_id=self.env.user.id),
+                    )
+                    tx = self.start(self._link(invoice)) if of_link else self._portal_attempt(invoice)
+                    debit = self._attempt(self._link(other)) if of_link else self._portal_attempt(other)
+                    debit._set_pending()
+                    for one in (invoice, other):
+                        getattr(self, f"_{way}")(one)
+                    self.assertEqual((tx.state, debit.state), ("cancel", "pending"))
+                    key = f"{Task.OVERTAKEN}:{debit.id}"
+                    self.assertEqual(self.env["mail.activity"].sudo().search_count([("paylink_key", "=", key)]), 1)
