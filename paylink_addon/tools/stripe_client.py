@@ -8,6 +8,7 @@
 """
 
 import contextvars
+import copy
 import functools
 import json
 import logging
@@ -220,6 +221,51 @@ class StripeApi:
             raise failure from None
         _logger.debug("%s: done", path)
         return answer.to_dict(for_json=True)
+
+
+class NotAsked(BaseException):
+    """An answer of Stripe's is needed that is not here. No ``Exception``: nobody on the way may take it for a failure.
+
+    :ivar question: what tells the question from others
+    """
+
+    def __init__(self, question, ask):
+        super().__init__(f"Stripe is asked first ({question[0]}).")
+        self.question, self._ask = question, ask
+
+    def ask(self, answers):
+        """Ask now, and note the answer; that it was none is one, too.
+
+        :param dict answers: see :class:`KnownAnswers`
+        """
+        try:
+            answers[self.question] = self._ask()
+        except errors.StripeFailure as failure:
+            answers[self.question] = failure
+
+
+class KnownAnswers(StripeApi):
+    """Stripe for who holds rows, and so must not wait for it: it says what it was asked before.
+
+    :param dict answers: what is known, by question
+    :raise NotAsked: that is not known: undo what was done, ask, and begin anew
+    """
+
+    def __init__(self, secret_key, answers, **options):
+        super().__init__(secret_key, **options)
+        self._whose, self._answers = hash(secret_key), answers
+
+    def call(self, path, *ids, params=None, key=None):
+        """See :meth:`StripeApi.call`: of what changes nothing."""
+        if key:
+            raise ValueError("What changes something is stored, and asked when no row is held.")
+        question = (path, ids, json.dumps(params or {}, sort_keys=True), self._whose)
+        if question not in self._answers:
+            raise NotAsked(question, lambda: super(KnownAnswers, self).call(path, *ids, params=params))
+        answer = self._answers[question]
+        if isinstance(answer, errors.StripeFailure):
+            raise answer
+        return copy.deepcopy(answer)
 
 
 def with_metadata(objects, **metadata):

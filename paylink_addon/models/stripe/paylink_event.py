@@ -12,7 +12,7 @@ from psycopg2 import OperationalError
 from ...const import Task
 from ...tools.locks import hold
 from ...tools.parameters import whole_number
-from ...tools.stripe_client import API_VERSION
+from ...tools.stripe_client import API_VERSION, NotAsked
 from ...tools.stripe_errors import StripeFailure, redact
 from ...tools.stripe_events import event_values
 from .payment_transaction import PaylinkStripeMismatch
@@ -412,9 +412,7 @@ class PaylinkEvent(models.Model):
         """
         for _try in range(MAX_TRIES):
             try:
-                events = self._take(SQL("next_try_at IS NULL"), BATCH)
-                self._post_process(events._run_handlers())
-                self.env.flush_all()
+                events = self._asking_first(lambda inbox: inbox._work_set())
             except OperationalError as error:  # others work on the same rows
                 self._undo(error)
             except Exception as error:  # noqa: BLE001  whatever it is: it will come again, and then be told apart
@@ -431,9 +429,7 @@ class PaylinkEvent(models.Model):
         self.ensure_one()
         for tries_left in reversed(range(MAX_TRIES)):
             try:
-                for event in self._take(SQL("id = %s", self.id), 1):
-                    event._work_and_note()
-                self.env.flush_all()
+                self._asking_first(lambda event: event._work_one())
             except OperationalError as error:  # others work on the same rows
                 self._undo(error)
                 if not tries_left:
@@ -445,6 +441,37 @@ class PaylinkEvent(models.Model):
             else:
                 break
         self.env.cr.commit()  # pylint: disable=invalid-commit
+
+    def _asking_first(self, work):
+        """Do ``work``, a function of these events that locks what customers wait for. What Stripe has to be asked for
+        is asked when nothing is locked: work is undone, and begun anew with the answer.
+
+        :return: what ``work`` returns
+        """
+        answers = {}
+        while True:
+            try:
+                return work(self.with_context(paylink_stripe_answers=answers))
+            except NotAsked as missing:
+                self._undo(missing)
+                missing.ask(answers)
+
+    @api.model
+    def _work_set(self):
+        """Handle the next new events as one set.
+
+        :return: them
+        """
+        events = self._take(SQL("next_try_at IS NULL"), BATCH)
+        self._post_process(events._run_handlers())
+        self.env.flush_all()
+        return events
+
+    def _work_one(self):
+        """Handle this event, unless somebody else does or has."""
+        for event in self._take(SQL("id = %s", self.id), 1):
+            event._work_and_note()
+        self.env.flush_all()
 
     def _undo(self, error):
         """Undo the transaction; the next one sees what others have done."""

@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.http import request
 
-from ...tools.stripe_client import API_VERSION, PATIENCE, StripeApi, api_base, is_live
+from ...tools.stripe_client import API_VERSION, PATIENCE, KnownAnswers, StripeApi, api_base, is_live
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
 from .const import STRIPE_CODE, STRIPE_CURRENCIES, STRIPE_EVENTS
 
@@ -238,12 +238,18 @@ class PaymentProvider(models.Model):
     def _paylink_stripe(self):
         """The API with this provider's key; in an HTTP request somebody waits, and does so less long than a job.
 
+        Who holds rows meanwhile has a ``paylink_stripe_answers`` in the context: see
+        :meth:`paylink.event._asking_first`.
+
         :rtype: StripeApi
         :raise StripeRefused: there is no key
         """
         self.ensure_one()
         patience = PATIENCE["click" if request else "job"]
-        return StripeApi(self.sudo().paylink_stripe_secret_key, base=api_base(), **patience)
+        answers = self.env.context.get("paylink_stripe_answers")
+        options = patience | ({} if answers is None else {"answers": answers})
+        api = StripeApi if answers is None else KnownAnswers
+        return api(self.sudo().paylink_stripe_secret_key, base=api_base(), **options)
 
     @api.model
     def _paylink_form_targets(self):

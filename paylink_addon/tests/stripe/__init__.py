@@ -8,6 +8,7 @@ from . import test_ledgers
 from . import test_overtaken
 from . import test_stripe_books
 from . import test_stripe_browser
+from . import test_stripe_changes
 from . import test_stripe_checkout
 from . import test_stripe_merge
 from . import test_stripe_messages

@@ -6,7 +6,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 from psycopg2 import OperationalError
 
-from ...tools.stripe_client import API_VERSION
+from ...models.stripe import paylink_event
+from ...tools.locks import hold
+from ...tools.stripe_client import API_VERSION, StripeApi
 from .event_common import EventCommon
 
 OURS = ("checkout.session.completed", "payment_intent.succeeded", "charge.succeeded")
@@ -245,3 +247,36 @@ class TestEventHandling(EventCommon):
         self.run_job()
         self.assertFalse(token.active)
         self.assertEqual(self.stored().mapped("state"), ["done", "ignored", "done"])
+
+    # === WHAT IS ASKED MEANWHILE === #
+
+    def test_nothing_is_held_while_stripe_is_asked(self):
+        """What a message does not tell is asked before anything is locked; the message is then handled as it is now."""
+        link = self._free_link(50, currency_id=self.currency_euro.id)
+        tx = self.start(link)
+        self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
+        self.fake.settle(self.fake.get(tx.paylink_stripe_session)["payment_intent"], succeed=False)
+        Event, asked, holding = type(self.env["paylink.event"]), [], []
+        call, undo = StripeApi.call, Event._undo
+
+        def note_hold(*recordsets):
+            holding.append(recordsets)
+            return hold(*recordsets)
+
+        def note_undo(events, error):
+            holding.clear()
+            return undo(events, error)
+
+        def note_question(api, path, *ids, **options):
+            asked.append((path, bool(holding)))
+            return call(api, path, *ids, **options)
+
+        self.patch(paylink_event, "hold", note_hold)
+        self.patch(Event, "_undo", note_undo)
+        self.patch(StripeApi, "call", note_question)
+        session = self.fake.get(tx.paylink_stripe_session)
+        self.send(self.event("checkout.session.async_payment_failed", session))
+        self.run_job()
+        self.assertEqual((tx.state, link.status), ("error", "interrupted"))
+        self.assertTrue(asked)
+        self.assertEqual({locked for _path, locked in asked}, {False}, asked)
