@@ -303,7 +303,7 @@ class TestDaysOfCustomer(DaysCommon, HttpCase):
                 self.assertEqual([row["overdue"] for row in rows], [True, False])
                 transaction.last_state_change = deposit.sale_order_id.date_order = paid.expires_at = at(clock, zone)
                 english = paid.with_context(lang="en_US", tz="UTC")
-                self.assertEqual(english._page_values()["paid_on"], "03/10/2026")
+                self.assertEqual(english._page_values()["payments"][0]["date"], "03/10/2026")
                 self.assertEqual(english._page_values()["expires"], f"03/10/2026 {clock[:5]}")
                 self.assertEqual(deposit.with_context(lang="en_US", tz="UTC")._page_order()["date"], "03/10/2026")
 

@@ -24,9 +24,9 @@ class PaylinkLink(models.Model):
         """The wallet is credited with the booking, or neither happens."""
         transactions.filtered(lambda tx: tx.paylink_id in self)._paylink_move_wallets()
 
-    def _excess_wallet(self, _transaction):
+    def _excess_wallet(self, transaction):
         """Money that came twice is in the wallet, where nobody would look for it."""
-        return max(self.currency_id.round(self.amount_paid - self.amount), 0.0)
+        return max(self.currency_id.round(min(self._paid_amount() - self.amount, transaction.amount)), 0.0)
 
     def _excess_text_wallet(self, env, _transaction, amount):
         return env._(

@@ -60,6 +60,19 @@ class TestWallet(WalletCommon):
         self.assertEqual(len(link.activity_ids), 1)
         self._assert_wallets_match_books(100)
 
+    def test_what_is_too_much_is_of_this_payment(self):
+        """Not what came too much before, nor what was given back since."""
+        link = self._wallet_link(50)
+        late = [self._force_attempt(link, 50) for _number in range(2)]
+        first = self._pay(link)
+        for tx in late:
+            tx._set_done()
+            tx._post_process()
+            self.assertEqual(link._excess_wallet(tx), 50)
+        self._refund(first, 50)
+        self._refund(late[0], 50)
+        self.assertEqual(link._excess_wallet(late[1]), 0)
+
     def test_refund_debits_the_wallet_it_went_into(self):
         link = self._wallet_link(50)
         refund = self._refund(self._pay(link), 20)

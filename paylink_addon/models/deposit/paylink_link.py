@@ -94,6 +94,10 @@ class PaylinkLink(models.Model):
         """A deposit stands as long as its order does."""
         return self._fits_order()
 
+    def _paid_documents_deposit(self):
+        """The invoices of the order."""
+        return self.sale_order_id.invoice_ids if self._belongs_to_order() else self.env["account.move"]
+
     # === MAKING === #
 
     @api.model
@@ -207,7 +211,7 @@ class PaylinkLink(models.Model):
         return {
             "order": self.sale_order_id.name,
             "partner": self.partner_id.display_name,
-            "amount": format_amount(env, self.amount_paid - self.amount_refunded, self.currency_id),
+            "amount": format_amount(env, self._paid_amount(), self.currency_id),
         }
 
     # === PAYING === #

@@ -38,7 +38,7 @@ class SaleOrder(models.Model):
         help="Total of the links that are paid or can still be paid.",
     )
     paylink_amount_received = fields.Monetary(
-        string="Deposits received", compute="_compute_paylink_amounts", help="Paid by links, after refunds."
+        string="Deposits received", compute="_compute_paylink_amounts", help="Paid by links, and still there."
     )
     paylink_amount_refunded = fields.Monetary(string="Deposits refunded", compute="_compute_paylink_amounts")
     paylink_amount_remaining = fields.Monetary(
@@ -120,13 +120,14 @@ class SaleOrder(models.Model):
     )
     def _compute_paylink_amounts(self):
         askable = self._paylink_askable()
+        # Each alone would read what its sum depends on.
+        self.sudo().paylink_link_ids.transaction_ids._paylink_kept_amount(self.env["account.move"])
         for order in self:
             links = order._paylink_own_links()
-            paid, refunded = sum(links.mapped("amount_paid")), sum(links.mapped("amount_refunded"))
             asked = sum(link.amount if link.state in (*LIVE_STATES, "paid") else link.amount_paid for link in links)
             order.paylink_amount_asked = asked
-            order.paylink_amount_received = paid - refunded
-            order.paylink_amount_refunded = refunded
+            order.paylink_amount_received = sum(link._paid_amount() for link in links)
+            order.paylink_amount_refunded = sum(links.mapped("amount_refunded"))
             order.paylink_amount_remaining = order.sudo()._paylink_outstanding()
             order.paylink_can_ask = (
                 order.state != "cancel"
@@ -284,6 +285,6 @@ class SaleOrder(models.Model):
 
     def _paylink_report_left_behind(self):
         """What was paid stays a credit of who paid it; somebody has to know that no order takes it."""
-        links = self.sudo().paylink_link_ids.filtered(lambda link: link.amount_paid > link.amount_refunded)
-        for link in links.filtered(lambda link: not link._fits_order()):
+        links = self.sudo().paylink_link_ids.filtered(lambda link: not link._fits_order())
+        for link in links.filtered(lambda link: link._paid_amount()):
             link._report_left_behind()

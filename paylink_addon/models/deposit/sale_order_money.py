@@ -39,14 +39,15 @@ class SaleOrderMoney(models.Model):
         "company_id",
     )
     def _compute_amount_paid(self):
-        """Of payments by links count what was captured, and not what was given back: Odoo confirms orders by it."""
+        """Of payments by links counts what is still there, and what is reserved: Odoo confirms orders by it."""
         result = super()._compute_amount_paid()
         for order in self:
             linked = order.sudo().transaction_ids.filtered("paylink_id")
             if not linked:
                 continue
             ours = order._paylink_transactions().filtered("paylink_id")
-            net = sum(ours._paylink_moved().mapped("amount")) + ours._paylink_authorized()._paylink_authorized_amount()
+            net = sum(link._paid_amount() for link in order._paylink_own_links())
+            net += ours._paylink_authorized()._paylink_authorized_amount()
             counted = linked.filtered(lambda tx: tx.state in ("authorized", "done"))
             order.amount_paid += net - sum(counted.mapped("amount"))
         return result

@@ -2,5 +2,6 @@ from . import paylink_dispute
 from . import paylink_link
 from . import account_move
 from . import account_move_line
+from . import payment_transaction
 from . import res_company
 from . import res_config_settings

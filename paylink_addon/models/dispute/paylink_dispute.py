@@ -164,7 +164,8 @@ class PaylinkDispute(models.Model):
         payment._paylink_reconcile([self._lines(source).filtered(lambda line: not line.reconciled)])
         if source._paylink_open_credit():
             source._paylink_reconcile([reopened])  # a part of the amount was charged back: the rest settles what it did
-        self.item_ids = reopened.filtered(lambda item: not item.reconciled)
+        # What was taken although it had been given back already is owed, too.
+        self.item_ids = reopened.filtered(lambda item: not item.reconciled) | payment._paylink_receivable_lines()
 
     def _source(self):
         """The payment that is charged back: of an amount captured later, the capture's."""

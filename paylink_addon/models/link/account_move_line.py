@@ -1,6 +1,7 @@
 from typing import NamedTuple
 
 from odoo import api, models
+from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_date
 
 # What Odoo says of invoices of which a payment is registered, by edition.
@@ -71,8 +72,9 @@ class AccountMoveLine(models.Model):
 
         :param str label: its label, see :meth:`_paylink_labels`
         """
-        is_payment = self.balance < 0 and (self.payment_id or self.statement_line_id)
-        return env._("Payment received") if is_payment else label
+        if not self.payment_id and not self.statement_line_id:
+            return label
+        return env._("Payment received") if self.balance < 0 else env._("Payment returned")
 
     def _paylink_line_values(self, due=None):
         """The values of the ``paylink.link.line`` of each item."""
@@ -251,10 +253,108 @@ class AccountMoveLine(models.Model):
             which,
         )
 
+    # === WHAT NOBODY IS ASKED FOR === #
+    # One definition for accounts, statements, dialogs and reminders: together they ask for what the receivable account
+    # says, less what is kept and what waits.
+
     @api.model
     def _paylink_kept_sql(self):
         """Hook: a query of the ids of credits that are kept for one document, and settle no other. Here: none."""
         return SQL("SELECT NULL::integer WHERE FALSE")
+
+    @api.model
+    def _paylink_given_back_domain(self):
+        """Hook: the domain of open debits by which money was given back to customers; it waits for its credit note."""
+        return (
+            Domain("payment_id.payment_type", "=", "outbound")
+            & Domain("account_type", "=", "asset_receivable")
+            & Domain("parent_state", "=", "posted")
+            & Domain("reconciled", "=", False)
+            & Domain("balance", ">", 0)
+        )
+
+    @api.model
+    def _paylink_waiting(self, customers=None):
+        """Money given back that waits for its credit note, and the open credits that may be it, in sudo mode.
+
+        It is not asked for again; so what may be its credit note is not deducted from anything else either. Once these
+        credits are more than it, or have been used otherwise, nothing waits anymore: both count as they are.
+
+        :param customers: ``res.partner``: of these and the contacts below them only, by default of all
+        """
+        items = self.sudo()
+        domain = self._paylink_given_back_domain()
+        if customers is not None:
+            domain &= Domain("partner_id", "child_of", customers.ids)
+        given = items.search(domain)
+        waiting = items.browse()
+        found = given._paylink_open_credits() if given else {}
+        for key, own in given.grouped(lambda item: item._paylink_account_key()).items():
+            together = own | found.get(key, items.browse())._paylink_may_be_for(own.payment_id)
+            left = own.currency_id.round(sum(together.mapped("amount_residual_currency")))
+            # Where its credit note has come, and was used for something else, it is owed.
+            if left == 0 or own.currency_id.compare_amounts(left, own._paylink_used_credit_notes()) > 0:
+                waiting |= together
+        return waiting
+
+    def _paylink_used_credit_notes(self):
+        """How much of the credit notes of what this money had been paid for was used for anything else."""
+        documents = self.payment_id.source_payment_id._paylink_paid_documents()
+        used = documents.reversal_move_ids.line_ids.matched_debit_ids.filtered(
+            lambda partial: (
+                partial.debit_move_id.account_id.account_type == "asset_receivable"
+                and partial.debit_move_id.move_id not in documents
+                and not partial.debit_move_id._paylink_is_returned()
+            )
+        )
+        return sum(used.mapped("credit_amount_currency"))
+
+    def _paylink_account_key(self):
+        """Whose account the item stands on, and in which currency."""
+        return self.company_id, self.partner_id.commercial_partner_id, self.currency_id
+
+    def _paylink_open_credits(self):
+        """What is open in favor of these items' customers, but for what is kept, by :meth:`_paylink_account_key`."""
+        found = self.search(
+            [
+                ("partner_id", "child_of", self.partner_id.commercial_partner_id.ids),
+                ("company_id", "in", self.company_id.ids),
+                ("parent_state", "=", "posted"),
+                ("account_type", "=", "asset_receivable"),
+                ("reconciled", "=", False),
+                ("balance", "<", 0),
+                ("id", "not in", SQL("(%s)", self._paylink_kept_sql())),
+            ]
+        )
+        return found.grouped(lambda item: item._paylink_account_key())
+
+    def _paylink_may_be_for(self, refunds):
+        """Those of these credits that may belong to money given back: what its payment has left open, and credit notes.
+
+        Not other money of the customer, nor credit notes of other documents. What was given back by hand says nothing
+        of what it was for: it may belong to any credit.
+
+        :param refunds: ``account.payment`` by which the money was given back
+        """
+        sources = refunds.source_payment_id
+        if refunds.filtered(lambda payment: not payment.source_payment_id):
+            return self
+        documents = sources._paylink_paid_documents()
+        return self.filtered(
+            lambda credit: (
+                credit.payment_id in sources
+                if credit.payment_id or credit.statement_line_id
+                else not credit.move_id.reversed_entry_id or credit.move_id.reversed_entry_id in documents
+            )
+        )
+
+    def _paylink_owed(self):
+        """The debts of these open items: neither credits nor money given back, which is deducted from credits only."""
+        return self.filtered(lambda item: item.amount_residual_currency > 0 and not item._paylink_is_returned())
+
+    def _paylink_is_returned(self):
+        """Whether the item is money that went back to the customer."""
+        return self.payment_id.payment_type == "outbound"
 
     # === THE LANGUAGE OF ENTRIES === #
 

@@ -95,6 +95,29 @@ class AccountPayment(models.Model):
         open_amount = -sum(self._paylink_receivable_lines().mapped("amount_residual_currency"))
         return self.currency_id.round(max(open_amount, 0.0))
 
+    # === MONEY GIVEN BACK === #
+
+    def _paylink_paid_documents(self):
+        """The documents that these payments were for: what their links and transactions name, and what they settle."""
+        transactions = self.payment_transaction_id
+        transactions |= transactions.source_transaction_id
+        settled = self.move_id.line_ids.matched_debit_ids.debit_move_id.move_id
+        return transactions.paylink_id.line_ids.move_id | transactions.invoice_ids | settled
+
+    def _paylink_letter_refunds(self):
+        """Reconcile money given back with what its payment has left open, and the credit notes of what that had paid.
+
+        Without either it waits, as an open debit of the customer, until the credit note is posted: that takes it (see
+        ``account.move._reconcile_reversed_moves``). Meanwhile nobody is asked for it.
+        """
+        for payment in self:
+            source = payment.source_payment_id
+            lines = (source.move_id | source._paylink_paid_documents().reversal_move_ids).line_ids
+            waiting = lines.filtered(lambda line: line.balance < 0 and line._paylink_is_collectable())
+            payment._paylink_reconcile([waiting])
+
+    # === PAYMENTS THAT CAME TO NOTHING === #
+
     def _paylink_is_waiting(self):
         """Whether the payment is not in the books yet; Odoo's registration makes its entry, in draft, at once."""
         return bool(self) and (self.state == "draft" or self.move_id.state == "draft")

@@ -47,6 +47,8 @@ class PaylinkLink(models.Model):
         ``expire_early()``, for the kind: end the links whose time is over before their own date says so, a part of a
             job (``paylink.job.mixin``). General: there are none.
         ``renewal_values()``: in what a successor differs. General: it asks for what is due.
+        ``paid_documents()``: the documents that its payments are for; what else uses them takes them away from it.
+            General: those of its items.
 
     Paying
         ``contested_rows()``, of links of one kind: a list of record sets, what two payers of the same thing fight for.
@@ -273,7 +275,7 @@ class PaylinkLink(models.Model):
         Money received counts for more than a failed attempt to pay the rest: the number of those is shown beside it.
         """
         self.ensure_one()
-        if self.amount_paid and self.state in ("open", "failed"):
+        if self.amount_paid > self.amount_refunded and self.state in ("open", "failed"):
             return "partly_paid"
         if self.state == "open":
             return "opened" if self.opened_at else "not_opened"
@@ -292,6 +294,7 @@ class PaylinkLink(models.Model):
             partials = items.matched_credit_ids.credit_move_id | items.matched_debit_ids.debit_move_id
             link.settlement_display = ", ".join((partials - items).move_id.mapped("name"))
 
+    @api.depends_context("paylink_told_ids")
     def _compute_displays(self):
         self._fill_displays()
 

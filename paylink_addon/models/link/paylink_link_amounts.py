@@ -73,6 +73,19 @@ class PaylinkLinkAmounts(models.Model):
     def _received_amount(self):
         return sum(self.transaction_ids._paylink_received().mapped("amount"))
 
+    def _paid_amount(self):
+        """What was paid by the link and is still there for what it asks for: see
+        ``payment.transaction._paylink_kept_amount``.
+        """
+        self.ensure_one()
+        link = self.sudo()
+        received = link.transaction_ids._paylink_received()
+        documents = link._of_kind("paid_documents") if received else None  # most pages need no query for it
+        return link.currency_id.round(received._paylink_kept_amount(documents))
+
+    def _paid_documents_general(self):
+        return self.line_ids.move_id
+
     def _payable_amount(self):
         """What the customer may pay now: what is due, less what other payments of the same items may still bring.
 
@@ -226,11 +239,12 @@ class PaylinkLinkAmounts(models.Model):
 
     def _fill_displays(self):
         due = self._due_amounts()
+        told = self.env.context.get("paylink_told_ids", ())
         for link, link_sudo in zip(self, self.sudo(), strict=True):
             language = self.env(context=dict(self.env.context, lang=link.lang))
             lines = link_sudo.line_ids
             dates = [date for date in lines.mapped("date_due") if date]
-            received = link_sudo.transaction_ids._paylink_received().sorted("id")[-1:]
+            received = link_sudo.transaction_ids._paylink_received().sorted(lambda tx: (tx.id in told, tx.id))[-1:]
             link.amount_display = format_amount(language, due[link.id] or link.amount, link.currency_id)
             link.documents_display = link._documents_text(language, lines)
             link.due_date_display = format_date(language, min(dates)) if dates else False

@@ -173,23 +173,13 @@ class PaylinkLinkBooks(models.Model):
     # === REFUNDS === #
 
     def _book_refund(self, transaction):
-        """Book money given back: against what the payment left open, then against the credit notes of its documents.
-
-        Without either it stays an open debit of the customer until the credit note is made.
-        """
+        """Book money given back: see ``account.payment._paylink_letter_refunds``."""
         source = transaction.source_transaction_id.payment_id
         account = source.destination_account_id
         values = self._prepare_payment(transaction) | {"invoice_ids": []}
         payment = self._create_payments([values | ({"destination_account_id": account.id} if account else {})])
         transaction.payment_id = payment
-        credit_notes = (self.line_ids.move_id | transaction.source_transaction_id.invoice_ids).reversal_move_ids
-        payment._paylink_reconcile(
-            [
-                (source.move_id + credit_notes).line_ids.filtered(
-                    lambda item: item.account_id == account and item.balance < 0 and item._paylink_is_collectable()
-                )
-            ]
-        )
+        payment._paylink_letter_refunds()
 
     # === WHAT FOLLOWS === #
     # What follows from payments that have been booked: who is told, what is closed, which task somebody gets.
@@ -306,10 +296,10 @@ class PaylinkLinkBooks(models.Model):
         if not template:  # nobody wants receipts to be sent
             return
         for lang, paid in known.grouped(lambda tx: tx.paylink_id.lang).items():
-            links = paid.paylink_id
+            links = paid.paylink_id.with_context(paylink_told_ids=paid._ids)
             links._create_emails(
                 links._prepare_emails(
-                    template.sudo().with_context(lang=lang),
+                    template.sudo().with_context(lang=lang, paylink_told_ids=paid._ids),
                     email_to=addresses,
                     layout="paylink_addon.mail_layout_receipt",
                     event="receipt",

@@ -146,27 +146,37 @@ class PaylinkLinkPay(models.Model):
 
     def _page_texts(self, due):
         self.ensure_one()
-        received = self.transaction_ids._paylink_received()
-        last = received.sorted("id")[-1:]
+        paid = self._paid_amount()
         return {
             "link": self,
             "company": self.company_id,
             "base": f"/pay/{self.access_token}",
             "due": self._amount_text(due),
-            "paid": self._amount_text(self.amount_paid),
+            "paid": self._amount_text(paid) if paid else False,
+            "payments": self._page_payments(),
             "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
             "expires": self._expiry_text(self.env),
             "documents": self._page_documents(),
             "subject": self._of_kind("page_subject"),
             "transfer": self._transfer_values(),
             "failure": self.state == "failed" and self._last_failure(),
-            "paid_on": format_date(self.env, self._day(last.last_state_change)) if last else False,
-            "method": ", ".join(
-                dict.fromkeys(tx.paylink_method_display or tx.payment_method_id.name for tx in received)
-            ),
-            "payment_reference": ", ".join(received.mapped("reference")),
             **self._of_kind("page_extras"),
         }
+
+    def _page_payments(self):
+        """The payments that have come by the link, the last one first: each is what it is, nothing is summed."""
+        received = self.transaction_ids._paylink_received().sorted("id", reverse=True)
+        documents = self._of_kind("paid_documents") if received else None
+        return [
+            {
+                "amount": self._amount_text(tx.amount),
+                "date": format_date(self.env, self._day(tx.last_state_change)),
+                "method": tx.paylink_method_display or tx.payment_method_id.name,
+                "reference": tx.reference,
+                "is_kept": tx._paylink_kept_amount(documents) > 0,
+            }
+            for tx in received
+        ]
 
     def _page_subject_general(self):
         return self.reference

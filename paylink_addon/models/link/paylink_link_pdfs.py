@@ -8,7 +8,7 @@ from odoo.exceptions import UserError
 from ...tools.locks import take_all
 
 # What a receipt shows of the link, beside its documents: see :meth:`_page_values`.
-ON_RECEIPT = ("paid_on", "method", "payment_reference", "paid", "refunded", "subject")
+ON_RECEIPT = ("payments", "refunded", "subject")
 # Who only looks makes no addresses, and has not modified the document.
 LOOKING = {"paylink_customer_asks": True, "skip_is_manually_modified": True}
 

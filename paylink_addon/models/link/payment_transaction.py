@@ -157,6 +157,35 @@ class PaymentTransaction(models.Model):
         """The transactions that have moved money: received it, or given it back."""
         return self._paylink_received() | self._paylink_refunds()
 
+    def _paylink_taken_back(self):
+        """Hook: what customers' banks have taken back of these payments.
+
+        :return: by the ``account.payment`` that booked it, how much of it has not come back (major units)
+        """
+        return {}
+
+    def _paylink_kept_amount(self, documents):
+        """What of these payments is still there for what they were made for, in their currency.
+
+        Neither given back, nor taken back by a bank, nor used for anything else.
+
+        :param documents: ``account.move``: what they were made for; of others, what nothing has used yet is there
+        """
+        received = self._paylink_received()
+        if not received:
+            return 0.0
+        refunds = received.child_transaction_ids._paylink_refunds()
+        taken = received._paylink_taken_back() | received.source_transaction_id._paylink_taken_back()
+        used = received.payment_id.move_id.line_ids.matched_debit_ids.filtered(
+            lambda partial: (
+                partial.debit_move_id.account_id.account_type == "asset_receivable"
+                and partial.debit_move_id.move_id not in documents
+                and partial.debit_move_id.payment_id not in (*refunds.payment_id, *taken)
+            )
+        )
+        gone = sum(taken.values()) - sum(refunds.mapped("amount")) + sum(used.mapped("credit_amount_currency"))
+        return max(sum(received.mapped("amount")) - gone, 0.0)
+
     def _paylink_unbooked(self):
         """The transactions that have not been booked yet; a payment cancelled later by a person does not count."""
         return self.filtered(lambda tx: not tx.is_post_processed and not tx.payment_id)
@@ -304,6 +333,8 @@ class PaymentTransaction(models.Model):
         """
         booked = unbooked.filtered(lambda tx: tx.paylink_id and tx.payment_id)
         booked.paylink_untold = True
+        # Those of links are lettered as they are booked.
+        (unbooked - booked).filtered(lambda tx: tx.operation == "refund").payment_id._paylink_letter_refunds()
         portal = new.filtered(lambda tx: not tx.paylink_id and tx.state == "done")
         self.env["paylink.link"].sudo()._close_rivals(booked | portal)
         if not self.env.context.get("paylink_booked_at_once"):

@@ -56,6 +56,7 @@ class ResPartner(models.Model):
         if not self.env.su and not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
         self.check_access("read")
+        waiting = self.env["account.move.line"]._paylink_waiting(self.commercial_partner_id)
         return (
             self.env["account.move.line"]
             .sudo()
@@ -66,10 +67,7 @@ class ResPartner(models.Model):
                     ("parent_state", "=", "posted"),
                     ("account_type", "=", "asset_receivable"),
                     ("reconciled", "=", False),
-                    # Money given back waits for its credit note: it is not asked for again.
-                    "|",
-                    ("payment_id", "=", False),
-                    ("payment_id.payment_type", "=", "inbound"),
+                    ("id", "not in", waiting.ids),
                     ("id", "not in", SQL("(%s)", self.env["account.move.line"]._paylink_kept_sql())),
                 ],
                 order="date_maturity, id",

@@ -169,7 +169,7 @@ class PaylinkReminderMessageCompose(models.Model):
         Item = self.env["account.move.line"].sudo()
         query = SQL(
             """SELECT customer_id, currency_id, array_agg(item_id ORDER BY item_id) FROM (%s) c
-                GROUP BY customer_id, currency_id""",
+                GROUP BY customer_id, currency_id HAVING sum(residual) < 0""",
             rule._credits_sql(customers),
         )
         found = {(row[0], row[1]): Item.browse(row[2]) for row in self.env.execute_query(query)}
@@ -204,7 +204,7 @@ class PaylinkReminderMessageCompose(models.Model):
             lines = [
                 {
                     "name": facts["labels"][item.id],
-                    "date_due": item.date_maturity or item.date,
+                    "date_due": None if item._paylink_is_returned() else item.date_maturity or item.date,
                     "amount": due[item.id],
                     "item": item,
                 }

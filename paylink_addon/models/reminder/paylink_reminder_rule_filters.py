@@ -243,14 +243,18 @@ class PaylinkReminderRuleFilters(models.Model):
         :return: SQL of a query with a row for each: ``item_id``, ``link_id`` (NULL), ``move_id``, ``customer_id`` (the
             commercial partner), ``contact_id`` (who is invoiced, if that is the customer: the partner of an entry may
             be another one), ``currency_id``, ``residual`` (open, in it),
-            ``amount`` (the same in the company's currency), ``due_date``, ``document_date``, and what conditions name
+            ``amount`` (the same in the company's currency), ``is_netted`` (a credit, or money given back that is
+            deducted from credits), ``due_date``, ``document_date``, and what conditions name
         """
+        opened = self._open_items_sql()
+        netted = SQL("(item.amount_residual_currency < 0 OR COALESCE(payment.payment_type, '') = 'outbound')")
         return SQL(
             """
             SELECT item.id AS item_id, NULL::integer AS link_id, item.move_id,
                    contact.commercial_partner_id AS customer_id,
                    COALESCE(invoiced.id, item.partner_id) AS contact_id,
                    item.currency_id, item.amount_residual_currency AS residual, item.amount_residual AS amount,
+                   %(netted)s AS is_netted,
                    COALESCE(item.date_maturity, item.date) AS due_date,
                    COALESCE(move.invoice_date, move.date) AS document_date,
                    move.invoice_payment_term_id AS term_id, move.journal_id, move.invoice_user_id AS user_id,
@@ -266,14 +270,18 @@ class PaylinkReminderRuleFilters(models.Model):
          LEFT JOIN account_payment payment ON payment.id = item.payment_id
              WHERE account.account_type = 'asset_receivable' AND item.company_id = %(company)s AND %(which)s
             """,
-            open=SQL("%s AND item.amount_residual_currency > 0", self._open_items_sql()),
+            netted=netted,
+            open=SQL("%s AND NOT %s", opened, netted),
             company=company.id,
-            which=self._chosen_items_sql(customers, items, window),
+            which=self._chosen_items_sql(opened, customers, items, window),
         )
 
-    def _chosen_items_sql(self, customers, items, window):
-        """Which items :meth:`_candidates_sql` is about."""
-        which = SQL("item.id IN %s", tuple(items)) if items is not None else self._open_items_sql()
+    def _chosen_items_sql(self, opened, customers, items, window):
+        """Which items :meth:`_candidates_sql` is about.
+
+        :param opened: see :meth:`_open_items_sql`
+        """
+        which = SQL("item.id IN %s", tuple(items)) if items is not None else opened
         if customers is not None:
             which = SQL("%s AND item.partner_id = %s", which, self._any_contact_sql(customers))
         if window:
@@ -307,10 +315,11 @@ class PaylinkReminderRuleFilters(models.Model):
         )
 
     def _open_items_sql(self):
-        """Posted and not reconciled; money given back waits for its credit note: nobody is asked for it again."""
+        """Posted and not reconciled, and not waiting: see ``account.move.line._paylink_waiting``."""
+        waiting = self.env["account.move.line"]._paylink_waiting()
         return SQL(
-            """item.reconciled IS NOT TRUE AND item.parent_state = 'posted'
-               AND (item.payment_id IS NULL OR payment.payment_type = 'inbound')"""
+            "item.reconciled IS NOT TRUE AND item.parent_state = 'posted' AND item.id NOT IN %s",
+            tuple(waiting.ids) or (0,),
         )
 
     def _link_candidates_sql(self, company, date, customers=None, links=None):

@@ -226,7 +226,7 @@ class PaylinkReminderRulePick(models.Model):
         """What is open of all that is due on ``date``, by id of item, by customer and currency."""
         query = SQL(
             """SELECT customer_id, currency_id, json_object_agg(item_id, residual) FROM (%s) c
-                WHERE residual > 0 AND due_date <= %s GROUP BY customer_id, currency_id""",
+                WHERE NOT is_netted AND due_date <= %s GROUP BY customer_id, currency_id""",
             self._candidates_sql(self.company_id, customers),
             date,
         )
@@ -238,16 +238,20 @@ class PaylinkReminderRulePick(models.Model):
     def _open_credits(self, customers):
         """The sum of open credits by customer and currency."""
         query = SQL(
-            "SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c GROUP BY customer_id, currency_id",
+            """SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c
+                GROUP BY customer_id, currency_id HAVING sum(residual) < 0""",
             self._credits_sql(customers),
         )
         return {(row[0], row[1]): row[2] for row in self.env.execute_query(query)}
 
     def _credits_sql(self, customers):
-        """The candidates that are open credits; not what is kept for the invoices of orders, or is on its way back."""
+        """The candidates that are open credits, less what is deducted from them: money given back.
+
+        Not what is kept for the invoices of orders, or is on its way back.
+        """
         Item = self.env["account.move.line"]
         return SQL(
-            "SELECT * FROM (%s) c WHERE residual < 0 AND item_id NOT IN (%s) AND item_id NOT IN (%s)",
+            "SELECT * FROM (%s) c WHERE is_netted AND item_id NOT IN (%s) AND item_id NOT IN (%s)",
             self._candidates_sql(self.company_id, customers),
             Item._paylink_kept_sql(),
             Item._paylink_in_flight_sql(),

@@ -71,6 +71,20 @@ class TestDepositAccount(DepositCommon):
         invoice.action_post()
         self.assertEqual((invoice.amount_residual, self._open()), (0, []))
 
+    def test_deposit_that_was_used_otherwise_is_not_received(self):
+        """Neither told as received, nor counted by Odoo's prepayment rule; of the order's own invoice it is."""
+        order, own = self._order(1000), self._order(1000)
+        for each in (order, own):
+            payment = self._pay(self._deposit(each, 300)).payment_id
+            self.assertEqual((each.paylink_amount_received, each.amount_paid), (300, 300))
+            invoice = self._final_invoice(own) if each == own else self._invoice(amount=500)
+            if each == order:
+                invoice.js_assign_outstanding_line(payment._paylink_receivable_lines().id)
+            self.env.invalidate_all()
+        for each, paid in ((order, 0), (own, 300)):
+            self.assertEqual((each.paylink_amount_received, each.amount_paid), (paid, paid))
+            self.assertEqual(each.paylink_amount_remaining, 1000 - paid)
+
     # === DEPOSITS ON THEIR WAY === #
 
     def test_link_asks_for_what_deposits_on_their_way_leave(self):

@@ -9,6 +9,7 @@ from . import test_lifecycle
 from . import test_link
 from . import test_manager
 from . import test_money
+from . import test_paid_amounts
 from . import test_pay
 from . import test_pay_browser
 from . import test_portal

@@ -2,3 +2,4 @@ from . import test_account
 from . import test_account_page
 from . import test_account_tours
 from . import test_merge
+from . import test_sums

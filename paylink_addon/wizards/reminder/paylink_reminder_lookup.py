@@ -90,9 +90,8 @@ class PaylinkReminderLookup(models.TransientModel):
             links = Item.env["paylink.link"].search([("line_ids.move_line_id", "in", items.ids)])
             return items, Link.search([("id", "in", links.ids)], limit=MAX_ITEMS).sudo()
         customer = self.partner_id.commercial_partner_id
-        items = customer._paylink_open_items(self.company_id).filtered(
-            lambda item: item.amount_residual > 0 and item.company_id == self.company_id
-        )
+        items = customer._paylink_open_items(self.company_id)._paylink_owed()
+        items = items.filtered(lambda item: item.company_id == self.company_id)
         links = Link.search(
             [
                 ("partner_id", "child_of", customer.id),

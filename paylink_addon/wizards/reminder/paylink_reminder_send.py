@@ -90,7 +90,7 @@ class PaylinkReminderSend(models.TransientModel):
     def _due_items(self):
         """The items to remind of, in sudo mode, and the links."""
         items, links = self._of_source("due", self._sources())
-        items = items.filtered(lambda item: item.amount_residual_currency > 0)
+        items = items._paylink_owed()
         return items - items._paylink_in_flight(), links
 
     def _due_paylink_link(self, links):
