@@ -116,6 +116,14 @@ class TestDialogs(DepositCommon):
                         secrets = HIDDEN[::3] if user == self.manager else (*HIDDEN, token, name)
                         self._assert_hidden(Wizard, values, secrets)
 
+    def test_hidden_invoice_address_of_an_own_order_is_not_told(self):
+        order = self._order(100, partner=self.john, partner_invoice_id=self.hidden.id, user_id=self.salesman.id)
+        Wizard = self.env["paylink.send"].with_user(self.salesman)
+        self.assertTrue(order.with_user(self.salesman).has_access("read"))
+        values = {"source_model": "sale.order", "source_ids": order.ids, "kind": "deposit", "send_sms": True}
+        self._assert_hidden(Wizard, values, HIDDEN[:3])
+        self._assert_hidden(Wizard.with_context(active_model="sale.order", active_ids=order.ids), {}, HIDDEN[:3])
+
     def test_hidden_records_cannot_be_named(self):
         """Neither in values, nor as a default, nor while a form is edited: names are told of what is named."""
         transaction = self._pay(self._link(self._invoice(self.hidden)))
