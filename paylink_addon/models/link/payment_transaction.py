@@ -253,23 +253,24 @@ class PaymentTransaction(models.Model):
     # === POST-PROCESSING === #
 
     def _post_process(self):
-        """What is booked, is booked as in the books of its company, by links or not."""
-        for company, transactions in self.grouped("company_id").items():
-            company._paylink_in_books(transactions)._paylink_post_process()
-
-    def _paylink_post_process(self):
         """Book the payments of links one at a time, under a lock, and tell who has to know, once each.
 
-        In steps that other subjects extend; Odoo's own post-processing is one of them. All of one company.
+        In steps that other subjects extend; Odoo's own post-processing is one of them. Each is done as in the books of
+        the company, whoever or whatever books.
         """
-        new = self.filtered(lambda tx: not tx.is_post_processed)
-        self._paylink_claim()
-        self.filtered(lambda tx: tx._paylink_outlives_payment())._paylink_drop_void_payments()
-        self._paylink_before_booking(new)
-        unbooked = self.filtered(lambda tx: not tx.payment_id)
-        ready = unbooked._paylink_book_ready()
-        super(PaymentTransaction, self.with_context(**self._paylink_booking_context(ready)))._post_process()
-        self._paylink_after_booking(new, unbooked)
+        result = None
+        for company, transactions in self.grouped("company_id").items():
+            own = company._paylink_in_books(transactions)
+            new = own.filtered(lambda tx: not tx.is_post_processed)
+            own._paylink_claim()
+            own.filtered(lambda tx: tx._paylink_outlives_payment())._paylink_drop_void_payments()
+            own._paylink_before_booking(new)
+            unbooked = own.filtered(lambda tx: not tx.payment_id)
+            ready = unbooked._paylink_book_ready()
+            booking = own.with_context(**own._paylink_booking_context(ready))
+            result = super(PaymentTransaction, booking)._post_process()
+            own._paylink_after_booking(new, unbooked)
+        return result
 
     def _paylink_claim(self):
         """Wait for, and hold, what two that book at the same time fight for.
