@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 from standalone import FakeCase, FakeStripe, invoice, wait_until
-from tools.stripe_client import StripeApi, is_live, with_metadata
+from tools.stripe_client import KnownAnswers, NotAsked, StripeApi, is_live, with_metadata
 from tools.stripe_errors import (
     StripeAbsent,
     StripeDeclined,
@@ -159,6 +159,37 @@ class TestUnreachable(FakeCase):
             self.strike(fault, failure, create)
             found = list(with_metadata(self.api.customers(), attempt=fault))
             self.assertEqual(len(found), made, fault)
+
+    def test_who_is_silent_is_not_waited_for_twice(self):
+        self.fake.fault("timeout_before", times=2)
+        with NO_PAUSE, self.assertRaises(StripeTransient):
+            self.client(timeout=0.5, retries=1).account()
+        self.assertEqual(len(self.fake.journal()), 1)
+
+    def test_what_is_known_is_not_asked(self):
+        """Who holds rows gets the answers that were given before: objects, lists and failures alike."""
+        answers = {}
+        api = KnownAnswers(self.fake.secret_key, answers, base=self.fake.url)
+        questions = {
+            "object": (lambda: api.account()["id"], self.fake.account.id),
+            "list": (lambda: list(api.customers()), []),
+            "failure": (lambda: api.customer("cus_unknown"), StripeAbsent),
+        }
+        for name, (question, answer) in questions.items():
+            with self.subTest(name):
+                seen = len(self.fake.journal())
+                with self.assertRaises(NotAsked) as missing:
+                    question()
+                self.assertEqual(len(self.fake.journal()), seen)
+                missing.exception.ask(answers)
+                for _time in range(2):
+                    if isinstance(answer, list | str):
+                        self.assertEqual(question(), answer)
+                    else:
+                        self.assertRaises(answer, question)
+                self.assertEqual(len(self.fake.journal()), seen + 1)
+        with self.assertRaises(ValueError):
+            api.customer_create(key="new", name="Anna")
 
     def test_nobody_listens(self):
         with socket.socket() as unused:
