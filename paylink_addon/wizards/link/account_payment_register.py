@@ -66,7 +66,15 @@ class AccountPaymentRegister(models.TransientModel):
         """Close the customers' payment pages, as when something else is paid; refuse what has been paid already."""
         rivals = self._paylink_rivals()
         if paid := rivals.filtered(lambda tx: tx.state == "done"):
-            raise UserError(self._paylink_warning_texts()["done"](self._paylink_list(paid)))
+            moves = self.line_ids.move_id
+            documents = moves & (paid.paylink_id.line_ids.move_id | paid.invoice_ids).with_env(self.env) or moves
+            raise UserError(
+                self.env._(
+                    "%(documents)s: the customer has paid already. %(payments)s: wait until the payment is booked.",
+                    documents=", ".join(documents.mapped("name")),
+                    payments=self._paylink_list(paid),
+                )
+            )
         items = self.line_ids
         payments = super()._create_payments()
         # Odoo tells of what it reconciles; without an entry of its own there is nothing to reconcile.
