@@ -95,8 +95,8 @@ class Task:
     REMINDER_UNDELIVERED = "reminder_undelivered"
     # On the rule itself; one for each template.
     REMINDER_TEMPLATE = "reminder_template"
-    # For the payment managers: on what a scheduled job could not do its work with, where that has tasks. The key is
-    # followed by the model.
+    # For the payment managers: on what a scheduled job could not do its work with, where that has tasks; the key is
+    # followed by the work and the model. For an administrator: a part of a job has failed; the key is followed by it.
     JOB = "job_failed"
     # For an administrator, on no record; once, ever.
     NO_PDF = "no_pdf"

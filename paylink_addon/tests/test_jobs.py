@@ -1,5 +1,6 @@
 import logging
 from datetime import timedelta
+from functools import wraps
 
 from odoo import fields
 from odoo.tests import tagged
@@ -101,8 +102,44 @@ class TestJobs(PaylinkCommon):
         link = self._overdue()
         self._run("ir_cron_paylink_expire")
         self.assertEqual(link.state, "expired")
-        task = self.env["mail.activity"].sudo().search([("paylink_key", "=", Task.JOB)])
-        self.assertEqual(task.user_id, self.env.ref("base.user_admin"))
+        self.assertEqual(self._parts_told().user_id, self.env.ref("base.user_admin"))
+
+    def test_each_part_that_fails_is_told_by_name_until_it_works(self):
+        failing = [(self.env["payment.transaction"], "_paylink_close_abandoned"), (self._overdue(), "_expire_overdue")]
+        right = [getattr(type(records), name) for records, name in failing]
+        broken = True
+        for (records, name), method in zip(failing, right, strict=True):
+            self.patch(
+                type(records), name, wraps(method)(lambda some, method=method: 1 / 0 if broken else method(some))
+            )
+        for _run in range(2):
+            self._run("ir_cron_paylink_expire")
+            summaries = sorted(self._parts_told().mapped("summary"))
+            self.assertEqual(len(summaries), 2)
+            self.assertIn("expire_overdue", summaries[0])
+            self.assertIn("paylink_close_abandoned", summaries[1])
+        broken = False
+        self._run_cron("ir_cron_paylink_expire")
+        self.assertFalse(self._parts_told())
+
+    def test_what_works_in_the_end_is_no_task_anymore(self):
+        """What another work of the job says of the same record stays."""
+        bad = self._overdue()
+        bad.sudo().cancel_requested_at = self.past
+        self._spoil(bad, "_resume_cancellation")
+        broken = [True]
+        right = type(bad)._expire
+        self.patch(type(bad), "_expire", lambda links: 1 / 0 if broken else right(links))
+        self._run("ir_cron_paylink_expire")
+        self.assertEqual(len(self._tasks(Task.JOB, bad)), 2)
+        broken.clear()
+        self._run("ir_cron_paylink_expire")
+        self.assertIn("cancellation", self._tasks(Task.JOB, bad).paylink_key)
+
+    def _parts_told(self):
+        """The tasks of the administrator."""
+        domain = [("paylink_key", "=like", f"{Task.JOB}%"), ("res_model", "=", False)]
+        return self.env["mail.activity"].sudo().search(domain)
 
     def test_nobody_can_be_told(self):
         self.patch(type(self.env["paylink.task.mixin"]), "_give", lambda *_args, **_options: 1 / 0)

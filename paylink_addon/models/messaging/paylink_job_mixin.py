@@ -30,11 +30,18 @@ class PaylinkJobMixin(models.AbstractModel):
         :param parts: functions without arguments; one that returns ``False`` says that the time is up
         :return: whether all were done
         """
-        for part in parts:
-            if self._alone(part, partial(self._tell, None)) is False:
+        for name, part in _by_name(parts).items():
+            if self._alone(partial(self._do_part, name, part), partial(self._tell_of_part, name)) is False:
                 return False
             self.env["ir.cron"]._commit_progress()
         return True
+
+    @api.model
+    def _do_part(self, name, part):
+        done = part()
+        if done is not False:
+            self.env["paylink.task.mixin"]._end(None, _key(name))  # it failed before
+        return done
 
     @api.model
     def _each(self, records, work, *, size=1, take=True, tell=None, place=None):
@@ -43,14 +50,23 @@ class PaylinkJobMixin(models.AbstractModel):
         :param work: a function of a record set
         :param bool take: the records are held and read anew; those that others hold are left out. Not where ``work``
             asks somebody else: nothing is held while another server is silent
-        :param tell: a function of a record and its error; by default the payment managers get a task
+        :param tell: a function of a record and its error; by default the payment managers get a task, until it is done
         :param place: on which that task stands: a function of a record; by default itself, where it can have tasks
         :return: whether all were done; else the time was up, and the job is called again soon
         """
         job, left = self.env["ir.cron"], len(records)
-        tell = tell or partial(self._tell, place=place)
+        key = _key(_name(work), records._name)
+        failed_before = set(self.env["paylink.task.mixin"]._about(key, records))
+
+        def attempt(some):
+            work(some)
+            if failed_before.intersection(some.ids):
+                for task in self.env["paylink.task.mixin"]._about(key, some).values():
+                    task.unlink()
+
+        tell = tell or partial(self._tell, key=key, place=place)
         for ids in split_every(size, records.ids):
-            self._do(records.browse(ids), work, tell, take=take)
+            self._do(records.browse(ids), attempt, tell, take=take)
             left -= len(ids)
             if not job._commit_progress(len(ids), remaining=left):
                 return not left
@@ -121,29 +137,60 @@ class PaylinkJobMixin(models.AbstractModel):
         )
 
     @api.model
-    def _tell(self, record, error, place=None):
-        """Give the payment managers the task to look after a record, an administrator that of a part of a job."""
+    def _tell(self, record, error, key, place=None):
+        """Give the payment managers the task to look after a record."""
         self._log(error, record)
-        key, found, users = Task.JOB, None, self.env.company._paylink_administrator()
-        if record is not None:
-            key = f"{Task.JOB}.{record._name}"
-            found = (place(record) if place else "activity_ids" in record and record) or None
-            if "company_id" in record and record.company_id:
-                users = record.company_id._paylink_managers()
+        found = (place(record) if place else "activity_ids" in record and record) or None
+        company = ("company_id" in record and record.company_id) or None
+        users = company._paylink_managers() if company else self.env.company._paylink_administrator()
         texts = partial(self._failure_texts, record, reason(error))
         self.env["paylink.task.mixin"]._give(found, key, texts, users, about=record)
 
     @api.model
+    def _tell_of_part(self, name, error):
+        """Give an administrator the task to look after a part of a job."""
+        self._log(error, name)
+        texts = partial(self._part_failure_texts, name, reason(error))
+        self.env["paylink.task.mixin"]._give(None, _key(name), texts, self.env.company._paylink_administrator())
+
+    @api.model
     def _failure_texts(self, record, why, env):
-        note = Markup("<p>%s</p><pre>%s</pre>") % (
+        model, name = env["ir.model"]._get(record._name).name, record.display_name
+        summary = env._("A scheduled job failed on %(model)s %(name)s", model=model, name=name)
+        return summary, self._failure_note(why, env)
+
+    @api.model
+    def _part_failure_texts(self, name, why, env):
+        return env._("A part of a scheduled job failed: %(part)s", part=name), self._failure_note(why, env)
+
+    @api.model
+    def _failure_note(self, why, env):
+        return Markup("<p>%s</p><pre>%s</pre>") % (
             env._("It is tried again each time the job runs. The reason:"),
             why,
         )
-        if record is None:
-            return env._("A part of a scheduled job failed"), note
-        model = env["ir.model"]._get(record._name).name
-        return env._("A scheduled job failed on %(model)s %(name)s", model=model, name=record.display_name), note
 
     @api.model
-    def _log(self, error, record=None):
-        _logger.error("A job could not do its work with %s", record, exc_info=error)
+    def _log(self, error, what=None):
+        _logger.error("A job could not do its work with %s", what, exc_info=error)
+
+
+def _key(*names):
+    """The key of the tasks about what failed: each work has its own."""
+    return ".".join([Task.JOB, *names])
+
+
+def _by_name(parts):
+    """The parts of a job by their names; what has the name of another is numbered."""
+    named = {}
+    for part in parts:
+        name = _name(part)
+        named[f"{name} {len(named)}" if name in named else name] = part
+    return named
+
+
+def _name(function):
+    """What a function is called; one without a name of its own: what it is written in."""
+    while isinstance(function, partial):
+        function = function.func
+    return function.__qualname__.partition(".<locals>")[0].rpartition(".")[2].lstrip("_")

@@ -111,6 +111,12 @@ class PaylinkTaskMixin(models.AbstractModel):
         Activity = self.env["mail.activity"].sudo().with_context(active_test=not ever)
         return Activity.search_fetch(domain, ["res_id", "user_id"])
 
+    def _about(self, key, records):
+        """The open tasks of this key about these records, wherever they stand, by id of record."""
+        ids = {_full_key(key, record): record.id for record in records}
+        tasks = self.env["mail.activity"].sudo().search_fetch([("paylink_key", "in", list(ids))], ["paylink_key"])
+        return {ids[name]: found for name, found in tasks.grouped("paylink_key").items()}
+
     def _missing(self, records, key, users, about, ever):
         """On which records, by id, each of ``users`` still needs the task."""
         holders = {res_id: users.browse() for res_id in ([False] if records is None else records.ids)}
