@@ -20,7 +20,11 @@ PATIENCE = 300
 SCRIPT = """
 from bench.reminders import prepare, make_items
 prepare(env)
-env.company.resource_calendar_id = False  # whatever the day and the hour
+# Whatever the day and the hour.
+day = {{"name": "Open", "hour_from": 0, "hour_to": 24, "day_period": "morning"}}
+env.company.paylink_reminder_calendar_id = env["resource.calendar"].create(
+    {{"name": "Always", "attendance_ids": [(5,), *((0, 0, day | {{"dayofweek": str(number)}}) for number in range(7))]}}
+)
 env.ref("paylink_addon.ir_cron_paylink_remind").active = False
 env.ref("mail.ir_cron_mail_scheduler_action").active = False
 make_items(env, {customers}, {each})

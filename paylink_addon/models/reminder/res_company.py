@@ -64,16 +64,14 @@ class ResCompany(models.Model):
 
     def _paylink_sends_between(self, start, end):
         calendar = self.sudo().paylink_reminder_calendar_id or self.sudo().resource_calendar_id
-        if not calendar:
-            return True
-        # A holiday of another company is none here.
-        options = {"domain": [("time_type", "=", "leave"), ("company_id", "in", (False, self.id))]}
-        options["tz"] = self._paylink_zone()
-        if calendar.flexible_hours:
-            # Odoo knows how many hours are worked, not which: it puts them around noon, on any day from the first on.
-            hours = (
-                self._paylink_office_hours(start, end) - calendar._leave_intervals_batch(start, end, **options)[False]
-            )
+        # A holiday of another company is none here, nor one of another calendar.
+        domain = [("time_type", "=", "leave"), ("company_id", "in", (False, self.id))]
+        options = {"domain": [*domain, ("calendar_id", "in", [False, *calendar.ids])], "tz": self._paylink_zone()}
+        if calendar.flexible_hours or not calendar._get_global_attendances():
+            # It does not say when. Of flexible hours Odoo knows how many are worked: it puts them around noon, on any
+            # day from the first on.
+            holidays = calendar._leave_intervals_batch(start, end, **options)[False]
+            hours = self._paylink_office_hours(start, end) - holidays
         else:
             hours = calendar._work_intervals_batch(start, end, **options)[False]
         return bool(list(hours))

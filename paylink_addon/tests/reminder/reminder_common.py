@@ -18,13 +18,39 @@ class ReminderCommon(PaylinkCommon):
             {
                 "paylink_reminders": True,
                 "paylink_tz": "Europe/Paris",
-                "resource_calendar_id": False,
+                "resource_calendar_id": cls._calendar().id,
                 "email": "compta@example.com",
             }
         )
         cls.company.partner_id.lang = "en_US"
         groups = "paylink_addon.group_payment_manager,account.group_account_invoice"
         cls.manager = cls._user("manager", groups, email="manager@example.com")
+
+    @classmethod
+    def _calendar(cls, company=None, weekdays=range(7), hours=(0, 24), **values):
+        """Sending hours: always, if nothing else is said."""
+        lines = [
+            Command.create(
+                {
+                    "name": str(day),
+                    "dayofweek": str(day),
+                    "hour_from": hours[0],
+                    "hour_to": hours[1],
+                    "day_period": "morning",
+                }
+            )
+            for day in weekdays
+        ]
+        company = company or cls.company
+        return cls.env["resource.calendar"].create(
+            {"name": "Hours", "company_id": company.id, "attendance_ids": [Command.clear(), *lines], **values}
+        )
+
+    @classmethod
+    def _holiday(cls, calendar, begin="2000-01-01 00:00:00", end="2100-01-01 00:00:00", **values):
+        """A holiday of a calendar: it never ends, if nothing else is said. No calendar: of all of the company's."""
+        values = {"calendar_id": calendar.id, "date_from": begin, "date_to": end, **values}
+        return cls.env["resource.calendar.leaves"].create(values)
 
     @classmethod
     def _rule(cls, days=(3, 10, 30), tones=("1", "2", "3"), **values):

@@ -1,6 +1,6 @@
 from datetime import date, timedelta
 
-from odoo import Command, fields
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import freeze_time, tagged
 
@@ -82,29 +82,10 @@ class TestReminderLimits(ReminderCommon):
     # === HOURS AND HOLIDAYS === #
 
     def test_sending_hours(self):
-        calendar = self.env["resource.calendar"].create(
-            {
-                "name": "Mornings",
-                "company_id": self.company.id,
-                "tz": "America/New_York",  # the company's time zone counts
-                "attendance_ids": [Command.clear()]
-                + [
-                    Command.create(
-                        {"name": day, "dayofweek": str(day), "hour_from": 9, "hour_to": 12, "day_period": "morning"}
-                    )
-                    for day in range(5)
-                ],
-            }
-        )
+        # The company's time zone counts.
+        calendar = self._calendar(weekdays=range(5), hours=(9, 12), tz="America/New_York")
         self.company.paylink_reminder_calendar_id = calendar
-        self.env["resource.calendar.leaves"].create(
-            {
-                "name": "Easter Monday",
-                "calendar_id": calendar.id,
-                "date_from": "2026-04-05 22:00:00",
-                "date_to": "2026-04-06 21:59:59",
-            }
-        )
+        self._holiday(calendar, "2026-04-05 22:00:00", "2026-04-06 21:59:59")
         cases = [  # UTC; Paris is an hour ahead, in summer (from March 29) two
             ("2026-03-18 07:59:00", False),
             ("2026-03-18 08:01:00", True),
@@ -118,8 +99,8 @@ class TestReminderLimits(ReminderCommon):
             with self.subTest(moment=moment):
                 self.assertEqual(self.company._paylink_may_remind(fields.Datetime.to_datetime(moment)), wanted)
 
-    def test_flexible_hours_are_office_hours(self):
-        """A calendar that says how much is worked, not when; with its holidays."""
+    def test_where_nobody_says_when_it_is_office_hours(self):
+        """A calendar that says how much is worked, or nothing; or none at all. With the holidays that count."""
         cases = [  # UTC; Paris is an hour ahead
             ("2026-03-15 02:00:00", False),  # a Sunday, at night
             ("2026-03-15 11:00:00", False),
@@ -129,32 +110,26 @@ class TestReminderLimits(ReminderCommon):
             ("2026-03-18 16:01:00", False),
             ("2026-03-19 11:00:00", False),  # a holiday
         ]
-        for hours in (0, 40, 168):
-            calendar = self.env["resource.calendar"].create(
-                {
-                    "name": f"Flexible, {hours} hours",
-                    "company_id": self.company.id,
-                    "schedule_type": "flexible",
-                    "full_time_required_hours": hours,
-                    "hours_per_day": hours / 5,
-                }
-            )
-            self.env["resource.calendar.leaves"].create(
-                {"calendar_id": calendar.id, "date_from": "2026-03-18 23:00:00", "date_to": "2026-03-19 22:59:59"}
-            )
+        flexible = (
+            {"schedule_type": "flexible", "full_time_required_hours": hours, "hours_per_day": hours / 5}
+            for hours in (0, 40, 168)
+        )
+        nothing = self.env["resource.calendar"]
+        calendars = [*(self._calendar(**values) for values in flexible), self._calendar(weekdays=()), nothing]
+        self._holiday(self._calendar())  # of others
+        for calendar in calendars:
+            self._holiday(calendar, "2026-03-18 23:00:00", "2026-03-19 22:59:59", company_id=self.company.id)
             for field in ("paylink_reminder_calendar_id", "resource_calendar_id"):
                 self.company.write({"paylink_reminder_calendar_id": False, "resource_calendar_id": False})
                 self.company[field] = calendar
                 for moment, wanted in cases:
-                    with self.subTest(hours=hours, field=field, moment=moment):
+                    with self.subTest(calendar=calendar, field=field, moment=moment):
                         self.assertEqual(self.company._paylink_may_remind(fields.Datetime.to_datetime(moment)), wanted)
                 sent_on = [self.company._paylink_sends_on(date(2026, 3, day)) for day in range(15, 21)]
                 self.assertEqual(sent_on, [False, True, True, True, False, True])
 
     def test_run_waits_for_its_hours_unless_asked(self):
-        self.company.paylink_reminder_calendar_id = self.env["resource.calendar"].create(
-            {"name": "Never", "company_id": self.company.id, "attendance_ids": [Command.clear()]}
-        )
+        self._holiday(self.company.resource_calendar_id)
         self._rule(days=(3,))
         invoice = self._due_invoice(3)
         with freeze_time(f"{TODAY} 10:00:00"):

@@ -189,11 +189,10 @@ class TestReminderRules(ReminderCommon):
         mail = self._mails(message)
         mail.write({"state": "exception", "failure_reason": "Connection refused", "failure_type": "unknown"})
         mail._postprocess_sent_message([], [], failure_reason="Connection refused", failure_type="unknown")
-        never = {"name": "Never", "company_id": self.company.id, "attendance_ids": [(5,)]}
-        self.company.paylink_reminder_calendar_id = self.env["resource.calendar"].create(never)
+        holiday = self._holiday(self.company.resource_calendar_id)
         self._follow()
         self.assertEqual((mail.state, self.marie.activity_ids.ids), ("exception", []))
-        self.company.paylink_reminder_calendar_id = False
+        holiday.unlink()
         self._follow()
         self.assertEqual(mail.state, "outgoing")
 

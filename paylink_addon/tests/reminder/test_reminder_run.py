@@ -71,7 +71,7 @@ class TestReminderRun(ReminderCommon):
         self._rule(days=(3,))
         invoice = self._due_invoice(3)
         other = self._other_company()
-        other.write({"paylink_reminders": True, "resource_calendar_id": False, "sequence": -5})
+        other.write({"paylink_reminders": True, "resource_calendar_id": self._calendar(other).id, "sequence": -5})
         values = {"name": "Theirs", "company_id": other.id, "user_id": self.env.uid, "step_ids": [(0, 0, {"days": 3})]}
         theirs = self.env["paylink.reminder.rule"].create(values)
         Rule, pick = type(theirs), type(theirs)._pick
