@@ -197,12 +197,17 @@ class AccountMove(models.Model):
         }
 
     def _paylink_on_pdf(self):
-        """The link that the PDF shows, in sudo mode: only one that is there. It is made when the invoice is sent."""
+        """The link that the PDF shows, in sudo mode: only one that is there. It is made when the invoice is sent.
+
+        Where links are being sent, with this PDF, it is one of them (``paylink_sent_ids`` in the context) or none.
+        """
         self.ensure_one()
         link = self.env["paylink.link"].sudo()
         if not self.company_id.sudo().paylink_on_invoice_pdf or self.state != "posted":
             return link
-        return link._links_of_invoices(self).get(self.sudo(), link)
+        sent = self.env.context.get("paylink_sent_ids")
+        found = link._links_of_invoices(self, among=link.browse(sent) if sent else None)
+        return found.get(self.sudo(), link)
 
     def _paylink_pdf_lacks_link(self):
         """Whether the PDF to be sent is to show an address that is not there yet, or will expire: ours, or Odoo's."""

@@ -41,6 +41,7 @@ class AccountMoveSend(models.AbstractModel):
             if self._paylink_wanted(move, data)
         }
         for move, link in self.env["paylink.link"]._links_for_invoices(owners).items():
+            link.filtered("expires_at").expires_at = False  # the document is kept until it is paid
             invoices_data[move]["paylink_link"] = link
         return super()._generate_invoice_documents(invoices_data, allow_fallback_pdf=allow_fallback_pdf)
 
@@ -48,9 +49,10 @@ class AccountMoveSend(models.AbstractModel):
     def _paylink_wanted(self, move, data):
         """Whether sending this invoice needs its link: for the e-mail, or for a PDF that is to be made now.
 
-        A customer who opens the PDF sends nothing: see ``account.move._paylink_pdf_lacks_link``.
+        A customer who opens the PDF sends nothing: see ``account.move._paylink_pdf_lacks_link``. Whoever sends links
+        has them: see ``account.move._paylink_on_pdf``.
         """
-        if self.env.context.get("paylink_customer_asks"):
+        if self.env.context.get("paylink_customer_asks") or self.env.context.get("paylink_sent_ids"):
             return False
         by_mail = data.get("paylink_add_link") and "email" in (data.get("sending_methods") or ())
         on_pdf = move.company_id.sudo().paylink_on_invoice_pdf and not move.invoice_pdf_report_id

@@ -99,15 +99,18 @@ class PaylinkLinkDocuments(models.Model):
     # An invoice is kept until it is paid, and so is its link: it does not expire.
 
     @api.model
-    def _links_of_invoices(self, moves, user=None):
+    def _links_of_invoices(self, moves, user=None, among=None):
         """The open link that asks for exactly what is open of each invoice.
 
         :param user: who must be able to read it; anybody's by default
+        :param among: the only links that it may be; any by default
         :return: links in sudo mode, by move
         """
         groups = self._askable_items(moves)
         live = self._live_links_by_items(self.env["account.move.line"].union(*groups.values()))
         readable = self.sudo().union(*live)
+        if among is not None:
+            readable &= among
         if user and not user._is_superuser():
             readable = readable.with_user(user)._filtered_access("read").sudo()
         fitting = self._links_to_use_again({link: asked for link, asked in live.items() if link in readable})
@@ -148,7 +151,7 @@ class PaylinkLinkDocuments(models.Model):
 
     @api.model
     def _links_for_invoices(self, owners):
-        """The open link of each invoice, made where there is none. Their documents are being sent: links do not expire.
+        """The open link of each invoice, made where there is none; those that are made do not expire.
 
         :param dict owners: ``res.users`` by ``account.move``: who sends it
         :return: links in sudo mode, by move; none for invoices that nothing can be asked for
@@ -164,7 +167,6 @@ class PaylinkLinkDocuments(models.Model):
             )
             found |= links | dict(zip(groups, made, strict=True))
         links = self.sudo().union(*found.values())
-        links.filtered("expires_at").expires_at = False
         links._issue()
         return found
 

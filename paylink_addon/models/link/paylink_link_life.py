@@ -176,10 +176,10 @@ class PaylinkLinkLife(models.Model):
         moves = links.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
         missing = moves.filtered(lambda move: not move.invoice_pdf_report_id)
         if self._can_make_pdf() and len(missing) <= MAX_NEW_PDFS:
-            for move in missing:
-                self.env["account.move.send"].sudo()._generate_and_send_invoices(
-                    move, sending_methods=[], allow_fallback_pdf=False
-                )
+            # What is sent is these links, which last as long as somebody has chosen: no others are made or shown.
+            Send = self.env["account.move.send"].sudo().with_context(paylink_sent_ids=tuple(links.ids))
+            for move in missing.with_env(Send.env):
+                Send._generate_and_send_invoices(move, sending_methods=[], allow_fallback_pdf=False)
         return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in links}
 
     def _issue(self):

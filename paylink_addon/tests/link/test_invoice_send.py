@@ -1,8 +1,9 @@
+from datetime import timedelta
 from unittest.mock import Mock
 
 from lxml import etree
 from markupsafe import Markup
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
@@ -291,6 +292,39 @@ class TestInvoiceSend(PaylinkCommon):
         self.assertNotIn("/pay/", self._html_of_mail(invoice))
         self._send(invoice)
         self.assertEqual(invoice.paylink_link_count, 1)
+
+    def test_pdf_made_while_a_link_is_sent(self):
+        """It shows that link or none. The link lasts as long as its sender chose, and gets no company."""
+        self.company.paylink_on_invoice_pdf = True
+        self.patch(type(self.env["paylink.link"]), "_can_make_pdf", lambda _link: True)
+        shown = []
+        Send = type(self.env["account.move.send"])
+        prepare = Send._prepare_invoice_pdf_report
+
+        def spy(records, invoices_data):
+            moves = records.env["account.move"].browse(move.id for move in invoices_data)
+            shown.extend(move._paylink_on_pdf() for move in moves)
+            return prepare(records, invoices_data)
+
+        self.patch(Send, "_prepare_invoice_pdf_report", spy)
+        admin, ends = self.env.ref("base.user_admin"), fields.Datetime.now() + timedelta(hours=24)
+        for owner, later_one, is_shown in (
+            (self.env.user, False, True),
+            (self.env.user, True, True),
+            (admin, False, True),
+            (self.env.user, "other items", False),
+        ):
+            with self.subTest(owner=owner.name, later_one=later_one):
+                invoice = self._invoice()
+                asked = invoice + self._invoice() if later_one == "other items" else invoice
+                link = self._link(asked, user_id=owner.id, expires_at=ends, attach_pdf=True)
+                others = self._link(invoice, user_id=admin.id, expires_at=ends) if later_one else link.browse()
+                shown.clear()
+                link._queue_messages()
+                self.assertEqual(set(shown), {link if is_shown else link.browse()})
+                self.assertTrue(invoice.invoice_pdf_report_id)
+                self.assertEqual({one.expires_at for one in link | others}, {ends})
+                self.assertEqual(invoice.paylink_link_count, len(link | others))
 
     def test_previews_and_drafts_make_no_link(self):
         self.company.paylink_on_invoice_pdf = True
