@@ -356,7 +356,8 @@ class PaylinkStatement(models.Model):
     def _make_link(self, items):
         """Make and issue a link for ``items``; not without end: each can be tried some times."""
         since = fields.Datetime.now() - timedelta(hours=1)
-        made = self.env["paylink.link"].search_count([("statement_id", "=", self.id), ("create_date", ">=", since)])
+        pages = self._with_further_addresses()
+        made = self.env["paylink.link"].search_count([("statement_id", "in", pages.ids), ("create_date", ">=", since)])
         if made >= whole_number(self.env, MAX_ATTEMPTS_PARAMETER, DEFAULT_MAX_ATTEMPTS):
             raise UserError(self.env._("Too many attempts: wait an hour, or contact us."))
         link = self.env["paylink.link"]._create_for_items(

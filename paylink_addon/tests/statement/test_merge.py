@@ -1,5 +1,5 @@
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
 
 from ..common import PaylinkCommon
@@ -128,6 +128,15 @@ class TestMerge(PaylinkCommon, HttpCase):
         self.assertEqual({self._page(page).status_code for page in (mine, theirs)}, {410})
         self._statement(self.marie)
         self.assertEqual((self._page(mine).status_code, self._page(theirs).status_code), (200, 410))
+
+    def test_all_addresses_of_a_page_have_one_limit(self):
+        self.env["ir.config_parameter"].sudo().set_param("paylink_addon.max_attempts_per_hour", "1")
+        pages = self._statement(self.marie), self._statement(self.twin)
+        invoices = self._invoice(self.marie, 100), self._invoice(self.twin, 20)
+        self._merge(self.marie | self.twin, self.marie)
+        pages[0].sudo()._pay_link(set(self._items(invoices[0]).ids))
+        with self.assertRaisesRegex(UserError, "Too many attempts"):
+            pages[1].sudo()._pay_link(set(self._items(invoices[1]).ids))
 
     # === WHAT ELSE IS A CUSTOMER'S === #
 
