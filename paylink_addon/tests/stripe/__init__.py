@@ -15,6 +15,7 @@ from . import test_stripe_messages
 from . import test_stripe_portal
 from . import test_stripe_provider
 from . import test_stripe_refund
+from . import test_stripe_strange
 from . import test_stripe_token
 from . import test_stripe_token_use
 from . import test_stripe_tries
