@@ -90,6 +90,7 @@ class TestRpc(DepositCommon):
             {"kind": "objection", "partner_id": contact.id, "note": "Markhiddennote"}
         )
         cls._mark(hold, "Markhiddennote")
+        cls._hide_family()
         cls.env["ir.rule"].create(
             {
                 "name": "Hidden contacts",
@@ -97,6 +98,30 @@ class TestRpc(DepositCommon):
                 "domain_force": "[('ref', '!=', 'hidden')]",
             }
         )
+
+    @classmethod
+    def _hide_family(cls):
+        """A hidden company that has a contact whom everybody knows, and the other way round."""
+        holding = cls._contact("holding", 7705, ref="hidden", is_company=True)
+        known = cls._customer("Known contact", parent_id=holding.id)
+        # Odoo says the company's name with the contact's.
+        cls._mark(holding, holding.email, holding.phone)
+        firm = cls._customer("Known company", is_company=True)
+        child = cls._contact("child", 7706, ref="hidden", parent_id=firm.id)
+        for partner, amount in ((known, "5757.57"), (child, "6767.67")):
+            invoice = cls._invoice(partner, float(amount))
+            cls._mark(invoice, *cls._amounts(amount))
+            cls._mark(cls._items(invoice))
+        hold = cls.env["paylink.reminder.hold"].create(
+            {"kind": "promise", "date_until": "2098-07-06", "partner_id": holding.id, "note": "Markholdingnote"}
+        )
+        cls._mark(hold, "Markholdingnote", "2098-07-06")
+        for customer in (holding, firm):
+            statement = cls.env["paylink.statement"]._for_customers(customer)
+            statement._activate()
+            cls._mark(statement, statement.access_token)
+        for partner in (known, firm):
+            cls._mark(partner)
 
     @classmethod
     def _hide_colleagues(cls):
@@ -332,7 +357,7 @@ class TestRpc(DepositCommon):
             for model in self._inherited():
                 for action in self._actions(model):
                     for record in self.hidden.get(model, ()):
-                        self._call(model, action, record.ids)
+                        self._follow(self._call(model, action, record.ids))
             self.env.invalidate_all()
             self.assertEqual(self._state(), before, self.name)
 
@@ -403,10 +428,18 @@ class TestRpc(DepositCommon):
         for action in self._actions(model):
             savepoint = self.env.cr.savepoint()
             answer = self._call(model, action, made, context=context)
-            if isinstance(answer, dict) and answer.get("res_id") and answer.get("res_model") in self.env:
-                name = answer["res_model"]
-                self._call(name, "read", [answer["res_id"]], self._our_fields(name))
+            self._follow(answer)
             savepoint.close(rollback=True)
+
+    def _follow(self, answer):
+        """Read what an action leads to."""
+        if not isinstance(answer, dict) or answer.get("res_model") not in self.env:
+            return
+        name = answer["res_model"]
+        if answer.get("res_id"):
+            self._call(name, "read", [answer["res_id"]], self._our_fields(name))
+        elif name.startswith(OURS):
+            self._call(name, "search_read", answer.get("domain") or [], self._our_fields(name))
 
     def test_making(self):
         """Each of our models, dialogs first of all, with ids of what is hidden: by value, by default, as selected."""
@@ -417,6 +450,38 @@ class TestRpc(DepositCommon):
                     self._make_all(model)
 
         self._as_each(probe)
+
+    # === WHO READS === #
+
+    def _derived(self, model, user):
+        """What is computed for who reads it, of our fields."""
+        told = self.env[model].with_user(user).fields_get(attributes=["type"])
+        fields_ = (
+            self.env[model]._fields[name] for name in told if model.startswith(OURS) or name.startswith("paylink_")
+        )
+        return [field.name for field in fields_ if field.compute and not field.store]
+
+    def test_nobody_is_told_what_another_reader_may_see(self):
+        """Values are kept for the transaction: not for other readers, where it depends on who reads."""
+        link = next(link for link in self.marks if link._name == "paylink.link")
+        values = {"date": "2020-01-01", "customer_id": self.marie.id, "partner_id": self.marie.id, "channel": "email"}
+        values |= {"company_id": self.company.id, "user_id": self.users["own"].id, "link_ids": [Command.set(link.ids)]}
+        self.env["paylink.reminder.message"].sudo().create(values)
+        for name, user in self.users.items():
+            for model in [*self._models(), *self._inherited()]:
+                if not self.env[model].with_user(user).has_access("read"):
+                    continue
+                records = self.env[model].with_user(user).search([], order="id desc", limit=30)
+                records |= records.browse(self.marie.ids if model == "res.partner" else ())
+                if not (names := self._derived(model, user)):
+                    continue
+                self.env.invalidate_all()
+                alone = records.read(names)
+                for other in (records.sudo(), records.with_user(self.users["manager"])):
+                    self.env.invalidate_all()
+                    other._filtered_access("read").read(names)
+                    with self.subTest(user=name, model=model, after=other.env.user.login):
+                        self.assertEqual(records.read(names), alone)
 
     def test_what_is_hidden_is_found_where_it_may_be(self):
         """These tests can fail: who may read it finds each mark."""

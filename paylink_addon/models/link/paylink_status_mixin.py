@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
@@ -68,6 +68,7 @@ class PaylinkStatusMixin(models.AbstractModel):
 
     # === COMPUTE METHODS === #
 
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink(self):
         """One query for all records; in sudo mode, as who may see that there is a link may see how it stands."""
         totals = self._paylink_totals()

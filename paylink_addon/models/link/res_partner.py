@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
@@ -51,13 +51,14 @@ class ResPartner(models.Model):
         """The customers' open receivable items in ``companies``, in sudo mode.
 
         A salesperson may ask a customer for what is due without being able to read the journal entries: what is checked
-        is the right to use links and to read the customer.
+        is the right to use links and to read the customer, who owes it, not only the contact. What contacts owe, or
+        were invoiced, who are hidden from the user is left out: nobody is told of it, nor asks for it, by any sum.
         """
         if not self.env.su and not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
-        self.check_access("read")
+        (self | self.commercial_partner_id).check_access("read")
         waiting = self.env["account.move.line"]._paylink_waiting(self.commercial_partner_id)
-        return (
+        items = (
             self.env["account.move.line"]
             .sudo()
             .search(
@@ -73,3 +74,13 @@ class ResPartner(models.Model):
                 order="date_maturity, id",
             )
         )
+        return items if self.env.su else self._paylink_of_readable(items)
+
+    @api.model
+    def _paylink_of_readable(self, items):
+        """Those of ``items`` whose customers, and whom they were invoiced to, the user may read."""
+        contacts = (items.partner_id | items.move_id.partner_id).with_env(self.env)
+        hidden = contacts - contacts._filtered_access("read")
+        if not hidden:
+            return items
+        return items.filtered(lambda item: not (item.partner_id | item.move_id.partner_id) & hidden)

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 GROUP = "paylink_addon.group_paylink_user"
 
@@ -16,6 +16,7 @@ class AccountMove(models.Model):
     )
     paylink_has_objection = fields.Boolean(string="Objection noted", compute="_compute_paylink_reminders", groups=GROUP)
 
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink_reminders(self):
         """Two queries for all; what holds up all of the customer holds up the invoice too."""
         Hold = self.env["paylink.reminder.hold"]

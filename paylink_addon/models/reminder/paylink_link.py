@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class PaylinkLink(models.Model):
@@ -9,6 +9,7 @@ class PaylinkLink(models.Model):
     )
     reminder_count = fields.Integer(string="Number of reminders", compute="_compute_reminder_count")
 
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_reminder_count(self):
         """How many messages had the link; one query for all."""
         counts = {}

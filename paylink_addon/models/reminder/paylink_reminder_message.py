@@ -87,6 +87,7 @@ class PaylinkReminderMessage(models.Model):
             message.recipient = message.phone if message.channel == "sms" else message.email
 
     @api.depends("link_ids")
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_url(self):
         """The page of the first link, for who may read that: an SMS has room for one."""
         for message in self:

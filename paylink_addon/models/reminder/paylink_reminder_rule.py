@@ -205,6 +205,7 @@ class PaylinkReminderRule(models.Model):
         for rule in self:
             rule.next_tone = TONES[min(len(rule.step_ids), len(TONES) - 1)][0]
 
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_reminder_count(self):
         counts = dict(self.env["paylink.reminder"]._read_group([("rule_id", "in", self.ids)], ["rule_id"], ["__count"]))
         for rule in self:

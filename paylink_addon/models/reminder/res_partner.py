@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import email_normalize
 
 GROUP = "paylink_addon.group_paylink_user"
@@ -22,9 +22,10 @@ class ResPartner(models.Model):
     )
     paylink_has_objection = fields.Boolean(string="Objection noted", compute="_compute_paylink_reminders", groups=GROUP)
 
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink_reminders(self):
-        """Two queries for all: the reminders the user may see, and what is on hold."""
-        customers = self.commercial_partner_id
+        """Two queries for all: the reminders the user may see, and what is on hold, of customers they may read."""
+        customers = self.commercial_partner_id._filtered_access("read")
         counts = dict(
             self.env["paylink.reminder"]._read_group(
                 [("customer_id", "in", customers.ids)], ["customer_id"], ["__count"]

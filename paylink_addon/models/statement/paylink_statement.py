@@ -31,8 +31,8 @@ class PaylinkStatement(models.Model):
     state = fields.Selection(
         [("active", "Active"), ("revoked", "Revoked")], compute="_compute_state", help="Whether the page can be used."
     )
-    amount_display = fields.Char(string="Due now", compute="_compute_displays", compute_sudo=True)
-    document_count = fields.Integer(string="Open Items", compute="_compute_displays", compute_sudo=True)
+    amount_display = fields.Char(string="Due now", compute="_compute_displays")
+    document_count = fields.Integer(string="Open Items", compute="_compute_displays")
     link_ids = fields.One2many("paylink.link", "statement_id", string="Collection Links", readonly=True)
     is_merged = fields.Boolean(
         string="Further Address",
@@ -59,7 +59,9 @@ class PaylinkStatement(models.Model):
         for statement in self:
             statement.state = "revoked" if statement.cancelled_at else "active"
 
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_displays(self):
+        """What the reader may see of it; what the customer is sent, and its page, are made in sudo mode: all."""
         items_by_statement = self._open_items()
         for statement in self:
             items = items_by_statement[statement.id]
@@ -126,12 +128,13 @@ class PaylinkStatement(models.Model):
     # === BUSINESS METHODS === #
 
     def _open_items(self):
-        """The open items of each statement's customer, in sudo mode, by id of statement.
+        """The open items of each statement's customer that the reader may see, in sudo mode, by id of statement.
 
         A contact that became part of another company has no account of its own anymore: its page shows nothing.
         """
         statements = self.sudo()
-        items = statements.partner_id._paylink_open_items(statements.company_id)
+        customers = statements.partner_id.filtered(lambda partner: partner == partner.commercial_partner_id)
+        items = customers.sudo(self.env.su)._paylink_open_items(statements.company_id)
         groups = items.grouped(lambda item: (item.company_id.id, item.partner_id.commercial_partner_id.id))
         return {
             statement.id: groups.get((statement.company_id.id, statement.partner_id.id), items.browse())
@@ -146,8 +149,9 @@ class PaylinkStatement(models.Model):
         """
         if not self.env.su and not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
-        partners.check_access("read")
-        company, customers = self.env.company, partners.sudo().commercial_partner_id
+        customers = partners.commercial_partner_id
+        (partners | customers).check_access("read")
+        company, customers = self.env.company, customers.sudo()
         statements = self.sudo().search(
             [("partner_id", "in", customers.ids), ("company_id", "=", company.id), ("is_merged", "=", False)]
         )

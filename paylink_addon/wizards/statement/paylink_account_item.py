@@ -26,7 +26,7 @@ class PaylinkAccountItem(models.TransientModel):
     """
 
     _name = "paylink.account.item"
-    _inherit = "paylink.dialog.mixin"
+    _inherit = ["paylink.dialog.mixin", "paylink.customer.mixin"]
     _description = "Open Item of a Customer"
     _order = "date_due, id"
 
