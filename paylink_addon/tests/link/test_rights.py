@@ -45,6 +45,34 @@ class TestRights(PaylinkCommon):
             with self.assertRaises(AccessError):
                 Link.with_user(user).search([])
 
+    def test_all_payments_are_all(self):
+        """Those of customers whom a record rule hides too: what links say, not the contact.
+
+        See docs/architecture.md, *Who may read what*.
+        """
+        self.env["paylink.statement"]._for_customers(self.marie)
+        self.env["ir.rule"].create(
+            {
+                "name": "Hidden",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": f"[('id', 'not in', {self.marie.ids})]",
+            }
+        )
+        for user in (self.everyone, self.manager, self.salesperson):
+            with self.subTest(user=user.login):
+                link = self.link.with_user(user)
+                self.assertEqual((link.email, link.amount), ("marie@example.com", 100))
+                self.assertEqual(link.search([("id", "=", link.id)]), link)
+                link.action_send()
+                for act in (
+                    lambda user=user: self.marie.with_user(user).read(["email"]),
+                    self.marie.with_user(user).action_paylink_account,
+                    lambda link=link: link.create({"partner_id": self.marie.id, "amount": 5}),
+                ):
+                    with self.assertRaises(AccessError):
+                        act()
+                self.assertFalse(self.env["paylink.statement"].with_user(user).search([]))
+
     def test_companies_do_not_mix(self):
         other = self._other_company()
         stranger = self._user("stranger", "paylink_addon.group_payment_manager", other)
