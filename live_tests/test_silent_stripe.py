@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 from fake_stripe import FakeStripe
-from support import TIMEOUT, Ledger, Payer, call, server
+from support import TIMEOUT, Ledger, Payer, call, log_in, server
 
 VISITS = 4
 # What an answer of ours takes at most while both workers would wait for Stripe, if they did.
@@ -17,7 +17,7 @@ provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("c
 provider.write({{"paylink_stripe_secret_key": "{key}", "state": "test", "is_published": True}})
 provider.paylink_stripe_account = "{account}"
 names = [f"{{what}}{{number}}" for what in ("Return", "Checkout") for number in range({visits})]
-done({{"cases": {{name: case(name) for name in [*names, "Again", "Other"]}}}})
+done({{"cases": {{name: case(name) for name in [*names, "Again", "Both", "Document", "Other"]}}}})
 """
 IDS = """
     SELECT p.id, m.id FROM payment_provider p, payment_method m
@@ -82,9 +82,7 @@ class TestSilentStripe(unittest.TestCase):
         slowest, holding = 0, 0
         with ThreadPoolExecutor(len(forms)) as pool:
             visits = [pool.submit(visit, form) for form in forms]
-            end = time.monotonic() + TIMEOUT
-            while len(self.fake.journal()) == before and time.monotonic() < end:
-                time.sleep(0.02)
+            self.wait_for_question(before)
             while not all(one.done() for one in visits):
                 started = time.monotonic()
                 self.assertEqual(self.other.get("/help").status_code, 200)
@@ -94,6 +92,12 @@ class TestSilentStripe(unittest.TestCase):
             answers = [one.result() for one in visits]
         self.assertLessEqual(holding, 1, "no row is held while Stripe is asked")
         return answers, slowest, len(self.fake.journal()) - before
+
+    def wait_for_question(self, before):
+        """Wait until Stripe has been asked more often than ``before``."""
+        end = time.monotonic() + TIMEOUT
+        while len(self.fake.journal()) == before and time.monotonic() < end:
+            time.sleep(0.02)
 
     def test_customers_who_come_back(self):
         forms = [self.form(f"Return{number}") for number in range(VISITS)]
@@ -114,6 +118,25 @@ class TestSilentStripe(unittest.TestCase):
             self.assertEqual(self.come_back(form).status_code, 303)
         self.assertEqual(len(self.fake.journal()), before, "who is silent is left alone for a time")
         self.assertLess(time.monotonic() - started, FAST)
+
+    def test_what_else_is_slow(self):
+        """While one worker waits for Stripe, the other one makes no PDF: it would keep the last one from everybody."""
+        log_in(self.odoo)  # Odoo notes its address, where the PDF gets its style from
+        form, found = self.form("Both"), self.data["cases"]["Document"]["links"][0]
+        self.go(form)
+        reader, before = Payer(self.odoo, self.data, found["token"]), len(self.fake.journal())
+
+        def visit(path):
+            if not path:
+                return self.come_back(form)
+            self.wait_for_question(before)
+            return reader.get(path)
+
+        path = f"/document/{found['lines'][0]}"
+        answers, slowest, _asked = self.while_silent(visit, ["", path])
+        self.assertEqual([answer.status_code for answer in answers], [303, 202])
+        self.assertLess(slowest, FAST)
+        self.assertEqual(reader.get(path).status_code, 200)
 
     def test_customers_who_click(self):
         forms = [self.form(f"Checkout{number}") for number in range(VISITS)]

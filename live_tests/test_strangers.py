@@ -3,6 +3,7 @@
 import contextlib
 import re
 import secrets
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
@@ -13,6 +14,11 @@ from support import TIMEOUT, Ledger, Payer, call, log_in, server
 GUESSES = 200
 KIBIBYTE = 1024
 PATHS = ("", "/help", "/status", "/qr", "/receipt")
+# Who has locked lines of links.
+HELD = """
+    SELECT count(*) FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+     WHERE relname = 'paylink_link_line' AND mode IN ('RowShareLock', 'RowExclusiveLock')
+"""
 SCRIPT = """
 other = env["res.company"].create({
     "name": "Brasserie Peeters SA", "currency_id": company.currency_id.id,  # a country would install modules
@@ -34,6 +40,7 @@ partner = customer("Abroad")
 move = invoice(partner.with_env(other_env), company=other)
 done({
     "cases": [case("Anna"), case("Bert"), case("Carl"), case("Dora")],
+    "readers": [case(f"Reader{number}") for number in range(4)],
     "other_provider": other_provider.id,
     "other": {"links": [link(move.with_env(other_env))], "amount": move.amount_residual},
     "companies": [company.name, other.name],
@@ -129,6 +136,23 @@ class TestStrangers(unittest.TestCase):
         self.assertEqual(answer["name"], "werkzeug.exceptions.RequestEntityTooLarge")
         self.assertEqual(self.ledger.transactions(self.bert), [])
         self.assertEqual(self.ledger.activities(self.bert), 0)
+
+    def test_documents_are_made_one_at_a_time(self):
+        """A PDF keeps a worker busy, and needs another one: of two, one is left; and no row is held meanwhile."""
+        log_in(self.odoo)  # Odoo notes its address, where the PDF gets its style from
+        readers = [(self.payer(case), case["links"][0]["lines"][0]) for case in self.data["readers"]]
+        for payer, _line in readers:
+            payer.get("/help")
+        with ThreadPoolExecutor(len(readers)) as pool:
+            visits = [pool.submit(payer.get, f"/document/{line}") for payer, line in readers]
+            held = 0
+            while not all(visit.done() for visit in visits):
+                held = max(held, self.ledger.value(HELD))
+                time.sleep(0.02)
+        codes = sorted(visit.result().status_code for visit in visits)
+        self.assertEqual((codes, held), ([200, 202, 202, 202], 0))
+        for payer, line in readers:
+            self.assertEqual(payer.get(f"/document/{line}").status_code, 200)
 
     # === COMPANIES === #
 

@@ -1,10 +1,12 @@
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from unittest.mock import patch
 
-from odoo import Command, fields
+from odoo import Command, fields, sql_db
 
 from odoo.addons.account.models.account_move import AccountMove
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
+
+from ..tools import locks
 
 
 class PaylinkCommon(AccountPaymentCommon):
@@ -219,6 +221,13 @@ class PaylinkCommon(AccountPaymentCommon):
         with self.enter_registry_test_mode(), self.registry.cursor() as cr:
             yield record.with_env(self.env(cr=cr, user=user or self.env.user))
         self.env.invalidate_all()
+
+    @contextmanager
+    def _busy(self, name=None):
+        """While others, on a connection of their own, do something slow: as many as may, or that which has a name."""
+        with closing(sql_db.db_connect(self.env.cr.dbname).cursor()) as others, patch.object(locks, "THREADS", 1):
+            self.assertTrue(locks.take_name(others, name) if name else locks.take_slot(others))
+            yield
 
     def _authorized(self, link, amount=None):
         """An attempt on ``link`` that the provider has authorized, to be captured by hand."""

@@ -1,11 +1,13 @@
 import threading
+from unittest.mock import patch
 
 from odoo import sql_db
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
-from ..tools.locks import hold, hold_and_touch, take_all, take_free, take_name, unless_busy
+from ..tools import locks
+from ..tools.locks import a_slot, hold, hold_and_touch, take_free, take_name, take_slot, unless_busy
 
 
 @tagged("post_install", "-at_install")
@@ -29,7 +31,7 @@ class TestLocks(TransactionCase):
         self.other.rollback()
 
     def test_held_until_the_end(self):
-        for holds in (hold, hold_and_touch, take_free, take_all):
+        for holds in (hold, hold_and_touch, take_free):
             with self.subTest(holds.__name__):
                 savepoint = self.env.cr.savepoint()
                 holds(self.both)
@@ -48,8 +50,6 @@ class TestLocks(TransactionCase):
     def test_what_others_hold_is_left_out(self):
         self._others_take(self.theirs)
         self.assertEqual(take_free(self.both), self.mine)
-        self.assertFalse(take_all(self.both))
-        self.assertTrue(take_all(self.mine))
 
     def test_who_has_waited_is_run_again(self):
         """What was touched meanwhile can't be held with the old view of the data."""
@@ -65,6 +65,24 @@ class TestLocks(TransactionCase):
         self.assertTrue(take_name(self.other, "paylink.test"))
         self.assertFalse(take_name(self.env.cr, "paylink.test"))
         self.assertTrue(take_name(self.env.cr, "paylink.other"))
+
+    def test_one_worker_is_left_whatever_is_slow(self):
+        """Here two may be busy; who is may do several things by that."""
+        with patch.object(locks, "THREADS", 2), a_slot(self.other, "paylink.test") as first:
+            self.assertTrue(first)
+            self.assertFalse(take_name(self.env.cr, "paylink.test"))
+            self.assertTrue(take_slot(self.env.cr))
+            third = sql_db.db_connect(self.env.cr.dbname).cursor()
+            self.addCleanup(third.close)
+            self.assertFalse(take_slot(third))
+            self.assertTrue(take_slot(self.other))
+            with a_slot(third) as free:
+                self.assertFalse(free)
+        self.other.rollback()
+        with patch.object(locks, "THREADS", 2):
+            with a_slot(third, "paylink.test") as free:
+                self.assertTrue(free)
+            self.assertTrue(take_name(self.env.cr, "paylink.test"), "all is given back")
 
     def test_other_errors_are_told(self):
         with self.assertRaises(ZeroDivisionError), unless_busy(self.env):

@@ -17,6 +17,10 @@ from psycopg2 import OperationalError
 # A server without workers has threads, as many as are needed: so many may be busy with something slow.
 THREADS = 8
 PAUSE = 0.05
+# One budget for all that is slow: questions to providers, and PDFs.
+SLOTS = "paylink.slow"
+# For so long a click waits for its turn: as long as a question to a provider usually takes.
+WAIT = 1.0
 
 
 def hold(*recordsets):
@@ -49,19 +53,6 @@ def take_free(records):
     return free
 
 
-def take_all(records):
-    """Take the right to do something about ``records``, which one transaction has at a time. Nobody waits.
-
-    Who takes it later with an old view of the data is run again (the rows are touched) and finds what was done.
-
-    :return: whether all of them were free
-    """
-    if records.try_lock_for_update(allow_referencing=True) != records:
-        return False
-    _touch(records)
-    return True
-
-
 def take_name(cr, name):
     """Take the right to do something that has a name but no row of its own. Nobody waits.
 
@@ -71,24 +62,23 @@ def take_name(cr, name):
     return cr.fetchone()[0]
 
 
-def take_slot(cr, name):
+def take_slot(cr):
     """Take one of the rights to keep a worker busy with something slow: one worker is left for everybody else.
 
     :return: whether one was free
     """
-    return any(take_name(cr, slot) for slot in _slots(name))
+    return any(take_name(cr, slot) for slot in _slots())
 
 
 @contextmanager
-def a_slot(cr, name, wait=0.0):
+def a_slot(cr, name=None, wait=0.0):
     """Hold such a right as long as the block lasts, whatever is committed in it. Commits before.
 
+    :param str name: what is done in the block: nobody else does that meanwhile, and what others have done is seen
     :param float wait: for how many seconds it is waited for
-    :return: whether one was free
+    :return: whether it was free
     """
-    end = time.monotonic() + wait
-    while not (held := _lock_one(cr, _slots(name))) and time.monotonic() < end:
-        time.sleep(PAUSE)
+    held = _lock(cr, name, wait)
     cr.commit()  # pylint: disable=invalid-commit
     try:
         yield bool(held)
@@ -96,13 +86,29 @@ def a_slot(cr, name, wait=0.0):
         cr.rollback()
         raise
     finally:
-        if held:
-            cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [held])
+        for lock in held:
+            cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [lock])
 
 
-def _slots(name):
+def _slots():
     count = max(config["workers"] - 1, 1) if config["workers"] else THREADS
-    return [f"{name}.{number}" for number in range(count)]
+    return [f"{SLOTS}.{number}" for number in range(count)]
+
+
+def _lock(cr, name, wait):
+    """Lock a slot, and the name, until they are unlocked or the connection ends.
+
+    :return: what is locked: nothing, where one of both was not free
+    """
+    end = time.monotonic() + wait
+    while not (slot := _lock_one(cr, _slots())) and time.monotonic() < end:
+        time.sleep(PAUSE)
+    if not slot or not name:
+        return [slot] if slot else []
+    if _lock_one(cr, [name]):
+        return [slot, name]
+    cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [slot])
+    return []
 
 
 def _lock_one(cr, names):

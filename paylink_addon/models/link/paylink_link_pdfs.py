@@ -5,7 +5,7 @@ import hashlib
 from odoo import fields, models
 from odoo.exceptions import UserError
 
-from ...tools.locks import take_all
+from ...tools.locks import a_slot
 
 # What a receipt shows of the link, beside its documents: see :meth:`_page_values`.
 ON_RECEIPT = ("payments", "refunded", "subject")
@@ -62,19 +62,28 @@ class PaylinkLinkPdfs(models.Model):
         move = line.move_id
         version = f"{move.write_date} {move.partner_id.lang}"
         may_be_sent = self._can_make_pdf() and not move._paylink_pdf_lacks_link()
-        if may_be_sent and not move.invoice_pdf_report_id and not line._kept_pdf("document_pdf", version):
-            if not self._may_make_pdf(move):
-                return False
-            self._make_pdf(move)
+        is_made = move.invoice_pdf_report_id or line._kept_pdf("document_pdf", version)
+        if may_be_sent and not is_made and not self._make_missing_pdf(move):
+            return False
         if stored := move.invoice_pdf_report_id:
             return {"filename": stored.name, "content_type": "application/pdf", "content": stored.raw}
         name = f"{move._get_report_base_filename() or move.name}"
         report = "account.account_invoices"
         return line._keep_pdf("document_pdf", version, lambda: self._render_report(report, move, name))
 
-    def _may_make_pdf(self, move):
-        """Take the right to make the PDF of ``move``; whether no other request has it."""
-        return take_all(self.env["paylink.link.line"].sudo().search([("move_id", "=", move.id)], order="id"))
+    def _make_missing_pdf(self, move):
+        """Make the PDF of ``move``, unless another request does, or as many are being made as may be. Commits: no row
+        is held meanwhile, and whoever comes next finds it.
+
+        :return: whether it was tried
+        """
+        with a_slot(self.env.cr, f"account.move.pdf.{move.id}") as is_free:
+            if is_free:
+                move.invalidate_recordset(["invoice_pdf_report_id"])
+                if not move.invoice_pdf_report_id:  # made since this request began
+                    self._make_pdf(move)
+                self.env.cr.commit()  # pylint: disable=invalid-commit
+        return is_free
 
     def _make_pdf(self, move):
         """Make and keep the PDF as Odoo does when it sends the invoice, electronic formats included; nothing is sent.

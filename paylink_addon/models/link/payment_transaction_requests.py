@@ -7,7 +7,7 @@ from odoo.exceptions import UserError, ValidationError
 from psycopg2 import OperationalError
 
 from ...tools.hooks import named_hook
-from ...tools.locks import hold_and_touch
+from ...tools.locks import WAIT, a_slot, hold_and_touch
 from .payment_transaction import ON_LINK
 
 _logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class PaymentTransactionRequests(models.Model):
         wish._log_sent_message()
         wish._paylink_wish(todo)
         self.env.cr.commit()  # pylint: disable=invalid-commit
-        wish.with_context(paylink_request=True)._paylink_send()
+        wish.with_context(paylink_request=True)._paylink_send_now()
         return wish._build_action_feedback_notification()
 
     def _paylink_operation(self, todo, amount):
@@ -135,7 +135,9 @@ class PaymentTransactionRequests(models.Model):
         self._paylink_send_after_commit()
 
     def _paylink_send_after_commit(self):
-        """Send what is to be sent right after this database transaction, if it is committed."""
+        """Send what is to be sent right after this database transaction, if it is committed: see
+        :meth:`_paylink_send_now`.
+        """
         ids, registry = self.ids, self.env.registry
 
         @self.env.cr.postcommit.add
@@ -143,7 +145,7 @@ class PaymentTransactionRequests(models.Model):
             try:
                 with registry.cursor() as cr:
                     env = api.Environment(cr, SUPERUSER_ID, {})
-                    env["payment.transaction"].browse(ids)._paylink_send()
+                    env["payment.transaction"].browse(ids)._paylink_send_now()
             except Exception:
                 _logger.exception("What is to be sent for transactions %s is left to the job", ids)
 
@@ -170,6 +172,17 @@ class PaymentTransactionRequests(models.Model):
             lambda: job._each(waiting, lambda tx: tx._paylink_send(), take=False, place=ON_LINK),
             self._paylink_tell_unanswered,
         )
+
+    def _paylink_send_now(self):
+        """Send what is to be sent, for whoever waits for it; the job does, where workers enough are busy with something
+        slow: until then it is in progress. Commits.
+        """
+        with a_slot(self.env.cr, wait=WAIT) as is_free:
+            if is_free:
+                self._paylink_send()
+            else:
+                self._paylink_wake_sender()
+                self.env.cr.commit()  # pylint: disable=invalid-commit
 
     def _paylink_send(self):
         """Send what is to be sent for these transactions, each in database transactions of its own. Commits."""

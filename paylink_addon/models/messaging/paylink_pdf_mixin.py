@@ -31,7 +31,7 @@ class PaylinkPdfMixin(models.AbstractModel):
         if kept := self._kept_pdf(field, version):
             return kept
         cr, Attachment = self.env.cr, self.env["ir.attachment"].sudo()
-        if not take_name(cr, f"{self._name}.{field}.{self.id}") or not take_slot(cr, "paylink.pdf"):
+        if not take_name(cr, f"{self._name}.{field}.{self.id}") or not take_slot(cr):
             return False
         made = make()
         if made["content_type"] == "application/pdf":

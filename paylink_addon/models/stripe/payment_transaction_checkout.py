@@ -10,7 +10,7 @@ from odoo.tools import consteq
 
 from odoo.addons.payment import utils as payment_utils
 
-from ...tools.locks import a_slot, take_free
+from ...tools.locks import WAIT, a_slot, take_free
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeTransient
 from ...tools.texts import one_line
 from .const import STRIPE_CODE, STRIPE_LOCALES
@@ -18,9 +18,6 @@ from .payment_transaction import MAX_REFERENCE
 from .payment_transaction_requests import SESSION_EXPAND
 
 _logger = logging.getLogger(__name__)
-# The right to keep a worker busy with a question to Stripe; a click waits for it as long as a question usually takes.
-SLOT = "paylink.stripe"
-WAIT = 1.0
 # A return does not ask again, when it has heard the outcome or nothing at all, before that time.
 ASK_AGAIN = timedelta(minutes=5)
 # Stripe wants a page to last more than 30 minutes and less than 24 hours.
@@ -172,14 +169,14 @@ class PaymentTransactionCheckout(models.Model):
         self._paylink_stripe_check_payable()
         self._paylink_stripe_close_others()
         self._paylink_stripe_may_ask_again()
-        with a_slot(self.env.cr, SLOT, wait=WAIT) as is_free:
+        with a_slot(self.env.cr, wait=WAIT) as is_free:
             if not is_free:
-                raise StripeTransient("As many customers as may wait for Stripe are waiting.")
+                raise StripeTransient("As many as may wait for something slow are waiting.")
             known = self.paylink_stripe_session
             session = self._paylink_stripe_reusable() if known else self._paylink_stripe_new_session()
-        if session["status"] != "open":
-            self._paylink_stripe_apply(session)
-            return None
+            if session["status"] != "open":
+                self._paylink_stripe_apply(session)  # which may ask Stripe as well
+                return None
         if self.state != "draft":  # closed while Stripe was asked
             self._paylink_queue("expire")
             self._paylink_wake_sender()
@@ -270,23 +267,23 @@ class PaymentTransactionCheckout(models.Model):
         answer is left alone for a time. What is not known then is reported by Stripe, or looked up by the sweep.
         """
         self.ensure_one()
-        with a_slot(self.env.cr, SLOT) as is_free:
-            if not is_free or not self._paylink_stripe_take_return():
-                return
-            try:
-                session = self._paylink_stripe_reusable()
-            except StripeFailure as error:
-                _logger.info("%s: the return told nothing: %s", self.reference, error)
-                if error.status:  # an answer of a kind: the next one may be better
-                    self._paylink_stripe_may_ask_again()
-                return
+        with a_slot(self.env.cr) as is_free:
+            if is_free and self._paylink_stripe_take_return() and self._paylink_stripe_ask_for_outcome():
+                self._paylink_stripe_may_ask_again()
+
+    def _paylink_stripe_ask_for_outcome(self):
+        """Ask Stripe about the session, and apply what it says, which may lead to another question.
+
+        :return: whether the next return may ask again
+        """
         try:
+            session = self._paylink_stripe_reusable()
             self._paylink_apply([(STRIPE_CODE, session)])
-        except UserError as error:
+        except (StripeFailure, UserError) as error:
             self.env.cr.rollback()
             _logger.info("%s: the return told nothing: %s", self.reference, error)
-        if session["status"] == "open":
-            self._paylink_stripe_may_ask_again()
+            return bool(getattr(error, "status", None))  # an answer of a kind: the next one may be better
+        return session["status"] == "open"
 
     def _paylink_stripe_take_return(self):
         """Take the right to ask about the outcome, which nobody else has for a time then. Commits: no row is held while

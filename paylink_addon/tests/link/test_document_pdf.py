@@ -1,6 +1,5 @@
 from odoo.tests import HttpCase, tagged
 
-from ...models.messaging import paylink_pdf_mixin
 from ..common import PaylinkCommon
 
 
@@ -68,12 +67,22 @@ class TestDocumentPdf(PaylinkCommon, HttpCase):
 
     def test_other_request_makes_it(self):
         """Who comes second does not make it again, and does not wait either: the page asks again by itself."""
-        link = self._link(self._invoice())
-        self.patch(type(link), "_may_make_pdf", lambda _link, _move: False)
-        answer = self._get(link)
+        invoice = self._invoice()
+        link = self._link(invoice)
+        with self._busy(f"account.move.pdf.{invoice.id}"):
+            answer = self._get(link)
         self.assertEqual((answer.status_code, answer.headers["Refresh"]), (202, "2"))
         self.assertIn(link.company_id.name, answer.text)
         self.assertFalse(self.rendered)
+        self.assertEqual(self._get(link).status_code, 200)
+
+    def test_others_make_as_many_as_may_be(self):
+        """Of several documents as well: each takes another worker."""
+        link = self._link(self._invoice())
+        with self._busy():
+            answer = self._get(link)
+        self.assertEqual((answer.status_code, answer.headers["Refresh"], self.rendered), (202, "2", []))
+        self.assertEqual(self._get(link).status_code, 200)
 
     def test_electronic_formats_are_kept_with_it(self):
         """As when Odoo sends the invoice: what it embeds in the PDF must not be missing later."""
@@ -148,9 +157,10 @@ class TestDocumentPdf(PaylinkCommon, HttpCase):
         link = self._link(self._invoice())
         self._pay(link)
         rendered = self._render()
-        self.patch(paylink_pdf_mixin, "take_slot", lambda _cr, _name: False)
-        answer = self.url_open(f"/pay/{link.access_token}/receipt")
-        self.assertEqual((answer.status_code, answer.headers["Refresh"], rendered), (202, "2", []))
+        for path in ("receipt", f"document/{link.line_ids.id}"):
+            with self.subTest(path), self._busy():
+                answer = self.url_open(f"/pay/{link.access_token}/{path}")
+                self.assertEqual((answer.status_code, answer.headers["Refresh"], rendered), (202, "2", []))
 
     def test_picture_is_drawn_once_for_who_keeps_it(self):
         link = self._link(self._invoice(currency_id=self.currency_euro.id), allow_partial=True)

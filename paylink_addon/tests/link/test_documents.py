@@ -231,7 +231,9 @@ class TestDocuments(PaylinkCommon):
                 self.assertEqual(len(link.activity_ids), 1)
                 self.assertFalse(link.line_ids.move_line_id)
                 self.assertFalse(link._document_pdf(link.line_ids.id))
-                self.assertEqual(bool(paid._document_pdf(paid.line_ids.id)), "partner_id" not in changed)
+                with self._request(paid) as requested:
+                    made = requested._document_pdf(requested.line_ids.id)
+                self.assertEqual(bool(made), "partner_id" not in changed)
                 self._repost(invoice, **before)
                 self.assertEqual((link.line_ids.move_line_id, link._page_view()), (self._items(invoice), "pay"))
 

@@ -98,18 +98,17 @@ class TestStripeToken(StripeCommon):
 
     def _finished_setup(self):
         """An attempt to store a method on the portal, whose customer has finished Stripe's page."""
-        tx = self.env["payment.transaction"].create(
-            {
-                "provider_id": self.provider.id,
-                "payment_method_id": self.payment_method_id,
-                "amount": 0,
-                "currency_id": self.company.currency_id.id,
-                "partner_id": self.john.id,
-                "operation": "validation",
-                "tokenize": True,
-                "landing_route": "/my/payment_method",
-            }
-        )
+        values = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.payment_method_id,
+            "amount": 0,
+            "currency_id": self.company.currency_id.id,
+            "partner_id": self.john.id,
+            "operation": "validation",
+            "tokenize": True,
+            "landing_route": "/my/payment_method",
+        }
+        tx = self.env["payment.transaction"].sudo().create(values)
         tx._get_processing_values()
         self.assertEqual(self.checkout(tx).status_code, 303)
         self.fake.pay(tx.paylink_stripe_session)

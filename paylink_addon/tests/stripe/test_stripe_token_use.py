@@ -66,6 +66,36 @@ class TestStripeTokenUse(StripeCommon):
         self.assertEqual(link.state, "paid")
         self.assertEqual(sum(paid.received for paid in self.fake.ledger()), 11000)
 
+    def _job_is_called(self):
+        job = self.env.ref("paylink_addon.ir_cron_paylink_send")
+        return bool(self.env["ir.cron.trigger"].sudo().search_count([("cron_id", "=", job.id)]))
+
+    def test_one_worker_is_left(self):
+        """Where as many wait for something slow as may, a charge is in progress, and the job sends it."""
+        token, link = self._stored(), self._link(self._invoice())
+        before = len(self.fake.journal())
+        with self._busy():
+            self.assertEqual(self._pay_with_token(link, token)["state"], "pending")
+        self.assertEqual((link.state, len(self.fake.journal())), ("pending", before))
+        self.assertTrue(self._job_is_called())
+        self.send_waiting()
+        self.assertEqual(link.transaction_ids.state, "done")
+
+    def test_one_worker_is_left_by_the_portal(self):
+        """Likewise what Odoo's own pages ask for, which is sent after the commit."""
+        tx = self._attempt(self._free_link(), operation="offline", token_id=self._stored().id)
+        before = len(self.fake.journal())
+        tx._charge_with_token()
+        self.env.flush_all()
+        self.env["ir.cron.trigger"].sudo().search([]).unlink()
+        with self._busy():
+            self.env.cr.postcommit.run()
+        self.env.invalidate_all()
+        self.assertEqual((tx.state, tx.paylink_todo, len(self.fake.journal())), ("pending", "charge", before))
+        self.assertTrue(self._job_is_called())
+        self.send_waiting()
+        self.assertEqual(tx.state, "done")
+
     def test_cancelled_link_withdraws_a_charge_that_was_not_sent(self):
         """The server has stopped between storing the charge and sending it; or it goes on with it after all."""
         token, link = self._stored(), self._link(self._invoice())

@@ -1,14 +1,11 @@
-from contextlib import closing
 from datetime import timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
-from odoo import fields, sql_db
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ...models.stripe import payment_transaction_checkout as checkout
-from ...tools import locks
 from ...tools.stripe_client import PATIENCE
 from .stripe_common import StripeCommon
 
@@ -132,8 +129,7 @@ class TestStripeTries(StripeCommon):
         tx, other = (self.start(self._link(self._invoice())) for _time in range(2))
         self.fake.pay(tx.paylink_stripe_session)
         before = len(self.fake.journal())
-        with closing(sql_db.db_connect(self.env.cr.dbname).cursor()) as busy, patch.object(locks, "THREADS", 1):
-            self.assertTrue(locks.take_slot(busy, checkout.SLOT))
+        with self._busy():
             self.assertEqual(self.come_back(tx).status_code, 303)
             response = self.checkout(other)
         self.assertEqual((response.status_code, "<form" in response.text), (503, True))
