@@ -247,7 +247,7 @@ class PaymentTransaction(models.Model):
         :param str reason: what the timeline says
         """
         for tx in self:
-            tx.paylink_closed = True
+            tx.sudo().paylink_closed = True
             tx._set_canceled(state_message=tx.state_message or reason)  # why a card was declined stays
 
     # === POST-PROCESSING === #
@@ -333,7 +333,7 @@ class PaymentTransaction(models.Model):
         :param unbooked: those that had no payment before
         """
         booked = unbooked.filtered(lambda tx: tx.paylink_id and tx.payment_id)
-        booked.paylink_untold = True
+        booked.sudo().paylink_untold = True
         # Those of links are lettered as they are booked.
         (unbooked - booked).filtered(lambda tx: tx.operation == "refund").payment_id._paylink_letter_refunds()
         portal = new.filtered(lambda tx: not tx.paylink_id and tx.state == "done")
@@ -363,7 +363,7 @@ class PaymentTransaction(models.Model):
         """Tell who has to know of booked payments, which is done once for each."""
         for transactions in self._paylink_rounds():
             self.env["paylink.link"].with_company(transactions.company_id)._after_payments(transactions)
-        self.paylink_untold = False
+        self.sudo().paylink_untold = False
 
     @api.model
     def _paylink_tell_booked(self):
@@ -481,7 +481,7 @@ class PaymentTransaction(models.Model):
 
     def _paylink_abandon(self):
         """Close attempts as the customer's choice: they count, and the link is *Interrupted*."""
-        self.paylink_abandoned = True
+        self.sudo().paylink_abandoned = True
         self._paylink_close(self.env._("The customer left without paying."))
 
     # === AUTHORIZED AMOUNTS === #

@@ -151,9 +151,10 @@ class PaylinkReminderMessageCompose(models.Model):
         items.fetch(
             [
                 *("move_id", "date", "date_maturity", "parent_state", "reconciled", "display_type", "discount_date"),
-                *("amount_residual_currency", "currency_id", "company_id", "partner_id", "ref", "name"),
+                *("amount_residual_currency", "currency_id", "company_id", "partner_id", "payment_id", "ref", "name"),
             ]
         )
+        items.payment_id.fetch(["payment_type"])
         items.move_id.fetch(["name", "move_type", "partner_id", "invoice_user_id", "commercial_partner_id"])
 
     def _credits_of(self, picks, rules, date):
