@@ -54,8 +54,10 @@ def attempt(link, state, amount=None):
     method = provider.payment_method_ids[:1]
     values = link.sudo()._start_attempt(amount or link._payable_amount(), provider.id, method.id, None)
     values |= values.pop("custom_create_values") | {"operation": "online_direct"}
-    transaction = link.env["payment.transaction"].sudo().create(
-        values | {"reference": link.env["payment.transaction"]._compute_reference("demo", prefix=link.name)}
+    transaction = (
+        link.env["payment.transaction"]
+        .sudo()
+        .create(values | {"reference": link.env["payment.transaction"]._compute_reference("demo", prefix=link.name)})
     )
     transaction._process("demo", {"reference": transaction.reference, "simulated_state": state})
     transaction._post_process()

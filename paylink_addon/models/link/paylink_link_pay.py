@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, format_amount, format_date, formatLang
+from odoo.tools import SQL, format_amount, format_date, formatLang, ormcache
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
 from ...tools import days
@@ -77,9 +77,11 @@ class PaylinkLinkPay(models.Model):
         :return: a ``res.partner`` in sudo mode, or none
         """
         self.ensure_one()
+        if user._is_public():
+            return self.env["res.partner"]
         partner = user.sudo().partner_id
         is_customer = partner.commercial_partner_id == self.partner_id.commercial_partner_id
-        return partner if is_customer and not user._is_public() else partner.browse()
+        return partner if is_customer else partner.browse()
 
     def _page_money(self, payer=None):
         """What this page needs to know of money, from one query on the transactions of the link and of its rivals.
@@ -324,15 +326,22 @@ class PaylinkLinkPay(models.Model):
         bank = self._transfer_account()
         if not bank:
             return False
-        bank.fetch(["acc_number", "sanitized_acc_number", "acc_holder_name", "bank_id", "partner_id"])
+        bank.fetch(["acc_number", "sanitized_acc_number", "acc_holder_name", "bank_id", "partner_id", "write_date"])
         return {
             "beneficiary": bank.acc_holder_name or bank.partner_id.name,
             "account": bank.acc_number,
             "is_iban": bank.acc_type == "iban",
             "bic": bank.bank_bic,
             "reference": self.name,
-            "has_qr": bool(self._transfer_text(1)),
+            "has_qr": self._has_transfer_qr(bank.id, bank.write_date, self.currency_id.id),
         }
+
+    @api.model
+    @ormcache("bank_id", "changed_on", "currency_id")
+    def _has_transfer_qr(self, bank_id, changed_on, currency_id):
+        """Whether a SEPA transfer to this account can have a QR code: Odoo reads all countries of SEPA to tell."""
+        bank, currency = self.env["res.partner.bank"].browse(bank_id), self.env["res.currency"].browse(currency_id)
+        return not bank._get_error_messages_for_qr("sct_qr", self.env["res.partner"], currency)
 
     def _transfer_qr_text(self):
         """What the QR code says of a transfer of what is payable, or ``None``."""
