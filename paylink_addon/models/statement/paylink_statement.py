@@ -102,7 +102,8 @@ class PaylinkStatement(models.Model):
     def action_revoke(self):
         """Close the pages, and the links they have led to: their addresses do not open anything anymore.
 
-        Where an authorized amount has to be released first, this commits (see ``paylink.link.action_cancel``).
+        Where an authorized amount has to be released, this commits (see ``paylink.link.action_cancel``): what has no
+        need of the provider is done before. Called again, it ends what could not be released.
         """
         self._check_rights()
         foreign = self.filtered(lambda statement: statement.user_id != self.env.user)
@@ -114,10 +115,12 @@ class PaylinkStatement(models.Model):
                     owner=foreign[0].sudo().user_id.name or "-",
                 )
             )
-        live = self._with_further_addresses().filtered(lambda statement: not statement.cancelled_at)
+        pages = self._with_further_addresses()
+        live = pages.filtered(lambda statement: not statement.cancelled_at)
         live.sudo().cancelled_at = fields.Datetime.now()
         live._log_events("cancelled")
-        live.sudo()._close_links()
+        live.sudo()._replace_addresses()
+        pages.sudo()._cancel_links()
         return True
 
     def action_view_account(self):
@@ -197,18 +200,30 @@ class PaylinkStatement(models.Model):
         self.check_access("read")
         self.partner_id.check_access("read")
 
-    def _close_links(self):
+    def _replace_addresses(self):
         """Whoever had the page has the addresses of the links it has led to: they end with it.
 
-        Those made on it are cancelled. Those that somebody had sent are theirs: they get other addresses, of which the
-        customer has to be told.
+        Links that somebody had sent are theirs: the customer has to be told of the new addresses.
         """
         made, shown = self.link_ids, self.shown_link_ids
-        made.filtered(lambda link: link.state in LIVE_STATES and not link.cancel_requested_at).action_cancel()
         (made | shown)._replace_token()
         for link in (shown - made).filtered(lambda link: link.state in LIVE_STATES):
             link._give_task(Task.ADDRESS_REPLACED, link._replaced_texts)
         self.shown_link_ids = False
+
+    def _cancel_links(self):
+        """Cancel the links that were made on the page: last those of which a provider has to release something."""
+        made = self.link_ids.filtered(lambda link: link.state in LIVE_STATES and not link.cancel_requested_at)
+        authorized = made.filtered("amount_authorized")
+        (made - authorized).action_cancel()
+        refusals = []
+        for link in authorized:
+            try:
+                link.action_cancel()
+            except UserError as error:
+                refusals.append(str(error))
+        if refusals:
+            raise UserError("\n".join(refusals))
 
     def _activate(self):
         """Make the URLs usable; what was revoked gets a new one, as whoever has the old one must not come back."""

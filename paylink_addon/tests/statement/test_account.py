@@ -6,6 +6,7 @@ from odoo.tests import tagged
 
 from ...wizards.statement.paylink_account_item import age_bucket
 from ..common import PaylinkCommon
+from ..link.test_lifecycle import REFUSAL, refuse
 
 GROUPS = "paylink_addon.group_paylink_user,base.group_partner_manager"
 
@@ -212,3 +213,27 @@ class TestAccount(PaylinkCommon):
         invoice.js_assign_outstanding_line(credit.id)
         self.assertTrue(credit.reconciled)
         self.assertEqual((invoice.amount_residual, self._rows(self.marie).amount), (30, 30))
+
+    # === REVOKED PAGES === #
+
+    def test_page_is_closed_although_something_can_not_be_released(self):
+        """All but that link ends, and its address too; revoked again, what is left ends."""
+        statement = self.env["paylink.statement"]._for_customers(self.marie)
+        statement._activate()
+        page, sent = statement.sudo(), self._link(self._invoice(amount=30))
+        link = page._pay_link(set(self._items(self._invoice(amount=10)).ids))
+        self.assertEqual(page._pay_link(set(sent.line_ids.move_line_id.ids)), sent)
+        tokens = (link | sent).mapped("access_token")
+        transaction = self._authorized(link)
+        send = type(transaction)._send_void_request
+        self.patch(type(transaction), "_send_void_request", refuse)
+        with self.assertRaisesRegex(UserError, REFUSAL), self._request(statement) as requested:
+            requested.action_revoke()
+        self.env.invalidate_all()
+        self.assertEqual((statement.state, link.state), ("revoked", "pending"))
+        self.assertFalse([token for token in tokens if self.env["paylink.link"]._find_by_token(token)])
+        self.assertEqual(sent.activity_ids.mapped("paylink_key"), ["link_address_replaced"])
+        self.patch(type(transaction), "_send_void_request", send)
+        with self._request(statement) as requested:
+            requested.action_revoke()
+        self.assertEqual(link.state, "cancelled")
