@@ -9,5 +9,4 @@ class PaylinkSend(models.TransientModel):
     kind = fields.Selection(selection_add=[("wallet", "Wallet top-up")], ondelete={"wallet": "cascade"})
 
     def _free_reference_wallet(self, lang):
-        language = self.env(context=dict(self.env.context, lang=lang or self.env.lang))
-        return language._("Wallet top-up")
+        return self.with_context(lang=lang).env._("Wallet top-up")

@@ -87,8 +87,7 @@ class PaylinkRequestMixin(models.AbstractModel):
     def _compute_recipient(self):
         for request in self:
             partner = request.partner_id
-            nearest = self.env["res.lang"]._paylink_nearest
-            request.lang = nearest(partner.lang, request.lang, self.env.lang) or "en_US"
+            request.lang = partner._paylink_lang(request.lang)
             request.email = partner.email
             request.phone = partner.phone
 

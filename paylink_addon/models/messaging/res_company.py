@@ -79,8 +79,7 @@ class ResCompany(models.Model):
 
     def _paylink_lang(self):
         """The language of the company, in which its books are: that of its own contact; ``None``: that of the code."""
-        lang = self.sudo().partner_id.lang
-        return lang if lang and self.env["res.lang"]._get_data(code=lang) else None
+        return self.env["res.lang"]._paylink_nearest(self.sudo().partner_id.lang)
 
     def _paylink_in_its_language(self, records):
         """``records`` as what writes texts into entries of this company has to have them.

@@ -37,4 +37,4 @@ class ResLang(models.Model):
             for partner, requests in (
                 Request.search([("lang", "in", self.mapped("code"))]).grouped("partner_id").items()
             ):
-                requests.lang = self._paylink_nearest(partner.lang, requests[0].lang, self.env.lang, "en_US")
+                requests.lang = partner._paylink_lang(requests[0].lang)

@@ -126,6 +126,16 @@ class ResPartner(models.Model):
         filled = Domain.OR(Domain(name, "not in", (False, "")) for name in names)
         return self.with_context(active_test=False).search_fetch(filled, known).filtered(is_wanted)
 
+    # === LANGUAGE === #
+
+    def _paylink_lang(self, *otherwise):
+        """The language to write to this contact in: the nearest to its own that is installed. Whoever was archived
+        while a language was given up still has that one, and Odoo does nothing in it.
+
+        :param otherwise: codes for who has none, before that of whoever acts
+        """
+        return self.env["res.lang"]._paylink_nearest(self.lang, *otherwise, self.env.lang) or "en_US"
+
     # === DAYS === #
 
     def _paylink_timezone(self, company):

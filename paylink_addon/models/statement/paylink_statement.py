@@ -237,7 +237,7 @@ class PaylinkStatement(models.Model):
         """Take over the addresses and the language of the customers: statements last, addresses change."""
         for statement in self.sudo():
             partner = statement.partner_id
-            values = {"email": partner.email, "phone": partner.phone, "lang": partner.lang or statement.lang}
+            values = {"email": partner.email, "phone": partner.phone, "lang": partner._paylink_lang(statement.lang)}
             statement.write({name: value for name, value in values.items() if statement[name] != value})
 
     def _send_statements(self, template=None):

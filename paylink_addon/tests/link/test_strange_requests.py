@@ -108,6 +108,37 @@ class TestStrangeRequests(PublicRoutes):
         link._queue_messages()
         self._pay(self._link(self._invoice(partner)))
 
+    def test_contact_in_a_language_that_was_given_up(self):
+        """Who comes back after that is written to in another one, and opens what there is."""
+        klaus, invoice = self._given_up()
+        for records in (invoice, klaus):
+            with self.subTest(records=records):
+                kind = "open_items" if records == invoice else "free"
+                wizard = self._wizard(records, kind=kind, send_sms=True)
+                self.assertEqual(wizard.line_ids.lang, "en_US")
+                wizard.line_ids.write({"amount": 100, "phone": "+33639981234"})
+                self.assertTrue(wizard.subject and wizard.sms_body)
+                self.assertIn('lang="en-US"', self._customer_mails(self._sent(wizard)).body_html)
+        link = invoice.paylink_link_id
+        self.assertEqual(self._lang(f"/pay/{link.access_token}"), (200, "en-US"))
+        self.assertTrue(link._document_pdf(link.line_ids.id))
+        self.assertEqual(klaus.lang, "de_DE")
+        statement = self.env["paylink.statement"]._for_customers(klaus)
+        statement._send_statements()
+        self.assertEqual(statement.lang, "en_US")
+        self.company.partner_id = klaus
+        self.assertIsNone(self.company._paylink_lang())
+
+    def _given_up(self):
+        """A customer in a language that was given up, and his invoice."""
+        german = self.env["res.lang"]._activate_lang("de_DE")
+        klaus = self._customer("Klaus", email="klaus@example.com", lang="de_DE")
+        invoice = self._invoice(klaus)
+        klaus.active = False
+        german.active = False
+        klaus.active = True
+        return klaus, invoice
+
     def test_language_that_was_never_told(self):
         """Whatever the database says: written by hand, or taken over from another one."""
         self.env.flush_all()

@@ -409,7 +409,7 @@ class PaylinkSend(models.TransientModel):
         return [
             self._partner_values(partner)
             | origin
-            | {"key": key, "reference": self._of_kind("free_reference", partner.lang)}
+            | {"key": key, "reference": self._of_kind("free_reference", partner._paylink_lang())}
             for key, partner in groups.items()
         ]
 
@@ -423,7 +423,7 @@ class PaylinkSend(models.TransientModel):
             "partner_id": partner.id,
             "email": partner.email,
             "phone": partner.phone,
-            "lang": partner.lang or self.env.lang,
+            "lang": partner._paylink_lang(),
         }
 
     @api.model
