@@ -98,6 +98,20 @@ class DaysCommon(DepositCommon):
 class TestDaysOfCompany(DaysCommon):
     """What the company does, and its books, go by its own day, whoever or whatever does it."""
 
+    def test_zone_that_is_none_anymore(self):
+        """The customer's, then the company's: whoever has it counts days by the next clock."""
+        self.company.paylink_tz = "Pacific/Noumea"
+        self.env.flush_all()
+        for field, table, record, expected in (
+            ("tz", "res_partner", self.marie, "Pacific/Noumea"),
+            ("paylink_tz", "res_company", self.company, "UTC"),
+        ):
+            self.env.cr.execute(f"UPDATE {table} SET {field} = 'Mars/Olympus' WHERE id = %s", [record.id])
+            self.env.invalidate_all()
+            with self.subTest(field), freeze_time(at("00:20:00", expected)):
+                self.assertEqual(self.marie._paylink_timezone(self.company), expected)
+                self.assertEqual(self.marie._paylink_today(self.company), DAY)
+
     def test_numbers_of_links(self):
         for zone in ZONES:
             self.company.paylink_tz = zone

@@ -34,6 +34,11 @@ def zone(name):
     return pytz.timezone(name) if name in pytz.all_timezones_set else pytz.utc
 
 
+def known(*names):
+    """The first of these names that is one of a time zone: lists of them change, and what was chosen long ago stays."""
+    return next((name for name in names if name in pytz.all_timezones_set), "UTC")
+
+
 def now():
     """The present moment, as Odoo stores it."""
     return datetime.now(pytz.utc).replace(tzinfo=None)

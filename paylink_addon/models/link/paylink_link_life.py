@@ -391,7 +391,9 @@ class PaylinkLinkLife(models.Model):
                 documents=self.documents_display,
                 amount=format_amount(env, transaction.amount, transaction.currency_id),
                 date=format_datetime(
-                    env, transaction._paylink_capture_before(), tz=self._task_users().tz or self.company_id.paylink_tz
+                    env,
+                    transaction._paylink_capture_before(),
+                    tz=self._task_users().partner_id._paylink_timezone(self.company_id),
                 ),
             ),
         )

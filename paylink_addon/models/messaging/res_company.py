@@ -18,7 +18,7 @@ class ResCompany(models.Model):
         _tz_get,
         string="Time zone",
         required=True,
-        default=lambda self: self.env.user.tz or "Europe/Paris",
+        default=lambda self: days.known(self.env.user.tz, "Europe/Paris"),
         help="Decides which day it is in the books, for reminders and for promises; and for customers whose own time "
         "zone is not known.",
     )

@@ -142,7 +142,7 @@ class ResPartner(models.Model):
         """The name of the time zone by whose clock this customer of ``company`` acts: see
         :mod:`~odoo.addons.paylink_addon.tools.days`.
         """
-        return self.tz or company.paylink_tz
+        return days.known(self.tz, company.paylink_tz)
 
     def _paylink_today(self, company):
         """The day it is for this customer of ``company``."""
