@@ -1,3 +1,5 @@
+import datetime as dt
+from itertools import groupby
 from typing import NamedTuple
 
 from odoo import api, models
@@ -9,10 +11,25 @@ IN_PAYMENT_STATES = ("in_payment", "paid")
 
 
 class Registered(NamedTuple):
-    """What is registered of an item, in its currency; whether it is all of it."""
+    """What is registered of an item, in its currency, negative for credits; whether it is all of it."""
 
     amount: float
     is_whole: bool
+
+
+class Registration(NamedTuple):
+    """An item for which a payment without an entry is registered: see ``_paylink_registrations_sql``."""
+
+    payment_id: int
+    company_id: int
+    date: dt.date
+    paid: float
+    paid_currency_id: int
+    sign: int
+    item_id: int
+    currency_id: int
+    residual: float
+    discounted: float | None
 
 
 class AccountMoveLine(models.Model):
@@ -158,12 +175,8 @@ class AccountMoveLine(models.Model):
         items = self._paylink_maybe_registered()
         if not items:
             return {}
-        query = SQL(
-            "SELECT item_id, amount, is_whole FROM (%s) registered WHERE item_id IN %s",
-            self._paylink_registered_sql(items),
-            tuple(items.ids),
-        )
-        return {item_id: Registered(*found) for item_id, *found in self.env.execute_query(query)}
+        shares = self._paylink_registered_shares(items)
+        return {item.id: shares[item.id] for item in items if item.id in shares}
 
     def _paylink_left(self):
         """Those of which something is left to ask for: no payment without an entry is registered for all of them."""
@@ -194,63 +207,98 @@ class AccountMoveLine(models.Model):
         return {"busy": registered.is_whole, "coming": not registered.is_whole and text}
 
     @api.model
-    def _paylink_registered_sql(self, items=None):
-        """A query of what is registered for items: ``item_id``, ``move_id``, ``residual``, ``amount`` (both in the
-        currency of the item, those of credits negative), ``is_whole``. It flushes what it reads.
+    def _paylink_registered_shares(self, items=None):
+        """:class:`Registered` by id, of all items for which something is registered, in one query.
 
-        A payment for several items pays them as Odoo will: credits first, then what was due first. What a discount of
-        the day of the payment leaves is paid with it. A payment in another currency is for all of the item: what it
-        leaves, only the bank will say. One that somebody has marked as paid, the bank has not shown yet as long as
-        nothing is reconciled.
+        The payments pay one after the other, by date: each takes what those before have left.
 
-        :param items: those that matter
+        :param items: those that matter; those that are paid together with them may be among the found
+        """
+        found = [Registration(*row) for row in self.env.execute_query(self._paylink_registrations_sql(items))]
+        residuals = {row.item_id: row.residual for row in found}
+        left = dict(residuals)
+        for _payment, rows in groupby(found, key=lambda row: row.payment_id):
+            paid = None
+            for row in rows:
+                paid = self._paylink_take(row, row.paid if paid is None else paid, left)
+        return {
+            item_id: Registered(residual - left[item_id], not left[item_id])
+            for item_id, residual in residuals.items()
+            if residual != left[item_id]
+        }
+
+    @api.model
+    def _paylink_take(self, row, paid, left):
+        """Let an item take its share of a payment; what a discount of the day of the payment leaves is paid with it.
+
+        :param row: a :class:`Registration`
+        :param float paid: what its payment still has, in the currency of the payment
+        :param dict left: what payments have left of items, by id: it is changed
+        :return: what the payment has after it
+        """
+        Currency = self.env["res.currency"]
+        currency, paid_currency = Currency.browse(row.currency_id), Currency.browse(row.paid_currency_id)
+        company = self.env["res.company"].browse(row.company_id)
+        rate = Currency._get_conversion_rate(paid_currency, currency, company, row.date)
+        is_touched = row.discounted is None or left[row.item_id] != row.residual
+        wanted = row.sign * (left[row.item_id] if is_touched else row.discounted) / rate
+        # What is all of it in the currency of the payment, is: what rounding leaves is nobody's.
+        if paid_currency.round(wanted - paid) <= 0:
+            left[row.item_id] = 0.0
+            return max(paid - wanted, 0.0)
+        left[row.item_id] = currency.round(left[row.item_id] - row.sign * paid * rate)
+        return 0.0
+
+    @api.model
+    def _paylink_registrations_sql(self, items=None):
+        """A query of payments without an entry and what they are for, as :class:`Registration` has it, in the order in
+        which they pay. It flushes what it reads.
+
+        A payment for several items pays them as Odoo will: credits first, then what was due first. One that somebody
+        has marked as paid, the bank has not shown yet as long as nothing is reconciled.
+
+        :param items: those that matter; with those that are paid together with them, as what one gets the other lacks
         """
         self.env["account.payment"].flush_model()
         self.env["account.move"].flush_model(["matched_payment_ids"])
         self.flush_model()
-        which = SQL("TRUE")
+        without_entry = SQL(
+            "payment.move_id IS NULL AND payment.partner_type = 'customer' AND payment.state IN ('in_process', 'paid')"
+        )
+        documents = SQL("SELECT id FROM account_move WHERE FALSE")
         if items is not None:
-            which = SQL(
-                "payment.id IN (SELECT payment_id FROM account_move__account_payment WHERE invoice_id IN %s)",
-                tuple(items.move_id.ids) or (0,),
-            )
+            documents = SQL("SELECT id FROM account_move WHERE id IN %s", tuple(items.move_id.ids) or (0,))
         return SQL(
             """
-            SELECT item_id, move_id, residual, sum(amount) AS amount,
-                   bool_or(is_whole) OR abs(sum(amount)) >= abs(residual) AS is_whole
-              FROM (SELECT item_id, move_id, residual,
-                           sign * LEAST(wanted, GREATEST(paid - taken, 0)) AS amount,
-                           wanted <= 0 OR is_foreign OR paid - taken >= wanted AS is_whole
-                      FROM (SELECT item.id AS item_id, item.move_id, item.amount_residual_currency AS residual,
-                                   payment.amount AS paid, payment.currency_id != item.currency_id AS is_foreign,
-                                   side.sign, debt.wanted,
-                                   COALESCE(sum(debt.wanted) OVER (
-                                       PARTITION BY payment.id
-                                           ORDER BY debt.wanted > 0, COALESCE(item.date_maturity, item.date), item.id
-                                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS taken
-                              FROM account_payment payment
-                              JOIN account_move__account_payment rel ON rel.payment_id = payment.id
-                              JOIN account_move_line item
-                                ON item.move_id = rel.invoice_id AND item.parent_state = 'posted'
-                               AND item.reconciled IS NOT TRUE
-                               AND (item.display_type = 'payment_term'
-                                    OR (item.account_id = payment.destination_account_id
-                                        AND item.partner_id = payment.partner_id))
-                CROSS JOIN LATERAL (SELECT CASE payment.payment_type WHEN 'inbound' THEN 1 ELSE -1 END AS sign) side
-                CROSS JOIN LATERAL (
-                            SELECT side.sign * CASE
-                                   WHEN item.discount_date >= payment.date
-                                    AND item.amount_residual_currency = item.amount_currency
-                                   THEN item.discount_amount_currency
-                                   ELSE item.amount_residual_currency END AS wanted) debt
-                             WHERE payment.move_id IS NULL AND payment.partner_type = 'customer'
-                               AND (payment.state = 'in_process'
-                                    OR (payment.state = 'paid'
-                                        AND item.amount_residual_currency = item.amount_currency))
-                               AND %s) paying) share
-          GROUP BY item_id, move_id, residual
+              WITH RECURSIVE document AS (
+                   %(documents)s
+                   UNION
+                   SELECT other.invoice_id
+                     FROM document
+                     JOIN account_move__account_payment own ON own.invoice_id = document.id
+                     JOIN account_payment payment ON payment.id = own.payment_id AND %(without_entry)s
+                     JOIN account_move__account_payment other ON other.payment_id = own.payment_id)
+            SELECT payment.id, payment.company_id, payment.date, payment.amount, payment.currency_id, side.sign,
+                   item.id, item.currency_id, item.amount_residual_currency,
+                   CASE WHEN item.discount_date >= payment.date
+                         AND item.amount_residual_currency = item.amount_currency
+                        THEN item.discount_amount_currency END
+              FROM account_payment payment
+              JOIN account_move__account_payment rel ON rel.payment_id = payment.id
+              JOIN account_move_line item
+                ON item.move_id = rel.invoice_id AND item.parent_state = 'posted' AND item.reconciled IS NOT TRUE
+               AND (item.display_type = 'payment_term'
+                    OR (item.account_id = payment.destination_account_id AND item.partner_id = payment.partner_id))
+        CROSS JOIN LATERAL (SELECT CASE payment.payment_type WHEN 'inbound' THEN 1 ELSE -1 END AS sign) side
+             WHERE %(without_entry)s
+               AND (payment.state = 'in_process' OR item.amount_residual_currency = item.amount_currency)
+               AND %(which)s
+          ORDER BY payment.date, payment.id, side.sign * item.amount_residual_currency > 0,
+                   COALESCE(item.date_maturity, item.date), item.id
             """,
-            which,
+            documents=documents,
+            without_entry=without_entry,
+            which=SQL("TRUE") if items is None else SQL("rel.invoice_id IN (SELECT id FROM document)"),
         )
 
     # === WHAT NOBODY IS ASKED FOR === #

@@ -8,7 +8,7 @@ VOID_STATES = ("canceled", "rejected")
 class AccountPayment(models.Model):
     _inherit = "account.payment"
 
-    # Of what is registered and has no entry (see ``account.move.line._paylink_registered_sql``).
+    # Of what is registered and has no entry (see ``account.move.line._paylink_registrations_sql``).
     _paylink_registered_index = models.Index("(id) WHERE move_id IS NULL AND state IN ('in_process', 'paid')")
 
     # === COMPUTE METHODS === #

@@ -121,15 +121,16 @@ class PaymentTransactionComing(models.Model):
         """What is registered by payments without an entry for all of an item, in the columns of the whole query; what
         is for a part of it is not due (see ``account.move.line._paylink_due``).
         """
-        Item = self.env["account.move.line"]
+        shares = self.env["account.move.line"]._paylink_registered_shares(items)
+        wanted = shares.keys() if items is None else shares.keys() & set(items.ids)
         return SQL(
             """
-            SELECT NULL::integer, NULL::integer, move_id, item_id, NULL::integer, TRUE, -item_id, residual, TRUE, FALSE
-              FROM (%s) registered
-             WHERE is_whole AND %s
+            SELECT NULL::integer, NULL::integer, move_id, id, NULL::integer, TRUE, -id, amount_residual_currency,
+                   TRUE, FALSE
+              FROM account_move_line
+             WHERE id IN %s
             """,
-            Item._paylink_registered_sql(items),
-            SQL("TRUE") if items is None else SQL("item_id IN %s", tuple(items.ids) or (0,)),
+            tuple(sorted(item_id for item_id in wanted if shares[item_id].is_whole)) or (0,),
         )
 
     @api.model

@@ -174,6 +174,38 @@ class TestRegistered(PaylinkCommon, HttpCase):
                 self.assertEqual(self._asked(*moves), left)
                 self.assertEqual(link._payable_amount(), sum(left))
 
+    def test_one_after_the_other(self):
+        """Each payment takes what those before it have left, of whatever it has in common with them."""
+        today = fields.Date.today()
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "Halves",
+                "line_ids": [
+                    Command.create({"value": "percent", "value_amount": 50, "nb_days": days}) for days in (0, 30)
+                ],
+            }
+        )
+        whole, halves = {}, {"invoice_payment_term_id": terms.id}
+        for name, extra, count, payments, left in (
+            ("instalments", halves, 1, [("A", 50), ("A", 50)], [0]),
+            ("instalments, in part", halves, 1, [("A", 50), ("A", 20)], [30]),
+            ("two for both", whole, 2, [("AB", 100), ("AB", 100)], [0, 0]),
+            ("two for both, in part", whole, 2, [("AB", 130), ("AB", 30)], [0, 40]),
+            ("overlapping", whole, 3, [("AB", 150), ("BC", 150)], [0, 0, 0]),
+            ("overlapping, in part", whole, 3, [("AB", 150), ("BC", 120)], [0, 0, 30]),
+        ):
+            with self.subTest(name=name):
+                moves = [self._invoice(amount=100, invoice_date=today, **extra) for _number in range(count)]
+                links = [self._link(move) for move in moves]
+                for letters, amount in payments:
+                    self._register(self.env["account.move"].union(*(moves["ABC".index(at)] for at in letters)), amount)
+                self.assertEqual(self._asked(*moves), left)
+                self.assertEqual([self._asked(move)[0] for move in moves], left)
+                self.assertEqual([link._payable_amount() for link in links], left)
+                busy = {row[0] for row in self.env.execute_query(self._items(moves[0])._paylink_in_flight_sql())}
+                for move, rest in zip(moves, left, strict=True):
+                    self.assertEqual(set(self._items(move).ids) <= busy, not rest)
+
     def test_batch_with_a_credit_note(self):
         invoice, credit = self._invoice(amount=100), self._invoice(amount=30, move_type="out_refund")
         link = self._link(invoice | credit)
@@ -220,11 +252,21 @@ class TestRegistered(PaylinkCommon, HttpCase):
                     self.assertEqual((self._asked(invoice), link._payable_amount()), ([left], left))
 
     def test_another_currency(self):
-        """What it leaves, only the bank will say."""
-        cad = self.setup_other_currency("CAD", rates=[("2020-01-01", 2.0)])
-        invoice = self._invoice(amount=200, currency_id=cad.id)
-        self._register(invoice, 80, currency_id=self.company.currency_id.id)
-        self.assertEqual(self._asked(invoice), [0])
+        """It is worth what it was on its day; what is all of it in the currency of the payment, is all of it."""
+        cad = self.setup_other_currency("CAD", rates=[("2020-01-01", 1.5), ("2026-01-02", 3.0)])
+        own = self.company.currency_id
+        for payments, left in (
+            ([(80, "2026-01-01")], 80),
+            ([(66.67, "2026-01-01"), (33.33, "2026-01-02")], 0),
+            ([(133.33, "2026-01-01")], 0),
+            ([(1, "2026-01-01")], 198.5),
+        ):
+            with self.subTest(payments=payments):
+                invoice = self._invoice(amount=200, currency_id=cad.id, invoice_date="2026-01-01")
+                link = self._link(invoice)
+                for amount, date in payments:
+                    self._register(invoice, amount, currency_id=own.id, payment_date=date)
+                self.assertEqual((self._asked(invoice), link._payable_amount()), ([left], left))
 
     # === OF TRANSACTIONS === #
 
