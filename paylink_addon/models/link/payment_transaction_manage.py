@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_amount
 
@@ -58,8 +58,12 @@ class PaymentTransactionManage(models.Model):
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def _paylink_for_action(self):
-        """These for an action of Odoo's: where one came by a link, for payment managers only."""
-        return self if self.env.su or not self.filtered("paylink_id") else self._paylink_as_manager()
+        """These for an action of Odoo's: where one came by a link, for payment managers only.
+
+        Superuser mode is no right: invoices and orders call these actions in it for whoever may write the document.
+        """
+        by_link = self.env.uid != SUPERUSER_ID and self.filtered("paylink_id")
+        return self._paylink_as_manager() if by_link else self
 
     def _paylink_as_manager(self):
         """These transactions in sudo mode, for a payment manager who may write all of their links; else an error."""

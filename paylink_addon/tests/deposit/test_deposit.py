@@ -1,4 +1,4 @@
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .deposit_common import DepositCommon
@@ -194,6 +194,17 @@ class TestDeposit(DepositCommon):
         self.assertEqual((transaction.state, order.amount_paid, order.state), ("done", 300, "sale"))
         self.assertEqual((order.invoice_ids.amount_total, order.invoice_ids.payment_state), (300, "paid"))
         self.assertEqual(order.paylink_amount_received, 300)
+
+    def test_who_writes_the_order_is_no_payment_manager(self):
+        """Odoo's buttons on orders capture and release in superuser mode for whoever may write the order."""
+        self.patch(type(self.provider), "support_manual_capture", "full_only")
+        seller = self._user("seller", "sales_team.group_sale_salesman")
+        order = self._order(1000, user_id=seller.id)
+        transaction = self._authorized(self._deposit(order, 500))
+        for method in ("payment_action_void", "payment_action_capture"):
+            with self.subTest(method=method), self.assertRaises(AccessError):
+                getattr(order.with_user(seller), method)()
+            self.assertEqual((transaction.state, transaction.child_transaction_ids.ids), ("authorized", []))
 
     def test_chatter_of_the_order_tells(self):
         order = self._order(1000)

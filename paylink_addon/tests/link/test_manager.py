@@ -197,6 +197,23 @@ class TestAuthorized(PaymentManagerCommon):
             with self.subTest(model=record._name, action=action), self.assertRaises(AccessError):
                 getattr(record, action)()
 
+    def test_who_writes_the_invoice_is_no_payment_manager(self):
+        """Odoo's buttons on invoices capture and release in superuser mode for whoever may write the invoice."""
+        self.patch(type(self.provider), "support_manual_capture", "full_only")
+        link = self._link(self._invoice(amount=100))
+        transaction, invoice = self._authorized(link), link.line_ids.move_id
+        for user in (
+            self._user("invoicing", "account.group_account_invoice"),
+            self._user("accountant", "account.group_account_manager,paylink_addon.group_paylink_all"),
+        ):
+            for method in ("payment_action_void", "payment_action_capture"):
+                with self.subTest(user=user.login, method=method), self.assertRaises(AccessError):
+                    getattr(invoice.with_user(user), method)()
+                self.assertEqual((transaction.state, transaction.child_transaction_ids.ids), ("authorized", []))
+        both = self._user("both", "account.group_account_invoice,paylink_addon.group_payment_manager")
+        invoice.with_user(both).payment_action_void()
+        self.assertEqual(transaction.state, "cancel")
+
     def test_what_is_asked_of_providers_is_not_the_clients_to_write(self):
         """Who may write transactions could have one refunded, or paid by another link, past all checks."""
         transaction = self._pay(self._link(self._invoice(amount=100)))
