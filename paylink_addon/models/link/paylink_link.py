@@ -321,6 +321,7 @@ class PaylinkLink(models.Model):
 
     def write(self, vals):
         """Refuse to change what the customer has already been told, and what is others' to change."""
+        self._check_written(vals)  # what the next ones read are values, then
         self._check_owner(vals)
         self._check_foreign(vals)
         issued = self.filtered("issued_at") if not self.env.su else self.browse()

@@ -169,6 +169,9 @@ class TestRights(PaylinkCommon):
         for name, act in cases.items():
             with self.subTest(name), self.assertRaises(AccessError), self.env.cr.savepoint():
                 act()
+        for value in ("abc", [1], 5):
+            with self.subTest(expires_at=value), self.assertRaisesRegex(UserError, "can't be"):
+                seen.write({"expires_at": value})
         self.assertEqual((link.access_token, link.user_id, link.state), (token, boss, "open"))
         seen.write({"email": "new@example.com", "send_email": True, "expires_at": "2099-07-01"})
         seen.write({"expires_at": False})
