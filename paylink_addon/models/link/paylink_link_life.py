@@ -431,7 +431,7 @@ class PaylinkLinkLife(models.Model):
     def _close_settled(self):
         """Close the payment pages of what was settled another way, and could not be closed then."""
         suspects = self.env["payment.transaction"]._paylink_suspects()
-        return self.env["paylink.job.mixin"]._each(suspects, lambda tx: tx._paylink_reconsider(), place=ON_LINK)
+        return self.env["paylink.job.mixin"]._each(suspects, lambda tx: tx._paylink_reconsider_one(), place=ON_LINK)
 
     # === HELPERS === #
 

@@ -81,26 +81,53 @@ class PaymentTransactionOvertaken(models.Model):
 
     def _paylink_reconsider(self):
         """Close those of these unfinished attempts that were overtaken; tell of those that can't be stopped."""
-        overtaken = self._paylink_unfinished().filtered(lambda tx: tx._paylink_is_overtaken())
-        overtaken._paylink_close_if_free(self.env._("What was to be paid has changed or been settled another way."))
-        for tx in self._paylink_in_flight():
-            if tx._paylink_is_incoming() and tx._paylink_exceeds(tx._paylink_needed()):
-                tx._paylink_tell_overtaken()
+        self._paylink_apart(lambda tx: tx._paylink_reconsider_one())
+
+    def _paylink_reconsider_one(self):
+        self.ensure_one()
+        if self._paylink_unfinished():
+            if self._paylink_is_overtaken():
+                self._paylink_close_free(self.env._("What was to be paid has changed or been settled another way."))
+        elif (
+            self._paylink_in_flight() and self._paylink_is_incoming() and self._paylink_exceeds(self._paylink_needed())
+        ):
+            self._paylink_tell_overtaken()
 
     def _paylink_close_if_free(self, reason):
         """Close attempts, but those that somebody else works on right now: they are left to the job.
 
         :param str reason: what the timeline says
         """
-        if not self:
-            return
-        try:
-            with self.env.cr.savepoint():
-                take_free(self)._paylink_unfinished()._paylink_close(reason)
-        except OperationalError as error:
-            _logger.info("%s: closing is left to the job: %s", self.mapped("reference"), error)
+        self._paylink_apart(lambda tx: tx._paylink_close_free(reason))
+
+    def _paylink_close_free(self, reason):
+        take_free(self)._paylink_unfinished()._paylink_close(reason)
         if self.exists()._paylink_unfinished():
-            self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_expire")
+            self._paylink_leave_to_job()
+
+    def _paylink_apart(self, work):
+        """Do something with each attempt by itself: what fails is undone, told, and left to the job.
+
+        Whoever settles a document fails for no fault of ours, of a provider's part or of another add-on's.
+
+        :param work: a function of one transaction
+        """
+        if self:
+            self.env.cr.flush()  # what somebody else has left to be written is no fault of ours
+        for tx in self:
+            try:
+                with self.env.cr.savepoint():
+                    work(tx)
+            except OperationalError as error:
+                _logger.info("%s: closing is left to the job: %s", tx.reference, error)
+                self._paylink_leave_to_job()
+            except Exception:
+                _logger.exception("%s could not be closed or told of: it is left to the job", tx.reference)
+                self._paylink_leave_to_job()
+
+    @api.model
+    def _paylink_leave_to_job(self):
+        self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_expire")
 
     @api.model
     def _paylink_suspects(self):

@@ -3,6 +3,7 @@ from unittest.mock import patch
 from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ...const import Task
 from ...models.link import payment_transaction_overtaken
@@ -198,6 +199,46 @@ class TestOvertaken(StripeCommon):
         self._run_cron("ir_cron_paylink_expire")
         self.assertEqual((tx.state, portal.state), ("cancel", "cancel"))
         self.assertEqual((self._status(tx), self._status(portal)), ("expired", "expired"))
+
+    def test_fault_of_ours_stops_nobody(self):
+        """In finding out what is due, in a provider's part, or when people are told: it is undone, and told; other
+        attempts are closed all the same, and the job tries again.
+        """
+        for method, state, fault in (
+            ("_paylink_payable", "draft", UserError("no")),
+            ("_paylink_close", "draft", KeyError("no")),
+            ("_paylink_close", "draft", "UPDATE payment_transaction SET state = NULL"),
+            ("_paylink_looked_after", "pending", KeyError("no")),
+        ):
+            for way in ("registered", "matched_with_the_bank"):
+                with self.subTest(method=method, fault=fault, way=way):
+                    self._one_fails(method, state, fault, getattr(self, f"_{way}"))
+
+    def _one_fails(self, method, state, fault, settle):
+        invoices = self._invoice(amount=100) | self._invoice(amount=100)
+        bad, good = (self._attempt(self._link(invoice)) for invoice in invoices)
+        if state == "pending":
+            bad._set_pending()
+        right = getattr(type(bad), method)
+
+        def wrong(records, *args):
+            if bad not in records:
+                return right(records, *args)
+            if isinstance(fault, str):
+                return self.env.cr.execute(fault)
+            raise fault
+
+        with (
+            patch.object(type(bad), method, wrong),
+            mute_logger("odoo.sql_db"),
+            self.assertLogs(payment_transaction_overtaken.__name__, "ERROR"),
+        ):
+            for some in [invoices] if settle == self._registered else invoices:
+                settle(some)
+        self.assertEqual(invoices.mapped("amount_residual"), [0, 0])
+        self.assertEqual(good.state, "cancel")
+        self._run_cron("ir_cron_paylink_expire")
+        self.assertEqual(bad.state, "cancel" if state == "draft" else state)
 
     # === MONEY ON ITS WAY === #
 
