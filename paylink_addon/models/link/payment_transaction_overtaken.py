@@ -38,7 +38,8 @@ class PaymentTransactionOvertaken(models.Model):
         if invoices.currency_id != self.currency_id or any(not move.posted_before for move in drafts):
             return None
         # What is being changed is not due.
-        return sum((invoices - drafts).mapped("amount_residual")) - self._paylink_registered_sum()
+        registered = invoices._paylink_open_items()._paylink_registered().values()
+        return sum((invoices - drafts).mapped("amount_residual")) - sum(found.amount for found in registered)
 
     def _paylink_needed(self):
         """The same, but nothing where payments without an entry are registered for all of it."""
@@ -59,16 +60,12 @@ class PaymentTransactionOvertaken(models.Model):
         query = SQL(
             """
             SELECT COALESCE(sum(amount), 0)
-              FROM (SELECT DISTINCT money_id, amount FROM (%s) coming WHERE NOT is_booked) coming
+              FROM (SELECT DISTINCT money_id, amount FROM (%s) coming
+                     WHERE NOT is_booked AND transaction_id IS NOT NULL) coming
             """,
             self._paylink_coming_sql(items=self.invoice_ids._paylink_open_items()),
         )
         return due - self.env.execute_query(query)[0][0]
-
-    def _paylink_registered_sum(self):
-        """What is registered for the invoices by payments without an entry, for parts of their items."""
-        registered = self.invoice_ids._paylink_open_items()._paylink_registered().values()
-        return sum(found.amount for found in registered if not found.is_whole)
 
     def _paylink_is_overtaken(self):
         """Whether the attempt is to bring more than may be paid."""

@@ -361,3 +361,27 @@ class TestOvertakenWithoutEntry(StripeCommon):
                     self.assertEqual((tx.state, debit.state), ("cancel", "pending"))
                     key = f"{Task.OVERTAKEN}:{debit.id}"
                     self.assertEqual(self.env["mail.activity"].sudo().search_count([("paylink_key", "=", key)]), 1)
+
+    def test_part_of_a_debit_is_enough(self):
+        """One of two documents, or of two installments, is registered as a whole: the debit brings too much."""
+        halves = self.env["account.payment.term"].create(
+            {
+                "name": "Halves",
+                "line_ids": [
+                    Command.create({"value": "percent", "value_amount": 50, "nb_days": days}) for days in (0, 30)
+                ],
+            }
+        )
+        for count, terms in ((2, False), (1, halves.id)):
+            for of_link in (True, False):
+                with self.subTest(count=count, of_link=of_link):
+                    invoices = self.env["account.move"].union(
+                        *(self._invoice(amount=100, invoice_payment_term_id=terms) for _number in range(count))
+                    )
+                    debit = self._attempt(self._link(invoices)) if of_link else self._portal_attempt(invoices)
+                    debit._set_pending()
+                    self._register(invoices[:1], 100 if count == 2 else 50)
+                    self.assertEqual(debit._paylink_needed(), 100 if count == 2 else 50)
+                    self.assertLessEqual(debit._paylink_payable(), 0)
+                    key = f"{Task.OVERTAKEN}:{debit.id}"
+                    self.assertEqual(self.env["mail.activity"].sudo().search_count([("paylink_key", "=", key)]), 1)
