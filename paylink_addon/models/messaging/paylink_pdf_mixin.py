@@ -2,9 +2,14 @@ from odoo import models
 
 from ...tools.locks import take_name, take_slot
 
+PDF = "application/pdf"
+HTML = "text/html; charset=utf-8"
+
 
 class PaylinkPdfMixin(models.AbstractModel):
-    """Records with PDFs that customers open: each is made once of each version, and kept."""
+    """Records with PDFs that customers open: each is made once of each version, and kept. Where the server can't make
+    PDFs they are HTML, until it can.
+    """
 
     _name = "paylink.pdf.mixin"
     _description = "PDFs for Customers"
@@ -16,7 +21,11 @@ class PaylinkPdfMixin(models.AbstractModel):
         :return: ``{filename, content_type, content}``, or ``None``
         """
         kept = self.env["ir.attachment"].sudo().search([*self._pdfs_in(field), ("description", "=", version)], limit=1)
-        return {"filename": kept.name, "content_type": kept.mimetype, "content": kept.raw} if kept else None
+        is_pdf = kept.mimetype == PDF
+        if not kept or (not is_pdf and self.env["paylink.server.mixin"]._can_make_pdf()):
+            return None
+        # Whoever asks first may be a stranger, who may store no HTML: Odoo calls it plain text.
+        return {"filename": kept.name, "content_type": PDF if is_pdf else HTML, "content": kept.raw}
 
     def _keep_pdf(self, field, version, make):
         """The PDF in a binary field, which is made if there is none of this version.
@@ -34,19 +43,18 @@ class PaylinkPdfMixin(models.AbstractModel):
         if not take_name(cr, f"{self._name}.{field}.{self.id}") or not take_slot(cr):
             return False
         made = make()
-        if made["content_type"] == "application/pdf":
-            Attachment.search(self._pdfs_in(field)).unlink()
-            Attachment.create(
-                {
-                    "name": made["filename"],
-                    "raw": made["content"],
-                    "mimetype": made["content_type"],
-                    "res_model": self._name,
-                    "res_field": field,
-                    "res_id": self.id,
-                    "description": version,
-                }
-            )
+        Attachment.search(self._pdfs_in(field)).unlink()
+        Attachment.create(
+            {
+                "name": made["filename"],
+                "raw": made["content"],
+                "mimetype": made["content_type"],
+                "res_model": self._name,
+                "res_field": field,
+                "res_id": self.id,
+                "description": version,
+            }
+        )
         return made
 
     def _pdfs_in(self, field):

@@ -143,6 +143,25 @@ class TestDocumentPdf(PaylinkCommon, HttpCase):
         kept = [("res_model", "=", "paylink.link"), ("res_field", "=", "receipt_pdf"), ("res_id", "=", link.id)]
         self.assertEqual(self.env["ir.attachment"].search_count(kept), 1)
 
+    def test_page_in_the_place_of_a_pdf_is_made_once_until_there_can_be_one(self):
+        link, made = self._link(self._invoice()), []
+        self._pay(link)
+        kinds = {False: ("text/html; charset=utf-8", b"<!DOCTYPE html><html><body>\xc3\xa9</body></html>")}
+        kinds[True] = ("application/pdf", b"%PDF-1.4 x")
+        for can_make in (False, True):
+            content_type, content = kinds[can_make]
+
+            def render(_link, _report, _records, _name, content_type=content_type, content=content):
+                made.append(content_type)
+                return {"filename": "Receipt", "content_type": content_type, "content": content}
+
+            self.patch(type(self.env["paylink.server.mixin"]), "_can_make_pdf", lambda _any, can=can_make: can)
+            self.patch(type(link), "_render_report", render)
+            for _time in range(2):
+                answer = self.url_open(f"/pay/{link.access_token}/receipt")
+                self.assertEqual((answer.headers["Content-Type"], answer.content), (content_type, content))
+        self.assertEqual(made, [kinds[False][0], kinds[True][0]])
+
     def test_document_that_is_not_to_be_sent_is_made_once_too(self):
         """Its electronic format can't be made: that is not tried again either."""
         link, tried = self._link(self._invoice()), []
