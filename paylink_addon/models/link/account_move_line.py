@@ -419,27 +419,32 @@ class AccountMoveLine(models.Model):
     def _reconcile_plan(self, reconciliation_plan):
         """Whatever settles items passes here: nobody goes on paying what is not due anymore."""
         result = super()._reconcile_plan(reconciliation_plan)
-        self._paylink_of_plan(reconciliation_plan)._paylink_settled()
+        if self._paylink_may_have_rivals():
+            self._paylink_of_plan(reconciliation_plan)._paylink_settled()
         return result
 
     @api.model
     def _paylink_of_plan(self, plan):
         """All items of a plan, which may be made of plans: see :meth:`_reconcile_plan`."""
-        found = self.browse()
-        for part in plan:
-            found |= part if isinstance(part, models.BaseModel) else self._paylink_of_plan(part)
-        return found
+        return self.union(
+            *(part if isinstance(part, models.BaseModel) else self._paylink_of_plan(part) for part in plan)
+        )
 
-    def _paylink_settled(self):
-        """Close the attempts to pay these items that have been overtaken, and tell of money on its way.
+    @api.model
+    def _paylink_may_have_rivals(self):
+        """Whether there is anything to look for: nearly always there is not, and one query says so.
 
         Our own bookings see to the other attempts themselves: see ``paylink.link._close_rivals``.
         """
         context = self.env.context
         if context.get("paylink_knows_reconciled") or context.get("paylink_closes_rivals"):
-            return
+            return False
+        return self.env["payment.transaction"].sudo()._paylink_any_coming()
+
+    def _paylink_settled(self):
+        """Close the attempts to pay these items that have been overtaken, and tell of money on its way."""
         items = self.sudo().filtered(lambda item: item.account_type == "asset_receivable" and item.balance > 0)
-        if items:
+        if items and self._paylink_may_have_rivals():
             items._paylink_rivals()._paylink_reconsider()
 
     def _paylink_rivals(self):

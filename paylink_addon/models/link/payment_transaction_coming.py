@@ -20,6 +20,8 @@ class PaymentTransactionComing(models.Model):
 
     _inherit = "payment.transaction"
     _paylink_moving_index = models.Index(f"(id) WHERE {MOVING}")
+    # Also of those left unfinished in Odoo's portal, of any provider: there may be many.
+    _paylink_draft_index = models.Index("(paylink_id, provider_id) WHERE state = 'draft'")
 
     @api.model
     def _paylink_coming_sql(self, items=None, links=None, orders=None):
@@ -146,3 +148,15 @@ class PaymentTransactionComing(models.Model):
             """,
             SQL(MOVING),
         )
+
+    @api.model
+    def _paylink_any_coming(self):
+        """Whether any attempt is on its way, or unfinished and ours to close: one query, by two small indexes."""
+        self.flush_model()
+        query = SQL(
+            """SELECT EXISTS (%s) OR EXISTS (SELECT FROM payment_transaction WHERE state = 'draft'
+                                                AND paylink_id IS NOT NULL) OR EXISTS %s""",
+            self._paylink_moving_sql(),
+            self._paylink_portal_drafts_sql(),
+        )
+        return self.env.execute_query(query)[0][0]

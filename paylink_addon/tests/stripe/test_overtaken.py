@@ -5,6 +5,8 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.account.models.account_move_line import AccountMoveLine
+
 from ...const import Task
 from ...models.link import payment_transaction_overtaken
 from .stripe_common import StripeCommon
@@ -239,6 +241,26 @@ class TestOvertaken(StripeCommon):
         self.assertEqual(good.state, "cancel")
         self._run_cron("ir_cron_paylink_expire")
         self.assertEqual(bad.state, "cancel" if state == "draft" else state)
+
+    def test_reconciliation_costs_one_query_where_nobody_pays(self):
+        """None where we book ourselves."""
+        items = self._invoice(amount=100).line_ids
+        Item = self.env["account.move.line"]
+        self.env["payment.transaction"].sudo().search([]).write({"state": "cancel"})
+        for context, count in (({}, 1), ({"paylink_closes_rivals": True}, 0), ({"paylink_knows_reconciled": True}, 0)):
+            with self.subTest(context=context), patch.object(AccountMoveLine, "_reconcile_plan", lambda *_args: None):
+                self.env.flush_all()
+                before = self.env.cr.sql_log_count
+                Item.with_context(**context)._reconcile_plan([[items, items], items])
+                self.assertEqual(self.env.cr.sql_log_count - before, count)
+        for of_link in (True, False):
+            with self.subTest(of_link=of_link):
+                self.assertFalse(Item._paylink_may_have_rivals())
+                tx = self._attempt(self._link(self._invoice())) if of_link else self._portal_attempt(self._invoice())
+                self.assertTrue(Item._paylink_may_have_rivals())
+                tx._set_pending()
+                self.assertTrue(Item._paylink_may_have_rivals())
+                tx._set_canceled()
 
     # === MONEY ON ITS WAY === #
 
