@@ -10,7 +10,8 @@ from ...const import IN_FLIGHT_STATES, Task
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, exact_amount
 
-# A refund that was stored but, after that time, not answered: somebody has to look what became of it.
+# A refund that was sent but, after that time, not answered: somebody has to look what became of it. Until then it may
+# still be on its way, and who takes it back would make it twice.
 REFUND_ANSWER = timedelta(days=1)
 
 
@@ -19,7 +20,16 @@ class PaymentTransactionManage(models.Model):
 
     _inherit = "payment.transaction"
 
+    paylink_unanswered = fields.Boolean(string="Not answered", compute="_compute_paylink_unanswered")
+
     _paylink_silent_index = models.Index("(create_date) WHERE operation = 'refund' AND state = 'draft'")
+
+    @api.depends("operation", "state", "paylink_todo", "paylink_sent_at")
+    def _compute_paylink_unanswered(self):
+        """It depends on the time, too: it is never stored."""
+        unanswered = self.sudo()._paylink_unanswered()
+        for tx in self:
+            tx.paylink_unanswered = tx.id in unanswered.ids
 
     # === ACTIONS === #
 
@@ -166,11 +176,19 @@ class PaymentTransactionManage(models.Model):
         return max(payment.amount_available_for_refund + sum(under_way.mapped("amount")), 0.0)  # theirs are negative
 
     def _paylink_unanswered(self):
-        """Refunds that were stored, but neither wait to be sent nor were answered: a server stopped in between.
+        """Refunds that were stored, but neither wait to be sent nor were answered in time: a server stopped in between.
 
         Nobody knows whether the provider has them. They count as refunded until a person has looked.
         """
-        return self.filtered(lambda tx: tx.operation == "refund" and tx.state == "draft" and not tx.paylink_todo)
+        overdue = fields.Datetime.now() - REFUND_ANSWER
+        return self.filtered(
+            lambda tx: (
+                tx.operation == "refund"
+                and tx.state == "draft"
+                and not tx.paylink_todo
+                and (tx.paylink_sent_at or tx.create_date) < overdue
+            )
+        )
 
     @api.model
     def _paylink_tell_unanswered(self):

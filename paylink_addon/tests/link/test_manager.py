@@ -351,6 +351,33 @@ class TestRefundByManager(PaymentManagerCommon):
         with self.assertRaisesRegex(UserError, "has been answered"):
             refund.with_user(self.manager).action_paylink_not_refunded()
 
+    def test_refund_on_its_way_is_not_taken_back(self):
+        """While the provider is being asked, and until it should have answered: it would be made twice."""
+        link = self._link(self._invoice(amount=100))
+        payment, refusals, shown = self._pay(link), [], []
+
+        def meanwhile(transaction):
+            refund = transaction.with_user(self.manager)
+            shown.append(refund.paylink_unanswered)
+            with self.assertRaisesRegex(UserError, "still being sent"):
+                refund.action_paylink_not_refunded()
+            refusals.append(transaction.state)
+            raise RuntimeError("killed")
+
+        self._counted(meanwhile)
+        with self.assertRaisesRegex(RuntimeError, "killed"):
+            self._refund(self._wizard(link))
+        self.env.invalidate_all()
+        self.assertEqual((refusals, shown), (["draft"], [False]))
+        refund = payment.child_transaction_ids
+        self._age(refund)  # stored long ago, sent just now
+        with self.assertRaisesRegex(UserError, "still being sent"):
+            refund.with_user(self.manager).action_paylink_not_refunded()
+        refund.paylink_sent_at = refund.create_date
+        self.assertTrue(refund.with_user(self.manager).paylink_unanswered)
+        refund.with_user(self.manager).action_paylink_not_refunded()
+        self.assertEqual(refund.state, "cancel")
+
     def _counted(self, answer=None):
         """Count what the provider is asked to refund, and let it do ``answer`` instead of what it does."""
         Transaction, asked = type(self.env["payment.transaction"]), []
