@@ -64,9 +64,8 @@ class PaylinkPay(PageMixin, http.Controller):
     def _render_form(self, values):
         """The page with Odoo's payment form on it."""
         if values["embedded"]:
-            values["show_tokenize_input_mapping"] = PaymentPortal._compute_show_tokenize_input_mapping(
-                values["providers_sudo"]
-            )
+            providers = values["providers_sudo"]
+            values["show_tokenize_input_mapping"] = providers._paylink_saving_offered(values["may_save"])
         values["session_info"] = request.env["ir.http"].get_frontend_session_info()
         values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
         values["nonce"] = secrets.token_urlsafe(12)
@@ -130,18 +129,19 @@ class PaylinkPay(PageMixin, http.Controller):
     def _make_transaction(link, amount, choice):
         if not link:
             raise UserError(request.env._("This link does not exist: check the address in your message."))
+        payer = link._payer(request.env.user)
         values = link._start_attempt(
             amount,
             choice.get("provider_id"),
             choice.get("payment_method_id"),
             choice.get("token_id"),
-            link._payer(request.env.user),
+            payer,
         )
         flow = choice.get("flow") if choice.get("flow") in ("redirect", "direct") else "redirect"
         request.update_context(delay_token_charge=True, lang=link.env.lang)
         transaction = PaymentPortal()._create_transaction(
             flow="token" if values["token_id"] else flow,
-            tokenization_requested=bool(choice.get("tokenization_requested")),
+            tokenization_requested=link._may_save(payer) and bool(choice.get("tokenization_requested")),
             landing_route="/payment/status",  # leads to the link's page, without its token in the transaction
             reference_prefix=link.name,
             **values,

@@ -83,6 +83,14 @@ class PaylinkLinkPay(models.Model):
         is_customer = partner.commercial_partner_id == self.partner_id.commercial_partner_id
         return partner if is_customer else partner.browse()
 
+    def _may_save(self, payer):
+        """Whether ``payer`` (see :meth:`_payer`) may save a method: it becomes the customer's own, to be charged again.
+
+        That of a colleague, or of whoever else holds the address, must not.
+        """
+        self.ensure_one()
+        return bool(payer) and payer == self.partner_id
+
     def _page_money(self, payer=None):
         """What this page needs to know of money, from one query on the transactions of the link and of its rivals.
 
@@ -284,7 +292,8 @@ class PaylinkLinkPay(models.Model):
         )
         providers = self.env["payment.provider"].browse(provider_ids)
         methods = self.env["payment.method"].browse(method_ids)
-        method_forms = providers._paylink_method_forms(money.options, provider_ids, method_ids)
+        may_save = self._may_save(payer)
+        method_forms = providers._paylink_method_forms(money.options, provider_ids, method_ids, may_save)
         tokens = self._saved_methods(providers, payer if money.has_tokens else None)
         return {
             "amount": chosen,
@@ -300,6 +309,7 @@ class PaylinkLinkPay(models.Model):
             "tokens_sudo": tokens,
             "method_forms": method_forms or {},
             "embedded": method_forms is None,
+            "may_save": may_save,
             "reference_prefix": self.name,
             "transaction_route": f"/pay/{self.access_token}/transaction",
             "landing_route": "/payment/status",

@@ -85,8 +85,8 @@ class PaymentProvider(models.Model):
         return tuple(providers.ids), tuple(methods.ids)
 
     @api.model
-    @ormcache("version", "self.env.lang", "provider_ids", "method_ids", cache="templates")
-    def _paylink_method_forms(self, version, provider_ids, method_ids):
+    @ormcache("version", "self.env.lang", "provider_ids", "method_ids", "may_save", cache="templates")
+    def _paylink_method_forms(self, version, provider_ids, method_ids, may_save):
         """The choices of Odoo's payment form, ready to print: they are the same on each link.
 
         A provider that asks for something on the page itself may look at the amount or the customer: its choices are
@@ -95,6 +95,7 @@ class PaymentProvider(models.Model):
         :param str version: see :meth:`_paylink_version_sql`
         :param tuple provider_ids: of the providers that are offered
         :param tuple method_ids: of the methods that are offered
+        :param bool may_save: see :meth:`_paylink_saving_offered`
         :return: the HTML of each method, by id, or ``None`` where a provider has fields on the page
         """
         providers = self.sudo().browse(provider_ids)
@@ -103,7 +104,7 @@ class PaymentProvider(models.Model):
         values = {
             "mode": "payment",
             "providers_sudo": providers,
-            "show_tokenize_input_mapping": PaymentPortal._compute_show_tokenize_input_mapping(providers),
+            "show_tokenize_input_mapping": providers._paylink_saving_offered(may_save),
             "is_html_empty": is_html_empty,
         }
         qweb = self.env["ir.qweb"].with_user(self.env.ref("base.public_user")).sudo()
@@ -113,6 +114,14 @@ class PaymentProvider(models.Model):
             )
             for method in self.env["payment.method"].sudo().browse(method_ids)
         }
+
+    def _paylink_saving_offered(self, may_save):
+        """With which of these providers Odoo's form offers to save the method.
+
+        :param bool may_save: whether whoever pays may (see ``paylink.link._may_save``)
+        """
+        offered = PaymentPortal._compute_show_tokenize_input_mapping(self)
+        return {provider_id: may_save and is_offered for provider_id, is_offered in offered.items()}
 
     # === HELPERS === #
 

@@ -411,6 +411,38 @@ class TestPay(PaylinkCommon, HttpCase):
                             answer = self._transaction(link, token_id=token.id, flow="token")
                             self.assertEqual((answer["state"], link.transaction_ids.ids), ("error", []))
 
+    def test_only_the_customer_saves_a_method(self):
+        """A method that is saved is the customer's, to be charged again: nobody else's becomes that."""
+        self.marie.is_company = True
+        people = {
+            "anna": self._customer("Anna", parent_id=self.marie.id),
+            "bob": self.john,
+            "marie": self.marie,
+        }
+        for login, partner in people.items():
+            self._create_new_portal_user(login=login, partner_id=partner.id)
+        self._user("employee", "paylink_addon.group_payment_manager,account.group_account_invoice")
+        link = self._link(self._invoice())
+        Provider = type(self.provider)
+        for embedded in (Provider.browse, lambda providers: providers):
+            self.patch(Provider, "_paylink_embedded", embedded)
+            self.registry.clear_cache("templates")
+            for login in (None, "marie", "anna", "bob", "employee"):
+                self.authenticate(login, login)
+                with self.subTest(login=login):
+                    offered = "o_payment_tokenize_checkbox" in self._get(link).text
+                    self._transaction(link, tokenization_requested=True)
+                    self.env.invalidate_all()
+                    saved = link.transaction_ids.sorted("id")[-1:].tokenize
+                    self.assertEqual((offered, saved), (login == "marie", login == "marie"))
+
+    def test_tokenization_that_a_provider_requires(self):
+        """Whoever pays: that is the provider's to say, as everywhere in Odoo."""
+        link = self._link(self._invoice())
+        self.patch(type(self.provider), "_is_tokenization_required", lambda provider, **_kwargs: True)
+        self._transaction(link)
+        self.assertTrue(link.transaction_ids.tokenize)
+
     def test_saved_method_is_charged_once(self):
         self._create_new_portal_user(login="marie", partner_id=self.marie.id)
         self.authenticate("marie", "marie")
