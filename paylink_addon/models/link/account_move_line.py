@@ -1,10 +1,9 @@
 import datetime as dt
-from itertools import groupby
 from typing import NamedTuple
 
 from odoo import api, models
 from odoo.fields import Domain
-from odoo.tools import SQL, format_amount, format_date
+from odoo.tools import SQL, format_amount, format_date, groupby
 
 # What Odoo says of invoices of which a payment is registered, by edition.
 IN_PAYMENT_STATES = ("in_payment", "paid")
