@@ -224,24 +224,78 @@ class StripeApi:
 
 
 class NotAsked(BaseException):
-    """An answer of Stripe's is needed that is not here. No ``Exception``: nobody on the way may take it for a failure.
+    """Answers of Stripe's are needed that are not here. No ``Exception``: nobody on the way may take it for a failure.
 
-    :ivar question: what tells the question from others
+    :ivar dict questions: functions that ask, by what tells a question from others
     """
 
-    def __init__(self, question, ask):
-        super().__init__(f"Stripe is asked first ({question[0]}).")
-        self.question, self._ask = question, ask
+    def __init__(self, questions):
+        super().__init__(f"Stripe is asked first ({', '.join(sorted({question[0] for question in questions}))}).")
+        self.questions = questions
 
     def ask(self, answers):
-        """Ask now, and note the answer; that it was none is one, too.
+        """Ask now, and note the answers; that it was none is one, too. Who did not answer is asked nothing more.
 
         :param dict answers: see :class:`KnownAnswers`
+        :return: whether Stripe has answered
         """
-        try:
-            answers[self.question] = self._ask()
-        except errors.StripeFailure as failure:
-            answers[self.question] = failure
+        for question, ask in self.questions.items():
+            try:
+                answers[question] = ask()
+            except errors.StripeFailure as failure:
+                answers[question] = failure
+                if failure.is_silence:
+                    return False
+        return True
+
+
+class Questions:
+    """Those of things that are done one after the other, each in a ``with`` block: they come up all at once.
+
+    What goes wrong after the first is the consequence of an answer that is not known, and is done anew with it.
+    """
+
+    def __init__(self):
+        self._found = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _kind, error, _trace):
+        if isinstance(error, NotAsked):
+            self._found.update(error.questions)
+            return True
+        return isinstance(error, Exception) and bool(self._found)
+
+    def come_up(self):
+        """Now, if there are any.
+
+        :raise NotAsked: with all of them
+        """
+        if self._found:
+            raise NotAsked(self._found)
+
+
+class Asking:
+    """What is asked in one run of a job, when no row is held.
+
+    :ivar dict answers: see :class:`KnownAnswers`
+    :ivar bool is_silent: Stripe has not answered, and is asked nothing more in this run
+    :ivar set left: ids of the records that are left to the next run for that
+    """
+
+    def __init__(self):
+        self.answers, self.is_silent, self.left = {}, False, set()
+
+    def ask(self, missing):
+        """Ask what is missing.
+
+        :return: whether Stripe was asked
+        """
+        if self.is_silent:
+            return False
+        self.is_silent = not missing.ask(self.answers)
+        return True
 
 
 class KnownAnswers(StripeApi):
@@ -261,7 +315,7 @@ class KnownAnswers(StripeApi):
             raise ValueError("What changes something is stored, and asked when no row is held.")
         question = (path, ids, json.dumps(params or {}, sort_keys=True), self._whose)
         if question not in self._answers:
-            raise NotAsked(question, lambda: super(KnownAnswers, self).call(path, *ids, params=params))
+            raise NotAsked({question: lambda: super(KnownAnswers, self).call(path, *ids, params=params)})
         answer = self._answers[question]
         if isinstance(answer, errors.StripeFailure):
             raise answer

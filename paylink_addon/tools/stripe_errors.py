@@ -22,9 +22,19 @@ class StripeFailure(Exception):
         self.status = status
         self.request_id = request_id
 
+    @property
+    def is_silence(self):
+        """Whether nobody has answered."""
+        return False
+
 
 class StripeTransient(StripeFailure):
     """Nothing was done; the same call may work later (rate limit, unreachable, or a read that failed)."""
+
+    @property
+    def is_silence(self):
+        """Whether nobody has answered."""
+        return self.status is None
 
 
 class StripeUnknownOutcome(StripeFailure):

@@ -11,4 +11,5 @@ from . import payment_token
 from . import account_payment
 from . import paylink_stripe_customer
 from . import paylink_event
+from . import paylink_event_run
 from . import paylink_dispute

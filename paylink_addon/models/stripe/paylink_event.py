@@ -4,15 +4,15 @@ import time
 from datetime import timedelta
 
 import psycopg2
-from odoo import SUPERUSER_ID, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, groupby
+from odoo.tools import SQL
 from psycopg2 import OperationalError
 
 from ...const import Task
 from ...tools.locks import hold
 from ...tools.parameters import whole_number
-from ...tools.stripe_client import API_VERSION, NotAsked
+from ...tools.stripe_client import API_VERSION, Questions
 from ...tools.stripe_errors import StripeFailure, redact
 from ...tools.stripe_events import event_values
 from .payment_transaction import PaylinkStripeMismatch
@@ -42,9 +42,6 @@ GC_LIMIT = 10_000
 # aloud, or the job's worker is busy. It is repeated, but by no process more often than that.
 UNHEARD = 1
 _last_calls = {}
-BATCH = 50
-# How often a transaction that others disturbed is run again at once.
-MAX_TRIES = 5
 # How an object is asked for anew: by the names of its kind and of the method of StripeApi.
 READERS = {
     "checkout.session": "session",
@@ -250,19 +247,28 @@ class PaylinkEvent(models.Model):
 
         :return: the transactions
         """
+        return (
+            self.env["payment.transaction"]
+            .sudo()
+            .union(*(events._apply_at(provider) for provider, events in self.grouped("provider_id").items()))
+        )
+
+    def _apply_at(self, provider):
+        """See :meth:`_apply_to_transactions`: the events of one provider."""
         Transaction = self.env["payment.transaction"].sudo()
-        transactions = Transaction.browse()
-        for provider, events in self.grouped("provider_id").items():
-            found = Transaction._paylink_stripe_find(provider, [event.payload["object"] for event in events])
-            self._hold_with_links(Transaction.concat(*found))
-            for event, transaction in zip(events, found, strict=True):
-                if transaction:
-                    event.transaction_id = transaction
-                    transaction._paylink_stripe_apply(event._object(), event.type)
-                    transactions |= transaction
-                else:
-                    event._ignore()
-        return transactions
+        found = Transaction._paylink_stripe_find(provider, [event.payload["object"] for event in self])
+        found = dict(zip(self, found, strict=True))
+        self._hold_with_links(Transaction.concat(*found.values()))
+
+        def apply(event):
+            if tx := found[event]:
+                event.transaction_id = tx
+                tx._paylink_stripe_apply(event._object(), event.type)
+            else:
+                event._ignore()
+
+        self._each_asking(apply)
+        return Transaction.union(*found.values())
 
     _handle_checkout_session = _apply_to_transactions
 
@@ -281,22 +287,28 @@ class PaylinkEvent(models.Model):
 
         :return: the transactions that were found to be paid meanwhile
         """
+        return (
+            self.env["payment.transaction"]
+            .sudo()
+            .union(*(events._dispute_at(provider) for provider, events in self.grouped("provider_id").items()))
+        )
+
+    def _dispute_at(self, provider):
+        """See :meth:`_handle_charge_dispute`: the events of one provider."""
         Transaction = self.env["payment.transaction"].sudo()
-        paid = Transaction.browse()
-        for provider, events in self.grouped("provider_id").items():
-            objects = [event._dispute() for event in events]
-            found = [
-                tx or provider._paylink_stripe_disputed(obj)
-                for tx, obj in zip(Transaction._paylink_stripe_find(provider, objects), objects, strict=True)
-            ]
-            self._hold_with_links(Transaction.concat(*found))
-            for event, obj, tx in zip(events, objects, found, strict=True):
-                if tx:
-                    event.transaction_id = tx
-                    paid |= tx._paylink_stripe_dispute(obj)
-                else:
-                    event._ignore()
-        return paid
+        objects = self._each_asking(lambda event: event._dispute())
+        known = dict(zip(self, Transaction._paylink_stripe_find(provider, list(objects.values())), strict=True))
+        found = self._each_asking(lambda event: known[event] or provider._paylink_stripe_disputed(objects[event]))
+        self._hold_with_links(Transaction.concat(*found.values()))
+
+        def apply(event):
+            if tx := found[event]:
+                event.transaction_id = tx
+                return tx._paylink_stripe_dispute(objects[event])
+            event._ignore()
+            return tx
+
+        return Transaction.union(*self._each_asking(apply).values())
 
     def _dispute(self):
         """The dispute; asked for anew where the message says that money has moved, and does not say which."""
@@ -304,6 +316,18 @@ class PaylinkEvent(models.Model):
         moves = {"charge.dispute.funds_withdrawn": 1, "charge.dispute.funds_reinstated": 2}.get(self.type, 0)
         if len(found.get("balance_transactions") or ()) < moves:
             found = self.provider_id._paylink_stripe().dispute(found["id"])
+        return found
+
+    def _each_asking(self, work):
+        """Do ``work``, a function, with each event. What it has to ask for any comes up at once.
+
+        :return: what it returns, by event
+        """
+        found, questions = {}, Questions()
+        for event in self:
+            with questions:
+                found[event] = work(event)
+        questions.come_up()
         return found
 
     @api.model
@@ -334,183 +358,6 @@ class PaylinkEvent(models.Model):
         words = self.type.split(".")
         names = ("_handle_" + "_".join(words[:count]) for count in range(len(words), 0, -1))
         return next((getattr(type(self), name) for name in names if hasattr(type(self), name)), None)
-
-    # === JOB === #
-
-    @api.model
-    def _cron_handle(self):
-        """Handle what waits: new events set by set, then one by one those whose next try is due.
-
-        The books come first: people are told when they are committed.
-        """
-        job, Transaction = self.env["ir.cron"], self.env["payment.transaction"].sudo()
-        while count := self._work_new():
-            if not job._commit_progress(count, remaining=1):
-                return
-            Transaction._paylink_tell_booked()
-        due = [("state", "=", "waiting"), ("next_try_at", "<=", fields.Datetime.now())]
-        if self._work_each(self.search(due, order="id")) and Transaction._paylink_tell_booked():
-            job._commit_progress(remaining=0)
-
-    @api.model
-    def _work_each(self, events):
-        """Handle each in transactions of its own; what it can't even note, it tells."""
-        return self.env["paylink.job.mixin"]._each(events, lambda event: event._work_alone(), take=False)
-
-    def _redo(self):
-        """Handle these events now, one by one, in transactions of their own."""
-        with self.pool.cursor() as cursor:
-            events = self.sorted("id").with_env(self.env(cr=cursor, user=SUPERUSER_ID, su=True))
-            events.write({"state": "waiting", "try_count": 0, "next_try_at": fields.Datetime.now()})
-            cursor.commit()
-            events._work_each(events)
-            events.env["payment.transaction"]._paylink_tell_booked()
-        self.invalidate_recordset()
-
-    # === TRANSACTIONS === #
-
-    @api.model
-    def _take(self, condition, limit):
-        """Lock waiting events, and the objects they are about, until the end of the transaction.
-
-        What somebody else works on is left out: so the events of one object are handled one after the other, however
-        many jobs and administrators are at work. What somebody else has *finished* since this transaction began raises
-        a serialization failure: it must begin again.
-
-        :param SQL condition: which of those that wait
-        :return: the events, in order of arrival
-        """
-        self.flush_model()
-        self.env.cr.execute(
-            SQL(
-                """
-                WITH candidate AS MATERIALIZED (
-                    SELECT id, provider_id, object_key FROM paylink_event
-                     WHERE state = 'waiting' AND %s ORDER BY id LIMIT %s
-                ), object AS MATERIALIZED (
-                    SELECT provider_id, object_key, pg_try_advisory_xact_lock(
-                               hashtextextended('paylink_event ' || object_key, provider_id)) AS ours
-                      FROM (SELECT DISTINCT provider_id, object_key FROM candidate) AS object
-                )
-                SELECT event.id FROM paylink_event AS event
-                  JOIN candidate ON candidate.id = event.id
-                  JOIN object ON object.provider_id = event.provider_id AND object.object_key = event.object_key
-                 WHERE object.ours ORDER BY event.id FOR NO KEY UPDATE OF event SKIP LOCKED
-                """,
-                condition,
-                limit,
-            )
-        )
-        # What is paid is booked here and now (no job has to be called for it) and told of after the commit.
-        taken = self.with_context(paylink_booked_at_once=True)
-        return taken.browse(row[0] for row in self.env.cr.fetchall())
-
-    def _work_new(self):
-        """Handle the next new events as one set; if that fails, each in a transaction of its own. Does not commit.
-
-        :return: how many they were
-        """
-        for _try in range(MAX_TRIES):
-            try:
-                events = self._asking_first(lambda inbox: inbox._work_set())
-            except OperationalError as error:  # others work on the same rows
-                self._undo(error)
-            except Exception as error:  # noqa: BLE001  whatever it is: it will come again, and then be told apart
-                self._undo(error)
-                break
-            else:
-                return len(events)
-        events = self.search([("state", "=", "waiting"), ("next_try_at", "=", False)], order="id", limit=BATCH)
-        self._work_each(events)
-        return len(events.filtered(lambda event: event.state != "waiting" or event.next_try_at))
-
-    def _work_alone(self):
-        """Handle one event in a transaction of its own: committed, or undone and its error stored in another one."""
-        self.ensure_one()
-        for tries_left in reversed(range(MAX_TRIES)):
-            try:
-                self._asking_first(lambda event: event._work_one())
-            except OperationalError as error:  # others work on the same rows
-                self._undo(error)
-                if not tries_left:
-                    self._conclude_alone(error)
-            except Exception as error:  # noqa: BLE001  it is stored and shown
-                self._undo(error)
-                self._conclude_alone(error)
-                break
-            else:
-                break
-        self.env.cr.commit()  # pylint: disable=invalid-commit
-
-    def _asking_first(self, work):
-        """Do ``work``, a function of these events that locks what customers wait for. What Stripe has to be asked for
-        is asked when nothing is locked: work is undone, and begun anew with the answer.
-
-        :return: what ``work`` returns
-        """
-        answers = {}
-        while True:
-            try:
-                return work(self.with_context(paylink_stripe_answers=answers))
-            except NotAsked as missing:
-                self._undo(missing)
-                missing.ask(answers)
-
-    @api.model
-    def _work_set(self):
-        """Handle the next new events as one set.
-
-        :return: them
-        """
-        events = self._take(SQL("next_try_at IS NULL"), BATCH)
-        self._post_process(events._run_handlers())
-        self.env.flush_all()
-        return events
-
-    def _work_one(self):
-        """Handle this event, unless somebody else does or has."""
-        for event in self._take(SQL("id = %s", self.id), 1):
-            event._work_and_note()
-        self.env.flush_all()
-
-    def _undo(self, error):
-        """Undo the transaction; the next one sees what others have done."""
-        _logger.info("Undone: %s", redact(str(error)))
-        self.env.cr.rollback()
-
-    def _work_and_note(self):
-        """Handle one event; what can't be booked is undone, but not the news that it has been paid."""
-        transactions = self._run_handlers()
-        try:
-            with self.env.cr.savepoint():
-                self._post_process(transactions)
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001  it is stored and shown
-            self._fail(error)
-
-    def _run_handlers(self):
-        """Call each handler with all its events; what it does not ignore is done.
-
-        :return: the transactions that have changed
-        """
-        transactions = self.env["payment.transaction"].sudo()
-        for handler, events in groupby(self, lambda event: event._handler()):
-            group = self.browse(event.id for event in events)
-            if handler:
-                transactions |= handler(group) or transactions.browse()
-            else:
-                group._ignore()
-        self.filtered(lambda event: event.state == "waiting")._conclude("done")
-        return transactions
-
-    @api.model
-    def _post_process(self, transactions):
-        """Book the transactions, and their captures and refunds, that have changed since they were booked last."""
-        transactions |= transactions.child_transaction_ids
-        due = transactions.filtered(lambda tx: not tx.is_post_processed and tx.state != "draft")
-        if due:
-            due._post_process()
 
     # === OUTCOMES === #
     # What became of an event: noted, tried again, or told to people.

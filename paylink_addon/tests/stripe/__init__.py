@@ -1,4 +1,5 @@
 from . import test_books_language
+from . import test_event_asking
 from . import test_event_failures
 from . import test_event_handling
 from . import test_event_receiving
