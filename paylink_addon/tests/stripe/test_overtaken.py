@@ -1,3 +1,4 @@
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import Command, fields
@@ -305,8 +306,11 @@ class TestOvertaken(StripeCommon):
                         getattr(tx, setter)()
                     told = self._told(invoice, accountant)
                     self.assertEqual(list(told), [state])
-                    for text in ("100.00", "Marie Dubois", tx.paylink_id.name or tx.reference):
+                    for text in ("100.00", "Marie Dubois"):
                         self.assertIn(text, told[state])
+                    # Links are for who may read them.
+                    self.assertEqual(not of_link, (tx.paylink_id.name or tx.reference) in told[state])
+                    self.assertIn(tx.paylink_id.name or tx.reference, self._told(invoice)[state])
                     if state == "done":
                         with self.assertRaises(UserError):
                             self._registered(invoice)
@@ -325,7 +329,45 @@ class TestOvertaken(StripeCommon):
                 tx.write({"provider_id": self.dummy_provider.id, "invoice_ids": [Command.set(invoice.ids)]})
                 if not of_link:
                     tx.paylink_id = False
-                self.assertEqual(list(self._told(invoice)), ["draft"])
+                self.assertEqual(list(self._told(invoice)), ["draft" if of_link else "portal"])
+                self._registered(invoice)
+                self.assertEqual((invoice.amount_residual, tx.state), (0, "cancel" if of_link else "draft"))
+
+    def test_what_is_never_booked_stops_nobody_forever(self):
+        """Only as long as it is tried."""
+        invoice = self._invoice(amount=100)
+        tx = self._attempt(self._link(invoice))
+        tx._set_done()
+        with self.assertRaisesRegex(UserError, invoice.name):
+            self._registered(invoice)
+        tx.last_state_change -= timedelta(days=5)
+        self.assertEqual(list(self._told(invoice)), ["stuck"])
+        self._registered(invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+
+    def test_dialog_tells_only_what_its_user_may_know_of_a_payment(self):
+        """By a link for a hidden contact's invoice, too; in the dialog, and where it refuses."""
+        hidden = self.env["res.partner"].create({"name": "Hiddenname", "parent_id": self.marie.id})
+        shown, other = self._invoice(amount=100), self._invoice(hidden, amount=777)
+        accountant = self._user("accountant", "account.group_account_invoice")
+        link = self._link(shown | other)
+        tx = self._attempt(link)
+        tx.partner_id = hidden
+        self.env["ir.rule"].create(
+            {
+                "name": "Hidden",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": f"[('id', '!=', {hidden.id})]",
+            }
+        )
+        told = list(self._told(shown, accountant).values())
+        tx._set_done()
+        with self.assertRaises(UserError) as refused:
+            self._dialog(shown, accountant)._create_payments()
+        for text in (*told, str(refused.exception)):
+            for secret in ("877", "777", "Hiddenname", link.name, other.name):
+                self.assertNotIn(secret, text)
+        self.assertIn("a payment", told[0])
 
     def test_dialog_tells_nothing_of_what_its_user_may_not_read(self):
         other = self._other_company()

@@ -6,6 +6,9 @@ from odoo.tools import format_amount
 
 from ...const import IN_FLIGHT_STATES
 
+# As long as Odoo tries to book what is paid.
+RETRIED = timedelta(days=4)
+
 
 class AccountPaymentRegister(models.TransientModel):
     """Who registers a payment by hand is told first of what customers are paying, or have paid, already."""
@@ -28,10 +31,10 @@ class AccountPaymentRegister(models.TransientModel):
         return {
             f"paylink_{stage}": {
                 "message": texts[stage](self._paylink_list(found)),
-                "level": "warning" if stage == "draft" else "danger",
+                "level": "warning" if stage in ("draft", "portal") else "danger",
                 **self._paylink_action(found),
             }
-            for stage, found in self._paylink_rivals().grouped("state").items()
+            for stage, found in self._paylink_rivals().grouped(self._paylink_stage).items()
             if stage in texts
         }
 
@@ -41,6 +44,11 @@ class AccountPaymentRegister(models.TransientModel):
             "draft": lambda found: self.env._(
                 "A customer is paying this right now: %(payments)s. If you register a payment, the payment page is "
                 "closed. What is paid there before is booked, too, as a credit of the customer.",
+                payments=found,
+            ),
+            "portal": lambda found: self.env._(
+                "A customer is paying this right now: %(payments)s. The payment page can't be closed: if you register "
+                "a payment, what is paid there becomes a credit of the customer.",
                 payments=found,
             ),
             "pending": lambda found: self.env._(
@@ -58,6 +66,11 @@ class AccountPaymentRegister(models.TransientModel):
                 "registered.",
                 payments=found,
             ),
+            "stuck": lambda found: self.env._(
+                "The customer has paid this: %(payments)s. The payment could not be booked for days: find out why "
+                "first. If you register another one, this one becomes a credit of the customer when it is booked.",
+                payments=found,
+            ),
         }
 
     # === BUSINESS METHODS === #
@@ -65,7 +78,7 @@ class AccountPaymentRegister(models.TransientModel):
     def _create_payments(self):
         """Close the customers' payment pages, as when something else is paid; refuse what has been paid already."""
         rivals = self._paylink_rivals()
-        if paid := rivals.filtered(lambda tx: tx.state == "done"):
+        if paid := rivals.filtered(lambda tx: self._paylink_stage(tx) == "done"):
             moves = self.line_ids.move_id
             documents = moves & (paid.paylink_id.line_ids.move_id | paid.invoice_ids).with_env(self.env) or moves
             raise UserError(
@@ -78,11 +91,23 @@ class AccountPaymentRegister(models.TransientModel):
         items = self.line_ids
         payments = super()._create_payments()
         # Odoo tells of what it reconciles; without an entry of its own there is nothing to reconcile.
-        rivals._paylink_unfinished()._paylink_close_if_free(self.env._("A payment was registered by hand."))
+        drafts = rivals.filtered(lambda tx: self._paylink_stage(tx) == "draft")
+        drafts._paylink_close_if_free(self.env._("A payment was registered by hand."))
         items._paylink_settled()
         return payments
 
     # === HELPERS === #
+
+    def _paylink_stage(self, transaction):
+        """How far an attempt is: its state, or ``portal``: the customer is on a page that we can't close, or ``stuck``:
+        paid, and nobody tries to book it anymore.
+        """
+        if transaction.state == "draft" and not transaction.paylink_id:
+            closable = transaction.filtered_domain(transaction._paylink_portal_domain())
+            return "draft" if closable else "portal"
+        if transaction.state == "done" and transaction.last_state_change < fields.Datetime.now() - RETRIED:
+            return "stuck"
+        return transaction.state
 
     def _paylink_rivals(self):
         """What customers may pay, or have paid, of the items, in sudo mode; for who may read these.
@@ -101,16 +126,30 @@ class AccountPaymentRegister(models.TransientModel):
         return (items._paylink_rivals() | started).filtered(lambda tx: tx.state in states)
 
     def _paylink_list(self, transactions):
-        """Who pays how much, and by what."""
-        return "; ".join(
-            self.env._(
-                "%(amount)s by %(partner)s (%(reference)s)",
-                amount=format_amount(self.env, tx.amount, tx.currency_id),
-                partner=tx.partner_id.display_name,
-                reference=tx.paylink_id.name or tx.reference,
-            )
-            for tx in transactions
-        )
+        """Who pays how much, and by what, as far as the user may know."""
+        return "; ".join(self._paylink_told_of(tx) for tx in transactions)
+
+    def _paylink_told_of(self, transaction):
+        """Of one; its amount tells of all that it pays."""
+        link, partner = transaction.paylink_id, transaction.partner_id
+        documents = link.line_ids.move_id | transaction.invoice_ids
+        all_known = self._paylink_may_read(documents) and self._paylink_may_read(documents.partner_id)
+        facts = {
+            "amount": all_known
+            and (documents or (link and self._paylink_may_read(link)))
+            and format_amount(self.env, transaction.amount, transaction.currency_id),
+            "partner": self._paylink_may_read(partner) and partner.display_name,
+            "reference": self._paylink_may_read(link) and link.name
+            if link
+            else documents and all_known and transaction.reference,
+        }
+        if all(facts.values()):
+            return self.env._("%(amount)s by %(partner)s (%(reference)s)", **facts)
+        return ", ".join(filter(None, facts.values())) or self.env._("a payment")
+
+    def _paylink_may_read(self, records):
+        own = records.with_env(self.env)
+        return own._filtered_access("read") == own
 
     def _paylink_action(self, transactions):
         """What shows them: the links that this user may see."""
