@@ -1,4 +1,8 @@
+from unittest.mock import patch
+
 from odoo.tests import HttpCase, tagged
+
+from odoo.addons.account.models.account_move import AccountMove
 
 from ..common import PaylinkCommon
 
@@ -110,3 +114,24 @@ class TestPaidAmounts(PaylinkCommon, HttpCase):
         transactions._paylink_tell()
         subjects = self._customer_mails(link).sorted("id").mapped("subject")
         self.assertEqual([part for part in ("40.00", "60.00") for text in subjects if part in text], ["40.00", "60.00"])
+
+    def test_posting_credit_notes_costs_a_few_queries(self):
+        """One where nothing was ever given back; else those of one for all."""
+
+        def cost(count):
+            """What Paylink adds to posting so many credit notes: Odoo's own part is left out."""
+            invoices = self.env["account.move"].union(*(self._invoice(amount=100) for _number in range(count)))
+            notes = invoices._reverse_moves([{}] * count)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            invoices.mapped("state"), notes.mapped("reversed_entry_id.state")
+            with patch.object(AccountMove, "_reconcile_reversed_moves", lambda *_args: None):
+                before = self.cr.sql_log_count
+                invoices._reconcile_reversed_moves(notes, False)
+                return self.cr.sql_log_count - before
+
+        self.assertEqual((cost(1), cost(8)), (1, 1))
+        tx = self._pay(self._link(self._invoice(amount=100)))
+        self._refund(tx, 100)
+        cost(1)  # caches are filled
+        self.assertEqual(cost(8), cost(1))
