@@ -197,7 +197,7 @@ class PaylinkPay(PageMixin, http.Controller):
         if request.httprequest.if_none_match.contains(response.get_etag()[0]):
             response.status_code = HTTPStatus.NOT_MODIFIED
         else:
-            response.data = qr.png(text)
+            response.data = qr.kept_png(text)
         return response
 
     def _file(self, document):

@@ -3,12 +3,15 @@
 Odoo draws them with reportlab, whose renderer has no build for Python 3.12 and above.
 """
 
+import functools
 import io
 
 import qrcode
 
 # In pixels: enough for print.
 MODULE = 8
+# Drawing takes several milliseconds: of what strangers may ask for without end, each process keeps the last pictures.
+KEPT = 200
 LEVELS = {
     "L": qrcode.ERROR_CORRECT_L,
     "M": qrcode.ERROR_CORRECT_M,
@@ -33,3 +36,9 @@ def png(text, *, level="M", margin=0, size=None):
     data = io.BytesIO()
     picture.save(data, format="PNG")
     return data.getvalue()
+
+
+@functools.lru_cache(maxsize=KEPT)
+def kept_png(text):
+    """As :func:`png`; only for texts that are ours, lest others be pushed out by what somebody makes up."""
+    return png(text)

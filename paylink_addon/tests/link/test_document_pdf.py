@@ -1,5 +1,8 @@
+from unittest.mock import patch
+
 from odoo.tests import HttpCase, tagged
 
+from ...tools import qr
 from ..common import PaylinkCommon
 
 
@@ -189,6 +192,9 @@ class TestDocumentPdf(PaylinkCommon, HttpCase):
         self.assertEqual(first.headers["Cache-Control"], "private, no-cache")
         again = self.url_open(path, headers={"If-None-Match": first.headers["ETag"]})
         self.assertEqual((again.status_code, again.content), (304, b""))
+        with patch.object(qr.qrcode, "QRCode") as drawing:
+            self.assertEqual(self.url_open(path).content, first.content)
+        drawing.assert_not_called()
         self._pay(link, 40)
         other = self.url_open(path, headers={"If-None-Match": first.headers["ETag"]})
         self.assertEqual(other.status_code, 200)
