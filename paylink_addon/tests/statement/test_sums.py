@@ -14,7 +14,7 @@ from .sums_machine import Sums
 
 # For more and other runs: PAYLINK_SUMS_RUNS=500 PAYLINK_SUMS_SEED=1 make test T=test_sums
 RUNS, STEPS, SEED = "PAYLINK_SUMS_RUNS", "PAYLINK_SUMS_STEPS", "PAYLINK_SUMS_SEED"
-DEFAULT_RUNS, DEFAULT_STEPS = 30, 12
+DEFAULT_RUNS, DEFAULT_STEPS = 20, 12
 FAR = date(2099, 1, 1)
 
 

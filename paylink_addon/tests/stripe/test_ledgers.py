@@ -21,7 +21,7 @@ _logger = logging.getLogger(__name__)
 
 # For more and other runs: PAYLINK_LEDGER_RUNS=200 PAYLINK_LEDGER_SEED=1 make test T=test_ledgers
 RUNS, STEPS, SEED = "PAYLINK_LEDGER_RUNS", "PAYLINK_LEDGER_STEPS", "PAYLINK_LEDGER_SEED"
-DEFAULT_RUNS, DEFAULT_STEPS = 12, 34
+DEFAULT_RUNS, DEFAULT_STEPS = 8, 34
 IMPATIENT = {"timeout": 10.0, "retries": 0}
 KINDS = ("checkout.session", "payment_intent", "refund", "dispute")
 EXPECTED = (
