@@ -18,6 +18,7 @@ CONFLICTS = [r"could not serialize access"]
 TIMEOUT = 60
 # How long two requests may take to reach the same row.
 WAIT = 20
+ONE_LOGIN = threading.Lock()
 
 COMPANY = '''
 import json
@@ -210,9 +211,10 @@ class Payer:
         return self.session.get(self.page + path, timeout=TIMEOUT, **options)
 
     def log_in(self, saved):
-        """Log in as the owner of the saved method ``saved``; the same one twice at once is not Odoo's strength."""
+        """Log in as the owner of the saved method ``saved``, one after the other: Odoo fails to make settings twice."""
         self.owner = f"payer{saved}"
-        self.session = log_in(self.odoo, self.owner, self.owner).session
+        with ONE_LOGIN:
+            self.session = log_in(self.odoo, self.owner, self.owner).session
 
     def start(self, amount, saved=None):
         """Choose a way to pay.

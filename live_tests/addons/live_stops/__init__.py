@@ -29,14 +29,15 @@ def set_stops():
     event = models.stripe.paylink_event.PaylinkEvent
     stop_after(event, "_store", "stored")
     stop_before(event, "_call_job", "received")
-    stop_after(event, "_take", "taken", when=bool)
-    stop_after(event, "_run_handlers", "applied", when=bool)
+    run = models.stripe.paylink_event_run.PaylinkEventRun
+    stop_after(run, "_take", "taken", when=bool)
+    stop_after(run, "_run_handlers", "applied", when=bool)
     books = models.link.paylink_link_books.PaylinkLinkBooks
     stop_before(books, "_book", "booking")
     stop_before(models.link.account_payment.AccountPayment, "_paylink_reconcile", "reconciling")
     stop_after(books, "_book", "booked")
     stop_after(books, "_after_payments", "told")
-    stop_after(event, "_work_new", "handled", when=bool)
+    stop_after(run, "_work_new", "handled", when=bool)
     stop_after(IrCron, "_commit_progress", "committed")
     disputes = models.dispute.paylink_dispute.PaylinkDispute
     stop_before(disputes, "_book_withdrawal", "withdrawing")
