@@ -11,7 +11,6 @@ from .common import Table, load
 
 ROUNDS = 8
 PAGES = {"odoo": "Odoo's invoice page", "login": "its login page"}
-# It commits: the server reads what it makes.
 SCRIPT = """
 from dev.demo_data import make
 make(env)
@@ -19,10 +18,10 @@ env["ir.config_parameter"].set_param("account_payment.enable_portal_payment", "T
 links = env["paylink.link"].search([("state", "=", "open"), ("kind", "=", "open_items")])
 invoice = env["account.move"].search([("move_type", "=", "out_invoice"), ("payment_state", "=", "not_paid")], limit=1)
 env["ir.qweb"]._pregenerate_assets_bundles()
-env.cr.commit()
+env.cr.commit()  # the server reads it
 print("LINKS", *links.mapped("access_token"))
 print("INVOICE", f"/my/invoices/{invoice.id}?access_token={invoice._portal_ensure_token()}")
-env.cr.commit()
+env.cr.commit()  # the token, likewise
 """
 
 

@@ -208,6 +208,18 @@ class PaylinkCommon(AccountPaymentCommon):
         self.env.flush_all()
         return payment
 
+    def _merge(self, partners, target):
+        """Merge partners by Odoo's own wizard."""
+        wizard = (
+            self.env["base.partner.merge.automatic.wizard"]
+            .with_context(active_model="res.partner", active_ids=partners.ids)
+            .create({})
+        )
+        wizard.dst_partner_id = target
+        wizard.action_merge()
+        self.env.invalidate_all()
+        self.assertEqual(partners.exists(), target)
+
     def _run_cron(self, name):
         """Run one of our jobs as the scheduler does, commits included."""
         with self.enter_registry_test_mode():

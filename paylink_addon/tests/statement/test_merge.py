@@ -17,17 +17,6 @@ class TestMerge(PaylinkCommon, HttpCase):
         cls.twin = cls._customer("Marie Duboys", email="marie@example.com")
         cls.seller, cls.colleague = (cls._user(login, GROUPS) for login in ("seller", "colleague"))
 
-    def _merge(self, partners, target):
-        wizard = (
-            self.env["base.partner.merge.automatic.wizard"]
-            .with_context(active_model="res.partner", active_ids=partners.ids)
-            .create({})
-        )
-        wizard.dst_partner_id = target
-        wizard.action_merge()
-        self.env.invalidate_all()
-        self.assertEqual(partners.exists(), target)
-
     def _statement(self, partner, company=None, user=None, issue=True):
         Statement = self.env["paylink.statement"].with_company(company or self.company)
         statement = Statement.with_user(user or self.env.user)._for_customers(partner).with_env(self.env)

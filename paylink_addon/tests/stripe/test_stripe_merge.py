@@ -9,16 +9,6 @@ SESSIONS = "/v1/checkout/sessions"
 class TestStripeMerge(StripeCommon):
     """Customers who each are known at Stripe, merged by Odoo's own wizard."""
 
-    def _merge(self, partners, target):
-        wizard = (
-            self.env["base.partner.merge.automatic.wizard"]
-            .with_context(active_model="res.partner", active_ids=partners.ids)
-            .create({})
-        )
-        wizard.dst_partner_id = target
-        wizard.action_merge()
-        self.env.invalidate_all()
-
     def _known(self):
         return self.env["paylink.stripe.customer"].search([("account", "=", self.fake.account.id)])
 
