@@ -36,8 +36,8 @@ def parse(arguments):
     parsers["demo"].add_argument("--stripe", default="", choices=["", "fake"], help="fake: with a Stripe of its own")
     parsers["demo"].add_argument("--prepare", action="store_true", help="make the database, start no server")
     parsers["test"].add_argument("targets", nargs="*", help="files, file.Class.method, or folders: see dev/targets.py")
-    # How it calls itself for those outside Odoo: the file takes what came of them.
-    parsers["test"].add_argument("--outside", type=Path, help=argparse.SUPPRESS)
+    # How it calls itself for a part of all tests: the file takes what came of them.
+    parsers["test"].add_argument("--part", nargs=2, metavar=("name", "file"), help=argparse.SUPPRESS)
     parsers["lint"].add_argument("checks", nargs="*", help="only these (default: all of them)")
     parsers["lint"].add_argument("--fix", action="store_true", help="correct what can be")
     parsers["bench"].add_argument("name", nargs="?", help="only bench/<name>.py")

@@ -4,11 +4,13 @@ What ``T=…`` names is in :mod:`.targets`.
 """
 
 import contextlib
+import os
 import pickle
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import live
@@ -21,6 +23,9 @@ from .system import ADDONS, CACHE, ROOT, background, digest, say, step
 from .targets import chosen, every
 
 LOGS = CACHE / f"logs-{digest(ROOT)}"
+# All tests inside Odoo are divided into so many shares, and so many parts run beside each other.
+SHARES = 4
+WIDTH = min(max(os.cpu_count() or 1, 2), SHARES + 1)
 
 
 def main(arguments):
@@ -32,9 +37,10 @@ def main(arguments):
     live.LOGS = LOGS
     outcome = Outcome()
     there = every()
-    if arguments.outside:
-        _run_outside(there, outcome)
-        arguments.outside.write_bytes(pickle.dumps(outcome))
+    if arguments.part:
+        name, found = arguments.part
+        _run_targets(parts(there)[name], outcome, name)
+        Path(found).write_bytes(pickle.dumps(outcome))
         return 0
     if arguments.targets:
         _run_targets(chosen(arguments.targets, there), outcome)
@@ -44,13 +50,60 @@ def main(arguments):
     return report(outcome)
 
 
+def parts(there):
+    """The tests, divided into what one process runs, the longest first: what is outside Odoo, shares of what is inside.
+
+    :rtype: dict
+    """
+    inside = [target for target in there if target.is_inside]
+    outside = [target for target in there if not target.is_inside]
+    return {"outside": outside} | {f"odoo-{share + 1}": inside[share::SHARES] for share in range(SHARES)}
+
+
 def _run_everything(there, outcome):
     start = time.monotonic()
-    the_odoo().with_addons()  # what both start from; else both would make it
-    with _outside_tests(outcome):
-        outcome.add(_run_in_odoo([f"/{addon}" for addon in ADDONS], "odoo.log"))
-    miss(there, outcome)
+    the_odoo().with_addons()  # what all start from; else each would make it
+    waiting = list(parts(there))
+    say(f"{len(waiting)} parts, {WIDTH} at a time; each is shown when it ends")
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+        beside = []
+        while waiting or beside:
+            while waiting and len(beside) < WIDTH:
+                beside.append(running.enter_context(_part(waiting.pop(0), Path(folder))))
+            for part in [part for part in beside if part.process.poll() is not None]:
+                beside.remove(part)
+                part.show(outcome)
+            time.sleep(0.2)
     say(f"All tests: {time.monotonic() - start:.0f} s, logs in {LOGS}")
+
+
+@dataclass
+class Part:
+    """Some of the tests, in a process of their own.
+
+    :ivar found: the file that takes what came of them
+    """
+
+    name: str
+    process: subprocess.Popen
+    log: Path
+    found: Path
+
+    def show(self, outcome):
+        """Print what it printed, and count its tests in."""
+        print(self.log.read_text(), end="", flush=True)
+        if self.found.is_file():
+            outcome.add(pickle.loads(self.found.read_bytes()))  # noqa: S301  our own process wrote it
+        else:
+            outcome.failed[self.name] = f"Its tests ended ({self.process.returncode}) before their time: see {self.log}"
+
+
+@contextlib.contextmanager
+def _part(name, folder):
+    log, found = LOGS / f"{name}.out", folder / name
+    command = [sys.executable, "-m", "dev", "test", "--part", name, found]
+    with log.open("w") as out, background(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT) as process:
+        yield Part(name, process, log, found)
 
 
 def miss(targets, outcome):
@@ -60,27 +113,14 @@ def miss(targets, outcome):
             outcome.failed[str(target)] = "No test of it ran: does the __init__.py beside it import it?"
 
 
-@contextlib.contextmanager
-def _outside_tests(outcome):
-    """Run the tests outside Odoo in a process of its own beside the block, then show them and count them in."""
-    with tempfile.TemporaryDirectory() as folder, (LOGS / "outside.log").open("w+") as log:
-        found = Path(folder) / "outcome"
-        command = [sys.executable, "-m", "dev", "test", "--outside", found]
-        with background(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT) as process:
-            yield
-            code = process.wait()
-        log.seek(0)
-        print(log.read(), end="", flush=True)
-        if found.is_file():
-            outcome.add(pickle.loads(found.read_bytes()))  # noqa: S301  our own process wrote it
-        else:
-            outcome.failed["unit_tests, live_tests"] = f"They ended ({code}) before their time: see {log.name}"
+def _run_targets(targets, outcome, name=""):
+    """Run ``targets``.
 
-
-def _run_targets(targets, outcome):
+    :param str name: of the part of all tests that they are; by default they are those that a person has chosen
+    """
     if inside := [target for target in targets if target.is_inside]:
-        stems = dict.fromkeys(target.place.stem for target in inside)
-        outcome.add(_run_in_odoo([target.tag for target in inside], f"{'+'.join(stems)[:60]}.log"))
+        stems = "+".join(dict.fromkeys(target.place.stem for target in inside))
+        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60]))
         miss(inside, outcome)
     _run_outside(targets, outcome)
 
@@ -93,14 +133,14 @@ def _run_outside(targets, outcome):
             outcome.add(run(found))
 
 
-def _run_in_odoo(tags, log_name):
+def _run_in_odoo(tags, name):
     """Install the add-ons in a copy of the base database and run the tests of ``tags``.
 
     :rtype: Outcome
     """
     odoo = the_odoo()
-    log_path = LOGS / log_name
-    with odoo.scratch(odoo.base()) as database, step(f"Odoo's tests of {', '.join(tags)}"), log_path.open("w") as log:
+    log_path = LOGS / f"{name}.log"
+    with odoo.scratch(odoo.base()) as database, step(f"Odoo's tests: {name}"), log_path.open("w") as log:
         options = ["--init", ",".join(ADDONS), "--test-tags", ",".join(tags), "--stop-after-init"]
         options += ["--http-interface=127.0.0.1", f"--http-port={free_port()}", f"--gevent-port={free_port()}"]
         command = odoo.command(database, *options)

@@ -11,7 +11,7 @@ from pathlib import Path
 from dev.log import Outcome, follow
 from dev.system import ROOT, Failed
 from dev.targets import chosen, every
-from dev.test import miss
+from dev.test import miss, parts
 
 FILES = {
     "shop/tests/test_money.py": "TestMoney",
@@ -122,6 +122,11 @@ class TestOurTree(unittest.TestCase):
                 found = chosen([subject], every())
                 self.assertEqual({target.path.parent.name for target in found}, {subject})
         self.assertEqual(len(chosen(["unit_tests"], every())), len(list((ROOT / "unit_tests").glob("test_*.py"))))
+
+    def test_each_test_is_in_one_part(self):
+        there = every()
+        divided = [target for part in parts(there).values() for target in part]
+        self.assertCountEqual(divided, there)
 
 
 if __name__ == "__main__":
