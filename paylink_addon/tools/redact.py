@@ -16,16 +16,6 @@ TOKEN_IN_ADDRESS = re.compile(
 )
 
 
-def without_tokens(text, bases):
-    """``text`` without the tokens in the addresses of our pages.
-
-    :param bases: the addresses of our servers; those of others are left alone
-    """
-    ours = "|".join(re.escape(base) for base in bases)
-    paths = "|".join(map(re.escape, TOKEN_PATHS))
-    return re.sub(rf"((?:{ours})(?:{paths})/+)[A-Za-z0-9_%-]{{16,}}", r"\1…", text, flags=re.IGNORECASE)
-
-
 class TokenFilter(logging.Filter):
     """Replaces the token in an address that is logged by dots."""
 

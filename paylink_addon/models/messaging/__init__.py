@@ -12,6 +12,7 @@ from . import ir_http
 from . import ir_qweb
 from . import mail_mail
 from . import mail_message
+from . import mail_thread
 from . import res_lang
 from . import res_partner
 from . import res_company

@@ -1,21 +1,45 @@
 from odoo import api, models
 
-from ...const import TOKEN_PATHS
-from ...tools.redact import without_tokens
+QUOTING = ("subject", "body")
 
 
 class MailMessage(models.Model):
+    """Customers quote what they were sent: the addresses of their pages do not get into chatters with it.
+
+    Whoever reads a chatter need not be who may have the customer's page. What colleagues write themselves stays: they
+    may send a customer the address.
+    """
+
     _inherit = "mail.message"
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Answers quote what was sent: the addresses of customers' pages do not get into chatters with them."""
-        return super().create([self._paylink_without_addresses(vals) for vals in vals_list])
+        """By e-mail, in the portal, in a live chat."""
+        theirs = [self._paylink_is_customers(vals.get("message_type") or "comment") for vals in vals_list]
+        return super().create(self._paylink_without_addresses(vals_list, theirs))
+
+    def write(self, vals):
+        """Who has written a comment may change it."""
+        if any(map(vals.get, QUOTING)):
+            theirs = any(self._paylink_is_customers(message.message_type) for message in self.sudo())
+            [vals] = self._paylink_without_addresses([vals], [theirs])
+        return super().write(vals)
 
     @api.model
-    def _paylink_without_addresses(self, vals):
-        body = vals.get("body")
-        if vals.get("message_type") != "email" or not body or not any(path in body for path in TOKEN_PATHS):
-            return vals
-        bases = {company._paylink_base_url() for company in self.env["res.company"].sudo().search([])}
-        return vals | {"body": without_tokens(body, bases)}
+    def _paylink_is_customers(self, message_type):
+        return message_type == "email" or (message_type == "comment" and not self.env.user._is_internal())
+
+    @api.model
+    def _paylink_without_addresses(self, vals_list, theirs):
+        """:param list theirs: whether each of ``vals_list`` is a customer's"""
+        places = [
+            (number, name)
+            for number, vals in enumerate(vals_list)
+            for name in QUOTING
+            if theirs[number] and vals.get(name)
+        ]
+        texts = [vals_list[number][name] for number, name in places]
+        cleaned = [dict(vals) for vals in vals_list]
+        for (number, name), text in zip(places, self.env["paylink.request.mixin"]._without_tokens(texts), strict=True):
+            cleaned[number][name] = text
+        return cleaned

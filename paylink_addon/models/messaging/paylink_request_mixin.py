@@ -4,10 +4,10 @@ import secrets
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import hmac
+from odoo.tools import SQL, hmac
 
 from ...const import TOKEN_BYTES
-from ...tools import days
+from ...tools import days, quotes
 
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 
@@ -162,6 +162,33 @@ class PaylinkRequestMixin(models.AbstractModel):
         """The token that follows from ``seed``: nobody else can tell it, nor choose it."""
         digest = hmac(self.env(su=True), "paylink.token", seed)
         return base64.urlsafe_b64encode(bytes.fromhex(digest)[:TOKEN_BYTES]).decode().rstrip("=")
+
+    @api.model
+    def _without_tokens(self, texts):
+        """What customers write, without the addresses of pages that it quotes: see :mod:`~..tools.quotes`.
+
+        Texts without any cost no query, all the others together one.
+
+        :param list texts: plain or HTML; what is empty stays as it is
+        """
+        found = [quotes.tokens(text) for text in texts if text]
+        known = self._known_tokens(set().union(*(pages for pages, _certain in found)))
+        known = known.union(*(certain for _pages, certain in found))
+        return [quotes.without(text, known) if known and text else text for text in texts]
+
+    @api.model
+    def _known_tokens(self, tokens):
+        """Those of ``tokens`` that are of requests, as a set."""
+        if not tokens:
+            return set()
+        models_ = [self.env[name] for name in self._inherit_children]
+        for model in models_:
+            model.flush_model(["access_token"])
+        queries = [
+            SQL("SELECT access_token FROM %s WHERE access_token IN %s", SQL.identifier(model._table), tuple(tokens))
+            for model in models_
+        ]
+        return {token for (token,) in self.env.execute_query(SQL(" UNION ALL ").join(queries))}
 
     @api.model
     def _default_expires_at(self):
