@@ -2,8 +2,8 @@
 
 import re
 
-# What WCAG asks of large or bold text, as on a button.
-ENOUGH = 3
+# What WCAG asks of text of any size.
+ENOUGH = 4.5
 
 
 def contrast(one, other):

@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 from odoo import api, models
 from odoo.fields import Domain
-from odoo.tools import SQL, format_amount, format_date, groupby
+from odoo.tools import SQL, format_date, groupby
 
 # What Odoo says of invoices of which a payment is registered, by edition.
 IN_PAYMENT_STATES = ("in_payment", "paid")
@@ -80,8 +80,13 @@ class AccountMoveLine(models.Model):
         return env._(
             "Early payment discount until %(date)s: %(amount)s",
             date=format_date(env, self.discount_date),
-            amount=format_amount(env, self.discount_amount_currency - self.amount_residual_currency, self.currency_id),
+            amount=self._paylink_amount_text(env, self.discount_amount_currency - self.amount_residual_currency),
         )
+
+    def _paylink_amount_text(self, env, amount):
+        """``amount``, in the currency of the item, as its customer reads it in the language of ``env``."""
+        self.ensure_one()
+        return self.currency_id._paylink_text(env, amount, self.company_id, self.partner_id)
 
     def _paylink_customer_name(self, label, env):
         """What the customer calls the item: a payment of theirs has a number and a memo that tell them nothing.
@@ -200,9 +205,8 @@ class AccountMoveLine(models.Model):
         """
         if not registered:
             return {"busy": False, "coming": False}
-        text = self.env._(
-            "%(amount)s is on its way", amount=format_amount(self.env, abs(registered.amount), self.currency_id)
-        )
+        amount = self._paylink_amount_text(self.env, abs(registered.amount))
+        text = self.env._("%(amount)s is on its way", amount=amount)
         return {"busy": registered.is_whole, "coming": not registered.is_whole and text}
 
     @api.model

@@ -73,6 +73,8 @@ class PaylinkLink(models.Model):
     What people read
         ``documents_text(language, lines)``: what is paid, as part of a sentence. General: the names of the documents.
         ``page_subject()``: what the link is for, where it names no documents. General: its reference.
+        ``document_reference()``: what the books know the only document by, if there is only one. General: the invoice.
+        ``receipt_rows()``: what was paid, on the receipt: see ``_receipt_row``. General: its items, else its subject.
         ``page_extras()``: further values of the customer's page. General: none.
     """
 
@@ -155,6 +157,11 @@ class PaylinkLink(models.Model):
     expires_display = fields.Char(string="Expiry (text)", compute="_compute_displays")
     last_payment_display = fields.Char(string="Last payment (text)", compute="_compute_displays")
     company_display = fields.Char(string="Company (short text)", compute="_compute_displays")
+    purpose_display = fields.Char(
+        string="Documents (short text)",
+        compute="_compute_displays",
+        help="In parentheses, after a space; empty where an SMS has no room for it.",
+    )
 
     _token_unique = models.UniqueIndex("(access_token)")
     _partner_state_index = models.Index("(partner_id, state)")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL, format_amount, format_date
+from odoo.tools import SQL, format_date
 
 from ...tools import days
 from ...tools.gsm import GSM_LIMITS, is_gsm, sms_size, sms_text
@@ -12,6 +12,8 @@ from ...tools.gsm import GSM_LIMITS, is_gsm, sms_size, sms_text
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
 COMPANY_LENGTH = 24
 SMS_WORDS = 20
+# Less than this of what is paid would be a riddle.
+PURPOSE_LENGTH = 12
 
 
 class Coming(NamedTuple):
@@ -245,24 +247,45 @@ class PaylinkLinkAmounts(models.Model):
             lines = link_sudo.line_ids
             dates = [date for date in lines.mapped("date_due") if date]
             received = link_sudo.transaction_ids._paylink_received().sorted(lambda tx: (tx.id in told, tx.id))[-1:]
-            link.amount_display = format_amount(language, due[link.id] or link.amount, link.currency_id)
+            link.amount_display = link._amount_text(due[link.id] or link.amount, language)
             link.documents_display = link._documents_text(language, lines)
             link.due_date_display = format_date(language, min(dates)) if dates else False
             link.expires_display = link_sudo._expiry_text(language)
-            link.last_payment_display = (
-                format_amount(language, received.amount, link.currency_id) if received else False
-            )
-            link.company_display = (link_sudo.company_id.name or "")[: link._sms_room()].strip()
+            link.last_payment_display = received and link._amount_text(received.amount, language)
+            link.company_display = (link_sudo.company_id.name or "")[: min(COMPANY_LENGTH, link._sms_room())].strip()
+            link.purpose_display = link._short_purpose(language)
 
-    def _sms_room(self):
-        """How long the company's name may be for our own text to be one SMS, with this URL and amount.
+    def _amount_text(self, amount, language=None):
+        """``amount`` as the customer reads it, in the language of the environment ``language``, by default our own."""
+        link = self.sudo()
+        return link.currency_id._paylink_text(language or self.env, amount, link.company_id, link.partner_id)
 
-        A name in letters that GSM lacks makes more of it anyway.
+    def _short_purpose(self, language):
+        """What an SMS says of what is paid: all of it, or what there is room for if that is enough to be recognized."""
+        text = self._purpose_text(language) or ""
+        if text and not is_gsm(sms_text(text)):  # it makes more of it anyway
+            return f" ({text[:COMPANY_LENGTH].strip()})"
+        room = self._sms_room(self.company_display or "") - len(" ()")
+        if len(text) > room:
+            text = f"{text[: room - len('...')].strip()}..." if room >= PURPOSE_LENGTH else ""
+        return f" ({text})" if text else ""
+
+    def _purpose_text(self, language=None):
+        """What is paid, as a line of its own, in the language of the environment ``language``, by default our own:
+        documents, else the subject; ``False`` where there is nothing more to say than that it is due.
+        """
+        link = self.sudo().with_env((language or self.env)(su=True))
+        return link._documents_text(link.env, link.line_ids) if link.line_ids else link._of_kind("page_subject")
+
+    def _sms_room(self, told=""):
+        """What is left of one SMS for our own text to be no longer, with this URL, this amount and what is ``told``.
+
+        A company's name in letters that GSM lacks makes more of it anyway.
         """
         if not is_gsm(sms_text(self.sudo().company_id.name or "")):
             return COMPANY_LENGTH
-        taken = sms_size(self._sms_text(f"{self.url or ''}{self.amount_display or ''}")).length + SMS_WORDS
-        return min(COMPANY_LENGTH, max(GSM_LIMITS[0] - taken, 0))
+        taken = sms_size(self._sms_text(f"{self.url or ''}{self.amount_display or ''}{told}")).length + SMS_WORDS
+        return max(GSM_LIMITS[0] - taken, 0)
 
     def _sms_currencies(self):
         return self.currency_id
@@ -276,8 +299,7 @@ class PaylinkLinkAmounts(models.Model):
         debts = lines.filtered(lambda line: line.amount > 0) or lines
         names = [name for name in dict.fromkeys(debts.mapped("name")) if name]
         if not names:
-            # A link that is not made yet (a preview) has no number.
-            return self.reference or (self.name if self.name != "/" else language._("the amount due"))
+            return self.with_env(language)._of_kind("page_subject") or language._("the amount due")
         if len(names) <= 3:
             return ", ".join(names)
         return language._("%(names)s and %(count)s more", names=", ".join(names[:2]), count=len(names) - 2)
@@ -301,6 +323,7 @@ class PaylinkLinkAmounts(models.Model):
             "object.due_date_display",
             "object.expires_display",
             "object.company_display",
+            "object.purpose_display",
             "object.company_id.name",
             "object.company_id.phone",
             "object.company_id.email",

@@ -281,9 +281,7 @@ class PaylinkLinkBooks(models.Model):
             links = received.paylink_id
             env = links[0]._owner_env()
             links._notify_owner(
-                subject=env._("%(name)s has been paid", name=links.name)
-                if len(links) == 1
-                else env._("%(count)s collection links have been paid", count=len(links)),
+                subject=received._paylink_headline(env),
                 body=Markup("<br/>").join(tx._paylink_announcement(env) for tx in received),
             )
 

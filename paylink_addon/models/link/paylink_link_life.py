@@ -381,15 +381,16 @@ class PaylinkLinkLife(models.Model):
     def _announce_authorization(self, transaction):
         """Notify the owner, in the owner's language."""
         env = self._owner_env()
+        partner, amount = self.partner_id.display_name, format_amount(env, transaction.amount, transaction.currency_id)
         self._notify_owner(
-            subject=env._("%(name)s: a payment is authorized", name=self.name),
+            subject=env._("%(partner)s authorized %(amount)s", partner=partner, amount=amount),
             body=env._(
                 "%(partner)s authorized %(amount)s (%(name)s: %(documents)s). Capture it before %(date)s: it may not "
                 "be possible later.",
-                partner=self.partner_id.display_name,
+                partner=partner,
                 name=self.name,
                 documents=self.documents_display,
-                amount=format_amount(env, transaction.amount, transaction.currency_id),
+                amount=amount,
                 date=format_datetime(
                     env,
                     transaction._paylink_capture_before(),

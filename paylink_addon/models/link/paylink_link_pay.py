@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, format_amount, format_date, formatLang, ormcache
+from odoo.tools import SQL, format_date, formatLang, ormcache
+
+from odoo.addons.account.tools import is_valid_structured_reference
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
 from ...tools import days
@@ -13,6 +15,9 @@ from ...tools.money import read_amount
 from ...tools.parameters import whole_number
 from ...tools.texts import one_line
 from .paylink_link_amounts import Coming
+
+# What the reason of a SEPA transfer holds.
+MAX_REFERENCE = 140
 
 
 class PageMoney(NamedTuple):
@@ -147,6 +152,7 @@ class PaylinkLinkPay(models.Model):
                 "partner_id",
             ]
         )
+        lines.move_line_id.move_id.fetch(["name", "payment_reference", "payment_state", "move_type"])
         partners = self.partner_id | self.line_ids.move_line_id.partner_id
         partners.fetch(["name", "lang", "tz", "country_id", "commercial_partner_id"])
 
@@ -168,6 +174,7 @@ class PaylinkLinkPay(models.Model):
             "expires": self._expiry_text(self.env),
             "documents": self._page_documents(),
             "subject": self._of_kind("page_subject"),
+            "purpose": self._purpose_text(),
             "transfer": self._transfer_values(),
             "failure": self.state == "failed" and self._last_failure(),
             **self._of_kind("page_extras"),
@@ -193,9 +200,6 @@ class PaylinkLinkPay(models.Model):
 
     def _page_extras_general(self):
         return {}
-
-    def _amount_text(self, amount):
-        return format_amount(self.env, amount, self.currency_id)
 
     def _last_failure(self):
         """What the provider said about the last attempt, or that there was one."""
@@ -303,6 +307,7 @@ class PaylinkLinkPay(models.Model):
             "payable": payable,
             "payable_text": self._amount_text(payable),
             "currency": self.currency_id,
+            "currency_sign": self._currency_sign(),
             "partner_id": self.partner_id.id,
             "providers_sudo": providers,
             "payment_methods_sudo": methods,
@@ -317,6 +322,11 @@ class PaylinkLinkPay(models.Model):
             "availability_report": {},
             "company_mismatch": False,
         }
+
+    def _currency_sign(self):
+        """What stands beside an amount that the customer types."""
+        pattern = self.currency_id._paylink_pattern(self.env, self.company_id, self.partner_id)
+        return " ".join(pattern.format("").split())
 
     def _payment_options(self, amount, payer=None):
         """The providers, methods and saved methods with which ``payer`` (see :meth:`_payer`) can pay this amount."""
@@ -342,7 +352,7 @@ class PaylinkLinkPay(models.Model):
             "account": bank.acc_number,
             "is_iban": bank.acc_type == "iban",
             "bic": bank.bank_bic,
-            "reference": self.name,
+            "reference": self._transfer_reference(),
             "has_qr": self._has_transfer_qr(bank.id, bank.write_date, self.currency_id.id),
         }
 
@@ -363,13 +373,29 @@ class PaylinkLinkPay(models.Model):
         bank = self.bank_account_id
         return bank if not bank or bank.active else self.company_id._paylink_bank_account()
 
+    def _transfer_reference(self):
+        """What the customer gives as the reason of a transfer: the number of the document, by which the books know it,
+        then that of the link. A structured reference of an invoice stands alone, as banks want it.
+        """
+        document = self._of_kind("document_reference")
+        if document and is_valid_structured_reference(document):
+            return document
+        both = " ".join(filter(None, [document, self.name]))
+        return both if len(both) <= MAX_REFERENCE else self.name
+
+    def _document_reference_general(self):
+        debts = self.line_ids.filtered(lambda line: line.amount > 0)
+        invoice = debts.move_id if len(debts.move_id) == 1 and all(debts.mapped("is_invoice")) else debts.move_id[:0]
+        return invoice.payment_reference or invoice.name
+
     def _transfer_text(self, amount):
         """What the EPC QR code of a transfer of ``amount`` says, or ``None`` where it can't be one by SEPA."""
         bank = self._transfer_account()
         if not bank:
             return None
+        reference = self._transfer_reference()  # as text or, where it is of that kind, as a structured one
         values = bank._build_qr_code_vals(
-            amount, self.name, "", self.currency_id, self.partner_id, qr_method="sct_qr", silent_errors=True
+            amount, reference, reference, self.currency_id, self.partner_id, qr_method="sct_qr", silent_errors=True
         )
         return values and "\n".join(map(one_line, bank._get_qr_vals(**values)))
 
@@ -460,7 +486,11 @@ class PaylinkLinkPay(models.Model):
         limit = whole_number(self.env, MAX_ATTEMPTS_PARAMETER, DEFAULT_MAX_ATTEMPTS)
         recent = self._attempts_since(fields.Datetime.now() - timedelta(hours=1))
         if len(recent) + sum(recent.mapped("paylink_decline_count")) >= limit:
-            raise UserError(self.env._("Too many attempts: wait an hour, or pay by transfer."))
+            raise UserError(
+                self.env._("Too many attempts: wait an hour, or pay by transfer.")
+                if self._transfer_account()
+                else self.env._("Too many attempts: wait an hour, or contact us.")
+            )
 
     def _attempts_since(self, since):
         """Hook: the attempts that count as tries of whoever has this link."""

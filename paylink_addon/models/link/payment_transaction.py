@@ -376,6 +376,17 @@ class PaymentTransaction(models.Model):
             place=ON_LINK,
         )
 
+    def _paylink_headline(self, env):
+        """Who paid how much, in the language of ``env``; of several payments how many came, and how much in all."""
+        totals = [
+            format_amount(env, sum(own.mapped("amount")), currency)
+            for currency, own in self.grouped("currency_id").items()
+        ]
+        if len(self) == 1:
+            partner = self.paylink_id.partner_id.display_name
+            return env._("%(partner)s paid %(amount)s", partner=partner, amount=totals[0])
+        return env._("%(count)s payments received: %(amount)s", count=len(self), amount=" + ".join(totals))
+
     def _paylink_announcement(self, env):
         """What the owner of the link is told of this payment, in the language of ``env``."""
         self.ensure_one()

@@ -13,6 +13,7 @@ from . import ir_qweb
 from . import mail_mail
 from . import mail_message
 from . import mail_thread
+from . import res_currency
 from . import res_lang
 from . import res_partner
 from . import res_company

@@ -5,7 +5,7 @@ from functools import cached_property, reduce
 from operator import and_
 
 from odoo import api, models
-from odoo.tools import SQL, format_amount, format_date
+from odoo.tools import SQL, format_date
 
 from ...tools.addresses import BadAddress, mobile_e164, usable_emails
 
@@ -354,7 +354,7 @@ class PaylinkReminderMessageCompose(models.Model):
         """
         env = known.get(draft.lang) or known.setdefault(draft.lang, self.with_context(lang=draft.lang).env)
         for part in draft.parts:
-            self._fill_part_texts(env, part, date, known)
+            self._fill_part_texts(env, draft, part, date, known)
         owed = [line for part in draft.parts for line in part.lines if line["amount"] > 0]
         first = min((line["date_due"] for line in owed if line["date_due"]), default=False)
         draft.texts = {
@@ -365,11 +365,11 @@ class PaylinkReminderMessageCompose(models.Model):
             "company_display": (draft.rule.company_id.name or "")[:24].strip(),
         }
 
-    def _fill_part_texts(self, env, part, date, known):
-        part.total_display = self._amount_text(env, part.total, part.currency, known)
+    def _fill_part_texts(self, env, draft, part, date, known):
+        part.total_display = self._amount_text(env, draft, part.total, part.currency, known)
         for line in part.lines:
             due = line["date_due"]
-            line["amount_display"] = self._amount_text(env, line["amount"], part.currency, known)
+            line["amount_display"] = self._amount_text(env, draft, line["amount"], part.currency, known)
             line["date_display"] = self._date_text(env, due, known)
             line["is_late"] = bool(due and due < date and line["amount"] > 0)
 
@@ -378,10 +378,12 @@ class PaylinkReminderMessageCompose(models.Model):
             known[env.lang, day] = format_date(env, day) if day else ""
         return known[env.lang, day]
 
-    def _amount_text(self, env, amount, currency, known):
-        if (env.lang, amount, currency.id) not in known:
-            known[env.lang, amount, currency.id] = format_amount(env, amount, currency)
-        return known[env.lang, amount, currency.id]
+    def _amount_text(self, env, draft, amount, currency, known):
+        company, customer = draft.rule.company_id, draft.customer
+        key = (env.lang, amount, currency.id, company.id, customer.country_id.id)
+        if key not in known:
+            known[key] = currency._paylink_text(env, amount, company, customer)
+        return known[key]
 
     def _names_text(self, env, names):
         """Up to three documents, then how many more there are."""

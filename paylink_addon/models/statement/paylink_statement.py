@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ConcurrencyError, UserError
-from odoo.tools import clean_context, format_amount, format_date
+from odoo.tools import clean_context, format_date
 from psycopg2.errors import UniqueViolation
 
 from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
@@ -74,7 +74,7 @@ class PaylinkStatement(models.Model):
             }
             totals = totals or {statement.company_id.currency_id: 0.0}
             statement.amount_display = " + ".join(
-                format_amount(language, total, currency) for currency, total in totals.items()
+                statement._amount_text(total, currency, language) for currency, total in totals.items()
             )
 
     # === ACTIONS === #
@@ -310,12 +310,18 @@ class PaylinkStatement(models.Model):
                 {
                     "currency": currency,
                     "rows": rows,
-                    "total": format_amount(self.env, sum(due[item.id] for item in group & left), currency),
+                    "total": self._amount_text(sum(due[item.id] for item in group & left), currency),
+                    "pattern": currency._paylink_pattern(self.env, self.company_id, self.partner_id),
                     "payable": currency.compare_amounts(sum(max(due[item.id], 0.0) for item in payable), 0) > 0,
                     "digits": currency.decimal_places,
                 }
             )
         return sections
+
+    def _amount_text(self, amount, currency, language=None):
+        """``amount`` as the customer reads it, in the language of the environment ``language``, by default our own."""
+        statement = self.sudo()
+        return currency.sudo()._paylink_text(language or self.env, amount, statement.company_id, statement.partner_id)
 
     def _page_row(self, item, amount, label, is_discounted, today):
         """One open item as the customer reads it."""
@@ -328,7 +334,7 @@ class PaylinkStatement(models.Model):
             "overdue": amount > 0 and due_on < today,
             "credit": amount < 0,
             "discount": item._paylink_discount_text(self.env) if is_discounted else False,
-            "amount": format_amount(self.env, amount, item.currency_id),
+            "amount": self._amount_text(amount, item.currency_id),
             "minor": round(amount * 10**item.currency_id.decimal_places),
         }
 

@@ -1,6 +1,7 @@
 from . import test_administration
 from . import test_attempts
 from . import test_customer
+from . import test_customer_texts
 from . import test_document_pdf
 from . import test_documents
 from . import test_gets

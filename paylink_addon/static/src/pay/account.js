@@ -9,8 +9,6 @@
         }
         const digits = Number(form.dataset.digits);
         const format = new Intl.NumberFormat(document.documentElement.lang, {
-            style: "currency",
-            currency: form.dataset.currency,
             minimumFractionDigits: digits,
             maximumFractionDigits: digits,
         });
@@ -18,7 +16,7 @@
         const show = () => {
             const ticked = [...form.querySelectorAll("input[name=item]:checked")];
             const total = ticked.reduce((minor, input) => minor + Number(input.dataset.minor), 0);
-            sum.textContent = format.format(total / 10 ** digits);
+            sum.textContent = form.dataset.pattern.replace("{}", format.format(total / 10 ** digits));
             sum.hidden = false;
             button.disabled = total <= 0;
         };

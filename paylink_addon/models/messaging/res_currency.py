@@ -1,0 +1,53 @@
+from odoo import models
+from odoo.tools import SQL, format_amount, formatLang, ormcache
+
+from ...tools.gsm import is_gsm
+
+
+class ResCurrency(models.Model):
+    """Amounts as customers read them: a sign that several currencies share never stands alone."""
+
+    _inherit = "res.currency"
+
+    def _paylink_text(self, env, amount, company, partner):
+        """``amount`` for ``partner``, a customer of ``company``, in the language of ``env``: ``$ 12.00``, and where
+        that could be another dollar ``$ 12.00 USD``.
+
+        :param float amount: major units
+        """
+        self.ensure_one()
+        text = format_amount(env, amount, self)
+        if not self._paylink_shares_sign(self.id, company.currency_id.id, partner.country_id.id):
+            return text
+        # A sign that an SMS could not write, it would replace by the code.
+        return f"{text}\N{NO-BREAK SPACE}{self.name}" if is_gsm(self.symbol) else text.replace(self.symbol, self.name)
+
+    def _paylink_pattern(self, env, company, partner):
+        """What stands around each amount of :meth:`_paylink_text`, with ``{}`` in its place."""
+        nothing = formatLang(env, 0, digits=self.decimal_places)
+        return self._paylink_text(env, 0, company, partner).replace(nothing, "{}")
+
+    @ormcache("currency_id", "home_id", "country_id", cache="stable")
+    def _paylink_shares_sign(self, currency_id, home_id, country_id):
+        """Whether the sign of a currency could be taken for that of another one.
+
+        That of the company's own is plain, unless another with the same sign is in use here, or is the customer's own.
+
+        :param home_id: the currency of the company
+        :param country_id: of the customer, or ``False``
+        """
+        query = SQL(
+            """
+            SELECT other.active OR other.id = country.currency_id
+              FROM res_currency currency
+              JOIN res_currency other ON other.id != currency.id
+                                     AND lower(trim(' .' FROM other.symbol)) = lower(trim(' .' FROM currency.symbol))
+         LEFT JOIN res_country country ON country.id = %s
+             WHERE currency.id = %s AND currency.symbol != currency.name
+            """,
+            country_id or None,
+            currency_id,
+        )
+        self.flush_model(["active", "name", "symbol"])
+        others = self.env.execute_query(query)
+        return bool(others) and (currency_id != home_id or any(row[0] for row in others))
