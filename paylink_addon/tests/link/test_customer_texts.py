@@ -38,7 +38,10 @@ class TestCustomerTexts(PaylinkCommon, HttpCase):
         tables = html.fromstring(self._receipt(link)).xpath("//table[contains(@class, 'table-sm')]")
         return [
             [
-                [" ".join(cell.text_content().replace("\xa0USD", "").replace("\ufeff", "").split()) for cell in row.xpath("./td")]
+                [
+                    " ".join(cell.text_content().replace("\xa0USD", "").replace("\ufeff", "").split())
+                    for cell in row.xpath("./td")
+                ]
                 for row in table.xpath("./tbody/tr")
             ]
             for table in tables
