@@ -185,6 +185,13 @@ class PaylinkCommon(AccountPaymentCommon):
         wizard.action_send()
         return wizard.link_ids
 
+    def _renewed(self, link, **values):
+        """The successor of ``link``, sent by the dialog that its button opens."""
+        context = link.action_renew()["context"]
+        wizard = link.env["paylink.send"].with_context(**context)
+        defaults = wizard.default_get(["send_email", "send_sms", "attach_pdf"])
+        return self._sent(wizard.create({**defaults, **values}))
+
     @classmethod
     def _journal_without_entries(cls):
         """The bank journal as Odoo Enterprise sets it up: a payment has no entry until the bank shows the money."""

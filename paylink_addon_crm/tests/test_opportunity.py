@@ -219,7 +219,7 @@ class TestOpportunity(PaylinkCommon):
         with Form(link) as form:
             form.email = "jack@example.com"
         link.action_cancel()
-        link.action_renew()
+        self._renewed(link)
         self.assertEqual(asked.renewal_ids.lead_id, asked.lead_id)
         own = Link.create({"partner_id": self.marie.id, "amount": 5})
         own.reference = "C-17"

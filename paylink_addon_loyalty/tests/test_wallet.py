@@ -131,8 +131,7 @@ class TestWallet(WalletCommon):
     def test_renewed_link_is_a_top_up_again(self):
         link = self._wallet_link(50)
         link.action_cancel()
-        link.action_renew()
-        renewed = link.renewal_ids
+        renewed = self._renewed(link)
         self.assertEqual((renewed.kind, renewed.amount), ("wallet", 50))
         self._pay(renewed)
         self.assertEqual(self._card().points, 50)

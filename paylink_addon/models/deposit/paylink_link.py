@@ -120,10 +120,12 @@ class PaylinkLink(models.Model):
             prepared.append(vals | order._paylink_deposit_values(vals.get("expires_at", False)))
         return self._create_for_user(prepared)
 
-    def _renewal_values_deposit(self):
+    def _hold_renewal_deposit(self):
+        hold_and_touch(self.sale_order_id)
+
+    def _renewal_amount_deposit(self):
         """A new deposit asks for what no other link of the order asks for."""
         order = self.sale_order_id
-        hold_and_touch(order)
         if not self._belongs_to_order():
             raise UserError(
                 self.env._(
@@ -135,10 +137,10 @@ class PaylinkLink(models.Model):
         amount = min(self.amount - self.amount_paid, order._paylink_askable().get(order.id, 0.0))
         if problem := order._paylink_deposit_problem(amount, amount):
             raise UserError(problem)
-        return {
-            "amount": amount,
-            "expires_at": order._paylink_expires_at(self.company_id._paylink_expires_at()),
-        }
+        return amount
+
+    def _latest_expiry_deposit(self, expires_at):
+        return self.sale_order_id._paylink_expires_at(expires_at)
 
     # === ENDING === #
 

@@ -46,7 +46,10 @@ class PaylinkLink(models.Model):
         ``is_expired()``: whether its time is over. General: by its own date.
         ``expire_early()``, for the kind: end the links whose time is over before their own date says so, a part of a
             job (``paylink.job.mixin``). General: there are none.
-        ``renewal_values()``: in what a successor differs. General: it asks for what is due.
+        ``renewal_amount()``: what a successor asks for; it raises a ``UserError`` where there can be none. General:
+            what is due.
+        ``hold_renewal()``: hold what decides on it. General: nothing.
+        ``latest_expiry(expires_at)``: until when it may last, if it is to last until then. General: until then.
         ``paid_documents()``: the documents that its payments are for; what else uses them takes them away from it.
             General: those of its items.
 

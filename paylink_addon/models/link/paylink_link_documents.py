@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from odoo import api, fields, models
+from odoo import api, models
 
 from ...const import LIVE_STATES, Task
 
@@ -178,5 +178,6 @@ class PaylinkLinkDocuments(models.Model):
         """
         self.ensure_one()
         link = self.sudo()
-        link.write({"sent_at": fields.Datetime.now(), "send_email": True, "email": email or link.email})
+        link._note_sent()
+        link.write({"send_email": True, "email": email or link.email})
         link._log_events("sent", {link.id: text})

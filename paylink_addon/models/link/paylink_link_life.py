@@ -76,26 +76,20 @@ class PaylinkLinkLife(models.Model):
         if not self.issued_at:
             self._check_payable()
             self._issue()
+        self.sudo().is_address_new = False  # who copies it passes it on
         return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
 
     def action_renew(self):
-        """Make and send a successor of each cancelled or expired link; return the action that shows them.
+        """Open the dialog that makes and sends a successor of each cancelled or expired link.
 
-        Who clicks twice sends the same one again: two would ask for the money twice.
+        Who has sent one already is offered to send the same one again: two would ask for the money twice.
+
+        :raises UserError: there can be none, and why
         """
         self.check_access("write")
-        if live := self.filtered(lambda link: link.state not in ("expired", "cancelled")):
-            raise UserError(
-                self.env._(
-                    "%(name)s has neither expired nor been canceled: use “Send again” instead.", name=live[0].name
-                )
-            )
-        self._wait_and_hold()
-        successors = self.browse()
         for link in self:
-            successors |= (link.sudo()._live_successor() or link.sudo()._renew()).with_env(self.env)
-        successors.action_send()
-        return successors._action_show()
+            link._check_renewable()
+        return self.env["paylink.send"]._action_open(self)
 
     def action_cancel(self):
         """Cancel links: their URLs say so from then on. What is under way is closed at the provider.
@@ -230,28 +224,57 @@ class PaylinkLinkLife(models.Model):
         live = successors.filtered(lambda link: link.state in ("draft", *LIVE_STATES) and not link._is_expired())
         return live.sorted("id")[-1:]
 
-    def _renew(self):
-        """A draft that asks for what is still due of this link."""
+    def _check_renewable(self):
+        """What can be asked for again of a link that is over: by its live successor, else by one to be made.
+
+        :raises UserError: nothing can, and why
+        """
         self.ensure_one()
-        values = {
+        if self.state not in ("expired", "cancelled"):
+            raise UserError(
+                self.env._("%(name)s has neither expired nor been canceled: use “Send again” instead.", name=self.name)
+            )
+        link = self.sudo()
+        if successor := link._live_successor():
+            return successor._due_amounts()[successor.id]
+        amount = link._of_kind("renewal_amount")
+        if self.currency_id.compare_amounts(amount, 0) <= 0:
+            raise UserError(self.env._("%(name)s: nothing is due anymore.", name=self.name))
+        return amount
+
+    def _renew(self, expires_at, chosen):
+        """A draft that asks for what is still due of this link.
+
+        :param expires_at: until when it is to last, at most
+        :param dict chosen: in what else it differs
+        """
+        self.ensure_one()
+        self._of_kind("hold_renewal")
+        values = self._successor_values() | {"amount": self._of_kind("renewal_amount")}
+        return self.copy(values | chosen | {"expires_at": self._of_kind("latest_expiry", expires_at)})
+
+    def _successor_values(self):
+        """The values of a successor that follow from this link."""
+        lines = self.line_ids.filtered("move_line_id")
+        return {
+            **self.copy_data()[0],
             "renewed_from_id": self.id,
-            "expires_at": self.company_id._paylink_expires_at(),
-            "line_ids": [
-                fields.Command.create(line._successor_values()) for line in self.line_ids if line.move_line_id
-            ],
+            "line_ids": [fields.Command.create(line._successor_values()) for line in lines],
         }
-        return self.copy(values | self._of_kind("renewal_values"))
 
-    def _renewal_values_general(self):
-        """What is due; of a part, or where nothing is, what was not paid of it."""
-        if self.is_limited:
-            return self._renewal_values_free()
-        due = self._due_amounts()[self.id]
-        return {"amount": due} if due > 0 else {}
+    def _hold_renewal_general(self):
+        """Nobody but this link asks for the same."""
 
-    def _renewal_values_free(self):
+    def _latest_expiry_general(self, expires_at):
+        return expires_at
+
+    def _renewal_amount_general(self):
+        """What is due; of a part what was not paid of it."""
+        return self._renewal_amount_free() if self.is_limited else self._due_amounts()[self.id]
+
+    def _renewal_amount_free(self):
         """What was not paid: what was given back is not asked for again."""
-        return {"amount": max(self.amount - self.amount_paid, 0)}
+        return max(self.amount - self.amount_paid, 0)
 
     # === CANCELLING === #
     # Links, also those whose money is under way.

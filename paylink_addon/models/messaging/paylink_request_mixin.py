@@ -70,6 +70,9 @@ class PaylinkRequestMixin(models.AbstractModel):
     url = fields.Char(string="Link", compute="_compute_url")
     issued_at = fields.Datetime(string="Issued on", readonly=True, copy=False)
     sent_at = fields.Datetime(string="Sent on", readonly=True, copy=False)
+    is_address_new = fields.Boolean(
+        string="New Address", readonly=True, copy=False, help="The address was replaced, and nobody has been given it."
+    )
     opened_at = fields.Datetime(string="Opened on", readonly=True, copy=False)
     cancelled_at = fields.Datetime(string="Canceled on", readonly=True, copy=False)
     expires_at = fields.Datetime(
@@ -146,8 +149,12 @@ class PaylinkRequestMixin(models.AbstractModel):
 
     def _replace_token(self):
         for request in self.sudo():
-            request.access_token = self._new_token()
+            request.write({"access_token": self._new_token(), "is_address_new": bool(request.issued_at)})
         self._log_events("replaced")
+
+    def _note_sent(self):
+        """The customers have their addresses now."""
+        self.sudo().write({"sent_at": fields.Datetime.now(), "is_address_new": False})
 
     def _hidden_in_chatter(self):
         """The address, which whoever reads a message need not know: see ``paylink.sending.mixin``."""

@@ -186,7 +186,7 @@ class PaylinkSendingMixin(models.AbstractModel):
             template = self._existing(sms_template or self._default_template("sms", company))
             texts |= template.with_context(lang=lang)._render_field("body", requests.ids)
         texted._create_sms(texts)
-        (emailed | texted).sudo().sent_at = fields.Datetime.now()
+        (emailed | texted)._note_sent()
 
     @api.model
     def _default_template(self, kind, company):

@@ -135,7 +135,7 @@ class TestDepositLife(DepositCommon):
         link = self._deposit(order, 600)
         link.action_cancel()
         self._deposit(order, 700)
-        successor = self.env["paylink.link"].browse(link.action_renew()["res_id"])
+        successor = self._renewed(link)
         self.assertEqual((successor.amount, successor.kind, successor.sale_order_id), (300, "deposit", order))
         successor.action_cancel()
         self._deposit(order, 300)

@@ -102,7 +102,7 @@ class TestDocuments(PaylinkCommon):
         self._repost(invoice, invoice_payment_term_id=self.term2.id)
         for link in links:
             self.assertEqual(link.line_ids.move_line_id, self._items(invoice))
-        successor = self.env["paylink.link"].browse(links[1].action_renew()["res_id"])
+        successor = self._renewed(links[1])
         self.assertEqual((successor.amount_due, set(successor.line_ids.mapped("is_whole"))), (100, {True}))
 
     def test_part_paid_before(self):

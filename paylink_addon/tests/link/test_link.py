@@ -139,13 +139,47 @@ class TestLink(PaylinkCommon):
         form = Form(self._free_link())
         self.assertFalse(form._get_modifier("name", "invisible"))
 
+    def test_renewal_is_asked_first(self):
+        """In the dialog that sends, filled in as the link was sent; nothing goes out before somebody says so."""
+        link = self._link(self._invoice(amount=100), lang="en_US", email="other@example.com")
+        link.write({"send_sms": True, "phone": "+33639981234"})
+        self._expire(link)
+        action = link.action_renew()
+        self.assertEqual((action["res_model"], action["target"]), ("paylink.send", "new"))
+        with Form(self.env["paylink.send"].with_context(**action["context"])) as form:
+            self.assertEqual((form.email, form.phone, form.lang, form.amount), (link.email, link.phone, "en_US", 100))
+            self.assertTrue(form.send_email and form.send_sms)
+            self.assertIn("100.00", form.subject)
+            url = form.sms_body[form.sms_body.index("http") :]
+            form.email = "new@example.com"
+        self.assertFalse(link.renewal_ids)
+        wizard = form.record
+        wizard.action_send()
+        successor = link.renewal_ids
+        self.assertEqual((successor.url, successor.email, successor.user_id), (url, "new@example.com", link.user_id))
+        self.assertEqual(self._customer_mails(successor).email_to, "new@example.com")
+        wizard.action_send()
+        self.assertEqual(len(link.renewal_ids), 1)
+
+    def test_two_renew_at_the_same_time(self):
+        """Two dialogs are open on the same link: one successor, and who comes second is told."""
+        link = self._free_link(50)
+        link.action_cancel()
+        wizards = [
+            self.env["paylink.send"].with_context(**link.action_renew()["context"]).create({}) for _person in range(2)
+        ]
+        wizards[0].action_send()
+        wizards[1].line_ids.reuse = False
+        with self.assertRaisesRegex(UserError, "already replaced"):
+            wizards[1].action_send()
+        self.assertEqual(len(link.renewal_ids), 1)
+
     def test_renew(self):
         """A successor of an expired link asks for what is still due, at a new address, and is sent."""
         link = self._link(self._invoice(amount=100))
         self._register_payment(link.line_ids.move_id, amount=40)
         self._expire(link)
-        action = link.action_renew()
-        successor = self.env["paylink.link"].browse(action["res_id"])
+        successor = self._renewed(link)
         self.assertEqual(successor.renewed_from_id, link)
         self.assertEqual(
             (successor.state, successor.amount, successor.line_ids.move_id), ("open", 60, link.line_ids.move_id)
@@ -158,16 +192,16 @@ class TestLink(PaylinkCommon):
         """One live request, whichever of its ancestors is sent again; a new one only when that is over."""
         links = [self._free_link(50)]
         links[0].action_cancel()
-        links.append(links[0].browse(links[0].action_renew()["res_id"]))
-        self.assertEqual(links[0].action_renew()["res_id"], links[1].id)
+        links.append(self._renewed(links[0]))
+        self.assertEqual(self._renewed(links[0]), links[1])
         self.assertEqual(len(self._customer_mails(links[1])), 2)
         self._expire(links[1])
-        links.append(links[1].browse(links[1].action_renew()["res_id"]))
+        links.append(self._renewed(links[1]))
         for link in links[:2]:
-            self.assertEqual(link.action_renew()["res_id"], links[2].id)
+            self.assertEqual(self._renewed(link), links[2])
         self.assertEqual([len(link.renewal_ids) for link in links], [1, 1, 0])
         self._pay(links[2])
-        self.assertNotEqual(links[1].action_renew()["res_id"], links[2].id)
+        self.assertNotEqual(self._renewed(links[1]), links[2])
 
     def test_renew_refuses(self):
         link = self._link(self._invoice())
@@ -193,6 +227,18 @@ class TestLink(PaylinkCommon):
         Link = self.env["paylink.link"]
         self.assertFalse(Link._find_by_token(old))
         self.assertEqual(Link._find_by_token(link.access_token), link)
+
+    def test_replaced_address_waits_to_be_sent(self):
+        draft = self.env["paylink.link"].create({"partner_id": self.marie.id, "amount": 5})
+        draft.action_replace_token()
+        self.assertFalse(draft.is_address_new)
+        link = self._link(self._invoice())
+        for way in (link.action_send, link.action_copy, lambda: link._register_sent("with it", "")):
+            link.action_replace_token()
+            form = Form(link)
+            self.assertTrue(form.is_address_new)
+            way()
+            self.assertFalse(link.is_address_new)
 
     def test_find_by_token_takes_anything(self):
         for token in (None, "", 0, "x" * 1000, "é" * 24, "a" * 24, "%' OR 1=1 --aaaaaaaaaa", b"bytes" * 5):

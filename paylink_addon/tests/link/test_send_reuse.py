@@ -152,7 +152,7 @@ class TestSendReuse(PaylinkCommon):
                 link = self._sent(self._wizard(invoice, attach_pdf=attach))
                 link.action_send()
                 link.action_cancel()
-                successor = link.browse(link.action_renew()["res_id"])
+                successor = self._renewed(link)
                 for again, mails in ((link, 2), (successor, 1)):
                     sent = self._customer_mails(again)
                     self.assertEqual([len(mail.attachment_ids) for mail in sent], [count] * mails)

@@ -35,6 +35,7 @@ class PaylinkSend(models.TransientModel):
 
     - ``_kind(sources)``: what is asked for at first
     - ``_companies(sources)``: who asks
+    - ``_choices(sources)``: what is chosen in the dialog at first
     - ``_items(sources)``: the open items to ask for, in sudo mode
     - ``_left_out(sources, items)``: of which of them nothing can be asked, as ``(name, customer, reason)``
     """
@@ -210,6 +211,8 @@ class PaylinkSend(models.TransientModel):
         lines = values.get("line_ids") or []
         if len(lines) == 1 and self._is_reached_by_sms_only(lines[0][2]):
             values |= {"send_email": False, "send_sms": True}
+        chosen = self._of_source("choices", self.new(values)._sources())
+        values |= {name: value for name, value in chosen.items() if name in fields_list}
         companies = self.new(values)._asking_companies()
         if companies != self.env.company:
             own = self._company_values(companies)
@@ -273,7 +276,7 @@ class PaylinkSend(models.TransientModel):
 
     @api.model
     def _source_models(self):
-        return ["account.move", "res.partner", *super()._source_models()]
+        return ["account.move", "res.partner", "paylink.link", *super()._source_models()]
 
     def _default_kind(self):
         return self._of_source("kind", self._sources())
@@ -292,6 +295,9 @@ class PaylinkSend(models.TransientModel):
             for group in items.grouped(lambda item: (item.company_id, item.currency_id)).values()
         )
         return "open_items" if any(amount > 0 for amount in owed) else "free"
+
+    def _choices_general(self, _sources):
+        return {}
 
     def _items_general(self, _sources):
         return self.env["account.move.line"].sudo()

@@ -261,6 +261,40 @@ class PaylinkSendLine(models.TransientModel):
         limited = self.currency_id.compare_amounts(self.amount, self.amount_due) < 0
         return self._group_origin(items) | ({"amount": self.amount, "is_limited": True} if limited else {})
 
+    # === SENT AGAIN === #
+    # The successor of a link that is over.
+
+    def _can_limit_renewal(self):
+        return False
+
+    def _amount_problem_renewal(self):
+        """What is still due is read again."""
+        return False
+
+    def _asked_values_renewal(self, link):
+        names = ("partner_id", "company_id", "currency_id")
+        return {name: link[name].id for name in names} | {"kind": link.kind, "amount": link._check_renewable()}
+
+    def _preview_values_renewal(self, link):
+        own = self._asked_values_renewal(link).keys() | self._renewal_choices().keys()
+        return {name: value for name, value in link.sudo()._successor_values().items() if name not in own}
+
+    def _renewal_choices(self):
+        """What was chosen for a successor in the dialog."""
+        wizard = self.wizard_id
+        chosen = {name: self[name] for name in ("email", "phone", "lang", "reference", "access_token")}
+        chosen |= {name: wizard[name] for name in ("send_email", "send_sms", "attach_pdf")}
+        if self.company_id == wizard.company_id:
+            chosen["bank_account_id"] = wizard.bank_account_id.id
+        return chosen
+
+    @api.model
+    def _existing_links_renewal(self, groups):
+        """What was made of each link meanwhile, and is still open."""
+        readable = {key: link.sudo()._live_successor().with_env(self.env) for key, link in groups.items()}
+        readable = {key: link._filtered_access("read") for key, link in readable.items()}
+        return {key: Existing(link, "same" if link else None) for key, link in readable.items()}
+
     # === ADDRESSES === #
 
     def _save_on_contacts(self):
