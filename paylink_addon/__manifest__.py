@@ -68,6 +68,7 @@
             "paylink_addon/static/src/css/backend.css",
             "paylink_addon/static/src/js/*.js",
         ],
+        "web.assets_frontend": ["paylink_addon/static/src/pay/payment_form.js"],
         "web.assets_tests": ["paylink_addon/static/tests/tours/*.js"],
     },
     "post_init_hook": "post_init_hook",

@@ -69,6 +69,7 @@ class Task:
     ADDRESS_REPLACED = "link_address_replaced"  # the statement page that had led to it was revoked
     LOST_DOCUMENTS = "link_lost_documents"  # what it asked for is gone
     NOT_BOOKED = "payment_not_booked"
+    PAYMENT_FAILED = "payment_failed"  # long after the customer's part of it; one for each payment, ever
     EXCESS = "payment_excess"  # too much was paid; one for each payment
     OVERTAKEN = "payment_overtaken"  # on its way, and not needed anymore; one for each payment, ever
     DEPOSIT_AUTHORIZED = "deposit_authorized"  # its order ends: capture or release

@@ -48,6 +48,8 @@ class PaylinkPay(PageMixin, http.Controller):
         status = HTTPStatus.GONE if gone else HTTPStatus.OK
         if view == "pay" and params.get("returned") and link._awaits_provider():
             return self._render("paylink_addon.page_progress", values | {"returned": True})
+        if view == "progress":
+            values["running"] = link._running_text()
         if view == "pay":
             return self._render_form(values | link._payment_form_values(money, amount, payer))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
@@ -90,19 +92,22 @@ class PaylinkPay(PageMixin, http.Controller):
         return self._json({"ok": True})
 
     @http.route(f"{PAY_PATH}/<string:token>/status", **PAGE)
-    def status(self, token, **_params):
+    def status(self, token, **params):
         """The state of the link, for the page to follow it."""
         link = self._link(token)
         if not link:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
         link._book_confirmed()
+        link = link._on_day(link._promised_day(params.get("day")))
+        view = link._page_view()
         return self._json(
             {
                 "state": link.state,
                 "status": link.status,
                 "attempts": link.attempt_count,
                 "label": dict(link._fields["status"]._description_selection(link.env))[link.status],
-                "view": link._page_view(),
+                "view": view,
+                "stamp": link._page_stamp(view),
             }
         )
 

@@ -32,6 +32,8 @@ class PaylinkStripe(PageMixin, http.Controller):
                 request.env._("The payment page does not answer. You have not been charged."), transaction, status=503
             )
         except UserError as error:
+            if transaction.paylink_id and transaction.paylink_id._page_view() != "pay":
+                return self._back(transaction, has_left=True)  # paid, canceled…: the page says it
             return self._problem(str(error), transaction, again=False)
         return self._leave(url) if url else self._back(transaction)
 
@@ -41,8 +43,11 @@ class PaylinkStripe(PageMixin, http.Controller):
         transaction = self._transaction(tx, token)
         if not transaction:
             return self._problem(request.env._("This payment is not known here."), status=404)
-        transaction._paylink_stripe_returned()
-        return self._back(transaction, bool(cancelled))
+        is_open = transaction._paylink_stripe_returned()
+        has_left = bool(cancelled) and is_open and transaction.state == "draft"
+        if has_left and transaction.paylink_id:
+            transaction._paylink_abandon()
+        return self._back(transaction, has_left)
 
     # === HELPERS === #
 
@@ -69,13 +74,16 @@ class PaylinkStripe(PageMixin, http.Controller):
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _back(self, transaction, cancelled=False):
-        """The page of the link, or Odoo's own for what was paid elsewhere."""
+    def _back(self, transaction, has_left=False):
+        """The page of the link, or Odoo's own for what was paid elsewhere.
+
+        :param bool has_left: the customer is known not to have paid
+        """
         link = transaction.paylink_id
         if not link:
-            return self._leave((cancelled and transaction.landing_route) or "/payment/status", local=True)
+            return self._leave((has_left and transaction.landing_route) or "/payment/status", local=True)
         link._book_confirmed()
-        waits = transaction.state == "draft" and not cancelled
+        waits = transaction.state == "draft" and not has_left
         return self._leave(f"{PAY_PATH}/{link.access_token}{'?returned=1' if waits else ''}", local=True)
 
     def _problem(self, message, transaction=None, again=True, status=200):

@@ -8,6 +8,7 @@ from . import paylink_link_pay
 from . import paylink_link_pdfs
 from . import paylink_link_books
 from . import paylink_link_documents
+from . import paylink_link_running
 from . import paylink_link_line
 from . import account_move
 from . import account_move_line

@@ -230,6 +230,7 @@ class PaylinkLink(models.Model):
             "transaction_ids.is_post_processed",
             "transaction_ids.payment_id",
             "transaction_ids.paylink_abandoned",
+            "transaction_ids.paylink_released",
             "amount",
             "is_limited",
             "kind",
@@ -260,7 +261,7 @@ class PaylinkLink(models.Model):
                 link.paid_at = now
             link.settled_elsewhere = bool(nothing_due and not link.amount_paid and link.line_ids)
             link.state = link._derive_state(attempts, now)
-            link.status = link._derive_status()
+            link.status = link._derive_status(transactions)
 
     def _derive_state(self, attempts, now):
         """The state that these attempts and the link's own dates lead to.
@@ -275,16 +276,21 @@ class PaylinkLink(models.Model):
             ("paid", self.settled_elsewhere),
             ("pending", attempts._paylink_in_flight()),
             ("expired", self.expires_at and self.expires_at <= now),
-            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel", "draft")),
+            ("failed", (last := attempts.sorted("id")[-1:]).state == "draft" or last._paylink_failed()),
         )
         return next((state for state, holds in rules if holds), "open")
 
-    def _derive_status(self):
-        """What people read: the state, and whether the page was opened or a part has been paid.
+    def _derive_status(self, transactions):
+        """What people read: the state, and whether the page was opened, the customer is about to pay, or a part has
+        been paid.
 
         Money received counts for more than a failed attempt to pay the rest: the number of those is shown beside it.
+
+        :param transactions: those of the link, in sudo mode
         """
         self.ensure_one()
+        if self.state in ("open", "failed") and transactions._paylink_at_provider():
+            return "in_progress"
         if self.amount_paid > self.amount_refunded and self.state in ("open", "failed"):
             return "partly_paid"
         if self.state == "open":

@@ -47,7 +47,7 @@ class PaylinkLinkPay(models.Model):
         self.ensure_one()
         if self.state == "paid" and self.amount_paid:
             return "paid"
-        if self.state == "pending":
+        if self._running():
             return "progress"
         if self.state not in LIVE_STATES or self._is_expired():
             return "closed"
@@ -204,6 +204,8 @@ class PaylinkLinkPay(models.Model):
     def _last_failure(self):
         """What the provider said about the last attempt, or that there was one."""
         attempt = self.transaction_ids._paylink_attempts().sorted("id")[-1:]
+        if attempt.paylink_abandoned and not attempt.paylink_decline_count:
+            return self.env._("You left the payment page before paying.")
         return attempt.state_message if attempt.state in ("error", "draft") else ""
 
     def _page_documents(self):
@@ -267,8 +269,16 @@ class PaylinkLinkPay(models.Model):
         self.ensure_one()
         settled = self.settled_elsewhere or (self.state in ("open", "failed") and not due)
         expired = self.state in ("open", "failed") and self._is_expired()
-        rules = (("settled", settled), ("expired", expired), ("in_progress", is_busy and self.state in LIVE_STATES))
-        status = next((status for status, holds in rules if holds), self.status)
+        running = not self.amount_paid and self._running()
+        rules = (
+            ("in_progress", running),
+            ("settled", settled),
+            ("expired", expired),
+            ("in_progress", is_busy and self.state in LIVE_STATES),
+        )
+        is_waiting = self.status == "in_progress" and self.state != "pending"  # at a provider's page, or here
+        own = self.state if is_waiting else self.status
+        status = next((status for status, holds in rules if holds), own)
         texts = {
             "settled": (self.env._("Settled another way"), "success"),
             "paid": (self.env._("Paid"), "success"),
@@ -295,6 +305,7 @@ class PaylinkLinkPay(models.Model):
             money.options, self.company_id.id, self.currency_id.id, chosen, self.partner_id
         )
         providers = self.env["payment.provider"].browse(provider_ids)
+        problem = not providers and self._online_problem(chosen, money.options)
         methods = self.env["payment.method"].browse(method_ids)
         may_save = self._may_save(payer)
         method_forms = providers._paylink_method_forms(money.options, provider_ids, method_ids, may_save)
@@ -306,10 +317,12 @@ class PaylinkLinkPay(models.Model):
             "part_problem": part_problem,
             "payable": payable,
             "payable_text": self._amount_text(payable),
+            "stamp": self._pay_stamp(payable, money.options),
             "currency": self.currency_id,
             "currency_sign": self._currency_sign(),
             "partner_id": self.partner_id.id,
             "providers_sudo": providers,
+            "online_problem": problem,
             "payment_methods_sudo": methods,
             "tokens_sudo": tokens,
             "method_forms": method_forms or {},
@@ -327,6 +340,22 @@ class PaylinkLinkPay(models.Model):
         """What stands beside an amount that the customer types."""
         pattern = self.currency_id._paylink_pattern(self.env, self.company_id, self.partner_id)
         return " ".join(pattern.format("").split())
+
+    def _page_stamp(self, view):
+        """What the page is now: it changes with the view, with what may be paid, and with what it can be paid with."""
+        if view != "pay":
+            return view
+        return self._pay_stamp(self._payable_amount(), self.env["payment.provider"]._paylink_version())
+
+    @staticmethod
+    def _pay_stamp(payable, options):
+        return f"pay {payable} {options}"
+
+    def _online_problem(self, amount, version=None):
+        """Why this amount can't be paid online: see ``payment.provider._paylink_online_problem``."""
+        self.ensure_one()
+        Provider = self.env["payment.provider"]
+        return Provider._paylink_online_problem(self.company_id, self.currency_id, amount, self.partner_id, version)
 
     def _payment_options(self, amount, payer=None):
         """The providers, methods and saved methods with which ``payer`` (see :meth:`_payer`) can pay this amount."""
@@ -455,7 +484,10 @@ class PaylinkLinkPay(models.Model):
         token = tokens.filtered(lambda t: t.id == token_id)
         method = methods.filtered(lambda m: m.id == method_id)
         if not provider or not (token if token_id else method):
-            raise UserError(self.env._("This payment method is no longer available: reload the page."))
+            raise UserError(
+                link._online_problem(payable)
+                or self.env._("This payment method is no longer available: reload the page.")
+            )
         # The newest attempt counts: one that was left on another tab must not be paid as well.
         self._open_drafts()._paylink_close(self.env._("The customer started again."))
         self._mark_opened()
@@ -521,11 +553,12 @@ class PaylinkLinkPay(models.Model):
     def _awaits_provider(self):
         """Whether an attempt of the last quarter of an hour has not been answered by its provider."""
         since = fields.Datetime.now() - timedelta(minutes=15)
-        return bool(self.transaction_ids._paylink_closable().filtered(lambda tx: tx.create_date >= since))
+        waiting = self.transaction_ids._paylink_closable().filtered(lambda tx: not tx.paylink_abandoned)
+        return bool(waiting.filtered(lambda tx: tx.create_date >= since))
 
     def _ask_for_renewal(self):
         """Give the owner the task to send a new link."""
-        if self._page_view() != "paid":
+        if self._page_view() not in ("paid", "progress"):
             self._give_task(Task.RENEWAL, self._renewal_texts)
 
     def _renewal_texts(self, env):

@@ -1,11 +1,123 @@
-from odoo import api, models
-from odoo.tools import SQL, is_html_empty, ormcache
+from typing import NamedTuple
 
+from odoo import api, fields, models
+from odoo.tools import SQL, float_compare, is_html_empty, ormcache
+
+from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.controllers.portal import PaymentPortal
+
+from ...tools.hooks import named_hook
+from ...tools.money import MoneyError, exact_amount
+
+
+class Limits(NamedTuple):
+    """What a provider takes in a currency, in major units of it: no less than ``least``, no more than ``most``, only
+    multiples of ``step``; 0: any. In a currency that it does not take ``step`` is ``None``.
+    """
+
+    least: float = 0
+    most: float = 0
+    step: float | None = 0
+
+    def refuse(self, amount):
+        """What speaks against an amount: the name of the limit, or ``None``.
+
+        :param float amount: major units; 0: an amount is not known yet
+        """
+        if self.step is None:
+            return "currency"
+        if not amount:
+            return None
+        if float_compare(amount, self.least, precision_digits=6) < 0:
+            return "least"
+        if self.most and float_compare(amount, self.most, precision_digits=6) > 0:
+            return "most"
+        return None if self._has_step(amount) else "step"
+
+    def _has_step(self, amount):
+        try:
+            return not self.step or exact_amount(amount, self.step) is not None
+        except MoneyError:
+            return False
 
 
 class PaymentProvider(models.Model):
     _inherit = "payment.provider"
+
+    # === LIMITS === #
+    # Whether a provider can take an amount in a currency: Odoo's own search of providers asks it, and so do all pages
+    # and dialogs, ours and Odoo's.
+
+    def _paylink_limits(self, currency):
+        """What the provider takes in ``currency``, by itself and by Odoo's *Maximum Amount*.
+
+        :rtype: Limits
+        """
+        self.ensure_one()
+        if self.available_currency_ids and currency not in self.available_currency_ids:
+            return Limits(step=None)
+        limits = named_hook(self, "paylink_limits", self.code)(currency)
+        if self.maximum_amount:
+            company = self.company_id
+            most = company.currency_id._convert(self.maximum_amount, currency, company, fields.Date.context_today(self))
+            limits = limits._replace(most=min(filter(None, [limits.most, most])))
+        return limits
+
+    def _paylink_limits_general(self, _currency):
+        """Hook, by the code of the provider (``_paylink_limits_<code>``): the limits that the provider itself has."""
+        return Limits()
+
+    @api.model
+    def _get_compatible_providers(self, company_id, partner_id, amount, currency_id=None, **kwargs):
+        """Only those that can take this amount in this currency."""
+        providers = super()._get_compatible_providers(company_id, partner_id, amount, currency_id=currency_id, **kwargs)
+        currency = self.env["res.currency"].browse(currency_id or ()).exists()
+        if not currency:
+            return providers
+        asked = 0 if kwargs.get("is_validation") else amount
+        taking = providers.filtered(lambda provider: not provider._paylink_limits(currency).refuse(asked))
+        payment_utils.add_to_report(
+            kwargs.get("report"),
+            providers - taking,
+            available=False,
+            reason=self.env._("amount not possible with this provider"),
+        )
+        return taking
+
+    @api.model
+    def _paylink_online_problem(self, company, currency, amount, partner, version=None):
+        """Why ``amount`` can't be paid online, in words for whoever reads it; ``False`` where it can, or where nothing
+        can be paid online.
+
+        :param float amount: major units of the currency
+        :param str version: see :meth:`_paylink_version_sql`, where the caller has it already
+        """
+        version = version or self._paylink_version()
+        if self._paylink_option_ids(version, company.id, currency.id, amount, partner)[0]:
+            return False
+        published = self.sudo()._get_compatible_providers(company.id, partner.id, 0.0).filtered("is_published")
+        return published._paylink_bookable()._paylink_refusal_text(currency, amount, partner)
+
+    def _paylink_refusal_text(self, currency, amount, partner):
+        """Why none of these can take ``amount`` of ``partner``; ``False`` where it is not for their limits."""
+        limits = [provider._paylink_limits(currency) for provider in self]
+        refused = {found.refuse(amount) for found in limits}
+        bounds = {
+            "least": min((found.least for found in limits if found.step is not None), default=0),
+            "most": max((found.most for found in limits), default=0),
+            "step": min((found.step for found in limits if found.step), default=0),
+        }
+        facts = {
+            name: currency._paylink_text(self.env, bound, self.company_id[:1], partner)
+            for name, bound in bounds.items()
+        }
+        texts = {
+            "least": self.env._("Online payment starts at %(least)s.", **facts),
+            "most": self.env._("Online payment is possible up to %(most)s.", **facts),
+            "step": self.env._("Online payment is possible only for multiples of %(step)s.", **facts),
+            "currency": self.env._("Online payment is not possible in %(currency)s.", currency=currency.name),
+        }
+        return next((text for name, text in texts.items() if name in refused), False)
 
     # === BUSINESS METHODS === #
 
@@ -61,28 +173,34 @@ class PaymentProvider(models.Model):
         )
 
     @api.model
+    def _paylink_version(self):
+        return self.env.execute_query(SQL("SELECT %s", self._paylink_version_sql()))[0][0]
+
+    @api.model
     def _paylink_option_ids(self, version, company_id, currency_id, amount, partner):
-        """:meth:`_paylink_options` as ids; the amount matters only where a provider has a limit.
+        """:meth:`_paylink_options` as ids.
 
         :param str version: see :meth:`_paylink_version_sql`
         """
-        country_id = partner.country_id.id
-        found = self._paylink_unlimited_ids(version, company_id, country_id, currency_id)
-        if found is None:
-            providers, methods = self._paylink_options(company_id, currency_id, amount, partner)
-            found = tuple(providers.ids), tuple(methods.ids)
-        return found
+        known = self._paylink_known_options(version, company_id, partner.country_id.id, currency_id)
+        if known and not any(limits.refuse(amount) for limits in known[2]):
+            return known[:2]
+        providers, methods = self._paylink_options(company_id, currency_id, amount, partner)
+        return tuple(providers.ids), tuple(methods.ids)
 
     @api.model
     @ormcache("version", "company_id", "country_id", "currency_id")
-    def _paylink_unlimited_ids(self, version, company_id, country_id, currency_id):
-        """What is offered to customers of a country, or ``None`` where that depends on the amount."""
-        domain = [*self._check_company_domain(company_id), ("maximum_amount", ">", 0)]
-        if self.sudo().search_count(domain, limit=1):
-            return None
+    def _paylink_known_options(self, version, company_id, country_id, currency_id):
+        """What is offered to customers of a country within these limits, as ids of providers and of methods, and the
+        limits; ``None`` where limits follow the rates of the day.
+        """
         anybody = self.env["res.partner"].new({"country_id": country_id})
         providers, methods = self._paylink_options(company_id, currency_id, 0.0, anybody)
-        return tuple(providers.ids), tuple(methods.ids)
+        if any(providers.mapped("maximum_amount")):
+            return None
+        currency = self.env["res.currency"].browse(currency_id)
+        limits = tuple(provider._paylink_limits(currency) for provider in providers)
+        return tuple(providers.ids), tuple(methods.ids), limits
 
     @api.model
     @ormcache("version", "self.env.lang", "provider_ids", "method_ids", "may_save", cache="templates")

@@ -62,6 +62,12 @@ class PaymentTransaction(models.Model):
         readonly=True,
         help="The customer left without paying: it counts as an attempt. A late payment is still accepted.",
     )
+    paylink_released = fields.Boolean(
+        string="Released",
+        copy=False,
+        readonly=True,
+        help="It was authorized and is not to be captured anymore: that is not the customer's doing.",
+    )
     paylink_fee = fields.Monetary(
         string="Provider's Fee", currency_field="paylink_fee_currency_id", copy=False, readonly=True
     )
@@ -95,7 +101,7 @@ class PaymentTransaction(models.Model):
         return self.filtered(
             lambda tx: (
                 tx._paylink_is_incoming()
-                and (tx.paylink_decline_count or tx.state != "draft")
+                and (tx.paylink_decline_count or tx.paylink_abandoned or tx.state != "draft")
                 and (
                     tx.paylink_decline_count
                     or not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
@@ -112,8 +118,12 @@ class PaymentTransaction(models.Model):
 
     def _paylink_failure_count(self):
         """How many of these tries were refused or given up."""
-        ended = self._paylink_failed().filtered(lambda tx: tx.state != "cancel" or not tx.paylink_decline_count)
+        ended = self._paylink_failed().filtered(lambda tx: tx.state == "error" or not tx.paylink_decline_count)
         return sum(self.mapped("paylink_decline_count")) + len(ended)
+
+    def _paylink_at_provider(self):
+        """Attempts by links whose customers are at a provider: neither refused there so far, nor gone."""
+        return self._paylink_closable().filtered(lambda tx: not tx.paylink_decline_count and not tx.paylink_abandoned)
 
     def _paylink_in_flight(self):
         """Those that may still bring money. A wire transfer announced is a promise: the customer may pay otherwise."""
@@ -214,6 +224,8 @@ class PaymentTransaction(models.Model):
             )
         updated._paylink_have_booked()
         updated._paylink_end_overtaken()
+        released = (updated & ours).filtered(lambda tx: tx.state == "cancel" and before[tx.id] == "authorized")
+        released.sudo().paylink_released = True
         for tx in updated & ours:
             tx._paylink_changed(before[tx.id], state_message or "")
         return updated
@@ -443,6 +455,19 @@ class PaymentTransaction(models.Model):
             link._run_steps([link._announce_authorization], self)
         if link.cancel_requested_at:
             link._end_cancellation(self)
+        if self._paylink_failed_late(before):
+            link._run_steps(link._failure_steps(), self)
+
+    def _paylink_failed_late(self, before):
+        """Whether the payment has come to nothing although its customer had nothing more to do, and reads it nowhere:
+        neither does that person wait for the answer, nor have we given it up.
+
+        :param str before: the state until now
+        """
+        self.ensure_one()
+        came_to_nothing = before == "pending" and self.state in ("error", "cancel") and self._paylink_is_incoming()
+        is_awaited = self.env.context.get("paylink_request")
+        return came_to_nothing and not self.paylink_closed and not is_awaited and self.provider_id.code != "custom"
 
     def _paylink_event_name(self, before):
         """Which line of the timeline tells the state, if any."""
@@ -453,6 +478,8 @@ class PaymentTransaction(models.Model):
         if before == "authorized" and self.state == "cancel":
             told = "cancel" in self.child_transaction_ids.mapped("state")
             return None if told else OPERATION_EVENTS["cancel"]
+        if self.state == "cancel" and self.paylink_abandoned:
+            return None  # told when the customer was given up
         return ATTEMPT_EVENTS.get(self.state)
 
     def _paylink_voided_text(self):
@@ -462,12 +489,19 @@ class PaymentTransaction(models.Model):
     # === ABANDONED ATTEMPTS === #
 
     def _paylink_abandoned_after(self):
-        """How long after its creation an unanswered attempt is given up.
+        """Hook: how long after its creation an unanswered attempt is given up.
 
-        :return: a ``timedelta``, or ``False`` where the provider itself says when its session ends
+        :return: a ``timedelta``, or ``False``: never
         """
         self.ensure_one()
         return self._paylink_patience()
+
+    def _paylink_page_lasts(self):
+        """Hook: whether the page at the provider stays, and tells its end by itself, when the customer is given up: who
+        comes back to it late may still pay there.
+        """
+        self.ensure_one()
+        return False
 
     @api.model
     def _paylink_patience(self):
@@ -478,7 +512,9 @@ class PaymentTransaction(models.Model):
     @api.model
     def _paylink_close_abandoned(self):
         """Close the attempts whose customers have not come back."""
-        waiting = self.search([("paylink_id", "!=", False), ("state", "=", "draft")], order="id")
+        waiting = self.search(
+            [("paylink_id", "!=", False), ("state", "=", "draft"), ("paylink_abandoned", "=", False)], order="id"
+        )
         return self.env["paylink.job.mixin"]._each(
             waiting, lambda tx: tx._paylink_left()._paylink_abandon(), size=BATCH, place=ON_LINK
         )
@@ -487,13 +523,19 @@ class PaymentTransaction(models.Model):
         """Those whose customers have had their time."""
         now = fields.Datetime.now()
         return self._paylink_closable().filtered(
-            lambda tx: (after := tx._paylink_abandoned_after()) and tx.create_date + after <= now
+            lambda tx: (
+                not tx.paylink_abandoned and (after := tx._paylink_abandoned_after()) and tx.create_date + after <= now
+            )
         )
 
     def _paylink_abandon(self):
-        """Close attempts as the customer's choice: they count, and the link is *Interrupted*."""
-        self.sudo().paylink_abandoned = True
-        self._paylink_close(self.env._("The customer left without paying."))
+        """Give attempts up as the customer's choice: they count, and the link is *Interrupted*."""
+        text = self.env._("The customer left without paying.")
+        for tx in self.filtered(lambda tx: not tx.paylink_abandoned):
+            tx.sudo().paylink_abandoned = True
+            tx.paylink_id._log_events("attempt_abandoned", {tx.paylink_id.id: text})
+            if not tx._paylink_page_lasts():
+                tx._paylink_close(text)
 
     # === AUTHORIZED AMOUNTS === #
 
@@ -502,9 +544,13 @@ class PaymentTransaction(models.Model):
         return self.filtered(lambda tx: tx.state == "authorized" and tx._paylink_is_incoming())
 
     def _paylink_failed(self):
-        """The attempts that came to nothing by the customer's or the provider's doing; what we released is none."""
+        """The attempts that came to nothing by the customer's or the provider's doing; what was released is none."""
         return self.filtered(
-            lambda tx: tx.state in ("error", "cancel") and "cancel" not in tx.child_transaction_ids.mapped("state")
+            lambda tx: (
+                tx.state == "error"
+                or (tx.state == "cancel" and not tx.paylink_released)
+                or (tx.state == "draft" and tx.paylink_abandoned)
+            )
         )
 
     def _paylink_authorized_amount(self):

@@ -4,6 +4,7 @@ import logging
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import format_amount
 from psycopg2 import OperationalError
 
 from ...tools.hooks import named_hook
@@ -114,6 +115,8 @@ class PaymentTransactionRequests(models.Model):
         :raises UserError: the provider could never do it
         """
         self.ensure_one()
+        if todo == "charge":
+            self._paylink_check_limits()
         self._paylink_of_provider("prepare")(todo)
         self._paylink_queue(todo)
 
@@ -148,6 +151,22 @@ class PaymentTransactionRequests(models.Model):
                     env["payment.transaction"].browse(ids)._paylink_send_now()
             except Exception:
                 _logger.exception("What is to be sent for transactions %s is left to the job", ids)
+
+    def _paylink_check_limits(self):
+        """Refuse what the provider can't take: see ``payment.provider._paylink_limits``.
+
+        :raises UserError: with the reason
+        """
+        self.ensure_one()
+        if reason := self.provider_id._paylink_refusal_text(self.currency_id, self.amount, self.partner_id):
+            raise UserError(
+                self.env._(
+                    "%(provider)s can't take %(amount)s. %(reason)s",
+                    provider=self.provider_id.name,
+                    amount=format_amount(self.env, self.amount, self.currency_id),
+                    reason=reason,
+                )
+            )
 
     def _paylink_withdraw_charges(self, reason):
         """Give up charges that were stored, but not sent yet.

@@ -402,10 +402,11 @@ class PaylinkSendingMixin(models.AbstractModel):
             if problem := self._sms_problem(texts[request.id], request.partner_id.display_name):
                 raise UserError(problem)
 
-    def _create_sms(self, texts):
+    def _create_sms(self, texts, event="sent"):
         """Create the SMS in one batch, with the notifications that will tell their fate.
 
         :param dict texts: the message by id of request
+        :param str event: which event of the request it is, see :meth:`_event_subtype_id`
         :return: the ``mail.message`` of each request
         """
         if not self:
@@ -413,7 +414,9 @@ class PaylinkSendingMixin(models.AbstractModel):
         texts = {request.id: request._sms_text(texts[request.id]) for request in self}
         self._check_sms(texts)
         messages = (
-            self.env["mail.message"].sudo().create([request._sms_message_values(texts[request.id]) for request in self])
+            self.env["mail.message"]
+            .sudo()
+            .create([request._sms_message_values(texts[request.id], event) for request in self])
         )
         sms = (
             self.env["sms.sms"]
@@ -429,10 +432,10 @@ class PaylinkSendingMixin(models.AbstractModel):
         self.env["paylink.job.mixin"]._wake("sms.ir_cron_sms_scheduler_action")
         return messages
 
-    def _sms_message_values(self, text):
+    def _sms_message_values(self, text, event="sent"):
         """The values of the ``mail.message`` that the request's chatter shows."""
         sender, reply_to = self._from_and_reply_to()
-        return self._message_values(self._event_subtype_id("sent")) | {
+        return self._message_values(self._event_subtype_id(event)) | {
             "message_type": "sms",
             "email_from": sender,
             "reply_to": reply_to,

@@ -56,6 +56,24 @@ STRIPE_LOCALES = frozenset((
 ))
 # fmt: on
 
+# The least that can be charged, in minor units, where Stripe names one. Of what is settled in another currency, it
+# takes no less than the equivalent of that one's. https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+STRIPE_LEAST = {
+    **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "EUR", "INR", "JPY", "NZD", "SGD", "USD"), 50),
+    **dict.fromkeys(("AED", "MYR", "PLN", "RON"), 200),
+    **dict.fromkeys(("NOK", "SEK"), 300),
+    **dict.fromkeys(("MXN", "THB"), 1000),
+    "BGN": 100,
+    "CZK": 1500,
+    "DKK": 250,
+    "GBP": 30,
+    "HKD": 400,
+    "HUF": 17500,
+}
+# How many digits, in minor units, the most has that can be charged.
+STRIPE_DIGITS = {"COP": 10, "HUF": 10, "IDR": 12, "INR": 9, "JPY": 10, "LBP": 12}
+STRIPE_DIGITS_DEFAULT = 8
+
 # Currencies that can be charged. https://docs.stripe.com/currencies#presentment-currencies
 # fmt: off
 STRIPE_CURRENCIES = frozenset((

@@ -5,9 +5,18 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.http import request
 
+from ...tools.money import STRIPE, to_major
 from ...tools.stripe_client import API_VERSION, PATIENCE, KnownAnswers, StripeApi, api_base, is_live
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused
-from .const import STRIPE_CODE, STRIPE_CURRENCIES, STRIPE_EVENTS
+from ..link.payment_provider import Limits
+from .const import (
+    STRIPE_CODE,
+    STRIPE_CURRENCIES,
+    STRIPE_DIGITS,
+    STRIPE_DIGITS_DEFAULT,
+    STRIPE_EVENTS,
+    STRIPE_LEAST,
+)
 
 
 def _secret(**values):
@@ -110,8 +119,17 @@ class PaymentProvider(models.Model):
             key = provider.paylink_stripe_secret_key or ""
             provider.paylink_stripe_mode = "live" if "_live_" in key else "test" if key else False
 
+    def _paylink_limits_stripe_checkout(self, currency):
+        """What Stripe takes of a currency; nothing where it does not know it."""
+        code = currency.name
+        if code not in STRIPE_CURRENCIES:
+            return Limits(step=None)
+        digits = STRIPE_DIGITS.get(code, STRIPE_DIGITS_DEFAULT)
+        minors = STRIPE_LEAST.get(code, 0), 10**digits - 1, STRIPE.step_of(code)
+        return Limits(*(float(to_major(minor, code)) for minor in minors))
+
     def _get_supported_currencies(self):
-        """What Stripe can charge; an amount that is no multiple of Stripe's step is refused when it is paid."""
+        """What Stripe can charge; which amounts in these: :meth:`_paylink_limits_stripe_checkout`."""
         currencies = super()._get_supported_currencies()
         if self.code != STRIPE_CODE:
             return currencies

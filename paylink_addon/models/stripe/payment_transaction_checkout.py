@@ -11,6 +11,7 @@ from odoo.tools import consteq
 from odoo.addons.payment import utils as payment_utils
 
 from ...tools.locks import WAIT, a_slot, take_free
+from ...tools.money import MoneyError, to_minor
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeTransient
 from ...tools.texts import one_line
 from .const import STRIPE_CODE, STRIPE_LOCALES
@@ -51,9 +52,9 @@ class PaymentTransactionCheckout(models.Model):
         help="When a customer's return made us ask Stripe about the outcome last. Empty: the next one does.",
     )
 
-    def _paylink_abandoned_after(self):
+    def _paylink_page_lasts(self):
         """Stripe itself says when its page has ended."""
-        return False if self.paylink_stripe_session else super()._paylink_abandoned_after()
+        return bool(self.paylink_stripe_session) or super()._paylink_page_lasts()
 
     # === THE FORM THAT LEADS THERE === #
 
@@ -131,7 +132,7 @@ class PaymentTransactionCheckout(models.Model):
     def _paylink_stripe_line_items(self):
         """One line per document, if they make exactly the amount; else (a part, credits, a discount) one for all."""
         documents, total = self._paylink_documents(), self._paylink_stripe_minor()
-        lines = [(name, self._paylink_stripe_to_minor(amount)) for name, amount in documents]
+        lines = self._paylink_stripe_exact_lines(documents)
         exact = sum(minor for _name, minor in lines) == total and all(minor > 0 for _name, minor in lines)
         if not exact or not 0 < len(lines) <= MAX_LINES:
             names = ", ".join(name for name, _amount in documents) or self.paylink_id.reference or self.reference
@@ -147,6 +148,14 @@ class PaymentTransactionCheckout(models.Model):
             }
             for name, minor in lines
         ]
+
+    def _paylink_stripe_exact_lines(self, documents):
+        """The documents with their amounts in minor units; none, where one of these can't be expressed."""
+        code = self.currency_id.name
+        try:
+            return [(name, to_minor(amount, code)) for name, amount in documents]
+        except MoneyError:
+            return []
 
     def _paylink_stripe_short(self, name):
         name = one_line(name or self.reference)
@@ -181,6 +190,8 @@ class PaymentTransactionCheckout(models.Model):
             self._paylink_queue("expire")
             self._paylink_wake_sender()
             return None
+        if self.paylink_abandoned:  # the customer is there again
+            self.paylink_abandoned = False
         return session["url"]
 
     def _paylink_stripe_check_payable(self):
@@ -265,16 +276,22 @@ class PaymentTransactionCheckout(models.Model):
 
         Whoever has the address may come back as often as he likes: an outcome is asked for once, and who does not
         answer is left alone for a time. What is not known then is reported by Stripe, or looked up by the sweep.
+
+        :return: whether Stripe says that it can still be paid
         """
         self.ensure_one()
+        status = None
         with a_slot(self.env.cr) as is_free:
-            if is_free and self._paylink_stripe_take_return() and self._paylink_stripe_ask_for_outcome():
-                self._paylink_stripe_may_ask_again()
+            if is_free and self._paylink_stripe_take_return():
+                status, may_ask_again = self._paylink_stripe_ask_for_outcome()
+                if may_ask_again:
+                    self._paylink_stripe_may_ask_again()
+        return status == "open"
 
     def _paylink_stripe_ask_for_outcome(self):
         """Ask Stripe about the session, and apply what it says, which may lead to another question.
 
-        :return: whether the next return may ask again
+        :return: the status of the session, ``None`` if it is not known, and whether the next return may ask again
         """
         try:
             session = self._paylink_stripe_reusable()
@@ -282,8 +299,8 @@ class PaymentTransactionCheckout(models.Model):
         except (StripeFailure, UserError) as error:
             self.env.cr.rollback()
             _logger.info("%s: the return told nothing: %s", self.reference, error)
-            return bool(getattr(error, "status", None))  # an answer of a kind: the next one may be better
-        return session["status"] == "open"
+            return None, bool(getattr(error, "status", None))  # an answer of a kind: the next one may be better
+        return session["status"], session["status"] == "open"
 
     def _paylink_stripe_take_return(self):
         """Take the right to ask about the outcome, which nobody else has for a time then. Commits: no row is held while

@@ -226,7 +226,7 @@ class TestAbandoned(PaylinkCommon):
         link = self._link(self._invoice(), expires_at=False)
         attempt = self._attempt(link)
         self._after(59)
-        self.assertEqual((attempt.state, link.status, link.attempt_count), ("draft", "opened", 0))
+        self.assertEqual((attempt.state, link.status, link.attempt_count), ("draft", "in_progress", 0))
         self._after(61)
         self.assertEqual((attempt.state, attempt.paylink_abandoned), ("cancel", True))
         self.assertEqual((link.state, link.status), ("failed", "interrupted"))

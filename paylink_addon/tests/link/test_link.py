@@ -74,8 +74,11 @@ class TestLink(PaylinkCommon):
             "draft": (lambda link: setattr(link.sudo(), "issued_at", False), "draft", "draft"),
             "open": (lambda link: None, "open", "not_opened"),
             "opened": (lambda link: link._mark_opened(), "open", "opened"),
+            "at the provider": (self._attempt, "open", "in_progress"),
+            "again after a failure": (self._fail_and_try_again, "failed", "in_progress"),
             "pending": (lambda link: self._attempt(link)._set_pending(), "pending", "in_progress"),
             "error": (lambda link: self._attempt(link)._set_error("No funds"), "failed", "interrupted"),
+            "released": (lambda link: self._authorized(link)._set_canceled(), "open", "opened"),
             "cancelled by the payer": (lambda link: self._attempt(link)._set_canceled(), "failed", "interrupted"),
             "done": (lambda link: self._attempt(link)._set_done(), "paid", "paid"),
             "booked": (self._pay, "paid", "paid"),
@@ -92,6 +95,10 @@ class TestLink(PaylinkCommon):
                 if name == "settled":
                     payment = link.line_ids.move_id.matched_payment_ids
                     self.assertEqual(link.settlement_display, payment.move_id.name)
+
+    def _fail_and_try_again(self, link):
+        self._attempt(link)._set_error("No funds")
+        self._attempt(link)
 
     def test_failed_then_paid_counts_attempts(self):
         link = self._link(self._invoice())

@@ -74,6 +74,13 @@ class TestPay(PaylinkCommon, HttpCase):
             "open": (lambda link: None, 200, 'data-view="pay"'),
             "failed": (lambda link: self._attempt(link)._set_error("Declined"), 200, "did not succeed"),
             "pending": (lambda link: self._attempt(link)._set_pending(), 200, 'data-view="progress"'),
+            "cancelled while it is paid": (
+                lambda link: self._end(link, "action_cancel"),
+                200,
+                "goes on: if it arrives",
+            ),
+            "settled while it is paid": (lambda link: self._end(link, settle), 200, "pays it back"),
+            "expired while it is paid": (lambda link: self._end(link, expire), 200, "ask for a new link on this page"),
             "paid": (self._pay, 200, "Paid. Thank you!"),
             "cancelled": (lambda link: link.action_cancel(), 410, "was canceled"),
             "expired": (expire, 410, "has expired"),
@@ -87,6 +94,31 @@ class TestPay(PaylinkCommon, HttpCase):
                 page = self._get(link)
                 self.assertEqual(page.status_code, code)
                 self.assertIn(text, page.text.replace("&#39;", "'"))
+
+    def _end(self, link, end):
+        """While a debit runs."""
+        self._attempt(link)._set_pending()
+        if callable(end):
+            end(link)
+        else:
+            getattr(link, end)()
+
+    def test_payment_that_runs_on_after_the_link(self):
+        """The page of a link that was canceled follows it to its end; nobody asks for a new link meanwhile."""
+        for outcome, view, text in (("_set_error", "closed", "was canceled"), ("_set_done", "paid", "Thank you")):
+            with self.subTest(outcome):
+                link = self._link(self._invoice(self.john, amount=100))
+                self._end(link, "action_cancel")
+                self.assertEqual(link._page_view(), "progress")
+                self.assertIn("100.00", self._get(link).text)
+                self.assertNotIn("/renew", self._get(link).text)
+                self.assertEqual(link._portal_rows()[0]["status"][0], "Payment in progress")
+                self.url_open(f"/pay/{link.access_token}/renew", method="POST")
+                self.assertFalse(link.activity_ids)
+                args = ["No"] if outcome == "_set_error" else []
+                getattr(link.transaction_ids, outcome)(*args)
+                self.assertEqual(self._get(link, "/status").json()["view"], view)
+                self.assertIn(text, self._get(link).text)
 
     def test_unknown_tokens(self):
         """Guessing finds nothing, whatever is asked, and never an error page."""

@@ -40,6 +40,36 @@ class TestPayBrowser(PhoneCommon):
             self._wait(evaluate, "document.querySelector('.pl-success')")
         self.assertEqual((link.state, link.attempt_count), ("paid", 2))
 
+    def test_paid_on_another_tab(self):
+        """Who presses *Pay* sees that it is paid; so does who comes back to the tab. No error, and no button."""
+        back = "document.dispatchEvent(new Event('visibilitychange'))"
+        press = "document.querySelector('button[name=o_payment_submit_button]').click()"
+        for touch in (press, back):
+            with self.subTest(touch):
+                link = self._link(self._invoice(amount=120))
+                with self._browse(f"/pay/{link.access_token}") as evaluate:
+                    self._wait(
+                        evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')"
+                    )
+                    with self._undisturbed():
+                        self._pay(link)
+                    evaluate(touch)
+                    self._wait(evaluate, "document.querySelector('.pl-success')")
+                self.assertEqual(len(link.transaction_ids), 1)
+
+    def test_amount_that_has_changed(self):
+        """It is said, and then the page shows the new one."""
+        invoice = self._invoice(amount=120)
+        link = self._link(invoice)
+        with self._browse(f"/pay/{link.access_token}") as evaluate:
+            self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
+            with self._undisturbed():
+                self._register_payment(invoice, amount=20)
+            evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
+            self._wait(evaluate, "document.querySelector('.modal-footer .btn-primary')")
+            evaluate("document.querySelector('.modal-footer .btn-primary').click()")
+            self._wait(evaluate, "document.querySelector('h1.pl-total').innerText.includes('100')")
+
     def test_a_look_without_a_touch_does_not_open(self):
         """Scripts run in a mail scanner too; only a touch counts as a person."""
         link = self._link(self._invoice())

@@ -5,7 +5,9 @@ from . import test_event_handling
 from . import test_event_receiving
 from . import test_event_sweep
 from . import test_event_tours
+from . import test_failures
 from . import test_ledgers
+from . import test_limits
 from . import test_overtaken
 from . import test_stripe_books
 from . import test_stripe_browser

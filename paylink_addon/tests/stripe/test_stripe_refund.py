@@ -435,4 +435,25 @@ class TestStripeRefund(StripeCommon):
         self.fake.advance(8 * 86400)
         self.fake.get(tx.paylink_stripe_intent)
         self.apply_events()
-        self.assertEqual((tx.state, self.link.status), ("cancel", "interrupted"))
+        self.assertEqual((tx.state, self.link.status, self.link.failed_count), ("cancel", "opened", 0))
+
+    def _release(self, tx):
+        with self._request(tx.paylink_id) as requested:
+            requested.action_void()
+
+    def test_release_is_no_interruption(self):
+        """Whether released in Odoo or in the dashboard: it is the merchant's doing, and the link can be paid again."""
+        ways = {
+            "odoo": self._release,
+            "dashboard": lambda tx: self.provider._paylink_stripe().intent_cancel(tx.paylink_stripe_intent, key="gone"),
+        }
+        for name, release in ways.items():
+            with self.subTest(name):
+                tx = self._authorized()
+                link = tx.paylink_id
+                self.assertEqual(link.status, "in_progress")
+                release(tx)
+                self.apply_events()
+                self.assertEqual((tx.state, link.state, link.status), ("cancel", "open", "opened"))
+                self.assertEqual((link.failed_count, link._page_view()), (0, "pay"))
+                self._attempt(link)

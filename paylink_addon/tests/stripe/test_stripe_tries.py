@@ -60,11 +60,64 @@ class TestStripeTries(StripeCommon):
         tx = self.start(link)
         response = self.come_back(tx, cancelled="1")
         self.assertTrue(response.headers["Location"].endswith(f"/pay/{link.access_token}"))
-        self.assertEqual(tx.state, "draft")
+        self.assertEqual((tx.state, link.status, link.attempt_count), ("draft", "interrupted", 1))
+        self.assertIn("You left the payment page", self.url_open(f"/pay/{link.access_token}?lang=en_US").text)
+        self.come_back(tx, cancelled="1")
+        self.assertEqual(len(self._time_line(link, "attempt_abandoned")), 1)
         second = self.start(link)
         self.send_waiting()
         self.assertEqual(self.fake.get(tx.paylink_stripe_session)["status"], "expired")
         self.assertEqual(self.fake.get(second.paylink_stripe_session)["status"], "open")
+        self.assertEqual((link.status, link.attempt_count), ("in_progress", 1))
+
+    def test_cancel_address_is_only_a_hint(self):
+        """Who has paid, or of whom Stripe says nothing, has not left, whatever address they come back by."""
+        paid, silent = (self.start(self._link(self._invoice())) for _time in range(2))
+        self.fake.pay(paid.paylink_stripe_session)
+        self.come_back(paid, cancelled="1")
+        self.assertEqual((paid.state, paid.paylink_id.status), ("done", "paid"))
+        self.fake.fault("503", times=9)
+        self.assertIn("returned=1", self.come_back(silent, cancelled="1").headers["Location"])
+        self.assertEqual(silent.paylink_id.status, "in_progress")
+
+    def test_hour_at_stripe(self):
+        """In progress from the click on, interrupted after the hour; who pays later on the same page has paid."""
+        link = self._link(self._invoice(), expires_at=False)
+        tx = self.start(link)
+        self.assertEqual((link.state, link.status), ("open", "in_progress"))
+        for minutes, status, attempts in ((59, "in_progress", 0), (61, "interrupted", 1), (300, "interrupted", 1)):
+            with freeze_time(fields.Datetime.now() + timedelta(minutes=minutes)):
+                self._run_cron("ir_cron_paylink_expire")
+                self.assertEqual((link.status, link.attempt_count, link._page_view()), (status, attempts, "pay"))
+        self.assertEqual(len(self._time_line(link, "attempt_abandoned")), 1)
+        self.send_waiting()
+        self.assertEqual(self.fake.get(tx.paylink_stripe_session)["status"], "open")
+        self.fake.pay(tx.paylink_stripe_session)
+        self.apply_events()
+        self.assertEqual((link.status, link.attempt_count, link.failed_count), ("paid", 1, 0))
+
+    def test_page_that_ends_long_after_the_hour(self):
+        """It was told when the customer was given up: no second line, no second attempt. Declined before: likewise."""
+        plain, declined = (self.start(self._link(self._invoice(), expires_at=False)) for _time in range(2))
+        self.fake.pay(declined.paylink_stripe_session, "card", "do_not_honor")
+        self.apply_events()
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=61)):
+            self._run_cron("ir_cron_paylink_expire")
+        self.fake.advance(23.5 * 3600)
+        self.apply_events()
+        for tx in (plain, declined):
+            with self.subTest(declined=tx.paylink_decline_count):
+                link = tx.paylink_id
+                self.assertEqual((tx.state, link.status), ("cancel", "interrupted"))
+                self.assertEqual((link.attempt_count, link.failed_count), (1, 1))
+                self.assertEqual(len(self._time_line(link, "attempt_abandoned")), 1)
+
+    def test_led_to_the_same_page_again(self):
+        tx = self.start(self._link(self._invoice()))
+        self.come_back(tx, cancelled="1")
+        self.assertEqual(tx.paylink_id.status, "interrupted")
+        self.checkout(tx)
+        self.assertEqual(tx.paylink_id.status, "in_progress")
 
     def test_page_that_expires_is_an_abandoned_attempt(self):
         link = self._link(self._invoice(), expires_at=False)

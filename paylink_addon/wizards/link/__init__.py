@@ -1,4 +1,3 @@
-from . import paylink_expiry_mixin
 from . import paylink_send
 from . import paylink_send_renewal
 from . import paylink_send_line

@@ -102,10 +102,15 @@ class PaylinkSendLine(models.TransientModel):
     )
     def _compute_problem(self):
         requests = self.env["paylink.link"]
+        version = self.env["payment.provider"]._paylink_version() if self else None
         for line in self:
             wizard = line.wizard_id
             line.is_amount_missing = wizard.is_free and not line.amount
-            line.warning = requests._recipient_warning(line.partner_id, line.email, wizard.send_email)
+            warnings = [
+                requests._recipient_warning(line.partner_id, line.email, wizard.send_email),
+                line._online_warning(version),
+            ]
+            line.warning = " ".join(filter(None, warnings)) or False
             line.problem = (
                 line.blocked
                 or line._of_kind("amount_problem")
@@ -209,6 +214,21 @@ class PaylinkSendLine(models.TransientModel):
 
     def _can_limit_open_items(self):
         return self.company_id.paylink_allow_partial
+
+    def _online_warning(self, version):
+        """That this amount can't be paid online, and what the customer can do instead; ``False`` where it can.
+
+        :param str version: see ``payment.provider._paylink_version_sql``
+        """
+        if not self.currency_id or self.amount <= 0:
+            return False
+        line, company = self.sudo(), self.company_id.sudo() or self.env.company.sudo()
+        reason = self.env["payment.provider"]._paylink_online_problem(
+            company, line.currency_id, line.amount, line.partner_id, version
+        )
+        if reason and company._paylink_bank_account():
+            return self.env._("%(reason)s The customer can pay by transfer only.", reason=reason)
+        return reason and self.env._("%(reason)s The customer can't pay this by the link.", reason=reason)
 
     def _amount_problem_general(self):
         """Why the amount can't be asked for, or ``False``."""

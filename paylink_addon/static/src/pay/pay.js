@@ -37,6 +37,22 @@
         setTimeout(ask, pause);
     }
 
+    /** Back from another tab or app: what was paid, canceled… there is not offered here anymore. */
+    async function lookAgain() {
+        if (document.visibilityState !== "visible") {
+            return;
+        }
+        try {
+            const answer = await fetch(`${base}/status`, { credentials: "same-origin" });
+            const status = await answer.json();
+            if (status.view && status.view !== main.dataset.view) {
+                location.replace(base);
+            }
+        } catch {
+            // Not connected: what is not true anymore is refused when it is paid.
+        }
+    }
+
     async function copy(button) {
         await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
         const show = (copied) => {
@@ -52,6 +68,9 @@
     }
     if (main.dataset.view === "progress") {
         followPayment();
+    }
+    if (main.dataset.view === "pay") {
+        document.addEventListener("visibilitychange", lookAgain);
     }
     document.querySelectorAll("[data-copy]").forEach((button) => {
         button.addEventListener("click", () => copy(button));
