@@ -8,6 +8,7 @@ from . import paylink_reminder_step
 from . import paylink_reminder
 from . import paylink_reminder_message
 from . import paylink_reminder_message_compose
+from . import paylink_reminder_message_words
 from . import paylink_reminder_message_deliver
 from . import paylink_reminder_hold
 from . import paylink_link

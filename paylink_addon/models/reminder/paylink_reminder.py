@@ -18,6 +18,8 @@ REASONS = [
     ("template", "The template does not work"),
     ("paid", "Paid in the meantime"),
 ]
+# A message that nobody got.
+LOST = ("bounce", "exception", "canceled")
 # What somebody may have mended since.
 RETRIED = ("address", "template")
 
@@ -138,6 +140,26 @@ class PaylinkReminder(models.Model):
                     'sent') END
             """,
             t=table,
+        )
+
+    def _received_sql(self, condition):
+        """The reminders that customers have got, or will: not all of their message was lost.
+
+        :param SQL condition: on a ``reminder``
+        :return: SQL of a query: ``move_line_id``, ``link_id``, ``date``, ``date_due``
+        """
+        self._flush_fates()
+        fate = "SELECT FROM mail_notification n WHERE n.mail_message_id = message.mail_message_id"
+        return SQL(
+            """
+            SELECT reminder.move_line_id, reminder.link_id, reminder.date, reminder.date_due
+              FROM paylink_reminder reminder JOIN paylink_reminder_message message ON message.id = reminder.message_id
+             WHERE reminder.outcome = 'message' AND %(condition)s
+               AND (NOT EXISTS (%(fate)s) OR EXISTS (%(fate)s AND n.notification_status NOT IN %(lost)s))
+            """,
+            condition=condition,
+            fate=SQL(fate),
+            lost=LOST,
         )
 
     def _field_to_sql(self, alias, field_expr, query=None):

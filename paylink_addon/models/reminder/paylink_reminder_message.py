@@ -62,11 +62,13 @@ class PaylinkReminderMessage(models.Model):
     mail_message_id = fields.Many2one("mail.message", readonly=True, index="btree_not_null", ondelete="set null")
     try_count = fields.Integer(string="Tries", readonly=True, default=1)
     is_reported = fields.Boolean(readonly=True, help="Somebody has been told that the message could not be delivered.")
-    # What the templates say.
+    # What the templates say. The first four are of the same: of what is overdue, where something is.
     amount_display = fields.Char(string="Amount (text)", readonly=True)
     documents_display = fields.Char(string="Documents (text)", readonly=True)
     due_date_display = fields.Char(string="Due date (text)", readonly=True)
     days_overdue = fields.Integer(string="Days overdue", readonly=True)
+    total_display = fields.Char(string="Amount to pay (text)", readonly=True)
+    reminded_display = fields.Char(string="Earlier reminders (text)", readonly=True)
     company_display = fields.Char(string="Company (short text)", readonly=True)
     url = fields.Char(string="Link", compute="_compute_url")
 
@@ -121,6 +123,8 @@ class PaylinkReminderMessage(models.Model):
             "object.documents_display",
             "object.due_date_display",
             "object.days_overdue",
+            "object.total_display",
+            "object.reminded_display",
             "object.company_display",
             "object.company_id.name",
             "object.company_id.phone",

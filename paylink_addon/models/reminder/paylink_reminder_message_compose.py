@@ -1,11 +1,11 @@
-"""Stage of ``paylink.reminder.message``: what the messages say, and to whom."""
+"""Stage of ``paylink.reminder.message``: what the messages are about, and to whom they go."""
 
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import and_
 
 from odoo import api, models
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL
 
 from ...tools.addresses import BadAddress, mobile_e164, usable_emails
 
@@ -21,6 +21,12 @@ class Part:
     total: float = 0.0
     url: str = ""
     total_display: str = ""
+
+    @property
+    def late(self):
+        """What of it is overdue; credits are deducted from that first."""
+        credit = sum(line["amount"] for line in self.lines if line["amount"] < 0)
+        return max(sum(line["late"] for line in self.lines) + credit, 0.0)
 
 
 @dataclass
@@ -39,7 +45,15 @@ class Draft:
     phone: str = ""
     also: list = field(default_factory=list)  # links for what the parts ask for: on record, not said
     reason: str = ""  # why nothing can be sent
+    name: str = ""  # of all that it asks for
+    moment: str = ""  # what it tells of: see paylink.reminder.message._moment
+    told: dict = field(default_factory=dict)  # on which days the customer was reminded of it before, by name
     texts: dict = field(default_factory=dict)
+
+    @property
+    def told_count(self):
+        """How many reminders of it the customer has got, by whatever rule, or by hand."""
+        return max(map(len, self.told.values()), default=0)
 
     @cached_property
     def items(self):
@@ -84,7 +98,7 @@ PARTNER_FIELDS = (
 
 
 class PaylinkReminderMessageCompose(models.Model):
-    """What the messages say, and to whom: for a whole batch of picks at once, nothing is written."""
+    """What the messages are about, and whom they go to: for a whole batch of picks at once, nothing is written."""
 
     _inherit = "paylink.reminder.message"
 
@@ -105,7 +119,7 @@ class PaylinkReminderMessageCompose(models.Model):
         groups = self._group_by_message(picks, rules)
         items = self._items_of(picks)
         credit_items = self._credits_of(picks, rules, date)
-        facts = self._read_facts(items | self.env["account.move.line"].sudo().union(*credit_items.values()), picks)
+        facts = self._read_facts(items | items.union(*credit_items.values()), picks, date)
         drafts = [
             Draft(
                 picks=group,
@@ -119,6 +133,7 @@ class PaylinkReminderMessageCompose(models.Model):
         drafts = [draft for draft in drafts if draft.parts]
         for draft in drafts:
             draft.parts, draft.also = self._without_repeats(draft.parts)
+        self._look_back(drafts, date)
         self._choose_recipients(drafts)
         known = {}  # the same days and amounts come again and again
         for draft in drafts:
@@ -183,11 +198,12 @@ class PaylinkReminderMessageCompose(models.Model):
         taken = rule._needed_elsewhere(rule._covered(owed, credited), owed, credited, date)
         return {key: items for key, items in found.items() if key not in taken}
 
-    def _read_facts(self, items, picks):
-        """What is open of items and links, and what the customer knows them by."""
+    def _read_facts(self, items, picks, date):
+        """What is open of items and links on ``date``, and what the customer knows them by."""
         links = self.env["paylink.link"].sudo().browse({pick.link_id for pick in picks if pick.link_id})
         return {
-            "due": items._paylink_due(),
+            "date": date,
+            "due": (items | links.line_ids.move_line_id)._paylink_due(),
             "prefetch": items._prefetch_ids,
             "labels": items._paylink_labels(),
             "links": links._due_amounts() if links else {},
@@ -202,20 +218,26 @@ class PaylinkReminderMessageCompose(models.Model):
         for currency, group in items.grouped("currency_id").items():
             owed = group.sorted(lambda item: (item.date_maturity or item.date, item.id))
             owed |= credit_items.get((picks[0].customer_id, currency.id), Item)
-            lines = [
-                {
-                    "name": facts["labels"][item.id],
-                    "date_due": None if item._paylink_is_returned() else item.date_maturity or item.date,
-                    "amount": due[item.id],
-                    "item": item,
-                }
-                for item in owed
-            ]
+            lines = [self._item_line(item, facts) for item in owed]
             parts.append(Part(currency, owed, lines=lines, total=currency.round(sum(line["amount"] for line in lines))))
         parts += [
             self._open_link_part(link_id, facts) for link_id in dict.fromkeys(p.link_id for p in picks) if link_id
         ]
         return [part for part in parts if part.currency.compare_amounts(part.total, 0) > 0]
+
+    def _item_line(self, item, facts):
+        """What the customer reads of an item; ``late`` is what of it is overdue."""
+        amount = facts["due"][item.id]
+        day = None if item._paylink_is_returned() else item.date_maturity or item.date
+        is_late = amount > 0 and day and day < facts["date"]
+        return {
+            "name": facts["labels"][item.id],
+            "date_due": day,
+            "amount": amount,
+            "late": amount if is_late else 0.0,
+            "item": item,
+            "key": (item.id, None),
+        }
 
     def _without_repeats(self, parts):
         """Ask for nothing twice: the parts to say, and those that ask only for what others ask for already.
@@ -235,9 +257,17 @@ class PaylinkReminderMessageCompose(models.Model):
     def _open_link_part(self, link_id, facts):
         link = self.env["paylink.link"].sudo().browse(link_id)
         total = facts["links"][link_id]
-        name = link.with_context(lang=link.lang).documents_display
-        due = min(filter(None, link.line_ids.mapped("date_due")), default=False)
-        line = {"name": name, "date_due": due, "amount": total, "item": None}
+        # By day, what is still open of what it asks for.
+        owed = [(line.date_due, facts["due"][line.move_line_id.id]) for line in link.line_ids]
+        owed = sorted((day, amount) for day, amount in owed if day and amount > 0)
+        line = {
+            "name": link.with_context(lang=link.lang).documents_display,
+            "date_due": owed[0][0] if owed else False,
+            "amount": total,
+            "late": min(sum(amount for day, amount in owed if day < facts["date"]), total),
+            "item": None,
+            "key": (None, link_id),
+        }
         return Part(link.currency_id, link=link, lines=[line], total=total)
 
     # === ADDRESSES === #
@@ -251,6 +281,7 @@ class PaylinkReminderMessageCompose(models.Model):
         marked = self._reminder_contacts([draft for draft in drafts if draft.rule.recipient == "reminder"])
         links = self.env["paylink.link"].sudo().union(*(draft.links for draft in drafts))
         lost = links.filtered(lambda link: link.delivery_state == "failed")
+        supplied = self._supplied_texts()
         for draft in drafts:
             people = self._recipients(draft, followers, marked)
             draft.contact = people[:1]
@@ -261,7 +292,7 @@ class PaylinkReminderMessageCompose(models.Model):
             # An SMS goes to one: not to whoever follows an invoice.
             called = draft.contact if draft.rule.recipient == "followers" else people
             draft.phone = self._working_phone([*again, *(called | draft.customer)])
-            self._choose_channels(draft)
+            self._choose_channels(draft, supplied)
 
     def _sent_before(self, draft):
         """The links of a message about nothing else: they go where they were sent, which may be typed in by hand."""
@@ -330,63 +361,3 @@ class PaylinkReminderMessageCompose(models.Model):
 
     def _partner_of(self, record):
         return record.partner_id if record._name == "paylink.link" else record
-
-    def _choose_channels(self, draft):
-        """The channels of the step that work; where none does, the other one, with the text supplied for it."""
-        step = draft.step
-        addresses = {"email": draft.emails, "sms": draft.phone}
-        wanted = {"email": step.mail_template_id, "sms": step.sms_template_id}
-        draft.channels = {name: template for name, template in wanted.items() if template and addresses[name]}
-        if not draft.channels and draft.rule.use_other_channel:
-            key = (draft.rule.moment, step.tone)
-            others = {name: step._supplied_templates({"email": "mail", "sms": "sms"}[name]).get(key) for name in wanted}
-            draft.channels = {name: other for name, other in others.items() if other and addresses[name]}
-        if not draft.channels:
-            draft.reason = "address"
-
-    # === WORDS === #
-    # Amounts, dates and names as the customer reads them. Equal ones are written once: ``known`` has them.
-
-    def _fill_texts(self, draft, date, known):
-        """Put the texts of a draft of ``date``.
-
-        :param dict known: what has been written before
-        """
-        env = known.get(draft.lang) or known.setdefault(draft.lang, self.with_context(lang=draft.lang).env)
-        for part in draft.parts:
-            self._fill_part_texts(env, draft, part, date, known)
-        owed = [line for part in draft.parts for line in part.lines if line["amount"] > 0]
-        first = min((line["date_due"] for line in owed if line["date_due"]), default=False)
-        draft.texts = {
-            "amount_display": " + ".join(part.total_display for part in draft.parts),
-            "documents_display": self._names_text(env, list(dict.fromkeys(line["name"] for line in owed))),
-            "due_date_display": self._date_text(env, first, known),
-            "days_overdue": max((date - (first or date)).days, 0),
-            "company_display": (draft.rule.company_id.name or "")[:24].strip(),
-        }
-
-    def _fill_part_texts(self, env, draft, part, date, known):
-        part.total_display = self._amount_text(env, draft, part.total, part.currency, known)
-        for line in part.lines:
-            due = line["date_due"]
-            line["amount_display"] = self._amount_text(env, draft, line["amount"], part.currency, known)
-            line["date_display"] = self._date_text(env, due, known)
-            line["is_late"] = bool(due and due < date and line["amount"] > 0)
-
-    def _date_text(self, env, day, known):
-        if (env.lang, day) not in known:
-            known[env.lang, day] = format_date(env, day) if day else ""
-        return known[env.lang, day]
-
-    def _amount_text(self, env, draft, amount, currency, known):
-        company, customer = draft.rule.company_id, draft.customer
-        key = (env.lang, amount, currency.id, company.id, customer.country_id.id)
-        if key not in known:
-            known[key] = currency._paylink_text(env, amount, company, customer)
-        return known[key]
-
-    def _names_text(self, env, names):
-        """Up to three documents, then how many more there are."""
-        if len(names) <= 3:
-            return ", ".join(names)
-        return env._("%(names)s and %(count)s more", names=", ".join(names[:2]), count=len(names) - 2)

@@ -136,7 +136,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         first = draft.picks[0]
         salesperson = self._salesperson(draft)
         return {
-            "name": draft.texts["documents_display"],
+            "name": draft.name,
             "date": date,
             "company_id": draft.rule.company_id.id,
             "customer_id": draft.customer.id,
@@ -193,9 +193,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         """What one message is about, as values of ``paylink.reminder``."""
         lines = {}
         for part in [*draft.parts, *draft.also]:
-            for line in part.lines:
-                key = line["item"].id if line["item"] is not None else f"link {part.link.id}"
-                lines[key] = (line, part.currency)
+            lines |= {line["key"]: (line, part.currency) for line in part.lines}
         common = {
             "date": date,
             "company_id": draft.rule.company_id.id,
@@ -206,7 +204,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         return [
             common | self._prepare_reminder(pick, *lines[key])
             for pick in draft.picks
-            if (key := pick.item_id or f"link {pick.link_id}") in lines
+            if (key := (pick.item_id, pick.link_id)) in lines
         ]
 
     def _prepare_reminder(self, pick, line, currency):

@@ -104,5 +104,7 @@ class PaylinkReminderStep(models.Model):
             for moment in MOMENTS
             for tone, _label in TONES
         }
-        found = {key: self.env.ref(name, raise_if_not_found=False) for key, name in names.items()}
-        return {key: template for key, template in found.items() if template}
+        known = self.env["ir.model.data"]._xmlid_to_res_id
+        ids = {key: known(name, raise_if_not_found=False) for key, name in names.items()}
+        templates = self.env[f"{kind}.template"].browse(filter(None, ids.values())).exists()
+        return {key: templates.browse(id_) for key, id_ in ids.items() if id_ in templates.ids}

@@ -9,4 +9,5 @@ from . import test_reminder_retry
 from . import test_reminder_rules
 from . import test_reminder_run
 from . import test_reminder_tours
+from . import test_reminder_words
 from . import test_reminders

@@ -117,7 +117,7 @@ class PaylinkReminderPreview(models.TransientModel):
             "channels": ", ".join(channels[name] for name in draft.channels),
             "recipient": ", ".join(to[name] for name in draft.channels),
             "is_unreachable": bool(draft.reason),
-            "documents": draft.texts["documents_display"],
-            "amount_display": draft.texts["amount_display"],
+            "documents": draft.name,
+            "amount_display": draft.texts["total_display"],
             "picks": [list(pick) for pick in draft.picks],
         }
