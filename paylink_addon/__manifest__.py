@@ -67,6 +67,7 @@
         "web.assets_backend": [
             "paylink_addon/static/src/css/backend.css",
             "paylink_addon/static/src/js/*.js",
+            "paylink_addon/static/src/xml/*.xml",
         ],
         "web.assets_frontend": ["paylink_addon/static/src/pay/payment_form.js"],
         "web.assets_tests": ["paylink_addon/static/tests/tours/*.js"],

@@ -12,6 +12,8 @@ from . import paylink_reminder_message_words
 from . import paylink_reminder_message_deliver
 from . import paylink_reminder_hold
 from . import paylink_link
+from . import mail_template
+from . import sms_template
 from . import account_move
 from . import res_company
 from . import res_config_settings

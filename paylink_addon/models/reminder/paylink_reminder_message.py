@@ -118,6 +118,7 @@ class PaylinkReminderMessage(models.Model):
         """What anyone may write in a template of this model; it is rendered without running code."""
         return (
             *super().mail_allowed_qweb_expressions(),
+            "object.lang",
             "object.url",
             "object.amount_display",
             "object.documents_display",

@@ -37,15 +37,54 @@ class PaylinkReminderRuleRun(models.Model):
 
     _inherit = "paylink.reminder.rule"
 
+    is_off = fields.Boolean(compute="_compute_is_off", help="Reminders are off in the company: nobody is reminded.")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("company_id.paylink_reminders")
+    def _compute_is_off(self):
+        for rule in self:
+            rule.is_off = not rule.company_id.paylink_reminders
+
     # === ACTIONS === #
+
+    @api.model
+    @api.readonly
+    def reminders_status(self):
+        """What lists say above: whether the user's company reminds, is reminding just now, and may be switched."""
+        company = self.env.company
+        return {
+            "is_off": not company.paylink_reminders,
+            "is_sending": company.paylink_reminders and company.paylink_reminder_requested,
+            "can_switch": self.env.user.has_group("paylink_addon.group_payment_manager"),
+        }
+
+    def action_switch_on(self):
+        """Let the company remind, by all its rules."""
+        return self._switch(True)
+
+    def action_switch_off(self):
+        """Let the company remind nobody, whatever the rules say."""
+        return self._switch(False)
+
+    def _switch(self, is_on):
+        """Switch the reminders of the rules' company, else the user's."""
+        self._check_manager()
+        companies = self.company_id or self.env.company
+        companies.check_access("read")
+        companies.sudo().paylink_reminders = is_on
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _check_manager(self):
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can send reminders, and switch them on and off."))
 
     def action_run_now(self):
         """Let the job remind for the user's company now, by all its rules, whatever the hour."""
         company = self.env.company
-        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can send the reminders now."))
+        self._check_manager()
         if not company.paylink_reminders:
-            raise UserError(self.env._("Reminders are off: switch them on in the settings first."))
+            raise UserError(self.env._("Reminders are off: switch them on first."))
         company.sudo().paylink_reminder_requested = True
         self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_remind")
         return {

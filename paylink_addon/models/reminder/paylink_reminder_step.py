@@ -34,6 +34,7 @@ class PaylinkReminderStep(models.Model):
         "mail.template",
         string="E-mail",
         domain=[("model", "=", MODEL)],
+        help="The day's text. To who has got fewer reminders than the rule has days, that of an earlier day goes.",
         compute="_compute_mail_template_id",
         store=True,
         readonly=False,
@@ -92,6 +93,21 @@ class PaylinkReminderStep(models.Model):
             supplied = self._supplied_templates(kind)
             if self[field] in supplied.values() or (kind == "mail" and not self[field] and not self.sms_template_id):
                 self[field] = supplied.get((self.rule_id.moment or "after", self.tone))
+
+    @api.model
+    def _check_still_ours(self, kind, templates):
+        """A template of reminders stays one: what rules refer to, and what they fall back to.
+
+        :param str kind: ``mail`` or ``sms``
+        :raises ValidationError: it is to be a template of another model
+        """
+        others = templates.filtered(lambda template: template.model != MODEL)
+        used = self.sudo().search([(f"{kind}_template_id", "in", others.ids)])[f"{kind}_template_id"]
+        supplied = others.browse(template.id for template in self._supplied_templates(kind).values())
+        if lost := others & (used | supplied):
+            raise ValidationError(
+                self.env._("“%(name)s” is for reminders: copy it to use it for something else.", name=lost[0].name)
+            )
 
     @api.model
     def _supplied_templates(self, kind):

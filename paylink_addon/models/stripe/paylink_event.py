@@ -89,8 +89,9 @@ class PaylinkEvent(models.Model):
         readonly=True,
         help="It did not arrive by itself: it was found when the provider was asked for missed events.",
     )
-    payload = fields.Json(string="Data", readonly=True)
-    payload_display = fields.Text(string="Data (text)", compute="_compute_payload_display")
+    # It has secrets of payments, and all that the provider knows of the customer.
+    payload = fields.Json(string="Data", readonly=True, groups="base.group_system")
+    payload_display = fields.Text(string="Data (text)", compute="_compute_payload_display", groups="base.group_system")
     state = fields.Selection(STATES, required=True, readonly=True, default="waiting")
     error = fields.Text(readonly=True)
     try_count = fields.Integer(string="Failed Tries", readonly=True, default=0)

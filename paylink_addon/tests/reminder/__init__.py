@@ -1,6 +1,7 @@
 from . import test_reminder_holds
 from . import test_reminder_limits
 from . import test_reminder_links
+from . import test_reminder_managers
 from . import test_reminder_messages
 from . import test_reminder_pick
 from . import test_reminder_preview

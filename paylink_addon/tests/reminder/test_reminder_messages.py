@@ -189,9 +189,10 @@ class TestReminderMessages(ReminderCommon):
     # === WHAT BREAKS === #
 
     def test_broken_template_stops_only_its_own(self):
-        rule = self._rule()
-        template = rule.step_ids.filtered(lambda step: step.days == 10).mail_template_id
-        template.body_html = '<p><t t-out="object.no_such_field"/></p>'
+        self._rule(days=(3,), customer_mode="except", partner_ids=self.john.ids)
+        rule = self._rule(days=(10,), customer_mode="only", partner_ids=self.john.ids)
+        template = rule.step_ids.mail_template_id.copy({"body_html": '<p><t t-out="object.no_such_field"/></p>'})
+        rule.step_ids.mail_template_id = template
         good, bad = self._due_invoice(3), self._due_invoice(12, partner=self.john)
         with mute_logger(delivery_logger.name):
             messages = self._remind()

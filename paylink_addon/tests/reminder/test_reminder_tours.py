@@ -40,6 +40,12 @@ class TestReminderTours(ToursCommon, ReminderCommon):
         self.assertEqual(rules.search([("company_id", "=", self.company.id)]), rule)
         self.assertFalse(rule.active)
 
+    def test_switch_of_a_manager(self):
+        self._user("only.manager", "paylink_addon.group_payment_manager", lang="fr_FR")
+        self._rule()
+        self.start_tour("/odoo/reminder-rules", "paylink_reminder_switch", login="only.manager")
+        self.assertTrue(self.company.paylink_reminders)
+
     def test_preview(self):
         self._rule(days=(3,))
         self._late_invoice()

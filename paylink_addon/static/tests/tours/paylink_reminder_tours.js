@@ -58,6 +58,22 @@ tours.add("paylink_reminder_rule_list", {
     ],
 });
 
+/** Switches the reminders off above the list, and on again on a rule. */
+const status = ".o_paylink_reminders_status";
+tours.add("paylink_reminder_switch", {
+    steps: () => [
+        { trigger: `${status}.alert-light button`, run: "click" },
+        { trigger: ".modal footer .btn-primary", run: "click" },
+        { trigger: `${status}.alert-warning` },
+        { trigger: ".o_data_row:contains(Overdue) .o_data_cell[name=name]", run: "click" },
+        { trigger: ".o_form_view .alert-warning button[name=action_switch_on]", run: "click" },
+        { trigger: ".modal footer .btn-primary", run: "click" },
+        { trigger: ".o_form_view:not(:has(button[name=action_switch_on]))" },
+        { trigger: ".o_breadcrumb .o_back_button a", run: "click" },
+        { trigger: `${status}.alert-light` },
+    ],
+});
+
 /** Looks at what goes out, reads a text, goes to the next day. */
 tours.add("paylink_reminder_preview", {
     steps: () => [
