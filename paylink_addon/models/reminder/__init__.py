@@ -3,6 +3,7 @@ from . import ir_attachment
 from . import paylink_reminder_rule
 from . import paylink_reminder_rule_filters
 from . import paylink_reminder_rule_pick
+from . import paylink_reminder_rule_foresee
 from . import paylink_reminder_rule_run
 from . import paylink_reminder_step
 from . import paylink_reminder

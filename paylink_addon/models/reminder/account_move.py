@@ -20,11 +20,7 @@ class AccountMove(models.Model):
     def _compute_paylink_reminders(self):
         """Two queries for all; what holds up all of the customer holds up the invoice too."""
         Hold = self.env["paylink.reminder.hold"]
-        counts = dict(
-            self.env["paylink.reminder"]._read_group(
-                [("move_id", "in", self.ids), ("outcome", "=", "message")], ["move_id"], ["__count"]
-            )
-        )
+        counts = self.env["paylink.reminder"]._sent_counts("move_id", self)
         holds = Hold._standing([("move_id", "in", self.ids)], "move_id")
         customers = self.commercial_partner_id
         general = Hold._standing([("partner_id", "in", customers.ids), ("move_id", "=", False)], "partner_id")
@@ -38,8 +34,7 @@ class AccountMove(models.Model):
     def action_paylink_view_reminders(self):
         """Show the reminders of the invoice."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_action")
-        return action | {"domain": [("move_id", "=", self.id)], "context": {}}
+        return self.env["paylink.reminder"]._action_sent([("move_id", "=", self.id)])
 
     def action_paylink_promise(self):
         """Note until when the customer promises to pay this invoice."""

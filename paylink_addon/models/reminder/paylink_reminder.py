@@ -13,10 +13,10 @@ STATES = [
 ]
 # Why nothing was sent.
 REASONS = [
-    ("later", "A later reminder was due too: only the latest one was sent"),
-    ("address", "No address to send it to"),
-    ("template", "The template does not work"),
-    ("paid", "Paid in the meantime"),
+    ("later", "A later one was sent"),
+    ("address", "No address"),
+    ("template", "Template error"),
+    ("paid", "Paid meanwhile"),
 ]
 # A message that nobody got.
 LOST = ("bounce", "exception", "canceled")
@@ -52,6 +52,7 @@ class PaylinkReminder(models.Model):
     )
     currency_id = fields.Many2one("res.currency", readonly=True)
     amount = fields.Monetary(string="Due at creation", readonly=True)
+    amount_asked = fields.Monetary(string="Asked for", readonly=True, help="What a message asked for; else nothing.")
     date_due = fields.Date(string="Due Date", readonly=True)
     message_id = fields.Many2one("paylink.reminder.message", readonly=True, index=True, ondelete="cascade")
     recipient = fields.Char(related="message_id.recipient")
@@ -60,6 +61,7 @@ class PaylinkReminder(models.Model):
         [("message", "Message"), ("skipped", "Skipped"), ("failed", "Failed")], readonly=True, required=True
     )
     reason = fields.Selection(REASONS, readonly=True)
+    reason_display = fields.Char(string="Why it was not sent", compute="_compute_reason_display")
     error = fields.Text(readonly=True)
     is_wanted = fields.Boolean(string="To be tried again", readonly=True, help="The next run tries it again.")
     state = fields.Selection(STATES, string="Status", compute="_compute_state", search="_search_state")
@@ -83,6 +85,17 @@ class PaylinkReminder(models.Model):
         states = dict(self.env.execute_query(query))
         for reminder in self:
             reminder.state = states.get(reminder.id, False)
+
+    @api.depends("reason")
+    def _compute_reason_display(self):
+        texts = {
+            "later": self.env._("A later day of the rule had come, too: only the latest one is sent."),
+            "address": self.env._("There is no address that works: correct it on the customer, then try again."),
+            "template": self.env._("The template does not work: correct it, then try again."),
+            "paid": self.env._("It was paid in the meantime."),
+        }
+        for reminder in self:
+            reminder.reason_display = texts.get(reminder.reason, False)
 
     def _search_state(self, operator, value):
         if operator != "in":
@@ -120,6 +133,18 @@ class PaylinkReminder(models.Model):
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     # === HELPERS === #
+
+    @api.model
+    def _sent_counts(self, field, records):
+        """How many messages were sent, by what ``field`` names: not what was skipped or has failed. One query."""
+        domain = [(field, "in", records.ids), ("outcome", "=", "message")]
+        return dict(self._read_group(domain, [field], ["message_id:count_distinct"]))
+
+    @api.model
+    def _action_sent(self, domain):
+        """The list of those of ``domain``, at first the sent ones."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_action")
+        return action | {"domain": domain, "context": {"search_default_sent": 1}}
 
     def _state_sql(self, table):
         """The state of a reminder as an SQL expression: what its message's notifications say."""

@@ -50,7 +50,8 @@ class PaylinkReminderHold(models.Model):
         "res.users", string="Noted by", default=lambda self: self.env.user, readonly=True, copy=False
     )
     is_over = fields.Boolean(compute="_compute_is_over")
-    can_lift = fields.Boolean(compute="_compute_can_lift")
+    can_change = fields.Boolean(compute="_compute_can_change")
+    can_lift = fields.Boolean(compute="_compute_can_change")
 
     _promise_has_date = models.Constraint(
         "CHECK(kind <> 'promise' OR date_until IS NOT NULL)", "Until when does the customer promise to pay?"
@@ -87,12 +88,13 @@ class PaylinkReminderHold(models.Model):
 
     @api.depends("active", "is_over", "user_id")
     @api.depends_context("uid")
-    def _compute_can_lift(self):
-        """Whether it stands, and is the user's to lift (see the record rules)."""
-        standing = self.filtered(lambda hold: hold.id and hold.active and not hold.is_over)
-        allowed = standing._filtered_access("write")
+    def _compute_can_change(self):
+        """Whether it is the user's to change (see the record rules), and to lift: it stands."""
+        new = self.filtered(lambda hold: not hold.id)
+        allowed = new | (self - new)._filtered_access("write")
         for hold in self:
-            hold.can_lift = hold in allowed
+            hold.can_change = hold in allowed
+            hold.can_lift = hold in allowed - new and hold.active and not hold.is_over
 
     @api.depends("kind", "partner_id", "move_id", "date_until")
     def _compute_display_name(self):
@@ -117,7 +119,43 @@ class PaylinkReminderHold(models.Model):
             self._check_readable()
         return result
 
+    # === WHO SEES THEM === #
+    # Who sees own payments only sees those of documents that they may read, besides their own; of customers, see
+    # ``paylink.customer.mixin``.
+
+    def _check_access(self, operation):
+        """Who may not read the invoice may not read this either."""
+        if refused := super()._check_access(operation):
+            return refused
+        if self._sees_all():
+            return None
+        theirs = self.sudo().filtered(lambda hold: hold.move_id and hold.user_id != self.env.user).sudo(False)
+        moves = theirs.sudo().move_id.sudo(False)
+        readable = moves._filtered_access("read")
+        forbidden = theirs.filtered(lambda hold: hold.sudo().move_id not in readable)
+        return (forbidden, lambda: self.env["ir.rule"]._make_access_error(operation, forbidden)) if forbidden else None
+
+    @api.model
+    def _search(self, domain, *args, bypass_access=False, **options):
+        """Nor find it."""
+        if not self.env.su and not bypass_access and not self._sees_all():
+            Move = self.env["account.move"]
+            found = Domain("move_id", "=", False) | Domain("user_id", "=", self.env.uid)
+            if Move.has_access("read"):
+                found |= Domain("move_id", "in", Move._search([]))
+            domain = Domain(domain) & found
+        return super()._search(domain, *args, bypass_access=bypass_access, **options)
+
+    def _sees_all(self):
+        return self.env.user.has_group("paylink_addon.group_paylink_all")
+
     # === ACTIONS === #
+
+    @api.model
+    def _action_open(self):
+        """The list: own ones at first, for who sees own payments only."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_hold_action")
+        return action | {"context": {} if self._sees_all() else {"search_default_mine": 1}}
 
     def action_lift(self):
         """End it today: reminders go on."""

@@ -30,6 +30,7 @@ COLUMNS = {
     "link_id": "integer",
     "currency_id": "integer",
     "amount": "numeric",
+    "amount_asked": "numeric",
     "date_due": "date",
     "message_id": "integer",
     "outcome": "varchar",
@@ -180,7 +181,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         for message in self:
             draft, channel = drafts_of[message.id]
             rows += [
-                row | {"message_id": message.id, "outcome": "message"}
+                row | {"message_id": message.id, "outcome": "message", "amount_asked": row["amount"]}
                 for row in self._prepare_reminders(draft, channel, date, message.user_id)
             ]
         recorded = self._insert_reminders(rows)
@@ -252,7 +253,14 @@ class PaylinkReminderMessageDeliver(models.Model):
         }
         self._insert_reminders(
             [
-                row | {"step_id": step_id, "message_id": None, "outcome": "skipped", "reason": "later"}
+                row
+                | {
+                    "step_id": step_id,
+                    "message_id": None,
+                    "outcome": "skipped",
+                    "reason": "later",
+                    "amount_asked": None,
+                }
                 for row in rows
                 for step_id in earlier[row["step_id"]]
             ]
@@ -456,7 +464,13 @@ class PaylinkReminderMessageDeliver(models.Model):
         for message_id, error in errors.items():
             _logger.info("Reminder not sent", exc_info=error)
             self.env["paylink.reminder"].sudo().search([("message_id", "=", message_id)]).write(
-                {"message_id": False, "outcome": "failed", "reason": "template", "error": reason(error)}
+                {
+                    "message_id": False,
+                    "amount_asked": False,
+                    "outcome": "failed",
+                    "reason": "template",
+                    "error": reason(error),
+                }
             )
         rules = {}
         for message_id, error in errors.items():

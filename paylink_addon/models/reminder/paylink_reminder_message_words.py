@@ -65,7 +65,7 @@ class PaylinkReminderMessageWords(models.Model):
         return [(part, part.total) for part in draft.parts]
 
     def _sent_days(self, lines):
-        """When the customer was reminded of ``lines``, and of which due date: not what was skipped, nor what nobody got.
+        """When the customer was reminded of ``lines``, of which due date: not what was skipped, nor what nobody got.
 
         :return: ``(day, due date)``, by key of line
         """
@@ -146,7 +146,8 @@ class PaylinkReminderMessageWords(models.Model):
         draft.name = self._names_text(env, [line["name"] for _part, line in _owed_lines(draft)])
         draft.texts = {
             "amount_display": " + ".join(
-                self._amount_text(env, draft, amount, part.currency, known) for part, amount in self._said_amounts(draft)
+                self._amount_text(env, draft, amount, part.currency, known)
+                for part, amount in self._said_amounts(draft)
             ),
             "total_display": " + ".join(part.total_display for part in draft.parts),
             "documents_display": self._names_text(env, [line["name"] for line in said]),

@@ -207,9 +207,9 @@ class PaylinkReminderRule(models.Model):
 
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_reminder_count(self):
-        counts = dict(self.env["paylink.reminder"]._read_group([("rule_id", "in", self.ids)], ["rule_id"], ["__count"]))
+        counts = self.env["paylink.reminder"]._sent_counts("rule_id", self)
         for rule in self:
-            rule.reminder_count = counts.get(rule, 0)
+            rule.reminder_count = counts.get(rule._origin, 0)
 
     @api.onchange("kind", "condition")
     def _onchange_moment(self):
@@ -245,8 +245,7 @@ class PaylinkReminderRule(models.Model):
     def action_view_reminders(self):
         """Show what was sent by the rule."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_action")
-        return action | {"domain": [("rule_id", "=", self.id)], "context": {}}
+        return self.env["paylink.reminder"]._action_sent([("rule_id", "=", self.id)])
 
     def action_delete(self):
         """Delete the rule; what it has sent stays on record."""

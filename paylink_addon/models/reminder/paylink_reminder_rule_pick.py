@@ -1,11 +1,10 @@
-"""Stage of ``paylink.reminder.rule``: what is due on a day, and on days to come."""
+"""Stage of ``paylink.reminder.rule``: what is due on a day."""
 
 from datetime import timedelta
 from typing import NamedTuple
 
 from odoo import models
-from odoo.fields import Domain
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL
 
 
 class Pick(NamedTuple):
@@ -26,10 +25,6 @@ class Told(NamedTuple):
 
     picks: list  # of Pick
     messages: list  # of (customer_id, move_id or None, link_id or None)
-
-
-# How far one can look ahead.
-DAYS_AHEAD = 30
 
 
 class PaylinkReminderRulePick(models.Model):
@@ -61,16 +56,7 @@ class PaylinkReminderRulePick(models.Model):
         return [step for _n, step in sorted(steps, key=lambda pair: (-int(pair[1].tone), order[pair[1].rule_id.id]))]
 
     def _pick_sql(self, date, customers, told, ranks):
-        company = self.company_id.ensure_one()
         rules = self.filtered("step_ids")
-        kinds = set(rules.mapped("kind"))
-        parts = []
-        if "invoice" in kinds:
-            candidates = self._candidates_sql(company, customers, window=self._window(date))
-            parts.append(SQL("candidate AS (%s)", self._held_sql(candidates, date)))
-        if "link" in kinds:
-            candidates = self._link_candidates_sql(company, date, customers)
-            parts.append(SQL("link_candidate AS (%s)", self._held_sql(candidates, date)))
         return SQL(
             """
             WITH %s
@@ -78,10 +64,23 @@ class PaylinkReminderRulePick(models.Model):
               FROM (%s) due WHERE %s
           ORDER BY customer_id, rank, due_date, item_id, link_id
             """,
-            SQL(", ").join(parts),
+            self._candidate_tables_sql(date, customers),
             SQL(" UNION ALL ").join(rule._due_sql(date, told, ranks) for rule in rules),
-            self._gap_sql(company, date, told),
+            self._gap_sql(self.company_id, date, told),
         )
+
+    def _candidate_tables_sql(self, date, customers):
+        """What the rules choose from on ``date``, by name: the open items, the links."""
+        company = self.company_id.ensure_one()
+        kinds = set(self.filtered("step_ids").mapped("kind"))
+        parts = []
+        if "invoice" in kinds:
+            candidates = self._candidates_sql(company, customers, window=self._window(date))
+            parts.append(SQL("candidate AS (%s)", self._held_sql(candidates, date)))
+        if "link" in kinds:
+            candidates = self._link_candidates_sql(company, date, customers)
+            parts.append(SQL("link_candidate AS (%s)", self._held_sql(candidates, date)))
+        return SQL(", ").join(parts)
 
     def _window(self, date):
         """The first and the last due day of items that any step may be about on ``date``, and the promises and
@@ -100,20 +99,28 @@ class PaylinkReminderRulePick(models.Model):
     def _due_sql(self, date, told, ranks):
         """What this rule reminds of, and by which of its steps; not what it has done already."""
         self.ensure_one()
-        conditions = [*self._conditions(date).values(), *self._not_done_sql(ranks)]
-        if told.picks:
-            name = SQL.identifier("link_id" if self.kind == "link" else "item_id")
-            step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
-            conditions.append(SQL("(c.%s, %s) NOT IN (SELECT * FROM %s)", name, step, self._told_sql(told)))
+        conditions = [*self._conditions(date).values(), *self._not_done_sql(ranks), *self._not_told_sql(told, ranks)]
         return SQL(
             """SELECT c.customer_id, c.item_id, c.link_id, c.move_id, c.currency_id, c.residual::float8 AS residual,
                       c.due_date, c.rank, %s AS is_whole
-                 FROM (SELECT c.*, %s AS rank FROM %s c) c WHERE %s""",
+                 FROM (%s) c WHERE %s""",
             self.grouping == "customer",
-            self._step_sql(date, ranks),
-            SQL.identifier("link_candidate" if self.kind == "link" else "candidate"),
+            self._ranked_sql(date, ranks),
             SQL(" AND ").join(SQL("(%s)", condition) for condition in conditions),
         )
+
+    def _ranked_sql(self, date, ranks):
+        """What this rule chooses from, with the step that it is for: ``rank``."""
+        table = "link_candidate" if self.kind == "link" else "candidate"
+        return SQL("SELECT c.*, %s AS rank FROM %s c", self._step_sql(date, ranks), SQL.identifier(table))
+
+    def _not_told_sql(self, told, ranks):
+        """Condition: it has not been done besides what is stored."""
+        if not told.picks:
+            return []
+        name = SQL.identifier("link_id" if self.kind == "link" else "item_id")
+        step = SQL("(%s::integer[])[c.rank + 1]", [step.id for step in ranks])
+        return [SQL("(c.%s, %s) NOT IN (SELECT * FROM %s)", name, step, self._told_sql(told))]
 
     def _not_done_sql(self, ranks):
         """Conditions: it has not been reminded of by the step, nor by the rule since the day of the step."""
@@ -289,177 +296,6 @@ class PaylinkReminderRulePick(models.Model):
     def _early_ids(self):
         """The ids of the rules that remind before the due date."""
         return set(self.filtered(lambda rule: rule.moment == "before").ids)
-
-    # === DAYS TO COME === #
-    # What will be reminded on days to come, and why a rule leaves something out. Nothing is written.
-
-    def _foresee(self, date, customers=None):
-        """What the rules of one company will remind of on ``date``, should nobody pay until then.
-
-        The days before it are gone through by the same query as the run's: what they remind of, and whom, counts.
-
-        :return: a list of ``Pick``
-        """
-        company = self.company_id
-        day, done, messages = company._paylink_today(), [], []
-        while day <= date:
-            picks = []
-            if company._paylink_sends_on(day):
-                recent = [told for when, told in messages if (day - when).days < company.paylink_reminder_gap_days]
-                picks = self._pick(day, customers, Told(done, recent))
-            done += picks
-            messages += [(day, told) for told in self._messages_of(picks)]
-            day += timedelta(days=1)
-        return picks if messages or done else []
-
-    def _messages_of(self, picks):
-        """Whom the messages of ``picks`` are for: ``(customer_id, move_id or None, link_id or None)``."""
-        whole = set(self.filtered(lambda rule: rule.grouping == "customer").ids)
-        return {
-            (pick.customer_id, None, None) if pick.rule_id in whole else (pick.customer_id, pick.move_id, pick.link_id)
-            for pick in picks
-        }
-
-    # === WHY NOT === #
-
-    def _explain(self, date, items=None, links=None):
-        """Whether and when each rule will remind of some items or links.
-
-        :param items: ids of journal items, for rules about invoices
-        :param links: ids of collection links, for rules about links
-        :return: a list of dicts: ``rule``, ``record_id`` (item or link), ``reason`` (a text; False if it applies),
-            ``step`` and ``date`` of the next reminder
-        """
-        found = []
-        for rule in self:
-            ids = links if rule.kind == "link" else items
-            if ids:
-                found += rule._explain_each(date, list(ids))
-        return found
-
-    def _explain_each(self, date, ids):
-        self.ensure_one()
-        self.env.flush_all()
-        conditions = self._conditions(date)
-        conditions.pop("moment")
-        is_link = self.kind == "link"
-        candidates = (
-            self._link_candidates_sql(self.company_id, date, links=ids)
-            if is_link
-            else self._candidates_sql(self.company_id, items=ids)
-        )
-        query = SQL(
-            "SELECT %s, c.due_date, c.held_until, %s FROM (%s) c ORDER BY c.due_date, c.item_id, c.link_id",
-            SQL.identifier("c", "link_id" if is_link else "item_id"),
-            SQL(", ").join(SQL("(%s)", condition) for condition in conditions.values()),
-            self._held_sql(candidates, date),
-        )
-        found = [
-            self._explain_one(date, record_id, (due, held_until), dict(zip(conditions, holds, strict=True)))
-            for record_id, due, held_until, *holds in self.env.execute_query(query)
-        ]
-        if self.kind == "invoice" and self.grouping == "customer":
-            self._note_covered([row for row in found if row["step"]])
-        return found
-
-    def _explain_one(self, date, record_id, moments, holds):
-        failed = next((name for name, is_so in holds.items() if not is_so), None)
-        reason = self._reason_text(failed) if failed else False
-        if not self.active:
-            reason = self.env._("The rule is off.")
-        step, day = (self.step_ids.browse(), False) if reason else self._next_step(date, record_id, *moments)
-        if not reason and not step:
-            reason = self._reason_text("moment")
-        return {"rule": self, "record_id": record_id, "reason": reason, "step": step, "date": day}
-
-    def _note_covered(self, rows):
-        """Say of which ``rows`` the customer's credits cover all; those of one day have a message together."""
-        by_day = {}
-        for row in rows:
-            by_day.setdefault(row["date"], []).append(row)
-        Item = self.env["account.move.line"].sudo()
-        for day, mine in by_day.items():
-            items = Item.browse(row["record_id"] for row in mine)
-            picks = [Pick(*self._pick_values(item), self.id, mine[0]["step"].id) for item in items]
-            left = {pick.item_id for pick in self._without_covered(picks, {pick.customer_id for pick in picks}, day)}
-            for row in mine:
-                if row["record_id"] not in left:
-                    row |= {"reason": self._reason_text("covered"), "step": self.step_ids.browse(), "date": False}
-
-    def _pick_values(self, item):
-        """The facts of ``item`` that a ``Pick`` begins with."""
-        customer, move, currency = item.partner_id.commercial_partner_id, item.move_id, item.currency_id
-        return customer.id, item.id, None, move.id, currency.id, item.amount_residual_currency
-
-    def _explain_idle(self, date, contact):
-        """Why each of these rules, which are about nothing of ``contact`` now, sends nothing; see :meth:`_explain`."""
-        nothing = {"record_id": False, "step": self.step_ids.browse(), "date": False}
-        return [{"rule": rule, "reason": rule._idle_reason(date, contact)} | nothing for rule in self]
-
-    def _idle_reason(self, date, contact):
-        if not self.active:
-            return self.env._("The rule is off.")
-        candidate = SQL("SELECT %s AS customer_id, %s AS contact_id", contact.commercial_partner_id.id, contact.id)
-        for name in ("customers", "autopay"):
-            condition = getattr(self, f"_filter_{name}")(date)
-            if condition and not self.env.execute_query(SQL("SELECT 1 FROM (%s) c WHERE %s", candidate, condition)):
-                return self._reason_text(name)
-        return self._reason_text("idle")
-
-    def _next_step(self, date, record_id, due, held_until):
-        """The step that will remind of it next, and the day: the latest that has come, in time, else one to come."""
-        days = {step: due + timedelta(days=step.offset) for step in self.step_ids.sorted("offset")}
-        latest = date - timedelta(days=self.company_id._paylink_reminder_lateness())
-        come = [step for step, day in days.items() if day <= date][-1:]
-        chances = [step for step in come if max(days[step], held_until or days[step]) >= latest]
-        chances += [step for step, day in days.items() if day > date]
-        done = self._done_for(record_id)
-        step = next((step for step in chances if not self._is_done(step, days[step], due, done)), None)
-        if not step or (self.moment == "before" and max(days[step], date) >= due):
-            return self.step_ids.browse(), False
-        return step, max(days[step], date)
-
-    def _done_for(self, record_id):
-        """What is on record of this rule for an item or a link, as the run looks at it."""
-        domain = Domain("link_id", "=", record_id)
-        if self.kind == "invoice":
-            move = self.env["account.move.line"].sudo().browse(record_id).move_id
-            domain = Domain("move_line_id", "=", record_id)
-            domain |= Domain("move_id", "=", move.id) & Domain("move_line_id", "=", False)
-        return self.env["paylink.reminder"].sudo().search(domain & Domain("rule_id", "=", self.id))
-
-    def _is_done(self, step, day, due, done):
-        """Whether one of the rows ``done`` says that ``step`` has had its turn (see ``_not_done_sql``)."""
-        first = due + timedelta(days=min(step.offset, 0))
-        return any(
-            (row.step_id == step and (self.kind == "link" or row.date_due == due or row.date >= first))
-            or (row.outcome == "message" and row.date >= day)
-            for row in done
-        )
-
-    def _reason_text(self, name):
-        """Why the condition ``name`` leaves something out."""
-        texts = {
-            "open": self.env._("It is paid, not posted, expired or canceled, or a credit."),
-            "followed": self.env._("It is excluded from follow-up."),
-            "not_blocked": self.env._("Its payment is blocked."),
-            "no_payment": self.env._("A payment is in progress."),
-            "not_promised": self.env._("The customer has promised to pay."),
-            "not_objected": self.env._("The customer objects to it."),
-            "not_charged_back": self.env._("The bank has taken the payment back, or may."),
-            "customers": self.env._("The rule is not for this customer."),
-            "autopay": self.env._("The rule excludes the customer because of automatic payment."),
-            "memo": self.env._("The text of the memo excludes it."),
-            "date": self.env._("It is dated before %(date)s.", date=format_date(self.env, self.ignore_before)),
-            "terms": self.env._("Its payment terms are switched off in the rule."),
-            "amount": self.env._("The amount is below the rule's minimum."),
-            "journals": self.env._("The rule is not for this journal."),
-            "salespeople": self.env._("The rule is not for this salesperson."),
-            "moment": self.env._("All days of the rule have passed."),
-            "covered": self.env._("The customer's credits cover it."),
-            "idle": self.env._("Nothing is open: there is nothing to remind of."),
-        }
-        return texts[name]
 
 
 def _table(rows, width):

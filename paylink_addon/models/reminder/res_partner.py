@@ -26,11 +26,7 @@ class ResPartner(models.Model):
     def _compute_paylink_reminders(self):
         """Two queries for all: the reminders the user may see, and what is on hold, of customers they may read."""
         customers = self.commercial_partner_id._filtered_access("read")
-        counts = dict(
-            self.env["paylink.reminder"]._read_group(
-                [("customer_id", "in", customers.ids)], ["customer_id"], ["__count"]
-            )
-        )
+        counts = self.env["paylink.reminder"]._sent_counts("customer_id", customers)
         holds = self.env["paylink.reminder.hold"]._standing(
             [("partner_id", "in", customers.ids), ("move_id", "=", False)], "partner_id"
         )
@@ -50,8 +46,7 @@ class ResPartner(models.Model):
     def action_paylink_view_reminders(self):
         """Show the reminders of the customer."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_action")
-        return action | {"domain": [("customer_id", "=", self.commercial_partner_id.id)], "context": {}}
+        return self.env["paylink.reminder"]._action_sent([("customer_id", "=", self.commercial_partner_id.id)])
 
     def action_paylink_promise(self):
         """Note until when the customer promises to pay everything."""

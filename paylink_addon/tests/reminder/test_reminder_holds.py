@@ -1,7 +1,9 @@
 from datetime import timedelta
 
+from lxml import etree
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import freeze_time, tagged
+from odoo.tools.safe_eval import safe_eval
 
 from .reminder_common import TODAY, ReminderCommon
 
@@ -151,3 +153,37 @@ class TestReminderHolds(ReminderCommon):
         mine.action_lift()
         theirs.with_user(self.manager).action_lift()
         self.assertFalse((mine | theirs).filtered("active"))
+
+    def test_who_sees_promises_of_whom(self):
+        """A salesperson: of documents and customers they may read, at first the own; who sees all payments: all."""
+        invoice, seller = self._due_invoice(3), self._user("seller", "paylink_addon.group_paylink_user")
+        other = self._user("other", "paylink_addon.group_paylink_user")
+        mine_too = self._customer("Mine", user_id=seller.id)
+        Hold = self.env["paylink.reminder.hold"].with_user(self.manager)
+        document, general, of_mine, own = (
+            Hold.with_user(user).create({"kind": "objection", **values})
+            for user, values in (
+                (self.manager, {"move_id": invoice.id}),
+                (other, {"partner_id": self.john.id}),
+                (other, {"partner_id": mine_too.id}),
+                (seller, {"partner_id": self.marie.id}),
+            )
+        )
+        everything = document | general | of_mine | own
+        domain = [("id", "in", everything.ids)]
+        for user, expected in ((seller, everything - document), (self.manager, everything)):
+            with self.subTest(user.login):
+                found = Hold.with_user(user).search(domain)
+                self.assertEqual(found, expected)
+                lifted = found.filtered("can_lift")
+                self.assertEqual(lifted, own if user == seller else everything)
+                self.assertEqual(found.filtered("can_change"), lifted)
+                self.assertTrue(Hold.with_user(user).new({}).can_change)
+        with self.assertRaises(AccessError):
+            document.with_user(seller).read(["note"])
+        arch = etree.fromstring(Hold.get_view(view_type="search")["arch"])
+        (mine,) = arch.xpath("//filter[@name='mine']/@domain")
+        found = Hold.with_user(seller).search(safe_eval(mine, {"uid": seller.id}))
+        self.assertEqual(found & everything, of_mine | own)
+        for user, context in ((seller, {"search_default_mine": 1}), (self.manager, {})):
+            self.assertEqual(Hold.with_user(user)._action_open()["context"], context)

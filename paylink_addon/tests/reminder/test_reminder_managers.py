@@ -1,7 +1,7 @@
 from lxml import etree
 from odoo import Command
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .reminder_common import ReminderCommon
 
@@ -47,6 +47,15 @@ class TestReminderManagers(ReminderCommon):
                 do()
         self.assertEqual((self.company.paylink_reminders, other.paylink_reminders), (True, False))
         self.assertFalse(Rule.with_user(self.colleague).reminders_status()["can_switch"])
+
+    def test_managers_without_invoicing_make_rules(self):
+        journal, term = self.company_data["default_journal_sale"], self.env.ref("account.account_payment_term_30days")
+        rule = self._rule(journal_ids=journal.ids, term_ids=term.ids, all_terms=False, salesperson_ids=self.manager.ids)
+        rule.partner_ids = self.john
+        with Form(rule.with_user(self.manager)) as form:
+            form.name = "Renamed"
+        self.assertEqual(rule.name, "Renamed")
+        self.assertTrue(rule.with_user(self.manager).journal_ids.display_name)
 
     def test_run_is_told_until_it_is_done(self):
         Rule = self.env["paylink.reminder.rule"].with_user(self.manager).with_company(self.company)

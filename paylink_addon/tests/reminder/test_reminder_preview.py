@@ -1,9 +1,10 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError
 from odoo.tests import freeze_time, tagged
 
+from ...wizards.reminder import paylink_reminder_preview
 from .reminder_common import TODAY, ReminderCommon
 
 
@@ -17,11 +18,11 @@ class TestReminderPreview(ReminderCommon):
         cls.rule = cls._rule(days=(3, 10), include_link=True)
         cls.invoice = cls._due_invoice(0)
 
-    def _preview(self, date, **values):
-        preview = self.env["paylink.reminder.preview"].with_user(self.manager).with_company(self.company)
-        preview = preview.create({"date": date, **values})
-        preview.action_show()
-        return preview
+    def _preview(self, user=None):
+        """The lines that the list shows."""
+        Preview = self.env["paylink.reminder.preview"].with_user(user or self.manager).with_company(self.company)
+        action = Preview._action_open()
+        return Preview.env[action["res_model"]].search(action["domain"])
 
     def test_days_to_come_as_the_run_does_them(self):
         """Each day of a month ahead: what is foreseen is what is sent, day after day."""
@@ -43,33 +44,68 @@ class TestReminderPreview(ReminderCommon):
 
     def test_preview_shows_the_text_and_writes_nothing(self):
         with freeze_time(TODAY):
-            preview = self._preview(TODAY + timedelta(days=3))
-            line = preview.line_ids
+            lines = self._preview()
+            self.assertEqual(lines.mapped("date"), [TODAY + timedelta(days=3), TODAY + timedelta(days=10)])
+            self.assertEqual(set(lines.mapped("state")), {"message"})
+            line = lines[0]
             self.assertEqual((line.customer_id, line.step_id.days), (self.marie, 3))
             self.assertEqual(line.recipient, "marie@example.com")
             self.assertIn(self.invoice.name, line.body)
             self.assertIn("/pay/", line.body)
             self.assertTrue(line.subject)
-            self.assertFalse(self._preview(TODAY + timedelta(days=4)).line_ids)
-            self.assertFalse(self._preview(TODAY + timedelta(days=3), partner_id=self.john.id).line_ids)
         self.assertFalse(self.env["paylink.reminder"].search([]))
         self.assertFalse(self.env["paylink.link"].search([]))
 
-    def test_preview_goes_from_day_to_day(self):
+    def test_preview_tells_who_is_left_out_and_why(self):
+        """Once, on the day on which the rule would have reminded; not what a rule is not meant for."""
+        self.rule.step_ids[1:].unlink()
+        self._rule(days=(3,), name="Others", customer_mode="only", partner_ids=self.john.ids)
+        promised, excluded, silent, covered = (
+            self._customer(name, email=name and f"{name}@example.com".lower())
+            for name in ("Promised", "Excluded", "Silent", "Covered")
+        )
+        silent.email = False
+        self.rule.write({"customer_mode": "except", "partner_ids": [(4, excluded.id), (4, self.john.id)]})
+        for partner in (promised, excluded, silent, covered, self.john):
+            self._due_invoice(0, partner=partner)
+        self._due_invoice(-2, partner=self.john)
+        self._invoice(covered, 100.0, move_type="out_refund", invoice_date=TODAY)
         with freeze_time(TODAY):
-            preview = self._preview(TODAY + timedelta(days=2))
-            preview.action_next()
-            self.assertEqual((preview.date, preview.message_count), (TODAY + timedelta(days=3), 1))
-            preview.action_previous()
-            self.assertEqual(preview.message_count, 0)
-            for days in (-1, 31):
-                with self.subTest(days=days), self.assertRaises(UserError):
-                    self._preview(TODAY + timedelta(days=days))
+            values = {"kind": "promise", "partner_id": promised.id, "date_until": TODAY + timedelta(days=60)}
+            self.env["paylink.reminder.hold"].create(values)
+            self.company.paylink_reminder_gap_days = 7
+            lines = self._preview()
+        day = TODAY + timedelta(days=3)
+        found = {line.customer_id: line.reason for line in lines.filtered(lambda line: line.date == day)}
+        sent = {customer for customer, reason in found.items() if not reason}
+        self.assertEqual(sent, {self.marie, self.john})
+        texts = {name: self.rule._reason_text(name) for name in ("not_promised", "customers", "covered", "waits")}
+        self.assertEqual(found[promised], texts["not_promised"])
+        self.assertEqual(found[excluded], texts["customers"])
+        self.assertEqual(found[covered], texts["covered"])
+        self.assertIn("address", found[silent])
+        rest = lines.filtered(lambda line: line.date > day and line.state == "left_out")
+        self.assertEqual([(line.customer_id, line.reason) for line in rest], [(self.john, texts["waits"])])
+
+    def test_preview_is_short_of_what_is_sent(self):
+        """What has gone out today is not in it any more."""
+        with freeze_time(TODAY + timedelta(days=3)):
+            self.assertEqual(len(self._preview()), 2)
+            self._remind(TODAY + timedelta(days=3))
+            self.assertEqual(self._preview().mapped("step_id.days"), [10])
+
+    def test_preview_of_many_is_cut(self):
+        self.patch(paylink_reminder_preview, "MAX_LINES", 1)
+        self._due_invoice(0, partner=self.john)
+        with freeze_time(TODAY):
+            lines = self._preview().filtered(lambda line: line.date == TODAY + timedelta(days=3))
+        self.assertEqual([bool(line.customer_id) for line in lines], [True, False])
+        self.assertIn("1", lines[1].documents)
 
     def test_preview_is_for_who_sees_everything(self):
         seller = self._user("seller", "paylink_addon.group_paylink_user")
         with self.assertRaises(AccessError):
-            self.env["paylink.reminder.preview"].with_user(seller).create({})
+            self._preview(seller)
 
     def test_hidden_contacts_are_not_told(self):
         """Who may not read whom a message goes to sees neither it nor the address, and sends none."""
@@ -83,8 +119,7 @@ class TestReminderPreview(ReminderCommon):
             }
         )
         with freeze_time(TODAY + timedelta(days=3)):
-            preview = self._preview(TODAY + timedelta(days=3))
-            self.assertEqual((preview.line_ids.customer_id, preview.message_count), (self.marie, 1))
+            self.assertEqual(self._preview().customer_id, self.marie)
             wizard = self.env["paylink.reminder.send"].with_user(self.manager).with_company(self.company)
             wizard = wizard.create({"source_model": "account.move", "source_ids": invoice.ids})
             with self.assertRaises(AccessError):

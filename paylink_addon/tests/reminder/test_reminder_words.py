@@ -185,7 +185,7 @@ class TestReminderTexts(ReminderCommon):
         }.items():
             for kind in ("mail", "sms"):
                 for key, template in self.env["paylink.reminder.step"]._supplied_templates(kind).items():
-                    template = template.with_context(lang=lang)
-                    text = template.body if kind == "sms" else f"{template.subject} {template.body_html}"
+                    fields = ("body",) if kind == "sms" else ("subject", "body_html")
+                    text = " ".join(template.with_context(lang=lang)[field] for field in fields)
                     with self.subTest(lang=lang, kind=kind, key=key):
                         self.assertNotRegex(text, forbidden)

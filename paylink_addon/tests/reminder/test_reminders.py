@@ -46,6 +46,30 @@ class TestReminders(ReminderCommon):
         self.assertFalse(self._reminders(self._due_invoice(13)), "What is older than a week is not sent")
         self.assertFalse(self._remind())
 
+    def test_what_is_skipped_is_not_sent(self):
+        """It counts for nothing: not in numbers of reminders, nor in what was asked for, nor in the list at first."""
+        rule = self._rule(days=(1, 3, 5))
+        rule.step_ids.sms_template_id = self.env.ref("paylink_addon.sms_template_reminder_after_1")
+        term = self._terms((50, 30), (50, 30))
+        invoice = self._invoice(
+            invoice_date=TODAY - timedelta(days=36), invoice_payment_term_id=term.id, invoice_date_due=False
+        )
+        unreachable = self._due_invoice(6, partner=self._customer("Nobody"))
+        messages = self._remind()
+        self.assertEqual(len(messages), 2, "An e-mail and an SMS")
+        rows = self.env["paylink.reminder"].search([])
+        skipped = rows.filtered(lambda row: row.outcome == "skipped")
+        self.assertTrue(skipped & self._reminders(unreachable))
+        self.assertEqual(set(skipped.mapped("state")), {"skipped"})
+        self.assertTrue(all(row.reason_display for row in skipped))
+        records = [rule, invoice, invoice.partner_id, unreachable, unreachable.partner_id]
+        counts = [record["reminder_count" if record == rule else "paylink_reminder_count"] for record in records]
+        self.assertEqual(counts, [2, 2, 2, 0, 0])
+        asked = self.env["paylink.reminder"]._read_group([], [], ["amount_asked:sum"])[0][0]
+        self.assertEqual(asked, 2 * invoice.amount_residual)
+        for action in (rule.action_view_reminders(), *(one.action_paylink_view_reminders() for one in records[1:])):
+            self.assertEqual(action["context"], {"search_default_sent": 1})
+
     def test_day_that_is_entered_anew_is_over(self):
         """Who deletes a day of a rule and enters it again does not remind everyone again."""
         rule = self._rule(days=(3, 10))

@@ -1,19 +1,20 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ...models.reminder.paylink_reminder_rule_pick import Pick
 
-# More messages than that are counted, not listed.
-MAX_LINES = 200
-
 
 class PaylinkReminderPreviewLine(models.TransientModel):
-    """One message that will go out."""
+    """One message that will go out on a day, or somebody who gets none."""
 
     _name = "paylink.reminder.preview.line"
     _inherit = "paylink.dialog.mixin"
     _description = "Reminder to Come"
+    _order = "date, state desc, id"
 
     preview_id = fields.Many2one("paylink.reminder.preview", required=True, ondelete="cascade", index=True)
+    date = fields.Date(readonly=True, string="On")
+    state = fields.Selection([("message", "Will be sent"), ("left_out", "Left out")], string="Status", readonly=True)
+    reason = fields.Char(readonly=True)
     customer_id = fields.Many2one("res.partner", readonly=True)
     rule_id = fields.Many2one("paylink.reminder.rule", readonly=True)
     step_id = fields.Many2one("paylink.reminder.step", string="Day", readonly=True)
@@ -31,11 +32,16 @@ class PaylinkReminderPreviewLine(models.TransientModel):
         """The texts as they will be sent."""
         Message = self.env["paylink.reminder.message"].sudo()
         for line in self:
-            drafts = Message._compose([Pick(*pick) for pick in line.picks or []], line.preview_id.date)
-            texts = Message._preview(drafts[0], line.preview_id.date) if drafts else {}
+            drafts = Message._compose([Pick(*pick) for pick in line.picks or []], line.date)
+            texts = Message._preview(drafts[0], line.date) if drafts else {}
             line.subject, line.body = texts.get("email", (False, False))
             line.sms_body = texts.get("sms", False)
 
+    def action_run(self):
+        """Let the reminders of today go out now, whatever the hour."""
+        return self.env["paylink.reminder.rule"].action_run_now()
+
+    @api.readonly
     def action_show(self):
         """Show the text."""
         self.ensure_one()

@@ -1,4 +1,4 @@
-import { onWillDestroy, onWillStart, useState } from "@odoo/owl";
+import { onWillDestroy, onWillStart, status, useState } from "@odoo/owl";
 import { browser } from "@web/core/browser/browser";
 import { _t } from "@web/core/l10n/translation";
 import { ConfirmationDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
@@ -37,10 +37,12 @@ export class ReminderListController extends ListController {
         await this.model.load();
     }
 
-    /** After a button: a run may have begun. */
+    /** After a button: a run may have begun; or it has led to another screen. */
     async afterExecuteActionButton(clickParams) {
         await super.afterExecuteActionButton(clickParams);
-        await this.readStatus();
+        if (status(this) !== "destroyed") {
+            await this.readStatus();
+        }
     }
 
     switchOn() {
@@ -67,3 +69,14 @@ export class ReminderListController extends ListController {
 }
 
 registry.category("views").add("paylink_reminder_list", { ...listView, Controller: ReminderListController });
+
+/** The preview is made anew: its lines are what was to be sent at the moment it was opened. */
+class ReminderPreviewController extends ReminderListController {
+    async refresh() {
+        await this.actionService.doAction("paylink_addon.paylink_reminder_preview_action", {
+            stackPosition: "replaceCurrentAction",
+        });
+    }
+}
+
+registry.category("views").add("paylink_reminder_preview", { ...listView, Controller: ReminderPreviewController });

@@ -74,15 +74,14 @@ tours.add("paylink_reminder_switch", {
     ],
 });
 
-/** Looks at what goes out, reads a text, goes to the next day. */
+/** Looks at what goes out, day by day; reads a text. */
 tours.add("paylink_reminder_preview", {
     steps: () => [
-        { trigger: `${field("line_ids")} .o_data_row:contains(Marie Dubois)` },
-        { trigger: `${field("line_ids")} .o_data_row button[name=action_show]`, run: "click" },
+        { trigger: ".o_group_header + .o_data_row:contains(Marie Dubois)" },
+        { trigger: ".o_data_row button[name=action_show]", run: "click" },
         { trigger: `.modal ${field("body")} :iframe body:contains(Marie Dubois)` },
         { trigger: ".modal footer .btn-primary", run: "click" },
-        { trigger: "body:not(:has(.modal)) .o_form_view button[name=action_next]", run: "click" },
-        { trigger: `${field("line_ids")}:not(:has(.o_data_row .o_data_cell))` },
+        { trigger: `body:not(:has(.modal)) ${status}.alert-light` },
     ],
 });
 
