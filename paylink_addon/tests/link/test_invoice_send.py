@@ -74,7 +74,7 @@ class TestInvoiceSend(PaylinkCommon):
                 button = body.xpath(f"//a[@href='{link.url}']")[0]
                 style = dict(part.strip().split(":", 1) for part in button.get("style").split(";") if part.strip())
                 self.assertEqual(style["background-color"], background)
-                self.assertGreaterEqual(contrast(background, style["color"]), 3)
+                self.assertGreaterEqual(contrast(background, style["color"]), 4.5)
 
     def test_address_is_not_in_the_chatter(self):
         """Whoever may read the invoice, or follows it, may not have the colleague's link: its number stands there."""

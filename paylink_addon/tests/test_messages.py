@@ -1,0 +1,174 @@
+import re
+from datetime import timedelta
+
+from lxml import html
+from odoo.tests import Form, freeze_time, tagged
+
+from ..tools.colors import contrast
+from .reminder.reminder_common import TODAY, ReminderCommon
+
+LANGUAGES = ("en_US", "fr_FR")
+TONES = ("1", "2", "3")
+# The names of people and companies, numbers, dates and addresses: what stands in both languages.
+NAMES = re.compile(r"(https?://|\S+@)\S+|\S*\d\S*|Marie Dubois|John Smith|Menuiserie|Lambert|OdooBot|Contract|Demo")
+WORDS = re.compile(r"[^\W\d_]{2,}")
+
+
+@tagged("post_install", "-at_install")
+class TestMessages(ReminderCommon):
+    """Every e-mail and SMS that customers can get, as it is stored: sanitized, in both languages."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.write({"name": "Menuiserie Lambert", "paylink_reminder_gap_days": 0, "phone": "+33123456789"})
+        cls.messages = {lang: {} for lang in LANGUAGES}
+
+    def _new_customer(self, lang):
+        self.count = getattr(self, "count", 0) + 1
+        name = {"en_US": "John Smith", "fr_FR": "Marie Dubois"}[lang]
+        values = {"email": f"customer{self.count}@example.com", "phone": "+33639981234", "lang": lang}
+        return self._customer(name, **values)
+
+    def _all(self):
+        """E-mails (HTML) and SMS (text) by name, in each language: made once."""
+        if not any(self.messages.values()):
+            for lang in LANGUAGES:
+                self.messages[lang] = {**self._of_links(lang), **self._of_invoices(lang), **self._of_reminders(lang)}
+        return self.messages
+
+    def _last(self, outbox, **values):
+        domain = [(name, "=", value) for name, value in values.items()]
+        return self.env[outbox].sudo().search(domain, order="id desc", limit=1)
+
+    def _sms(self):
+        return self._last("sms.sms").body
+
+    def _of_links(self, lang):
+        customer, found = self._new_customer(lang), {}
+        link = self._link(self._invoice(customer, amount=120))
+        link.send_sms = True
+        link.action_send()
+        found |= {"link": self._customer_mails(link).body_html, "link (SMS)": self._sms()}
+        self._pay(link)
+        found["receipt"] = self._last("mail.mail", model="paylink.link", res_id=link.id).body_html
+        self._invoice(customer, amount=90)
+        statement = self.env["paylink.statement"]._for_customers(customer)
+        statement.action_send()
+        found["statement"] = self._last("mail.mail", model="paylink.statement", res_id=statement.id).body_html
+        return found
+
+    def _of_invoices(self, lang):
+        """The button below Odoo's own text."""
+        invoice = self._invoice(self._new_customer(lang), amount=120)
+        dialog = self.env["account.move.send.wizard"].with_context(active_model="account.move", active_ids=invoice.ids)
+        with Form(dialog) as form:
+            form.paylink_add_link = True
+        form.save().action_send_and_print()
+        mails = self.env["mail.mail"].sudo().search([("model", "=", "account.move"), ("res_id", "=", invoice.id)])
+        sent = next(mail.body_html for mail in mails if "/pay/" in mail.body_html)
+        button = html.fromstring(sent).xpath("//a[contains(@href, '/pay/')]/ancestor::div[1]")[0]
+        return {"invoice": html.tostring(button, encoding="unicode", with_tail=False)}
+
+    def _of_reminders(self, lang):
+        found = {}
+        supplied = self.env["paylink.reminder.step"]._supplied_templates("sms")
+        for moment, days in (("before", 3), ("on", 0), ("after", 3), ("link", 3)):
+            for tone in TONES:
+                values = {"kind": "link"} if moment == "link" else {"kind": "invoice", "condition": moment}
+                rule = self._rule(days=(days,), tones=(tone,), include_link=True, **values)
+                rule.step_ids.sms_template_id = supplied[moment, tone]
+                self._owe(moment, days, lang)
+                messages = self._remind()
+                name = f"reminder {moment} {tone}"
+                found[name] = self._mails(messages)[-1:].body_html
+                found[f"{name} (SMS)"] = self._sms()
+                rule.active = False
+        return found
+
+    def _owe(self, moment, days, lang):
+        customer = self._new_customer(lang)
+        if moment != "link":
+            return self._due_invoice({"before": -days, "on": 0, "after": days}[moment], customer)
+        with freeze_time(f"{TODAY - timedelta(days=days)} 09:00:00"):
+            link = self._free_link(partner_id=customer.id, reference="Contract 7", expires_at=False)
+            return link.action_send()
+
+    def _each(self, with_sms=True):
+        for lang, messages in self._all().items():
+            for name, message in messages.items():
+                if with_sms or "(SMS)" not in name:
+                    yield lang, name, message
+
+    # === TESTS === #
+
+    @freeze_time(f"{TODAY} 10:00:00")
+    def test_messages_as_they_are_stored(self):
+        self._all()
+        for check in (self._check_links, self._check_colors, self._check_paragraphs, self._check_sms):
+            for lang, name, message in self._each():
+                with self.subTest(check.__name__, lang=lang, name=name):
+                    self.assertTrue(message)
+                    check(name, message)
+        for name, english in self.messages["en_US"].items():
+            with self.subTest("language", name=name):
+                self._check_french(english, self.messages["fr_FR"][name])
+
+    def _tree(self, name, message):
+        return html.fromstring(message) if "(SMS)" not in name else html.fromstring("<p/>")
+
+    def _check_links(self, name, message):
+        """Each address can be clicked, and is ours in full; so is the button."""
+        tree = self._tree(name, message)
+        for link in tree.iter("a"):
+            self.assertRegex(link.get("href", ""), r"^(https://pay\.example\.com/|mailto:|tel:)")
+        for node in tree.iter():
+            if isinstance(node.tag, str) and "https://" in (node.text or "") and node.tag != "a":
+                shown = node.text.split("https://")[1].split()[0]
+                self.assertEqual(shown.rstrip(",."), "pay.example.com", "the address of a page is dead text")
+        if "receipt" not in name and "(SMS)" not in name:
+            self.assertTrue(self._buttons(tree))
+
+    def _buttons(self, tree):
+        return [link for link in tree.iter("a") if "background-color" in link.get("style", "")]
+
+    def _check_colors(self, name, message):
+        """Each text can be read on what is behind it."""
+        for node in self._tree(name, message).iter():
+            if isinstance(node.tag, str) and (node.text or "").strip() and node.tag not in ("style", "title"):
+                color, background = self._inherited(node, "color", "#000000"), self._background(node)
+                self.assertGreaterEqual(contrast(color, background), 4.5, f"{node.text}: {color} on {background}")
+
+    def _background(self, node):
+        return self._inherited(node, "background-color", "#ffffff")
+
+    def _inherited(self, node, name, default):
+        for one in (node, *node.iterancestors()):
+            found = re.search(rf"(?:^|;)\s*{name}\s*:\s*(#[0-9a-fA-F]{{6}})", one.get("style", ""))
+            if found:
+                return found[1]
+        return default
+
+    def _check_paragraphs(self, name, message):
+        for paragraph in self._tree(name, message).iter("p"):
+            if "(SMS)" not in name:
+                self.assertTrue(paragraph.text_content().strip() or len(paragraph), html.tostring(paragraph))
+
+    def _check_sms(self, name, message):
+        """One message, with its address in full."""
+        if "(SMS)" in name:
+            self.assertRegex(message, r"https://pay\.example\.com/pay/[\w-]{24}$")
+            self.assertNotIn("  ", message)
+            self.assertLessEqual(len(message), 160)
+
+    def _check_french(self, english, french):
+        """No sentence stands in both."""
+        own, foreign = self._sentences(english), self._sentences(french)
+        self.assertTrue(own)
+        self.assertFalse(own & foreign)
+
+    def _sentences(self, message):
+        """What is said, without names and numbers, line by line."""
+        texts = html.fromstring(f"<div>{message}</div>").itertext()
+        lines = (" ".join(WORDS.findall(NAMES.sub(" ", text))) for text in texts)
+        return {line for line in lines if len(line.split()) > 1}
