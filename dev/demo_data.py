@@ -31,6 +31,7 @@ COMPANY = {
     "qr_code": True,
 }
 IBAN = "FR76 3000 6000 0112 3456 7890 189"
+BIC = "DEMOFRPPXXX"
 
 # name, country, language, phone, e-mail, street, postcode, city
 CUSTOMERS = [
@@ -103,7 +104,8 @@ def make_company(env):
     admin.write({"lang": "fr_FR", "tz": "Europe/Paris", "email": COMPANY["email"], "name": "Camille Lambert"})
     env["account.chart.template"].try_loading("fr", company)
     journal = bank_journal(env, company)
-    journal.set_bank_account(IBAN)
+    bank = env["res.bank"].create({"name": "Banque de démonstration", "bic": BIC, "country": company.country_id.id})
+    journal.set_bank_account(IBAN, bank.id)
     journal.bank_account_id.write({"acc_holder_name": COMPANY["name"], "allow_out_payment": True})
     return company
 
