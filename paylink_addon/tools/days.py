@@ -27,6 +27,17 @@ import pytz
 GRACE = timedelta(minutes=15)
 # Where a day begins first.
 EARLIEST = "Pacific/Kiritimati"
+# Where most people of a country live, or its capital is, if its list of zones begins elsewhere.
+MAIN_ZONES = {
+    "AU": "Australia/Sydney",
+    "BR": "America/Sao_Paulo",
+    "CA": "America/Toronto",
+    "FM": "Pacific/Pohnpei",
+    "RU": "Europe/Moscow",
+    "UA": "Europe/Kyiv",
+    "UZ": "Asia/Tashkent",
+}
+HOURS = {"hours": 1, "days": 24}
 
 
 def zone(name):
@@ -37,6 +48,27 @@ def zone(name):
 def known(*names):
     """The first of these names that is one of a time zone: lists of them change, and what was chosen long ago stays."""
     return next((name for name in names if name in pytz.all_timezones_set), "UTC")
+
+
+def of_country(code, *preferred):
+    """The name of the time zone of a country: the first of ``preferred`` that is one of its own, else its main one.
+
+    :param str code: ISO 3166 code, or nothing
+    :return: ``None`` where no country of this code is known
+    """
+    zones = pytz.country_timezones.get(code or "", ())
+    own = (name for name in (*preferred, MAIN_ZONES.get(code)) if name in zones)
+    return next(own, zones[0] if zones else None)
+
+
+def in_units(hours):
+    """A time as people say it: a number, and ``days`` or ``hours``."""
+    return (hours // 24, "days") if hours and hours % 24 == 0 else (hours, "hours")
+
+
+def in_hours(number, unit):
+    """The hours of a number of ``days`` or ``hours``."""
+    return number * HOURS[unit or "hours"]
 
 
 def now():

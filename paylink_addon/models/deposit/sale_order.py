@@ -47,6 +47,13 @@ class SaleOrder(models.Model):
         help="Of the order's total, no matter how the rest was paid.",
     )
     paylink_can_ask = fields.Boolean(compute="_compute_paylink_amounts")
+    # Who sells need not have Invoicing: what is invoiced is asked for from the order.
+    paylink_can_send = fields.Boolean(
+        string="Invoices can be asked for", compute="_compute_paylink_invoices", groups=GROUP
+    )
+    paylink_invoice_link_count = fields.Integer(
+        string="Links of its Invoices", compute="_compute_paylink_invoices", groups=GROUP
+    )
 
     # === COMPUTE METHODS === #
 
@@ -136,6 +143,17 @@ class SaleOrder(models.Model):
                 and askable[order.id] > 0
             )
 
+    @api.depends("invoice_ids.state", "invoice_ids.payment_state")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_paylink_invoices(self):
+        """Of the invoices that the user may read."""
+        for order in self:
+            invoices = order._paylink_invoices()
+            order.paylink_can_send = any(invoices.mapped("paylink_can_send"))
+            order.paylink_invoice_link_count = bool(invoices) and self.env["paylink.link"].search_count(
+                [("line_ids.move_id", "in", invoices.ids)]
+            )
+
     # === CRUD METHODS === #
 
     def write(self, vals):
@@ -169,7 +187,23 @@ class SaleOrder(models.Model):
         links = self.env["paylink.link"].search([("sale_order_id", "in", self.ids)])
         return links._get_records_action(name=self.env._("Collection Links"))
 
+    def action_paylink_send_invoices(self):
+        """Open the wizard that sends collection links, for what is invoiced of these orders and not paid."""
+        invoices = self._paylink_invoices().filtered("paylink_can_send")
+        if not invoices:
+            raise UserError(self.env._("No invoice of these orders that you may see is left to be paid."))
+        return self.env["paylink.send"]._action_open(invoices)
+
+    def action_paylink_view_invoice_links(self):
+        """Show the links for the invoices of these orders that the user may see."""
+        links = self.env["paylink.link"].search([("line_ids.move_id", "in", self._paylink_invoices().ids)])
+        return links._get_records_action(name=self.env._("Collection Links"))
+
     # === BUSINESS METHODS === #
+
+    def _paylink_invoices(self):
+        """The invoices of these orders that the user may read."""
+        return self.sudo().invoice_ids.sudo(False)._filtered_access("read")
 
     def _paylink_own_links(self):
         """The links of these orders, in sudo mode, but those of a former customer or currency of them."""

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 SEQUENCE_CODE = "paylink.link"
+EXPIRY_UNITS = [("hours", "Hours"), ("days", "Days")]
 
 
 class ResCompany(models.Model):

@@ -1,10 +1,29 @@
 from odoo import api, fields, models
 
+from ...tools import days
+from .res_company import EXPIRY_UNITS
+
 
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
     paylink_expiry_hours = fields.Integer(related="company_id.paylink_expiry_hours", readonly=False)
+    paylink_expiry_number = fields.Integer(
+        string="Expiry",
+        compute="_compute_paylink_expiry",
+        inverse="_inverse_paylink_expiry",
+        readonly=False,
+    )
+    paylink_expiry_unit = fields.Selection(
+        EXPIRY_UNITS,
+        string="Unit of the expiry",
+        compute="_compute_paylink_expiry",
+        inverse="_inverse_paylink_expiry",
+        readonly=False,
+    )
+    group_odoo_payment_links = fields.Boolean(
+        string="Odoo's own payment links", implied_group="paylink_addon.group_odoo_payment_links"
+    )
     paylink_allow_partial = fields.Boolean(related="company_id.paylink_allow_partial", readonly=False)
     paylink_base_url = fields.Char(related="company_id.paylink_base_url", readonly=False)
     paylink_bank_account_id = fields.Many2one(
@@ -18,6 +37,17 @@ class ResConfigSettings(models.TransientModel):
     paylink_on_invoice_mail = fields.Boolean(related="company_id.paylink_on_invoice_mail", readonly=False)
     paylink_on_invoice_pdf = fields.Boolean(related="company_id.paylink_on_invoice_pdf", readonly=False)
     paylink_sms_template_id = fields.Many2one(related="company_id.paylink_sms_template_id", readonly=False)
+
+    @api.depends("company_id")
+    def _compute_paylink_expiry(self):
+        for settings in self:
+            number, unit = days.in_units(settings.company_id.paylink_expiry_hours)
+            settings.update({"paylink_expiry_number": number, "paylink_expiry_unit": unit})
+
+    def _inverse_paylink_expiry(self):
+        for settings in self:
+            hours = days.in_hours(settings.paylink_expiry_number, settings.paylink_expiry_unit)
+            settings.company_id.paylink_expiry_hours = hours
 
     @api.onchange("paylink_base_url")
     def _onchange_paylink_base_url(self):

@@ -18,10 +18,23 @@ class ResCompany(models.Model):
         _tz_get,
         string="Time zone",
         required=True,
-        default=lambda self: days.known(self.env.user.tz, "Europe/Paris"),
+        compute="_compute_paylink_tz",
+        store=True,
+        readonly=False,
+        precompute=True,
         help="Decides which day it is in the books, for reminders and for promises; and for customers whose own time "
         "zone is not known.",
     )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("partner_id.country_id")
+    def _compute_paylink_tz(self):
+        """That of the country; what was chosen stays as long as the country has it."""
+        for company in self:
+            user_tz = self.env.user.tz
+            own = days.of_country(company.sudo().partner_id.country_id.code, company.paylink_tz, user_tz)
+            company.paylink_tz = own or company.paylink_tz or days.known(user_tz, "Europe/Paris")
 
     # === CONSTRAINTS === #
 

@@ -5,3 +5,4 @@ from . import test_deposit_life
 from . import test_deposit_page
 from . import test_deposit_send
 from . import test_deposit_tours
+from . import test_order_invoices

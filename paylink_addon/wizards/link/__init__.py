@@ -1,3 +1,4 @@
+from . import paylink_expiry_mixin
 from . import paylink_send
 from . import paylink_send_renewal
 from . import paylink_send_line

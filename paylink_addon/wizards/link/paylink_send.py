@@ -41,7 +41,7 @@ class PaylinkSend(models.TransientModel):
     """
 
     _name = "paylink.send"
-    _inherit = "paylink.send.mixin"
+    _inherit = ["paylink.send.mixin", "paylink.expiry.mixin"]
     _description = "Send Collection Links"
 
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company)
@@ -76,11 +76,7 @@ class PaylinkSend(models.TransientModel):
         domain=[("model", "=", "paylink.link")],
         default=lambda self: self.env.company.sudo()._paylink_sms_template(),
     )
-    expires_at = fields.Datetime(
-        string="Expires on",
-        default=lambda self: self.env.company._paylink_expires_at(),
-        help="Empty: the links do not expire.",
-    )
+    expires_at = fields.Datetime(default=lambda self: self.env.company._paylink_expires_at())
     bank_account_id = fields.Many2one(
         "res.partner.bank",
         default=lambda self: self.env.company._paylink_bank_account(),
