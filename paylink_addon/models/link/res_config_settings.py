@@ -31,12 +31,27 @@ class ResConfigSettings(models.TransientModel):
         readonly=False,
         domain="[('partner_id', '=', company_partner_id)]",
     )
+    paylink_transfer_hint = fields.Char(compute="_compute_paylink_transfer_hint")
     company_partner_id = fields.Many2one(related="company_id.partner_id")
     paylink_tz = fields.Selection(related="company_id.paylink_tz", readonly=False)
     paylink_mail_template_id = fields.Many2one(related="company_id.paylink_mail_template_id", readonly=False)
     paylink_on_invoice_mail = fields.Boolean(related="company_id.paylink_on_invoice_mail", readonly=False)
     paylink_on_invoice_pdf = fields.Boolean(related="company_id.paylink_on_invoice_pdf", readonly=False)
     paylink_sms_template_id = fields.Many2one(related="company_id.paylink_sms_template_id", readonly=False)
+
+    @api.depends("company_id", "paylink_bank_account_id")
+    def _compute_paylink_transfer_hint(self):
+        """What customers would miss who pay by transfer."""
+        for settings in self:
+            bank = settings.paylink_bank_account_id or settings.company_id._paylink_bank_account()
+            settings.paylink_transfer_hint = (
+                bank
+                and not bank.bank_bic
+                and self.env._(
+                    "%(account)s has no BIC, which customers of other countries need: choose the bank of the account.",
+                    account=bank.acc_number,
+                )
+            )
 
     @api.depends("company_id")
     def _compute_paylink_expiry(self):

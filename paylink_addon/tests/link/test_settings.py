@@ -77,6 +77,15 @@ class TestSettings(PaylinkCommon):
             zone = days.of_country(code)
             self.assertEqual(zone, zone and days.known(zone), code)
 
+    # === TRANSFERS === #
+
+    def test_account_without_a_bic_is_told(self):
+        self.assertIn(self.bank_account.acc_number, self._settings().paylink_transfer_hint)
+        self.bank_account.bank_id = self.env["res.bank"].create({"name": "Bank", "bic": "DEMOFRPPXXX"})
+        self.assertFalse(self._settings().paylink_transfer_hint)
+        transfer = self._link(self._invoice())._transfer_values()
+        self.assertEqual((transfer["bic"], transfer["beneficiary"]), ("DEMOFRPPXXX", "Menuiserie Lambert"))
+
     # === ODOO'S OWN PAYMENT LINKS === #
 
     def test_odoos_own_payment_links_are_hidden_unless_chosen(self):
