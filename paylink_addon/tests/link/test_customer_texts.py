@@ -232,7 +232,7 @@ class TestCustomerTexts(PaylinkCommon, HttpCase):
         late._set_done()
         late._post_process()
         cases = [
-            (part, [["Contract 7", "", "", "$ 100.00", "$ 30.00", "$ 70.00"]], None),
+            (part, [["Contract 7", "$ 100.00", "$ 30.00", "$ 70.00"]], None),
             (excess, None, "Paid in excess: $ 40.00 USD"),
         ]
         for link, rows, text in cases:
