@@ -160,6 +160,7 @@ class TestMessages(ReminderCommon):
             self.assertRegex(message, r"https://pay\.example\.com/pay/[\w-]{24}$")
             self.assertNotIn("  ", message)
             self.assertLessEqual(len(message), 160)
+            self.assertRegex(message, r"\((INV/2026/\d+|Contract 7)\)", "what it is for")
 
     def _check_french(self, english, french):
         """No sentence stands in both."""

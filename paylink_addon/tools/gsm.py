@@ -95,6 +95,20 @@ def sms_size(text):
     return SmsSize(length, limit, 1 if length <= limit else _parts(sizes, part))
 
 
+def fitting(text, room, least):
+    """What of ``text`` takes no more than ``room`` places of an SMS: all of it, else its beginning; nothing where there
+    are less than ``least`` places.
+    """
+    if sms_size(sms_text(text)).length <= room:
+        return text
+    if room < least:
+        return ""
+    beginning = text[: room - len("...")]
+    while sms_size(sms_text(beginning)).length > room - len("..."):
+        beginning = beginning[:-1]
+    return f"{beginning.strip()}..."
+
+
 def _parts(sizes, limit):
     parts, used = 1, 0
     for size in sizes:

@@ -12,8 +12,6 @@ from ...tools.gsm import GSM_LIMITS, is_gsm, sms_size, sms_text
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
 COMPANY_LENGTH = 24
 SMS_WORDS = 20
-# Less than this of what is paid would be a riddle.
-PURPOSE_LENGTH = 12
 
 
 class Coming(NamedTuple):
@@ -252,7 +250,7 @@ class PaylinkLinkAmounts(models.Model):
             link.due_date_display = format_date(language, min(dates)) if dates else False
             link.expires_display = link_sudo._expiry_text(language)
             link.last_payment_display = received and link._amount_text(received.amount, language)
-            link.company_display = (link_sudo.company_id.name or "")[: min(COMPANY_LENGTH, link._sms_room())].strip()
+            link.company_display = (link_sudo.company_id.name or "")[: link._sms_room()].strip()
             link.purpose_display = link._short_purpose(language)
 
     def _amount_text(self, amount, language=None):
@@ -262,13 +260,8 @@ class PaylinkLinkAmounts(models.Model):
 
     def _short_purpose(self, language):
         """What an SMS says of what is paid: all of it, or what there is room for if that is enough to be recognized."""
-        text = self._purpose_text(language) or ""
-        if text and not is_gsm(sms_text(text)):  # it makes more of it anyway
-            return f" ({text[:COMPANY_LENGTH].strip()})"
-        room = self._sms_room(self.company_display or "") - len(" ()")
-        if len(text) > room:
-            text = f"{text[: room - len('...')].strip()}..." if room >= PURPOSE_LENGTH else ""
-        return f" ({text})" if text else ""
+        told = f"{self.company_display or ''}{self.amount_display or ''}{self.url or ''}"
+        return self._sms_purpose(self._purpose_text(language), told, SMS_WORDS)
 
     def _purpose_text(self, language=None):
         """What is paid, as a line of its own, in the language of the environment ``language``, by default our own:
@@ -277,15 +270,15 @@ class PaylinkLinkAmounts(models.Model):
         link = self.sudo().with_env((language or self.env)(su=True))
         return link._documents_text(link.env, link.line_ids) if link.line_ids else link._of_kind("page_subject")
 
-    def _sms_room(self, told=""):
-        """What is left of one SMS for our own text to be no longer, with this URL, this amount and what is ``told``.
+    def _sms_room(self):
+        """How long the company's name may be for our own text to be one SMS, with this URL and amount.
 
-        A company's name in letters that GSM lacks makes more of it anyway.
+        A name in letters that GSM lacks makes more of it anyway.
         """
         if not is_gsm(sms_text(self.sudo().company_id.name or "")):
             return COMPANY_LENGTH
-        taken = sms_size(self._sms_text(f"{self.url or ''}{self.amount_display or ''}{told}")).length + SMS_WORDS
-        return max(GSM_LIMITS[0] - taken, 0)
+        taken = sms_size(self._sms_text(f"{self.url or ''}{self.amount_display or ''}")).length + SMS_WORDS
+        return min(COMPANY_LENGTH, max(GSM_LIMITS[0] - taken, 0))
 
     def _sms_currencies(self):
         return self.currency_id

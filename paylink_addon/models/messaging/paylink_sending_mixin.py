@@ -11,11 +11,13 @@ from odoo.tools.rendering_tools import convert_inline_template_to_qweb
 from ...const import MAX_SMS_PARTS
 from ...tools.addresses import BadAddress, mobile_e164, split_emails
 from ...tools.colors import readable_on
-from ...tools.gsm import UCS2_LIMITS, sms_size, sms_text
+from ...tools.gsm import GSM_LIMITS, UCS2_LIMITS, fitting, sms_size, sms_text
 from ...tools.texts import one_line
 
 FAILED_STATUSES = ("exception", "bounce")
 CUSTOMER_MESSAGES = ("email_outgoing", "sms")
+# Less than this of what is paid would be a riddle in an SMS.
+PURPOSE_LENGTH = 12
 LOCAL_LINK = ('href="/', 'src="/', "url('/")
 
 
@@ -388,6 +390,16 @@ class PaylinkSendingMixin(models.AbstractModel):
     def _sms_text(self, text):
         """``text`` as it is sent to these: see :func:`~..tools.gsm.sms_text`."""
         return sms_text(text, [(currency.symbol, currency.name) for currency in self._sms_currencies()])
+
+    def _sms_purpose(self, text, told, words):
+        """``text``, which says what is paid, in parentheses after a space: as much of it as one SMS has room for.
+
+        :param str told: what else the SMS tells of these
+        :param int words: how many places the words of our own templates take
+        """
+        room = GSM_LIMITS[0] - sms_size(self._sms_text(told)).length - words - len(" ()")
+        purpose = fitting(text or "", room, PURPOSE_LENGTH)
+        return f" ({purpose})" if purpose else ""
 
     def _sms_currencies(self):
         """Hook: the ``res.currency`` of the amounts that the SMS of these tell."""

@@ -11,6 +11,8 @@ MAX_TRIES = 4
 REFUSED = r"(?:^|[(\s])5[0-57]\d[ ,-]|(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![\d.])"  # read by PostgreSQL
 NO_ADDRESS = ("mail_email_invalid", "mail_email_missing")
 BATCH = 500
+# The places that the words of our own templates of SMS take.
+SMS_WORDS = 45
 
 
 class PaylinkReminderMessage(models.Model):
@@ -70,6 +72,7 @@ class PaylinkReminderMessage(models.Model):
     total_display = fields.Char(string="Amount to pay (text)", readonly=True)
     reminded_display = fields.Char(string="Earlier reminders (text)", readonly=True)
     company_display = fields.Char(string="Company (short text)", readonly=True)
+    purpose_display = fields.Char(string="Documents (short text)", compute="_compute_purpose_display")
     url = fields.Char(string="Link", compute="_compute_url")
 
     _slot_unique = models.UniqueIndex("(company_id, slot)")
@@ -94,6 +97,14 @@ class PaylinkReminderMessage(models.Model):
         """The page of the first link, for who may read that: an SMS has room for one."""
         for message in self:
             message.url = message.sudo().link_ids[:1].sudo(self.env.su)._filtered_access("read").url
+
+    @api.depends("documents_display", "company_display", "amount_display", "due_date_display", "url")
+    def _compute_purpose_display(self):
+        """As that of a collection link."""
+        for message in self:
+            names = ("company_display", "amount_display", "due_date_display", "url")
+            told = "".join(message[name] or "" for name in names)
+            message.purpose_display = message._sms_purpose(message.documents_display, told, SMS_WORDS)
 
     @api.depends("name", "date")
     def _compute_display_name(self):
@@ -127,6 +138,7 @@ class PaylinkReminderMessage(models.Model):
             "object.total_display",
             "object.reminded_display",
             "object.company_display",
+            "object.purpose_display",
             "object.company_id.name",
             "object.company_id.phone",
             "object.company_id.email",
