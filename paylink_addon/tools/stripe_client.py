@@ -184,6 +184,7 @@ class StripeApi:
     customer = _reads("customers.retrieve")
     customers = _lists("customers.list")
     customer_create = _changes("customers.create")
+    customer_update = _changes("customers.update")
     method = _reads("payment_methods.retrieve")
     method_detach = _changes("payment_methods.detach")
     setup_intent = _reads("setup_intents.retrieve")

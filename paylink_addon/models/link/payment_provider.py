@@ -107,15 +107,14 @@ class PaymentProvider(models.Model):
             "most": max((found.most for found in limits), default=0),
             "step": min((found.step for found in limits if found.step), default=0),
         }
-        facts = {
-            name: currency._paylink_text(self.env, bound, self.company_id[:1], partner)
-            for name, bound in bounds.items()
-        }
+        company = self.company_id[:1]
+        facts = {name: currency._paylink_text(self.env, bound, company, partner) for name, bound in bounds.items()}
+        facts["currency"] = currency.name
         texts = {
             "least": self.env._("Online payment starts at %(least)s.", **facts),
             "most": self.env._("Online payment is possible up to %(most)s.", **facts),
-            "step": self.env._("Online payment is possible only for multiples of %(step)s.", **facts),
-            "currency": self.env._("Online payment is not possible in %(currency)s.", currency=currency.name),
+            "step": self.env._("Online payment in %(currency)s is possible only for multiples of %(step)s.", **facts),
+            "currency": self.env._("Online payment is not possible in %(currency)s.", **facts),
         }
         return next((text for name, text in texts.items() if name in refused), False)
 

@@ -1,9 +1,12 @@
+import logging
 import secrets
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ...tools.stripe_errors import StripeRefused
+from ...tools.stripe_errors import StripeFailure, StripeRefused
+
+_logger = logging.getLogger(__name__)
 
 
 class PaylinkStripeCustomer(models.Model):
@@ -19,13 +22,14 @@ class PaylinkStripeCustomer(models.Model):
     is_live = fields.Boolean(help="In test mode an account has other customers, with other ids.")
     customer = fields.Char(help="Stripe's id (cus_…), once it has answered.")
     key = fields.Char(string="Idempotency Key", required=True, groups="base.group_system")
+    told = fields.Json(help="Name and e-mail address as Stripe was told last.")
 
     _identity_unique = models.UniqueIndex("(partner_id, company_id, account, is_live)")
 
     @api.model
     def _of(self, transaction):
-        """The customer who pays ``transaction``, made at Stripe if need be. Commits: no row is held while Stripe is
-        asked, here or afterwards.
+        """The customer who pays ``transaction``, made at Stripe if need be, named as the contact is now. Commits: no
+        row is held while Stripe is asked, here or afterwards.
 
         :raise StripeFailure: it could not be made
         """
@@ -33,8 +37,11 @@ class PaylinkStripeCustomer(models.Model):
         stripe = provider._paylink_stripe()
         found = self._claim(transaction, provider._paylink_stripe_account_id(), stripe.livemode)
         self.env.cr.commit()  # pylint: disable=invalid-commit
+        if found.customer and found.told != found._told_now():
+            found._update_at_stripe(stripe)
         if not found.customer:
-            found.customer = found._create_at_stripe(stripe)["id"]
+            told = found._told_now()
+            found.write({"customer": found._create_at_stripe(stripe)["id"], "told": told})
             self.env.cr.commit()  # pylint: disable=invalid-commit
         return found
 
@@ -87,6 +94,31 @@ class PaylinkStripeCustomer(models.Model):
                 del values["email"]
             self._renew_key()
             return stripe.customer_create(key=self.key, **values)
+
+    def _update_at_stripe(self, stripe):
+        """Tell Stripe the name and the e-mail address as they are now, once. Commits.
+
+        Whoever pays does not fail for it: it is tried again when the customer pays next. To say the same twice does no
+        harm, so each try has a key of its own. An address can't be taken away at Stripe: who has none anymore, or one
+        that Stripe refuses, becomes another customer.
+        """
+        told, customer = self._told_now(), self.customer
+        if (self.told or {}).get("email") and not told.get("email"):
+            self._renew_key()
+            return
+        try:
+            stripe.customer_update(customer, key=secrets.token_urlsafe(24), **told)
+        except StripeFailure as error:
+            _logger.info("Stripe customer %s could not be updated: %s", customer, error)
+            if isinstance(error, StripeRefused) and error.param == "email":
+                self._renew_key()
+            return
+        self.told = told
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+
+    def _told_now(self):
+        """What Stripe is told when it changes."""
+        return {name: value for name, value in self._values().items() if name in ("name", "email")}
 
     def _renew_key(self):
         self.write({"key": secrets.token_urlsafe(24), "customer": False})

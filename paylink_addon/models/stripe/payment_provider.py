@@ -135,6 +135,14 @@ class PaymentProvider(models.Model):
             return currencies
         return currencies.filtered(lambda currency: currency.name in STRIPE_CURRENCIES)
 
+    def _compute_available_currency_ids(self):
+        """Administrators choose some currencies, or none for all: the form is not filled with all that Stripe knows,
+        which its limits tell anyway.
+        """
+        result = super()._compute_available_currency_ids()
+        self.filtered(lambda provider: provider.code == STRIPE_CODE).available_currency_ids = False
+        return result
+
     def _get_default_payment_method_codes(self):
         """The one choice of the form: see ``data/stripe/payment_provider_stripe.xml``."""
         return {STRIPE_CODE} if self.code == STRIPE_CODE else super()._get_default_payment_method_codes()

@@ -146,6 +146,7 @@ def _check_email(email):
 @route("POST", "/v1/customers/{}", p.CustomerUpdateParams)
 def update_customer(realm, params, customer_id):
     found = realm.get("customer", customer_id)
+    _check_email(params.get("email"))
     metadata = {**found["metadata"], **params.pop("metadata", {})}
     realm.update(found, "customer.updated", metadata=metadata, **params)
     return found

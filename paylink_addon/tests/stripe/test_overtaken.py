@@ -1,5 +1,6 @@
 from datetime import timedelta
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 from odoo import Command, fields
 from odoo.exceptions import UserError
@@ -21,7 +22,14 @@ ON_INVOICES = (
     "reset",
     "cancelled",
 )
-ON_ORDERS = ("order_cancelled", "order_reduced", "order_of_another", "deposit_paid", "order_invoice_paid")
+ON_ORDERS = (
+    "order_cancelled",
+    "order_reduced",
+    "order_of_another",
+    "deposit_paid",
+    "order_invoice_paid",
+    "down_payment_registered",
+)
 
 
 @tagged("post_install", "-at_install")
@@ -128,6 +136,15 @@ class TestOvertaken(StripeCommon):
         invoice.action_post()
         self._registered(invoice)
 
+    def _down_payment_registered(self, order):
+        order.action_confirm()
+        wizard = self.env["sale.advance.payment.inv"].create(
+            {"sale_order_ids": order.ids, "advance_payment_method": "fixed", "fixed_amount": 60}
+        )
+        invoice = wizard._create_invoices(order)
+        invoice.action_post()
+        self._registered(invoice)
+
     def _deposit(self, order, amount):
         link = self.env["paylink.link"]._create_deposits([{"sale_order_id": order.id, "amount": amount}])
         link._issue()
@@ -169,6 +186,19 @@ class TestOvertaken(StripeCommon):
                     getattr(self, f"_{way}")(invoice)
                     self.assertEqual((tx.state, len(self.fake.journal()) - asked), ("cancel", 0))
                     self.assertEqual(self._status(tx), "expired")
+
+    def test_pages_reached_by_a_statement_are_closed(self):
+        """One of the documents that were ticked is paid another way; who comes back reads that."""
+        for way in ("registered", "credited", "matched_with_the_bank"):
+            with self.subTest(way):
+                invoices = self._invoice(self.john, amount=100) | self._invoice(self.john, amount=100)
+                statement = self.env["paylink.statement"]._for_customers(self.john).sudo()
+                tx = self.start(statement._pay_link(set(self._items(invoices).ids)))
+                for invoice in invoices:
+                    getattr(self, f"_{way}")(invoice)
+                self.assertEqual((tx.state, self._status(tx)), ("cancel", "expired"))
+                page = self.url_open(urlsplit(self.come_back(tx, cancelled="1").headers["Location"]).path).text
+                self.assertIn("Nothing is due anymore", page)
 
     def test_pages_of_orders_are_closed(self):
         for way in ON_ORDERS:

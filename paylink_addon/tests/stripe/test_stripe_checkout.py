@@ -136,6 +136,53 @@ class TestStripeCheckout(StripeCommon):
         self.assertEqual(len(self.requests("POST", "/v1/customers")), 2)
         self.assertEqual(self.env["paylink.stripe.customer"].search_count([("account", "=", self.fake.account.id)]), 2)
 
+    def _customer_at_stripe(self):
+        """Who pays the next time, as Stripe knows them, and how many requests it took to tell."""
+        before = len(self.fake.journal())
+        tx = self.start(self._free_link(10, partner_id=self.john.id))
+        found = self.fake.get(self.fake.get(tx.paylink_stripe_session)["customer"])
+        told = [entry for entry in self.fake.journal()[before:] if entry.path.startswith("/v1/customers")]
+        return found["name"], found["email"], len([entry for entry in told if entry.method == "POST"])
+
+    def test_customer_follows_the_contact(self):
+        """Another name or address is told once; who has none anymore, or one that Stripe refuses, has none there."""
+        self.assertEqual(self._customer_at_stripe(), ("John Smith", "john@example.com", 1))
+        cases = [
+            ({"name": "John Doe"}, ("John Doe", "john@example.com", 1)),
+            ({"email": "doe@example.com"}, ("John Doe", "doe@example.com", 1)),
+            ({"email": "john@intranet"}, ("John Doe", None, 3)),
+            ({"email": "j@example.com", "name": "J"}, ("J", "j@example.com", 1)),
+            ({"email": False}, ("J", None, 1)),
+            ({"phone": "+33639980000"}, ("J", None, 0)),
+        ]
+        for values, expected in cases:
+            with self.subTest(values=values):
+                self.john.write(values)
+                self.assertEqual(self._customer_at_stripe(), expected)
+                self.assertEqual(self._customer_at_stripe(), (*expected[:2], 0), "once")
+
+    def test_customer_follows_a_merge(self):
+        """Who was merged into a contact of another name is called by that from then on."""
+        self.start(self._free_link(10, partner_id=self.john.id))
+        new = self._customer("John Smith-Doe", email="smith-doe@example.com")
+        self._merge(self.john | new, new)
+        tx = self.start(self._free_link(10, partner_id=new.id))
+        (found,) = self.fake.realm().all("customer")
+        self.assertEqual((found["name"], found["email"]), ("John Smith-Doe", "smith-doe@example.com"))
+        self.assertEqual(self.fake.get(tx.paylink_stripe_session)["customer"], found["id"])
+
+    def test_customer_that_cannot_be_updated_pays_all_the_same(self):
+        """And is told the next time."""
+        self._customer_at_stripe()
+        self.john.name = "John Doe"
+        for fault in ("503", "disconnect_after"):
+            with self.subTest(fault):
+                self.fake.fault(fault, "POST", "/v1/customers/*", times=9)
+                tx = self.start(self._free_link(10, partner_id=self.john.id))
+                self.assertEqual(self.fake.get(tx.paylink_stripe_session)["status"], "open")
+                self.fake.abandon_faults()
+        self.assertEqual(self._customer_at_stripe()[0], "John Doe")
+
     def test_customer_deleted_at_stripe_is_made_anew(self):
         self.start(self._free_link(10))
         customer = self.env["paylink.stripe.customer"].search([("partner_id", "=", self.marie.id)])

@@ -184,10 +184,15 @@ class TestStripeProvider(StripeCommon):
         provider = self.provider
         self.assertTrue(provider.support_tokenization)
         self.assertEqual((provider.support_manual_capture, provider.support_refund), ("partial", "partial"))
+        self.assertFalse(provider.available_currency_ids, "the form is not filled with them")
         supported = provider._get_supported_currencies().mapped("name")
         for name in ("EUR", "JPY", "KWD", "ISK", "UGX", "CAD"):
             self.assertIn(name, supported)
         self.assertNotIn("IRR", supported)
+
+    def test_journal_is_not_below_the_currencies(self):
+        arch = self.env["payment.provider"].get_view(view_type="form")["arch"]
+        self.assertLess(arch.index('name="journal_id"'), arch.index('name="available_currency_ids"'))
 
     def test_every_company_has_its_provider(self):
         self.assertTrue(self.env.ref("paylink_addon.payment_provider_stripe"))
