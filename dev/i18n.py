@@ -3,6 +3,7 @@
 The same check, writing nothing, is part of ``make lint``.
 """
 
+import ast
 import functools
 import re
 import tempfile
@@ -84,7 +85,19 @@ def templates():
     database = odoo.with_addons()
     with tempfile.TemporaryDirectory() as folder:
         odoo.script(database, EXPORT.format(addons=ADDONS, folder=folder))
-        return {addon: _normalised(_read(f"{folder}/{addon}.pot")) for addon in ADDONS}
+        return {addon: _normalised(_with_manifest(_read(f"{folder}/{addon}.pot"), addon)) for addon in ADDONS}
+
+
+def _with_manifest(template, addon):
+    """Also what the page *Apps* says of the add-on. Odoo keeps that with ``base``, and exports it with nothing else."""
+    manifest = ast.literal_eval((ROOT / addon / "__manifest__.py").read_text())
+    for key, field in (("name", "shortdesc"), ("summary", "summary")):
+        place = (f"model:ir.module.module,{field}:base.module_{addon}", "")
+        if entry := template.find(manifest[key]):
+            entry.occurrences.append(place)
+        else:
+            template.append(polib.POEntry(msgid=manifest[key], occurrences=[place], comment=f"module: {addon}"))
+    return template
 
 
 def merge(template, path, language):

@@ -60,7 +60,8 @@ class Task:
     """What people are given tasks about (``mail.activity.paylink_key``), who gets them and where.
 
     Where several of one key may stand on the same record, the key is followed by the id of what each is about. How they
-    are given and ended: ``paylink.task.mixin``. Add-ons beside this one have keys of their own.
+    are given: ``paylink.task.mixin``. They end by themselves when what they ask for is done: a method of what they are
+    about says so, ``_paylink_done_<key>`` (``paylink.ending.mixin``). Add-ons beside this one have keys of their own.
     """
 
     # On a collection link, for its owner.

@@ -3,11 +3,14 @@ import logging
 from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
+from odoo.tools import LazyTranslate
 
 from ..const import PAY_PATH
 from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
 from .page import FORM_PAGE, PAGE, PLAIN_POLICY, PageMixin
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -62,9 +65,7 @@ class PaylinkStripe(PageMixin, http.Controller):
         """Nothing that the customer can do something about: those who can are told why."""
         about_key = isinstance(error, StripeRefused) and error.about_key
         transaction._paylink_tell_managers("key" if about_key else "page", redact(str(error)))
-        transaction._set_error(
-            request.env._("The payment page can't be opened at the moment. You have not been charged.")
-        )
+        transaction._set_error(_lt("The payment page can't be opened at the moment. You have not been charged."))
         return self._back(transaction)
 
     @staticmethod

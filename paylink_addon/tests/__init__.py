@@ -1,9 +1,11 @@
 # Odoo looks for tests among the names of this package: the subjects give it theirs.
 from . import test_days
 from . import test_jobs
+from . import test_languages
 from . import test_locks
 from . import test_messages
 from . import test_rpc
+from . import test_task_endings
 from . import test_upgrade
 
 from .messaging import *

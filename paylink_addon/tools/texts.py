@@ -1,5 +1,7 @@
 """Texts as other programs, or people, want them."""
 
+from odoo.tools.translate import LazyGettext
+
 from .stripe_errors import redact
 
 REASON_LENGTH = 500
@@ -13,3 +15,11 @@ def one_line(text):
 def reason(error):
     """What an exception says to who has to look into it: without secrets, and without what no database stores."""
     return redact(str(error) or type(error).__name__).replace("\0", "")[-REASON_LENGTH:]
+
+
+def said(text, env):
+    """A text that is stored, in the language of ``env``, where it was left open until somebody knows who reads it.
+
+    :param text: ``_lt("…")`` (Odoo's ``LazyTranslate``), or what is said already
+    """
+    return env._(text) if isinstance(text, LazyGettext) else text

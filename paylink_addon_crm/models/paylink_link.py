@@ -46,8 +46,8 @@ class PaylinkLink(models.Model):
 
     @api.model
     def _lead_note(self, transaction):
-        """What the opportunity's chatter says of a payment or refund, in the language of the link's owner."""
-        env = transaction.paylink_id._owner_env()
+        """What the opportunity's chatter says of a payment or refund, in the language of the company."""
+        env = transaction.company_id._paylink_env()
         values = {
             "amount": format_amount(env, abs(transaction.amount), transaction.currency_id),
             "link": transaction.paylink_id._get_html_link(),

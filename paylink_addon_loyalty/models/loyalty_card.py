@@ -4,7 +4,8 @@ from odoo.addons.paylink_addon.tools.locks import hold_and_touch
 
 
 class LoyaltyCard(models.Model):
-    _inherit = "loyalty.card"
+    _name = "loyalty.card"
+    _inherit = ["loyalty.card", "paylink.ending.mixin"]
 
     @api.model
     def _paylink_wallets_of(self, partners, program):
@@ -50,3 +51,12 @@ class LoyaltyCard(models.Model):
     def _paylink_add(self, points):
         """Add ``points`` (negative: take them) without writing to the customer."""
         self.with_context(loyalty_no_mail=True).points = self.currency_id.round(self.points + points)
+
+    # === TASKS === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"points"}
+
+    def _paylink_task_subjects(self):
+        """The links that have topped these up."""
+        return [self.history_ids.paylink_transaction_id.paylink_id]

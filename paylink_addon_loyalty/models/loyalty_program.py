@@ -7,7 +7,8 @@ ACCOUNTANTS = "account.group_account_readonly,account.group_account_invoice"
 class LoyaltyProgram(models.Model):
     """The money in wallets is owed to the customers: one liability account per program holds all of it."""
 
-    _inherit = "loyalty.program"
+    _name = "loyalty.program"
+    _inherit = ["loyalty.program", "paylink.ending.mixin"]
 
     paylink_account_id = fields.Many2one(
         "account.account",
@@ -158,3 +159,13 @@ class LoyaltyProgram(models.Model):
         for program in self.sudo().filtered("paylink_account_id"):
             products = program.reward_ids.discount_line_product_id | program._paylink_top_up_products()
             products.with_company(program.company_id).property_account_income_id = program.paylink_account_id
+
+    # === TASKS === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"active"}
+
+    def _paylink_task_subjects(self):
+        """The links that have topped up wallets of these."""
+        moved = [("card_id.program_id", "in", self.ids), ("paylink_transaction_id", "!=", False)]
+        return [self.env["loyalty.history"].search(moved).paylink_transaction_id.paylink_id]

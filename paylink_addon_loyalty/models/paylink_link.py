@@ -35,3 +35,15 @@ class PaylinkLink(models.Model):
             partner=self.partner_id.display_name,
             amount=amount,
         )
+
+    # === TASKS === #
+
+    def _paylink_done_wallet_overdrawn(self, _task):
+        cards = self.transaction_ids._paylink_wallet_history().card_id
+        return all(card.currency_id.compare_amounts(card.points, 0) >= 0 for card in cards)
+
+    def _paylink_done_wallet_archived(self, _task):
+        """The wallet can be spent from again, or what has come was given back."""
+        programs = self.transaction_ids._paylink_wallet_history().card_id.program_id
+        given_back = self.currency_id.compare_amounts(self.amount_refunded, self.amount_paid) >= 0
+        return given_back or all(programs.mapped("active"))

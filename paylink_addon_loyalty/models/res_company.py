@@ -1,5 +1,8 @@
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.tools import LazyTranslate
+
+_lt = LazyTranslate(__name__)
 
 # Where the chart of a country has a place for what customers have paid in advance; else behind its other liabilities.
 ACCOUNT_CODES = {"FR": "419700"}
@@ -64,15 +67,18 @@ class ResCompany(models.Model):
 
     def _paylink_create_ewallet(self):
         Program = self.env["loyalty.program"]
-        return Program.create(
+        names = self.env["res.lang"]._paylink_translations(_lt("Customer wallet"))
+        program = Program.create(
             {
                 **Program._program_type_default_values()["ewallet"],
-                "name": self.env._("Customer wallet"),
+                "name": next(iter(names.values())),
                 "program_type": "ewallet",
                 "company_id": self.id,
                 "currency_id": self.currency_id.id,
             }
         )
+        program.update_field_translations("name", names)
+        return program
 
     def _paylink_wallet_account(self, program):
         """The account that the rewards of ``program`` are booked on already, if it can hold wallets; else a new one."""
@@ -88,14 +94,17 @@ class ResCompany(models.Model):
                 [*others, ("account_type", "=", "liability_current")], order="code desc", limit=1
             )
             code = liability.code or "210000"
-        return Account.create(
+        names = self.env["res.lang"]._paylink_translations(_lt("Customer wallets"))
+        account = Account.create(
             {
-                "name": self.env._("Customer wallets"),
+                "name": next(iter(names.values())),
                 "code": Account._search_new_account_code(code),
                 "account_type": "liability_current",
                 "company_ids": [(4, self.id)],
             }
         )
+        account.update_field_translations("name", names)
+        return account
 
     def _paylink_wallet_problem(self, amount, currency):
         """Why a wallet can't be topped up with ``amount``, or ``False``."""

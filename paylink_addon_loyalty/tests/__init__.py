@@ -3,4 +3,5 @@ from . import test_wallet_disputes
 from . import test_wallet_merge
 from . import test_wallet_orders
 from . import test_wallet_program
+from . import test_wallet_tasks
 from . import test_wallet_tours

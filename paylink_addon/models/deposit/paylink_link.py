@@ -1,11 +1,13 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, format_amount, format_date
+from odoo.tools import SQL, LazyTranslate, format_amount, format_date, str2bool
 
 from ...const import Task
 from ...tools import days
 from ...tools.locks import hold_and_touch
 from ..link.paylink_link_life import BATCH
+
+_lt = LazyTranslate(__name__)
 
 
 class PaylinkLink(models.Model):
@@ -165,14 +167,14 @@ class PaylinkLink(models.Model):
 
     def _expire_early(self):
         ended = self.filtered(lambda link: link._is_expired())
-        ended._close_attempts(self.env._("The quotation expired."))
+        ended._close_attempts(_lt("The quotation expired."))
         ended.expires_at = fields.Datetime.now()
         ended._log_events("expired")
 
     def _end_deposits(self, reason):
         """Cancel live deposits that can't be paid anymore; who has authorized money is somebody's task.
 
-        :param str reason: what the timeline says
+        :param reason: what the timeline says: see :func:`~..tools.texts.said`
         """
         authorized = self.filtered("amount_authorized")
         (self - authorized)._cancel(reason)
@@ -215,6 +217,33 @@ class PaylinkLink(models.Model):
             "partner": self.partner_id.display_name,
             "amount": format_amount(env, self._paid_amount(), self.currency_id),
         }
+
+    # === TASKS === #
+
+    def _stands_for(self, other):
+        """Also another deposit on the same order."""
+        return super()._stands_for(other) or bool(self.sale_order_id and self.sale_order_id == other.sale_order_id)
+
+    def _paylink_done_deposit_authorized(self, _task):
+        return not self.amount_authorized
+
+    def _paylink_done_deposit_not_confirmed(self, _task):
+        order = self.sale_order_id
+        invoices = str2bool(self.env["ir.config_parameter"].sudo().get_param("sale.automatic_invoice") or "")
+        return order.state not in ("draft", "sent") and (order.state != "sale" or not invoices or order.invoice_ids)
+
+    def _paylink_done_deposit_cancelled(self, _task):
+        return self._fits_order() or not self._is_left_over()
+
+    def _paylink_done_deposit_foreign(self, _task):
+        return self._belongs_to_order() or not self._is_left_over()
+
+    def _is_left_over(self):
+        """Whether something of what was paid is still the customer's: neither refunded nor used."""
+        payments = self.transaction_ids._paylink_received().payment_id
+        unknown = payments.filtered(lambda payment: not payment.move_id)
+        used = not unknown and not any(payment._paylink_open_credit() for payment in payments)
+        return bool(self._paid_amount()) and not used
 
     # === PAYING === #
 

@@ -196,7 +196,7 @@ class PaymentTransaction(models.Model):
     def _paylink_order_note(self):
         """What the order's chatter says of a payment or refund."""
         self.ensure_one()
-        env = self.paylink_id._owner_env()
+        env = self.company_id._paylink_env()
         values = {
             "amount": format_amount(env, abs(self.amount), self.currency_id),
             "link": self.paylink_id._get_html_link(),

@@ -2,10 +2,12 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...const import IN_FLIGHT_STATES, LIVE_STATES
 from ...tools import days
+
+_lt = LazyTranslate(__name__)
 
 GROUP = "paylink_addon.group_paylink_user"
 DEPOSIT_STATES = [
@@ -25,7 +27,7 @@ class SaleOrder(models.Model):
     """Orders show their deposits. Nothing of it is stored on them: see ``paylink.status.mixin``."""
 
     _name = "sale.order"
-    _inherit = ["sale.order", "paylink.status.mixin"]
+    _inherit = ["sale.order", "paylink.status.mixin", "paylink.ending.mixin"]
 
     paylink_link_ids = fields.One2many("paylink.link", "sale_order_id", string="Deposits", groups=GROUP, copy=False)
     paylink_deposit = fields.Selection(
@@ -178,7 +180,7 @@ class SaleOrder(models.Model):
                     link=paid[0].name,
                 )
             )
-        links.filtered(lambda link: link.state in LIVE_STATES)._cancel(self.env._("The order was deleted."))
+        links.filtered(lambda link: link.state in LIVE_STATES)._cancel(_lt("The order was deleted."))
 
     # === ACTIONS === #
 
@@ -285,6 +287,15 @@ class SaleOrder(models.Model):
         wanted = missing if order.state in ("draft", "sent") and missing > 0 else askable
         return order.currency_id.round(min(wanted, askable))
 
+    # === TASKS === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"state", "invoice_status", *PAYER_FIELDS}
+
+    def _paylink_task_subjects(self):
+        """The deposits on these."""
+        return [*super()._paylink_task_subjects(), self.paylink_link_ids]
+
     # === ENDING DEPOSITS === #
 
     def _paylink_end_links(self):
@@ -294,8 +305,8 @@ class SaleOrder(models.Model):
             return
         cancelled = links.filtered(lambda link: link.sale_order_id.state == "cancel")
         changed = (links - cancelled).filtered(lambda link: not link._fits_order())
-        cancelled._end_deposits(self.env._("The order was canceled."))
-        changed._end_deposits(self.env._("The customer or the currency of the order was changed."))
+        cancelled._end_deposits(_lt("The order was canceled."))
+        changed._end_deposits(_lt("The customer or the currency of the order was changed."))
         links -= cancelled | changed
         due = links._due_amounts()
         over = links.filtered(lambda link: not due[link.id])
@@ -303,7 +314,7 @@ class SaleOrder(models.Model):
         self.env.add_to_compute(over._fields["state"], over)
         over._recompute_recordset(["state"])
         waiting = over.filtered(lambda link: link.state in LIVE_STATES and not link.amount_pending)
-        waiting._end_deposits(self.env._("The order is paid or invoiced: no deposit is left to pay."))
+        waiting._end_deposits(_lt("The order is paid or invoiced: no deposit is left to pay."))
 
     def _paylink_rivals(self):
         """The transactions, in sudo mode, that may still pay these orders: unfinished, or on their way."""

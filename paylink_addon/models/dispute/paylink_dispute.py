@@ -242,7 +242,7 @@ class PaylinkDispute(models.Model):
         """Book the fee as an expense, and back when it is given back. Without an account for it: a task."""
         self.ensure_one()
         account = self.company_id._paylink_fee_account()
-        due = bool(self.fee and not self.fee_move_id) or bool(self.fee_returned and not self.fee_returned_move_id)
+        due = self._has_fees_to_book()
         if due and not account:
             self._give_task(Task.CHARGEBACK_FEE, self._no_account_texts)
         if not due or not account:
@@ -251,6 +251,10 @@ class PaylinkDispute(models.Model):
             self.fee_move_id = self._create_fee_move(account, self.fee)
         if self.fee_returned and not self.fee_returned_move_id:
             self.fee_returned_move_id = self._create_fee_move(account, -self.fee_returned)
+
+    def _has_fees_to_book(self):
+        charged, returned = self.fee and not self.fee_move_id, self.fee_returned and not self.fee_returned_move_id
+        return bool(charged or returned)
 
     def _create_fee_move(self, account, fee):
         """The entry of a fee (negative: given back), between the account of the payments and the expenses."""
@@ -325,6 +329,18 @@ class PaylinkDispute(models.Model):
         return lines.sorted(lambda line: (line.account_id != payment.destination_account_id, line.id))
 
     # === HELPERS: TASKS === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"status", "fee_move_id", "fee_returned_move_id"}
+
+    def _paylink_done_chargeback_answer(self, _task):
+        return self.status not in UNANSWERED
+
+    def _paylink_done_chargeback_excess(self, _task):
+        return not self.reinstatement_id._paylink_open_credit()
+
+    def _paylink_done_chargeback_fee(self, _task):
+        return not self._has_fees_to_book()
 
     def _task_users(self):
         """Who has to know: the owner of the link and the payment managers, as far as they may see the chargeback."""

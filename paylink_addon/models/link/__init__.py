@@ -9,6 +9,7 @@ from . import paylink_link_pdfs
 from . import paylink_link_books
 from . import paylink_link_documents
 from . import paylink_link_running
+from . import paylink_link_tasks
 from . import paylink_link_line
 from . import account_move
 from . import account_move_line
@@ -22,6 +23,8 @@ from . import payment_transaction_coming
 from . import payment_transaction_manage
 from . import payment_transaction_overtaken
 from . import payment_transaction_requests
+from . import payment_transaction_tasks
+from . import payment_transaction_texts
 from . import res_company
 from . import res_config_settings
 from . import res_partner

@@ -3,11 +3,13 @@ from collections import defaultdict
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 from odoo.tools.image import image_data_uri
 
 from ...tools import qr
 from .account_move_line import IN_PAYMENT_STATES
+
+_lt = LazyTranslate(__name__)
 
 
 class AccountMove(models.Model):
@@ -138,7 +140,7 @@ class AccountMove(models.Model):
         """Nobody pays what is being changed: attempts that wait for the customer are closed."""
         links = self.filtered("posted_before")._paylink_locked_links()
         result = super().button_draft()
-        links._close_attempts(self.env._("A document is being changed."))
+        links._close_attempts(_lt("A document is being changed."))
         # Those in the customer portal, too; of what is on its way people are told.
         self.filtered("posted_before").line_ids._paylink_settled()
         return result

@@ -1,6 +1,8 @@
 from markupsafe import Markup
 from odoo import api, models
-from odoo.tools import email_normalize
+from odoo.tools import LazyTranslate, email_normalize
+
+_lt = LazyTranslate(__name__)
 
 
 class AccountMoveSend(models.AbstractModel):
@@ -107,6 +109,6 @@ class AccountMoveSend(models.AbstractModel):
             partners = self.env["res.partner"].browse(data.get("mail_partner_ids") or ())
             if link and partners:
                 addresses = ", ".join(filter(None, map(email_normalize, partners.mapped("email"))))
-                text = self.env._("with %(document)s to %(emails)s", document=move.name, emails=addresses)
+                text = _lt("with %(document)s to %(emails)s", document=move.name, emails=addresses)
                 link._register_sent(text, addresses)
         return result

@@ -6,11 +6,13 @@ from functools import partial
 
 from markupsafe import Markup
 from odoo import api, models
-from odoo.tools import format_amount
+from odoo.tools import LazyTranslate, format_amount
 from psycopg2 import OperationalError
 
 from ...const import Task
 from ...tools.addresses import BadAddress, split_emails
+
+_lt = LazyTranslate(__name__)
 
 QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
 _logger = logging.getLogger(__name__)
@@ -234,7 +236,10 @@ class PaylinkLinkBooks(models.Model):
         for name, changed in transactions.grouped(
             lambda tx: "refunded" if tx.operation == "refund" else "paid"
         ).items():
-            amounts = {tx.paylink_id.id: format_amount(self.env, abs(tx.amount), tx.currency_id) for tx in changed}
+            amounts = {
+                tx.paylink_id.id: format_amount(tx.company_id._paylink_env(), abs(tx.amount), tx.currency_id)
+                for tx in changed
+            }
             changed.paylink_id._log_events(name, amounts)
 
     @api.model
@@ -252,7 +257,7 @@ class PaylinkLinkBooks(models.Model):
 
     def _document_notes_general(self, transaction):
         """On each invoice."""
-        text = self._owner_env()._(
+        text = self.company_id._paylink_env()._(
             "Payment %(payment)s by collection link %(link)s.",
             payment=transaction.payment_id._get_html_link(),
             link=self._get_html_link(),
@@ -272,7 +277,7 @@ class PaylinkLinkBooks(models.Model):
 
     @api.model
     def _close_drafts(self, transactions):
-        transactions._paylink_close(self.env._("Another payment of the same documents succeeded."))
+        transactions._paylink_close(_lt("Another payment of the same documents succeeded."))
 
     @api.model
     def _announce_payments(self, transactions):

@@ -181,3 +181,4 @@ class PaylinkLinkDocuments(models.Model):
         link._note_sent()
         link.write({"send_email": True, "email": email or link.email})
         link._log_events("sent", {link.id: text})
+        link._end_tasks_of_sending()

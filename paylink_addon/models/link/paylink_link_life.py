@@ -4,12 +4,14 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import format_amount, format_datetime
+from odoo.tools import LazyTranslate, format_amount, format_datetime
 
 from ...const import LIVE_STATES, Task
 from ...tools.locks import hold_and_touch
+from ...tools.texts import said
 from .payment_transaction import ON_LINK
 
+_lt = LazyTranslate(__name__)
 # With more invoices than this no missing PDF is made: each takes a second.
 MAX_NEW_PDFS = 20
 # A provider that has not answered by then is asked again by who insists, or by the job.
@@ -286,23 +288,25 @@ class PaylinkLinkLife(models.Model):
     def _cancel(self, reason=""):
         """Cancel links of which nothing is authorized; what is pending may still come, and is booked then.
 
-        :param str reason: what the timeline says, where nobody has asked for it
+        :param reason: what the timeline says, where nobody has asked for it: see :func:`~..tools.texts.said`
         """
         if not self:
             return
         self.sudo().write({"cancelled_at": fields.Datetime.now(), "cancel_requested_at": False})
-        self._close_attempts(self.env._("The link was canceled."))
-        self.sudo().transaction_ids._paylink_withdraw_charges(self.env._("The link was canceled."))
+        self._close_attempts(_lt("The link was canceled."))
+        self.sudo().transaction_ids._paylink_withdraw_charges(_lt("The link was canceled."))
         self._log_events(
             "cancelled",
-            {link.id: " ".join(filter(None, [reason, link._pending_text()])) for link in self},
+            {link.id: link._cancelled_text(reason) for link in self},
         )
 
-    def _pending_text(self):
-        return self.amount_pending and self.env._(
+    def _cancelled_text(self, reason):
+        env = self.company_id._paylink_env()
+        pending = self.amount_pending and env._(
             "A payment of %(amount)s is in progress: if it still arrives, it will be booked.",
-            amount=format_amount(self.env, self.amount_pending, self.currency_id),
+            amount=format_amount(env, self.amount_pending, self.currency_id),
         )
+        return " ".join(filter(None, [said(reason, env), pending]))
 
     def _cancel_authorized(self):
         """Ask the providers to release what is authorized; their answers cancel the links."""
@@ -317,7 +321,7 @@ class PaylinkLinkLife(models.Model):
                 self.env._("%(name)s is being canceled: wait for the provider's answer.", name=waiting[0].name)
             )
         self.sudo().cancel_requested_at = now
-        self._close_attempts(self.env._("The link was canceled."))
+        self._close_attempts(_lt("The link was canceled."))
         refusals = {link: reason for link in self if (reason := link._void_authorized())}
         if refusals:
             self.env.cr.commit()  # pylint: disable=invalid-commit  # the wish is taken back, whatever is raised
@@ -412,7 +416,7 @@ class PaylinkLinkLife(models.Model):
                 "be possible later.",
                 partner=partner,
                 name=self.name,
-                documents=self.documents_display,
+                documents=self._documents_text(env, self.line_ids),
                 amount=amount,
                 date=format_datetime(
                     env,
@@ -442,7 +446,7 @@ class PaylinkLinkLife(models.Model):
         return self.env["paylink.job.mixin"]._each(overdue, lambda links: links._expire(), size=BATCH)
 
     def _expire(self):
-        self._close_attempts(self.env._("The link expired."))
+        self._close_attempts(_lt("The link expired."))
         self.env.add_to_compute(self._fields["state"], self)
         self._recompute_recordset(["state"])
         self.filtered(lambda link: link.state == "expired")._log_events("expired")

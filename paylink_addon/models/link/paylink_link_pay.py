@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, format_date, formatLang, ormcache
+from odoo.tools import SQL, LazyTranslate, format_date, formatLang, ormcache
 
 from odoo.addons.account.tools import is_valid_structured_reference
 
@@ -13,9 +13,10 @@ from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, 
 from ...tools import days
 from ...tools.money import read_amount
 from ...tools.parameters import whole_number
-from ...tools.texts import one_line
+from ...tools.texts import one_line, said
 from .paylink_link_amounts import Coming
 
+_lt = LazyTranslate(__name__)
 # What the reason of a SEPA transfer holds.
 MAX_REFERENCE = 140
 
@@ -206,7 +207,7 @@ class PaylinkLinkPay(models.Model):
         attempt = self.transaction_ids._paylink_attempts().sorted("id")[-1:]
         if attempt.paylink_abandoned and not attempt.paylink_decline_count:
             return self.env._("You left the payment page before paying.")
-        return attempt.state_message if attempt.state in ("error", "draft") else ""
+        return said(attempt._paylink_last_reason(), self.env) if attempt.state in ("error", "draft") else ""
 
     def _page_documents(self):
         """The items as the customer knows them."""
@@ -489,7 +490,7 @@ class PaylinkLinkPay(models.Model):
                 or self.env._("This payment method is no longer available: reload the page.")
             )
         # The newest attempt counts: one that was left on another tab must not be paid as well.
-        self._open_drafts()._paylink_close(self.env._("The customer started again."))
+        self._open_drafts()._paylink_close(_lt("The customer started again."))
         self._mark_opened()
         return {
             "provider_id": provider.id,

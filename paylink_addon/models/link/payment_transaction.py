@@ -4,14 +4,15 @@ from operator import attrgetter
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import format_amount
+from odoo.tools import LazyTranslate, format_amount
 
 from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES, Task
 from ...tools.locks import hold, unless_busy
 from ...tools.parameters import whole_number
-from ...tools.texts import reason
+from ...tools.texts import reason, said
 from .account_payment import VOID_STATES
 
+_lt = LazyTranslate(__name__)
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
 # How many booked payments are told of at once.
@@ -214,16 +215,20 @@ class PaymentTransaction(models.Model):
     # === STATES === #
 
     def _update_state(self, allowed_states, target_state, state_message):
-        """Money that comes after an attempt was given up is never refused; each change is told on the link."""
+        """Money that comes after an attempt was given up is never refused; each change is told on the link.
+
+        :param state_message: see :func:`~..tools.texts.said`: who pays reads it, else who looks after it
+        """
         ours = self.filtered("paylink_id")
         before = {tx.id: tx.state for tx in ours}
         updated = self.browse()
-        for late, transactions in self.grouped(lambda tx: tx._paylink_late_sources(target_state)).items():
+        for (late, lang), transactions in self.grouped(
+            lambda tx: (tx._paylink_late_sources(target_state), tx._paylink_reader_env().lang)
+        ).items():
             updated |= super(PaymentTransaction, transactions)._update_state(
-                (*allowed_states, *late), target_state, state_message
+                (*allowed_states, *late), target_state, said(state_message, self.with_context(lang=lang).env)
             )
         updated._paylink_have_booked()
-        updated._paylink_end_overtaken()
         released = (updated & ours).filtered(lambda tx: tx.state == "cancel" and before[tx.id] == "authorized")
         released.sudo().paylink_released = True
         for tx in updated & ours:
@@ -256,11 +261,11 @@ class PaymentTransaction(models.Model):
 
         A provider that holds a session of its own for them ends it by extending this method.
 
-        :param str reason: what the timeline says
+        :param reason: what the timeline says: see :func:`~..tools.texts.said`
         """
         for tx in self:
             tx.sudo().paylink_closed = True
-            tx._set_canceled(state_message=tx.state_message or reason)  # why a card was declined stays
+            tx._set_canceled(state_message=tx._paylink_last_reason() or reason)  # why a card was declined stays
 
     # === POST-PROCESSING === #
 
@@ -407,7 +412,7 @@ class PaymentTransaction(models.Model):
             "%(partner)s paid %(amount)s (%(name)s: %(documents)s).",
             partner=link.partner_id.display_name,
             name=link.name,
-            documents=link.documents_display,
+            documents=link._documents_text(env, link.line_ids),
             amount=format_amount(env, self.amount, self.currency_id),
         )
 
@@ -447,8 +452,6 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         link = self.paylink_id
-        if self.operation == "refund":
-            link._end_task(Task.REFUND_UNANSWERED, about=self)
         if name := self._paylink_event_name(before):
             link._log_events(name, {link.id: message or self._paylink_voided_text()})
         if self.state == "authorized" and self._paylink_is_incoming():
@@ -484,7 +487,7 @@ class PaymentTransaction(models.Model):
 
     def _paylink_voided_text(self):
         voided = self.state == "cancel" and self.source_transaction_id and self.operation != "refund"
-        return format_amount(self.env, self.amount, self.currency_id) if voided else ""
+        return format_amount(self.company_id._paylink_env(), self.amount, self.currency_id) if voided else ""
 
     # === ABANDONED ATTEMPTS === #
 
@@ -530,7 +533,7 @@ class PaymentTransaction(models.Model):
 
     def _paylink_abandon(self):
         """Give attempts up as the customer's choice: they count, and the link is *Interrupted*."""
-        text = self.env._("The customer left without paying.")
+        text = _lt("The customer left without paying.")
         for tx in self.filtered(lambda tx: not tx.paylink_abandoned):
             tx.sudo().paylink_abandoned = True
             tx.paylink_id._log_events("attempt_abandoned", {tx.paylink_id.id: text})

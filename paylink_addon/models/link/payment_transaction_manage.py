@@ -4,11 +4,13 @@ from datetime import timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import format_amount
+from odoo.tools import LazyTranslate, format_amount
 
 from ...const import IN_FLIGHT_STATES, Task
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, exact_amount
+
+_lt = LazyTranslate(__name__)
 
 # A refund that was sent but, after that time, not answered: somebody has to look what became of it. Until then it may
 # still be on its way, and who takes it back would make it twice.
@@ -64,7 +66,7 @@ class PaymentTransactionManage(models.Model):
             raise UserError(
                 self.env._("%(reference)s has been answered, or is still being sent.", reference=refund.reference)
             )
-        refund._set_canceled(state_message=self.env._("%(user)s: it was not refunded.", user=self.env.user.name))
+        refund._set_canceled(state_message=_lt("%(user)s: it was not refunded.", user=self.env.user.name))
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def _paylink_for_action(self):

@@ -4,12 +4,14 @@ import logging
 
 from odoo import api, models
 from odoo.fields import Domain
-from odoo.tools import SQL, format_amount
+from odoo.tools import SQL, LazyTranslate, format_amount
 from psycopg2 import OperationalError
 
 from ...const import Task
 from ...tools.locks import take_free
 from .account_move_line import IN_PAYMENT_STATES
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 
@@ -84,7 +86,7 @@ class PaymentTransactionOvertaken(models.Model):
         self.ensure_one()
         if self._paylink_unfinished():
             if self._paylink_is_overtaken():
-                self._paylink_close_free(self.env._("What was to be paid has changed or been settled another way."))
+                self._paylink_close_free(_lt("What was to be paid has changed or been settled another way."))
         elif (
             self._paylink_in_flight() and self._paylink_is_incoming() and self._paylink_exceeds(self._paylink_needed())
         ):
@@ -93,7 +95,7 @@ class PaymentTransactionOvertaken(models.Model):
     def _paylink_close_if_free(self, reason):
         """Close attempts, but those that somebody else works on right now: they are left to the job.
 
-        :param str reason: what the timeline says
+        :param reason: what the timeline says: see :func:`~..tools.texts.said`
         """
         self._paylink_apart(lambda tx: tx._paylink_close_free(reason))
 
@@ -179,12 +181,6 @@ class PaymentTransactionOvertaken(models.Model):
         users = users.filtered(lambda user: user.active and not user.share) or self.company_id._paylink_managers()
         texts = self._paylink_overtaken_texts
         self.env["paylink.task.mixin"]._give(record, Task.OVERTAKEN, texts, users, about=self, ever=True)
-
-    def _paylink_end_overtaken(self):
-        """What has come is another task, if any; what came to nothing is nobody's anymore."""
-        for tx in self.filtered(lambda tx: tx.state in ("done", "error", "cancel") and tx._paylink_is_incoming()):
-            record, _users = tx._paylink_looked_after()
-            self.env["paylink.task.mixin"]._end(record, Task.OVERTAKEN, about=tx)
 
     def _paylink_looked_after(self):
         """Hook: the record on which people are told of the attempt, or ``None``, and whose business it is."""

@@ -174,7 +174,7 @@ class PaymentTransactionRequests(models.Model):
         Whoever sends one notes that on the same row, and commits it, before: of the two that change it at the same time
         one fails, and begins again.
 
-        :param str reason: what the timeline says
+        :param reason: what the timeline says: see :func:`~..tools.texts.said`
         """
         unsent = self.filtered(lambda tx: tx.paylink_todo == "charge" and not tx.paylink_sent_at)
         unsent.paylink_todo = False

@@ -63,7 +63,7 @@ class ResCompany(models.Model):
         self.env["ir.sequence"].create(
             [
                 {
-                    "name": f"Collection links ({company.name})",
+                    "name": company._paylink_env()._("Collection links (%(company)s)", company=company.name),
                     "code": SEQUENCE_CODE,
                     "company_id": company.id,
                     "prefix": "PL/%(range_year)s/",

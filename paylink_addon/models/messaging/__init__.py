@@ -6,9 +6,11 @@ from . import paylink_sending_mixin
 from . import mail_activity
 from . import paylink_job_mixin
 from . import paylink_server_mixin
+from . import paylink_ending_mixin
 from . import paylink_task_mixin
 from . import paylink_request_mixin
 from . import ir_http
+from . import ir_module_module
 from . import ir_qweb
 from . import mail_mail
 from . import mail_message

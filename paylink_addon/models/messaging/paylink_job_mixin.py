@@ -56,13 +56,15 @@ class PaylinkJobMixin(models.AbstractModel):
         """
         job, left = self.env["ir.cron"], len(records)
         key = _key(_name(work), records._name)
-        failed_before = set(self.env["paylink.task.mixin"]._about(key, records))
+        failed_before = self.env["paylink.task.mixin"]._about(key)
+        for record_id in failed_before.keys() - set(records.ids):
+            failed_before.pop(record_id).unlink()  # somebody else has done it
 
         def attempt(some):
             work(some)
-            if failed_before.intersection(some.ids):
-                for task in self.env["paylink.task.mixin"]._about(key, some).values():
-                    task.unlink()
+            if not failed_before.keys().isdisjoint(some.ids):
+                found = self.env["paylink.task.mixin"]._about(key)
+                self.env["mail.activity"].sudo().union(*(found.get(record.id, ()) for record in some)).unlink()
 
         tell = tell or partial(self._tell, key=key, place=place)
         for ids in split_every(size, records.ids):
@@ -95,7 +97,7 @@ class PaylinkJobMixin(models.AbstractModel):
 
         def attempt():
             if mine := take_free(records) if take else records:
-                work(mine)
+                work(_in_language(mine))
 
         self._alone(attempt, failed, is_set=len(records) > 1)
 
@@ -125,7 +127,9 @@ class PaylinkJobMixin(models.AbstractModel):
     @api.autovacuum
     def _tell_what_is_missing(self):
         """Tell an administrator, once, which optional part the server has not, and what follows from it."""
-        if not self.env["paylink.server.mixin"]._can_make_pdf():
+        if self.env["paylink.server.mixin"]._can_make_pdf():
+            self.env["paylink.task.mixin"]._end(None, Task.NO_PDF)
+        else:
             administrator = self.env.company._paylink_administrator()
             self.env["paylink.task.mixin"]._give(None, Task.NO_PDF, self._no_pdf_texts, administrator, ever=True)
 
@@ -178,6 +182,12 @@ class PaylinkJobMixin(models.AbstractModel):
 def _key(*names):
     """The key of the tasks about what failed: each work has its own."""
     return ".".join([Task.JOB, *names])
+
+
+def _in_language(records):
+    """What a job says, and why something fails, is in the language of whose records these are, where that is one's."""
+    company = records.company_id if "company_id" in records else None
+    return company._paylink_in_its_language(records) if company and len(company) == 1 else records
 
 
 def _by_name(parts):

@@ -8,6 +8,7 @@ from odoo.tools import SQL, hmac
 
 from ...const import TOKEN_BYTES
 from ...tools import days, quotes
+from ...tools.texts import said
 
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 
@@ -245,7 +246,8 @@ class PaylinkRequestMixin(models.AbstractModel):
         """Add one line to each request's chatter; its text is the subtype's description, in the reader's language.
 
         :param str name: what has happened (see :meth:`_event_subtype_id`)
-        :param dict bodies: what to add to the text, by record id (a reason, an amount)
+        :param dict bodies: what to add to the text, by record id (a reason, an amount), in the company's language; see
+            :func:`~..tools.texts.said`
         """
         bodies = bodies or {}
         subtype_id = self._event_subtype_id(name)
@@ -262,7 +264,7 @@ class PaylinkRequestMixin(models.AbstractModel):
                     "email_from": author.email_formatted,
                     "reply_to": author.email_formatted,
                     "record_name": request.name,
-                    "body": bodies.get(request.id, ""),
+                    "body": said(bodies.get(request.id, ""), request.company_id._paylink_env()),
                 }
                 for request in self
             ]

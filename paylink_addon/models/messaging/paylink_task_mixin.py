@@ -8,13 +8,15 @@ class PaylinkTaskMixin(models.AbstractModel):
     """Tasks (``mail.activity``) that people are given, each known by a key that no language changes.
 
     What they are about, and their keys: :class:`~odoo.addons.paylink_addon.const.Task`. A model of ours inherits this,
-    says who gets the tasks of a record, and gives, postpones and ends them on it. For records of Odoo's models, and for
-    tasks on no record, the methods of the model do the same: ``self.env["paylink.task.mixin"]._give(…)``.
+    says who gets the tasks of a record, and gives and postpones them on it. For records of Odoo's models, and for tasks
+    on no record, the methods of the model do the same: ``self.env["paylink.task.mixin"]._give(…)``. They end by
+    themselves when what they ask for is done: see ``paylink.ending.mixin``.
 
     All work in sudo mode: who gets a task need not be who caused it.
     """
 
     _name = "paylink.task.mixin"
+    _inherit = ["paylink.ending.mixin"]
     _description = "Tasks"
 
     # === ON RECORDS OF OURS === #
@@ -62,11 +64,13 @@ class PaylinkTaskMixin(models.AbstractModel):
             return
         missing = self._missing(records, key, users, about, ever)
         values = self._task_values(records, key, about, activity_type)
+        subject = {"paylink_about_model": about._name, "paylink_about_id": about.id} if about else {}
         new = []
         for lang, readers in users.filtered(missing.get).grouped("lang").items():
             summary, note = texts(self.with_context(lang=lang).env)
             new += [
                 values
+                | (subject or _itself(records, res_id))
                 | {
                     "res_id": res_id,
                     "user_id": user.id,
@@ -111,11 +115,12 @@ class PaylinkTaskMixin(models.AbstractModel):
         Activity = self.env["mail.activity"].sudo().with_context(active_test=not ever)
         return Activity.search_fetch(domain, ["res_id", "user_id"])
 
-    def _about(self, key, records):
-        """The open tasks of this key about these records, wherever they stand, by id of record."""
-        ids = {_full_key(key, record): record.id for record in records}
-        tasks = self.env["mail.activity"].sudo().search_fetch([("paylink_key", "in", list(ids))], ["paylink_key"])
-        return {ids[name]: found for name, found in tasks.grouped("paylink_key").items()}
+    def _about(self, key):
+        """The open tasks of this key, wherever they stand, by id of the record that they are about."""
+        tasks = self.env["mail.activity"].sudo()
+        return tasks.search_fetch([("paylink_key", "=like", f"{key}:%")], ["paylink_about_id"]).grouped(
+            "paylink_about_id"
+        )
 
     def _missing(self, records, key, users, about, ever):
         """On which records, by id, each of ``users`` still needs the task."""
@@ -138,6 +143,11 @@ class PaylinkTaskMixin(models.AbstractModel):
 
 def _full_key(key, about):
     return f"{key}:{about.id}" if about else key
+
+
+def _itself(records, res_id):
+    """What a task is about that is about nothing else: the record that it stands on."""
+    return {"paylink_about_model": records._name, "paylink_about_id": res_id} if records else {}
 
 
 def _html(note, res_id):

@@ -1,3 +1,5 @@
+from collections import Counter
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
@@ -91,8 +93,17 @@ class ResCompany(models.Model):
     # === LANGUAGE === #
 
     def _paylink_lang(self):
-        """The language of the company, in which its books are: that of its own contact; ``None``: that of the code."""
-        return self.env["res.lang"]._paylink_nearest(self.sudo().partner_id.lang)
+        """The language of the company: of its books, and of what all of its people read of a record.
+
+        That of its own contact; where this has none, as that of the first company in Odoo, that of most of its people.
+
+        :return: ``None``: that of the code
+        """
+        return self.env["res.lang"]._paylink_nearest(self.sudo().partner_id.lang or self._paylink_common_lang())
+
+    def _paylink_common_lang(self):
+        people = self.env["res.users"].sudo().search([("share", "=", False), ("company_ids", "in", self.ids)])
+        return next((lang for lang, _count in Counter(filter(None, people.mapped("lang"))).most_common(1)), None)
 
     def _paylink_in_its_language(self, records):
         """``records`` as what writes texts into entries of this company has to have them.
@@ -101,6 +112,14 @@ class ResCompany(models.Model):
         whatever makes the entry: a webhook, a job, a user who reads another one, the customer's page.
         """
         return records.with_context(lang=self._paylink_lang()) if self else records
+
+    def _paylink_env(self):
+        """An environment for texts that stay on record, which whoever opens it reads: the lines of chatters, reasons.
+
+        What is for one person (a task, a notification) is in that one's language instead, what the customer reads in
+        the customer's.
+        """
+        return self._paylink_in_its_language(self).env
 
     # === PEOPLE === #
 

@@ -1,5 +1,7 @@
 from odoo import api, models
 
+from ...tools.texts import said
+
 
 class ResLang(models.Model):
     _inherit = "res.lang"
@@ -20,6 +22,15 @@ class ResLang(models.Model):
             if relatives:
                 return code if code in relatives else relatives[0]
         return None
+
+    @api.model
+    def _paylink_translations(self, text):
+        """``text`` in each installed language, as names have to be that everybody reads, whoever has them made.
+
+        :param text: see :func:`~..tools.texts.said`
+        :return: what ``update_field_translations`` takes
+        """
+        return {code: said(text, self.with_context(lang=code).env) for code, _name in self.get_installed()}
 
     def write(self, vals):
         """Requests in a language that is given up go on in another one: whoever asks Odoo for it gets an error."""

@@ -19,3 +19,4 @@ from . import account_move
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import account_partial_reconcile

@@ -146,6 +146,16 @@ class PaylinkReminder(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_action")
         return action | {"domain": domain, "context": {"search_default_sent": 1}}
 
+    def _drafts(self):
+        """What these would say now, and to whom; nothing of what is paid, or of rules that are gone."""
+        Message = self.env["paylink.reminder.message"].sudo()
+        drafts = []
+        for step, rows in self.filtered("step_id").grouped("step_id").items():
+            company = step.rule_id.company_id
+            rule, date = step.rule_id.with_company(company), company._paylink_today()
+            drafts += Message._compose(rule._still_allowed(step, rows, date), date)
+        return drafts
+
     def _state_sql(self, table):
         """The state of a reminder as an SQL expression: what its message's notifications say."""
         return SQL(

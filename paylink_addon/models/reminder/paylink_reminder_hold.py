@@ -211,12 +211,10 @@ class PaylinkReminderHold(models.Model):
     def _tell(self):
         """Note it on the invoice or the customer, where colleagues look."""
         for hold in self:
-            record = hold.move_id or hold.partner_id
-            text = self.env._("Objection noted: no reminders.")
+            record, env = hold.move_id or hold.partner_id, hold.company_id._paylink_env()
+            text = env._("Objection noted: no reminders.")
             if hold.kind == "promise":
-                text = self.env._(
-                    "Promise to pay: no reminders until %(date)s.", date=format_date(self.env, hold.date_until)
-                )
+                text = env._("Promise to pay: no reminders until %(date)s.", date=format_date(env, hold.date_until))
             record.sudo()._message_log(body=f"{text} {hold.note or ''}".strip(), author_id=self.env.user.partner_id.id)
 
     # === HELPERS === #

@@ -3,6 +3,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ...const import Task
+from ...tools.addresses import usable_emails
 from ..messaging.paylink_sending_mixin import FAILED_STATUSES
 
 # How often an e-mail that a mail server did not take is tried in all.
@@ -223,6 +224,33 @@ class PaylinkReminderMessage(models.Model):
     def _undelivered_texts(self, env):
         """What the tasks say: the note tells why these were not delivered, by id of customer."""
         return env._("A reminder was not delivered: the note says why."), self.with_env(env)._failure_notes()
+
+    def _still_lacks_an_address(self):
+        """Whether somebody has still to find an address for what was not delivered.
+
+        It is due, and would go to the same one again, where nothing has arrived since.
+        """
+        failed = self.mail_message_id.notification_ids.filtered(
+            lambda fate: fate.notification_status in FAILED_STATUSES
+        )
+        used = {fate.mail_email_address or fate.sms_number for fate in failed}
+        items, links = self.reminder_ids.move_line_id, self.reminder_ids.link_id
+        due = items._paylink_left() or any(link._is_live() for link in links)
+        return bool(due and not used.isdisjoint(self._addresses_now()) and not self._has_arrived_since())
+
+    def _addresses_now(self):
+        """Where a message by the same channel would go now: the addresses of its recipient and of the customer."""
+        people = self.partner_id | self.customer_id
+        if self.channel == "email":
+            return {address for partner in people for address in usable_emails(partner.email)}
+        return {self._working_phone(partner) for partner in people}
+
+    def _has_arrived_since(self):
+        later = self.search(
+            [("id", ">", self.id), ("customer_id", "=", self.customer_id.id), ("channel", "=", self.channel)]
+        )
+        same = later.filtered(lambda message: message.recipient == self.recipient)
+        return "sent" in same.mail_message_id.notification_ids.mapped("notification_status")
 
     def _failure_notes(self):
         labels = dict(self.env["mail.notification"]._fields["failure_type"]._description_selection(self.env))

@@ -262,6 +262,7 @@ class PaylinkReminderMessageCompose(models.Model):
         owed = sorted((day, amount) for day, amount in owed if day and amount > 0)
         line = {
             "name": link.with_context(lang=link.lang).documents_display,
+            "known_as": link._documents_text(link.company_id._paylink_env(), link.line_ids),
             "date_due": owed[0][0] if owed else False,
             "amount": total,
             "late": min(sum(amount for day, amount in owed if day < facts["date"]), total),

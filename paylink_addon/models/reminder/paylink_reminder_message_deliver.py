@@ -7,11 +7,13 @@ from functools import partial
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
 from ...const import Task
 from ...tools.addresses import split_emails
 from ...tools.texts import one_line, reason
+
+_lt = LazyTranslate(__name__)
 
 # A link that ends sooner is not used again: whoever reads the message a day later must be able to pay.
 LASTING = timedelta(days=2)
@@ -65,7 +67,7 @@ class PaylinkReminderMessageDeliver(models.Model):
         messages._queue_rendered(drafts_of)
         messages = messages.exists()
         # A template that breaks leaves no open link that nobody has got.
-        (links - messages.link_ids)._cancel(self.env._("The message could not be prepared."))
+        (links - messages.link_ids)._cancel(_lt("The message could not be prepared."))
         return messages
 
     # === LINKS === #
@@ -210,7 +212,7 @@ class PaylinkReminderMessageDeliver(models.Model):
 
     def _prepare_reminder(self, pick, line, currency):
         return {
-            "name": line["name"],
+            "name": line.get("known_as", line["name"]),
             "rule_id": pick.rule_id or None,
             "step_id": pick.step_id or None,
             "move_line_id": pick.item_id,
@@ -389,6 +391,17 @@ class PaylinkReminderMessageDeliver(models.Model):
                 continue
             found[channel] = (said[0], message._whole_email(draft, *said[:2])) if channel == "email" else said
         return found
+
+    @api.model
+    def _can_be_said(self, draft, channel, template, date):
+        """Whether a template works for a draft. Nothing is made."""
+        message = self.new(self._prepare_message(draft, channel, date, automatic=False) | {"url": draft.parts[0].url})
+        try:
+            with self.env.cr.savepoint():
+                message._render_all(channel, template.with_context(lang=draft.lang))
+        except Exception:  # noqa: BLE001  a template can raise anything
+            return False
+        return True
 
     # === ATTACHMENTS === #
 

@@ -138,6 +138,7 @@ class PaylinkReminderRuleRun(models.Model):
             )
             left -= len(chunk)
             time_left = progress._commit_progress(len(chunk), remaining=left)
+        self.env["paylink.task.mixin"]._end(self._of_company(company), Task.REMINDER_ERROR)
         return True
 
     def _of_company(self, company):
@@ -158,6 +159,7 @@ class PaylinkReminderRuleRun(models.Model):
             try:
                 self._remind(date, customers.ids)
                 self.env.flush_all()
+                self.env["paylink.task.mixin"]._end(customers, Task.REMINDER_ERROR)
                 return
             except CONFLICTS as error:
                 self.env.cr.rollback()
@@ -226,6 +228,17 @@ class PaylinkReminderRuleRun(models.Model):
         """
         user = (user or self.user_id).filtered("active") or self.env.company._paylink_administrator()
         self.env["paylink.task.mixin"]._give(records, key, texts, user, about=about, activity_type=ACTIVITY, quiet=True)
+
+    def _works_with(self, template):
+        """Whether the reminders that could not be made with ``template`` can be now, as far as they are due."""
+        rows = self.env["paylink.reminder"].sudo().search([("rule_id", "=", self.id), ("reason", "=", "template")])
+        Message, date = self.env["paylink.reminder.message"].sudo(), self.company_id._paylink_today()
+        return all(
+            Message._can_be_said(draft, channel, template, date)
+            for draft in rows._drafts()
+            for channel, used in draft.channels.items()
+            if used == template
+        )
 
     # === TRYING AGAIN === #
     # What could not be sent and somebody wants to be tried again, however late it is.

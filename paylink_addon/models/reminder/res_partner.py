@@ -5,7 +5,8 @@ GROUP = "paylink_addon.group_paylink_user"
 
 
 class ResPartner(models.Model):
-    _inherit = "res.partner"
+    _name = "res.partner"
+    _inherit = ["res.partner", "paylink.ending.mixin"]
 
     paylink_autopay = fields.Boolean(
         string="Automatic payment",
@@ -64,3 +65,31 @@ class ResPartner(models.Model):
         """Show which rules will remind the customer, which not, and why."""
         self.ensure_one()
         return self.env["paylink.reminder.lookup"]._action_look_up(partner_id=self.commercial_partner_id.id)
+
+    # === TASKS === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"email", "phone", "message_bounce", "country_id"}
+
+    def _paylink_task_subjects(self):
+        """Customers, whose contacts have addresses."""
+        return [self.commercial_partner_id]
+
+    def _paylink_done_reminder_address(self, _task):
+        """Each reminder that could not be sent for want of an address has one now, or nothing to ask for."""
+        rows = self.env["paylink.reminder"].search([("customer_id", "=", self.id), ("reason", "=", "address")])
+        return all(not draft.reason for draft in rows._drafts())
+
+    def _paylink_done_reminder_undelivered(self, _task):
+        """What was not delivered went to addresses that are not used anymore, or is paid."""
+        messages = self.env["paylink.reminder.message"].search(
+            [("customer_id", "=", self.id), ("is_reported", "=", True)]
+        )
+        return not any(message._still_lacks_an_address() for message in messages)
+
+    def _paylink_done_reminder_error(self, _task):
+        """Runs that go well end it, too; who owes nothing is in none."""
+        owed = [("partner_id", "child_of", self.id), ("account_type", "=", "asset_receivable"), ("balance", ">", 0)]
+        return not self.env["account.move.line"].search_count(
+            [*owed, ("parent_state", "=", "posted"), ("reconciled", "=", False)], limit=1
+        )

@@ -91,5 +91,5 @@ class PaylinkDispute(models.Model):
 
     def _log_on_link(self):
         if link := self.link_id:
-            amount = self._facts(link._owner_env())["amount"]
+            amount = self._facts(self.company_id._paylink_env())["amount"]
             link._log_events("chargeback", {link.id: amount})

@@ -64,6 +64,7 @@ class PaylinkEvent(models.Model):
     """
 
     _name = "paylink.event"
+    _inherit = ["paylink.ending.mixin"]
     _description = "Provider Event"
     _order = "id desc"
     _rec_name = "event_id"
@@ -391,6 +392,12 @@ class PaylinkEvent(models.Model):
             self.write({"try_count": self.try_count + 1, "next_try_at": next_try, "handled_at": False})
 
     # === TELLING PEOPLE === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"state"}
+
+    def _paylink_done_provider_event(self, _task):
+        return self.state in ("done", "ignored")
 
     def _try_to_tell(self):
         """Tell people; not being able to must not undo what is noted."""

@@ -131,7 +131,8 @@ class PaylinkEventRun(models.Model):
         Where Stripe must be asked and has been silent, it is left to the next run.
         """
         self.ensure_one()
-        event = self._in_a_run()
+        # What is wrong is said in the language of those who read it: see _fail.
+        event = self.provider_id.company_id._paylink_in_its_language(self._in_a_run())
         for tries_left in reversed(range(MAX_TRIES)):
             try:
                 event._asking_first(lambda known: known._work_one())

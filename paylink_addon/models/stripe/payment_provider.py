@@ -32,7 +32,8 @@ SIGNING_FIELDS = {"code", "paylink_stripe_webhook_secret", "paylink_stripe_webho
 class PaymentProvider(models.Model):
     """Stripe Checkout: the account, its keys and its webhook."""
 
-    _inherit = "payment.provider"
+    _name = "payment.provider"
+    _inherit = ["payment.provider", "paylink.ending.mixin"]
 
     code = fields.Selection(selection_add=[(STRIPE_CODE, "Stripe Checkout")], ondelete={STRIPE_CODE: "set default"})
     paylink_stripe_secret_key = _secret(
@@ -63,6 +64,14 @@ class PaymentProvider(models.Model):
         copy=False,
         groups="base.group_system",
         help="Stripe has been asked for missed events up to this time.",
+    )
+
+    paylink_stripe_key_refused = fields.Boolean(
+        string="Key refused",
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+        help="Customers could not pay: Stripe has refused the key, and taken none since.",
     )
 
     # === CONSTRAINTS === #
@@ -300,6 +309,19 @@ class PaymentProvider(models.Model):
                 "paylink_stripe_country": found.get("country"),
             }
         )
+        self._paylink_stripe_note_key(refused=False)
+
+    def _paylink_stripe_note_key(self, refused):
+        """Note whether Stripe has refused the key or taken it: the task to mend it ends with that."""
+        provider = self.sudo()
+        if provider.paylink_stripe_key_refused != refused:
+            provider.paylink_stripe_key_refused = refused
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"paylink_stripe_key_refused"}
+
+    def _paylink_done_provider_key_refused(self, _task):
+        return not self.paylink_stripe_key_refused
 
     def _paylink_stripe_account_id(self):
         """The account's id, asked for once.

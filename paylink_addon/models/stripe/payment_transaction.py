@@ -40,6 +40,9 @@ class PaymentTransaction(models.Model):
     paylink_stripe_intent = fields.Char(string="PaymentIntent", copy=False, readonly=True)
     paylink_stripe_charge = fields.Char(string="Charge", copy=False, readonly=True)
     paylink_stripe_refund = fields.Char(string="Stripe Refund", copy=False, readonly=True)
+    paylink_stripe_decline_code = fields.Char(
+        string="Decline Code", copy=False, readonly=True, help="Why the last try was declined, in Stripe's words."
+    )
     paylink_stripe_declined = fields.Json(string="Declined Charges", copy=False, readonly=True)
     paylink_action_needed = fields.Boolean(
         string="Customer must confirm",

@@ -1,10 +1,14 @@
 """Stage of ``payment.transaction``: what the objects of Stripe's lead to."""
 
 from odoo import models
+from odoo.tools import LazyTranslate
 
 from ...tools.money import to_major
+from ...tools.texts import said
 from .const import STRIPE_CODE, STRIPE_METHODS
 from .payment_transaction import id_of
+
+_lt = LazyTranslate(__name__)
 
 # Where each state may be reached from when Stripe says so: what is older than the state changes nothing. Money that
 # has come is taken whatever we thought before.
@@ -31,6 +35,18 @@ INTENT_STATUSES = {
     "canceled": "_paylink_stripe_canceled",
 }
 METHOD_NAMES = {"sepa_debit": "SEPA", "afterpay_clearpay": "Afterpay / Clearpay", "ideal": "iDEAL"}
+# Why payments are declined, as the customer reads it: https://docs.stripe.com/declines/codes
+DECLINES = {
+    "authentication_required": _lt(
+        "Your bank wants you to confirm this payment: pay again on this page, where it can ask you."
+    ),
+    "payment_intent_authentication_failure": _lt("Your bank could not confirm that it was you."),
+    "insufficient_funds": _lt("The account does not have enough money."),
+    "expired_card": _lt("The card has expired."),
+    "incorrect_cvc": _lt("The security code of the card is wrong."),
+    "processing_error": _lt("The bank could not process the payment. Nothing was charged: try again."),
+}
+DECLINED = _lt("Your bank declined the payment.")
 TOKEN_OPERATIONS = ("offline", "online_token")
 # What to retrieve with an intent to know the method used and the fee.
 INTENT_EXPAND = ("latest_charge.balance_transaction",)
@@ -84,9 +100,7 @@ class PaymentTransactionApply(models.Model):
             self.paylink_todo = False
             self._paylink_stripe_want_details()  # the customer was faster, and that has been heard before
         if session["status"] == "expired":
-            self._paylink_stripe_set_state(
-                "cancel", self._paylink_customer_env()._("The customer left the payment page.")
-            )
+            self._paylink_stripe_set_state("cancel", _lt("The customer left the payment page."))
         elif isinstance(intent, dict):
             self._apply_updates(intent | {"paylink_final": session["status"] == "complete"})
         elif session["status"] == "complete":
@@ -143,7 +157,7 @@ class PaymentTransactionApply(models.Model):
         for void in self._paylink_stripe_parts().filtered(lambda tx: tx.state in ("draft", "pending")):
             void.paylink_todo = False
             void._set_canceled()
-        reasons = {"expired": self._paylink_owner_env()._("The authorization was not captured in time.")}
+        reasons = {"expired": _lt("The authorization was not captured in time.")}
         self._paylink_stripe_set_state("cancel", reasons.get(intent.get("cancellation_reason")))
 
     # === FAILURES === #
@@ -179,6 +193,7 @@ class PaymentTransactionApply(models.Model):
             self.paylink_stripe_charge = charge
         if self._paylink_stripe_set_state("error", self._paylink_stripe_reason(error)):
             codes = (error.get("code"), error.get("decline_code"))
+            self.paylink_stripe_decline_code = codes[1] or codes[0] or "generic_decline"
             self.paylink_action_needed = "authentication_required" in codes
 
     def _paylink_stripe_count_decline(self, error, charge):
@@ -187,32 +202,27 @@ class PaymentTransactionApply(models.Model):
         if charge in known or charge == self.paylink_stripe_charge:
             return
         message = self._paylink_stripe_reason(error)
-        self.write({"paylink_stripe_declined": [*known, charge], "paylink_decline_count": len(known) + 1})
+        self.write(
+            {
+                "paylink_stripe_declined": [*known, charge],
+                "paylink_decline_count": len(known) + 1,
+                "paylink_stripe_decline_code": error.get("decline_code") or error.get("code") or "generic_decline",
+            }
+        )
         if self.state == "draft":
-            self.state_message = message
+            self.state_message = said(message, self._paylink_customer_env())
         if link := self.paylink_id:
             link._log_events("attempt_failed", {link.id: message})
 
-    def _paylink_customer_env(self):
-        """An environment in the language of who pays."""
-        lang = self.env["res.lang"]._paylink_nearest(self.paylink_id.lang, self.partner_lang) or self.env.lang
-        return self.with_context(lang=lang).env
-
     def _paylink_stripe_reason(self, error):
         """Why a payment was declined, for the customer. https://docs.stripe.com/declines/codes"""
-        env = self._paylink_customer_env()
-        texts = {
-            "authentication_required": env._(
-                "Your bank wants you to confirm this payment: pay again on this page, where it can ask you."
-            ),
-            "payment_intent_authentication_failure": env._("Your bank could not confirm that it was you."),
-            "insufficient_funds": env._("The account does not have enough money."),
-            "expired_card": env._("The card has expired."),
-            "incorrect_cvc": env._("The security code of the card is wrong."),
-            "processing_error": env._("The bank could not process the payment. Nothing was charged: try again."),
-        }
         codes = (error.get("decline_code"), error.get("code"))
-        return next((texts[code] for code in codes if code in texts), None) or env._("Your bank declined the payment.")
+        return next((DECLINES[code] for code in codes if code in DECLINES), DECLINED)
+
+    def _paylink_last_reason(self):
+        """What Stripe has told of it, in the language of whoever reads it."""
+        code = self.paylink_stripe_decline_code
+        return DECLINES.get(code, DECLINED) if code else super()._paylink_last_reason()
 
     # === CHARGES === #
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
-from odoo.tools import consteq
+from odoo.tools import LazyTranslate, consteq
 
 from odoo.addons.payment import utils as payment_utils
 
@@ -17,6 +17,8 @@ from ...tools.texts import one_line
 from .const import STRIPE_CODE, STRIPE_LOCALES
 from .payment_transaction import MAX_REFERENCE
 from .payment_transaction_requests import SESSION_EXPAND
+
+_lt = LazyTranslate(__name__)
 
 _logger = logging.getLogger(__name__)
 # A return does not ask again, when it has heard the outcome or nothing at all, before that time.
@@ -183,6 +185,7 @@ class PaymentTransactionCheckout(models.Model):
                 raise StripeTransient("As many as may wait for something slow are waiting.")
             known = self.paylink_stripe_session
             session = self._paylink_stripe_reusable() if known else self._paylink_stripe_new_session()
+            self.provider_id._paylink_stripe_note_key(refused=False)
             if session["status"] != "open":
                 self._paylink_stripe_apply(session)  # which may ask Stripe as well
                 return None
@@ -204,7 +207,7 @@ class PaymentTransactionCheckout(models.Model):
         """The newest attempt counts, also of those in Odoo's portal: see ``paylink.link._start_attempt``."""
         if not self.paylink_id and self.invoice_ids:
             others = self.env["paylink.link"]._open_drafts_on(self.invoice_ids) - self
-            others._paylink_close(self.env._("The customer started again."))
+            others._paylink_close(_lt("The customer started again."))
 
     def _paylink_stripe_reusable(self):
         """The session as it is now."""

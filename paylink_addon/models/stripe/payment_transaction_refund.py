@@ -4,13 +4,16 @@ from datetime import datetime, timezone
 from functools import partial
 
 from odoo import fields, models
-from odoo.tools import format_amount
+from odoo.tools import LazyTranslate, format_amount
 
 from ...const import Task
 from ...tools.money import to_major, to_minor
 from ...tools.stripe_errors import StripeRefused
+from ...tools.texts import said
 from .payment_transaction import PaylinkStripeMismatch
 from .payment_transaction_apply import INTENT_EXPAND
+
+_lt = LazyTranslate(__name__)
 
 # https://docs.stripe.com/api/refunds/object#refund_object-status
 REFUND_STATES = {
@@ -19,6 +22,17 @@ REFUND_STATES = {
     "succeeded": "done",
     "failed": "error",
     "canceled": "cancel",
+}
+# Why: https://docs.stripe.com/api/refunds/object#refund_object-failure_reason
+FAILURES = {
+    "canceled": _lt("The refund was canceled at Stripe."),
+    "charge_for_pending_refund_disputed": _lt("The refund did not succeed: the customer disputes the payment."),
+    "declined": _lt("The refund did not succeed: the customer's bank declined it."),
+    "expired_or_canceled_card": _lt("The refund did not succeed: the card has expired or was canceled."),
+    "insufficient_funds": _lt("The refund did not succeed: there is not enough money in the Stripe account."),
+    "lost_or_stolen_card": _lt("The refund did not succeed: the card was reported lost or stolen."),
+    "merchant_request": _lt("The refund was canceled at Stripe."),
+    "unknown": _lt("The refund did not succeed at Stripe, which does not say why."),
 }
 
 
@@ -125,8 +139,7 @@ class PaymentTransactionRefund(models.Model):
     def _paylink_stripe_refund_reason(self, refund, target):
         if target not in ("error", "cancel"):
             return None
-        reason = (refund.get("failure_reason") or refund["status"]).replace("_", " ")
-        return self._paylink_owner_env()._("The refund did not succeed at Stripe: %(reason)s.", reason=reason)
+        return FAILURES.get(refund.get("failure_reason") or refund["status"], FAILURES["unknown"])
 
     def _paylink_stripe_undo_refund(self, refund):
         """The money has come back after all: the books say so, and a person is told."""
@@ -146,14 +159,6 @@ class PaymentTransactionRefund(models.Model):
         users = payment.invoice_ids.invoice_user_id.filtered("active")
         return users[:1] or self.env.company._paylink_administrator()
 
-    def _paylink_owner_env(self):
-        """An environment in the owner's language: a job has none."""
-        return self.with_context(lang=self._paylink_owner().lang).env
-
-    def _paylink_reader_env(self):
-        """An environment in the language of who reads the outcome: the customer of a payment, else the owner."""
-        return self._paylink_owner_env() if self.source_transaction_id else self._paylink_customer_env()
-
     def _paylink_stripe_report_failure(self, reason):
         """Give somebody the task to look after what was asked for here and did not happen."""
         record = self.paylink_id or self.source_transaction_id.payment_id
@@ -164,6 +169,7 @@ class PaymentTransactionRefund(models.Model):
     def _paylink_stripe_failure_texts(self, reason, env):
         amount = format_amount(env, abs(self.amount), self.currency_id)
         facts = {"partner": self.partner_id.display_name, "amount": amount, "reference": self.reference}
+        reason = said(reason, env)
         if self.operation != "refund":
             return env._("%(amount)s could not be captured or released", amount=amount), env._(
                 "%(reference)s (%(partner)s): %(reason)s Look at the payment in Stripe's dashboard.",

@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 from odoo import SUPERUSER_ID, api, fields, models
+from odoo.tools import LazyTranslate
 
 from ...const import Task
 from ...tools.locks import unless_busy
@@ -15,6 +16,8 @@ from .const import STRIPE_CODE
 from .payment_transaction import PaylinkStripeMismatch
 from .payment_transaction_apply import INTENT_EXPAND
 
+_lt = LazyTranslate(__name__)
+
 _logger = logging.getLogger(__name__)
 # Stripe forgets idempotency keys after 24 hours: later, a repetition would be a new request.
 KEY_LIFE = timedelta(hours=23)
@@ -23,6 +26,17 @@ TODO = [
     ("expire", "Close the payment page"),
     ("details", "Ask for the fee and the method"),
 ]
+# Why Stripe refuses to refund or capture: https://docs.stripe.com/error-codes. What else it says is quoted.
+REFUSALS = {
+    "charge_already_refunded": _lt("The payment has been refunded already, at Stripe."),
+    "charge_disputed": _lt("The payment is disputed: the customer's bank decides about it."),
+    "charge_already_captured": _lt("The payment has been captured already."),
+    "charge_expired_for_capture": _lt("The authorization has expired."),
+    "balance_insufficient": _lt("There is not enough money in the Stripe account."),
+    "insufficient_funds": _lt("There is not enough money in the Stripe account."),
+    "amount_too_small": _lt("The amount is smaller than Stripe allows."),
+    "amount_too_large": _lt("The amount is larger than Stripe allows."),
+}
 # How long the fee of a payment is asked for.
 DETAILS_LIFE = timedelta(hours=6)
 SESSION_EXPAND = ("payment_intent.latest_charge.balance_transaction", "setup_intent.payment_method")
@@ -72,7 +86,7 @@ class PaymentTransactionRequests(models.Model):
         except (StripeRefused, StripeAbsent) as error:
             _logger.info("%s: %s was refused: %s", self.reference, self.paylink_todo, error)
             return self._paylink_stripe_refusal(
-                self._paylink_reader_env()._("Stripe refused the request: %(reason)s", reason=error.message)
+                REFUSALS.get(error.code) or _lt("Stripe refused the request: “%(reason)s”", reason=error.message)
             )
 
     def _paylink_seek_stripe_checkout(self, todo):
@@ -82,7 +96,7 @@ class PaymentTransactionRequests(models.Model):
         """
         found = getattr(self, f"_paylink_stripe_seek_{todo}")()
         if not found and self.paylink_sent_at + KEY_LIFE < fields.Datetime.now():
-            found = self._paylink_stripe_refusal(self._paylink_reader_env()._("Stripe has never received the request."))
+            found = self._paylink_stripe_refusal(_lt("Stripe has never received the request."))
         return _answers(found)
 
     def _paylink_answered_stripe_checkout(self):
@@ -117,6 +131,7 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_stripe_refusal(self, message, error=None):
         """An answer in the form of an object, so that it is kept and applied as Stripe's are.
 
+        :param message: see :func:`~..tools.texts.said`
         :param StripeDeclined error: where the customer's bank declined
         """
         return {
@@ -140,7 +155,7 @@ class PaymentTransactionRequests(models.Model):
         except StripeRefused:
             return stripe.session(session_id, expand=SESSION_EXPAND)
         except StripeAbsent:
-            return self._paylink_stripe_refusal(self._paylink_reader_env()._("The payment page does not exist."))
+            return self._paylink_stripe_refusal(_lt("The payment page does not exist."))
 
     def _paylink_stripe_ask_details(self):
         """The method used and the fee, which is booked a moment after the payment."""
@@ -220,6 +235,8 @@ class PaymentTransactionRequests(models.Model):
         :param str reason: what Stripe says, or is wrong with it
         """
         link = self.paylink_id or None
+        if kind == "key":
+            self.provider_id._paylink_stripe_note_key(refused=True)
         key, record, about = {
             "answer": (Task.ANSWER_REFUSED, link, self),
             "page": (Task.PAGE_REFUSED, link, None if link else self),  # the next try is another transaction

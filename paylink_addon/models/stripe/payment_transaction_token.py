@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
 from ...const import Task
+from ...tools.texts import said
 from .payment_transaction import id_of
 from .payment_transaction_apply import INTENT_EXPAND
 
@@ -182,7 +183,7 @@ class PaymentTransactionToken(models.Model):
                 amount=amount,
                 partner=self.partner_id.display_name,
                 reference=self.reference,
-                reason=self.state_message,
+                reason=said(self._paylink_last_reason(), env),
             )
         ]
         if links:

@@ -346,6 +346,7 @@ class TestRefundByManager(PaymentManagerCommon):
         with self.assertRaises(AccessError):
             refund.with_user(self.colleague).action_paylink_not_refunded()
         refund.with_user(self.manager).action_paylink_not_refunded()
+        self.env.cr.flush()  # what is done ends before the commit
         self.assertEqual((refund.state, link.activity_ids.ids), ("cancel", []))
         self.assertEqual(self._wizard(link).amount_available, 100)
         with self.assertRaisesRegex(UserError, "has been answered"):

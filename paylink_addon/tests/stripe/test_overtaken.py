@@ -59,6 +59,7 @@ class TestOvertaken(StripeCommon):
         return {name.removeprefix("paylink_"): error["message"] for name, error in errors.items() if "paylink" in name}
 
     def _tasks(self, tx):
+        self.env.cr.flush()  # what is done ends before the commit
         return self.env["mail.activity"].sudo().search([("paylink_key", "=", f"{Task.OVERTAKEN}:{tx.id}")])
 
     # === WAYS === #

@@ -227,8 +227,9 @@ class TestStripeRefund(StripeCommon):
         self.assertEqual((again.state, self.link.amount_refunded), ("done", 100), "all can be refunded again")
         self.assertNotEqual(again.payment_id.name, payment.name, "a number is used once")
 
-    def test_owner_reads_the_reason_in_their_language(self):
-        """The messages are handled by a job, which has no language."""
+    def test_reason_is_in_the_language_of_who_reads_it(self):
+        """The messages are handled by a job, which has no language: the company has, and the owner of the link."""
+        self.company.partner_id.lang = "fr_FR"
         self.link.user_id = self._french_user("paylink_addon.group_paylink_user")
         tx = self.pay_on_page(self.link)
         self.fake.refund(self.fake.get(tx.paylink_stripe_intent)["latest_charge"], 5000)

@@ -1,0 +1,67 @@
+"""Stage of ``paylink.link``: when the tasks about links are done."""
+
+from odoo import models
+
+from ...const import LIVE_STATES, Task
+
+# What is done by sending the link, or another one for the same.
+DONE_BY_SENDING = (Task.RENEWAL, Task.ADDRESS_REPLACED, Task.LOST_DOCUMENTS)
+
+
+class PaylinkLinkTasks(models.Model):
+    """When what the tasks about links ask for is done: see ``paylink.ending.mixin``."""
+
+    _inherit = "paylink.link"
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"state", "cancelled_at"}
+
+    def _paylink_done_link_not_cancelled(self, _task):
+        return self.cancelled_at or not self.amount_authorized
+
+    def _paylink_done_link_renewal(self, _task):
+        return self.state == "paid"
+
+    def _paylink_done_link_address_replaced(self, _task):
+        return self.state not in LIVE_STATES
+
+    def _paylink_done_link_lost_documents(self, _task):
+        return self.state not in LIVE_STATES
+
+    def _paylink_done_payment_not_booked(self, _task):
+        return not self.transaction_ids.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
+
+    # === SENT === #
+
+    def _queue_messages(self, *args, **options):
+        """Who has been sent the link need not be sent it anymore."""
+        result = super()._queue_messages(*args, **options)
+        self._end_tasks_of_sending()
+        return result
+
+    def _end_tasks_of_sending(self):
+        """End the tasks to send these links, or what they replace."""
+        tasks = (
+            self.env["mail.activity"]
+            .sudo()
+            .search([("paylink_key", "in", DONE_BY_SENDING), ("paylink_about_model", "=", self._name)])
+        )
+        if tasks:
+            links = self.sudo().browse(tasks.mapped("paylink_about_id"))
+            replaced = links.filtered(lambda link: any(sent._stands_for(link) for sent in self.sudo()))
+            tasks.filtered(lambda task: task.paylink_about_id in replaced.ids).unlink()
+
+    def _stands_for(self, other):
+        """Whether this link asks the customer for what ``other`` asks for, be it itself."""
+        if self == other:
+            return True
+        if self.partner_id.commercial_partner_id != other.partner_id.commercial_partner_id or self.kind != other.kind:
+            return False
+        return self._replaces(other) or bool(self._of_kind("paid_documents") & other._of_kind("paid_documents"))
+
+    def _replaces(self, other):
+        """Whether this link is a successor of ``other``, however often that was renewed."""
+        while self := self.renewed_from_id:
+            if self == other:
+                return True
+        return False

@@ -1,0 +1,60 @@
+"""Stage of ``payment.transaction``: what is said of payments, and in whose language."""
+
+from markupsafe import Markup
+from odoo import models
+from odoo.tools import LazyTranslate, format_amount
+
+_lt = LazyTranslate(__name__)
+# What documents say about it.
+DOCUMENT_TEXTS = {
+    "payment": {
+        "pending": _lt("Payment in progress:"),
+        "authorized": _lt("Payment authorized:"),
+        "done": _lt("Payment confirmed:"),
+        "cancel": _lt("Payment canceled:"),
+        "error": _lt("Payment failed:"),
+    },
+    "refund": {
+        "pending": _lt("Refund in progress:"),
+        "done": _lt("Refund confirmed:"),
+        "cancel": _lt("Refund canceled:"),
+        "error": _lt("Refund failed:"),
+    },
+}
+
+
+class PaymentTransactionTexts(models.Model):
+    """The customer reads why a payment failed; everybody in the company, what its documents say."""
+
+    _inherit = "payment.transaction"
+
+    def _paylink_last_reason(self):
+        """Hook: why the last try was declined; empty: it was not. A provider that knows more than the text says it."""
+        self.ensure_one()
+        return self.state_message
+
+    def _get_sent_message(self):
+        """On documents, in the language of the company."""
+        if not self.paylink_id:
+            return super()._get_sent_message()
+        return super(PaymentTransactionTexts, self.company_id._paylink_in_its_language(self))._get_sent_message()
+
+    def _get_received_message(self):
+        """Odoo's texts have English words in any language."""
+        if not self.paylink_id:
+            return super()._get_received_message()
+        env = self.company_id._paylink_env()
+        texts = DOCUMENT_TEXTS["refund" if self.operation == "refund" else "payment"]
+        if self.state not in texts:
+            return None
+        amount = format_amount(env, abs(self.amount), self.currency_id)
+        return Markup("%s %s – %s") % (env._(texts[self.state]), self._get_html_link(), amount)
+
+    def _paylink_customer_env(self):
+        """An environment in the language of who pays."""
+        lang = self.env["res.lang"]._paylink_nearest(self.paylink_id.lang, self.partner_lang) or self.env.lang
+        return self.with_context(lang=lang).env
+
+    def _paylink_reader_env(self):
+        """An environment in the language of who reads the outcome: the customer of a payment, else the company."""
+        return self.company_id._paylink_env() if self.source_transaction_id else self._paylink_customer_env()

@@ -1,0 +1,230 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+from odoo import fields
+from odoo.tests import tagged
+
+from ..const import Task
+from .deposit.deposit_common import DepositCommon
+from .reminder.reminder_common import TODAY, ReminderCommon
+
+
+@tagged("post_install", "-at_install")
+class TestTaskEndings(ReminderCommon, DepositCommon):
+    """Each task ends by itself when what it asks for is done, and not before: there is a case for each key."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tasks = cls.env["paylink.task.mixin"]
+
+    def test_each_key(self):
+        for key in sorted(value for name, value in vars(Task).items() if name.isupper()):
+            with self.subTest(key=key), self.cr.savepoint() as point:
+                self.check(key, *getattr(self, f"case_{key}")())
+                point.rollback()
+
+    def check(self, key, record, about, *ways):
+        """The task on ``record`` is open until each of ``ways`` is gone: the last one ends it."""
+        self.env.cr.flush()
+        full_key = f"{key}.case_job_failed.paylink.link" if key == Task.JOB else key
+        self.tasks._give(record, full_key, lambda _env: (key, ""), self.manager, about=about)
+        for way in ways:
+            self.env["mail.activity"].sudo().search([])._paylink_end_done()
+            self.assertTrue(self.open_tasks(key), f"before {way}")
+            way()
+            self.env.cr.flush()
+        self.assertFalse(self.open_tasks(key))
+
+    def later(self, way):
+        """``way``, but an hour from now."""
+        return freeze_time(fields.Datetime.now() + timedelta(hours=1))(way)
+
+    def open_tasks(self, key):
+        return self.env["mail.activity"].sudo().search([("paylink_key", "=like", f"{key}%")])
+
+    # === LINKS === #
+
+    def case_link_not_cancelled(self):
+        link = self._link(self._invoice())
+        tx = self._authorized(link)
+        return link, None, tx._set_canceled
+
+    def case_link_renewal(self):
+        """By *Send again*, of the expired one's successor."""
+        link = self._link(self._invoice(), email="marie@example.com")
+        link.action_cancel()
+        return link, None, lambda: link.sudo()._renew().action_send()
+
+    def case_link_address_replaced(self):
+        link = self._link(self._invoice(), email="marie@example.com")
+        return link, None, link._replace_token, link.action_send
+
+    def case_link_lost_documents(self):
+        link = self._link(self._invoice())
+        return link, None, link.action_cancel
+
+    # === PAYMENTS === #
+
+    def case_payment_not_booked(self):
+        tx = self._attempt(self._link(self._invoice()))
+        tx._set_done()
+        return tx.paylink_id, None, tx._post_process
+
+    def excess(self):
+        link = self._link(self._invoice())
+        second = self._force_attempt(link, 100)
+        self._pay(link)
+        second._set_done()
+        second._post_process()
+        return second
+
+    def case_payment_excess(self):
+        """Used for another invoice."""
+        tx = self.excess()
+        items = self._items(self._invoice())
+        return tx.paylink_id, tx, (items | tx.payment_id._paylink_receivable_lines()).reconcile
+
+    def case_payment_overtaken(self):
+        tx = self._attempt(self._link(self._invoice()))
+        tx._set_pending()
+        return tx.paylink_id, tx, tx._set_done
+
+    def case_deposit_authorized(self):
+        tx = self._authorized(self._deposit(self._order(), 300))
+        return tx.paylink_id, None, tx._set_canceled
+
+    def case_deposit_not_confirmed(self):
+        link = self._deposit(self._order(), 300)
+        return link, None, link.sale_order_id.action_confirm
+
+    def case_deposit_cancelled(self):
+        link = self._deposit(self._order(prepayment=0), 300)
+        self._pay(link)
+        order = link.sale_order_id
+        order._action_cancel()
+        return link, None, order.action_draft
+
+    def case_deposit_foreign(self):
+        """What is paid is used for another document."""
+        link = self._deposit(self._order(prepayment=0), 300)
+        tx = self._pay(link)
+        link.sale_order_id.partner_invoice_id = self.john
+        items = self._items(self._invoice(amount=500))
+        return link, None, (items | tx.payment_id._paylink_receivable_lines()).reconcile
+
+    def refund(self, tx, state="draft"):
+        return tx._create_child_transaction(40, is_refund=True, state=state)
+
+    def case_refund_unanswered(self):
+        refund = self.refund(self._pay(self._link(self._invoice())))
+        return refund.paylink_id, refund, refund._set_done
+
+    def case_refund_failed(self):
+        """Refunded again, in two parts."""
+        tx = self._pay(self._link(self._invoice()))
+        failed = self.refund(tx)
+        failed._set_error("No")
+        parts = [tx._create_child_transaction(20, is_refund=True) for _number in range(2)]
+        return tx.paylink_id, failed, self.later(parts[0]._set_done), self.later(parts[1]._set_done)
+
+    def case_capture_failed(self):
+        tx = self._authorized(self._link(self._invoice()))
+        failed = tx._create_child_transaction(100)
+        failed._set_error("No")
+        return tx.paylink_id, failed, tx._set_done
+
+    def case_charge_declined(self):
+        """The invoice is paid by a transfer."""
+        invoice = self._invoice()
+        tx = self._force_attempt(self._link(invoice), 100)
+        tx._set_error("No")
+        return invoice, tx, lambda: self._pay(self._link(invoice))
+
+    # === PROVIDERS === #
+
+    def event(self, state):
+        values = {"event_id": "evt_1", "type": "x.y", "provider_id": self.provider.id, "object_key": "x"}
+        return self.env["paylink.event"].sudo().create({**values, "payload": {"object": {}}, "state": state})
+
+    def case_provider_event(self):
+        event = self.event("failed")
+        return None, event, lambda: event.write({"state": "waiting"}), lambda: event._conclude("done")
+
+    def case_provider_answer_refused(self):
+        tx = self._attempt(self._link(self._invoice()))
+        tx._set_pending()
+        return tx.paylink_id, tx, self.later(tx._set_done)
+
+    def case_provider_page_refused(self):
+        link = self._link(self._invoice())
+        self._attempt(link)._set_error("No page")
+        return link, None, lambda: self._attempt(link).write({"paylink_stripe_session": "cs_1"})
+
+    def case_provider_key_refused(self):
+        self.provider._paylink_stripe_note_key(refused=True)
+        return None, self.provider, lambda: self.provider._paylink_stripe_note_key(refused=False)
+
+    # === CHARGEBACKS === #
+
+    def case_chargeback_answer(self):
+        dispute = self._chargeback(self._link(self._invoice()))
+        return dispute, None, lambda: dispute.write({"status": "won"})
+
+    def case_chargeback_excess(self):
+        """What came back is used for another invoice."""
+        dispute = self._chargeback(self._link(self._invoice()))
+        payment = self.excess().payment_id
+        dispute.reinstatement_id = payment
+        items = self._items(self._invoice())
+        return dispute, None, (items | payment._paylink_receivable_lines()).reconcile
+
+    def case_chargeback_fee(self):
+        dispute = self._chargeback(self._link(self._invoice()))
+        dispute.write({"fee": 20, "fee_currency_id": self.company.currency_id.id})
+        return dispute, None, lambda: dispute.write({"fee_move_id": self._invoice().id})
+
+    # === REMINDERS === #
+
+    def case_reminder_address(self):
+        self.marie.write({"email": False, "phone": False})
+        self._rule(days=(3,))
+        self._due_invoice(late=5)
+        self._remind()
+        return self.marie, None, lambda: self.marie.write({"email": "marie@example.com"})
+
+    def case_reminder_undelivered(self):
+        self._rule(days=(3,))
+        self._due_invoice(late=5)
+        message = self._remind()
+        message.sudo().mail_message_id.notification_ids.notification_status = "bounce"
+        message.sudo().is_reported = True
+        return self.marie, None, lambda: self.marie.write({"email": "dubois@example.com"})
+
+    def case_reminder_template(self):
+        rule = self._rule(days=(3,))
+        template = rule.step_ids.mail_template_id
+        right = template.body_html
+        template.body_html = '<p t-out="object.no_such_field"/>'
+        self._due_invoice(late=5, partner=self.john)
+        self._remind()
+        return rule, template, lambda: template.write({"body_html": right})
+
+    def case_reminder_error(self):
+        """The next run goes well."""
+        rule = self._rule(days=(3,))
+        self._due_invoice(late=5)
+        return self.marie, None, lambda: rule._remind_in_turn(TODAY, self.marie)
+
+    # === JOBS === #
+
+    def case_job_failed(self):
+        """What the job does not find anymore has been done by somebody else."""
+        link = self._link(self._invoice())
+        jobs, none = self.env["paylink.job.mixin"], link.browse()
+        return link, link, lambda: jobs._each(none, self.case_job_failed)
+
+    def case_no_pdf(self):
+        """In one database transaction with what is to be rolled back, nothing may be committed: so it is."""
+        self.patch(type(self.env["paylink.server.mixin"]), "_can_make_pdf", lambda _any: True)
+        return None, None, self.env["paylink.job.mixin"]._tell_what_is_missing
