@@ -134,6 +134,14 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         failed._set_error("No")
         return tx.paylink_id, failed, tx._set_done
 
+    def case_payment_failed(self):
+        """A new link is sent, as it asks for."""
+        tx = self._attempt(self._link(self._invoice(), email="marie@example.com"))
+        tx._set_pending()
+        tx._set_error("No")
+        link = tx.paylink_id
+        return link, tx, link.action_cancel, lambda: link.sudo()._renew().action_send()
+
     def case_charge_declined(self):
         """The invoice is paid by a transfer."""
         invoice = self._invoice()

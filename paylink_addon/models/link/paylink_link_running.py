@@ -6,6 +6,7 @@ from odoo import api, models
 from odoo.tools import format_amount
 
 from ...const import Task
+from ...tools.texts import said
 
 
 class PaylinkLinkRunning(models.Model):
@@ -102,7 +103,7 @@ class PaylinkLinkRunning(models.Model):
             "amount": format_amount(env, transaction.amount, transaction.currency_id),
             "partner": self.partner_id.display_name,
             "name": self.name,
-            "reason": transaction.state_message or env._("The provider gave no reason."),
+            "reason": said(transaction._paylink_last_reason(), env) or env._("The provider gave no reason."),
         }
         if not asking:
             next_step = env._("The link was canceled, so the customer has not been told: ask for the payment again.")

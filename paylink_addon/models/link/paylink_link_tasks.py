@@ -14,7 +14,11 @@ class PaylinkLinkTasks(models.Model):
     _inherit = "paylink.link"
 
     def _paylink_ends_tasks_by(self):
-        return super()._paylink_ends_tasks_by() | {"state", "cancelled_at"}
+        return super()._paylink_ends_tasks_by() | {"state", "issued_at", "cancelled_at"}
+
+    def _paylink_task_subjects(self):
+        """Also the payments by these and by those that they replace."""
+        return [*super()._paylink_task_subjects(), (self | self.renewed_from_id).transaction_ids]
 
     def _paylink_done_link_not_cancelled(self, _task):
         return self.cancelled_at or not self.amount_authorized

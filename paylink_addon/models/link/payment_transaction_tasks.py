@@ -35,6 +35,12 @@ class PaymentTransactionTasks(models.Model):
     def _paylink_done_capture_failed(self, _task):
         return not self.source_transaction_id._paylink_authorized()._paylink_authorized_amount()
 
+    def _paylink_done_payment_failed(self, _task):
+        """It has come after all, or was asked for anew, or nothing is due anymore."""
+        link = self.paylink_id
+        anew = link._live_successor().issued_at
+        return bool(self.state == "done" or link.state == "paid" or anew or link._due_amounts()[link.id] <= 0)
+
     def _paylink_done_charge_declined(self, _task):
         """It was charged after all, or paid another way."""
         payable = self.invoice_ids.filtered(lambda move: move.state == "posted")._paylink_open_items()

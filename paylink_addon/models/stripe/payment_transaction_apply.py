@@ -191,9 +191,10 @@ class PaymentTransactionApply(models.Model):
             self.write({"paylink_stripe_declined": declined, "paylink_decline_count": len(declined)})
         if not self.paylink_stripe_charge:
             self.paylink_stripe_charge = charge
-        if self._paylink_stripe_set_state("error", self._paylink_stripe_reason(error)):
-            codes = (error.get("code"), error.get("decline_code"))
+        codes = (error.get("code"), error.get("decline_code"))
+        if self.state in SOURCES["error"]:  # what is told of it says why
             self.paylink_stripe_decline_code = codes[1] or codes[0] or "generic_decline"
+        if self._paylink_stripe_set_state("error", self._paylink_stripe_reason(error)):
             self.paylink_action_needed = "authentication_required" in codes
 
     def _paylink_stripe_count_decline(self, error, charge):
