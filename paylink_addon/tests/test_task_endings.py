@@ -54,7 +54,7 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         """By *Send again*, of the expired one's successor."""
         link = self._link(self._invoice(), email="marie@example.com")
         link.action_cancel()
-        return link, None, lambda: link.sudo()._renew().action_send()
+        return link, None, lambda: link.sudo()._renew(False, {}).action_send()
 
     def case_link_address_replaced(self):
         link = self._link(self._invoice(), email="marie@example.com")
@@ -140,7 +140,7 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         tx._set_pending()
         tx._set_error("No")
         link = tx.paylink_id
-        return link, tx, link.action_cancel, lambda: link.sudo()._renew().action_send()
+        return link, tx, link.action_cancel, lambda: link.sudo()._renew(False, {}).action_send()
 
     def case_charge_declined(self):
         """The invoice is paid by a transfer."""

@@ -9,7 +9,7 @@ from odoo.tools import SQL, LazyTranslate, format_date, formatLang, ormcache
 
 from odoo.addons.account.tools import is_valid_structured_reference
 
-from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
+from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
 from ...tools import days
 from ...tools.money import read_amount
 from ...tools.parameters import whole_number
@@ -556,18 +556,6 @@ class PaylinkLinkPay(models.Model):
         since = fields.Datetime.now() - timedelta(minutes=15)
         waiting = self.transaction_ids._paylink_closable().filtered(lambda tx: not tx.paylink_abandoned)
         return bool(waiting.filtered(lambda tx: tx.create_date >= since))
-
-    def _ask_for_renewal(self):
-        """Give the owner the task to send a new link."""
-        if self._page_view() not in ("paid", "progress"):
-            self._give_task(Task.RENEWAL, self._renewal_texts)
-
-    def _renewal_texts(self, env):
-        return env._("Send a new collection link"), env._(
-            "%(partner)s asks for a new link in place of %(name)s.",
-            partner=self.partner_id.display_name,
-            name=self.name,
-        )
 
     # === DAYS === #
     # What a page has promised on a day, such as a discount, holds for who has seen it then and clicks just after it.

@@ -9,7 +9,7 @@ DONE_BY_SENDING = (Task.RENEWAL, Task.ADDRESS_REPLACED, Task.LOST_DOCUMENTS)
 
 
 class PaylinkLinkTasks(models.Model):
-    """When what the tasks about links ask for is done: see ``paylink.ending.mixin``."""
+    """What customers ask for, and when what the tasks about links ask for is done: see ``paylink.ending.mixin``."""
 
     _inherit = "paylink.link"
 
@@ -34,6 +34,20 @@ class PaylinkLinkTasks(models.Model):
 
     def _paylink_done_payment_not_booked(self, _task):
         return not self.transaction_ids.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
+
+    # === ASKED FOR BY CUSTOMERS === #
+
+    def _ask_for_renewal(self):
+        """Give the owner the task to send a new link."""
+        if self._page_view() not in ("paid", "progress"):
+            self._give_task(Task.RENEWAL, self._renewal_texts)
+
+    def _renewal_texts(self, env):
+        return env._("Send a new collection link"), env._(
+            "%(partner)s asks for a new link in place of %(name)s.",
+            partner=self.partner_id.display_name,
+            name=self.name,
+        )
 
     # === SENT === #
 

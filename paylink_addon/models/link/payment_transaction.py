@@ -425,20 +425,6 @@ class PaymentTransaction(models.Model):
         self.env["paylink.link"].with_company(self.company_id)._book(self)
         return self.payment_id
 
-    def _log_message_on_linked_documents(self, message):
-        """One batch for all documents of a link, instead of a post on each.
-
-        Of money that has come they are told when it is booked: see ``paylink.link._log_on_documents``.
-        """
-        self.ensure_one()
-        if not self.paylink_id:
-            return super()._log_message_on_linked_documents(message)
-        if self.state != "done" and self.id not in self.env.context.get("paylink_booked_ids", ()):
-            self.invoice_ids._message_log_batch(
-                dict.fromkeys(self.invoice_ids.ids, message), author_id=self._paylink_bot()
-            )
-        return None
-
     def _paylink_bot(self):
         return self.env["ir.model.data"]._xmlid_to_res_id("base.partner_root")
 

@@ -58,3 +58,17 @@ class PaymentTransactionTexts(models.Model):
     def _paylink_reader_env(self):
         """An environment in the language of who reads the outcome: the customer of a payment, else the company."""
         return self.company_id._paylink_env() if self.source_transaction_id else self._paylink_customer_env()
+
+    def _log_message_on_linked_documents(self, message):
+        """One batch for all documents of a link, instead of a post on each.
+
+        Of money that has come they are told when it is booked: see ``paylink.link._log_on_documents``.
+        """
+        self.ensure_one()
+        if not self.paylink_id:
+            return super()._log_message_on_linked_documents(message)
+        if self.state != "done" and self.id not in self.env.context.get("paylink_booked_ids", ()):
+            self.invoice_ids._message_log_batch(
+                dict.fromkeys(self.invoice_ids.ids, message), author_id=self._paylink_bot()
+            )
+        return None
