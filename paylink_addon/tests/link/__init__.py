@@ -20,5 +20,6 @@ from . import test_send
 from . import test_send_addresses
 from . import test_send_reuse
 from . import test_settings
+from . import test_settings_screen
 from . import test_strange_requests
 from . import test_tours
