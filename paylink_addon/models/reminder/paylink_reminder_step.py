@@ -82,7 +82,7 @@ class PaylinkReminderStep(models.Model):
     @api.depends("rule_id", "days", "moment")
     def _compute_display_name(self):
         for step in self:
-            step.display_name = self.env._("%(rule)s, day %(days)s", rule=step.rule_id.name or "", days=step.days)
+            step.display_name = self.env._("Day %(days)s, %(rule)s", days=step.days, rule=step.rule_id.name or "")
 
     # === BUSINESS METHODS === #
 
