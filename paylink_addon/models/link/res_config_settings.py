@@ -7,7 +7,6 @@ from .res_company import EXPIRY_UNITS
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
-    paylink_expiry_hours = fields.Integer(related="company_id.paylink_expiry_hours", readonly=False)
     paylink_expiry_number = fields.Integer(
         string="Expiry",
         compute="_compute_paylink_expiry",

@@ -37,7 +37,7 @@ class TestSettings(PaylinkCommon):
             with self.subTest(user.login):
                 self.assertEqual(self.env["res.config.settings"].with_user(user).has_access("create"), expected)
                 self.assertEqual(settings.id in self.env["ir.ui.menu"].with_user(user)._visible_menu_ids(), expected)
-        values = {"paylink_expiry_hours": 48, "paylink_reminders": True, "paylink_reminder_gap_days": 3}
+        values = {"paylink_allow_partial": True, "paylink_reminders": True, "paylink_reminder_gap_days": 3}
         config = self.env["res.config.settings"].with_user(admin).with_company(self.company)
         config.create(values | {"company_id": self.company.id}).execute()
         self.assertEqual({name: self.company[name] for name in values}, values)

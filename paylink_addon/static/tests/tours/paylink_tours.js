@@ -177,9 +177,9 @@ tours.add("paylink_new_link", {
 /** An administrator changes how long links last. */
 tours.add("paylink_settings", {
     steps: () => [
-        { trigger: "#paylink_expiry .o_field_widget[name=paylink_expiry_hours] input", run: "edit 48" },
+        { trigger: "#paylink_expiry .o_field_widget[name=paylink_expiry_number] input", run: "edit 5" },
         { trigger: "button.o_form_button_save", run: "click", expectUnloadPage: true },
-        { trigger: "#paylink_expiry .o_field_widget[name=paylink_expiry_hours] input:value(48)" },
+        { trigger: "#paylink_expiry .o_field_widget[name=paylink_expiry_number] input:value(5)" },
     ],
 });
 
