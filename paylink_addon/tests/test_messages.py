@@ -41,6 +41,9 @@ class TestMessages(ReminderCommon):
         domain = [(name, "=", value) for name, value in values.items()]
         return self.env[outbox].sudo().search(domain, order="id desc", limit=1)
 
+    def _mail_of(self, record):
+        return self._last("mail.mail", model=record._name, res_id=record.id).body_html
+
     def _sms(self):
         return self._last("sms.sms").body
 
@@ -49,13 +52,17 @@ class TestMessages(ReminderCommon):
         link = self._link(self._invoice(customer, amount=120))
         link.send_sms = True
         link.action_send()
-        found |= {"link": self._customer_mails(link).body_html, "link (SMS)": self._sms()}
+        found |= {"mail_template_link": self._customer_mails(link).body_html, "sms_template_link": self._sms()}
+        failing = self._attempt(link)
+        failing._set_pending()
+        failing._set_error("The account is closed.")
+        found |= {"mail_template_failure": self._mail_of(link), "sms_template_failure": self._sms()}
         self._pay(link)
-        found["receipt"] = self._last("mail.mail", model="paylink.link", res_id=link.id).body_html
+        found["mail_template_receipt"] = self._mail_of(link)
         self._invoice(customer, amount=90)
         statement = self.env["paylink.statement"]._for_customers(customer)
         statement.action_send()
-        found["statement"] = self._last("mail.mail", model="paylink.statement", res_id=statement.id).body_html
+        found["mail_template_statement"] = self._mail_of(statement)
         return found
 
     def _of_invoices(self, lang):
@@ -79,9 +86,8 @@ class TestMessages(ReminderCommon):
                 values = {"source_model": owed._name, "source_ids": owed.ids, "tone": tone, "send_sms": True}
                 wizard = self.env["paylink.reminder.send"].create(values)
                 wizard.action_send()
-                name = f"reminder {moment} {tone}"
-                found[name] = self._mails(wizard.message_ids).body_html
-                found[f"{name} (SMS)"] = self._sms()
+                name = f"template_reminder_{moment}_{tone}"
+                found |= {f"mail_{name}": self._mails(wizard.message_ids).body_html, f"sms_{name}": self._sms()}
         return found
 
     def _owe(self, moment, late, lang):
@@ -94,28 +100,32 @@ class TestMessages(ReminderCommon):
             link.action_send()
             return link
 
-    def _each(self, with_sms=True):
-        for lang, messages in self._all().items():
-            for name, message in messages.items():
-                if with_sms or "(SMS)" not in name:
-                    yield lang, name, message
+    def _is_sms(self, name):
+        return name.startswith("sms_")
+
+    def _supplied(self):
+        """The names of all templates that came with the add-on."""
+        templates = [("module", "=", "paylink_addon"), ("model", "in", ("mail.template", "sms.template"))]
+        return set(self.env["ir.model.data"].search(templates).mapped("name"))
 
     # === TESTS === #
 
     @freeze_time(f"{TODAY} 10:00:00")
     def test_messages_as_they_are_stored(self):
-        self._all()
+        made = self._all()
+        self.assertFalse(self._supplied() - made["en_US"].keys(), "templates that nobody has looked at")
         for check in (self._check_links, self._check_colors, self._check_paragraphs, self._check_sms):
-            for lang, name, message in self._each():
-                with self.subTest(check.__name__, lang=lang, name=name):
-                    self.assertTrue(message)
-                    check(name, message)
-        for name, english in self.messages["en_US"].items():
+            for lang in LANGUAGES:
+                for name, message in made[lang].items():
+                    with self.subTest(check.__name__, lang=lang, name=name):
+                        self.assertTrue(message)
+                        check(name, message)
+        for name, english in made["en_US"].items():
             with self.subTest("language", name=name):
-                self._check_french(english, self.messages["fr_FR"][name])
+                self._check_french(english, made["fr_FR"][name])
 
     def _tree(self, name, message):
-        return html.fromstring(message) if "(SMS)" not in name else html.fromstring("<p/>")
+        return html.fromstring(message) if not self._is_sms(name) else html.fromstring("<p/>")
 
     def _check_links(self, name, message):
         """Each address can be clicked, and is ours in full; so is the button."""
@@ -126,7 +136,7 @@ class TestMessages(ReminderCommon):
             if isinstance(node.tag, str) and "https://" in (node.text or "") and node.tag != "a":
                 shown = node.text.split("https://")[1].split()[0]
                 self.assertEqual(shown.rstrip(",."), "pay.example.com", "the address of a page is dead text")
-        if "receipt" not in name and "(SMS)" not in name:
+        if "receipt" not in name and not self._is_sms(name):
             self.assertTrue(self._buttons(tree))
 
     def _buttons(self, tree):
@@ -151,12 +161,12 @@ class TestMessages(ReminderCommon):
 
     def _check_paragraphs(self, name, message):
         for paragraph in self._tree(name, message).iter("p"):
-            if "(SMS)" not in name:
+            if not self._is_sms(name):
                 self.assertTrue(paragraph.text_content().strip() or len(paragraph), html.tostring(paragraph))
 
     def _check_sms(self, name, message):
         """One message, with its address in full."""
-        if "(SMS)" in name:
+        if self._is_sms(name):
             self.assertRegex(message, r"https://pay\.example\.com/pay/[\w-]{24}$")
             self.assertNotIn("  ", message)
             self.assertLessEqual(len(message), 160)

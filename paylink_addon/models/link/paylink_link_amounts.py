@@ -12,6 +12,8 @@ from ...tools.gsm import GSM_LIMITS, is_gsm, sms_size, sms_text
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
 COMPANY_LENGTH = 24
 SMS_WORDS = 20
+# The same of our longest one, beside what is paid.
+PURPOSE_WORDS = 45
 
 
 class Coming(NamedTuple):
@@ -261,7 +263,7 @@ class PaylinkLinkAmounts(models.Model):
     def _short_purpose(self, language):
         """What an SMS says of what is paid: all of it, or what there is room for if that is enough to be recognized."""
         told = f"{self.company_display or ''}{self.amount_display or ''}{self.url or ''}"
-        return self._sms_purpose(self._purpose_text(language), told, SMS_WORDS)
+        return self._sms_purpose(self._purpose_text(language), told, PURPOSE_WORDS)
 
     def _purpose_text(self, language=None):
         """What is paid, as a line of its own, in the language of the environment ``language``, by default our own:

@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from ...const import Task
 from ...tools.addresses import usable_emails
+from ..link.paylink_link_amounts import PURPOSE_WORDS
 from ..messaging.paylink_sending_mixin import FAILED_STATUSES
 
 # How often an e-mail that a mail server did not take is tried in all.
@@ -12,8 +13,6 @@ MAX_TRIES = 4
 REFUSED = r"(?:^|[(\s])5[0-57]\d[ ,-]|(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![\d.])"  # read by PostgreSQL
 NO_ADDRESS = ("mail_email_invalid", "mail_email_missing")
 BATCH = 500
-# The places that the words of our own templates of SMS take.
-SMS_WORDS = 45
 
 
 class PaylinkReminderMessage(models.Model):
@@ -105,7 +104,7 @@ class PaylinkReminderMessage(models.Model):
         for message in self:
             names = ("company_display", "amount_display", "due_date_display", "url")
             told = "".join(message[name] or "" for name in names)
-            message.purpose_display = message._sms_purpose(message.documents_display, told, SMS_WORDS)
+            message.purpose_display = message._sms_purpose(message.documents_display, told, PURPOSE_WORDS)
 
     @api.depends("name", "date")
     def _compute_display_name(self):
