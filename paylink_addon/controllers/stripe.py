@@ -47,7 +47,7 @@ class PaylinkStripe(PageMixin, http.Controller):
         if not transaction:
             return self._problem(request.env._("This payment is not known here."), status=404)
         is_open = transaction._paylink_stripe_returned()
-        has_left = bool(cancelled) and is_open and transaction.state == "draft"
+        has_left = cancelled == "1" and is_open and transaction.state == "draft"
         if has_left and transaction.paylink_id:
             transaction._paylink_abandon()
         return self._back(transaction, has_left)
@@ -65,7 +65,12 @@ class PaylinkStripe(PageMixin, http.Controller):
         """Nothing that the customer can do something about: those who can are told why."""
         about_key = isinstance(error, StripeRefused) and error.about_key
         transaction._paylink_tell_managers("key" if about_key else "page", redact(str(error)))
-        transaction._set_error(_lt("The payment page can't be opened at the moment. You have not been charged."))
+        texts = {
+            "amount_too_small": _lt("This amount is too small to be paid online. You have not been charged."),
+            "amount_too_large": _lt("This amount is too large to be paid online. You have not been charged."),
+        }
+        other = _lt("The payment page can't be opened at the moment. You have not been charged.")
+        transaction._set_error(texts.get(error.code, other))
         return self._back(transaction)
 
     @staticmethod
@@ -93,6 +98,7 @@ class PaylinkStripe(PageMixin, http.Controller):
         values = {
             "message": message,
             "transaction": transaction if again else None,
+            "unknown": not transaction,
             "token": transaction._paylink_stripe_token() if transaction else None,
             "link": None,
             "company": transaction.company_id if transaction else None,

@@ -98,6 +98,17 @@ class PaymentProvider(models.Model):
         published = self.sudo()._get_compatible_providers(company.id, partner.id, 0.0).filtered("is_published")
         return published._paylink_bookable()._paylink_refusal_text(currency, amount, partner)
 
+    @api.model
+    def _paylink_online_warning(self, company, currency, amount, partner, version=None):
+        """Before it is sent: that ``amount`` can't be paid online, and what the customer can do instead, or ``False``.
+
+        Its arguments are those of :meth:`_paylink_online_problem`, in sudo mode.
+        """
+        reason = self._paylink_online_problem(company, currency, amount, partner, version)
+        if reason and company._paylink_bank_account():
+            return self.env._("%(reason)s The customer can pay by transfer only.", reason=reason)
+        return reason and self.env._("%(reason)s The customer can't pay this by the link.", reason=reason)
+
     def _paylink_refusal_text(self, currency, amount, partner):
         """Why none of these can take ``amount`` of ``partner``; ``False`` where it is not for their limits."""
         limits = [provider._paylink_limits(currency) for provider in self]

@@ -1,7 +1,12 @@
+from unittest.mock import patch
+
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
+from ...controllers.stripe import _logger as controller_logger
+from ..fake_stripe import balance
 from .stripe_common import StripeCommon
 
 
@@ -92,6 +97,24 @@ class TestLimits(StripeCommon):
         self.assertEqual([bool(warning) for warning in warnings], [True, False])
         self.bank_account.active = False
         self.assertIn("can't pay this by the link", self._wizard(small).warning)
+
+    def test_send_dialog_of_odoo_says_why(self):
+        for amount, told in ((0.30, True), (100, False)):
+            with self.subTest(amount=amount):
+                wizard = self.env["account.move.send.wizard"].create({"move_id": self._invoice(amount=amount).id})
+                wizard.paylink_add_link = False
+                self.assertNotIn("paylink_online", wizard.alerts or {})
+                wizard.paylink_add_link = True
+                self.assertEqual("paylink_online" in (wizard.alerts or {}), told)
+
+    def test_limit_that_only_stripe_knows(self):
+        """It settles in a currency with another least: the customer reads that, and the managers are told."""
+        link = self._free_link(0.50, currency_id=self.euro.id, partner_id=self.john.id)
+        tx = self._attempt(link)
+        with patch.dict(balance.MINIMUM, {"eur": 70}), mute_logger(controller_logger.name):
+            self.checkout(tx)
+        self.assertIn("too small to be paid online", self.url_open(f"/pay/{link.access_token}").text)
+        self.assertTrue(link.activity_ids)
 
     def test_maximum_of_odoo(self):
         """Also that of a parent company's provider, in a branch; the rate of the day counts."""

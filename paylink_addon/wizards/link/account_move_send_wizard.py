@@ -25,6 +25,20 @@ class AccountMoveSendWizard(models.TransientModel):
         for wizard in self:
             wizard.paylink_add_link = wizard.company_id.sudo().paylink_on_invoice_mail
 
+    @api.depends("paylink_add_link")
+    def _compute_alerts(self):
+        """Say that the link could not be paid online."""
+        result = super()._compute_alerts()
+        for wizard in self.filtered(lambda wizard: wizard.paylink_add_link and wizard.paylink_can_add_link):
+            move = wizard.move_id.sudo()
+            warning = self.env["payment.provider"]._paylink_online_warning(
+                move.company_id, move.currency_id, move.amount_residual, move.partner_id
+            )
+            if warning:
+                alert = {"level": "warning", "message": warning}
+                wizard.alerts = {**(wizard.alerts or {}), "paylink_online": alert}
+        return result
+
     def _get_sending_settings(self):
         """Tell what was chosen."""
         return super()._get_sending_settings() | {"paylink_add_link": self.paylink_add_link}

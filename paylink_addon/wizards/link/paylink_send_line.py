@@ -216,19 +216,13 @@ class PaylinkSendLine(models.TransientModel):
         return self.company_id.paylink_allow_partial
 
     def _online_warning(self, version):
-        """That this amount can't be paid online, and what the customer can do instead; ``False`` where it can.
-
-        :param str version: see ``payment.provider._paylink_version_sql``
-        """
+        """See ``payment.provider._paylink_online_warning``."""
         if not self.currency_id or self.amount <= 0:
             return False
         line, company = self.sudo(), self.company_id.sudo() or self.env.company.sudo()
-        reason = self.env["payment.provider"]._paylink_online_problem(
+        return self.env["payment.provider"]._paylink_online_warning(
             company, line.currency_id, line.amount, line.partner_id, version
         )
-        if reason and company._paylink_bank_account():
-            return self.env._("%(reason)s The customer can pay by transfer only.", reason=reason)
-        return reason and self.env._("%(reason)s The customer can't pay this by the link.", reason=reason)
 
     def _amount_problem_general(self):
         """Why the amount can't be asked for, or ``False``."""
