@@ -230,7 +230,7 @@ class PaylinkLinkPay(models.Model):
             "name": item._paylink_customer_name(line.name, self.env),
             "date": format_date(self.env, line.date),
             "due": format_date(self.env, line.date_due) if amount > 0 else False,
-            "overdue": bool(line.date_due and line.date_due < today and due > 0),
+            "overdue": bool(line.date_due and line.date_due < today and due > 0 and not self._running()),
             "credit": amount < 0,
             "discount": item._paylink_discount_text(self.env) if is_discounted and due else False,
             "amount": self._amount_text(amount),

@@ -107,10 +107,11 @@ class TestPay(PaylinkCommon, HttpCase):
         """The page of a link that was canceled follows it to its end; nobody asks for a new link meanwhile."""
         for outcome, view, text in (("_set_error", "closed", "was canceled"), ("_set_done", "paid", "Thank you")):
             with self.subTest(outcome):
-                link = self._link(self._invoice(self.john, amount=100))
+                link = self._link(self._invoice(self.john, amount=100, invoice_date="2026-01-05"))
                 self._end(link, "action_cancel")
                 self.assertEqual(link._page_view(), "progress")
                 self.assertIn("100.00", self._get(link).text)
+                self.assertNotIn("Overdue", self._get(link).text)
                 self.assertNotIn("/renew", self._get(link).text)
                 self.assertEqual(link._portal_rows()[0]["status"][0], "Payment in progress")
                 self.url_open(f"/pay/{link.access_token}/renew", method="POST")

@@ -76,6 +76,7 @@ class TestLimits(StripeCommon):
                 page = self._offered(amount)[1]
                 self.assertIn(reason, page.replace("\N{NO-BREAK SPACE}", " "))
                 self.assertIn(instead, page)
+                self.assertRegex(page, '<details[^>]*open="open"')
         self.bank_account.active = False
         self.assertIn("Please contact us.", self._offered(0.30)[1])
 
