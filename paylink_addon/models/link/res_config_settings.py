@@ -30,7 +30,7 @@ class ResConfigSettings(models.TransientModel):
         readonly=False,
         domain="[('partner_id', '=', company_partner_id)]",
     )
-    paylink_transfer_hint = fields.Char(compute="_compute_paylink_transfer_hint")
+    paylink_transfer_hint = fields.Char(string="About the account", compute="_compute_paylink_transfer_hint")
     company_partner_id = fields.Many2one(related="company_id.partner_id")
     paylink_tz = fields.Selection(related="company_id.paylink_tz", readonly=False)
     paylink_mail_template_id = fields.Many2one(related="company_id.paylink_mail_template_id", readonly=False)
