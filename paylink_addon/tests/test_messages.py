@@ -55,7 +55,7 @@ class TestMessages(ReminderCommon):
         found |= {"mail_template_link": self._customer_mails(link).body_html, "sms_template_link": self._sms()}
         failing = self._attempt(link)
         failing._set_pending()
-        failing._set_error("The account is closed.")
+        failing._set_error("R-03")
         found |= {"mail_template_failure": self._mail_of(link), "sms_template_failure": self._sms()}
         self._pay(link)
         found["mail_template_receipt"] = self._mail_of(link)
