@@ -162,7 +162,7 @@ class TestPayers(unittest.TestCase):
                 context = {"active_model": "account.move", "active_ids": [case["invoice"]]}
                 wizard = users[0].call("paylink.send", "create", [{}], context=context)
                 actions = at_once(*[partial(user.call, "paylink.send", "action_send", [wizard]) for user in users])
-                links = {action["res_id"] for action in actions}
+                links = {action["params"]["show"]["res_id"] for action in actions}
                 self.assertEqual(len(links), 1, actions)
                 ((link,),) = self.ledger.rows(
                     "SELECT link_id FROM paylink_link_line WHERE move_id = %s", case["invoice"]

@@ -2,6 +2,7 @@ import hashlib
 import secrets
 from http import HTTPStatus
 
+from markupsafe import Markup
 from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
@@ -12,7 +13,7 @@ from odoo.addons.payment.controllers.portal import PaymentPortal
 from ..const import PAY_PATH
 from ..tools import qr
 from ..tools.texts import one_line
-from .page import FORM, FORM_PAGE, MAX_BODY, PAGE, PageMixin
+from .page import FORM, FORM_PAGE, MAX_BODY, PAGE, PLAIN_POLICY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
 FORM_POLICY = (
@@ -41,7 +42,7 @@ class PaylinkPay(PageMixin, http.Controller):
         payer = link._payer(request.env.user)
         money = link._page_money(payer)
         view = link._page_view(money.payable)
-        values = link._page_texts(money.due) | {"languages": self._languages(link), "lang": link.env.lang}
+        values = self._page_values(link, money)
         if view == "closed":
             values["reason"] = link._closed_reason()
         gone = view == "closed" and values["reason"] not in ("in_progress", "changing")
@@ -51,8 +52,12 @@ class PaylinkPay(PageMixin, http.Controller):
         if view == "progress":
             values["running"] = link._running_text()
         if view == "pay":
-            return self._render_form(values | link._payment_form_values(money, amount, payer))
+            chosen = link._chosen(params.get("part"), amount, money.payable)
+            return self._render_form(values | link._payment_form_values(money, chosen, payer))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
+
+    def _page_values(self, link, money):
+        return link._page_texts(money.due) | {"languages": self._languages(link), "lang": link.env.lang}
 
     @http.route(f"{PAY_PATH}/<string:token>/help", **PAGE)
     def help(self, token, **_params):
@@ -63,7 +68,7 @@ class PaylinkPay(PageMixin, http.Controller):
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
         return self._render("paylink_addon.page_help", values)
 
-    def _render_form(self, values):
+    def _render_form(self, values, status=HTTPStatus.OK):
         """The page with Odoo's payment form on it."""
         if values["embedded"]:
             providers = values["providers_sudo"]
@@ -77,7 +82,7 @@ class PaylinkPay(PageMixin, http.Controller):
             extra="https:" if values["embedded"] else "",
             targets=request.env["payment.provider"]._paylink_form_targets(),
         )
-        return self._render("paylink_addon.page_pay", values, policy=policy)
+        return self._render("paylink_addon.page_pay", values, status=status, policy=policy)
 
     # === WHAT THE PAGE CALLS === #
 
@@ -121,8 +126,66 @@ class PaylinkPay(PageMixin, http.Controller):
         The attempt is committed before a saved method is charged: a request that is run again as a whole after a
         conflict, and a second click, both find it, and that money may be under way.
         """
+        return self._begin(self._link(token), amount, kwargs)
+
+    @http.route(f"{PAY_PATH}/<string:token>/amount", **FORM)
+    def amount(self, token, part=None, amount=None, **_params):
+        """How much is paid if this was chosen or typed, for the page to pay just that; or why that can't be paid."""
+        link = self._link(token)
+        if not link:
+            return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
+        link, part = link._for_part(part)
+        payable = link._payable_amount()
+        chosen = link._chosen(part, amount, payable)
+        route = f"{PAY_PATH}/{link.access_token}/transaction"  # where what can't be paid anymore is told
+        wrong = chosen.problem and payable > 0
+        return self._json({"problem": chosen.problem} if wrong else {"amount": chosen.amount, "route": route})
+
+    @http.route(f"{PAY_PATH}/<string:token>/pay", **FORM_PAGE | {"save_session": True})
+    def pay(self, token, part=None, amount=None, o_payment_radio="", **_params):
+        """Where browsers without scripts send the form of the page: as :meth:`transaction`, answered by a page."""
+        link = self._link(token)
+        if not link:
+            return self._render_unknown()
+        link, part = link._for_part(part) if self._is_sent() else (link, part)
+        payer = link._payer(request.env.user)
+        money = link._page_money(payer)
+        if not self._is_sent() or link._page_view(money.payable) != "pay":
+            return request.redirect(f"{PAY_PATH}/{link.access_token}", code=HTTPStatus.SEE_OTHER)
+        chosen = link._chosen(part, amount, money.payable)
+        problem, answer = False, {}
+        if not chosen.problem:
+            problem, answer = self._pay_without_scripts(link, chosen.amount, o_payment_radio)
+        if answer.get("redirect_form_html"):
+            return self._render_leave(link, answer["redirect_form_html"])
+        if answer:
+            return request.redirect("/payment/status", code=HTTPStatus.SEE_OTHER)
+        values = self._page_values(link, money) | link._payment_form_values(money, chosen, payer)
+        return self._render_form(values | {"pay_problem": problem}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+    def _pay_without_scripts(self, link, amount, option):
+        """Begin to pay with the chosen method (or saved one): what went wrong, and the processing values."""
+        choice = link._payment_option(option)
+        if not choice:
+            return link.env._("Choose how to pay."), {}
+        if not choice.get("token_id") and not link._leads_elsewhere(choice["provider_id"]):
+            return link.env._("This payment method needs JavaScript: allow it in your browser, or choose another."), {}
+        answer = self._begin(link, amount, choice)
+        return (answer["state_message"], {}) if answer.get("state") == "error" else (False, answer)
+
+    def _render_leave(self, link, form):
+        """The last step without scripts: a button that leads to the provider's page."""
+        start, end, rest = str(form).rpartition("</form>")
+        parts = Markup(start), Markup(end + rest)  # noqa: S704
+        values = link._page_values() | {"languages": [], "lang": link.env.lang, "form": parts}
+        targets = request.env["payment.provider"]._paylink_form_targets()
+        policy = PLAIN_POLICY.replace("form-action 'self'", f"form-action {targets}")
+        return self._render("paylink_addon.page_leave", values, policy=policy)
+
+    def _begin(self, link, amount, choice):
+        """The processing values of a new attempt, or what went wrong: see :meth:`transaction`."""
         try:
-            tx_sudo = self._make_transaction(self._link(token), amount, kwargs)
+            tx_sudo = self._make_transaction(link, amount, choice)
             if tx_sudo.operation == "online_token":
                 tx_sudo._paylink_request("charge")
             return tx_sudo._get_processing_values()

@@ -7,6 +7,7 @@ from . import paylink_link_life
 from . import paylink_link_pay
 from . import paylink_link_pdfs
 from . import paylink_link_books
+from . import paylink_link_choice
 from . import paylink_link_documents
 from . import paylink_link_running
 from . import paylink_link_tasks

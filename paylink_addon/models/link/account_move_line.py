@@ -51,6 +51,41 @@ class AccountMoveLine(models.Model):
             due[item.id] = (own - part.amount if part and not part.is_whole else own) if is_open else 0.0
         return due
 
+    def _paylink_due_now(self, due, gone=0.0, day=None):
+        """What is asked for at first of these open items of one customer, in one currency.
+
+        As Odoo's portal has it (``account.move._get_invoice_next_payment_values``): of an invoice in installments those
+        that are overdue, else the next one; all of whatever else. Credits, and money on its way, pay what is due first.
+
+        :param dict due: what is open of each, by id: see :meth:`_paylink_due`
+        :param float gone: what money on its way will settle of them
+        :param day: by default today, where the customer of each item is
+        :return: the items, credits among them, and what is to be paid of them
+        """
+        if not self:
+            return self, 0.0
+        gone -= sum(due[item.id] for item in self if due[item.id] < 0)
+        left = {}
+        for item in self.filtered(lambda item: due[item.id] > 0).sorted(lambda item: item._paylink_due_key()):
+            paid = min(gone, due[item.id])
+            gone = item.currency_id.round(gone - paid)
+            if not item.currency_id.is_zero(due[item.id] - paid):
+                left[item] = due[item.id] - paid
+        later = self.browse().union(*left)._paylink_later(day)
+        return self - later, self[:1].currency_id.round(sum(left[item] for item in left if item not in later))
+
+    def _paylink_later(self, day=None):
+        """Those of these open debts that are installments not asked for yet, as others of their invoices come first."""
+        later = self.browse()
+        for terms in self.filtered(lambda item: item.display_type == "payment_term").grouped("move_id").values():
+            overdue = terms.filtered(lambda item: item._paylink_due_key()[0] < (day or item._paylink_today()))
+            later |= terms - (overdue or terms.sorted(lambda item: item._paylink_due_key())[:1])
+        return later
+
+    def _paylink_due_key(self):
+        """What sorts items by the day they are due."""
+        return self.date_maturity or self.date, self.id
+
     def _paylink_discounted(self, date=None):
         """The items on which an early payment discount is granted to who pays on ``date``, by default today."""
         return self.sudo().filtered(
@@ -117,8 +152,13 @@ class AccountMoveLine(models.Model):
         """What the customer knows each item by, by id: the document's number, with the installment where there are
         several.
         """
+        terms = self._paylink_terms()
+        return {item.id: item._paylink_label(terms.get(item.move_id, ())) for item in self}
+
+    def _paylink_terms(self):
+        """The ids of the installments, the first due first, of those invoices of these items that have several."""
         invoices = self.move_id.filtered(lambda move: move.is_invoice(include_receipts=True))
-        terms = {
+        return {
             move: list(dict(sorted(zip(ids, dates, strict=True), key=lambda term: (term[1], term[0]))))
             for move, ids, dates in self._read_group(
                 [("move_id", "in", invoices.ids), ("display_type", "=", "payment_term")],
@@ -127,7 +167,6 @@ class AccountMoveLine(models.Model):
                 having=[("__count", ">", 1)],
             )
         }
-        return {item.id: item._paylink_label(terms.get(item.move_id, ())) for item in self}
 
     def _paylink_label(self, terms):
         """:param terms: ids of the installments of the item's document, the first due first, if there are several"""

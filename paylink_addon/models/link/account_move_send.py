@@ -32,6 +32,14 @@ class AccountMoveSend(models.AbstractModel):
         readable = moves._filtered_access("read")
         return moves.browse(move.id for move in self.env["paylink.link"]._askable_items(readable))
 
+    @api.model
+    def _paylink_colleagues_text(self, moves):
+        """What to say of colleagues' open links for these invoices, which the user may not read: a line for each."""
+        Link = self.env["paylink.link"]
+        groups = Link._askable_items(moves._filtered_access("read"))
+        texts = Link._colleagues_texts({move.name: items for move, items in groups.items()})
+        return "\n".join(texts.values() if len(moves) == 1 else (f"{name}: {text}" for name, text in texts.items()))
+
     # === DOCUMENTS === #
 
     @api.model

@@ -41,6 +41,8 @@ class PaylinkLink(models.Model):
             General: for the items of the link, or by it where it has none.
         ``payable(due, coming)``: what of ``due`` may be paid now, not rounded, less than zero if nothing.
             General: less what is on its way, a ``Coming``.
+        ``due_now(payable)``: what of ``payable`` is asked for at first, and the lines that it is for.
+            General: all of it.
         ``documents_stand()``: whether what is asked for can be settled; while it is changed it can't.
             General: yes.
         ``is_expired()``: whether its time is over. General: by its own date.
@@ -100,6 +102,11 @@ class PaylinkLink(models.Model):
     )
     is_limited = fields.Boolean(
         string="Only a part", help="The link asks for its own amount only, although more is due.", readonly=True
+    )
+    in_installments = fields.Boolean(
+        default=True,
+        readonly=True,
+        help="Of invoices in installments what is due now is asked for; the customer may pay all of it.",
     )
     allow_partial = fields.Boolean(
         string="Customer may pay a part", compute="_compute_allow_partial", store=True, readonly=False, precompute=True
@@ -420,6 +427,6 @@ class PaylinkLink(models.Model):
     def _page_fields(self):
         return (
             *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
-            *("is_limited", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
+            *("is_limited", "in_installments", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
             *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere"),
         )

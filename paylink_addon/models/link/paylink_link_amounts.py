@@ -108,6 +108,26 @@ class PaylinkLinkAmounts(models.Model):
     def _payable_general(self, due, coming):
         return due - coming.own - coming.others
 
+    def _proposal(self, payable):
+        """What of ``payable`` the customer is asked for first, and the lines that it is for."""
+        self.ensure_one()
+        if self.in_installments and payable > 0:
+            return self.sudo()._of_kind("due_now", payable)
+        return payable, self.sudo().line_ids
+
+    def _due_now_general(self, payable):
+        return payable, self.line_ids
+
+    def _due_now_open_items(self, payable):
+        """What is due now of invoices in installments; an amount that somebody has chosen is due as a whole."""
+        items = self.line_ids.move_line_id
+        if self.is_limited or len(items.move_id) == len(items):
+            return payable, self.line_ids
+        items = items._paylink_left()
+        due = items._paylink_due(self._discount_day())
+        items, amount = items._paylink_due_now(due, sum(due.values()) - payable, self.env.context.get("paylink_day"))
+        return amount, self.line_ids.filtered(lambda line: line.move_line_id in items)
+
     def _coming_sql(self):
         """A query of one row: what is on its way for what this link asks for, as :class:`Coming` has it."""
         return SQL(
@@ -235,7 +255,8 @@ class PaylinkLinkAmounts(models.Model):
         links = lines.link_id.filtered(
             lambda link: not link.expires_at or link.expires_at > fields.Datetime.now()
         ).sorted("id", reverse=True)
-        return {link: set(link.line_ids.move_line_id.ids) for link in links}
+        # Of an invoice in installments those that are paid are not asked for anymore.
+        return {link: set(link.line_ids.move_line_id.filtered(lambda item: not item.reconciled).ids) for link in links}
 
     # === WHAT THE CUSTOMER READS === #
 
@@ -244,10 +265,11 @@ class PaylinkLinkAmounts(models.Model):
         told = self.env.context.get("paylink_told_ids", ())
         for link, link_sudo in zip(self, self.sudo(), strict=True):
             language = self.env(context=dict(self.env.context, lang=link.lang))
-            lines = link_sudo.line_ids
+            asked, lines = link_sudo._proposal(due[link.id])
+            lines = link_sudo.line_ids if told else lines  # what was paid is not what is asked for next
             dates = [date for date in lines.mapped("date_due") if date]
             received = link_sudo.transaction_ids._paylink_received().sorted(lambda tx: (tx.id in told, tx.id))[-1:]
-            link.amount_display = link._amount_text(due[link.id] or link.amount, language)
+            link.amount_display = link._amount_text(asked or link.amount, language)
             link.documents_display = link._documents_text(language, lines)
             link.due_date_display = format_date(language, min(dates)) if dates else False
             link.expires_display = link_sudo._expiry_text(language)
@@ -263,7 +285,8 @@ class PaylinkLinkAmounts(models.Model):
     def _short_purpose(self, language):
         """What an SMS says of what is paid: all of it, or what there is room for if that is enough to be recognized."""
         told = f"{self.company_display or ''}{self.amount_display or ''}{self.url or ''}"
-        return self._sms_purpose(self._purpose_text(language), told, PURPOSE_WORDS)
+        text = self.documents_display if self.sudo().line_ids else self._purpose_text(language)
+        return self._sms_purpose(text, told, PURPOSE_WORDS)
 
     def _purpose_text(self, language=None):
         """What is paid, as a line of its own, in the language of the environment ``language``, by default our own:

@@ -93,6 +93,42 @@ class PaylinkLinkDocuments(models.Model):
             documents=", ".join(names),
         )
 
+    # === LINKS OF COLLEAGUES === #
+
+    @api.model
+    def _colleagues_texts(self, groups, live=None):
+        """What to say of colleagues' live links that ask for items of a group, and that the user may not read.
+
+        :param dict groups: ``account.move.line`` by key
+        :param dict live: see :meth:`_live_links_by_items`, where the caller has it already
+        :return: the texts, by key, see :meth:`_colleagues_text`; keys without any are left out
+        """
+        if live is None:
+            live = self._live_links_by_items(self.env["account.move.line"].sudo().union(*groups.values()))
+        links = self.sudo(False).browse(link.id for link in live)
+        hidden = (links - links._filtered_access("read")).sudo()
+        if not hidden:
+            return {}
+        found = {
+            key: hidden.filtered(lambda link, wanted=set(items.ids): live[link] & wanted)
+            for key, items in groups.items()
+        }
+        return {key: own._colleagues_text() for key, own in found.items() if own}
+
+    def _colleagues_text(self):
+        """That links of colleagues, which the user may not read, ask for the same already: nothing else of them, and
+        their owners' names only if the user may know them; ``False`` if there is none.
+        """
+        if not self:
+            return False
+        env = self.env(su=False)
+        names = ", ".join(self.sudo().user_id.with_env(env)._filtered_access("read").mapped("name"))
+        if names:
+            return env._(
+                "An open link of %(names)s already asks for this, or for a part of it: ask them first.", names=names
+            )
+        return env._("An open link of a colleague already asks for this, or for a part of it: ask around first.")
+
     # === LINKS SENT WITH INVOICES === #
     # The link that goes out with an invoice: in the e-mail of Odoo's *Send*, and on the PDF.
     #

@@ -69,7 +69,7 @@ class PaylinkLinkLife(models.Model):
         self._check_payable()
         self._issue()
         self._queue_messages()
-        return True
+        return self._action_tell_sent()
 
     def action_copy(self):
         """Return the URL to the client, which copies it; a draft becomes open by it."""
@@ -105,7 +105,7 @@ class PaylinkLinkLife(models.Model):
             raise UserError(self.env._("%(name)s is paid: refund it instead.", name=done[0].display_name))
         if not self.env.su and not all(self.mapped("can_cancel")):
             raise AccessError(self.env._("Only payment managers can cancel the links of others."))
-        links = self.filtered(lambda link: not link.cancelled_at)
+        links = (self | self._live_widened()).filtered(lambda link: not link.cancelled_at)
         authorized = links.filtered("amount_authorized")
         (links - authorized)._cancel()
         authorized._cancel_authorized()

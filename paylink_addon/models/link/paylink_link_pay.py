@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, LazyTranslate, format_date, formatLang, ormcache
+from odoo.tools import SQL, LazyTranslate, format_date, ormcache
 
 from odoo.addons.account.tools import is_valid_structured_reference
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
 from ...tools import days
-from ...tools.money import read_amount
 from ...tools.parameters import whole_number
 from ...tools.texts import one_line, said
 from .paylink_link_amounts import Coming
@@ -137,7 +136,7 @@ class PaylinkLinkPay(models.Model):
         )
         lines = self.env["paylink.link.line"].search_fetch(
             [("link_id", "=", self.id)],
-            ["name", "date", "date_due", "amount", "move_line_id", "is_invoice", "link_id"],
+            ["name", "date", "date_due", "amount", "move_line_id", "is_invoice", "is_whole", "link_id"],
         )
         self._fields["line_ids"]._insert_cache(self, [lines._ids])  # saves a query (bench/page.py)
         lines.move_line_id.fetch(
@@ -168,7 +167,7 @@ class PaylinkLinkPay(models.Model):
             "link": self,
             "company": self.company_id,
             "base": f"/pay/{self.access_token}",
-            "due": self._amount_text(due),
+            "due": self._amount_text(self._proposal(due)[0]),
             "paid": self._amount_text(paid) if paid else False,
             "payments": self._page_payments(),
             "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
@@ -257,7 +256,7 @@ class PaylinkLinkPay(models.Model):
         return {
             "name": self.name,
             "documents": self._documents_text(self.env, self.line_ids),
-            "due": self._amount_text(due) if is_live else "",
+            "due": self._amount_text(self._proposal(due)[0]) if is_live else "",
             "asked": self._amount_text(self.amount),
             "expires": self._expiry_text(self.env) if is_live else "",
             "status": self._portal_status(due, is_busy),
@@ -293,32 +292,26 @@ class PaylinkLinkPay(models.Model):
 
     # === THE PAYMENT FORM === #
 
-    def _payment_form_values(self, money, amount=None, payer=None):
+    def _payment_form_values(self, money, chosen, payer=None):
         """The context of Odoo's ``payment.form`` for this link.
 
         :param PageMoney money: what may be paid now
-        :param amount: what the customer chose to pay, as text, where a part is allowed
+        :param chosen: how much of it the customer pays: see :meth:`_chosen`
         :param payer: see :meth:`_payer`
         """
-        payable = money.payable
-        chosen, part_problem = self._chosen_part(amount, payable)
-        provider_ids, method_ids = self.env["payment.provider"]._paylink_option_ids(
-            money.options, self.company_id.id, self.currency_id.id, chosen, self.partner_id
-        )
+        provider_ids, method_ids = self._option_ids(money, chosen.amount)
+        problem = not provider_ids and self._online_problem(chosen.amount, money.options)
+        if problem and self.allow_partial:  # another amount may be possible
+            chosen = chosen._replace(problem=problem)
+            provider_ids, method_ids = self._option_ids(money, 0.0)
         providers = self.env["payment.provider"].browse(provider_ids)
-        problem = not providers and self._online_problem(chosen, money.options)
         methods = self.env["payment.method"].browse(method_ids)
         may_save = self._may_save(payer)
         method_forms = providers._paylink_method_forms(money.options, provider_ids, method_ids, may_save)
         tokens = self._saved_methods(providers, payer if money.has_tokens else None)
         return {
-            "amount": chosen,
-            "amount_text": self._amount_text(chosen),
-            "amount_input": formatLang(self.env, chosen, digits=self.currency_id.decimal_places, grouping=False),
-            "part_problem": part_problem,
-            "payable": payable,
-            "payable_text": self._amount_text(payable),
-            "stamp": self._pay_stamp(payable, money.options),
+            **self._choice_values(chosen, money.payable),
+            "stamp": self._pay_stamp(money.payable, money.options),
             "currency": self.currency_id,
             "currency_sign": self._currency_sign(),
             "partner_id": self.partner_id.id,
@@ -330,12 +323,19 @@ class PaylinkLinkPay(models.Model):
             "embedded": method_forms is None,
             "may_save": may_save,
             "reference_prefix": self.name,
+            "form_route": f"/pay/{self.access_token}/pay",
             "transaction_route": f"/pay/{self.access_token}/transaction",
             "landing_route": "/payment/status",
             "access_token": None,
             "availability_report": {},
             "company_mismatch": False,
         }
+
+    def _option_ids(self, money, amount):
+        """The ids of the providers and the methods with which ``amount`` can be paid; 0: any amount."""
+        return self.env["payment.provider"]._paylink_option_ids(
+            money.options, self.company_id.id, self.currency_id.id, amount, self.partner_id
+        )
 
     def _currency_sign(self):
         """What stands beside an amount that the customer types."""
@@ -394,8 +394,8 @@ class PaylinkLinkPay(models.Model):
         return not bank._get_error_messages_for_qr("sct_qr", self.env["res.partner"], currency)
 
     def _transfer_qr_text(self):
-        """What the QR code says of a transfer of what is payable, or ``None``."""
-        amount = self._payable_amount()
+        """What the QR code says of a transfer of what is asked for at first, or ``None``."""
+        amount, _lines = self._proposal(self._payable_amount())
         return self._transfer_text(amount) if amount > 0 else None
 
     def _transfer_account(self):
@@ -428,41 +428,6 @@ class PaylinkLinkPay(models.Model):
             amount, reference, reference, self.currency_id, self.partner_id, qr_method="sct_qr", silent_errors=True
         )
         return values and "\n".join(map(one_line, bank._get_qr_vals(**values)))
-
-    # === PARTS === #
-    # Where the company allows it, the customer chooses how much of a link to pay now.
-
-    def _chosen_part(self, text, payable):
-        """The part that the customer typed, if it is one, else all that is payable.
-
-        :param text: what came in the URL: anything
-        :return: the amount, and what to tell the customer where it is not the typed one, else ``False``
-        """
-        if not self.allow_partial or not text:
-            return payable, False
-        typed = self._typed_amounts(text)
-        if len(typed) > 1:
-            several = [self._amount_text(amount) for amount in typed]
-            return payable, self.env._(
-                "“%(text)s” can be read as %(one)s or as %(other)s: enter it without separating thousands.",
-                text=text,
-                one=several[0],
-                other=several[1],
-            )
-        if typed and 0 < typed[0] <= payable:
-            return typed[0], False
-        return payable, self.env._("Enter an amount of at most %(amount)s.", amount=self._amount_text(payable))
-
-    def _typed_amounts(self, text):
-        """The amounts that a person may have meant, in the language of the page; the currency may stand beside them.
-
-        See :func:`~..tools.money.read_amount`.
-        """
-        lang = self.env["res.lang"]._get_data(code=self.env.lang)
-        for sign in filter(None, (self.currency_id.symbol, self.currency_id.name)):
-            text = text.replace(sign, "")
-        found = read_amount(text, self.currency_id.decimal_places, lang.decimal_point, lang.thousands_sep)
-        return [self.currency_id.round(float(amount)) for amount in found]
 
     # === ATTEMPTS === #
     # What is checked, under lock, before a customer's attempt to pay becomes a transaction.
@@ -527,7 +492,8 @@ class PaylinkLinkPay(models.Model):
 
     def _attempts_since(self, since):
         """Hook: the attempts that count as tries of whoever has this link."""
-        return self.transaction_ids.filtered(lambda tx: tx.create_date >= since and tx.operation != "refund")
+        tried = (self | self.widened_from_id | self.widened_ids).transaction_ids
+        return tried.filtered(lambda tx: tx.create_date >= since and tx.operation != "refund")
 
     def _checked_amount(self, amount):
         """What is paid: what the page showed, if that is still right."""
@@ -536,7 +502,7 @@ class PaylinkLinkPay(models.Model):
             raise UserError(self.env._("Nothing is left to pay here, or a payment is in progress: reload the page."))
         shown = self._shown_amount(amount)
         difference = self.currency_id.compare_amounts(shown, payable)
-        if difference == 0 or (self.allow_partial and difference < 0 < shown):
+        if self._is_offered(shown, payable) or (self.allow_partial and difference < 0 < shown):
             return shown
         raise UserError(self.env._("The amount has changed: reload the page."))
 
@@ -566,7 +532,7 @@ class PaylinkLinkPay(models.Model):
         if len(days_that_hold) > 1:
             shown = self._shown_amount(amount)
             for link in map(self._on_day, days_that_hold):
-                if not self.currency_id.compare_amounts(shown, link._payable_amount()):
+                if link._is_offered(shown, link._payable_amount()):
                     return link
         return self
 

@@ -238,7 +238,7 @@ class PaymentProvider(models.Model):
         qweb = self.env["ir.qweb"].with_user(self.env.ref("base.public_user")).sudo()
         return {
             method.id: qweb._render(
-                "payment.method_form", values | {"pm_sudo": method, "is_selected": len(method_ids) == 1}
+                "paylink_addon.method_form", values | {"pm_sudo": method, "is_selected": len(method_ids) == 1}
             )
             for method in self.env["payment.method"].sudo().browse(method_ids)
         }

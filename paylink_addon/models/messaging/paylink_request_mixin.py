@@ -130,6 +130,23 @@ class PaylinkRequestMixin(models.AbstractModel):
         mine.sudo().unread = False
         return True
 
+    def _action_tell_sent(self):
+        """Tell the user, who stays where they are, what has been sent where; one address can be copied there."""
+        show = self._get_records_action() if len(self) == 1 else self._get_records_action(view_mode="list,form")
+        params = {"message": self._sent_text(), "text": self.url if len(self) == 1 else False, "show": show}
+        return {"type": "ir.actions.client", "tag": "paylink_addon.sent", "params": params}
+
+    def _sent_text(self):
+        count = len(self)
+        sent = self.filtered(lambda request: request.send_email or request.send_sms)
+        if not sent:
+            ready = self.env._("The link is ready: copy it.")
+            return ready if count == 1 else self.env._("%(count)s links are ready.", count=count)
+        if count > 1:
+            return self.env._("%(count)s messages have been sent.", count=count)
+        addresses = [self.send_email and self.email, self.send_sms and self.phone]
+        return self.env._("Sent to %(addresses)s", addresses=", ".join(filter(None, addresses)))
+
     # === BUSINESS METHODS === #
 
     def _foreign(self):

@@ -116,6 +116,7 @@ class PaylinkReminderMessageDeliver(models.Model):
             "send_email": "email" in draft.channels,
             "send_sms": "sms" in draft.channels,
             "expires_at": fields.Datetime.now() + timedelta(days=days) if days else False,
+            "in_installments": False,  # all that is reminded of
             "by_reminder": True,
         }
 

@@ -83,7 +83,7 @@ class PaylinkStatement(models.Model):
         """Send the statements by e-mail (again)."""
         self._check_rights()
         self._send_statements()
-        return True
+        return self._action_tell_sent()
 
     def action_copy(self):
         """Return the URL to the client, which copies it."""
@@ -290,7 +290,7 @@ class PaylinkStatement(models.Model):
     def _page_sections(self, ticked=None):
         """The open items, one section per currency, as a currency is paid at once.
 
-        :param set ticked: ids of the items that the customer had ticked; ``None``: all
+        :param set ticked: ids of the items that the customer had ticked; ``None``: all that is due now
         """
         items = self._open_items()[self.id]
         today = self._today()
@@ -299,20 +299,23 @@ class PaylinkStatement(models.Model):
         left = items._paylink_left()
         sections = []
         for currency, group in items.grouped("currency_id").items():
+            ready = group - busy
+            asked, now = ready._paylink_due_now(due, day=today)
+            chosen = set(asked.ids) if ticked is None else ticked
             rows = [
                 self._page_row(item, due[item.id], labels[item.id], item in discounted, today)
                 | item._paylink_registered_texts(registered.get(item.id))
-                | {"busy": item in busy, "ticked": item not in busy and (ticked is None or item.id in ticked)}
+                | {"busy": item in busy, "ticked": item in ready and item.id in chosen}
                 for item in group
             ]
-            payable = [item for item in group if item not in busy]
             sections.append(
                 {
                     "currency": currency,
                     "rows": rows,
                     "total": self._amount_text(sum(due[item.id] for item in group & left), currency),
                     "pattern": currency._paylink_pattern(self.env, self.company_id, self.partner_id),
-                    "payable": currency.compare_amounts(sum(max(due[item.id], 0.0) for item in payable), 0) > 0,
+                    "payable": currency.compare_amounts(sum(max(due[item.id], 0.0) for item in ready), 0) > 0,
+                    "now": self._amount_text(now, currency) if asked != ready else False,
                     "digits": currency.decimal_places,
                 }
             )
@@ -389,6 +392,7 @@ class PaylinkStatement(models.Model):
             [({}, items)],
             partner_id=self.partner_id.id,
             statement_id=self.id,
+            in_installments=False,  # the customer has chosen
             user_id=self.user_id.id,
             email=self.email,
             phone=self.phone,

@@ -250,3 +250,15 @@ class TestDepositSend(DepositCommon):
         self.assertEqual((link.kind, link.sale_order_id), ("free", order.browse()))
         with self.assertRaises(AccessError):
             link.sale_order_id = order
+
+    def test_deposit_of_a_colleague_is_mentioned(self):
+        """Neither its number nor its amount."""
+        order = self._order(1000)
+        deposit = self._deposit(order, 123.45)
+        seller = self._user("other", "paylink_addon.group_paylink_user,sales_team.group_sale_salesman_all_leads")
+        wizard = self.env["paylink.send"].with_user(seller)
+        wizard = wizard.with_context(active_model="sale.order", active_ids=order.ids).create({})
+        self.assertFalse(wizard.existing_link_id)
+        self.assertIn("already asks for this", wizard.warning)
+        for secret in (deposit.name, "123.45"):
+            self.assertNotIn(secret, wizard.warning)

@@ -5,6 +5,7 @@ from . import test_customer_texts
 from . import test_document_pdf
 from . import test_documents
 from . import test_gets
+from . import test_installments
 from . import test_invoice_send
 from . import test_lifecycle
 from . import test_link
@@ -18,6 +19,7 @@ from . import test_registered
 from . import test_rights
 from . import test_send
 from . import test_send_addresses
+from . import test_send_channels
 from . import test_send_reuse
 from . import test_settings
 from . import test_settings_screen

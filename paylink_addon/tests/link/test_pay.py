@@ -188,7 +188,7 @@ class TestPay(PaylinkCommon, HttpCase):
         for text, told in (("1000,01", True), ("0", True), ("abc", True), ("1000", False), ("40,5", False)):
             with self.subTest(amount=text):
                 page = html.fromstring(self._get(link, f"?lang=en_US&amount={text}").content)
-                messages = page.xpath("//form[contains(@class, 'pl-part')]//*[@role='alert']/text()")
+                messages = page.xpath("//*[@class='pl-part']//*[@role='alert']/text()")
                 self.assertEqual(bool(messages), told)
                 self.assertEqual(bool(page.xpath("//input[@aria-describedby='pl-part-problem']")), told)
                 if told:
@@ -214,6 +214,70 @@ class TestPay(PaylinkCommon, HttpCase):
                 self.assertEqual(text in message, expected is None)
                 self.assertEqual(page.xpath("//@data-amount")[0], expected or "5000.0")
 
+    # === WITHOUT SCRIPTS === #
+
+    def _submit_form(self, link, **values):
+        """Send the payment form of the page as a browser does that has no scripts: what is not given stays as it is."""
+        page = html.fromstring(self._get(link, "?lang=en_US").content)
+        (form,) = page.xpath("//form[@id='o_payment_form']")
+        self.assertEqual(form.method, "POST")
+        self.assertEqual(len(form.xpath(".//noscript//button[@type='submit']")), 1, "one button")
+        fields_ = dict(form.form_values()) | values
+        return self.url_open(f"{form.action}?lang=en_US", data=fields_, allow_redirects=False)
+
+    def _pay_elsewhere(self):
+        """Customers pay on the page of the provider."""
+        self.provider.is_published = False
+        self.dummy_provider.write({"is_published": True, "state": "test"})
+        return f"{self.dummy_provider.id}-{self.dummy_provider.payment_method_ids[:1].id}"
+
+    def test_what_is_typed_is_what_is_paid(self):
+        option = self._pay_elsewhere()
+        for lang, text, paid in (("en_US", "300", 300), ("fr_FR", "300,50", 300.5), ("en_US", "", 1000)):
+            with self.subTest(text=text):
+                link = self._link(self._invoice(amount=1000), allow_partial=True, lang=lang)
+                values = {"part": "other", "amount": text} if text else {}
+                page = self.url_open(
+                    f"/pay/{link.access_token}/pay?lang={lang}", data={"o_payment_radio": option, **values}
+                )
+                form = html.fromstring(page.content).xpath("//main//form")[0]
+                self.assertEqual(len(form.xpath(".//button[@type='submit']")), 1)
+                self.assertEqual((link.transaction_ids.amount, link.transaction_ids.state), (paid, "draft"))
+
+    def test_typed_amount_is_refused_and_kept(self):
+        """Nothing is begun; what was typed stands there still, with what is wrong with it."""
+        self._pay_elsewhere()
+        link = self._link(self._invoice(amount=1000), allow_partial=True)
+        cases = {
+            ("other", "abc"): "not an amount",
+            ("other", "1.000"): "can be read as",
+            ("other", "0"): "at least",
+            ("other", "1000.01"): "at most",
+            ("other", ""): "not an amount",
+            ("all", "300"): "select “Another amount”",
+        }
+        for (part, text), told in cases.items():
+            with self.subTest(part=part, text=text):
+                answer = self._submit_form(link, part=part, amount=text)
+                self.assertEqual(answer.status_code, 422)
+                page = html.fromstring(answer.content)
+                self.assertIn(told, page.xpath("//*[@id='pl-part-problem']")[0].text_content())
+                self.assertEqual(page.xpath("//input[@id='pl-part']")[0].get("value") or "", text)
+                self.assertEqual(page.xpath("//input[@name='part'][@checked]/@value"), ["other"])
+                data = {"part": part, "amount": text}
+                asked = self.url_open(f"/pay/{link.access_token}/amount?lang=en_US", data=data).json()
+                self.assertIn(told, asked.get("problem", ""))
+        self.assertFalse(link.transaction_ids)
+
+    def test_what_cannot_be_paid_without_scripts_is_told(self):
+        link = self._link(self._invoice())
+        answers = [self._submit_form(link, o_payment_radio=value).text for value in ("", "x-y", "1-", "token-999999")]
+        self.assertTrue(all("Choose how to pay" in text for text in answers))
+        self.assertIn("needs JavaScript", self._submit_form(link).text)
+        self.assertFalse(link.transaction_ids)
+        self._pay(link)
+        self.assertEqual(self.url_open(f"/pay/{link.access_token}/pay", data={}).status_code, 200)
+
     def test_what_is_offered_is_remembered(self):
         """However many amounts a visitor makes up, it is looked up once; where there is a limit the amount counts."""
         link = self._link(self._invoice(), allow_partial=True)
@@ -230,7 +294,10 @@ class TestPay(PaylinkCommon, HttpCase):
             self.assertTrue(self._offered(link, f"?amount={amount}"))
         self.assertEqual(len(asked), 1)
         self.provider.maximum_amount = 3
-        self.assertEqual([self._offered(link, f"?amount={amount}") for amount in (2, 4)], [True, False])
+        told = ["up to" in self._get(link, f"?lang=en_US&amount={amount}").text for amount in (2, 4)]
+        self.assertEqual(told, [False, True])
+        fixed = self._link(self._invoice())
+        self.assertFalse(self._offered(fixed))
 
     def test_change_of_what_is_offered_is_seen_at_once(self):
         link = self._link(self._invoice())

@@ -1,3 +1,4 @@
+from odoo import Command
 from odoo.tests import tagged
 
 from ..browser_common import PhoneCommon
@@ -69,6 +70,47 @@ class TestPayBrowser(PhoneCommon):
             self._wait(evaluate, "document.querySelector('.modal-footer .btn-primary')")
             evaluate("document.querySelector('.modal-footer .btn-primary').click()")
             self._wait(evaluate, "document.querySelector('h1.pl-total').innerText.includes('100')")
+
+    def test_what_is_typed_is_paid_by_the_one_button(self):
+        """No second button; what can't be read is told beside the field, and stands there still."""
+        link = self._link(self._invoice(amount=1000), allow_partial=True)
+        problem = "document.querySelector('#pl-part-problem')"
+        with self._browse(f"/pay/{link.access_token}") as evaluate:
+            self.assertEqual(evaluate("document.querySelectorAll('main button[type=submit]').length"), 1)
+            # Without an event another amount is selected: what is meant is asked.
+            for text, event in (("300", "none"), ("abc", "none"), ("1000,01", "input")):
+                evaluate(f"document.querySelector('#pl-part').value = '{text}'")
+                evaluate(f"document.querySelector('#pl-part').dispatchEvent(new Event('{event}'))")
+                self._submit(evaluate, "done")
+                self._wait(evaluate, f"!{problem}.hidden")
+                self.assertEqual(evaluate("document.querySelector('#pl-part').value"), text)
+                evaluate(f"{problem}.hidden = true")
+            evaluate("document.querySelector('#pl-part').value = '300,50'")
+            self._submit(evaluate, "done")
+            self._wait(evaluate, "document.querySelector('.pl-alert[role=status]')")
+            self.assertIn("300,50", evaluate("document.querySelector('.pl-alert[role=status]').innerText"))
+            self.assertIn("699,50", evaluate("document.querySelector('h1.pl-total').innerText"))
+        self.assertEqual(link.transaction_ids.mapped("amount"), [300.5])
+
+    def test_installments_are_paid_one_by_one_or_all(self):
+        """A link for the one that is due: all of them are paid by one press, too."""
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "30, 70",
+                "line_ids": [
+                    Command.create({"value": "percent", "value_amount": share, "nb_days": days})
+                    for share, days in ((30, 0), (70, 30))
+                ],
+            }
+        )
+        invoice = self._invoice(amount=1000, invoice_payment_term_id=terms.id)
+        link = self._sent(self._wizard(invoice))
+        with self._browse(f"/pay/{link.access_token}") as evaluate:
+            self.assertIn("300,00", evaluate("document.querySelector('h1.pl-total').innerText"))
+            evaluate("document.querySelector('.pl-part input[value=whole]').click()")
+            self._submit(evaluate, "done")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual((link.widened_ids.transaction_ids.amount, invoice.payment_state), (1000, "paid"))
 
     def test_a_look_without_a_touch_does_not_open(self):
         """Scripts run in a mail scanner too; only a touch counts as a person."""

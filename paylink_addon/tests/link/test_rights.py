@@ -106,7 +106,7 @@ class TestRights(PaylinkCommon):
             .create({})
         )
         action = wizard.action_send()
-        link = self.env["paylink.link"].with_user(seller).browse(action["res_id"])
+        link = self.env["paylink.link"].with_user(seller).browse(action["params"]["show"]["res_id"])
         self.assertEqual((link.amount, link.amount_due, link.user_id), (80, 80, seller))
         self.assertEqual(link.read(["name", "status", "url", "documents_display"])[0]["status"], "not_opened")
         self.assertTrue(link.line_ids.read(["name", "amount_residual"]))

@@ -257,11 +257,11 @@ class TestSend(PaylinkCommon):
         for email, text in cases:
             with self.subTest(email=email):
                 wizard = self._wizard(self._invoice(), email=email)
-                self.assertIn(text, wizard.email_warning or "")
-                self.assertEqual(bool(wizard.email_warning), bool(text))
+                self.assertIn(text, wizard.warning or "")
+                self.assertEqual(bool(wizard.warning), bool(text))
                 self.assertEqual(bool(wizard.problem), email == "luc")
                 wizard.send_email = False
-                self.assertFalse(wizard.email_warning)
+                self.assertFalse(wizard.warning)
 
     def test_amount_that_is_not_given_yet_is_no_error(self):
         for amount, missing in ((0, True), (-5, False), (20, False)):
@@ -340,6 +340,40 @@ class TestSend(PaylinkCommon):
         wizard = self._wizard(self._invoice(amount=100), amount=40)
         link = self._sent(wizard)
         self.assertEqual((link.amount, link.amount_due, link.is_limited), (40, 40, True))
+
+    def test_part_that_is_asked_is_said_everywhere(self):
+        """In the dialog as it is typed, in what is sent, on the page and by the QR code; nothing says what is due."""
+        self.company.paylink_allow_partial = True
+        invoice = self._invoice(self.john, amount=1234)
+        self.john.phone = "+33639981234"
+        opened = self.env["paylink.send"].with_context(active_model=invoice._name, active_ids=invoice.ids)
+        with Form(opened) as form:
+            form.send_sms = True
+            self.assertIn("1,234.00", form.subject)
+            form.amount = 456
+            texts = {name: form[name] for name in ("subject", "sms_body", "body")}
+        wizard = form.save()
+        link = self._sent(wizard)
+        mail = self._customer_mails(link)
+        sms = self.env["sms.sms"].sudo().search([("mail_message_id.res_id", "=", link.id)], order="id desc", limit=1)
+        values = link._page_values()
+        texts |= {
+            "mail": mail.body_html,
+            "mail subject": mail.subject,
+            "sms": sms.body,
+            "display": link.amount_display,
+            "transfer": values["due"],
+            "portal": str(link._portal_rows()),
+            "button": str(link._wrap_email("paylink_addon.mail_invoice_button")),
+            "existing": self._wizard(invoice).existing_text,
+            "form": link._payment_form_values(link._page_money(), link._chosen(None, None, 456))["asked_text"],
+        }
+        for place, text in texts.items():
+            with self.subTest(place):
+                self.assertNotIn("1,234.00", text)
+                self.assertTrue("456" in text or place == "body", text)
+        link.action_cancel()
+        self.assertIn("456", self._renewed(link).amount_display)
 
     def test_client_cannot_choose_what_is_asked(self):
         """Groups are read again from the selected records, whatever a client sends back."""

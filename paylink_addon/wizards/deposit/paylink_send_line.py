@@ -117,10 +117,14 @@ class PaylinkSendLine(models.TransientModel):
         """An open deposit is sent again by default only where nothing more can be asked of its order."""
         orders = self.env["sale.order"].union(*groups.values())
         askable, links = orders._paylink_askable(), self._open_deposits(orders)
+        all_links = self.sudo()._open_deposits(orders)
         covers = {True: "same", False: "part"}
+        none = self.env["paylink.link"]
         return {
-            key: Existing(links[order], covers[not askable[order.id]])
-            if order in links
-            else Existing(self.env["paylink.link"])
+            key: Existing(
+                links.get(order, none),
+                covers[not askable[order.id]] if order in links else None,
+                (all_links.get(order.sudo(), none) - links.get(order, none)).sudo()._colleagues_text(),
+            )
             for key, order in groups.items()
         }

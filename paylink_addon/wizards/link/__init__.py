@@ -1,6 +1,7 @@
 from . import paylink_expiry_mixin
 from . import paylink_send
 from . import paylink_send_renewal
+from . import paylink_send_items
 from . import paylink_send_line
 from . import account_move_send_wizard
 from . import account_move_send_batch_wizard

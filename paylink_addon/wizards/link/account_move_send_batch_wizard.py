@@ -7,6 +7,7 @@ class AccountMoveSendBatchWizard(models.TransientModel):
     _inherit = "account.move.send.batch.wizard"
 
     paylink_can_add_link = fields.Boolean(compute="_compute_paylink_can_add_link")
+    paylink_colleagues_text = fields.Text(compute="_compute_paylink_can_add_link")
     paylink_add_link = fields.Boolean(
         string="Add a collection link",
         default=lambda self: self.env.company.paylink_on_invoice_mail,
@@ -14,10 +15,12 @@ class AccountMoveSendBatchWizard(models.TransientModel):
     )
 
     @api.depends("move_ids")
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink_can_add_link(self):
         for wizard in self:
             mailed = wizard.move_ids._origin.filtered(lambda move: "email" in self._get_default_sending_methods(move))
             wizard.paylink_can_add_link = bool(self._paylink_askable(mailed))
+            wizard.paylink_colleagues_text = self._paylink_colleagues_text(mailed)
 
     def action_send_and_print(self, force_synchronous=False, allow_fallback_pdf=False):
         """Keep what was chosen with the invoices, for the job that sends them."""

@@ -7,6 +7,7 @@ class AccountMoveSendWizard(models.TransientModel):
     _inherit = "account.move.send.wizard"
 
     paylink_can_add_link = fields.Boolean(compute="_compute_paylink_can_add_link")
+    paylink_colleagues_text = fields.Text(compute="_compute_paylink_can_add_link")
     paylink_add_link = fields.Boolean(
         string="Add a collection link",
         compute="_compute_paylink_add_link",
@@ -16,9 +17,11 @@ class AccountMoveSendWizard(models.TransientModel):
     )
 
     @api.depends("move_id")
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink_can_add_link(self):
         for wizard in self:
             wizard.paylink_can_add_link = bool(self._paylink_askable(wizard.move_id))
+            wizard.paylink_colleagues_text = self._paylink_colleagues_text(wizard.move_id)
 
     @api.depends("move_id")
     def _compute_paylink_add_link(self):

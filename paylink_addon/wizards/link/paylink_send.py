@@ -37,6 +37,7 @@ class PaylinkSend(models.TransientModel):
     - ``_companies(sources)``: who asks
     - ``_choices(sources)``: what is chosen in the dialog at first
     - ``_items(sources)``: the open items to ask for, in sudo mode
+    - ``_in_installments(sources)``: whether of an invoice in installments only what is due now is asked for at first
     - ``_left_out(sources, items)``: of which of them nothing can be asked, as ``(name, customer, reason)``
     """
 
@@ -55,10 +56,19 @@ class PaylinkSend(models.TransientModel):
     grouping = fields.Selection(
         [("partner", "One link per customer"), ("document", "One link per invoice")], default="partner", required=True
     )
+    scope = fields.Selection(
+        [("now", "Those due now"), ("all", "All of them")],
+        string="Installments",
+        required=True,
+        default="now",
+        help="Due now is what is overdue of an invoice in installments, or else the next one.",
+    )
+    has_later = fields.Boolean(compute="_compute_counts")
     line_ids = fields.One2many("paylink.send.line", "wizard_id", string="Links")
     is_single = fields.Boolean(compute="_compute_is_single")
     ready_count = fields.Integer(string="Ready", compute="_compute_counts")
     problem_count = fields.Integer(string="Impossible", compute="_compute_counts")
+    warning_count = fields.Integer(string="To look at", compute="_compute_counts")
     is_one_customer = fields.Boolean(compute="_compute_is_one_customer")
     has_several_currencies = fields.Boolean(compute="_compute_counts")
     has_existing = fields.Boolean(compute="_compute_counts")
@@ -98,6 +108,7 @@ class PaylinkSend(models.TransientModel):
     partner_id = fields.Many2one(related="line_ids.partner_id")
     currency_id = fields.Many2one(related="line_ids.currency_id", readonly=False)
     amount_due = fields.Monetary(related="line_ids.amount_due")
+    amount_later = fields.Monetary(related="line_ids.amount_later")
     amount = fields.Monetary(related="line_ids.amount", readonly=False)
     can_limit = fields.Boolean(related="line_ids.can_limit")
     email = fields.Char(string="E-mail to", related="line_ids.email", readonly=False)
@@ -106,7 +117,6 @@ class PaylinkSend(models.TransientModel):
     reference = fields.Char(related="line_ids.reference", readonly=False)
     problem = fields.Char(related="line_ids.problem")
     warning = fields.Char(related="line_ids.warning")
-    email_warning = fields.Char(related="line_ids.email_warning")
     is_amount_missing = fields.Boolean(related="line_ids.is_amount_missing")
     existing_link_id = fields.Many2one(related="line_ids.existing_link_id")
     existing_text = fields.Char(related="line_ids.existing_text")
@@ -139,12 +149,14 @@ class PaylinkSend(models.TransientModel):
         for wizard in self:
             wizard.is_one_customer = wizard.source_model == "res.partner" and len(wizard.source_ids or []) == 1
 
-    @api.depends("line_ids.problem", "line_ids.existing_link_id")
+    @api.depends("line_ids.problem", "line_ids.warning", "line_ids.existing_link_id", "line_ids.amount_later")
     def _compute_counts(self):
         for wizard in self:
+            wizard.has_later = any(wizard.line_ids.mapped("amount_later"))
             wizard.has_existing = bool(wizard.line_ids.existing_link_id)
             wizard.has_several_currencies = wizard._has_several_currencies()
             wizard.problem_count = len(wizard.line_ids.filtered("problem"))
+            wizard.warning_count = len(wizard.line_ids.filtered(lambda line: line.warning and not line.problem))
             wizard.ready_count = len(wizard.line_ids) - wizard.problem_count
 
     def _has_several_currencies(self):
@@ -169,7 +181,7 @@ class PaylinkSend(models.TransientModel):
 
     # === ONCHANGE METHODS === #
 
-    @api.onchange("grouping", "kind")
+    @api.onchange("grouping", "kind", "scope")
     def _onchange_grouping(self):
         """A new amount is asked for by the current company."""
         values = self._company_values(self._asking_companies())
@@ -255,9 +267,9 @@ class PaylinkSend(models.TransientModel):
     # === ACTIONS === #
 
     def action_send(self):
-        """Make (or use again) the links, queue their messages, and show them. A second click finds the work done."""
+        """Make (or use again) the links, queue their messages, and say so. A second click finds the work done."""
         self._send_once()
-        return self.link_ids._action_show()
+        return self.link_ids._action_tell_sent()
 
     def _check(self):
         if not self.line_ids:
@@ -303,6 +315,9 @@ class PaylinkSend(models.TransientModel):
 
     def _items_res_partner(self, partners):
         return partners._paylink_open_items(self.env.companies)
+
+    def _in_installments_general(self, _sources):
+        return True
 
     def _left_out_general(self, _sources, _items):
         return []
@@ -435,80 +450,6 @@ class PaylinkSend(models.TransientModel):
         by_sms = {"email": False, "phone": line["phone"], "send_email": False, "send_sms": True}
         return not line["email"] and not self.env["paylink.link"]._recipient_problem(partner, **by_sms)
 
-    # === OPEN ITEMS === #
-
-    def _is_free_open_items(self):
-        return False
-
-    def _groups_open_items(self):
-        """The items of each link to make: one per company, currency and customer (and document). In sudo mode."""
-        items = self._of_source("items", self._sources())
-        items -= items._paylink_in_flight()
-        per_document = self.grouping == "document"
-        return items.grouped(
-            lambda item: "-".join(
-                map(
-                    str,
-                    (
-                        item.company_id.id,
-                        item.currency_id.id,
-                        item.partner_id.commercial_partner_id.id,
-                        item.move_id.id if per_document else 0,
-                    ),
-                )
-            )
-        )
-
-    def _lines_open_items(self, groups):
-        """What can be asked first, then what can't, with the reason."""
-        Line = self.env["paylink.send.line"]
-        items = self.env["account.move.line"].sudo().union(*groups.values())
-        due = items._paylink_due()
-        existing = Line._existing_links_open_items(groups)
-        labels = items._paylink_labels()
-        values = [
-            self._group_values(group, sum(due[item.id] for item in group), labels)
-            | {"key": key}
-            | existing[key].line_values()
-            for key, group in groups.items()
-        ]
-        return values + [
-            self._partner_values(partner)
-            | {
-                "key": f"out-{partner.id}-{name}",
-                "documents": name,
-                "reference": name,
-                "company_id": self.env.company.id,
-                "currency_id": self.env.company.currency_id.id,
-                "blocked": reason,
-            }
-            for name, partner, reason in self._of_source("left_out", self._sources(), items)
-        ]
-
-    def _group_values(self, items, amount, labels):
-        """The values of the line of one group of items.
-
-        :param float amount: what is due of them
-        :param dict labels: how each is called, by its id
-        """
-        origin = self.env["paylink.send.line"]._group_origin(items)
-        nothing = items[:1].currency_id.compare_amounts(amount, 0) <= 0
-        documents = ", ".join(labels[item.id] for item in items[:3])
-        documents += f" +{len(items) - 3}" if len(items) > 3 else ""
-        return (
-            self._partner_values(self.env["res.partner"].browse(origin["partner_id"]))
-            | origin
-            | {
-                "documents": documents,
-                "reference": documents,
-                "document_count": len(items.move_id),
-                "amount_due": amount,
-                "amount": amount,
-                "blocked": (nothing and self.env._("Nothing is due: credits cover the invoices."))
-                or (not origin["partner_id"] and self.env._("The entry has no customer.")),
-            }
-        )
-
     # === SENDING === #
     # Making and sending the links, once everything is checked.
 
@@ -551,11 +492,6 @@ class PaylinkSend(models.TransientModel):
         common = self._common_values()
         return self.env["paylink.link"]._create_for_user(
             [common | line._link_values(groups[line.key]) for line in lines]
-        )
-
-    def _make_links_open_items(self, lines, groups):
-        return self.env["paylink.link"]._create_for_items(
-            [(line._link_values(groups[line.key]), groups[line.key]) for line in lines], **self._common_values()
         )
 
     def _common_values(self):

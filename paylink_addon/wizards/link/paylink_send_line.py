@@ -4,7 +4,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_amount
 
-from ...tools.address_checks import check_email
 from ...tools.gsm import sms_size, sms_text
 from ...tools.hooks import named_hook
 
@@ -24,6 +23,8 @@ class Existing(NamedTuple):
 
     link: models.Model
     cover: str | None = None
+    # What to say of colleagues' links, which the user may not read.
+    colleagues: str | bool = False
 
     def line_values(self):
         """The values of the wizard's line: only a link that asks for just the same is used again unless told so."""
@@ -31,6 +32,7 @@ class Existing(NamedTuple):
             "existing_link_id": self.link.id,
             "existing_cover": self.cover,
             "reuse": self.cover in (None, "same"),
+            "colleagues_text": self.colleagues,
         }
 
 
@@ -54,6 +56,7 @@ class PaylinkSendLine(models.TransientModel):
     documents = fields.Char(readonly=True)
     document_count = fields.Integer(string="Number of documents", readonly=True)
     amount_due = fields.Monetary(string="Due", readonly=True)
+    amount_later = fields.Monetary(string="Due later", readonly=True, help="What is not due yet of installments.")
     amount = fields.Monetary()
     can_limit = fields.Boolean(compute="_compute_can_limit")
     email = fields.Char(string="E-mail")
@@ -62,13 +65,15 @@ class PaylinkSendLine(models.TransientModel):
     reference = fields.Char()
     blocked = fields.Char(string="Why not", readonly=True)
     problem = fields.Char(compute="_compute_problem")
-    warning = fields.Char(compute="_compute_problem")
+    warning = fields.Char(string="To know", compute="_compute_problem")
+    by_email = fields.Boolean(compute="_compute_problem", help="Sent by e-mail.")
+    by_sms = fields.Boolean(compute="_compute_problem", help="Sent by SMS.")
     is_amount_missing = fields.Boolean(
         compute="_compute_problem", help="Nothing is wrong: the amount has only not been entered yet."
     )
-    email_warning = fields.Char(compute="_compute_email_warning")
     existing_link_id = fields.Many2one("paylink.link", string="Open link", readonly=True)
     existing_cover = fields.Selection(COVERS, readonly=True)
+    colleagues_text = fields.Char(string="Links of colleagues", readonly=True)
     existing_text = fields.Char(string="Already asked", compute="_compute_existing_text")
     reuse = fields.Boolean(string="Send it again", default=True)
     # What the token is made of, and all that a client has to say of it.
@@ -97,42 +102,39 @@ class PaylinkSendLine(models.TransientModel):
             line.can_limit = line._of_kind("can_limit")
 
     @api.depends(
-        *("blocked", "amount", "currency_id", "email", "phone", "reuse"),
-        *("wizard_id.kind", "wizard_id.send_email", "wizard_id.send_sms"),
+        *("blocked", "amount", "currency_id", "email", "phone", "reuse", "colleagues_text"),
+        *("wizard_id.kind", "wizard_id.send_email", "wizard_id.send_sms", "wizard_id.is_single"),
     )
     def _compute_problem(self):
-        requests = self.env["paylink.link"]
+        """Of many, who can be reached by one of the channels chosen is sent by that one; the only one is corrected."""
+        unwanted = self.env["paylink.send"]._unwanted_emails(self.mapped("email"))
         version = self.env["payment.provider"]._paylink_version() if self else None
         for line in self:
             wizard = line.wizard_id
+            reach = wizard._reach(line.partner_id, line.email, line.phone, wizard.send_email, wizard.send_sms, unwanted)
+            line.by_email, line.by_sms = reach.by_email, reach.by_sms
             line.is_amount_missing = wizard.is_free and not line.amount
-            warnings = [
-                requests._recipient_warning(line.partner_id, line.email, wizard.send_email),
-                line._online_warning(version),
-            ]
-            line.warning = " ".join(filter(None, warnings)) or False
             line.problem = (
                 line.blocked
                 or line._of_kind("amount_problem")
-                or requests._recipient_problem(
-                    line.partner_id, line.email, line.phone, wizard.send_email, wizard.send_sms
-                )
+                or reach.problem
+                or (wizard.is_single and line._channel_problem())
             )
+            texts = [line.colleagues_text, not wizard.is_single and reach.left_out, *reach.doubts]
+            line.warning = not line.blocked and " ".join(filter(None, [*texts, line._online_warning(version)]))
+
+    def _channel_problem(self):
+        """Why one of the channels chosen does not work."""
+        wizard = self.wizard_id
+        return self.env["paylink.link"]._recipient_problem(
+            self.partner_id, self.email, self.phone, wizard.send_email, wizard.send_sms
+        )
 
     @api.depends("seed")
     def _compute_access_token(self):
         """The link made of this line gets the token that the preview shows: one that no client can choose."""
         for line in self:
             line.access_token = self.env["paylink.link"]._token_of(f"{self.env.uid} {line.seed}")
-
-    @api.depends("email", "wizard_id.send_email", "wizard_id.is_single")
-    def _compute_email_warning(self):
-        """As the sign on the contact says it; what makes sending impossible, and what has bounced, is told above."""
-        for line in self:
-            wizard = line.wizard_id
-            verdict = wizard.is_single and wizard.send_email and check_email(line.email)
-            doubt = verdict and verdict.state in ("doubtful", "invalid") and verdict.code != "email_syntax"
-            line.email_warning = doubt and self.env["res.partner"]._paylink_reason(verdict)
 
     @api.depends(
         *("amount", "currency_id", "lang", "reference", "reuse"),
@@ -256,6 +258,7 @@ class PaylinkSendLine(models.TransientModel):
         wizard = self.wizard_id
         names = ("email", "phone", "lang", "reference", "access_token")
         values = {name: self[name] for name in names} | self._of_kind("asked_values", group)
+        values |= {"send_email": self.by_email, "send_sms": self.by_sms}
         # The account chosen is one company's: the links of another one offer that one's own.
         if self.company_id == wizard.company_id:
             values["bank_account_id"] = wizard.bank_account_id.id
@@ -297,7 +300,7 @@ class PaylinkSendLine(models.TransientModel):
         """What was chosen for a successor in the dialog."""
         wizard = self.wizard_id
         chosen = {name: self[name] for name in ("email", "phone", "lang", "reference", "access_token")}
-        chosen |= {name: wizard[name] for name in ("send_email", "send_sms", "attach_pdf")}
+        chosen |= {"send_email": self.by_email, "send_sms": self.by_sms, "attach_pdf": wizard.attach_pdf}
         if self.company_id == wizard.company_id:
             chosen["bank_account_id"] = wizard.bank_account_id.id
         return chosen
@@ -305,9 +308,12 @@ class PaylinkSendLine(models.TransientModel):
     @api.model
     def _existing_links_renewal(self, groups):
         """What was made of each link meanwhile, and is still open."""
-        readable = {key: link.sudo()._live_successor().with_env(self.env) for key, link in groups.items()}
-        readable = {key: link._filtered_access("read") for key, link in readable.items()}
-        return {key: Existing(link, "same" if link else None) for key, link in readable.items()}
+        made = {key: link.sudo()._live_successor().with_env(self.env) for key, link in groups.items()}
+        readable = {key: link._filtered_access("read") for key, link in made.items()}
+        return {
+            key: Existing(link, "same" if link else None, (made[key] - link)._colleagues_text())
+            for key, link in readable.items()
+        }
 
     # === ADDRESSES === #
 
@@ -320,8 +326,7 @@ class PaylinkSendLine(models.TransientModel):
     def _contact_values(self):
         """The addresses given here that the contact lacks, where the user may save them."""
         self.ensure_one()
-        wizard = self.wizard_id
-        used = {"email": wizard.send_email, "phone": wizard.send_sms}
+        used = {"email": self.by_email, "phone": self.by_sms}
         partner = self.partner_id
         values = {name: self[name] for name, sent in used.items() if sent and self[name] and not partner[name]}
         return values if values and partner and partner.has_access("write") else {}
@@ -356,7 +361,7 @@ class PaylinkSendLine(models.TransientModel):
 
     def _preview_values_open_items(self, items):
         commands = [fields.Command.create(values) for values in items._paylink_line_values()]
-        return {"kind": "open_items", "amount": self.amount, "line_ids": commands}
+        return {"kind": "open_items", "amount": self.amount, "line_ids": commands, "in_installments": False}
 
     def _texts(self):
         """The texts of the only message, as they are in the dialog; of several messages the templates say each."""
@@ -402,7 +407,11 @@ class PaylinkSendLine(models.TransientModel):
         for link, item_ids in asked.items():
             for item_id in item_ids:
                 by_item.setdefault(item_id, {})[link] = item_ids
-        return {key: self._best_link(group, by_item) for key, group in groups.items()}
+        colleagues = Link._colleagues_texts(groups, live)
+        return {
+            key: self._best_link(group, by_item)._replace(colleagues=colleagues.get(key, False))
+            for key, group in groups.items()
+        }
 
     @api.model
     def _best_link(self, items, by_item):
@@ -460,7 +469,7 @@ class PaylinkSendLine(models.TransientModel):
         """Put on an open link that is sent again what was chosen for it now. It never gets a shorter life."""
         wizard = self.wizard_id
         values = {name: self[name] for name in ("email", "phone", "lang")}
-        values |= {name: wizard[name] for name in ("send_email", "send_sms", "attach_pdf")}
+        values |= {"send_email": self.by_email, "send_sms": self.by_sms, "attach_pdf": wizard.attach_pdf}
         expires_at = self._of_kind("expires_at", link)
         if link.expires_at and (not expires_at or expires_at > link.expires_at):
             values["expires_at"] = expires_at

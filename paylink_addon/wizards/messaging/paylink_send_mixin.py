@@ -1,9 +1,28 @@
+from typing import NamedTuple
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import clean_context
 
+from ...models.messaging.res_partner import ACCEPTED_CODES, BAD_STATES
+from ...tools.address_checks import check_email, check_phone
+from ...tools.addresses import usable_emails
 from ...tools.hooks import named_hook
 from ...tools.locks import hold
+
+
+class Reach(NamedTuple):
+    """How somebody is reached by the channels that were chosen.
+
+    ``by_email``, ``by_sms``: what works; ``problem``: why nothing does; ``left_out``: which channel does not and why,
+    where the other one does; ``doubts``: what speaks against addresses that can be tried.
+    """
+
+    by_email: bool
+    by_sms: bool
+    problem: str | bool
+    left_out: str | bool
+    doubts: list
 
 
 class PaylinkSendMixin(models.AbstractModel):
@@ -64,6 +83,60 @@ class PaylinkSendMixin(models.AbstractModel):
     def _of_source(self, hook, sources, *args):
         """What the hook of the model of ``sources`` answers: ``_<hook>_<model>``, or ``_<hook>_general``."""
         return named_hook(self, hook, sources._name)(sources, *args)
+
+    # === WHO IS REACHED === #
+    # All dialogs say the same of the same address.
+
+    @api.model
+    def _reach(self, partner, email, phone, send_email, send_sms, unwanted=()):
+        """How a customer is reached at these addresses.
+
+        :param unwanted: addresses on the blacklist, see :meth:`_unwanted_emails`
+        :rtype: Reach
+        """
+        requests = self.env["paylink.sending.mixin"]
+        not_by_email = send_email and requests._recipient_problem(partner, email, False, True, False)
+        not_by_sms = send_sms and requests._recipient_problem(partner, False, phone, False, True)
+        by_email, by_sms = bool(send_email and not not_by_email), bool(send_sms and not not_by_sms)
+        left_out = False
+        if by_sms and not_by_email:
+            left_out = self.env._("Not sent by e-mail. %(reason)s", reason=not_by_email)
+        elif by_email and not_by_sms:
+            left_out = self.env._("Not sent by SMS. %(reason)s", reason=not_by_sms)
+        problem = not (by_email or by_sms) and (not_by_email or not_by_sms)
+        doubts = self._email_doubts(partner, email, unwanted) if by_email else []
+        doubts += self._phone_doubts(partner, phone) if by_sms else []
+        return Reach(by_email, by_sms, problem, left_out, doubts)
+
+    @api.model
+    def _email_doubts(self, partner, email, unwanted):
+        """What speaks against an address that can be tried: what the sign on the contact says, and the blacklist."""
+        texts = [
+            self.env._("%(email)s is on the list of those who want no e-mail.", email=address)
+            for address in usable_emails(email)
+            if address in unwanted
+        ]
+        if warning := self.env["paylink.sending.mixin"]._recipient_warning(partner, email, True):
+            texts.append(warning)
+        verdict = check_email(email)
+        if verdict and verdict.state in ("doubtful", "invalid"):
+            reason = self.env["res.partner"]._paylink_reason(verdict)
+            texts.append(self.env._("%(email)s: %(reason)s", email=email, reason=reason))
+        return texts
+
+    @api.model
+    def _phone_doubts(self, partner, phone):
+        country = self.env["paylink.sending.mixin"]._phone_country(partner)
+        verdict = check_phone(phone, country.code or None)
+        is_bad = verdict and verdict.state in BAD_STATES and verdict.code not in ACCEPTED_CODES
+        return [self.env["res.partner"]._paylink_reason(verdict)] if is_bad else []
+
+    @api.model
+    def _unwanted_emails(self, texts):
+        """The addresses in ``texts`` whose owners want no e-mail: one query, however many."""
+        emails = {address for text in texts for address in usable_emails(text)}
+        found = self.env["mail.blacklist"].sudo().search_fetch([("email", "in", list(emails))], ["email"])
+        return set(found.mapped("email"))
 
     # === ONCE === #
 

@@ -21,36 +21,49 @@ class PaylinkStatementSend(models.TransientModel):
     ready_count = fields.Integer(string="Ready", compute="_compute_ready")
     problem_count = fields.Integer(string="Impossible", compute="_compute_ready")
     problems = fields.Text(string="Who gets none", compute="_compute_ready")
+    warnings = fields.Text(string="To look at", compute="_compute_ready")
 
     @api.depends("source_ids", "company_id")
     def _compute_ready(self):
-        requests = self.env["paylink.statement"]
         for wizard in self:
             customers = wizard._sources().commercial_partner_id
-            owing = wizard._owing(customers)
-            problems = {
-                customer: requests._recipient_problem(customer, customer.email, False, True, False)
-                if customer.id in owing
-                else self.env._("%(name)s has nothing to pay.", name=customer.display_name)
-                for customer in customers
-            }
+            problems, remarks = wizard._remarks(customers)
+            wizard.warnings = "\n".join(remarks)
             wizard.ready_ids = customers.filtered(lambda customer, problems=problems: not problems[customer])
             wizard.ready_count = len(wizard.ready_ids)
             wizard.problem_count = len(customers) - wizard.ready_count
             wizard.problems = "\n".join(problem for problem in problems.values() if problem)
 
     def action_send(self):
-        """Make the pages that are missing and queue the e-mails; show the pages. A second click sends nothing."""
+        """Make the pages that are missing and queue the e-mails, and say so. A second click sends nothing."""
         self._send_once()
-        return self._statements()._get_records_action(name=self.env._("Statement Pages"), view_mode="list,form")
+        return self._statements()._action_tell_sent()
 
     @api.model
     def _source_models(self):
         return ["res.partner", *super()._source_models()]
 
-    def _owing(self, customers):
-        """The ids of those who have to pay in some currency: credits alone are nothing to write about."""
+    def _remarks(self, customers):
+        """Why customers get no statement, by customer (else ``False``); what is to know of those who get one."""
         items = customers._paylink_open_items(self.company_id)._paylink_left()
+        owing = self._owing(items)
+        by_customer = items.grouped(lambda item: item.partner_id.commercial_partner_id.id)
+        colleagues = self.env["paylink.link"]._colleagues_texts(by_customer)
+        unwanted = self._unwanted_emails(customers.mapped("email"))
+        problems, remarks = {}, []
+        for customer in customers:
+            name = customer.display_name
+            reach = self._reach(customer, customer.email, False, True, False, unwanted)
+            nothing = customer.id not in owing and self.env._("%(name)s has nothing to pay.", name=name)
+            problems[customer] = nothing or reach.problem
+            texts = " ".join(filter(None, [colleagues.get(customer.id), *reach.doubts]))
+            if texts and not problems[customer]:
+                remarks.append(self.env._("%(name)s: %(reason)s", name=name, reason=texts))
+        return problems, remarks
+
+    @api.model
+    def _owing(self, items):
+        """The ids of those who have to pay in some currency: credits alone are nothing to write about."""
         due = items._paylink_due()
         groups = items.grouped(lambda item: (item.currency_id, item.partner_id.commercial_partner_id.id))
         return {

@@ -14,4 +14,23 @@ async function copyText(env, action) {
     }
 }
 
+/** How long the address can be copied from what tells that it was sent (milliseconds). */
+const DELAY = 15000;
+
+/** Client action: say what was sent where, with its address to copy; whoever sent it stays on the record. */
+function tellSent(env, action) {
+    const { message, text, show } = action.params;
+    const { notification, action: actions } = env.services;
+    const open = () => {
+        close();
+        actions.doAction(show);
+    };
+    const copy = () => copyText(env, { params: { text } });
+    const buttons = text ? [{ name: _t("Copy the link"), primary: true, onClick: copy }] : [];
+    buttons.push({ name: _t("Show"), onClick: open });
+    const close = notification.add(message, { type: "success", buttons, autocloseDelay: DELAY });
+    return { type: "ir.actions.act_window_close" };
+}
+
 registry.category("actions").add("paylink_addon.copy", copyText);
+registry.category("actions").add("paylink_addon.sent", tellSent);

@@ -63,6 +63,19 @@
         setTimeout(() => show(false), 2000);
     }
 
+    /** Who types an amount has chosen to pay another one; who then chooses one that is offered means that. */
+    function chooseTyped(input) {
+        const other = document.getElementById("pl-part-other");
+        ["focus", "input"].forEach((name) => input.addEventListener(name, () => (other.checked = true)));
+        document.querySelectorAll("input[name=part]").forEach((choice) => {
+            choice.addEventListener("change", () => (input.value = other.checked ? input.value : ""));
+        });
+    }
+
+    const typed = document.getElementById("pl-part");
+    if (typed) {
+        chooseTyped(typed);
+    }
     if (base && main.dataset.view) {
         reportOpened();
     }

@@ -12,6 +12,7 @@ tours.add("paylink_ask_deposit", {
         { trigger: ".modal .o_field_widget[name=amount]:contains(/250,00/)" },
         { trigger: ".modal .o_field_widget[name=subject] input:value(/250,00/)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
         { trigger: ".o_breadcrumb .o_back_button a", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=paylink_amount_asked]:contains(/250,00/)" },

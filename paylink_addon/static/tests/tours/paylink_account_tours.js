@@ -13,6 +13,7 @@ tours.add("paylink_account", {
         { trigger: ".modal .o_field_widget[name=amount_due]:contains(150,00)" },
         { trigger: ".modal .o_field_widget[name=email] input:value(marie@example.com)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
     ],
 });
@@ -25,6 +26,7 @@ tours.add("paylink_statement", {
         { trigger: ".o-dropdown--menu .o_menu_item:contains(/Envoyer le relevé|Send the statement/)", run: "click" },
         { trigger: ".modal .o_field_widget[name=ready_ids]:contains(Marie Dubois)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/account/)" },
         { trigger: ".o_form_view button[name=action_revoke]", run: "click" },
         { trigger: ".modal footer .btn-primary", run: "click" },

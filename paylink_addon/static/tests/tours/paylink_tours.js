@@ -12,17 +12,18 @@ function paste(text) {
     };
 }
 
-/** Sends a link from an invoice's form: the wizard shows recipient and text, the button changes afterwards. */
+/** Sends a link from an invoice's form: the wizard shows recipient and text; the user stays there, and is told. */
 tours.add("paylink_send_invoice", {
     steps: () => [
         { trigger: "button[name=action_paylink_send]", run: "click" },
         { trigger: ".modal .o_field_widget[name=email] input:value(marie@example.com)" },
         { trigger: ".modal .o_field_widget[name=body]:contains(Marie Dubois)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification:contains(marie@example.com) .o_notification_buttons button:first-child" },
+        { trigger: "button[name=action_paylink_open]:contains(/Lien d.encaissement envoyé/)" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
         { trigger: ".o-mail-Message" },
-        { trigger: ".o_breadcrumb .o_back_button a", run: "click" },
-        { trigger: "button[name=action_paylink_open]:contains(/Lien d.encaissement envoyé/)" },
     ],
 });
 
@@ -48,6 +49,7 @@ tours.add("paylink_ask_customer", {
         { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
         { trigger: ".modal .o_field_widget[name=subject] input:value(/Contrat 7/)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
         { trigger: ".o_breadcrumb .o_back_button a", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=paylink_status] .badge:contains(Pas ouvert)" },
@@ -71,6 +73,7 @@ tours.add("paylink_ask_in_currency", {
         { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
         { trigger: ".modal .o_field_widget[name=subject] input:value(/45.*Contrat 3/)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
     ],
 });
@@ -86,6 +89,7 @@ tours.add("paylink_send_overlapping", {
         { trigger: ".modal .o_field_widget[name=reuse] input:not(:checked)", run: "click" },
         { trigger: ".modal .o_field_widget[name=subject] input:value(/150/)" },
         { trigger: ".modal:not(:has(.o_field_widget[name=amount])) footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
     ],
 });
@@ -102,6 +106,7 @@ tours.add("paylink_long_sms", {
         { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
         { trigger: ".modal .alert-warning .o_field_widget[name=sms_warning]:contains(2)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
     ],
 });
@@ -132,7 +137,7 @@ tours.add("paylink_phone_address", {
         { trigger: ".o_paylink_send_line .o_form_button_save", run: "click" },
         { trigger: ".modal .o_kanban_record:contains(new@example.com)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
-        { trigger: ".o_list_view .o_data_row:eq(1), .o_kanban_view .o_kanban_record:eq(1)" },
+        { trigger: "body:not(:has(.modal)) .o_notification:contains(2)" },
     ],
 });
 

@@ -8,6 +8,7 @@ registry.category("web_tour.tours").add("paylink_opportunity", {
         { trigger: ".modal .o_field_widget[name=reference] input:value(Escalier)", run: "click" },
         { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
         { trigger: ".o_form_view .o_field_widget[name=lead_id]:contains(Escalier)" },
         { trigger: ".o_breadcrumb .o_back_button a", run: "click" },

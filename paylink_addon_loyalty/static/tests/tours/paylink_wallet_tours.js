@@ -12,6 +12,7 @@ tours.add("paylink_top_up", {
         { trigger: ".modal .o_field_widget[name=reference] input", run: "click" },
         { trigger: ".modal .o_field_widget[name=subject] input", run: "click" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
+        { trigger: ".o_notification_buttons button:last-child", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=url]:contains(/pay/)" },
         { trigger: ".o_form_view .o_field_widget[name=kind]:contains(/cagnotte/i)" },
     ],

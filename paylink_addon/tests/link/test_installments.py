@@ -1,0 +1,206 @@
+from datetime import timedelta
+
+from lxml import html
+from odoo import Command, fields
+from odoo.exceptions import UserError
+from odoo.tests import HttpCase, tagged
+
+from ..common import PaylinkCommon
+
+
+@tagged("post_install", "-at_install")
+class TestInstallments(PaylinkCommon, HttpCase):
+    """Of an invoice in installments what is due now is asked for at first, as Odoo's portal does; all can be chosen."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.terms = cls.env["account.payment.term"].create(
+            {
+                "name": "30, 30, 40",
+                "line_ids": [
+                    Command.create({"value": "percent", "value_amount": share, "nb_days": 30 * number})
+                    for number, share in enumerate((30, 30, 40))
+                ],
+            }
+        )
+
+    def _in_installments(self, age=0, **values):
+        """An invoice of 1,000 of some days ago: 300 due that day, 300 and 400 each a month later."""
+        day = fields.Date.today() - timedelta(days=age)
+        return self._invoice(amount=1000, invoice_date=day, invoice_payment_term_id=self.terms.id, **values)
+
+    def _as_odoo_asks(self, invoice):
+        return invoice._get_invoice_next_payment_values()["next_amount_to_pay"]
+
+    # === WHAT IS DUE NOW === #
+
+    def test_same_amount_as_odoo_asks_for(self):
+        """In the dialog, on a link for all of the invoice, in its messages and in the account."""
+        for age, paid, expected in (
+            (0, 0, 300),
+            (1, 0, 300),
+            (31, 0, 600),
+            (70, 0, 1000),
+            (1, 300, 300),
+            (31, 400, 200),
+        ):
+            with self.subTest(age=age, paid=paid):
+                partner = self._customer(f"Customer {age} {paid}", email="someone@example.com", lang="en_US")
+                invoice = self._in_installments(age, partner=partner)
+                whole = self._link(invoice, allow_partial=True)
+                if paid:
+                    self._pay(whole, paid)
+                self.assertEqual(self._as_odoo_asks(invoice), expected)
+                wizard = self._wizard(invoice)
+                self.assertEqual((wizard.amount, wizard.amount_due), (expected, expected))
+                self.assertEqual(wizard.amount_later, invoice.amount_residual - expected)
+                self.assertEqual(wizard.has_later, expected < 1000 - paid)
+                self.assertIn(f"{expected:,.2f}", wizard.subject)
+                self.assertEqual(whole.amount_due, 1000 - paid)
+                self.assertIn(f"{expected:,.2f}", whole.amount_display)
+                ticked = [
+                    row["minor"]
+                    for section in self.env["paylink.statement"]._for_customers(partner)._page_sections()
+                    for row in section["rows"]
+                    if row["ticked"]
+                ]
+                self.assertEqual(sum(ticked), expected * 100)
+
+    def test_all_can_be_chosen(self):
+        """From the invoice, from a list, from the customer."""
+        plain = self._invoice(amount=50)
+        invoice = self._in_installments()
+        for records, now, later in ((invoice, 300, 700), (invoice + plain, 350, 700), (self.marie, 350, 700)):
+            with self.subTest(records=records):
+                wizard = self._wizard(records)
+                self.assertEqual((wizard.amount, wizard.amount_later, wizard.has_later), (now, later, True))
+                wizard = self._wizard(records, scope="all")
+                self.assertEqual((wizard.amount, wizard.amount_later, wizard.has_later), (now + later, later, True))
+                self.assertEqual(self._sent(wizard).amount_due, now + later)
+        self.assertFalse(self._wizard(plain).has_later)
+        links = self._sent(self._wizard(self._in_installments() + plain, grouping="document"))
+        self.assertEqual(sorted(links.mapped("amount")), [50, 300])
+
+    def test_link_settles_what_it_asks_and_another_one_the_rest(self):
+        invoice = self._in_installments()
+        first, second, third = self._items(invoice)
+        link = self._sent(self._wizard(invoice))
+        self.assertEqual(link.line_ids.move_line_id, first)
+        self._pay(link)
+        self.assertEqual((link.state, link.status, invoice.amount_residual), ("paid", "paid", 700))
+        rest = self._sent(self._wizard(invoice))
+        self.assertEqual((rest.line_ids.move_line_id, rest.amount), (second, 300))
+        self._pay(rest)
+        self.assertEqual((second.reconciled, third.amount_residual), (True, 400))
+
+    def test_what_is_chosen_in_the_account_is_asked_for(self):
+        """What somebody has ticked is not narrowed down."""
+        invoice = self._in_installments()
+        rows = self.env["paylink.account.item"]._open_account(self.marie)
+        wizard = self._wizard(rows)
+        self.assertEqual((wizard.amount, wizard.has_later), (1000, False))
+        self.assertEqual(self._wizard(rows[1]).line_ids.mapped("amount"), [300])
+        self.assertIn("1", self._sent(wizard).with_context(lang="en_US").amount_display)
+        self.assertEqual(invoice.paylink_link_id._proposal(1000.0)[0], 1000)
+
+    def test_credits_pay_what_is_due_first(self):
+        for credit, now in ((100, 200), (300, 300), (400, 200), (700, 300), (1000, 0)):
+            with self.subTest(credit=credit):
+                partner = self._customer(f"Customer {credit}", email="someone@example.com")
+                self._in_installments(partner=partner)
+                self._invoice(partner, amount=credit, move_type="out_refund")
+                line = self._wizard(partner, kind="open_items").line_ids
+                self.assertEqual((line.amount_due, line.amount_later), (now, max(1000 - credit - now, 0)))
+                self.assertEqual(bool(line.problem), not now)
+
+    # === A LINK THAT LASTS === #
+
+    def test_link_sent_with_the_invoice_asks_for_one_after_the_other(self):
+        """Odoo's Send, also on the PDF: it lasts until all is paid."""
+        self.company.paylink_on_invoice_mail = True
+        invoice = self._in_installments(partner=self.john)
+        self.env["account.move.send"]._generate_and_send_invoices(invoice, sending_methods=["email"])
+        link = invoice.paylink_link_id
+        mail = self.env["mail.mail"].sudo().search([("res_id", "=", invoice.id), ("model", "=", "account.move")])
+        self.assertIn("300.00", mail.body_html.split(link.url)[1])
+        self._pay(link, 300)
+        self.assertEqual((link.state, link.status, link.amount_due), ("open", "partly_paid", 700))
+        self.assertEqual(self.env["paylink.link"]._links_for_invoices({invoice: self.env.user}), {invoice: link})
+        self._pay(link)
+        self.assertEqual((link.state, invoice.payment_state), ("paid", "paid"))
+
+    def test_money_on_its_way_pays_the_first(self):
+        """What is confirmed and not booked yet is no reason to ask for the same installment again."""
+        link = self._link(self._in_installments())
+        tx = self._attempt(link, 300)
+        tx._set_done()
+        self.assertEqual(link._proposal(link._payable_amount())[0], 300)
+        self.assertNotIn("-3", link._proposal(link._payable_amount())[1].mapped("name")[-1])
+
+    # === THE PAGE === #
+
+    def _page(self, link, query=""):
+        return html.fromstring(self.url_open(f"/pay/{link.access_token}?lang=en_US{query}").content)
+
+    def test_page_proposes_what_is_due_now(self):
+        """All of it can be chosen there, without partial payments being allowed; nothing between."""
+        link = self._link(self._in_installments())
+        page = self._page(link)
+        self.assertIn("300.00", page.xpath("//h1[@class='pl-total']/text()")[0])
+        self.assertEqual(page.xpath("//form/@data-amount"), ["300.0"])
+        offered = [(box.get("value"), box.get("data-amount")) for box in page.xpath("//input[@name='part']")]
+        self.assertEqual(offered, [("now", "300.0"), ("all", "1000.0")])
+        self.assertEqual(page.xpath("//input[@name='part'][@checked]/@value"), ["now"])
+        self.assertEqual(self._page(link, "&part=all").xpath("//form/@data-amount"), ["1000.0"])
+        for amount in (1, 299.99, 301, 600, 1001):
+            with self.subTest(amount=amount), self.assertRaises(UserError):
+                self._attempt(link, amount)
+        for amount in (300, 1000):
+            self.assertEqual(self._attempt(link, amount).amount, amount)
+        qr = link._transfer_qr_text()
+        self.assertTrue(qr is None or "300.00" in qr)
+
+    def test_page_of_what_somebody_has_chosen(self):
+        """All that was chosen by the sender, or in the account, is proposed; what is due now can still be paid."""
+        wizard = self._wizard(self._in_installments(), scope="all")
+        page = self._page(self._sent(wizard))
+        self.assertIn("1,000.00", page.xpath("//h1[@class='pl-total']/text()")[0])
+        self.assertEqual(page.xpath("//form/@data-amount"), ["1000.0"])
+        self.assertEqual(page.xpath("//input[@name='part']/@value"), ["now", "all"])
+
+    def test_all_can_be_paid_where_only_a_part_was_sent(self):
+        """By a link of its own, made once: it ends with the first one, and its address with that one's."""
+        invoice = self._in_installments()
+        link = self._sent(self._wizard(invoice))
+        page = self._page(link)
+        offered = [(box.get("value"), box.get("data-amount")) for box in page.xpath("//input[@name='part']")]
+        self.assertEqual(offered, [("all", "300.0"), ("whole", "1000.0")])
+        answers = [
+            self.url_open(f"/pay/{link.access_token}/amount", data={"part": part}).json()
+            for part in ("whole", "whole", "all")
+        ]
+        whole = link.widened_ids
+        routes = [f"/pay/{found.access_token}/transaction" for found in (whole, whole, link)]
+        self.assertEqual([answer["route"] for answer in answers], routes)
+        self.assertEqual([answer["amount"] for answer in answers], [1000, 1000, 300])
+        self.assertEqual((len(whole), whole.user_id, whole.state), (1, link.user_id, "open"))
+        before = whole.access_token
+        link.action_replace_token()
+        self.assertNotEqual(whole.access_token, before)
+        self._pay(whole)
+        self.assertEqual((whole.state, link.state, invoice.payment_state), ("paid", "paid", "paid"))
+        self.assertTrue(link.settled_elsewhere)
+        second = self._sent(self._wizard(self._in_installments()))
+        self.url_open(f"/pay/{second.access_token}/amount", data={"part": "whole"})
+        second.action_cancel()
+        self.assertEqual(second.widened_ids.state, "cancelled")
+        self.assertNotIn("whole", self.url_open(f"/pay/{second.access_token}/amount", data={"part": "whole"}).text)
+        self.assertEqual(len(second.widened_ids), 1)
+
+    def test_no_choice_where_there_is_none(self):
+        plain = self._link(self._invoice(amount=1000))
+        part = self._link(self._in_installments(), is_limited=True, amount=400)
+        for link in (plain, part):
+            self.assertFalse(self._page(link).xpath("//input[@name='part']"))
+        self.assertEqual(self._page(part).xpath("//form/@data-amount"), ["400.0"])
