@@ -241,6 +241,8 @@ class PaylinkLinkLife(models.Model):
             return successor._due_amounts()[successor.id]
         amount = link._of_kind("renewal_amount")
         if self.currency_id.compare_amounts(amount, 0) <= 0:
+            if link._running():
+                raise UserError(self.env._("%(name)s: a payment is in progress: wait for its outcome.", name=self.name))
             raise UserError(self.env._("%(name)s: nothing is due anymore.", name=self.name))
         return amount
 
@@ -275,8 +277,8 @@ class PaylinkLinkLife(models.Model):
         return self._renewal_amount_free() if self.is_limited else self._due_amounts()[self.id]
 
     def _renewal_amount_free(self):
-        """What was not paid: what was given back is not asked for again."""
-        return max(self.amount - self.amount_paid, 0)
+        """What was not paid: what was given back is not asked for again, nor what may still arrive."""
+        return max(self.amount - self.amount_paid - sum(self._running().mapped("amount")), 0)
 
     # === CANCELLING === #
     # Links, also those whose money is under way.

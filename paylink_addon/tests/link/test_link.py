@@ -210,6 +210,17 @@ class TestLink(PaylinkCommon):
         self._pay(links[2])
         self.assertNotEqual(self._renewed(links[1]), links[2])
 
+    def test_renew_while_a_payment_runs(self):
+        """It is not asked for twice; once it has failed, it is asked for again."""
+        link = self._free_link(50)
+        attempt = self._attempt(link)
+        attempt._set_pending()
+        link.action_cancel()
+        with self.assertRaisesRegex(UserError, "payment is in progress"):
+            link.action_renew()
+        attempt._set_error("No")
+        self.assertEqual(link._check_renewable(), 50)
+
     def test_renew_refuses(self):
         link = self._link(self._invoice())
         with self.assertRaisesRegex(UserError, "neither expired nor been canceled"):
