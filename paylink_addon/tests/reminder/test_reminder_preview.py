@@ -94,6 +94,12 @@ class TestReminderPreview(ReminderCommon):
             self._remind(TODAY + timedelta(days=3))
             self.assertEqual(self._preview().mapped("step_id.days"), [10])
 
+    def test_preview_that_takes_long_ends_early(self):
+        self.patch(paylink_reminder_preview, "PATIENCE", -1)
+        with freeze_time(TODAY):
+            (line,) = self._preview()
+        self.assertEqual((line.date, bool(line.reason), bool(line.customer_id)), (TODAY, True, False))
+
     def test_preview_of_many_is_cut(self):
         self.patch(paylink_reminder_preview, "MAX_LINES", 1)
         self._due_invoice(0, partner=self.john)

@@ -1,3 +1,4 @@
+import time
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -8,6 +9,8 @@ from ...models.reminder.paylink_reminder_rule_foresee import DAYS_AHEAD
 
 # More messages of a day, or more who are left out, than that are counted, not listed.
 MAX_LINES = 200
+# For how long days are gone through, in seconds: whoever waits longer is cut off by the server.
+PATIENCE = 30
 # How many documents are named.
 MAX_NAMED = 3
 
@@ -39,9 +42,13 @@ class PaylinkReminderPreview(models.TransientModel):
         self.ensure_one()
         rules = self._rules()
         last = self.company_id._paylink_today() + timedelta(days=DAYS_AHEAD)
-        lines = []
+        lines, end = [], time.monotonic() + PATIENCE
         for day in rules._foresee_days(last) if rules else ():
             lines += self._messages(day) + self._left_out(rules, day)
+            if time.monotonic() > end and day.date < last:
+                text = self.env._("The days after that are not listed: there is too much to go through.")
+                lines.append({"preview_id": self.id, "date": day.date, "state": "left_out", "reason": text})
+                break
         self.env["paylink.reminder.preview.line"].sudo().create(lines)
 
     def _rules(self):
