@@ -22,6 +22,8 @@ def make_links(env, customers, invoices):
     attempt(paid, "error")
     attempt(paid, "done")
     refund(attempt(send(env, next(todo)), "done"), 0.25)
+    refund(attempt(send(env, next(todo)), "done"), 1, reason="Commande annulée")
+    lose(attempt(send(env, next(todo)), "done"))
     send(env, next(todo), expires_at=fields.Datetime.now() + timedelta(minutes=1)).expires_at = (
         fields.Datetime.now() - timedelta(hours=1)
     )
@@ -64,10 +66,33 @@ def attempt(link, state, amount=None):
     return transaction
 
 
-def refund(transaction, share):
+def refund(transaction, share, reason=False):
     """Give a part of the money back."""
     amount = transaction.currency_id.round(transaction.amount * share)
-    transaction._refund(amount_to_refund=amount)._post_process()
+    refunded = transaction._refund(amount_to_refund=amount)
+    refunded.paylink_reason = reason
+    refunded._post_process()
+
+
+def lose(transaction):
+    """Let the customer's bank take the money back for good."""
+    dispute = (
+        transaction.env["paylink.dispute"]
+        .sudo()
+        .create(
+            {
+                "name": f"du_{transaction.id}",
+                "provider_id": transaction.provider_id.id,
+                "transaction_id": transaction.id,
+                "currency_id": transaction.currency_id.id,
+                "amount": transaction.amount,
+                "reason": "fraudulent",
+                "status": "lost",
+            }
+        )
+    )
+    dispute._book_withdrawal()
+    dispute._follow_status(None)
 
 
 def undelivered(link):

@@ -11,7 +11,8 @@ STATES = [
     ("cancelled", "Canceled"),
 ]
 
-# What people read (``paylink.link.status``): the state, told apart by what the customer did.
+# What people read (``paylink.link.status``): the state, told apart by what the customer did, and by what became of the
+# money since.
 STATUSES = [
     ("draft", "Draft"),
     ("not_opened", "Not opened"),
@@ -20,6 +21,11 @@ STATUSES = [
     ("interrupted", "Interrupted"),
     ("partly_paid", "Partly paid"),
     ("paid", "Paid"),
+    ("settled", "Settled another way"),
+    ("partly_refunded", "Partly refunded"),
+    ("refunded", "Refunded"),
+    ("chargeback", "Chargeback"),
+    ("lost", "Unpaid (lost)"),
     ("expired", "Expired"),
     ("cancelled", "Canceled"),
 ]
@@ -90,6 +96,7 @@ class Task:
     KEY_REFUSED = "provider_key_refused"  # never on a link; one for each provider
     # On a chargeback, for the owner of the link and the payment managers.
     CHARGEBACK_ANSWER = "chargeback_answer"
+    CHARGEBACK_LOST = "chargeback_lost"  # what it had paid is due again
     CHARGEBACK_EXCESS = "chargeback_excess"  # what came back is not needed anymore
     CHARGEBACK_FEE = "chargeback_fee"  # there is no account to book it on
     # On a customer, for who is responsible for the reminder rule.

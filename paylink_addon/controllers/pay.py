@@ -104,13 +104,13 @@ class PaylinkPay(PageMixin, http.Controller):
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
         link._book_confirmed()
         link = link._on_day(link._promised_day(params.get("day")))
-        view = link._page_view()
+        view, status = link._page_view(), link._page_status()
         return self._json(
             {
                 "state": link.state,
-                "status": link.status,
+                "status": status,
                 "attempts": link.attempt_count,
-                "label": dict(link._fields["status"]._description_selection(link.env))[link.status],
+                "label": dict(link._fields["status"]._description_selection(link.env))[status],
                 "view": view,
                 "stamp": link._page_stamp(view),
             }

@@ -157,6 +157,14 @@ class PaylinkCommon(AccountPaymentCommon):
         return transaction
 
     @classmethod
+    def _refund(cls, transaction, amount):
+        """Give back what was paid: confirmed by the provider, and booked."""
+        refund = transaction._create_child_transaction(amount, is_refund=True)
+        refund._set_done()
+        refund._post_process()
+        return refund
+
+    @classmethod
     def _force_attempt(cls, link, amount):
         """A draft transaction that no check has seen: as a provider's that we can't stop anymore."""
         return (

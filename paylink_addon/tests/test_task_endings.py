@@ -179,6 +179,14 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         dispute = self._chargeback(self._link(self._invoice()))
         return dispute, None, lambda: dispute.write({"status": "won"})
 
+    def case_chargeback_lost(self):
+        """What the bank has taken for good is paid again, whichever way."""
+        invoice = self._invoice()
+        dispute = self._chargeback(self._link(invoice))
+        dispute.write({"status": "lost", "withdrawal_id": self.excess().payment_id.id})
+        dispute.item_ids = self._items(invoice)
+        return dispute, None, lambda: self._register_payment(invoice)
+
     def case_chargeback_excess(self):
         """What came back is used for another invoice."""
         dispute = self._chargeback(self._link(self._invoice()))

@@ -136,7 +136,7 @@ class PaylinkLink(models.Model):
                     link=self.name,
                 )
             )
-        amount = min(self.amount - self.amount_paid, order._paylink_askable().get(order.id, 0.0))
+        amount = min(self.amount - self.sudo()._received_amount(), order._paylink_askable().get(order.id, 0.0))
         if problem := order._paylink_deposit_problem(amount, amount):
             raise UserError(problem)
         return amount

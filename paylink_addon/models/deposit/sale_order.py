@@ -74,11 +74,11 @@ class SaleOrder(models.Model):
 
         Those of a former customer or currency of the order are none: see :meth:`paylink.link._belongs_to_order`.
         """
-        self.env["paylink.link"].flush_model(["amount_paid", "amount_refunded", "state"])
+        self.env["paylink.link"].flush_model(["amount_paid", "amount_refunded", "amount_taken_back", "state"])
         return SQL(
             """
             SELECT deposit.order_id AS record_id,
-                   CASE WHEN bool_or(link.amount_paid > link.amount_refunded) THEN 'received'
+                   CASE WHEN bool_or(link.amount_paid > link.amount_refunded + link.amount_taken_back) THEN 'received'
                         WHEN bool_or(link.state IN %s) THEN 'asked'
                         WHEN bool_or(link.amount_refunded > 0) THEN 'refunded'
                         WHEN bool_or(link.state IN ('expired', 'cancelled')) THEN 'ended' END AS deposit

@@ -30,6 +30,8 @@ RANKS = {
 }
 UNANSWERED = ("warning_needs_response", "needs_response")
 HARMLESS = ("won", "warning_closed", "prevented")
+# What the timeline of the link says of the end of one; an inquiry that comes to nothing ends without a word.
+ENDS = {"won": "chargeback_won", "lost": "chargeback_lost"}
 # https://docs.stripe.com/api/disputes/object#dispute_object-reason
 REASONS = [
     ("bank_cannot_process", "The bank could not process it"),
@@ -79,8 +81,15 @@ class PaylinkDispute(models.Model):
         string="Standing",
         compute="_compute_is_standing",
         store=True,
-        help="Open, or lost: not decided in our favor. Nothing is asked for or charged automatically meanwhile.",
+        help="Open, or lost: nothing is asked for or charged automatically until somebody lets reminders go on.",
     )
+    reminders_resumed_at = fields.Datetime(
+        string="Reminders go on since",
+        readonly=True,
+        copy=False,
+        help="What was lost is asked for again: because somebody decided so, or as the settings say.",
+    )
+    can_resume_reminders = fields.Boolean(compute="_compute_can_resume_reminders")
     item_ids = fields.Many2many(
         "account.move.line",
         "paylink_dispute_item_rel",
@@ -105,10 +114,19 @@ class PaylinkDispute(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends("status")
+    @api.depends("status", "reminders_resumed_at")
     def _compute_is_standing(self):
         for dispute in self:
-            dispute.is_standing = dispute.status not in HARMLESS
+            resumed = dispute.status == "lost" and dispute.reminders_resumed_at
+            dispute.is_standing = dispute.status not in HARMLESS and not resumed
+
+    @api.depends("is_standing", "status", "link_id.user_id")
+    @api.depends_context("uid")
+    def _compute_can_resume_reminders(self):
+        is_manager = self.env.user.has_group("paylink_addon.group_payment_manager")
+        for dispute in self:
+            is_mine = is_manager or dispute.sudo().link_id.user_id == self.env.user
+            dispute.can_resume_reminders = is_mine and dispute.is_standing and dispute.status == "lost"
 
     # === ACTIONS === #
 
@@ -121,6 +139,21 @@ class PaylinkDispute(models.Model):
             dispute.with_company(dispute.company_id)._book_fees()
         return True
 
+    def action_resume_reminders(self):
+        """Let reminders ask for what was lost: its owner decides, or a payment manager."""
+        self.check_access("read")
+        waiting = self.filtered(lambda dispute: dispute.is_standing and dispute.status == "lost")
+        if not waiting:
+            raise UserError(self.env._("Reminders go on already, or the chargeback is not decided yet."))
+        if not all(waiting.mapped("can_resume_reminders")):
+            raise AccessError(self.env._("Only its owner or a payment manager can let reminders go on."))
+        waiting.sudo()._resume_reminders()
+        waiting.sudo().link_id._log_events("reminders_resumed")
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _resume_reminders(self):
+        self.reminders_resumed_at = fields.Datetime.now()
+
     # === BUSINESS METHODS: STATUS === #
 
     def _is_news(self, status):
@@ -128,12 +161,24 @@ class PaylinkDispute(models.Model):
         self.ensure_one()
         return RANKS.get(status, -1) >= RANKS[self.status]
 
+    def _is_final(self):
+        """Whether the money is gone for good."""
+        self.ensure_one()
+        return self.status == "lost" and bool(self.withdrawal_id and not self.reinstatement_id)
+
+    def _is_undecided(self):
+        """Whether the bank may still give the money back, or take it."""
+        self.ensure_one()
+        return self.status not in HARMLESS and not self._is_final()
+
     def _follow_status(self, before):
-        """Have somebody answer it, or end that task.
+        """Have somebody answer it, or end that task; tell how it ends.
 
         :param before: the status until now; None for a new dispute
         """
         self.ensure_one()
+        if self.status != before:
+            self._tell_status(before)
         if self.status not in UNANSWERED:
             label = dict(self._fields["status"]._description_selection(self.env))[self.status]
             self._end_task(Task.CHARGEBACK_ANSWER, feedback=label)
@@ -142,6 +187,52 @@ class PaylinkDispute(models.Model):
             self._ask_for_answer()
         else:
             self._postpone_task(Task.CHARGEBACK_ANSWER, self._deadline())
+
+    def _tell_status(self, before):
+        """Tell on the link and on its documents that it begins and how it ends, and who has to know."""
+        events = [] if before else ["chargeback"]
+        if self.status in ENDS:
+            events.append(ENDS[self.status])
+        for event in events:
+            self._log(event)
+        if self.status == "lost":
+            if self.company_id.paylink_lost_reminders == "auto":
+                self._resume_reminders()
+            self._give_task(Task.CHARGEBACK_LOST, self._lost_texts)
+        if self.link_id and self.status in ENDS:
+            self._notify_end()
+
+    def _notify_end(self):
+        """Tell the owner of the link; of what is lost a task tells, too."""
+        link, env = self.link_id, self.link_id._owner_env()
+        if self.status == "lost":
+            link.sudo().unread = True
+            return
+        link._notify_owner(
+            subject=env._("%(name)s: the chargeback was won", name=link.name),
+            body=env._(
+                "The bank gives %(amount)s of %(partner)s back (chargeback %(dispute)s).",
+                **self._facts(env),
+            ),
+        )
+
+    def _log(self, event):
+        """One line on the link, and one on each of the invoices that the payment was for."""
+        link, env = self.link_id, self.company_id._paylink_env()
+        if link:
+            link._log_events(event, {link.id: self._facts(env)["amount"]})
+        invoices = self.item_ids.move_id.filtered(lambda move: move.is_invoice(include_receipts=True))
+        bodies = dict.fromkeys(invoices.ids, self._event_text(event, env))
+        invoices._message_log_batch(bodies, author_id=self.transaction_id._paylink_bot())
+
+    def _event_text(self, event, env):
+        facts = self._facts(env)
+        texts = {
+            "chargeback": env._("The customer's bank takes %(amount)s back, or may: chargeback %(dispute)s.", **facts),
+            "chargeback_won": env._("Chargeback %(dispute)s was won: %(amount)s stay paid.", **facts),
+            "chargeback_lost": env._("Chargeback %(dispute)s is lost: %(amount)s are due again.", **facts),
+        }
+        return texts[event]
 
     def _ask_for_answer(self):
         self._give_task(Task.CHARGEBACK_ANSWER, self._answer_texts, activity_type=ACTIVITY, deadline=self._deadline())
@@ -336,6 +427,12 @@ class PaylinkDispute(models.Model):
     def _paylink_done_chargeback_answer(self, _task):
         return self.status not in UNANSWERED
 
+    def _paylink_done_chargeback_lost(self, _task):
+        """It has been paid again, whichever way, or was won after all."""
+        if not self._is_final():
+            return True
+        return all(self.item_ids.mapped("reconciled")) if self.item_ids else self.link_id.state == "paid"
+
     def _paylink_done_chargeback_excess(self, _task):
         return not self.reinstatement_id._paylink_open_credit()
 
@@ -374,6 +471,20 @@ class PaylinkDispute(models.Model):
             "Give your evidence in the provider's dashboard by %(date)s, or accept the chargeback there.",
             **facts,
             date=format_date(env, self._deadline()),
+        )
+
+    def _lost_texts(self, env):
+        facts = self._facts(env)
+        if self.reminders_resumed_at:
+            reminders = env._("Reminders ask for it, too.")
+        else:
+            reminders = env._("No reminder asks for it until you press “Resume reminders” on the chargeback.")
+        return env._("%(amount)s were lost to a chargeback", **facts), env._(
+            "The bank of %(partner)s has taken payment %(reference)s back for good (%(amount)s, chargeback "
+            "%(dispute)s): what it had paid is due again. Ask the customer for it, by the same link while it lasts or "
+            "by a new one, or write it off. %(reminders)s",
+            **facts,
+            reminders=reminders,
         )
 
     def _excess_texts(self, env):

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 
 class PaylinkLink(models.Model):
-    """Chargebacks stand beside the state of a link: what was paid stays paid until a person decides."""
+    """What a customer's bank takes back is seen in the status of a link; once it is lost, it is due again."""
 
     _inherit = "paylink.link"
 
@@ -12,15 +12,39 @@ class PaylinkLink(models.Model):
         compute="_compute_has_chargeback",
         store=True,
         copy=False,
-        help="The customer's bank has taken a payment back, or may.",
+        help="The customer's bank has taken a payment back, or may: no reminders are sent.",
     )
+
+    # === COMPUTE METHODS === #
 
     @api.depends("chargeback_ids.is_standing")
     def _compute_has_chargeback(self):
         for link in self:
             link.has_chargeback = any(link.sudo().chargeback_ids.mapped("is_standing"))
 
+    def _state_depends(self):
+        disputes = "transaction_ids.paylink_dispute_ids"
+        fields_ = ("status", "amount", "withdrawal_id", "reinstatement_id")
+        return [*super()._state_depends(), *(f"{disputes}.{name}" for name in fields_)]
+
+    def _is_contested(self):
+        return bool(self.sudo().transaction_ids.paylink_dispute_ids.filtered(lambda dispute: dispute._is_undecided()))
+
+    def _is_lost(self):
+        return bool(self.sudo().transaction_ids.paylink_dispute_ids.filtered(lambda dispute: dispute._is_final()))
+
+    def _paylink_task_subjects(self):
+        """What was lost may have been paid again."""
+        return [*super()._paylink_task_subjects(), self.sudo().chargeback_ids]
+
+    # === ACTIONS === #
+
     def action_view_chargebacks(self):
         """Show the chargebacks of the payments of this link."""
         self.ensure_one()
         return self.chargeback_ids._get_records_action(name=self.env._("Chargebacks"))
+
+    def action_resume_reminders(self):
+        """Let reminders ask for what was lost to the customer's bank."""
+        self.ensure_one()
+        return self.chargeback_ids.action_resume_reminders()

@@ -12,6 +12,14 @@ class ResCompany(models.Model):
         help="Where the fees of chargebacks are booked. Empty: the account of bank fees in the chart of accounts.",
     )
 
+    paylink_lost_reminders = fields.Selection(
+        [("lift", "When a person decides so"), ("auto", "By themselves")],
+        string="Reminders after a lost chargeback",
+        required=True,
+        default="lift",
+        help="When reminders ask again for what a customer's bank has taken back for good.",
+    )
+
     def _paylink_fee_account(self):
         """The account for fees: the one chosen, while it is in use, else that of bank fees, where the chart of accounts
         has one.

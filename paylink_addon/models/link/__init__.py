@@ -5,6 +5,7 @@ from . import paylink_link
 from . import paylink_link_amounts
 from . import paylink_link_life
 from . import paylink_link_pay
+from . import paylink_link_portal
 from . import paylink_link_pdfs
 from . import paylink_link_books
 from . import paylink_link_choice
@@ -12,6 +13,7 @@ from . import paylink_link_documents
 from . import paylink_link_running
 from . import paylink_link_tasks
 from . import paylink_link_line
+from . import paylink_link_attempt
 from . import account_move
 from . import account_move_line
 from . import account_move_send

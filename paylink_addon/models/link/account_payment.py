@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import fields, models
 from odoo.fields import Domain
 
 # Of payments whose money does not count: it never moved, or has come back.
@@ -7,6 +7,9 @@ VOID_STATES = ("canceled", "rejected")
 
 class AccountPayment(models.Model):
     _inherit = "account.payment"
+
+    paylink_user_id = fields.Many2one(related="payment_transaction_id.paylink_user_id", string="Refunded by")
+    paylink_reason = fields.Char(related="payment_transaction_id.paylink_reason", string="Reason of the Refund")
 
     # Of what is registered and has no entry (see ``account.move.line._paylink_registrations_sql``).
     _paylink_registered_index = models.Index("(id) WHERE move_id IS NULL AND state IN ('in_process', 'paid')")
@@ -39,6 +42,13 @@ class AccountPayment(models.Model):
         return super()._search_reconciled_invoice_ids(operator, value)
 
     # === ACTIONS === #
+
+    def action_refund_wizard(self):
+        """Of what came by a link: the dialog that asks why, and offers the credit note."""
+        transaction = self.sudo().payment_transaction_id
+        if not transaction.paylink_id:
+            return super().action_refund_wizard()
+        return transaction.sudo(False)._paylink_refund_action()
 
     def action_cancel(self):
         """A payment that was rejected is out of the books already: its entry and the reversal of it stay there.

@@ -2,7 +2,7 @@ from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import clean_context
+from odoo.tools import clean_context, format_datetime
 
 from ...const import PAY_PATH, STATES, STATUSES
 from ...tools.hooks import hook_name, named_hook
@@ -88,6 +88,7 @@ class PaylinkLink(models.Model):
     _description = "Collection Link"
     _order = "id desc"
     _page_path = PAY_PATH
+    _not_for_filters = ("access_token", "state")  # people read the status
 
     kind = fields.Selection(
         [("open_items", "Open items"), ("free", "Free amount")], required=True, default="free", readonly=True
@@ -128,6 +129,9 @@ class PaylinkLink(models.Model):
     transaction_ids = fields.One2many(
         "payment.transaction", "paylink_id", string="Transactions", readonly=True, copy=False
     )
+    attempt_ids = fields.One2many(
+        "paylink.link.attempt", "link_id", string="Payments and Attempts", readonly=True, copy=False
+    )
     renewed_from_id = fields.Many2one(
         "paylink.link", string="Replaces", readonly=True, copy=False, index="btree_not_null"
     )
@@ -141,8 +145,21 @@ class PaylinkLink(models.Model):
         help="Follows from the payments, the expiry and the owner's actions.",
     )
     status = fields.Selection(STATUSES, compute="_compute_state", store=True, index=True, copy=False)
+    status_detail = fields.Text(
+        compute="_compute_status_detail", help="What else is known: it shows when the status is pointed at."
+    )
     amount_paid = fields.Monetary(string="Paid", compute="_compute_state", store=True, copy=False)
     amount_refunded = fields.Monetary(string="Refunded", compute="_compute_state", store=True, copy=False)
+    amount_taken_back = fields.Monetary(
+        string="Taken back by the bank", compute="_compute_state", store=True, copy=False
+    )
+    amount_kept = fields.Monetary(
+        string="Received",
+        compute="_compute_state",
+        store=True,
+        copy=False,
+        help="What was paid, less what was refunded or taken back by the customer's bank.",
+    )
     attempt_count = fields.Integer(string="Attempts", compute="_compute_state", store=True, copy=False)
     failed_count = fields.Integer(
         string="Failed Attempts",
@@ -166,6 +183,7 @@ class PaylinkLink(models.Model):
     due_date_display = fields.Char(string="Due date (text)", compute="_compute_displays")
     expires_display = fields.Char(string="Expiry (text)", compute="_compute_displays")
     last_payment_display = fields.Char(string="Last payment (text)", compute="_compute_displays")
+    last_refund_display = fields.Char(string="Last refund (text)", compute="_compute_displays")
     company_display = fields.Char(string="Company (short text)", compute="_compute_displays")
     purpose_display = fields.Char(
         string="Documents (short text)",
@@ -259,21 +277,27 @@ class PaylinkLink(models.Model):
             attempts = transactions._paylink_attempts()
             link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
             link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
+            link.amount_taken_back = transactions._paylink_taken_back_amount()
             link.attempt_count = attempts._paylink_try_count()
             link.failed_count = attempts._paylink_failure_count()
             nothing_due = link._documents_stand() and (
                 link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
             )
-            if nothing_due and link.amount_paid and not link.paid_at:
+            kept = link.amount_paid - link.amount_taken_back
+            link.amount_kept = kept - link.amount_refunded
+            if not nothing_due and link._is_lost():
+                link.paid_at = False
+            elif nothing_due and kept > 0 and not link.paid_at:
                 link.paid_at = now
-            link.settled_elsewhere = bool(nothing_due and not link.amount_paid and link.line_ids)
+            link.settled_elsewhere = bool(nothing_due and kept <= 0 and link.line_ids)
             link.state = link._derive_state(attempts, now)
             link.status = link._derive_status(transactions)
 
     def _derive_state(self, attempts, now):
         """The state that these attempts and the link's own dates lead to.
 
-        A payment is final, whatever happens to the documents later: refunds and chargebacks stand beside it.
+        A payment is final, whatever happens to the documents later, and whatever is refunded; but not what the
+        customer's bank has taken back for good: that is due again.
         """
         self.ensure_one()
         rules = (
@@ -288,27 +312,82 @@ class PaylinkLink(models.Model):
         return next((state for state, holds in rules if holds), "open")
 
     def _derive_status(self, transactions):
-        """What people read: the state, and whether the page was opened, the customer is about to pay, or a part has
-        been paid.
+        """What people read: the state, whether the page was opened, the customer is about to pay, and what became of
+        the money.
 
-        Money received counts for more than a failed attempt to pay the rest: the number of those is shown beside it.
+        Money received, or lost again, counts for more than a failed attempt to pay the rest: the number of those is
+        told beside it.
 
         :param transactions: those of the link, in sudo mode
         """
         self.ensure_one()
+        if self.state == "paid":
+            return self._derive_paid_status()
         if self.state in ("open", "failed") and transactions._paylink_at_provider():
             return "in_progress"
-        if self.amount_paid > self.amount_refunded and self.state in ("open", "failed"):
+        if self.state in ("open", "failed", "expired") and self._is_lost():
+            return "lost"
+        if self.currency_id.compare_amounts(self.amount_kept, 0) > 0 and self.state in ("open", "failed"):
             return "partly_paid"
         if self.state == "open":
             return "opened" if self.opened_at else "not_opened"
         return {"pending": "in_progress", "failed": "interrupted"}.get(self.state, self.state)
+
+    def _derive_paid_status(self):
+        """What people read of a link of which nothing is due.
+
+        What was paid too much and given back is no refund of what was asked for.
+        """
+        compare = self.currency_id.compare_amounts
+        rules = (
+            ("chargeback", self._is_contested()),
+            ("settled", self.settled_elsewhere),
+            ("refunded", self.amount_refunded and compare(self.amount_kept, 0) <= 0),
+            ("partly_refunded", self.amount_refunded and compare(self.amount_kept, self.amount) < 0),
+        )
+        return next((status for status, holds in rules if holds), "paid")
+
+    def _is_contested(self):
+        """Hook: whether a customer's bank has taken a payment back, or may, and it is not decided yet."""
+        return False
+
+    def _is_lost(self):
+        """Hook: whether a customer's bank has taken a payment back for good."""
+        return False
 
     @api.depends("line_ids.move_line_id.amount_residual_currency", "amount", "transaction_ids.state")
     def _compute_amount_due(self):
         due = self._due_amounts()
         for link in self:
             link.amount_due = due.get(link.id, 0.0)
+
+    @api.depends("status", "sent_at", "opened_at", "attempt_count", "failed_count", "amount_paid", "amount_refunded")
+    @api.depends_context("lang", "tz")
+    def _compute_status_detail(self):
+        for link in self:
+            link.status_detail = "\n".join(filter(None, link._status_lines()))
+
+    def _status_lines(self):
+        """What is known beside the status, in the order in which it happened, as texts; some are empty."""
+        self.ensure_one()
+        moments = ("sent_at", "opened_at", "paid_at", "expires_at")
+        sums = ("amount_paid", "amount_refunded", "amount_taken_back")
+        delivery = dict(self._fields["delivery_state"]._description_selection(self.env))
+        failed = self.failed_count and self.env._("failed: %(count)s", count=self.failed_count)
+        attempts = self.attempt_count and self.env._("Attempts: %(count)s", count=self.attempt_count)
+        return [
+            *(self._status_line(name, format_datetime(self.env, self[name])) for name in moments[:2] if self[name]),
+            delivery.get(self.delivery_state) if self.delivery_state in ("queued", "failed") else "",
+            self.delivery_error,
+            ", ".join(filter(None, (attempts, failed))),
+            *(self._status_line(name, format_datetime(self.env, self[name])) for name in moments[2:] if self[name]),
+            *(self._status_line(name, self._amount_text(self[name])) for name in sums if self[name]),
+            self._status_line("settlement_display", self.settlement_display) if self.settled_elsewhere else "",
+        ]
+
+    def _status_line(self, name, text):
+        label = self._fields[name]._description_string(self.env)
+        return self.env._("%(label)s: %(text)s", label=label, text=text)
 
     def _compute_settlement_display(self):
         """The entries (payments, credit notes) that settled the items."""
@@ -427,6 +506,7 @@ class PaylinkLink(models.Model):
     def _page_fields(self):
         return (
             *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
-            *("is_limited", "in_installments", "allow_partial", "bank_account_id", "state", "issued_at", "expires_at"),
-            *("amount_paid", "amount_refunded", "attempt_count", "settled_elsewhere"),
+            *("is_limited", "in_installments", "allow_partial", "bank_account_id", "state", "status", "issued_at"),
+            *("expires_at", "amount_paid", "amount_refunded", "amount_taken_back", "attempt_count"),
+            "settled_elsewhere",
         )

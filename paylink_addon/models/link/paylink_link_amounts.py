@@ -73,7 +73,9 @@ class PaylinkLinkAmounts(models.Model):
         return {link.id: link.amount - link._received_amount() for link in self}
 
     def _received_amount(self):
-        return sum(self.transaction_ids._paylink_received().mapped("amount"))
+        """What has come by the link, and no bank has taken back: whether it was refunded or not."""
+        transactions = self.transaction_ids
+        return sum(transactions._paylink_received().mapped("amount")) - transactions._paylink_taken_back_amount()
 
     def _paid_amount(self):
         """What was paid by the link and is still there for what it asks for: see
@@ -268,12 +270,14 @@ class PaylinkLinkAmounts(models.Model):
             asked, lines = link_sudo._proposal(due[link.id])
             lines = link_sudo.line_ids if told else lines  # what was paid is not what is asked for next
             dates = [date for date in lines.mapped("date_due") if date]
-            received = link_sudo.transaction_ids._paylink_received().sorted(lambda tx: (tx.id in told, tx.id))[-1:]
+            transactions = link_sudo.transaction_ids.sorted(lambda tx: (tx.id in told, tx.id))
+            received, refund = transactions._paylink_received()[-1:], transactions._paylink_refunds()[-1:]
             link.amount_display = link._amount_text(asked or link.amount, language)
             link.documents_display = link._documents_text(language, lines)
             link.due_date_display = format_date(language, min(dates)) if dates else False
             link.expires_display = link_sudo._expiry_text(language)
             link.last_payment_display = received and link._amount_text(received.amount, language)
+            link.last_refund_display = refund and link._amount_text(-refund.amount, language)
             link.company_display = (link_sudo.company_id.name or "")[: link._sms_room()].strip()
             link.purpose_display = link._short_purpose(language)
 
@@ -338,6 +342,7 @@ class PaylinkLinkAmounts(models.Model):
             "object.amount_display",
             "object.documents_display",
             "object.last_payment_display",
+            "object.last_refund_display",
             "object.due_date_display",
             "object.expires_display",
             "object.company_display",

@@ -193,7 +193,7 @@ class PaylinkLinkBooks(models.Model):
         :param transactions: of different links
         """
         refunds = transactions.filtered(lambda tx: tx.operation == "refund")
-        self._run_steps(self._log_steps(), refunds)
+        self._run_steps([*self._log_steps(), *self._refund_steps()], refunds)
         self._run_steps([*self._log_steps(), *self._payment_steps()], transactions - refunds)
 
     @api.model
@@ -208,6 +208,11 @@ class PaylinkLinkBooks(models.Model):
     def _payment_steps(self):
         """Hook: what follows from payments, not from refunds: as :meth:`_log_steps`."""
         return [self._announce_payments, self._send_receipts, self._report_excess]
+
+    @api.model
+    def _refund_steps(self):
+        """Hook: what follows from refunds: as :meth:`_log_steps`."""
+        return [self._send_refund_notices]
 
     @api.model
     def _run_steps(self, steps, transactions):
@@ -233,36 +238,36 @@ class PaylinkLinkBooks(models.Model):
 
     @api.model
     def _log_booked(self, transactions):
-        for name, changed in transactions.grouped(
-            lambda tx: "refunded" if tx.operation == "refund" else "paid"
-        ).items():
-            amounts = {
-                tx.paylink_id.id: format_amount(tx.company_id._paylink_env(), abs(tx.amount), tx.currency_id)
-                for tx in changed
-            }
-            changed.paylink_id._log_events(name, amounts)
+        """In the name of who has refunded; what was made in the provider's dashboard says so."""
+        told = transactions.grouped(lambda tx: (tx._paylink_booked_event(), tx.paylink_user_id))
+        for (name, author), changed in told.items():
+            texts = {tx.paylink_id.id: tx._paylink_booked_text(tx.company_id._paylink_env()) for tx in changed}
+            changed.paylink_id._log_events(name, texts, author=author.partner_id)
 
     @api.model
     def _log_on_documents(self, transactions):
-        """Tell on each document which payment has come, or gone back."""
-        notes = defaultdict(list)
-        for tx in transactions:
-            for record, text in tx.paylink_id._of_kind("document_notes", tx):
-                notes[record._name, record.id].append(text)
-        texts = defaultdict(dict)
-        for (model, record_id), found in notes.items():
-            texts[model][record_id] = Markup("<br/>").join(found)
-        for model, bodies in texts.items():
-            self.env[model].browse(bodies)._message_log_batch(bodies, author_id=transactions._paylink_bot())
+        """Tell on each document which payment has come, or gone back, and who has given it back."""
+        for author, own in transactions.grouped(lambda tx: tx._paylink_author()).items():
+            notes = defaultdict(list)
+            for tx in own:
+                for record, text in tx.paylink_id._of_kind("document_notes", tx):
+                    notes[record._name, record.id].append(text)
+            texts = defaultdict(dict)
+            for (model, record_id), found in notes.items():
+                texts[model][record_id] = Markup("<br/>").join(found)
+            for model, bodies in texts.items():
+                self.env[model].browse(bodies)._message_log_batch(bodies, author_id=author.id)
 
     def _document_notes_general(self, transaction):
         """On each invoice."""
-        text = self.company_id._paylink_env()._(
-            "Payment %(payment)s by collection link %(link)s.",
-            payment=transaction.payment_id._get_html_link(),
-            link=self._get_html_link(),
-        )
-        return [(move, text) for move in transaction.invoice_ids]
+        env = self.company_id._paylink_env()
+        facts = {"payment": transaction.payment_id._get_html_link(), "link": self._get_html_link()}
+        if transaction.operation != "refund":
+            text = env._("Payment %(payment)s by collection link %(link)s.", **facts)
+            return [(move, text) for move in transaction.invoice_ids]
+        facts["text"] = transaction._paylink_booked_text(env)
+        text = env._("Refund %(payment)s of collection link %(link)s: %(text)s", **facts)
+        return [(move, text) for move in self.line_ids.filtered("is_invoice").move_id]
 
     @api.model
     def _close_rivals(self, transactions):
@@ -292,11 +297,23 @@ class PaylinkLinkBooks(models.Model):
 
     @api.model
     def _send_receipts(self, transactions):
-        """Queue the receipts to whoever the links were sent to, each in the customer's language."""
+        self._send_notices(transactions, "receipt")
+
+    @api.model
+    def _send_refund_notices(self, transactions):
+        """Tell the customers that their money is on its way back, where that was wished."""
+        self._send_notices(transactions.filtered("paylink_tell_customer"), "refund_notice")
+
+    @api.model
+    def _send_notices(self, transactions, event):
+        """Queue messages about payments to whoever the links were sent to, each in the customer's language.
+
+        :param str event: ``receipt`` or ``refund_notice``: the template, the layout and the event have its name
+        """
         addresses = {link.id: link._receipt_addresses() for link in transactions.paylink_id}
         known = transactions.filtered(lambda tx: addresses[tx.paylink_id.id])
-        template = self.env.ref("paylink_addon.mail_template_receipt", raise_if_not_found=False)
-        if not template:  # nobody wants receipts to be sent
+        template = self.env.ref(f"paylink_addon.mail_template_{event}", raise_if_not_found=False)
+        if not template:  # nobody wants them to be sent
             return
         for lang, paid in known.grouped(lambda tx: tx.paylink_id.lang).items():
             links = paid.paylink_id.with_context(paylink_told_ids=paid._ids)
@@ -304,8 +321,8 @@ class PaylinkLinkBooks(models.Model):
                 links._prepare_emails(
                     template.sudo().with_context(lang=lang, paylink_told_ids=paid._ids),
                     email_to=addresses,
-                    layout="paylink_addon.mail_layout_receipt",
-                    event="receipt",
+                    layout=f"paylink_addon.mail_layout_{event}",
+                    event=event,
                     transactions={tx.paylink_id.id: tx for tx in paid},
                 )
             )

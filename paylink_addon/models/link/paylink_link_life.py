@@ -129,15 +129,7 @@ class PaylinkLinkLife(models.Model):
         refundable = self.sudo().transaction_ids._paylink_refundable()
         if not refundable:
             raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
-        refundable.sudo(False)._paylink_as_manager()
-        return {
-            "name": self.env._("Refund"),
-            "type": "ir.actions.act_window",
-            "res_model": "paylink.refund",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_link_id": self.id, "default_transaction_id": refundable[-1].id},
-        }
+        return refundable[-1].sudo(False)._paylink_refund_action()
 
     def action_open_page(self):
         """Open the customer's page in a new tab."""
@@ -149,6 +141,18 @@ class PaylinkLinkLife(models.Model):
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("payment.action_payment_transaction")
         return action | {"domain": [("paylink_id", "=", self.id)], "context": {}}
+
+    def action_view_payments(self):
+        """Show the payments by which its money is in the books, refunds among them."""
+        self.check_access("read")
+        payments = self.sudo().transaction_ids.payment_id.sudo(False)
+        return payments._get_records_action(name=self.env._("Payments"))
+
+    def action_view_payment_entries(self):
+        """Show the journal entries of these payments."""
+        self.check_access("read")
+        entries = self.sudo().transaction_ids.payment_id.move_id.sudo(False)
+        return entries._get_records_action(name=self.env._("Journal Entries"))
 
     def action_view_documents(self):
         """Show the journal entries whose items the link asks for."""
@@ -278,7 +282,7 @@ class PaylinkLinkLife(models.Model):
 
     def _renewal_amount_free(self):
         """What was not paid: what was given back is not asked for again, nor what may still arrive."""
-        return max(self.amount - self.amount_paid - sum(self._running().mapped("amount")), 0)
+        return max(self.amount - self.sudo()._received_amount() - sum(self._running().mapped("amount")), 0)
 
     # === CANCELLING === #
     # Links, also those whose money is under way.

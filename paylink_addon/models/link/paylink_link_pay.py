@@ -40,12 +40,14 @@ class PaylinkLinkPay(models.Model):
     # === WHICH PAGE === #
 
     def _page_view(self, payable=None):
-        """Which page the customer gets: ``pay``, ``progress``, ``paid`` or ``closed``.
+        """Which page the customer gets: ``pay``, ``progress``, ``paid``, ``refunded`` or ``closed``.
 
         :param float payable: :meth:`_payable_amount`, where the caller has it already
         """
         self.ensure_one()
-        if self.state == "paid" and self.amount_paid:
+        if self.status == "refunded":
+            return "refunded"
+        if self.state == "paid" and self.amount_paid and self.status != "settled":
             return "paid"
         if self._running():
             return "progress"
@@ -53,6 +55,11 @@ class PaylinkLinkPay(models.Model):
             return "closed"
         payable = self._payable_amount() if payable is None else payable
         return "pay" if payable > 0 else "closed"
+
+    def _page_status(self):
+        """The status as the customer may know it: what a bank has not decided yet is for the bank to tell."""
+        self.ensure_one()
+        return "paid" if self.status == "chargeback" else self.status
 
     def _closed_reason(self):
         """Why a link can't be paid: ``cancelled``, ``expired``, ``settled``, ``changing``, ``in_progress``, or a reason
@@ -171,6 +178,8 @@ class PaylinkLinkPay(models.Model):
             "paid": self._amount_text(paid) if paid else False,
             "payments": self._page_payments(),
             "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
+            "refunds": self._page_refunds() if self.amount_refunded else [],
+            "lost": self._amount_text(self.amount_taken_back) if self.status == "lost" else False,
             "expires": self._expiry_text(self.env),
             "documents": self._page_documents(),
             "subject": self._of_kind("page_subject"),
@@ -193,6 +202,23 @@ class PaylinkLinkPay(models.Model):
                 "is_kept": tx._paylink_kept_amount(documents) > 0,
             }
             for tx in received
+        ]
+
+    def _is_settling(self):
+        """Whether the customer has nothing to do: it is paid, as far as we may say, or being paid."""
+        return self.state == "paid" or bool(self._running())
+
+    def _page_refunds(self):
+        """What was given back, the last one first: to where it was paid from."""
+        refunds = self.transaction_ids._paylink_refunds().sorted("id", reverse=True)
+        return [
+            {
+                "amount": self._amount_text(-tx.amount),
+                "date": format_date(self.env, self._day(tx.last_state_change)),
+                "method": tx.source_transaction_id.paylink_method_display or tx.payment_method_id.name,
+                "reference": tx.reference,
+            }
+            for tx in refunds
         ]
 
     def _page_subject_general(self):
@@ -229,66 +255,13 @@ class PaylinkLinkPay(models.Model):
             "name": item._paylink_customer_name(line.name, self.env),
             "date": format_date(self.env, line.date),
             "due": format_date(self.env, line.date_due) if amount > 0 else False,
-            "overdue": bool(line.date_due and line.date_due < today and due > 0 and not self._running()),
+            "overdue": bool(line.date_due and line.date_due < today and due > 0) and not self._is_settling(),
             "credit": amount < 0,
             "discount": item._paylink_discount_text(self.env) if is_discounted and due else False,
             "amount": self._amount_text(amount),
             "settled": not due and (self.state == "paid" or item.parent_state == "posted"),
             "url": f"/pay/{self.access_token}/document/{line.id}" if line._has_pdf() else False,
         }
-
-    # === THE PORTAL === #
-
-    def _portal_rows(self):
-        """The links as their customer reads them in the portal, in the language of the context."""
-        due = self._due_amounts()
-        items = self.line_ids.move_line_id
-        left = items - items._paylink_in_flight()
-        rows = []
-        for link in self:
-            own = link.line_ids.move_line_id
-            rows.append(link._portal_row(due[link.id], is_busy=bool(own) and not own & left))
-        return rows
-
-    def _portal_row(self, due, is_busy):
-        """:param bool is_busy: all that it asks for is being paid in another way"""
-        is_live, is_expired = self.state in LIVE_STATES, self._is_expired()
-        return {
-            "name": self.name,
-            "documents": self._documents_text(self.env, self.line_ids),
-            "due": self._amount_text(self._proposal(due)[0]) if is_live else "",
-            "asked": self._amount_text(self.amount),
-            "expires": self._expiry_text(self.env) if is_live else "",
-            "status": self._portal_status(due, is_busy),
-            "payable": self.state in ("open", "failed") and not is_expired and due > 0 and not is_busy,
-            "url": f"/pay/{self.access_token}",
-        }
-
-    def _portal_status(self, due, is_busy):
-        """Where the link stands, as its customer would say: a text and its color."""
-        self.ensure_one()
-        settled = self.settled_elsewhere or (self.state in ("open", "failed") and not due)
-        expired = self.state in ("open", "failed") and self._is_expired()
-        running = not self.amount_paid and self._running()
-        rules = (
-            ("in_progress", running),
-            ("settled", settled),
-            ("expired", expired),
-            ("in_progress", is_busy and self.state in LIVE_STATES),
-        )
-        is_waiting = self.status == "in_progress" and self.state != "pending"  # at a provider's page, or here
-        own = self.state if is_waiting else self.status
-        status = next((status for status, holds in rules if holds), own)
-        texts = {
-            "settled": (self.env._("Settled another way"), "success"),
-            "paid": (self.env._("Paid"), "success"),
-            "partly_paid": (self.env._("Partly paid"), "warning"),
-            "in_progress": (self.env._("Payment in progress"), "warning"),
-            "interrupted": (self.env._("Payment failed: try again"), "danger"),
-            "expired": (self.env._("Expired"), "secondary"),
-            "cancelled": (self.env._("Canceled"), "secondary"),
-        }
-        return texts.get(status, (self.env._("To pay"), "info"))
 
     # === THE PAYMENT FORM === #
 

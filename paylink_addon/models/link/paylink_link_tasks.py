@@ -39,7 +39,7 @@ class PaylinkLinkTasks(models.Model):
 
     def _ask_for_renewal(self):
         """Give the owner the task to send a new link."""
-        if self._page_view() not in ("paid", "progress"):
+        if self._page_view() not in ("paid", "refunded", "progress"):
             self._give_task(Task.RENEWAL, self._renewal_texts)
 
     def _renewal_texts(self, env):

@@ -35,6 +35,7 @@ class PaylinkStatusMixin(models.AbstractModel):
         search="_search_paylink_status",
         groups=GROUP,
     )
+    paylink_status_detail = fields.Text(compute="_compute_paylink_status_detail", groups=GROUP)
     paylink_sent_at = fields.Datetime(string="Link sent on", compute="_compute_paylink", groups=GROUP)
     paylink_is_live = fields.Boolean(
         string="Link can be paid",
@@ -85,6 +86,13 @@ class PaylinkStatusMixin(models.AbstractModel):
             record.paylink_sent_at = link.sudo().sent_at
             record.paylink_is_live = link.sudo().state in LIVE_STATES
             record.paylink_is_readable = newest in readable
+
+    @api.depends("paylink_status")
+    @api.depends_context("uid", "allowed_company_ids", "lang", "tz")
+    def _compute_paylink_status_detail(self):
+        """Of the newest link, in sudo mode likewise."""
+        for record in self:
+            record.paylink_status_detail = record.paylink_link_id.sudo().status_detail
 
     def _paylink_totals(self):
         """The newest link, how many there are, and how many of them are live, by record id."""

@@ -31,7 +31,11 @@ OPERATION_EVENTS = {
     "error": "operation_failed",
     "cancel": "voided",
 }
-REFUND_EVENTS = dict.fromkeys(("error", "cancel"), "operation_failed")
+REFUND_EVENTS = {
+    "pending": "refund_pending",
+    "error": "operation_failed",
+    "cancel": "operation_failed",
+}
 
 
 class PaymentTransaction(models.Model):
@@ -85,9 +89,9 @@ class PaymentTransaction(models.Model):
     # === CREATION === #
 
     def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):
-        """Captures and refunds belong to the link of their source."""
-        if self.paylink_id:
-            custom_create_values.setdefault("paylink_id", self.paylink_id.id)
+        """Captures and refunds belong to the link of their source, and to who has asked for them."""
+        for name, value in self._paylink_child_values(is_refund).items():
+            custom_create_values.setdefault(name, value)
         return super()._create_child_transaction(amount, is_refund=is_refund, **custom_create_values)
 
     # === WHAT COUNTS AS WHAT === #
@@ -425,9 +429,6 @@ class PaymentTransaction(models.Model):
         self.env["paylink.link"].with_company(self.company_id)._book(self)
         return self.payment_id
 
-    def _paylink_bot(self):
-        return self.env["ir.model.data"]._xmlid_to_res_id("base.partner_root")
-
     # === WHAT FOLLOWS FROM A CHANGE OF STATE === #
 
     def _paylink_changed(self, before, message):
@@ -439,7 +440,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         link = self.paylink_id
         if name := self._paylink_event_name(before):
-            link._log_events(name, {link.id: message or self._paylink_voided_text()})
+            text = message or self._paylink_moved_text()
+            link._log_events(name, {link.id: text}, author=self.paylink_user_id.partner_id)
         if self.state == "authorized" and self._paylink_is_incoming():
             link._run_steps([link._announce_authorization], self)
         if link.cancel_requested_at:
@@ -470,10 +472,6 @@ class PaymentTransaction(models.Model):
         if self.state == "cancel" and self.paylink_abandoned:
             return None  # told when the customer was given up
         return ATTEMPT_EVENTS.get(self.state)
-
-    def _paylink_voided_text(self):
-        voided = self.state == "cancel" and self.source_transaction_id and self.operation != "refund"
-        return format_amount(self.company_id._paylink_env(), self.amount, self.currency_id) if voided else ""
 
     # === ABANDONED ATTEMPTS === #
 

@@ -22,6 +22,19 @@ class PaymentTransactionManage(models.Model):
 
     _inherit = "payment.transaction"
 
+    paylink_user_id = fields.Many2one(
+        "res.users", string="Asked for by", copy=False, readonly=True, help="Who refunded, captured or released it."
+    )
+    paylink_reason = fields.Char(string="Reason", copy=False, readonly=True)
+    paylink_from_dashboard = fields.Boolean(
+        string="Made at the provider", copy=False, readonly=True, help="In the provider's dashboard, not in Odoo."
+    )
+    paylink_tell_customer = fields.Boolean(
+        string="Tell the customer",
+        copy=False,
+        readonly=True,
+        help="The customer gets a message once the provider has confirmed it.",
+    )
     paylink_unanswered = fields.Boolean(string="Not answered", compute="_compute_paylink_unanswered")
 
     _paylink_silent_index = models.Index("(create_date) WHERE operation = 'refund' AND state = 'draft'")
@@ -81,13 +94,44 @@ class PaymentTransactionManage(models.Model):
         """These transactions in sudo mode, for a payment manager who may write all of their links; else an error."""
         if not self.env.user.has_group("paylink_addon.group_payment_manager"):
             raise AccessError(
-                self.env._("Only payment managers can capture, void or refund the payments of collection links.")
+                self.env._("Only payment managers can capture, release or refund the payments of collection links.")
             )
         transactions = self.sudo()
         if transactions.filtered(lambda tx: not tx.paylink_id):
             self.check_access("write")  # not only links' payments: Odoo's own rule
         transactions.paylink_id.sudo(False).check_access("write")
         return transactions
+
+    def _paylink_child_values(self, is_refund):
+        """What a refund, capture or release has of the payment, and of who asks for it: nobody, where a job does.
+
+        :param bool is_refund: whether it is a refund
+        """
+        user = self.env.user
+        link = self.paylink_id
+        values = {"paylink_user_id": user.id if user._is_internal() and not user._is_superuser() else False}
+        if link:
+            values |= {
+                "paylink_id": link.id,
+                "paylink_tell_customer": is_refund and link.company_id.paylink_tell_refunds,
+            }
+        return values
+
+    # === WHO DOES IT, AND WHAT IS TOLD OF IT === #
+
+    def _paylink_bot(self):
+        return self.env["ir.model.data"]._xmlid_to_res_id("base.partner_root")
+
+    def _paylink_author(self):
+        """In whose name it is told what becomes of the transaction: of who has asked for it, if that was somebody."""
+        return self.paylink_user_id.partner_id or self.env["res.partner"].browse(self._paylink_bot())
+
+    def _paylink_moved_text(self):
+        """How much is released, or on its way back."""
+        voided = self.state == "cancel" and self.source_transaction_id and self.operation != "refund"
+        if not voided and not (self.state == "pending" and self.operation == "refund"):
+            return ""
+        return format_amount(self.company_id._paylink_env(), abs(self.amount), self.currency_id)
 
     # === AMOUNTS === #
     # What is refunded, captured or voided comes from clients, by whichever dialog or none: it is checked here.
@@ -160,6 +204,26 @@ class PaymentTransactionManage(models.Model):
 
     # === REFUNDS === #
 
+    def _paylink_refund_action(self):
+        """The dialog that refunds this payment of a link; for payment managers."""
+        link = self._paylink_as_manager().paylink_id
+        return {
+            "name": self.env._("Refund"),
+            "type": "ir.actions.act_window",
+            "res_model": "paylink.refund",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_link_id": link.id, "default_transaction_id": self.id},
+        }
+
+    def _paylink_taken_back_amount(self):
+        """What customers' banks have taken back of these payments, and not given back, in their currency.
+
+        Of an amount that was captured later, it is noted on what was authorized.
+        """
+        received = self._paylink_received().with_prefetch(self._prefetch_ids)  # of all links at once
+        return sum((received._paylink_taken_back() | received.source_transaction_id._paylink_taken_back()).values())
+
     def _paylink_refundable(self):
         """The payments of which something can be given back."""
         received = self.sudo()._paylink_received()
@@ -176,6 +240,21 @@ class PaymentTransactionManage(models.Model):
             )
         )
         return max(payment.amount_available_for_refund + sum(under_way.mapped("amount")), 0.0)  # theirs are negative
+
+    def _paylink_booked_event(self):
+        """Which line of the link's timeline tells that it is in the books."""
+        self.ensure_one()
+        if self.operation != "refund":
+            return "paid"
+        return "refunded_there" if self.paylink_from_dashboard else "refunded"
+
+    def _paylink_booked_text(self, env):
+        """How much has moved, and why it was given back, in the language of ``env``."""
+        self.ensure_one()
+        amount = format_amount(env, abs(self.amount), self.currency_id)
+        if not self.paylink_reason:
+            return amount
+        return env._("%(amount)s (%(reason)s)", amount=amount, reason=self.paylink_reason)
 
     def _paylink_unanswered(self):
         """Refunds that were stored, but neither wait to be sent nor were answered in time: a server stopped in between.

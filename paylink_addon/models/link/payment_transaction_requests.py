@@ -17,7 +17,7 @@ TODO = [
     ("charge", "Charge the stored method"),
     ("refund", "Refund"),
     ("capture", "Capture"),
-    ("void", "Void"),
+    ("void", "Release"),
 ]
 MONEY = tuple(todo for todo, _label in TODO)
 # How Odoo asks for it.
@@ -69,7 +69,7 @@ class PaymentTransactionRequests(models.Model):
 
     # === ASKING === #
 
-    def _paylink_request(self, todo, amount=None):
+    def _paylink_request(self, todo, amount=None, **values):
         """Ask the provider for something, once, and apply its answer. Commits.
 
         Whatever undoes this before the wish is committed undoes all of it, and nothing was sent: the call may be run
@@ -77,19 +77,20 @@ class PaymentTransactionRequests(models.Model):
 
         :param str todo: a key of :data:`TODO`
         :param float amount: how much of the payment, in its currency; ``None``: all that is left of it
+        :param values: further ones of the transaction of a refund, capture or void
         :return: what Odoo's own actions return: a notification
         :raises UserError: it can't be asked of the provider; nothing is stored
         """
         self.ensure_one()
         self._ensure_provider_is_not_disabled()
-        wish = self if todo == "charge" else self._paylink_operation(todo, amount)
+        wish = self if todo == "charge" else self._paylink_operation(todo, amount, values)
         wish._log_sent_message()
         wish._paylink_wish(todo)
         self.env.cr.commit()  # pylint: disable=invalid-commit
         wish.with_context(paylink_request=True)._paylink_send_now()
         return wish._build_action_feedback_notification()
 
-    def _paylink_operation(self, todo, amount):
+    def _paylink_operation(self, todo, amount, values):
         """The transaction of a refund, capture or void.
 
         The payment is held: who hears of its outcome at the same time is run again, and finds this, or we find that.
@@ -106,7 +107,7 @@ class PaymentTransactionRequests(models.Model):
             )
         source = self.with_context(payment_backend_action=True)
         amount = source._paylink_checked_amount(todo, amount)
-        return source._create_child_transaction(amount, is_refund=todo == "refund")
+        return source._create_child_transaction(amount, is_refund=todo == "refund", **values)
 
     def _paylink_wish(self, todo):
         """Store what is to be asked; it is sent after the commit.

@@ -69,6 +69,6 @@ class PaymentTransactionTexts(models.Model):
             return super()._log_message_on_linked_documents(message)
         if self.state != "done" and self.id not in self.env.context.get("paylink_booked_ids", ()):
             self.invoice_ids._message_log_batch(
-                dict.fromkeys(self.invoice_ids.ids, message), author_id=self._paylink_bot()
+                dict.fromkeys(self.invoice_ids.ids, message), author_id=self._paylink_author().id
             )
         return None

@@ -32,6 +32,11 @@ class ResCompany(models.Model):
         default=True,
         help="Proposed when an invoice is sent with Odoo's own Send. The sender can decide otherwise.",
     )
+    paylink_tell_refunds = fields.Boolean(
+        string="Tell customers of refunds",
+        default=True,
+        help="A message once the provider has confirmed it. Who refunds can decide otherwise.",
+    )
     paylink_on_invoice_pdf = fields.Boolean(
         string="Payment link on invoices",
         help="The PDF of a customer invoice shows a QR code and the address of a link to pay it.",

@@ -34,6 +34,7 @@ class ResConfigSettings(models.TransientModel):
     company_partner_id = fields.Many2one(related="company_id.partner_id")
     paylink_tz = fields.Selection(related="company_id.paylink_tz", readonly=False)
     paylink_mail_template_id = fields.Many2one(related="company_id.paylink_mail_template_id", readonly=False)
+    paylink_tell_refunds = fields.Boolean(related="company_id.paylink_tell_refunds", readonly=False)
     paylink_on_invoice_mail = fields.Boolean(related="company_id.paylink_on_invoice_mail", readonly=False)
     paylink_on_invoice_pdf = fields.Boolean(related="company_id.paylink_on_invoice_pdf", readonly=False)
     paylink_sms_template_id = fields.Many2one(related="company_id.paylink_sms_template_id", readonly=False)

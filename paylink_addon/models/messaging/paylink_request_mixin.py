@@ -32,6 +32,8 @@ class PaylinkRequestMixin(models.AbstractModel):
     _mail_post_access = "read"
     # Where the page of this model is, without the token.
     _page_path = "/"
+    # Fields that nobody filters, sorts or groups by: another one says it better, or it is nobody's matter.
+    _not_for_filters = ("access_token",)
 
     name = fields.Char(string="Number", required=True, readonly=True, copy=False, default="/", index="trigram")
     company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
@@ -106,6 +108,18 @@ class PaylinkRequestMixin(models.AbstractModel):
     def _compute_is_mine(self):
         for request in self:
             request.is_mine = request.user_id == self.env.user
+
+    # === FIELDS === #
+
+    @api.model
+    def fields_get(self, allfields=None, attributes=None):
+        """What is not for filters is not offered there."""
+        described = super().fields_get(allfields, attributes)
+        for name in self._not_for_filters:
+            for attribute in ("searchable", "sortable", "groupable"):
+                if attribute in described.get(name, ()):
+                    described[name][attribute] = False
+        return described
 
     # === ACTIONS === #
 
@@ -259,16 +273,19 @@ class PaylinkRequestMixin(models.AbstractModel):
 
     # === TIMELINE === #
 
-    def _log_events(self, name, bodies=None):
+    def _log_events(self, name, bodies=None, author=None):
         """Add one line to each request's chatter; its text is the subtype's description, in the reader's language.
 
         :param str name: what has happened (see :meth:`_event_subtype_id`)
         :param dict bodies: what to add to the text, by record id (a reason, an amount), in the company's language; see
             :func:`~..tools.texts.said`
+        :param author: the ``res.partner`` whose doing it is; by default the user's
         """
         bodies = bodies or {}
         subtype_id = self._event_subtype_id(name)
-        author = self.env.ref("base.partner_root") if self.env.user._is_public() else self.env.user.partner_id
+        author = author and author.sudo()
+        if not author:
+            author = self.env.ref("base.partner_root") if self.env.user._is_public() else self.env.user.partner_id
         self.env["mail.message"].sudo().create(
             [
                 {

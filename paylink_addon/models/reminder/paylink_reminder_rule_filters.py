@@ -377,7 +377,7 @@ class PaylinkReminderRuleFilters(models.Model):
                     SELECT COALESCE(sum(item.amount_residual_currency), 0)
                       FROM paylink_link_line line JOIN account_move_line item ON item.id = line.move_line_id
                      WHERE line.link_id = link.id AND item.parent_state = 'posted')
-                 ELSE link.amount - COALESCE(link.amount_paid, 0) END
+                 ELSE link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0) END
             """
         )
 

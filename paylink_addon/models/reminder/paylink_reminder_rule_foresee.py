@@ -256,7 +256,7 @@ class PaylinkReminderRuleForesee(models.Model):
             "no_payment": self.env._("A payment is in progress."),
             "not_promised": self.env._("The customer has promised to pay."),
             "not_objected": self.env._("The customer objects to it."),
-            "not_charged_back": self.env._("The bank has taken the payment back, or may."),
+            "not_charged_back": self.env._("A chargeback is open, or lost: resume reminders on it."),
             "customers": self.env._("The rule is not for this customer."),
             "autopay": self.env._("The rule excludes the customer because of automatic payment."),
             "memo": self.env._("The text of the memo excludes it."),

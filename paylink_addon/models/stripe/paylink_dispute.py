@@ -29,8 +29,6 @@ class PaylinkDispute(models.Model):
             dispute._stripe_update(found)
         dispute._stripe_book(found.get("balance_transactions") or ())
         dispute._follow_status(before)
-        if not known:
-            dispute._log_on_link()
         return dispute
 
     @api.model
@@ -88,8 +86,3 @@ class PaylinkDispute(models.Model):
             self.write({"fee_currency_id": currency.id, "fee": float(to_major(charged["fee"], code))})
         if returned and not self.fee_returned:
             self.fee_returned = float(to_major(-returned["fee"], returned["currency"]))
-
-    def _log_on_link(self):
-        if link := self.link_id:
-            amount = self._facts(self.company_id._paylink_env())["amount"]
-            link._log_events("chargeback", {link.id: amount})

@@ -122,7 +122,13 @@ class PaymentTransactionRefund(models.Model):
         # A payment captured in parts is booked by its capture.
         source = self._paylink_stripe_parts().filtered(lambda tx: tx.state == "done")[:1] or self
         amount = float(to_major(refund["amount"], refund["currency"]))
-        return source._create_child_transaction(amount, is_refund=True, paylink_stripe_refund=refund["id"])
+        return source._create_child_transaction(
+            amount,
+            is_refund=True,
+            paylink_stripe_refund=refund["id"],
+            paylink_from_dashboard=True,
+            paylink_user_id=False,
+        )
 
     def _paylink_stripe_refresh_refunds(self, refund):
         """Messages come in any order: this refund, or another one that made room for it, may have failed since.

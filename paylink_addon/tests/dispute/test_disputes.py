@@ -2,8 +2,10 @@ from datetime import datetime, timezone
 
 from lxml import html
 from odoo import Command
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
+from ...const import Task
 from ..stripe.event_common import EventCommon
 
 
@@ -70,14 +72,16 @@ class TestDisputes(EventCommon):
     # === OPENED === #
 
     def test_taken_back(self):
-        """The invoice is open again, the link shows it beside *Paid*, the fee is an expense without tax."""
+        """The invoice is open again, the link shows it instead of *Paid*, the fee is an expense without tax."""
         tax = self.env["account.tax"].search([("company_id", "=", self.company.id)], limit=1)
         self.expenses.tax_ids = [Command.set(tax.ids)]
         tx = self.paid(100)
         found = self.disputed(tx)
         dispute, link = self.dispute_of(found), tx.paylink_id
         self.assertEqual((dispute.status, dispute.amount, dispute.fee), ("needs_response", 100, 20))
-        self.assertEqual((link.state, link.status, link.has_chargeback, link.amount_paid), ("paid", "paid", True, 100))
+        self.assertEqual((link.state, link.status, link.has_chargeback), ("paid", "chargeback", True))
+        self.assertEqual((link.amount_paid, link.amount_taken_back), (100, 100))
+        self.assertEqual((tx._paylink_refundable_amount(), tx.payment_id.amount_available_for_refund), (0, 0))
         self.assertEqual((self.residuals(tx), link.line_ids.move_id.payment_state), ([100], "not_paid"))
         self.check_payment(dispute.withdrawal_id, "outbound", 100)
         source = tx.payment_id.move_id.line_ids.filtered(lambda line: line.account_id.reconcile and line.balance < 0)
@@ -151,14 +155,112 @@ class TestDisputes(EventCommon):
                 self.assertEqual(sorted(expense.mapped("amount_currency")), [-20, 20] if fee_back else [20])
 
     def test_lost(self):
-        """Final: the receivable stays open, the task is over, the dispute stays in sight."""
+        """Final: the link is unpaid and can be paid again, and whoever has to know is told; the books stay."""
         tx = self.paid(100)
+        link = tx.paylink_id
         found = self.disputed(tx)
         self.close(found, won=False)
         dispute = self.dispute_of(found)
-        self.assertEqual((dispute.status, tx.paylink_id.has_chargeback, self.residuals(tx)), ("lost", True, [100]))
+        self.assertEqual((dispute.status, link.has_chargeback, self.residuals(tx)), ("lost", True, [100]))
         self.assertFalse(dispute.reinstatement_id)
-        self.assertFalse(dispute.sudo().activity_ids)
+        self.assertEqual((link.state, link.status, link.paid_at, link.amount_taken_back), ("open", "lost", False, 100))
+        self.assertEqual((link.amount_due, link._page_view()), (100, "pay"))
+        self.assertIn("100.00", link._page_values()["lost"])
+        tasks = dispute.sudo().activity_ids
+        self.assertEqual(set(tasks.mapped("paylink_key")), {Task.CHARGEBACK_LOST})
+        self.assertIn(link.user_id, tasks.user_id)
+        self.assertIn("due again", tasks[0].note)
+        self.assertTrue(self._time_line(link, "chargeback_lost"))
+        self.assertIn("lost", "".join(link.line_ids.move_id.message_ids.mapped("body")))
+        again = self.pay_on_page(link)
+        self.deliver_and_handle()
+        self.assertEqual((again.state, link.state, link.status), ("done", "paid", "paid"))
+        self.assertEqual((self.residuals(tx), link._due_amounts()[link.id]), ([0], 0))
+        self.env.flush_all()
+        self.env.cr.precommit.run()
+        self.assertFalse(dispute.sudo().activity_ids, "done")
+
+    def test_lost_is_seen_whatever_became_of_the_link(self):
+        """By what happens after the bank has decided: the state, the status and which page the customer gets."""
+
+        def settle(link):
+            items = link.line_ids.move_line_id
+            wizard = self.env["account.payment.register"].with_context(
+                active_model="account.move.line", active_ids=items.ids
+            )
+            wizard.create({})._create_payments()
+
+        cases = {
+            "over": (lambda link: setattr(link.sudo(), "expires_at", "2020-01-01"), "expired", "lost", "closed"),
+            "canceled": (lambda link: link.action_cancel(), "cancelled", "cancelled", "closed"),
+            "failed again": (lambda link: self._attempt(link)._set_error("No"), "failed", "lost", "pay"),
+            "on its way": (lambda link: self._attempt(link)._set_pending(), "pending", "in_progress", "progress"),
+            "settled another way": (settle, "paid", "settled", "closed"),
+        }
+        for name, (act, *expected) in cases.items():
+            with self.subTest(name):
+                tx = self.paid(100)
+                self.close(self.disputed(tx), won=False)
+                link = tx.paylink_id
+                act(link)
+                self.assertEqual([link.state, link.status, link._page_view()], expected)
+                if name == "over":
+                    self.assertEqual(link._check_renewable(), 100, "a new link is one click away")
+
+    def test_lost_free_amount_and_part(self):
+        """What is due again is what the bank has taken: of a free amount and of a part, too."""
+        link = self._free_link(50, currency_id=self.currency.id)
+        tx = self.pay_on_page(link)
+        self.deliver_and_handle()
+        self.close(self.disputed(tx), won=False)
+        self.assertEqual((link.state, link.status, link.amount_due), ("open", "lost", 50))
+        self.assertEqual(link._of_kind("renewal_amount"), 50)
+        part = self.paid(60, 50)
+        self.close(self.disputed(part, amount=4000), won=False)
+        link = part.paylink_id
+        self.assertEqual((link.status, link.amount_due, link.amount_taken_back), ("lost", 40, 40))
+
+    def test_reminders_after_a_loss(self):
+        """By themselves, or when a person lets them go on: its owner or a payment manager, nobody else."""
+        for setting, standing in (("lift", True), ("auto", False)):
+            with self.subTest(setting):
+                self.company.sudo().paylink_lost_reminders = setting
+                tx = self.paid(100)
+                found = self.disputed(tx)
+                self.assertTrue(tx.paylink_id.has_chargeback)
+                self.close(found, won=False)
+                self.assertEqual(tx.paylink_id.has_chargeback, standing)
+                self.assertEqual(bool(tx.paylink_id.line_ids.move_line_id._paylink_charged_back()), standing)
+        self.company.sudo().paylink_lost_reminders = "lift"
+        owner, other = (self._user(name, "paylink_addon.group_paylink_user") for name in ("owner", "other"))
+        colleague = self._user("colleague", "paylink_addon.group_paylink_all")
+        tx = self.paid(100)
+        tx.paylink_id.user_id = owner
+        found = self.disputed(tx)
+        dispute = self.dispute_of(found)
+        with self.assertRaises(UserError):
+            dispute.with_user(owner).action_resume_reminders()
+        self.close(found, won=False)
+        for user in (other, colleague):
+            with self.assertRaises(AccessError):
+                dispute.with_user(user).action_resume_reminders()
+        self.assertEqual([dispute.with_user(user).can_resume_reminders for user in (owner, colleague)], [True, False])
+        dispute.with_user(owner).action_resume_reminders()
+        self.assertFalse(tx.paylink_id.has_chargeback or dispute.is_standing)
+        self.assertEqual(self._time_line(tx.paylink_id, "reminders_resumed").author_id, owner.partner_id)
+
+    def test_won_is_told(self):
+        tx = self.paid(100)
+        link = tx.paylink_id
+        found = self.disputed(tx)
+        self.assertEqual(link._page_view(), "paid")
+        self.assertFalse(link._page_values()["documents"][0]["overdue"])
+        self.close(found, won=True)
+        self.assertEqual((link.state, link.status, link._page_view()), ("paid", "paid", "paid"))
+        self.assertEqual(len(self._time_line(link, "chargeback_won")), 1)
+        self.assertIn("won", "".join(link.line_ids.move_id.message_ids.mapped("body")))
+        notified = self.env["mail.message"].search([("model", "=", link._name), ("res_id", "=", link.id)])
+        self.assertIn(f"{link.name}: the chargeback was won", notified.mapped("subject"))
 
     def test_won_after_it_was_settled_another_way(self):
         """What comes back is the customer's open credit, and somebody's task."""

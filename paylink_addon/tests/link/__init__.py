@@ -25,3 +25,4 @@ from . import test_settings
 from . import test_settings_screen
 from . import test_strange_requests
 from . import test_tours
+from . import test_words

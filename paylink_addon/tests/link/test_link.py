@@ -3,9 +3,11 @@ import re
 from datetime import timedelta
 
 from freezegun import freeze_time
+from lxml import etree
 from odoo import Command, fields
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form, tagged
+from odoo.tools.safe_eval import safe_eval
 
 from ...models.link.paylink_link import PaylinkLink
 from ..common import PaylinkCommon
@@ -70,6 +72,13 @@ class TestLink(PaylinkCommon):
 
     def test_states(self):
         """Each state, and the status people read, by what leads to it."""
+
+        def overpay(link):
+            tx = self._force_attempt(link, link.amount + 30)
+            tx._set_done()
+            tx._post_process()
+            self._refund(tx, 30)
+
         cases = {
             "draft": (lambda link: setattr(link.sudo(), "issued_at", False), "draft", "draft"),
             "open": (lambda link: None, "open", "not_opened"),
@@ -84,13 +93,18 @@ class TestLink(PaylinkCommon):
             "booked": (self._pay, "paid", "paid"),
             "cancelled": (lambda link: link.action_cancel(), "cancelled", "cancelled"),
             "expired": (self._expire, "expired", "expired"),
-            "settled": (lambda link: self._register_payment(link.line_ids.move_id), "paid", "paid"),
+            "settled": (lambda link: self._register_payment(link.line_ids.move_id), "paid", "settled"),
+            "refunded": (lambda link: self._refund(self._pay(link), link.amount), "paid", "refunded"),
+            "refunded in part": (lambda link: self._refund(self._pay(link), 1), "paid", "partly_refunded"),
+            "what was too much given back": (overpay, "paid", "paid"),
         }
         for name, (lead, state, status) in cases.items():
             with self.subTest(name):
                 link = self._link(self._invoice())
                 lead(link)
                 self.assertEqual((link.state, link.status), (state, status))
+                received = {"refunded": 0, "partly_refunded": link.amount - 1, "paid": link.amount}
+                self.assertEqual(link.amount_kept, received.get(status, 0), "what is shown as received")
                 self.assertEqual(link.settled_elsewhere, name == "settled")
                 if name == "settled":
                     payment = link.line_ids.move_id.matched_payment_ids
@@ -99,6 +113,67 @@ class TestLink(PaylinkCommon):
     def _fail_and_try_again(self, link):
         self._attempt(link)._set_error("No funds")
         self._attempt(link)
+
+    def test_beside_the_status(self):
+        """What else is known shows when the status is pointed at: on the link, and on what shows its status."""
+        link = self._link(self._invoice(amount=100))
+        link.sudo().write({"sent_at": "2031-05-06 10:00:00", "opened_at": "2031-05-06 11:00:00"})
+        self._attempt(link)._set_error("Card declined")
+        self._refund(self._pay(link), 30)
+        detail = link.status_detail
+        for part in ("Sent on: 05/06/2031", "Opened on:", "Attempts: 2, failed: 1", "Paid on:", "Refunded: $ 30.00"):
+            self.assertIn(part, detail.replace("\N{NO-BREAK SPACE}", " "))
+        self.assertEqual(link.line_ids.move_id.paylink_status_detail, detail)
+        settled = self._link(self._invoice())
+        self._register_payment(settled.line_ids.move_id)
+        self.assertIn(f"Settled by: {settled.settlement_display}", settled.status_detail)
+
+    def test_one_status_on_each_screen(self):
+        """Each screen shows it once, and nothing beside it that says another."""
+        for model in ("paylink.link", "account.move", "res.partner", "sale.order"):
+            for kind in ("list", "kanban", "form"):
+                with self.subTest(model, kind=kind):
+                    arch = etree.fromstring(self.env[model].get_view(view_type=kind)["arch"])
+                    name = "status" if model == "paylink.link" else "paylink_status"
+                    shown = arch.xpath(f"//field[@name='{name}'][not(ancestor::field)]")
+                    self.assertFalse({node.get("widget") for node in shown} - {"paylink_status"})
+                    if model == "paylink.link":
+                        self.assertEqual(len(shown), 1)
+                        self.assertFalse(arch.xpath("//widget[@name='web_ribbon']"))
+                        others = arch.xpath("//field[@name='state' or @name='delivery_state']")
+                        self.assertTrue(all(map(self._is_hidden, others)))
+
+    def _is_hidden(self, node):
+        return "1" in (node.get("invisible"), node.get("column_invisible")) or node.get("optional") == "hide"
+
+    def test_filters(self):
+        """Each finds the links that say so; the field of the address is none to search by."""
+        lead = {
+            "in_progress": lambda link: self._attempt(link)._set_pending(),
+            "interrupted": lambda link: self._attempt(link)._set_error("No funds"),
+            "partly_paid": lambda link: self._pay(link, 40),
+            "paid": self._pay,
+            "settled": lambda link: self._register_payment(link.line_ids.move_id),
+            "refunded": lambda link: self._refund(self._pay(link), 30),
+            "unread": lambda link: setattr(link.sudo(), "unread", True),
+        }
+        links = {name: self._link(self._invoice(amount=100), allow_partial=True) for name in lead}
+        for name, act in lead.items():
+            act(links[name])
+        self.env["paylink.link"].union(*links.values()).filtered(
+            lambda link: link != links["unread"]
+        ).sudo().unread = False
+        view = self.env["paylink.link"].get_view(view_type="search")
+        filters = {node.get("name"): node for node in etree.fromstring(view["arch"]).iter("filter")}
+        ours = [("id", "in", [link.id for link in links.values()])]
+        for name, link in links.items():
+            domain = safe_eval(filters[name].get("domain"), {"uid": self.env.uid})
+            self.assertEqual(self.env["paylink.link"].search([*domain, *ours]), link, name)
+        self.assertEqual(filters["paid_at"].get("date"), "paid_at")
+        described = self.env["paylink.link"].fields_get(attributes=["string", "searchable"])
+        self.assertFalse(described.get("access_token", {}).get("searchable"))
+        strings = [described[name]["string"] for name in described if described[name]["searchable"]]
+        self.assertEqual(sorted(strings), sorted(set(strings)), "no two fields to filter by have the same name")
 
     def test_failed_then_paid_counts_attempts(self):
         link = self._link(self._invoice())

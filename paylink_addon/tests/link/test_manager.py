@@ -146,6 +146,7 @@ class TestAuthorized(PaymentManagerCommon):
             buttons = etree.fromstring(view["arch"]).findall(".//header/button")
             for state, authorized, count in cases:
                 values = {"state": state, "amount_authorized": authorized, "amount_paid": 0, "amount_refunded": 0}
+                values["amount_taken_back"] = 0
                 values |= {"unread": False, "can_cancel": True}
                 shown = [b for b in buttons if not safe_eval(b.get("invisible", "False"), dict(values))]
                 cancel = [button for button in shown if button.get("name") == "action_cancel"]
@@ -253,7 +254,7 @@ class TestRefundByManager(PaymentManagerCommon):
         action = link.with_user(user or self.manager).action_refund()
         return Form(self.env["paylink.refund"].with_user(user or self.manager).with_context(**action["context"]))
 
-    def _refund(self, form):
+    def _refund_by(self, form):
         wizard = form.save()
         with self._request(wizard, self.manager) as requested:
             return requested.action_refund()
@@ -264,11 +265,11 @@ class TestRefundByManager(PaymentManagerCommon):
         with self._wizard(link) as form:
             self.assertEqual((form.amount_available, form.amount), (100, 100))
             form.amount = 30
-        self.assertEqual(self._refund(form)["params"]["type"], "success")
+        self.assertEqual(self._refund_by(form)["params"]["type"], "success")
         self.assertEqual((link.state, link.amount_refunded), ("paid", 30))
         form = self._wizard(link)
         self.assertEqual(form.amount_available, 70, "A refund that is not booked yet counts")
-        self._refund(form)
+        self._refund_by(form)
         self._run_cron("ir_cron_paylink_book")
         refunds = link.transaction_ids.filtered(lambda tx: tx.operation == "refund").sorted("id")
         self.assertEqual((link.amount_refunded, refunds.mapped("amount")), (100, [-30, -70]))
@@ -284,7 +285,7 @@ class TestRefundByManager(PaymentManagerCommon):
                 form = self._wizard(link)
                 form.amount = amount
                 with self.assertRaisesRegex(UserError, "is left to refund"):
-                    self._refund(form)
+                    self._refund_by(form)
         self.assertEqual(link.amount_refunded, 0)
 
     def test_amounts_are_checked_whoever_asks(self):
@@ -318,10 +319,153 @@ class TestRefundByManager(PaymentManagerCommon):
         link = self._link(self._invoice(amount=100))
         self._pay(link)
         first, second = self._wizard(link), self._wizard(link)
-        self._refund(first)
+        self._refund_by(first)
         with self.assertRaisesRegex(UserError, "Nothing is left to refund"):
-            self._refund(second)
+            self._refund_by(second)
         self.assertEqual(link.amount_refunded, 100)
+
+    def test_who_refunded_and_why(self):
+        """Whoever books it: in the name of who asked for it, with the reason, on link, invoice, payment and entry."""
+        link = self._link(self._invoice(amount=100))
+        self._pay(link)
+        with self._wizard(link) as form:
+            form.amount = 30
+            form.reason = "Goods returned"
+        self._refund_by(form)
+        self._run_cron("ir_cron_paylink_book")
+        refund = link.transaction_ids.filtered(lambda tx: tx.operation == "refund")
+        self.assertEqual((refund.paylink_user_id, refund.paylink_reason), (self.manager, "Goods returned"))
+        self.assertEqual(refund.payment_id.paylink_user_id, self.manager)
+        line = self._time_line(link, "refunded")
+        self.assertEqual(line.author_id, self.manager.partner_id)
+        self.assertIn("30.00", line.body)
+        self.assertIn("Goods returned", line.body)
+        note = link.line_ids.move_id.message_ids.filtered(lambda message: "Goods returned" in (message.body or ""))
+        self.assertEqual(note.author_id, self.manager.partner_id)
+        self.assertEqual((link.status, link.line_ids.move_id.paylink_status), ("partly_refunded",) * 2)
+
+    def test_who_captured_and_released(self):
+        """Of what providers are asked for otherwise, likewise."""
+        for todo, event in (("capture", None), ("void", "voided")):
+            with self.subTest(todo):
+                link = self._link(self._invoice())
+                transaction = self._authorized(link)
+                with self._request(transaction, self.manager) as requested:
+                    requested.sudo()._paylink_request(todo)
+                self.assertEqual(transaction.child_transaction_ids.paylink_user_id, self.manager)
+                if event:
+                    self.assertEqual(self._time_line(link, event).author_id, self.manager.partner_id)
+
+    def test_customer_is_told_of_the_refund(self):
+        """In the customer's language, once it is booked, and only where that is wished."""
+        for wished in (True, False):
+            with self.subTest(wished):
+                self.company.sudo().paylink_tell_refunds = wished
+                link = self._link(self._invoice(self.john, amount=100), lang="fr_FR")
+                self._pay(link)
+                receipts = self._customer_mails(link)
+                form = self._wizard(link)
+                self.assertEqual(form.tell_customer, wished)
+                self._refund_by(form)
+                self.assertEqual(self._customer_mails(link), receipts, "not before it is in the books")
+                self._run_cron("ir_cron_paylink_book")
+                mail = self._customer_mails(link) - receipts
+                self.assertEqual(len(mail), int(wished))
+                if wished:
+                    self.assertIn("100,00", mail.subject)
+                    self.assertIn("100,00", mail.body_html)
+                    self.assertEqual(mail.email_to, link.email)
+                    self._run_cron("ir_cron_paylink_book")
+                    self.assertEqual(len(self._customer_mails(link) - receipts), 1)
+
+    def test_credit_note_is_offered(self):
+        """Odoo's own, with the reason, of what was paid, and only to who may make one."""
+        accountant = self._user("credit", "paylink_addon.group_payment_manager,account.group_account_invoice")
+        invoice = self._invoice(amount=100)
+        link, free = self._link(invoice), self._free_link(50)
+        self._pay(link)
+        self._pay(free)
+        self.assertFalse(self._wizard(link).can_credit, "the manager has no right to invoices")
+        self.assertFalse(self._wizard(free, accountant).can_credit)
+        form = self._wizard(link, accountant)
+        self.assertTrue(form.with_credit_note)
+        form.reason = "Paid twice"
+        wizard = form.save()
+        with self._request(wizard, accountant) as requested:
+            action = requested.action_refund()["params"]["next"]
+        self.assertEqual(action["res_model"], "account.move.reversal")
+        reversal = Form(self.env["account.move.reversal"].with_user(accountant).with_context(**action["context"]))
+        self.assertEqual((reversal.reason, reversal.move_ids[:].ids), ("Paid twice", invoice.ids))
+        note = self.env["account.move"].browse(reversal.save().refund_moves()["res_id"])
+        note.action_post()
+        self._run_cron("ir_cron_paylink_book")
+        self.assertEqual((note.payment_state, link.status), ("paid", "refunded"))
+        again = self._link(self._invoice(amount=100))
+        self._pay(again)
+        form = self._wizard(again, accountant)
+        form.with_credit_note = False
+        wizard = form.save()
+        with self._request(wizard, accountant) as requested:
+            self.assertNotIn("res_model", requested.action_refund()["params"]["next"])
+
+    def test_refund_of_what_was_too_much_needs_no_credit_note(self):
+        accountant = self._user("excess", "paylink_addon.group_payment_manager,account.group_account_invoice")
+        link = self._link(self._invoice(amount=100))
+        transaction = self._force_attempt(link, 130)
+        transaction._set_done()
+        transaction._post_process()
+        form = self._wizard(link, accountant)
+        self.assertTrue(form.with_credit_note)
+        form.amount = 30
+        self.assertFalse(form.with_credit_note)
+
+    def test_refund_on_the_payment_asks_the_same(self):
+        """Odoo's button on a payment that came by a link opens our dialog."""
+        link = self._link(self._invoice(amount=100))
+        transaction = self._pay(link)
+        action = transaction.payment_id.with_user(self.manager).action_refund_wizard()
+        self.assertEqual(action["res_model"], "paylink.refund")
+        self.assertEqual(action["context"]["default_transaction_id"], transaction.id)
+        with self.assertRaises(AccessError):
+            transaction.payment_id.with_user(self.colleague).action_refund_wizard()
+
+    def test_attempts_are_the_sellers_to_see(self):
+        """Who asked sees what became of each attempt, and why; nobody else's, and nothing that is the provider's."""
+        owner, other = (self._user(name, "paylink_addon.group_paylink_user") for name in ("asks", "looks"))
+        accountant = self._user("books", "paylink_addon.group_paylink_all,account.group_account_invoice")
+        link = self._link(self._invoice(amount=100), user_id=owner.id)
+        self._attempt(link)._set_error("Card declined")
+        self._attempt(link)._paylink_close("Another tab")
+        paid = self._pay(link)
+        self._refund(paid, 30).sudo().paylink_reason = "Goods returned"
+        seen = link.with_user(owner).attempt_ids.sorted("id")
+        self.assertEqual(
+            [(row.outcome, row.amount, row.reason) for row in seen],
+            [("error", 100, "Card declined"), ("paid", 100, False), ("refunded", 30, "Goods returned")],
+        )
+        self.assertTrue(all(seen.mapped("method")))
+        for name in ("transaction_id", "payment_id", "move_id"):
+            with self.assertRaises(AccessError):
+                seen.read([name])
+        Attempt = self.env["paylink.link.attempt"]
+        self.assertFalse(Attempt.with_user(other).search([("link_id", "=", link.id)]))
+        self.assertFalse(Attempt.with_user(self.stranger).search([("link_id", "=", link.id)]))
+        with self.assertRaises(AccessError):
+            Attempt.with_user(other).browse(seen.ids).read(["amount"])
+        booked = link.with_user(accountant).attempt_ids.filtered(lambda row: row.outcome == "paid")
+        self.assertEqual((booked.payment_id, booked.move_id), (paid.payment_id, paid.payment_id.move_id))
+        arch = etree.fromstring(link.with_user(owner).get_view(view_type="form")["arch"])
+        self.assertTrue(arch.xpath("//field[@name='attempt_ids']"))
+        self.assertFalse(arch.xpath("//button[@name='action_view_payments']"))
+
+    def test_payment_and_entry_are_one_click_away(self):
+        accountant = self._user("clicks", "paylink_addon.group_paylink_all,account.group_account_invoice")
+        link = self._link(self._invoice(amount=100)).with_user(accountant)
+        payment = self._pay(link.sudo()).payment_id
+        self.assertEqual(link.action_view_payments()["res_id"], payment.id)
+        self.assertEqual(link.action_view_payment_entries()["res_id"], payment.move_id.id)
+        names = {node.get("name") for node in etree.fromstring(link.get_view(view_type="form")["arch"]).iter("button")}
+        self.assertLessEqual({"action_view_payments", "action_view_payment_entries"}, names)
 
     def _age(self, transaction):
         self.env.cr.execute(
@@ -367,7 +511,7 @@ class TestRefundByManager(PaymentManagerCommon):
 
         self._counted(meanwhile)
         with self.assertRaisesRegex(RuntimeError, "killed"):
-            self._refund(self._wizard(link))
+            self._refund_by(self._wizard(link))
         self.env.invalidate_all()
         self.assertEqual((refusals, shown), (["draft"], [False]))
         refund = payment.child_transaction_ids
@@ -409,7 +553,7 @@ class TestRefundByManager(PaymentManagerCommon):
         transaction = self._pay(link)
         asked = self._counted(die)
         with self.assertRaisesRegex(RuntimeError, "killed"):
-            self._refund(self._wizard(link))
+            self._refund_by(self._wizard(link))
         self.env.invalidate_all()
         self._run_cron("ir_cron_paylink_send")
         refund = transaction.child_transaction_ids
@@ -423,7 +567,7 @@ class TestRefundByManager(PaymentManagerCommon):
         self.assertEqual((form.transaction_id, form.amount), (second, 60))
         form.transaction_id = first
         self.assertEqual(form.amount, 40)
-        self._refund(form)
+        self._refund_by(form)
         self.assertEqual((first.child_transaction_ids.amount, link.amount_refunded), (-40, 40))
 
     def test_who_refunds(self):

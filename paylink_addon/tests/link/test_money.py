@@ -275,9 +275,3 @@ class TestMoney(PaylinkCommon):
         transaction._post_process()
         self.assertTrue(transaction.payment_id)
         self.assertFalse(transaction.paylink_id)
-
-    def _refund(self, transaction, amount):
-        refund = transaction._create_child_transaction(amount, is_refund=True)
-        refund._set_done()
-        refund._post_process()
-        return refund

@@ -18,11 +18,6 @@ class TestPaidAmounts(PaylinkCommon, HttpCase):
         """Use what is open of a payment for ``invoice``."""
         invoice.js_assign_outstanding_line(transaction.payment_id._paylink_receivable_lines().id)
 
-    def _refund(self, transaction, amount):
-        refund = transaction._create_child_transaction(amount, is_refund=True)
-        refund._set_done()
-        refund._post_process()
-
     def _take_back(self, transaction):
         dispute = (
             self.env["paylink.dispute"]

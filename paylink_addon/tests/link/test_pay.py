@@ -82,6 +82,8 @@ class TestPay(PaylinkCommon, HttpCase):
             "settled while it is paid": (lambda link: self._end(link, settle), 200, "pays it back"),
             "expired while it is paid": (lambda link: self._end(link, expire), 200, "ask for a new link on this page"),
             "paid": (self._pay, 200, "Paid. Thank you!"),
+            "refunded": (lambda link: self._refund(self._pay(link), link.amount), 200, "has been refunded"),
+            "refunded in part": (lambda link: self._refund(self._pay(link), 1), 200, "Paid. Thank you!"),
             "cancelled": (lambda link: link.action_cancel(), 410, "was canceled"),
             "expired": (expire, 410, "has expired"),
             "settled": (settle, 410, "Nothing is due anymore"),

@@ -38,11 +38,14 @@ class TestPortal(PaylinkCommon, HttpCase):
         failed = self._link(self._invoice())
         self._attempt(failed)._set_error("No")
         links = fresh + partly + paid + cancelled + settled + late + pending + failed
-        rows = self._rows(links)
+        refunded = self._link(self._invoice())
+        self._refund(self._pay(refunded), refunded.amount)
+        rows = self._rows(links + refunded)
         cases = [
             (fresh, "To pay", "100", True),
             (partly, "Partly paid", "70", True),
             (paid, "Paid", "", False),
+            (refunded, "Refunded", "", False),
             (cancelled, "Canceled", "", False),
             (settled, "Settled another way", "", False),
             (late, "Expired", "", False),

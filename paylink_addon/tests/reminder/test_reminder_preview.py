@@ -207,7 +207,7 @@ class TestReminderPreview(ReminderCommon):
         self._chargeback(self._link(self.invoice))
         self.invoice.invalidate_recordset()
         ((applies, reason, _day),) = self._reasons()
-        self.assertEqual((applies, reason), (False, "The bank has taken the payment back, or may."))
+        self.assertEqual((applies, reason), (False, "A chargeback is open, or lost: resume reminders on it."))
         self.assertEqual((self.invoice.paylink_has_objection, self.invoice.paylink_has_chargeback), (False, True))
 
     def test_look_up_of_a_customer_who_owes_nothing(self):

@@ -161,6 +161,19 @@ class TestStripeRefund(StripeCommon):
                 self.assertEqual(set(refunds.mapped("state")), {"done"})
                 self.assertEqual((len(refunds.payment_id), link.amount_refunded), (2, 35))
 
+    def test_dashboard_refund_says_so(self):
+        """It is nobody's of ours, whoever looks for it; one that was asked for here is told as on its way."""
+        tx = self.pay_on_page(self.link)
+        self.apply_events()
+        self.fake.refund(tx.paylink_stripe_charge, 2500)
+        self.apply_events()
+        refund = tx.child_transaction_ids
+        self.assertEqual((refund.paylink_user_id.ids, refund.paylink_from_dashboard), ([], True))
+        line = self._time_line(self.link, "refunded_there")
+        self.assertIn("25", line.body)
+        self.assertFalse(self._time_line(self.link, "refunded"))
+        self.assertIn("25", self._customer_mails(self.link).mapped("subject")[0])
+
     def test_dashboard_refund_before_ours_is_sent(self):
         """All is given back at Stripe, of which Odoo learns when somebody has asked for a part of it here."""
         tx = self.pay_on_page(self.link)
@@ -308,9 +321,12 @@ class TestStripeRefund(StripeCommon):
         self.apply_events()
         refund = self._refund(tx, 20)
         self.assertEqual((refund.state, link.amount_refunded), ("pending", 0))
+        self.assertIn("20", self._time_line(link, "refund_pending").body)
+        mails = self._customer_mails(link)
         self.fake.settle_refund(refund.paylink_stripe_refund)
         self.apply_events()
         self.assertEqual((refund.state, link.amount_refunded), ("done", 20))
+        self.assertEqual(len(self._customer_mails(link) - mails), 1, "told once Stripe has confirmed it")
 
     # === CAPTURE AND VOID === #
 

@@ -22,6 +22,22 @@ class PaylinkRefund(models.TransientModel):
     amount_available = fields.Monetary(string="Can be refunded", compute="_compute_amount_available")
     is_full_only = fields.Boolean(compute="_compute_amount_available")
     amount = fields.Monetary(string="Refund Amount", compute="_compute_amount", store=True, readonly=False)
+    reason = fields.Char(help="For the link's history, and for the credit note, where the customer reads it.")
+    tell_customer = fields.Boolean(
+        string="Tell the customer",
+        compute="_compute_tell_customer",
+        store=True,
+        readonly=False,
+        help="By e-mail, once the provider has confirmed the refund.",
+    )
+    can_credit = fields.Boolean(compute="_compute_can_credit")
+    with_credit_note = fields.Boolean(
+        string="Then make a credit note",
+        compute="_compute_with_credit_note",
+        store=True,
+        readonly=False,
+        help="Opens Odoo's credit note of what was paid, with the reason. It takes the refund when it is posted.",
+    )
 
     @api.depends("link_id")
     def _compute_refundable_ids(self):
@@ -40,14 +56,55 @@ class PaylinkRefund(models.TransientModel):
         for wizard in self:
             wizard.amount = wizard.amount_available
 
+    @api.depends("link_id")
+    def _compute_tell_customer(self):
+        for wizard in self:
+            wizard.tell_customer = wizard.link_id.sudo().company_id.paylink_tell_refunds
+
+    @api.depends("transaction_id")
+    def _compute_can_credit(self):
+        for wizard in self:
+            wizard.can_credit = bool(wizard._paid_invoices())
+
+    @api.depends("amount", "can_credit")
+    def _compute_with_credit_note(self):
+        """Proposed where more is given back than was paid too much."""
+        for wizard in self:
+            credit = wizard.transaction_id._origin.sudo().payment_id._paylink_open_credit()
+            wizard.with_credit_note = wizard.can_credit and wizard.amount > credit
+
     def action_refund(self):
-        """Ask the provider to give the amount back, once."""
+        """Ask the provider to give the amount back, once; then offer the credit note."""
         self.ensure_one()
         transaction = self.transaction_id._paylink_as_manager()
         # A second click waits here, and is then run again: it finds the refund that the first one has stored.
         transaction.paylink_id._wait_and_hold()
         self._check_payment()
-        return transaction._paylink_request("refund", self.amount)
+        wanted = {"paylink_reason": self.reason, "paylink_tell_customer": self.tell_customer}
+        credit_note = self.with_credit_note and self._credit_note_action()  # the wizard's values may be gone then
+        told = transaction._paylink_request("refund", self.amount, **wanted)
+        if credit_note and told["params"]["type"] == "success":
+            told["params"]["next"] = credit_note
+        return told
+
+    def _credit_note_action(self):
+        """Odoo's own dialog, with what is known; the user makes the credit note there, or none."""
+        invoices = self._paid_invoices()
+        if not invoices:
+            return None
+        context = {"active_model": "account.move", "active_ids": invoices.ids, "default_reason": self.reason}
+        return invoices.action_reverse() | {"context": context}
+
+    def _paid_invoices(self):
+        """The invoices that the payment has paid, if the user may make credit notes of them."""
+        Move = self.env["account.move"]
+        if not (Move.has_access("create") and self.env["account.move.reversal"].has_access("create")):
+            return Move
+        paid = self.transaction_id._origin.sudo().payment_id._paylink_paid_documents()
+        invoices = paid.filtered(
+            lambda move: move.state == "posted" and move.move_type in ("out_invoice", "out_receipt")
+        )
+        return invoices.sudo(False)._filtered_access("read")
 
     def _check_payment(self):
         if self.transaction_id.paylink_id != self.link_id or self.transaction_id.state != "done":
