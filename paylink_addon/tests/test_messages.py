@@ -9,6 +9,8 @@ from .reminder.reminder_common import TODAY, ReminderCommon
 
 LANGUAGES = ("en_US", "fr_FR")
 TONES = ("1", "2", "3")
+# What only tells: there is nothing to press.
+NOTHING_TO_DO = ("mail_template_receipt", "mail_template_refund_notice")
 # The names of people and companies, numbers, dates and addresses: what stands in both languages.
 NAMES = re.compile(r"(https?://|\S+@)\S+|\S*\d\S*|Marie Dubois|John Smith|Menuiserie|Lambert|OdooBot|Contract|Demo")
 WORDS = re.compile(r"[^\W\d_]{2,}")
@@ -57,8 +59,10 @@ class TestMessages(ReminderCommon):
         failing._set_pending()
         failing._set_error("R-03")
         found |= {"mail_template_failure": self._mail_of(link), "sms_template_failure": self._sms()}
-        self._pay(link)
+        paid = self._pay(link)
         found["mail_template_receipt"] = self._mail_of(link)
+        self._refund(paid, 30)
+        found["mail_template_refund_notice"] = self._mail_of(link)
         self._invoice(customer, amount=90)
         statement = self.env["paylink.statement"]._for_customers(customer)
         statement.action_send()
@@ -136,7 +140,7 @@ class TestMessages(ReminderCommon):
             if isinstance(node.tag, str) and "https://" in (node.text or "") and node.tag != "a":
                 shown = node.text.split("https://")[1].split()[0]
                 self.assertEqual(shown.rstrip(",."), "pay.example.com", "the address of a page is dead text")
-        if "receipt" not in name and not self._is_sms(name):
+        if name not in NOTHING_TO_DO and not self._is_sms(name):
             self.assertTrue(self._buttons(tree))
 
     def _buttons(self, tree):

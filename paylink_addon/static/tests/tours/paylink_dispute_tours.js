@@ -5,9 +5,8 @@ const tours = registry.category("web_tour.tours");
 /** From the list of links to the chargeback: who is to answer it, and until when. */
 tours.add("paylink_chargeback_opened", {
     steps: () => [
-        { trigger: ".o_data_row.text-danger .o_data_cell[name=partner_id]:contains(Marie Dubois)", run: "click" },
-        { trigger: ".o_form_view .oe_title .badge.text-bg-danger:contains(Litige bancaire)" },
-        { trigger: ".o_form_view .ribbon .text-bg-danger" },
+        { trigger: ".o_data_row:contains(Litige bancaire) .o_data_cell[name=partner_id]:contains(Marie Dubois)", run: "click" },
+        { trigger: ".o_form_view .oe_title .badge.text-bg-danger[data-status=chargeback]:contains(Litige bancaire)" },
         { trigger: ".o_form_view button[name=action_view_chargebacks]", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name=status]:contains(Réponse attendue)" },
         { trigger: ".o_form_view .o_field_widget[name=evidence_due]:contains(/6 mai/)" },
