@@ -238,6 +238,15 @@ class TestLanguages(ReminderCommon, DepositCommon):
         names = self.env["res.lang"]._paylink_translations(_lt("The link expired."))
         self.assertEqual((names["en_US"], names["fr_FR"]), ("The link expired.", "Le lien a expiré."))
 
+    def test_page_apps(self):
+        """What the add-on is and does, in the reader's language."""
+        module = self.env["ir.module.module"].search([("name", "=", "paylink_addon")])
+        self.assertIn("Ask your customers for money", module.description_html)
+        french = module.with_context(lang="fr_FR")
+        self.assertIn("Demandez à vos clients de payer", french.description_html)
+        self.assertNotRegex(french.summary, ENGLISH)
+        self.assertTrue(module.icon_image)
+
     def test_language_of_a_company(self):
         """Its contact's; where that has none, that of most of its people."""
         user = self._user("paul", "base.group_user", lang="fr_FR")

@@ -21,9 +21,10 @@ class PaylinkDispute(models.Model):
         :param dict found: Stripe's dispute
         :return: the dispute
         """
-        known = self.search([("provider_id", "=", transaction.provider_id.id), ("name", "=", found["id"])])
+        books = transaction.company_id._paylink_in_its_language(self)  # what is tracked is told in words, for good
+        known = books.search([("provider_id", "=", transaction.provider_id.id), ("name", "=", found["id"])])
         before = known.status if known else None
-        dispute = known or self.create(self._stripe_new(transaction, found))
+        dispute = known or books.create(self._stripe_new(transaction, found))
         dispute = dispute.with_company(dispute.company_id)
         if known and dispute._is_news(found["status"]):
             dispute._stripe_update(found)

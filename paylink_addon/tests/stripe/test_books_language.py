@@ -1,3 +1,5 @@
+import html as html_text
+
 from odoo import Command, fields
 from odoo.tests import tagged
 from odoo.tools.translate import get_translation
@@ -137,6 +139,25 @@ class TestBooksLanguage(EventCommon):
                     self._check(
                         self.env["account.move"].search([("id", ">", newest), ("move_type", "=", "entry")]), expected
                     )
+
+    def test_chatters_are_in_the_language_of_the_company(self):
+        """Of a payment that was declined, then charged back: the customer reads English, the jobs have no language."""
+        link = self._link(self._invoice(self.john, currency_id=self.currency_euro.id))
+        tx = self.pay_on_page(link, outcome="insufficient_funds")
+        self.deliver_and_handle()
+        self.assertEqual(link.with_context(lang="en_US")._last_failure(), "The account does not have enough money.")
+        said = " ".join(map(str, link.message_ids.mapped("body")))
+        self.assertIn("Le compte n'est pas suffisamment approvisionné.", html_text.unescape(said))
+        self.assertNotIn("enough money", said)
+        tx = self.pay_on_page(link)
+        found = self.fake.dispute(tx.paylink_stripe_intent)
+        self.deliver_and_handle()
+        self.fake.close_dispute(found["id"], won=True)
+        self.deliver_and_handle()
+        dispute = self.env["paylink.dispute"].search([("name", "=", found["id"])])
+        self.env.cr.flush()
+        tracked = dispute.sudo().message_ids.tracking_value_ids
+        self.assertEqual((tracked.old_value_char, tracked.new_value_char), ("Réponse attendue", "Gagné"))
 
     def _check(self, moves, expected):
         texts = [text for text in (*moves.mapped("ref"), *moves.line_ids.mapped("name")) if text]
