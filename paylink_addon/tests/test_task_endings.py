@@ -24,6 +24,14 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
                 self.check(key, *getattr(self, f"case_{key}")())
                 point.rollback()
 
+    def test_another_link_for_the_same_is_sent(self):
+        """From the invoice, not from that link; a link for something else ends nothing."""
+        invoice, other = self._invoice(), self._invoice()
+        link = self._link(invoice, email="marie@example.com")
+        link.action_cancel()
+        ways = [self._link(moves, email="marie@example.com").action_send for moves in (other, invoice)]
+        self.check(Task.RENEWAL, link, None, *ways)
+
     def check(self, key, record, about, *ways):
         """The task on ``record`` is open until each of ``ways`` is gone: the last one ends it."""
         self.env.cr.flush()
