@@ -34,12 +34,12 @@ class TestOpportunity(PaylinkCommon):
     def _log(self, lead):
         return [str(body) for body in lead.message_ids.sorted("id").mapped("body")]
 
-    def test_payment_is_told_in_the_language_of_the_owner(self):
-        """As on the other documents: the job that books it has none."""
-        self.seller.lang = "fr_FR"
+    def test_payment_is_told_in_the_language_of_the_company(self):
+        """As on the other documents: all colleagues read it, and the job that books it has none."""
+        self.company.partner_id.lang = "fr_FR"
         lead = self._lead(partner_id=self.marie.id)
         self._pay(self._ask(lead).with_user(self.env.user))
-        self.assertIn("ont été payés", self._log(lead)[-1])
+        self.assertIn("Paiement reçu", self._log(lead)[-1])
 
     def test_contact_becomes_a_customer(self):
         """As when Odoo converts a lead: the known one, the one with the same e-mail, else a new one."""
