@@ -99,6 +99,7 @@ class PaylinkReminderMessage(models.Model):
             message.url = message.sudo().link_ids[:1].sudo(self.env.su)._filtered_access("read").url
 
     @api.depends("documents_display", "company_display", "amount_display", "due_date_display", "url")
+    @api.depends_context("uid", "allowed_company_ids")
     def _compute_purpose_display(self):
         """As that of a collection link."""
         for message in self:
