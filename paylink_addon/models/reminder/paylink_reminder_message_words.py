@@ -143,14 +143,17 @@ class PaylinkReminderMessageWords(models.Model):
             self._fill_part_texts(env, draft, part, known)
         said = [line for _part, line in self._said_lines(draft)]
         days = self._days_to_tell(draft, said, date)
-        draft.name = self._names_text(env, [line["name"] for _part, line in _owed_lines(draft)])
+        owed = [line for _part, line in _owed_lines(draft)]
+        draft.name = self._names_text(env, [line["name"] for line in owed])
         draft.texts = {
             "amount_display": " + ".join(
                 self._amount_text(env, draft, amount, part.currency, known)
                 for part, amount in self._said_amounts(draft)
             ),
             "total_display": " + ".join(part.total_display for part in draft.parts),
-            "documents_display": self._names_text(env, [line["name"] for line in said]),
+            "documents_display": draft.name
+            if len(said) == len(owed)
+            else self._names_text(env, [line["name"] for line in said]),
             "due_date_display": self._days_text(env, days, known),
             "days_overdue": max((date - min(days, default=date)).days, 0),
             "reminded_display": self._reminded_text(env, draft, known),
@@ -172,6 +175,8 @@ class PaylinkReminderMessageWords(models.Model):
 
     def _days_text(self, env, days, known):
         texts = [self._date_text(env, day, known) for day in days]
+        if len(texts) < 2:
+            return "".join(texts)  # most have one day, and Babel takes its time
         return format_list(env, texts) if len(texts) <= MAX_NAMED else f"{texts[0]} - {texts[-1]}"
 
     def _date_text(self, env, day, known):
