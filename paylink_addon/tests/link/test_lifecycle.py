@@ -179,7 +179,7 @@ class TestCancelInFlight(PaylinkCommon):
         transaction._set_pending()
         self.assertEqual(link.amount_pending, 100)
         link.action_cancel()
-        self.assertEqual((link.state, transaction.state, link._page_view()), ("cancelled", "pending", "closed"))
+        self.assertEqual((link.state, transaction.state, link._page_view()), ("cancelled", "pending", "progress"))
         self.assertIn("if it still arrives", self._time_line(link, "cancelled").body)
         transaction._set_done()
         transaction._post_process()
