@@ -38,6 +38,7 @@ class PaylinkAccount(PageMixin, http.Controller):
             return self._render_account(statement, ticked=ticked, problem=str(error))
         # What this page has promised before midnight, the next one shows after it.
         query = {"lang": statement.env.lang} | ({"day": day} if link._promised_day(day) else {})
+        query |= {"part": "all"} if link.in_installments else {}  # all that was ticked
         return request.redirect(f"{PAY_PATH}/{link.access_token}?{urlencode(query)}", code=HTTPStatus.SEE_OTHER)
 
     @http.route(f"{ACCOUNT_PATH}/<string:token>/opened", **FORM)

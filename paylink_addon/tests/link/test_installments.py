@@ -198,6 +198,17 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.assertNotIn("whole", self.url_open(f"/pay/{second.access_token}/amount", data={"part": "whole"}).text)
         self.assertEqual(len(second.widened_ids), 1)
 
+    def test_all_that_was_ticked_is_proposed(self):
+        """Also by an open link that was sent with the invoice, and asks for one after the other."""
+        invoice = self._in_installments()
+        link = self._link(invoice)
+        statement = self.env["paylink.statement"]._for_customers(self.marie)
+        statement._activate()
+        data = {"item": [str(item.id) for item in self._items(invoice)]}
+        page = self.url_open(f"/account/{statement.access_token}/pay", data=data)
+        self.assertIn(link.access_token, page.url)
+        self.assertEqual(html.fromstring(page.content).xpath("//form/@data-amount"), ["1000.0"])
+
     def test_no_choice_where_there_is_none(self):
         plain = self._link(self._invoice(amount=1000))
         part = self._link(self._in_installments(), is_limited=True, amount=400)
