@@ -21,11 +21,13 @@ def expected(env, company, rules, today, done):
     items = env["account.move.line"].search([("company_id", "=", company.id), ("reconciled", "=", False)])
     items = [item for item in items if is_open_item(item)]
     links = env["paylink.link"].search([("company_id", "=", company.id)])
+    links = links.filtered(lambda link: is_open_link(link, today))
+    holds = env["paylink.reminder.hold"].with_context(active_test=False).search([])
+    allowed = {"link": allowed_of(env, links, holds, today), "invoice": allowed_of(env, owed(items), holds, today)}
     for rule in rules:
-        things = links.filtered(lambda link: is_open_link(link, today)) if rule.kind == "link" else owed(items)
-        for thing in things:
-            if is_allowed(env, thing, today) and fits(rule, thing, today):
-                step = step_of(env, rule, thing, today)
+        for thing in allowed[rule.kind]:
+            if fits(rule, thing, today):
+                step = step_of(rule, thing, holds, today)
                 if step and not is_done(thing, step, done) and not is_over(env, rule, step, thing):
                     found.append((rule, step, thing))
     found = [pick for pick in found if not told_lately(env, company, pick, today)]
@@ -58,24 +60,28 @@ def is_open_link(link, today):
     return not link.expires_at or local_date(link, link.expires_at) > today
 
 
-def is_allowed(env, thing, today):
-    """Nothing speaks against any reminder of the thing."""
-    items = thing.line_ids.move_line_id if is_link(thing) else thing
-    if items._paylink_in_flight() or has_unbooked_payment(env, items):
+def allowed_of(env, things, holds, today):
+    """Those of which nothing speaks against any reminder."""
+    items = env["account.move.line"].union(*(items_of(thing) for thing in things))
+    # One look for all: each is as if it were alone.
+    busy = items._paylink_in_flight() | unbooked(env) | items._paylink_charged_back()
+    return [thing for thing in things if is_allowed(thing, busy, holds.filtered("active"), today)]
+
+
+def is_allowed(thing, busy, holds, today):
+    items = items_of(thing)
+    if items & busy or (is_link(thing) and thing.has_chargeback):
         return False
     if "blocked" in items.move_id.mapped("payment_state"):
         return False
-    if items._paylink_charged_back() or (is_link(thing) and thing.has_chargeback):
-        return False
     if any(item.no_followup and not (is_link(thing) and item.journal_id.type == "general") for item in items):
         return False
-    holds = holds_of(thing, env["paylink.reminder.hold"].search([]))
-    return not any(not hold.date_until or hold.date_until >= today for hold in holds)
+    return not any(not hold.date_until or hold.date_until >= today for hold in holds_of(thing, holds))
 
 
 def holds_of(thing, holds):
     """Those of the promises and objections that are about the thing."""
-    items = thing.line_ids.move_line_id if is_link(thing) else thing
+    items = items_of(thing)
     return [
         hold
         for hold in holds
@@ -83,10 +89,10 @@ def holds_of(thing, holds):
     ]
 
 
-def has_unbooked_payment(env, items):
-    """A customer has paid by some link; the money is not in the books yet."""
+def unbooked(env):
+    """What customers have paid by some link, whose money is not in the books yet."""
     confirmed = env["payment.transaction"].sudo().search([("state", "=", "done"), ("is_post_processed", "=", False)])
-    return bool(confirmed.paylink_id.line_ids.move_line_id & items)
+    return confirmed.paylink_id.line_ids.move_line_id
 
 
 # === WHAT A THING IS === #
@@ -94,6 +100,10 @@ def has_unbooked_payment(env, items):
 
 def is_link(thing):
     return thing._name == "paylink.link"
+
+
+def items_of(thing):
+    return thing.line_ids.move_line_id if is_link(thing) else thing
 
 
 def local_date(link, moment):
@@ -195,7 +205,7 @@ def tag_chosen(tag, rule):
 # === WHEN === #
 
 
-def step_of(env, rule, thing, today):
+def step_of(rule, thing, holds, today):
     """The step whose day has come last, unless that is too long ago, or the end of what has held it up."""
     due = due_day(thing)
     if rule.kind == "invoice" and rule.condition == "before" and due <= today:
@@ -210,8 +220,7 @@ def step_of(env, rule, thing, today):
         return None
     day, step = max(come, key=lambda pair: pair[0])
     limit = max(rule.company_id.paylink_reminder_catchup_days, rule.company_id.paylink_reminder_gap_days)
-    holds = holds_of(thing, env["paylink.reminder.hold"].with_context(active_test=False).search([]))
-    free = [hold.date_until for hold in holds if hold.date_until and hold.date_until < today]
+    free = [hold.date_until for hold in holds_of(thing, holds) if hold.date_until and hold.date_until < today]
     return step if (today - max([day, *free])).days <= limit else None
 
 

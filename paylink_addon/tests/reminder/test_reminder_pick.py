@@ -1,11 +1,12 @@
 import collections
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from odoo import Command
 from odoo.tests import freeze_time, tagged
 
+from ..random_runs import random_settings
 from .reminder_common import TODAY, ReminderCommon
 from .reminder_reference import expected
 
@@ -231,13 +232,7 @@ class TestReminderPick(ReminderCommon):
         }
         seen = collections.Counter()
 
-        @settings(
-            max_examples=150,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-        )
+        @random_settings("PICK", 100, derandomize=True)
         @given(**strategies)
         def agrees(rules, **data):
             with self.env.cr.savepoint() as savepoint:

@@ -1,20 +1,14 @@
-import os
 from collections import Counter
 from datetime import date
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
 from odoo import Command
 from odoo.tests import tagged
-from odoo.tools import SQL
 
+from ..random_runs import analyze, run_machine
 from ..reminder.reminder_common import ReminderCommon
-from ..stripe.test_ledgers import GROWING
 from .sums_machine import Sums
 
-# For more and other runs: PAYLINK_SUMS_RUNS=500 PAYLINK_SUMS_SEED=1 make test T=test_sums
-RUNS, STEPS, SEED = "PAYLINK_SUMS_RUNS", "PAYLINK_SUMS_STEPS", "PAYLINK_SUMS_SEED"
-DEFAULT_RUNS, DEFAULT_STEPS = 20, 12
+RUNS, STEPS = 20, 12
 FAR = date(2099, 1, 1)
 
 
@@ -273,9 +267,7 @@ class TestSums(SumsCommon):
     def new_run(self):
         """Each run has a customer of its own."""
         self.runs += 1
-        # See ``TestLedgers.new_run``: without this the planner takes the tables for empty.
-        self.env.flush_all()
-        self.env.cr.execute(SQL("ANALYZE %s", SQL(", ").join(map(SQL.identifier, GROWING))))
+        analyze(self.env)
         self.customer = self._customer(f"Customer {self.runs}", email="customer@example.com")
         self.total = 0.0
         self.invoices, self.notes = self.env["account.move"], {}
@@ -481,19 +473,6 @@ class TestSums(SumsCommon):
 
     def test_what_is_asked_is_what_the_account_says(self):
         self.runs, self.done = 0, Counter()
-        Sums.test = self
-        seed(int(os.environ.get(SEED) or 0))(Sums)
-        run_state_machine_as_test(
-            Sums,
-            settings=settings(
-                max_examples=int(os.environ.get(RUNS) or DEFAULT_RUNS),
-                stateful_step_count=int(os.environ.get(STEPS) or DEFAULT_STEPS),
-                deadline=None,
-                database=None,
-                print_blob=False,
-                phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        run_machine(Sums, self, "SUMS", RUNS, STEPS)
         expected = {"refund", "credit note", "chargeback", "entry", "write-off", "reset to draft"}
         self.assertLessEqual(expected, set(self.done), "Random as it is, each thing that matters has happened")

@@ -127,18 +127,17 @@ class TestBooksLanguage(EventCommon):
         return {"exchange", "discount", "reversal"}
 
     def test_entries_are_in_the_language_of_the_company(self):
-        reader = self.env.user
-        for lang in ("es_ES", "en_US"):
-            reader.lang = lang
-            self.env = self.env(context={**self.env.context, "lang": lang})
-            for way in WAYS:
-                with self.subTest(way=way, lang=lang):
-                    self.env.flush_all()
-                    newest = self.env["account.move"].search([], order="id desc", limit=1).id
-                    expected = getattr(self, f"_{way}")()
-                    self._check(
-                        self.env["account.move"].search([("id", ">", newest), ("move_type", "=", "entry")]), expected
-                    )
+        """Whoever reads another one: what is in the language of the code, by neither, is found as well."""
+        self.env.user.lang = "es_ES"
+        self.env = self.env(context={**self.env.context, "lang": "es_ES"})
+        for way in WAYS:
+            with self.subTest(way=way):
+                self.env.flush_all()
+                newest = self.env["account.move"].search([], order="id desc", limit=1).id
+                expected = getattr(self, f"_{way}")()
+                self._check(
+                    self.env["account.move"].search([("id", ">", newest), ("move_type", "=", "entry")]), expected
+                )
 
     def test_chatters_are_in_the_language_of_the_company(self):
         """Of a payment that was declined, then charged back: the customer reads English, the jobs have no language."""

@@ -1,28 +1,23 @@
 import json
 import logging
-import os
 from collections import Counter, defaultdict
 from datetime import timedelta
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
-from odoo.tools import SQL
 
 from ...const import LIVE_STATES
 from ...tools.stripe_client import PATIENCE
+from ..random_runs import analyze, run_machine
 from .event_common import EventCommon
 from .ledger_machine import DELAY, Ledgers
 
 _logger = logging.getLogger(__name__)
 
-# For more and other runs: PAYLINK_LEDGER_RUNS=200 PAYLINK_LEDGER_SEED=1 make test T=test_ledgers
-RUNS, STEPS, SEED = "PAYLINK_LEDGER_RUNS", "PAYLINK_LEDGER_STEPS", "PAYLINK_LEDGER_SEED"
-DEFAULT_RUNS, DEFAULT_STEPS = 8, 34
 IMPATIENT = {"timeout": 10.0, "retries": 0}
+RUNS, STEPS = 8, 34
 KINDS = ("checkout.session", "payment_intent", "refund", "dispute")
 EXPECTED = (
     "payment_intent succeeded",
@@ -40,19 +35,6 @@ EXPECTED = (
     "charge",
     "charge in Accounting",
     "paid in the portal",
-)
-GROWING = (
-    "account_full_reconcile",
-    "account_move",
-    "account_move_line",
-    "account_partial_reconcile",
-    "account_payment",
-    "mail_message",
-    "paylink_event",
-    "paylink_link",
-    "paylink_link_line",
-    "payment_transaction",
-    "res_partner",
 )
 AMOUNT = 10000  # minor units of each invoice
 DAY = 86400  # seconds after which every page has expired
@@ -74,9 +56,7 @@ class TestLedgers(EventCommon):
     def new_run(self):
         """Each run has customers of its own, and begins when Stripe's clock and ours agree."""
         self.runs += 1
-        # Nobody else sees the rows of this long transaction: the planner would take the tables for empty, and need
-        # seconds for some of Odoo's queries.
-        self.env.cr.execute(SQL("ANALYZE %s", SQL(", ").join(map(SQL.identifier, GROWING))))
+        analyze(self.env)
         self.fake.world.clock.offset = 0
         self.links = self.env["paylink.link"]
         self.first_intent = len(self.fake.realm().all("payment_intent"))
@@ -339,18 +319,5 @@ class TestLedgers(EventCommon):
         self.assertFalse([name for name in EXPECTED if not happened[name]])
 
     def test_ledgers_agree(self):
-        Ledgers.test = self
-        seed(int(os.environ.get(SEED) or 0))(Ledgers)
-        run_state_machine_as_test(
-            Ledgers,
-            settings=settings(
-                max_examples=int(os.environ.get(RUNS) or DEFAULT_RUNS),
-                stateful_step_count=int(os.environ.get(STEPS) or DEFAULT_STEPS),
-                deadline=None,
-                database=None,
-                print_blob=False,
-                phases=[Phase.generate],  # each step takes a while: what fails is shown as it was found
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        run_machine(Ledgers, self, "LEDGER", RUNS, STEPS)
         self.check_coverage()

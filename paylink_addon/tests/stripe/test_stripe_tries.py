@@ -154,7 +154,7 @@ class TestStripeTries(StripeCommon):
 
     def test_return_leaves_alone_who_is_silent(self):
         """Whoever has the address comes back again and again: asked once, soon given up, and once more later."""
-        self.enterContext(patch.dict(PATIENCE, {"click": {"timeout": 1.0, "retries": 1}}))
+        self.enterContext(patch.dict(PATIENCE, {"click": {"timeout": 0.3, "retries": 1}}))
         tx = self.start(self._link(self._invoice()))
         self.fake.pay(tx.paylink_stripe_session)
         self.fake.fault("timeout_before", times=9)
