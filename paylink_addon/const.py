@@ -36,6 +36,9 @@ LIVE_STATES = ("open", "pending", "failed")
 # Transactions that may still bring money, and those that have brought it.
 IN_FLIGHT_STATES = ("pending", "authorized")
 
+# Of payments whose money does not count: it never moved, or has come back.
+VOID_STATES = ("canceled", "rejected")
+
 # Length of a link's token: 18 random bytes are 144 bits, 24 characters in a URL (an SMS has few).
 TOKEN_BYTES = 18
 

@@ -38,7 +38,7 @@ class PaylinkPay(PageMixin, http.Controller):
         link = self._link(token)
         if not link:
             return self._render_unknown()
-        link = link._on_day(link._promised_day(params.get("day")))
+        link = link._on_day(link._promised_day(params.get("day")))._for_page()
         payer = link._payer(request.env.user)
         money = link._page_money(payer)
         view = link._page_view(money.payable)

@@ -74,6 +74,27 @@ class PaymentTransaction(models.Model):
             self.env["paylink.link"]._belonging_sql(),
         )
 
+    @api.model
+    def _paylink_about_sql(self, items=None, orders=None):
+        """Also about orders: these, or those that the documents of ``items`` were made of."""
+        self.env["paylink.link"].flush_model(["sale_order_id"])
+        if orders is not None:
+            which = tuple(orders.ids) or (0,)
+        else:
+            which = SQL(
+                """(SELECT line.order_id
+                      FROM account_move_line made
+                      JOIN sale_order_line_invoice_rel rel ON rel.invoice_line_id = made.id
+                      JOIN sale_order_line line ON line.id = rel.order_line_id
+                     WHERE made.move_id IN %s)""",
+                tuple(items.move_id.ids) or (0,),
+            )
+        return [
+            *super()._paylink_about_sql(items=items),
+            SQL("tx.paylink_id IN (SELECT id FROM paylink_link WHERE sale_order_id IN %s)", which),
+            SQL("tx.id IN (SELECT transaction_id FROM sale_order_transaction_rel WHERE sale_order_id IN %s)", which),
+        ]
+
     # === SETTLED ANOTHER WAY === #
 
     def _paylink_pays_order(self):

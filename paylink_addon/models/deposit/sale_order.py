@@ -158,15 +158,37 @@ class SaleOrder(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Nobody can be about to pay what is being made: see ``sale.order.line``."""
+        return super(SaleOrder, self.with_context(paylink_whole_orders=True)).create(vals_list).with_env(self.env)
+
     def write(self, vals):
         """An order that is cancelled, or becomes another customer's or another currency's, closes its links."""
-        result = super().write(vals)
+        whole = self.with_context(paylink_whole_orders=True) if "order_line" in vals else self
+        result = super(SaleOrder, whole).write(vals)
         if vals.get("state") == "cancel" or PAYER_FIELDS & set(vals):
             self._paylink_end_links()
             self._paylink_report_left_behind()
         if AMOUNT_FIELDS & set(vals):
-            self._paylink_rivals()._paylink_reconsider()
+            self._paylink_amounts_changed()
         return result
+
+    def _recompute_prices(self):
+        """*Update Prices* changes line by line: attempts are looked for once."""
+        result = super(SaleOrder, self.with_context(paylink_whole_orders=True))._recompute_prices()
+        self._paylink_amounts_changed()
+        return result
+
+    def _recompute_taxes(self):
+        """So does *Update Taxes*."""
+        result = super(SaleOrder, self.with_context(paylink_whole_orders=True))._recompute_taxes()
+        self._paylink_amounts_changed()
+        return result
+
+    def _get_lang(self):
+        """Not one that was given up: Odoo does nothing in it."""
+        return self.env["res.lang"]._paylink_spoken(super()._get_lang())
 
     @api.ondelete(at_uninstall=False)
     def _paylink_unlink_unpaid(self):
@@ -315,6 +337,13 @@ class SaleOrder(models.Model):
         over._recompute_recordset(["state"])
         waiting = over.filtered(lambda link: link.state in LIVE_STATES and not link.amount_pending)
         waiting._end_deposits(_lt("The order is paid or invoiced: no deposit is left to pay."))
+
+    def _paylink_amounts_changed(self):
+        """Nobody goes on paying more of these orders than is left to pay. Nearly always nobody is about to pay one:
+        one query says so.
+        """
+        if self.ids and self.env["payment.transaction"].sudo()._paylink_any_about(orders=self):
+            self._paylink_rivals()._paylink_reconsider()
 
     def _paylink_rivals(self):
         """The transactions, in sudo mode, that may still pay these orders: unfinished, or on their way."""

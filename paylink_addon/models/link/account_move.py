@@ -6,6 +6,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, LazyTranslate
 from odoo.tools.image import image_data_uri
 
+from ...const import VOID_STATES
 from ...tools import qr
 from .account_move_line import IN_PAYMENT_STATES
 
@@ -126,6 +127,7 @@ class AccountMove(models.Model):
         """The payments by which money for these documents was given back, oldest first, in sudo mode."""
         moves, Payment = self.sudo(), self.env["account.payment"].sudo()
         given_back = Domain("source_payment_id", "!=", False) & Domain("payment_type", "=", "outbound")
+        given_back &= Domain("state", "not in", VOID_STATES)
         # Most books have none: one look by an index says so.
         if not self or not Payment.search_count(given_back, limit=1):
             return Payment

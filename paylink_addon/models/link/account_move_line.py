@@ -5,6 +5,8 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_date, groupby
 
+from ...const import VOID_STATES
+
 # What Odoo says of invoices of which a payment is registered, by edition.
 IN_PAYMENT_STATES = ("in_payment", "paid")
 
@@ -254,8 +256,20 @@ class AccountMoveLine(models.Model):
 
         The payments pay one after the other, by date: each takes what those before have left.
 
+        What only reads, such as a page, may bring a memory for it (``paylink_registered`` in the context, a list).
+
         :param items: those that matter; those that are paid together with them may be among the found
         """
+        memory, moves = self.env.context.get("paylink_registered"), items is not None and items.move_id
+        if memory is None or not moves:
+            return self._paylink_share_registered(items)
+        if not (known := [shares for seen, shares in memory if moves <= seen]):
+            known = [self._paylink_share_registered(items)]
+            memory.append((moves, *known))
+        return known[0]
+
+    @api.model
+    def _paylink_share_registered(self, items):
         found = [Registration(*row) for row in self.env.execute_query(self._paylink_registrations_sql(items))]
         residuals = {row.item_id: row.residual for row in found}
         left = dict(residuals)
@@ -357,6 +371,7 @@ class AccountMoveLine(models.Model):
         """Hook: the domain of open debits by which money was given back to customers; it waits for its credit note."""
         return (
             Domain("payment_id.payment_type", "=", "outbound")
+            & Domain("payment_id.state", "not in", VOID_STATES)
             & Domain("account_type", "=", "asset_receivable")
             & Domain("parent_state", "=", "posted")
             & Domain("reconciled", "=", False)
@@ -443,14 +458,39 @@ class AccountMoveLine(models.Model):
         return self.filtered(lambda item: item.amount_residual_currency > 0 and not item._paylink_is_returned())
 
     def _paylink_is_returned(self):
-        """Whether the item is money that went back to the customer."""
-        return self.payment_id.payment_type == "outbound"
+        """Whether the item is money that went back to the customer, and did not fail to."""
+        return self.payment_id.payment_type == "outbound" and self.payment_id.state not in VOID_STATES
 
     # === THE LANGUAGE OF ENTRIES === #
 
+    def _compute_name(self):
+        """Installments are numbered in that of the books; products are called as the customer calls them."""
+        terms = self.filtered(lambda item: item.display_type == "payment_term")
+        result = super(AccountMoveLine, self - terms)._compute_name()
+        for own in terms._paylink_in_books_language():
+            super(AccountMoveLine, own)._compute_name()
+        return result
+
+    def _compute_epd_needed(self):
+        result = None
+        for own in self._paylink_in_books_language():
+            result = super(AccountMoveLine, own)._compute_epd_needed()
+        return result
+
+    def _compute_discount_allocation_needed(self):
+        result = None
+        for own in self._paylink_in_books_language():
+            result = super(AccountMoveLine, own)._compute_discount_allocation_needed()
+        return result
+
+    def _paylink_in_books_language(self):
+        """These items by company, each with the language of its books."""
+        return [company._paylink_in_its_language(own) for company, own in self.grouped("company_id").items()]
+
     def _prepare_exchange_difference_move_vals(self, amounts_list, company=None, **kwargs):
-        """That of the books, not of who reconciles, or whose page does."""
-        books = (self.company_id or company or self.env.company)[:1]._paylink_in_its_language(self)
+        """That of the books, not of who reconciles, or whose page does; of those in which Odoo makes the entry."""
+        moves = self.move_id.filtered(lambda move: move.is_invoice(include_receipts=True)) or self.move_id
+        books = (moves.company_id or company or self.env.company)[:1]._paylink_in_its_language(self)
         return super(AccountMoveLine, books)._prepare_exchange_difference_move_vals(
             amounts_list, company=company, **kwargs
         )
@@ -461,8 +501,7 @@ class AccountMoveLine(models.Model):
     def _reconcile_plan(self, reconciliation_plan):
         """Whatever settles items passes here: nobody goes on paying what is not due anymore."""
         result = super()._reconcile_plan(reconciliation_plan)
-        if self._paylink_may_have_rivals():
-            self._paylink_of_plan(reconciliation_plan)._paylink_settled()
+        self._paylink_of_plan(reconciliation_plan)._paylink_settled()
         return result
 
     @api.model
@@ -472,22 +511,22 @@ class AccountMoveLine(models.Model):
             *(part if isinstance(part, models.BaseModel) else self._paylink_of_plan(part) for part in plan)
         )
 
-    @api.model
-    def _paylink_may_have_rivals(self):
-        """Whether there is anything to look for: nearly always there is not, and one query says so.
+    def _paylink_settled(self):
+        """Close the attempts to pay these items that have been overtaken, and tell of money on its way.
 
-        Our own bookings see to the other attempts themselves: see ``paylink.link._close_rivals``.
+        Nearly always there are none, and one query says so. Our own bookings see to the other attempts themselves: see
+        ``paylink.link._close_rivals``.
         """
         context = self.env.context
         if context.get("paylink_knows_reconciled") or context.get("paylink_closes_rivals"):
-            return False
-        return self.env["payment.transaction"].sudo()._paylink_any_coming()
-
-    def _paylink_settled(self):
-        """Close the attempts to pay these items that have been overtaken, and tell of money on its way."""
+            return
         items = self.sudo().filtered(lambda item: item.account_type == "asset_receivable" and item.balance > 0)
-        if items and self._paylink_may_have_rivals():
+        if items and items._paylink_may_have_rivals():
             items._paylink_rivals()._paylink_reconsider()
+
+    def _paylink_may_have_rivals(self):
+        """Whether any attempt may be about these items: more than :meth:`_paylink_rivals` finds, in one query."""
+        return self.env["payment.transaction"].sudo()._paylink_any_about(items=self)
 
     def _paylink_rivals(self):
         """Hook: the transactions, in sudo mode, that may still settle these items: unfinished, or on their way.

@@ -53,7 +53,9 @@ class AccountMoveSend(models.AbstractModel):
         for move, link in self.env["paylink.link"]._links_for_invoices(owners).items():
             link.filtered("expires_at").expires_at = False  # the document is kept until it is paid
             invoices_data[move]["paylink_link"] = link
-        return super()._generate_invoice_documents(invoices_data, allow_fallback_pdf=allow_fallback_pdf)
+        moves = self.env["account.move"].union(*invoices_data).sudo()
+        with (moves.partner_id | moves.commercial_partner_id)._paylink_speaking():
+            return super()._generate_invoice_documents(invoices_data, allow_fallback_pdf=allow_fallback_pdf)
 
     @api.model
     def _paylink_wanted(self, move, data):

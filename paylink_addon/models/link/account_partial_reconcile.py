@@ -15,9 +15,13 @@ class AccountPartialReconcile(models.Model):
         return partials
 
     def unlink(self):
-        """What is reversed with it (exchange differences) says so in the language of the books."""
-        books = self.company_id[:1]._paylink_in_its_language(self)
-        return super(AccountPartialReconcile, books).unlink()
+        """What is reversed with it (exchange differences) says so in the language of the books, company by company."""
+        result = True
+        for company, partials in self.grouped("company_id").items():
+            # Those of one company may have taken some of the next along.
+            books = company._paylink_in_its_language(partials if partials == self else partials.exists())
+            result = super(AccountPartialReconcile, books).unlink()
+        return result
 
     # === TASKS === #
 

@@ -1,8 +1,7 @@
 from odoo import fields, models
 from odoo.fields import Domain
 
-# Of payments whose money does not count: it never moved, or has come back.
-VOID_STATES = ("canceled", "rejected")
+from ...const import VOID_STATES
 
 
 class AccountPayment(models.Model):

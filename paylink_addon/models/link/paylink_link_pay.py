@@ -80,6 +80,10 @@ class PaylinkLinkPay(models.Model):
 
     # === VALUES === #
 
+    def _for_page(self):
+        """These as a page has them, which changes nothing: what is registered of their items is looked up once."""
+        return self.with_context(paylink_registered=[])
+
     def _payer(self, user):
         """Whose saved methods ``user`` may pay with: none but the user's own, as a contact of the customer.
 

@@ -184,9 +184,6 @@ class PaylinkLinkPdfs(models.Model):
     def _render_report(self, report, records, name):
         """A report as PDF, or as HTML where wkhtmltopdf is missing. What Odoo writes when it prints is undone."""
         with self.env.cr.savepoint() as savepoint:
-            for customer in records.sudo().partner_id:
-                if customer.lang and customer.lang != customer._paylink_lang():
-                    customer.lang = customer._paylink_lang()  # Odoo's reports are in it, whether it is installed or not
             made = self._render(report, records, name.replace("/", "-"))
             savepoint.rollback()
         return made

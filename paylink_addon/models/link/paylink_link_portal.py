@@ -12,11 +12,11 @@ class PaylinkLinkPortal(models.Model):
 
     def _portal_rows(self):
         """The links as their customer reads them in the portal, in the language of the context."""
-        due = self._due_amounts()
-        items = self.line_ids.move_line_id
+        links = self._for_page()
+        due, items = links._due_amounts(), links.line_ids.move_line_id
         left = items - items._paylink_in_flight()
         rows = []
-        for link in self:
+        for link in links:
             own = link.line_ids.move_line_id
             rows.append(link._portal_row(due[link.id], is_busy=bool(own) and not own & left))
         return rows

@@ -6,11 +6,17 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import LazyTranslate, format_amount
 
-from ...const import ABANDONED_AFTER_PARAMETER, AUTHORIZATION_DAYS, DEFAULT_ABANDONED_AFTER, IN_FLIGHT_STATES, Task
+from ...const import (
+    ABANDONED_AFTER_PARAMETER,
+    AUTHORIZATION_DAYS,
+    DEFAULT_ABANDONED_AFTER,
+    IN_FLIGHT_STATES,
+    VOID_STATES,
+    Task,
+)
 from ...tools.locks import hold, unless_busy
 from ...tools.parameters import whole_number
 from ...tools.texts import reason, said
-from .account_payment import VOID_STATES
 
 _lt = LazyTranslate(__name__)
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.

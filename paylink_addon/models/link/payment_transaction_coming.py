@@ -150,13 +150,41 @@ class PaymentTransactionComing(models.Model):
         )
 
     @api.model
-    def _paylink_any_coming(self):
-        """Whether any attempt is on its way, or unfinished and ours to close: one query, by two small indexes."""
+    def _paylink_any_about(self, **records):
+        """Whether any attempt that is on its way, or unfinished and ours to close, may be about something: one query.
+
+        :param records: what it is asked of, as :meth:`_paylink_about_sql` takes it
+        """
         self.flush_model()
+        self.env["paylink.link.line"].flush_model(["link_id", "move_id"])
         query = SQL(
-            """SELECT EXISTS (%s) OR EXISTS (SELECT FROM payment_transaction WHERE state = 'draft'
-                                                AND paylink_id IS NOT NULL) OR EXISTS %s""",
-            self._paylink_moving_sql(),
-            self._paylink_portal_drafts_sql(),
+            """
+            SELECT EXISTS (SELECT FROM (%(moving)s) tx WHERE %(about)s)
+                OR EXISTS (SELECT FROM payment_transaction tx
+                            WHERE tx.state = 'draft' AND %(about)s
+                              AND (tx.paylink_id IS NOT NULL OR tx.id IN %(portal)s))
+            """,
+            moving=self._paylink_moving_sql(),
+            portal=self._paylink_portal_drafts_sql(),
+            about=SQL("(%s)", SQL(" OR ").join(self._paylink_about_sql(**records))),
         )
         return self.env.execute_query(query)[0][0]
+
+    @api.model
+    def _paylink_about_sql(self, items=None):
+        """Hook: conditions any of which holds for an attempt ``tx`` that may be about something.
+
+        :param items: about these journal items: by a link that asks for their documents, or in Odoo's portal
+        """
+        if items is None:
+            return []
+        moves = tuple(items.move_id.ids) or (0,)
+        return [
+            SQL("tx.paylink_id IN (SELECT link_id FROM paylink_link_line WHERE move_id IN %s)", moves),
+            SQL("tx.id IN (SELECT transaction_id FROM account_invoice_transaction_rel WHERE invoice_id IN %s)", moves),
+            SQL(
+                """tx.source_transaction_id IN (SELECT transaction_id FROM account_invoice_transaction_rel
+                                                 WHERE invoice_id IN %s)""",
+                moves,
+            ),
+        ]

@@ -14,6 +14,8 @@ from . import ir_module_module
 from . import ir_qweb
 from . import mail_mail
 from . import mail_message
+from . import mail_render_mixin
+from . import ir_actions_report
 from . import mail_thread
 from . import res_currency
 from . import res_lang

@@ -32,6 +32,13 @@ class ResLang(models.Model):
         """
         return {code: said(text, self.with_context(lang=code).env) for code, _name in self.get_installed()}
 
+    @api.model
+    def _paylink_spoken(self, lang):
+        """The language to do something in for who has ``lang``: the nearest, where that was given up. Who has none
+        still has none.
+        """
+        return lang and (self._paylink_nearest(lang, self.env.lang) or "en_US")
+
     def write(self, vals):
         """Requests in a language that is given up go on in another one: whoever asks Odoo for it gets an error."""
         result = super().write(vals)

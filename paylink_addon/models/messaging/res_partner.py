@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 
@@ -135,6 +137,23 @@ class ResPartner(models.Model):
         :param otherwise: codes for who has none, before that of whoever acts
         """
         return self.env["res.lang"]._paylink_nearest(self.lang, *otherwise, self.env.lang) or "en_US"
+
+    @contextmanager
+    def _paylink_speaking(self, lang=None):
+        """While it lasts, Odoo takes these contacts to speak ``lang``: in memory alone, nothing follows from it.
+
+        :param str lang: a code; by default each speaks its own, or the nearest to one that was given up
+        """
+        partners = self.sudo()
+        spoken = {partner: lang or partner._paylink_lang() for partner in partners if partner.lang}
+        changed = partners.filtered(lambda partner: partner.lang and partner.lang != spoken[partner])
+        changed.flush_recordset(["lang"])
+        for partner in changed:
+            self._fields["lang"]._update_cache(partner, spoken[partner])
+        try:
+            yield
+        finally:
+            changed.invalidate_recordset(["lang"])
 
     # === DAYS === #
 

@@ -3,6 +3,7 @@
 from odoo import models
 from odoo.tools import SQL
 
+from ...const import VOID_STATES
 from ...tools import days
 
 # Accents, once a text is decomposed into letters and marks.
@@ -247,7 +248,8 @@ class PaylinkReminderRuleFilters(models.Model):
             deducted from credits), ``due_date``, ``document_date``, and what conditions name
         """
         opened = self._open_items_sql()
-        netted = SQL("(item.amount_residual_currency < 0 OR COALESCE(payment.payment_type, '') = 'outbound')")
+        returned = SQL("COALESCE(payment.payment_type = 'outbound' AND payment.state NOT IN %s, FALSE)", VOID_STATES)
+        netted = SQL("(item.amount_residual_currency < 0 OR %s)", returned)
         return SQL(
             """
             SELECT item.id AS item_id, NULL::integer AS link_id, item.move_id,

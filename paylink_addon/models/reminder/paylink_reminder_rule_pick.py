@@ -194,7 +194,7 @@ class PaylinkReminderRulePick(models.Model):
         credited = self._open_credits(customers) if picks and whole else {}
         if not credited:
             return picks
-        early = self._early_ids()
+        early, parts = self._early_ids(), self._registered_parts()
 
         def key(pick):
             return pick.customer_id, pick.currency_id, pick.rule_id in early
@@ -202,7 +202,7 @@ class PaylinkReminderRulePick(models.Model):
         owed = {}
         for pick in picks:
             if pick.rule_id in whole and pick.item_id and key(pick)[:2] in credited:
-                owed.setdefault(key(pick), {})[pick.item_id] = pick.residual
+                owed.setdefault(key(pick), {})[pick.item_id] = pick.residual - parts.get(pick.item_id, 0.0)
         covered = self._covered(owed, credited)
         covered -= self._needed_elsewhere(covered, owed, credited, date)
         return [pick for pick in picks if not (pick.item_id and pick.rule_id in whole and key(pick) in covered)]
@@ -230,17 +230,23 @@ class PaylinkReminderRulePick(models.Model):
         return self.env["res.currency"].browse(key[1]).compare_amounts(amount, other)
 
     def _due_residuals(self, customers, date):
-        """What is open of all that is due on ``date``, by id of item, by customer and currency."""
+        """What is left to be asked for of all that is due on ``date``, by id of item, by customer and currency."""
         query = SQL(
             """SELECT customer_id, currency_id, json_object_agg(item_id, residual) FROM (%s) c
                 WHERE NOT is_netted AND due_date <= %s GROUP BY customer_id, currency_id""",
             self._candidates_sql(self.company_id, customers),
             date,
         )
+        parts = self._registered_parts()
         return {
-            (customer, currency): {int(item_id): residual for item_id, residual in items.items()}
+            (customer, currency): {int(key): residual - parts.get(int(key), 0.0) for key, residual in items.items()}
             for customer, currency, items in self.env.execute_query(query)
         }
+
+    def _registered_parts(self):
+        """What is registered of items in part, without an entry, by id: what is for all of an item is on its way."""
+        shares = self.env["account.move.line"]._paylink_registered_shares()
+        return {item_id: share.amount for item_id, share in shares.items() if not share.is_whole}
 
     def _open_credits(self, customers):
         """The sum of open credits by customer and currency."""

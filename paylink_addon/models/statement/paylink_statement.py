@@ -292,7 +292,7 @@ class PaylinkStatement(models.Model):
 
         :param set ticked: ids of the items that the customer had ticked; ``None``: all that is due now
         """
-        items = self._open_items()[self.id]
+        items = self.with_context(paylink_registered=[])._open_items()[self.id]
         today = self._today()
         due, labels, busy = items._paylink_due(today), items._paylink_labels(), items._paylink_in_flight()
         discounted, registered = items._paylink_discounted(today), items._paylink_registered()

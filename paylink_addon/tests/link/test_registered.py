@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import HttpCase, freeze_time, tagged
@@ -130,6 +132,28 @@ class TestRegistered(PaylinkCommon, HttpCase):
         wizard._create_payments()
         self.env.flush_all()
         self.assertEqual(items._paylink_in_flight(), items[:1])
+
+    def test_pages_look_it_up_once(self):
+        """However many of their parts depend on it."""
+        invoices = self._invoice(amount=1000) | self._invoice(amount=500)
+        link, statement = self._link(invoices), self.env["paylink.statement"]._for_customers(self.marie)
+        statement._activate()
+        self._register(invoices[0])
+        self._register(invoices[1], 200)
+        user = self._create_new_portal_user(login="client", partner_id=self.marie.id)
+        Item = type(self.env["account.move.line"])
+        pages = (f"/pay/{link.access_token}", f"/account/{statement.access_token}", "/my/payment_links")
+        for path in pages:
+            with (
+                self.subTest(path),
+                patch.object(
+                    Item, "_paylink_share_registered", autospec=True, side_effect=Item._paylink_share_registered
+                ) as looked,
+            ):
+                if path.startswith("/my"):
+                    self.authenticate(user.login, user.login)
+                self.assertIn("300", self.url_open(path).text)
+                self.assertEqual(looked.call_count, 1)
 
     # === A PART === #
 

@@ -130,6 +130,28 @@ class TestStrangeRequests(PublicRoutes):
         self.company.partner_id = klaus
         self.assertIsNone(self.company._paylink_lang())
 
+    def test_odoo_writes_to_such_a_contact(self):
+        """Odoo's own *Send* of an invoice and of an order, and its credit note, in the nearest language."""
+        self.env.user.group_ids += self.env.ref("sales_team.group_sale_manager")
+        klaus, invoice = self._given_up()
+        dialog = self.env["account.move.send.wizard"].create({"move_id": invoice.id})
+        dialog.action_send_and_print()
+        self.assertEqual(dialog.lang, "en_US")
+        self.assertTrue(invoice.is_move_sent and invoice.message_main_attachment_id)
+        order = self.env["sale.order"].create({"partner_id": klaus.id})
+        composer = order.action_quotation_send()
+        self.assertTrue(
+            self.env["mail.compose.message"].with_context(**composer["context"]).create({}).action_send_mail()
+        )
+        self.assertEqual(order._get_lang(), "en_US")
+        Report = self.env["ir.actions.report"]
+        self.assertIn(invoice.name.encode(), Report._render_qweb_html("account.account_invoices", invoice.ids)[0])
+        self.assertIn(order.name.encode(), Report._render_qweb_html("sale.action_report_saleorder", order.ids)[0])
+        dialog = self.env["account.move.reversal"].with_context(active_model="account.move", active_ids=invoice.ids)
+        dialog.create({"journal_id": invoice.journal_id.id}).refund_moves()
+        self.assertEqual(invoice.reversal_move_ids.ref, f"Reversal of: {invoice.name}")
+        self.assertEqual(klaus.lang, "de_DE", "nothing follows from it")
+
     def _given_up(self):
         """A customer in a language that was given up, and his invoice."""
         german = self.env["res.lang"]._activate_lang("de_DE")

@@ -5,6 +5,9 @@ PICK = st.integers(0, 99)
 # Parts of what there is, of which the last one is all.
 PART = st.sampled_from([0.2, 0.37, 0.5, 1, 1, 1])
 CENTS = st.integers(1, 99999)
+TERMS = st.sampled_from(["at once", "at once", "in parts", "discount"])
+BEGINNING = st.sampled_from(["discount", "deposit", "in parts", "without entry", "write-off"])
+FOREIGN = st.sampled_from([0, 0, 1])
 
 
 class Sums(RuleBasedStateMachine):
@@ -19,24 +22,33 @@ class Sums(RuleBasedStateMachine):
         super().__init__()
         self.test.new_run()
 
-    @initialize(cents=CENTS)
-    def begin(self, cents):
-        self.test.new_invoice(cents / 100)
+    @initialize(beginning=BEGINNING, cents=CENTS, part=PART, foreign=FOREIGN)
+    def begin(self, beginning, cents, part, foreign):
+        self.test.begin(beginning, cents / 100, part, foreign)
 
     # === THE CUSTOMER AND THE BANK === #
 
-    @rule(cents=CENTS)
-    def invoice(self, cents):
-        self.test.new_invoice(cents / 100)
+    @rule(cents=CENTS, terms=TERMS, foreign=FOREIGN)
+    def invoice(self, cents, terms, foreign):
+        self.test.new_invoice(cents / 100, terms, foreign)
 
     @rule(pick=PICK, part=PART)
-    @precondition(lambda self: self.test.open_invoices())
+    @precondition(lambda self: self.test.payable_invoices())
     def pay_by_link(self, pick, part):
-        self.test.pay(self._one(pick, self.test.open_invoices()), part)
+        self.test.pay(self._one(pick, self.test.payable_invoices()), part)
 
-    @rule(cents=CENTS)
-    def pay_free_amount(self, cents):
-        self.test.pay_free(cents / 100)
+    @rule(cents=CENTS, foreign=FOREIGN)
+    def pay_free_amount(self, cents, foreign):
+        self.test.pay_free(cents / 100, foreign)
+
+    @rule(cents=CENTS, part=PART)
+    def pay_deposit(self, cents, part):
+        self.test.pay_deposit(cents / 100, part)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.test.open_orders())
+    def invoice_order(self, pick):
+        self.test.invoice_order(self._one(pick, self.test.open_orders()))
 
     @rule(pick=PICK, part=PART)
     @precondition(lambda self: self.test.disputable())
@@ -75,6 +87,16 @@ class Sums(RuleBasedStateMachine):
     def register_payment(self, pick, part, write_off):
         self.test.register(self._one(pick, self.test.open_invoices()), part, write_off)
 
+    @rule(pick=PICK, part=PART)
+    @precondition(lambda self: self.test.registrable_invoices())
+    def register_without_entry(self, pick, part):
+        self.test.register_without_entry(self._one(pick, self.test.registrable_invoices()), part)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.test.without_entry)
+    def reject_what_is_registered(self, pick):
+        self.test.reject(self._one(pick, self.test.without_entry))
+
     @rule(cents=CENTS)
     def give_back_by_hand(self, cents):
         self.test.give_back(cents / 100)
@@ -95,9 +117,9 @@ class Sums(RuleBasedStateMachine):
         self.test.unreconcile(self._one(pick, self.test.lettered()))
 
     @rule(pick=PICK)
-    @precondition(lambda self: self.test.debits() and self.test.credits())
+    @precondition(lambda self: self.test.pairs())
     def reconcile(self, pick):
-        self.test.reconcile(self._one(pick, self.test.debits()), self._one(pick, self.test.credits()))
+        self.test.reconcile(*self._one(pick, self.test.pairs()))
 
     # === WHAT MUST HOLD AT ANY TIME === #
 

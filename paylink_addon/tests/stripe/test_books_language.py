@@ -1,8 +1,12 @@
 import html as html_text
+import re
+from unittest.mock import patch
 
 from odoo import Command, fields
 from odoo.tests import tagged
 from odoo.tools.translate import get_translation
+
+from odoo.addons.account.models.account_partial_reconcile import AccountPartialReconcile
 
 from .event_common import EventCommon
 
@@ -157,6 +161,89 @@ class TestBooksLanguage(EventCommon):
         self.env.cr.flush()
         tracked = dispute.sudo().message_ids.tracking_value_ids
         self.assertEqual((tracked.old_value_char, tracked.new_value_char), ("Réponse attendue", "Gagné"))
+
+    def test_reversed_by_hand(self):
+        """Entries in that of the company, documents in that of the customer, who may have none."""
+        self.env.user.lang = "es_ES"
+        nobody = self._customer("Nobody")
+        nobody.lang = False
+        moves = {
+            self._invoice(self.john): "en_US",
+            self._invoice(self.marie): "fr_FR",
+            self._invoice(nobody): "fr_FR",
+            self.pay_on_page(self._link(self._invoice(self.john))).payment_id.move_id: "fr_FR",
+        }
+        for move, lang in moves.items():
+            with self.subTest(move=move.name):
+                dialog = self.env["account.move.reversal"].with_context(
+                    active_model="account.move", active_ids=move.ids, lang="es_ES"
+                )
+                dialog.create({"journal_id": move.journal_id.id}).refund_moves()
+                self.assertTrue(
+                    move.reversal_move_ids.ref.startswith(self._word("account", lang, WORDS["reversal"][1]))
+                )
+
+    def test_what_an_invoice_brings_into_the_books(self):
+        """Installments, and discounts of its terms."""
+        self.terms.early_pay_discount_computation = "mixed"
+        parts = self.env["account.payment.term"].create(
+            {
+                "name": "In two parts",
+                "line_ids": [Command.create({"value_amount": 50, "nb_days": days}) for days in (0, 30)],
+            }
+        )
+        tax = self.company_data["default_tax_sale"]
+        lines = [Command.create({"name": "Work", "price_unit": 100, "tax_ids": tax.ids})]
+        reader = self.env["account.move"].with_context(lang="es_ES")
+        for terms, source in (
+            (self.terms, "Early Payment Discount (%s)"),
+            (parts, "%(name)s installment #%(number)s"),
+        ):
+            with self.subTest(source):
+                values = {"partner_id": self.marie.id, "move_type": "out_invoice", "invoice_line_ids": lines}
+                invoice = reader.create({**values, "invoice_payment_term_id": terms.id})
+                invoice.action_post()
+                names = [name for name in invoice.line_ids.mapped("name") if name]
+                for lang in ("fr_FR", "es_ES"):
+                    word = re.sub(r"%\(\w+\)s|\(?%s\)?|#", "", get_translation("account", lang, source, ())).strip()
+                    self.assertEqual(any(word in name for name in names), lang == "fr_FR", (names, word))
+
+    def test_companies_each_in_their_own(self):
+        """Also where the items of several are unreconciled at once."""
+        other = self._other_company(name="Otra")
+        other.partner_id.lang = "es_ES"
+        self.env.user.company_ids += other
+        partials, seen = self.env["account.partial.reconcile"], {}
+        for company in self.company | other:
+            Account = self.env["account.account"].with_company(company)
+            receivable, revenue = (
+                Account.search([("company_ids", "in", company.ids), ("account_type", "=", kind)], limit=1)
+                for kind in ("asset_receivable", "income")
+            )
+            moves = self.env["account.move"].with_company(company)
+            moves = moves.create(
+                [
+                    {
+                        "line_ids": [
+                            Command.create({"account_id": account.id, "balance": value, "partner_id": self.marie.id})
+                            for account, value in ((receivable, balance), (revenue, -balance))
+                        ]
+                    }
+                    for balance in (10, -10)
+                ]
+            )
+            moves.action_post()
+            items = moves.line_ids.filtered(lambda item: item.account_type == "asset_receivable")
+            items.reconcile()
+            partials |= items.matched_debit_ids
+        self.assertEqual(len(partials), 2)
+
+        def note(found):
+            seen.update(dict.fromkeys(found.company_id, found.env.lang))
+
+        with patch.object(AccountPartialReconcile, "unlink", note):
+            partials.with_context(lang="en_US").unlink()
+        self.assertEqual(seen, {self.company: "fr_FR", other: "es_ES"})
 
     def _check(self, moves, expected):
         texts = [text for text in (*moves.mapped("ref"), *moves.line_ids.mapped("name")) if text]

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
@@ -29,6 +30,12 @@ ON_ORDERS = (
     "deposit_paid",
     "order_invoice_paid",
     "down_payment_registered",
+    "line_reduced",
+    "line_removed",
+    "line_added",
+    "line_moved",
+    "prices_updated",
+    "discounted",
 )
 
 
@@ -145,6 +152,27 @@ class TestOvertaken(StripeCommon):
         invoice = wizard._create_invoices(order)
         invoice.action_post()
         self._registered(invoice)
+
+    def _line_reduced(self, order):
+        order.order_line.product_uom_qty = 0.5
+
+    def _line_removed(self, order):
+        order.order_line.unlink()
+
+    def _line_added(self, order):
+        self.env["sale.order.line"].create({"order_id": order.id, "product_id": self.product.id, "price_unit": -70})
+
+    def _line_moved(self, order):
+        order.order_line.order_id = self._order()
+
+    def _prices_updated(self, order):
+        order.action_update_prices()
+
+    def _discounted(self, order):
+        dialog = self.env["sale.order.discount"].create(
+            {"sale_order_id": order.id, "discount_type": "sol_discount", "discount_percentage": 0.5}
+        )
+        dialog.action_apply_discount()
 
     def _deposit(self, order, amount):
         link = self.env["paylink.link"]._create_deposits([{"sale_order_id": order.id, "amount": amount}])
@@ -285,14 +313,58 @@ class TestOvertaken(StripeCommon):
                 before = self.env.cr.sql_log_count
                 Item.with_context(**context)._reconcile_plan([[items, items], items])
                 self.assertEqual(self.env.cr.sql_log_count - before, count)
-        for of_link in (True, False):
-            with self.subTest(of_link=of_link):
-                self.assertFalse(Item._paylink_may_have_rivals())
-                tx = self._attempt(self._link(self._invoice())) if of_link else self._portal_attempt(self._invoice())
-                self.assertTrue(Item._paylink_may_have_rivals())
-                tx._set_pending()
-                self.assertTrue(Item._paylink_may_have_rivals())
-                tx._set_canceled()
+
+    def test_who_pays_something_else_costs_no_more(self):
+        """One query says whether any attempt is about what is reconciled."""
+        items, order = self._invoice(amount=100).line_ids, self._order()
+        order.action_confirm()
+        invoice = order._create_invoices()
+        invoice.action_post()
+        ways = {
+            "by link": (lambda: self._attempt(self._link(items.move_id)), items),
+            "in the portal": (lambda: self._portal_attempt(items.move_id), items),
+            "of the order": (lambda: self._order_attempt(order), invoice.line_ids),
+        }
+        for name, (start, concerned) in ways.items():
+            others = self._invoice(amount=100).line_ids
+            tx = start()
+            for state in ("draft", "pending"):
+                with self.subTest(name, state=state):
+                    if state == "pending":
+                        tx._set_pending()
+                    self.env.flush_all()
+                    self.assertTrue(concerned._paylink_may_have_rivals())
+                    others._paylink_settled()  # reads them
+                    with self.assertQueryCount(1):
+                        others._paylink_settled()
+            tx._set_canceled()
+            self.assertFalse(concerned._paylink_may_have_rivals())
+
+    def test_orders_that_nobody_pays_cost_one_query(self):
+        """However many of their lines are changed at once; those that are being made none."""
+        order = self._order()
+        lines = [Command.create({"product_id": self.product.id, "price_unit": 10}) for _line in range(5)]
+        ways = {
+            "made": (partial(self._order, order_line=lines), 0),
+            "added": (lambda: order.write({"order_line": lines}), 1),
+            "all lines": (lambda: order.order_line.write({"price_unit": 7}), 1),
+            "the whole": (
+                lambda: order.write(
+                    {"order_line": [Command.update(line.id, {"price_unit": 8}) for line in order.order_line]}
+                ),
+                1,
+            ),
+            "prices updated": (order.action_update_prices, 1),
+            "text": (lambda: order.order_line.write({"name": "Kitchen"}), 0),
+        }
+        Transaction = type(self.env["payment.transaction"])
+        for name, (change, count) in ways.items():
+            with (
+                self.subTest(name),
+                patch.object(Transaction, "_paylink_any_about", autospec=True, return_value=False) as looked,
+            ):
+                change()
+                self.assertEqual(looked.call_count, count)
 
     # === MONEY ON ITS WAY === #
 

@@ -6,5 +6,6 @@ from . import paylink_send_line
 from . import account_move_send_wizard
 from . import account_move_send_batch_wizard
 from . import account_payment_register
+from . import account_move_reversal
 from . import paylink_refund
 from . import payment_capture_wizard
