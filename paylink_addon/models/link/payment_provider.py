@@ -1,6 +1,6 @@
 from typing import NamedTuple
 
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.tools import SQL, float_compare, is_html_empty, ormcache
 
 from odoo.addons.payment import utils as payment_utils
@@ -59,7 +59,7 @@ class PaymentProvider(models.Model):
         limits = named_hook(self, "paylink_limits", self.code)(currency)
         if self.maximum_amount:
             company = self.company_id
-            most = company.currency_id._convert(self.maximum_amount, currency, company, fields.Date.context_today(self))
+            most = company.currency_id._convert(self.maximum_amount, currency, company, company._paylink_today())
             limits = limits._replace(most=min(filter(None, [limits.most, most])))
         return limits
 

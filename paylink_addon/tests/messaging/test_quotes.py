@@ -82,8 +82,9 @@ class TestQuotes(PaylinkCommon):
             token = request.access_token
             for name, address in self._addresses(token, request._page_path).items():
                 html = Markup('<p>Thanks! {} <a href="{}">pay</a> {}</p>').format(address, address, self.unknown)
+                subject = f"Re: {address}"
                 with self.subTest(name, page=request._name):
-                    message = self.invoice.message_post(body=html, message_type="email", subject=f"Re: {address}")
+                    message = self.invoice.message_post(body=html, message_type="email", subject=subject)
                     self.assertFalse(self._says(message.body, address, token), message.body)
                     self.assertFalse(self._says(message.subject, address, token))
                     self.assertIn(self.unknown, message.body)
@@ -103,11 +104,12 @@ class TestQuotes(PaylinkCommon):
         """In the portal, also where they are changed; a colleague may send a customer the address."""
         url, token = self.link.url, self.link.access_token
         invoice = self.invoice.with_user(self.portal).sudo()
-        comment = invoice.message_post(body=f"It does not work: {url}", message_type="comment")
+        texts = [f"It does not work: {url}", f"Try again: {url}"]
+        comment = invoice.message_post(body=texts[0], message_type="comment")
         self.assertNotIn(token, comment.body)
         comment.body = f"Still not: {url}"
         self.assertNotIn(token, comment.body)
-        answer = self.invoice.message_post(body=f"Try again: {url}", message_type="comment")
+        answer = self.invoice.message_post(body=texts[1], message_type="comment")
         self.assertIn(token, answer.body)
         answer.body = f"Please: {url}"
         self.assertIn(token, answer.body)
