@@ -61,7 +61,8 @@ class TestFailures(StripeCommon):
         """The message leads to the page where a new link is asked for; where there is one already, to that."""
         for renewed in (False, True):
             with self.subTest(renewed=renewed):
-                link = self._euro_link(expires_at=fields.Datetime.now() + timedelta(hours=2), partner_id=self.john.id)
+                invoice = self._invoice(self.john, currency_id=self._enable_currency("EUR").id)
+                link = self._link(invoice, expires_at=fields.Datetime.now() + timedelta(hours=2))
                 tx = self._debit(link)
                 with freeze_time(fields.Datetime.now() + timedelta(days=3)):
                     successor = link.sudo()._renew(False, {}) if renewed else link
@@ -104,7 +105,9 @@ class TestFailures(StripeCommon):
     def test_books_do_not_depend_on_it(self):
         """A template that was deleted or broken: the payment has failed all the same, and the owner is told."""
         self.env.ref("paylink_addon.mail_template_failure").unlink()
-        self.env.ref("paylink_addon.sms_template_failure").body = "{{ object.company_display }}" + "x" * 2000
+        for lang in ("en_US", "fr_FR"):
+            template = self.env.ref("paylink_addon.sms_template_failure").with_context(lang=lang)
+            template.body = "{{ object.company_display }}" + "x" * 2000
         link = self._euro_link(send_sms=True)
         tx = self._debit(link)
         with self.assertLogs("odoo.addons.paylink_addon.models.link.paylink_link_books", "ERROR"):

@@ -50,7 +50,8 @@ class TestStripeTokenUse(StripeCommon):
         self.assertEqual(self._pay_with_token(link, token)["state"], "error")
         tx = link.transaction_ids
         self.assertEqual((tx.paylink_action_needed, link.state, link._page_view()), (True, "failed", "pay"))
-        self.assertEqual(link._last_failure(), tx.state_message)
+        self.assertIn("votre banque", tx.state_message.lower())
+        self.assertEqual(link.with_context(lang="fr_FR")._last_failure(), tx.state_message)
         self.pay_on_page(link)
         self.assertEqual((link.state, link.attempt_count), ("paid", 2))
 
@@ -226,7 +227,8 @@ class TestStripeTokenUse(StripeCommon):
         payment = self._register(invoice, token)
         (task,) = self._tasks(invoice)
         self.assertEqual(task.user_id, invoice.invoice_user_id)
-        self.assertIn(payment.payment_transaction_id.state_message, task.note.replace("&#39;", "'"))
+        self.assertIn("The account does not have enough money.", task.note)
+        self.assertIn("Le compte", payment.payment_transaction_id.state_message)
         self.assertEqual(self.env["paylink.link"].search([]), links)
 
     def test_link_for_who_must_confirm_a_charge(self):
