@@ -147,7 +147,9 @@ class PaylinkPay(PageMixin, http.Controller):
         link = self._link(token)
         if not link:
             return self._render_unknown()
-        link, part = link._for_part(part) if self._is_sent() else (link, part)
+        if self._is_sent():
+            link, part = link._for_part(part)
+            request.env.cr.commit()  # pylint: disable=invalid-commit  # the link stays, whatever becomes of the attempt
         payer = link._payer(request.env.user)
         money = link._page_money(payer)
         if not self._is_sent() or link._page_view(money.payable) != "pay":

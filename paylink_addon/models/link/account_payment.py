@@ -100,7 +100,9 @@ class AccountPayment(models.Model):
             payments._recompute_recordset(["state"])
 
     def _paylink_open_credit(self):
-        """What of the payment has not been reconciled with anything, in its currency."""
+        """What of the payment has not been reconciled with anything, in its currency; of none, nothing."""
+        if not self:
+            return 0.0
         open_amount = -sum(self._paylink_receivable_lines().mapped("amount_residual_currency"))
         return self.currency_id.round(max(open_amount, 0.0))
 
@@ -120,10 +122,12 @@ class AccountPayment(models.Model):
         ``account.move._reconcile_reversed_moves``). Meanwhile nobody is asked for it.
         """
         for payment in self:
-            source = payment.source_payment_id
-            lines = (source.move_id | source._paylink_paid_documents().reversal_move_ids).line_ids
-            waiting = lines.filtered(lambda line: line.balance < 0 and line._paylink_is_collectable())
-            payment._paylink_reconcile([waiting])
+            payment._paylink_reconcile([payment.source_payment_id._paylink_refund_credits()])
+
+    def _paylink_refund_credits(self):
+        """The open credits that take what is given back of this payment."""
+        lines = (self.move_id | self._paylink_paid_documents().reversal_move_ids).line_ids
+        return lines.filtered(lambda line: line.balance < 0 and line._paylink_is_collectable())
 
     # === PAYMENTS THAT CAME TO NOTHING === #
 

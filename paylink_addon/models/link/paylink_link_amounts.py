@@ -130,6 +130,17 @@ class PaylinkLinkAmounts(models.Model):
         items, amount = items._paylink_due_now(due, sum(due.values()) - payable, self.env.context.get("paylink_day"))
         return amount, self.line_ids.filtered(lambda line: line.move_line_id in items)
 
+    def _meant_items(self, items, amount, day):
+        """Those of ``items`` that a payment of ``amount`` on ``day`` is for.
+
+        Who pays just what is due now of invoices in installments means that, not a later one that is due before the
+        rest of it.
+        """
+        if self.is_limited or len(items.move_id) == len(items):
+            return items
+        now, asked = items._paylink_due_now(items._paylink_due(day), day=day)
+        return items if self.currency_id.compare_amounts(asked, amount) else now
+
     def _coming_sql(self):
         """A query of one row: what is on its way for what this link asks for, as :class:`Coming` has it."""
         return SQL(

@@ -101,7 +101,7 @@ class PaylinkLinkBooks(models.Model):
         return self._settle_items(self.line_ids.move_line_id, transaction)
 
     def _settle_items(self, items, transaction):
-        """Settle items: oldest first, each on its own receivable account.
+        """Settle items: oldest first, each on its own receivable account. Who has paid what is due now has paid that.
 
         The early payment discount is granted if the whole was paid on a day on which it held, however late the
         provider confirms.
@@ -111,6 +111,7 @@ class PaylinkLinkBooks(models.Model):
         if not items:
             return {}, items
         paid_on = self._paid_on(transaction)
+        items = self._meant_items(items, transaction.amount, paid_on)
         due = items._paylink_due(paid_on)
         discounted = items._paylink_discounted(paid_on)
         if self.currency_id.compare_amounts(sum(due.values()), transaction.amount):

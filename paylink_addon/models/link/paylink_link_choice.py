@@ -60,7 +60,7 @@ class PaylinkLinkChoice(models.Model):
         :param float payable: all that may be paid
         :rtype: Choice
         """
-        offers, text = self._offers(payable), (text or "").strip()
+        offers, text = self._offers(payable), text.strip() if isinstance(text, str) else ""
         asked = "now" if self.in_installments and "now" in offers else "all"
         if part in offers and not text:
             return Choice(part, offers[part])
@@ -161,18 +161,18 @@ class PaylinkLinkChoice(models.Model):
         live = self._live_links_by_items(wanted)
         same = self.widened_ids.filtered(lambda link: live.get(link.sudo()) == set(wanted.ids))[:1]
         if not same:
-            names = ("email", "phone", "lang", "send_email", "send_sms", "expires_at", "reference", "bank_account_id")
-            values = self._convert_to_write({name: self[name] for name in names})
-            same = self._create_for_items(
-                [({}, wanted)],
-                **values,
-                partner_id=self.partner_id.id,
-                user_id=self.user_id.id,
-                widened_from_id=self.id,
-                in_installments=False,  # the customer has chosen
-            )
+            same = self._create_for_items([({}, wanted)], **self._widened_values())
             same._issue()
         return same.with_env(self.env)
+
+    def _widened_values(self):
+        """Hook: what that link has of this one."""
+        names = (
+            *("partner_id", "user_id", "email", "phone", "lang", "send_email", "send_sms"),
+            *("expires_at", "reference", "allow_partial", "bank_account_id"),
+        )
+        values = self._convert_to_write({name: self[name] for name in names})
+        return values | {"widened_from_id": self.id, "in_installments": False}  # the customer has chosen
 
     def _live_widened(self):
         """What customers chose on the pages of these links, as long as it can be paid."""
@@ -188,9 +188,9 @@ class PaylinkLinkChoice(models.Model):
     def _payment_option(self, text):
         """What the form of the page names by ``text``, as :meth:`_start_attempt` wants it; empty if it names nothing.
 
-        :param str text: ``<id of provider>-<id of method>`` or ``token-<id of saved method>``, as it came: anything
+        :param text: ``<id of provider>-<id of method>`` or ``token-<id of saved method>``, as it came: anything
         """
-        first, _sign, second = (text or "").partition("-")
+        first, _sign, second = text.partition("-") if isinstance(text, str) else ("", "", "")
         if not (second.isascii() and second.isdigit() and len(second) < MAX_DIGITS):
             return {}
         if first == "token":

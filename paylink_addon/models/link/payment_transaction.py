@@ -218,8 +218,9 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         if link := self.paylink_id:
-            due = link.line_ids._due(link._paid_on(self))
-            return [(line.name, due[line.id]) for line in link.line_ids if due[line.id]]
+            day = link._paid_on(self)
+            due, meant = link.line_ids._due(day), link._meant_items(link.line_ids.move_line_id, self.amount, day)
+            return [(line.name, due[line.id]) for line in link.line_ids if due[line.id] and line.move_line_id in meant]
         return [(invoice.name, invoice.amount_residual) for invoice in self.invoice_ids]
 
     # === STATES === #

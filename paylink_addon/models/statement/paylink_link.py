@@ -24,6 +24,9 @@ class PaylinkLink(models.Model):
             name=self.name,
         )
 
+    def _widened_values(self):
+        return super()._widened_values() | {"statement_id": self.statement_id.id}
+
     def _attempts_since(self, since):
         """Who tries card after card is stopped on all links of one statement together."""
         statement = self.sudo().statement_id

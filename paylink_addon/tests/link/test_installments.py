@@ -114,6 +114,35 @@ class TestInstallments(PaylinkCommon, HttpCase):
                 self.assertEqual((line.amount_due, line.amount_later), (now, max(1000 - credit - now, 0)))
                 self.assertEqual(bool(line.problem), not now)
 
+    def test_who_pays_what_is_due_now_pays_that(self):
+        """All of another invoice, and no installment that is due before it; with the discount that was promised."""
+        later = fields.Date.today() + timedelta(days=60)
+        discount = self.env["account.payment.term"].create(
+            {
+                "name": "2/7 net 60",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 7,
+                "line_ids": [Command.create({"value": "percent", "value_amount": 100, "nb_days": 60})],
+            }
+        )
+        for values, now in (({"invoice_date_due": later}, 400), ({"invoice_payment_term_id": discount.id}, 398)):
+            with self.subTest(now=now):
+                other, invoice = self._invoice(amount=100, **values), self._in_installments(1)
+                first, second, _third = self._items(invoice)
+                link = self._link(invoice + other)
+                self.assertEqual(link._proposal(link._payable_amount())[0], now)
+                tx = self._attempt(link, now)
+                self.assertEqual(dict(tx._paylink_documents()), {f"{invoice.name}-1": 300, other.name: now - 300})
+                tx._set_done()
+                tx._post_process()
+                self.assertEqual((first.reconciled, other.amount_residual), (True, 0))
+                self.assertEqual((second.amount_residual, link.amount_due), (300, 700))
+        both = self._in_installments(1) + self._invoice(amount=100, invoice_date_due=later)
+        part = self._link(both, amount=400, is_limited=True)
+        self._pay(part)
+        self.assertEqual(part.line_ids.mapped("move_line_id.amount_residual"), [0, 200, 400, 100])
+
     # === A LINK THAT LASTS === #
 
     def test_link_sent_with_the_invoice_asks_for_one_after_the_other(self):
@@ -198,6 +227,16 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.assertNotIn("whole", self.url_open(f"/pay/{second.access_token}/amount", data={"part": "whole"}).text)
         self.assertEqual(len(second.widened_ids), 1)
 
+    def test_all_by_a_method_that_is_gone(self):
+        """Without scripts: the page of the link for all of it says so, and that link stays."""
+        link = self._sent(self._wizard(self._in_installments()))
+        token = self._create_token(partner_id=self.john.id, provider_id=self.provider.id)
+        data = {"part": "whole", "o_payment_radio": f"token-{token.id}"}
+        page = self.url_open(f"/pay/{link.access_token}/pay?lang=en_US", data=data)
+        self.assertEqual(page.status_code, 422)
+        self.assertIn("no longer available", page.text)
+        self.assertIn(link.widened_ids.access_token, page.text)
+
     def test_all_that_was_ticked_is_proposed(self):
         """Also by an open link that was sent with the invoice, and asks for one after the other."""
         invoice = self._in_installments()
@@ -208,6 +247,19 @@ class TestInstallments(PaylinkCommon, HttpCase):
         page = self.url_open(f"/account/{statement.access_token}/pay", data=data)
         self.assertIn(link.access_token, page.url)
         self.assertEqual(html.fromstring(page.content).xpath("//form/@data-amount"), ["1000.0"])
+
+    def test_all_of_what_was_ticked_in_part(self):
+        """Belongs to the account's page, too: the tries of its reader are counted together, and it ends with it."""
+        invoice = self._in_installments()
+        statement = self.env["paylink.statement"]._for_customers(self.marie)
+        statement._activate()
+        link = statement._pay_link({self._items(invoice)[0].id}).sudo()
+        link.allow_partial = True
+        self.url_open(f"/pay/{link.access_token}/amount", data={"part": "whole"})
+        whole = link.widened_ids
+        self.assertEqual((whole.statement_id, whole.allow_partial, whole.amount_due), (statement, True, 1000))
+        tx = self._attempt(whole)
+        self.assertEqual(link._attempts_since(tx.create_date), tx)
 
     def test_no_choice_where_there_is_none(self):
         plain = self._link(self._invoice(amount=1000))

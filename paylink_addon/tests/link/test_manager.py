@@ -419,6 +419,37 @@ class TestRefundByManager(PaymentManagerCommon):
         form.amount = 30
         self.assertFalse(form.with_credit_note)
 
+    def test_credit_note_of_several_invoices(self):
+        """Of all that were paid, once each: what is credited already is not proposed again."""
+        accountant = self._user("several", "paylink_addon.group_payment_manager,account.group_account_invoice")
+        invoices = self._invoice(amount=100) + self._invoice(amount=50)
+        link = self._link(invoices)
+        self._pay(link)
+        wizard = self._wizard(link, accountant).save()
+        self.assertTrue(wizard.with_credit_note)
+        context = wizard._credit_note_action()["context"]
+        reversal = Form(self.env["account.move.reversal"].with_user(accountant).with_context(**context))
+        self.assertEqual(set(reversal.move_ids[:].ids), set(invoices.ids))
+        note = invoices[0]._reverse_moves([{"invoice_date": fields.Date.today()}])
+        note.action_post()
+        form = self._wizard(link, accountant)
+        self.assertTrue(form.with_credit_note)
+        form.amount = 100
+        self.assertFalse(form.with_credit_note)
+
+    def test_dialog_tells_of_payments_of_its_link_only(self):
+        """Nothing is chosen, or what is none of the link's: no amount, no error."""
+        link, other = self._link(self._invoice(amount=100)), self._link(self._invoice(self.john, amount=70))
+        self._pay(link)
+        form = self._wizard(link)
+        form.transaction_id = self.env["payment.transaction"]
+        self.assertEqual((form.amount_available, form.with_credit_note), (0, False))
+        Refund = self.env["paylink.refund"].with_user(self.manager)
+        wizard = Refund.create({"link_id": link.id, "transaction_id": self._pay(other).id})
+        self.assertEqual((wizard.amount_available, wizard.amount, wizard.can_credit), (0, 0, False))
+        wizard = Refund.create({"link_id": link.id, "transaction_id": link.transaction_ids.id})
+        self.assertEqual((wizard.with_credit_note, wizard.can_credit), (False, False), "no right to invoices")
+
     def test_refund_on_the_payment_asks_the_same(self):
         """Odoo's button on a payment that came by a link opens our dialog."""
         link = self._link(self._invoice(amount=100))

@@ -47,7 +47,7 @@ class PaylinkRefund(models.TransientModel):
     @api.depends("transaction_id")
     def _compute_amount_available(self):
         for wizard in self:
-            transaction = wizard.transaction_id._origin
+            transaction = wizard._payment()
             wizard.amount_available = transaction._paylink_refundable_amount()
             wizard.is_full_only = transaction._paylink_refund_support() == "full_only"
 
@@ -68,10 +68,11 @@ class PaylinkRefund(models.TransientModel):
 
     @api.depends("amount", "can_credit")
     def _compute_with_credit_note(self):
-        """Proposed where more is given back than was paid too much."""
+        """Proposed where more is given back than was paid too much, or is credited already."""
         for wizard in self:
-            credit = wizard.transaction_id._origin.sudo().payment_id._paylink_open_credit()
-            wizard.with_credit_note = wizard.can_credit and wizard.amount > credit
+            credits_ = wizard._payment().payment_id._paylink_refund_credits()
+            credited = -sum(credits_.mapped("amount_residual_currency"))
+            wizard.with_credit_note = wizard.can_credit and wizard.amount > credited
 
     def action_refund(self):
         """Ask the provider to give the amount back, once; then offer the credit note."""
@@ -93,14 +94,22 @@ class PaylinkRefund(models.TransientModel):
         if not invoices:
             return None
         context = {"active_model": "account.move", "active_ids": invoices.ids, "default_reason": self.reason}
-        return invoices.action_reverse() | {"context": context}
+        return invoices[:1].action_reverse() | {"context": context}  # the dialog takes several, its button does not
+
+    def _payment(self):
+        """The payment to give back, in sudo mode, if it is one of the link's: a client could name any."""
+        link = self.link_id._origin.sudo(False)
+        return (self.transaction_id._origin & link.transaction_ids).sudo()
 
     def _paid_invoices(self):
-        """The invoices that the payment has paid, if the user may make credit notes of them."""
-        Move = self.env["account.move"]
-        if not (Move.has_access("create") and self.env["account.move.reversal"].has_access("create")):
+        """The invoices that the payment has paid, if the user may make credit notes of them. Fields that are stored ask
+        in sudo mode, which is no right.
+        """
+        env = self.env(su=False)
+        Move = env["account.move"]
+        if not (Move.has_access("create") and env["account.move.reversal"].has_access("create")):
             return Move
-        paid = self.transaction_id._origin.sudo().payment_id._paylink_paid_documents()
+        paid = self._payment().payment_id._paylink_paid_documents()
         invoices = paid.filtered(
             lambda move: move.state == "posted" and move.move_type in ("out_invoice", "out_receipt")
         )
