@@ -272,25 +272,32 @@ class TestLedgers(EventCommon):
             self.assertEqual(round(sum(lines.mapped("amount_residual_currency")) * 100), amount, partner.name)
 
     def compare_links(self):
-        """What was paid by two pages is told; a link that is paid has no page on which it can be paid again."""
-        received, returned = Counter(), Counter()
+        """What was paid by two pages is told; a link that is paid has no page on which it can be paid again.
+
+        What a customer's bank has taken back for good is due again.
+        """
+        received, returned, lost = Counter(), Counter(), Counter()
         for row in self.rows():
             link = self.env["payment.transaction"].browse(int(row.metadata["paylink_tx"])).paylink_id
             if not link:
                 continue
             received[link] += row.received
-            returned[link] += row.refunded or row.disputed or self.disputed_ever(row)
+            returned[link] += row.refunded or row.disputed or bool(self.disputes_of(row))
+            lost[link] += "lost" in self.disputes_of(row)
         for link in self.links:
             if received[link] > AMOUNT and not returned[link]:  # else the second may have paid what was open again
                 tasks = link.sudo().activity_ids.mapped("summary")
                 self.assertTrue([task for task in tasks if "overpaid" in task], link.name)
-            if received[link]:
+            if received[link] and lost[link] and link.state != "paid":
+                self.assertIn(link.status, ("lost", "in_progress"))
+            elif received[link]:
                 self.assertEqual(link.state, "paid")
                 pages = link.sudo().transaction_ids.filtered("paylink_stripe_session").mapped("paylink_stripe_session")
                 self.assertNotIn("open", [self.fake.get(page)["status"] for page in pages])
 
-    def disputed_ever(self, row):
-        return any(one["payment_intent"] == row.id for one in self.fake.realm().all("dispute"))
+    def disputes_of(self, row):
+        """The statuses of all chargebacks that there ever were of a payment."""
+        return [one["status"] for one in self.fake.realm().all("dispute") if one["payment_intent"] == row.id]
 
     # === THE TEST === #
 
