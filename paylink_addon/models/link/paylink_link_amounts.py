@@ -298,10 +298,16 @@ class PaylinkLinkAmounts(models.Model):
         return link.currency_id._paylink_text(language or self.env, amount, link.company_id, link.partner_id)
 
     def _short_purpose(self, language):
-        """What an SMS says of what is paid: all of it, or what there is room for if that is enough to be recognized."""
+        """What an SMS says of what is paid: all of it, or what there is room for if that is enough to be recognized; of
+        what has no documents, rather the whole reference than words that are cut off before it.
+        """
         told = f"{self.company_display or ''}{self.amount_display or ''}{self.url or ''}"
-        text = self.documents_display if self.sudo().line_ids else self._purpose_text(language)
-        return self._sms_purpose(text, told, PURPOSE_WORDS)
+        if self.sudo().line_ids:
+            return self._sms_purpose(self.documents_display, told, PURPOSE_WORDS)
+        text = self._purpose_text(language)
+        purpose = self._sms_purpose(text, told, PURPOSE_WORDS)
+        cut = text and self.reference and text not in purpose
+        return self._sms_purpose(self.reference, told, PURPOSE_WORDS) if cut else purpose
 
     def _purpose_text(self, language=None):
         """What is paid, as a line of its own, in the language of the environment ``language``, by default our own:

@@ -2,9 +2,10 @@ import base64
 import re
 import secrets
 
+from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, hmac
+from odoo.tools import SQL, hmac, html2plaintext
 
 from ...const import TOKEN_BYTES
 from ...tools import days, quotes
@@ -327,4 +328,6 @@ class PaylinkRequestMixin(models.AbstractModel):
             author_id=self.env.ref("base.partner_root").id,
             email_layout_xmlid="mail.mail_notification_light",
         )
-        owner._bus_send("simple_notification", {"type": "success", "title": subject, "message": body, "sticky": False})
+        # Odoo shows it as plain text. The body says what the subject says.
+        message = html2plaintext(body) if isinstance(body, Markup) else body
+        owner._bus_send("simple_notification", {"type": "success", "message": message, "sticky": False})
