@@ -132,7 +132,6 @@ class TestDialogs(DepositCommon):
             ("paylink.reminder.hold", {"partner_id": self.hidden.id, "kind": "objection"}),
             ("paylink.reminder.lookup", {"partner_id": self.hidden.id}),
             ("paylink.reminder.lookup", {"move_id": self.hidden_invoice.id, "partner_id": self.john.id}),
-            ("paylink.reminder.preview", {"partner_id": self.hidden.id}),
             ("paylink.send", {"bank_account_id": self.bank.id, "kind": "free"}),
             ("paylink.refund", {"link_id": self.deposit.id, "transaction_id": transaction.id}),
         ]
