@@ -343,9 +343,14 @@ class PaylinkLink(models.Model):
             ("chargeback", self._is_contested()),
             ("settled", self.settled_elsewhere),
             ("refunded", self.amount_refunded and compare(self.amount_kept, 0) <= 0),
-            ("partly_refunded", self.amount_refunded and compare(self.amount_kept, self.amount) < 0),
+            ("partly_refunded", self.amount_refunded and compare(self.amount_kept, self._needed_amount()) < 0),
         )
         return next((status for status, holds in rules if holds), "paid")
+
+    def _needed_amount(self):
+        """What was needed of what was paid: less than was asked for, if something else has paid a part of it."""
+        used = sum(self.sudo()._paid_shares().values())
+        return min(used, self.amount) if used else self.amount
 
     def _is_contested(self):
         """Hook: whether a customer's bank has taken a payment back, or may, and it is not decided yet."""

@@ -232,6 +232,24 @@ class TestMoney(PaylinkCommon):
         self.assertEqual(transaction.payment_id._paylink_open_credit(), 0)
         self.assertEqual(invoice.payment_state, "paid")
 
+    def test_refund_of_what_something_else_has_paid(self):
+        """A transfer of a part while the customer paid all of it: what is given back of that was not asked for."""
+        invoice = self._invoice(amount=100)
+        link = self._link(invoice)
+        transaction = self._attempt(link)
+        register = self.env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=invoice.ids
+        )
+        register.create({"amount": 40})._create_payments()
+        transaction._set_done()
+        transaction._post_process()
+        self._refund(transaction, 40)
+        self.assertEqual((link.state, link.status, link.amount_kept), ("paid", "paid", 60))
+        self._refund(transaction, 10)
+        self.assertEqual(link.status, "partly_refunded")
+        self._refund(transaction, 50)
+        self.assertEqual(link.status, "refunded")
+
     def test_free_amount_is_a_credit(self):
         link = self._free_link(50, reference="Contract 7")
         transaction = self._pay(link)
