@@ -37,6 +37,15 @@ class PaylinkLink(models.Model):
         """What was lost may have been paid again."""
         return [*super()._paylink_task_subjects(), self.sudo().chargeback_ids]
 
+    def _booked_payments(self):
+        """What the bank took and gave back is in the books as well."""
+        disputes = self.sudo().chargeback_ids
+        return super()._booked_payments() | disputes.withdrawal_id | disputes.reinstatement_id
+
+    def _booked_entries(self):
+        disputes = self.sudo().chargeback_ids
+        return super()._booked_entries() | disputes.fee_move_id | disputes.fee_returned_move_id
+
     # === ACTIONS === #
 
     def action_view_chargebacks(self):

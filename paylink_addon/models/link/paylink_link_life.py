@@ -145,14 +145,18 @@ class PaylinkLinkLife(models.Model):
     def action_view_payments(self):
         """Show the payments by which its money is in the books, refunds among them."""
         self.check_access("read")
-        payments = self.sudo().transaction_ids.payment_id.sudo(False)
-        return payments._get_records_action(name=self.env._("Payments"))
+        return self._booked_payments().sudo(False)._get_records_action(name=self.env._("Payments"))
 
     def action_view_payment_entries(self):
         """Show the journal entries of these payments."""
         self.check_access("read")
-        entries = self.sudo().transaction_ids.payment_id.move_id.sudo(False)
-        return entries._get_records_action(name=self.env._("Journal Entries"))
+        return self._booked_entries().sudo(False)._get_records_action(name=self.env._("Journal Entries"))
+
+    def _booked_payments(self):
+        return self.sudo().transaction_ids.payment_id
+
+    def _booked_entries(self):
+        return self._booked_payments().move_id
 
     def action_view_documents(self):
         """Show the journal entries whose items the link asks for."""

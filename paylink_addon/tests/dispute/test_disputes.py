@@ -87,6 +87,10 @@ class TestDisputes(EventCommon):
         source = tx.payment_id.move_id.line_ids.filtered(lambda line: line.account_id.reconcile and line.balance < 0)
         self.assertTrue(source.reconciled)
         self.assertEqual(source.matched_debit_ids.debit_move_id.payment_id, dispute.withdrawal_id)
+        booked = tx.payment_id | dispute.withdrawal_id
+        self.assertEqual(link.action_view_payments()["domain"], [("id", "in", booked.ids)])
+        entries = booked.move_id | dispute.fee_move_id
+        self.assertEqual(link.action_view_payment_entries()["domain"], [("id", "in", entries.ids)])
         liquidity = dispute.withdrawal_id._seek_for_lines()[0].account_id
         self.assertEqual(
             sorted((line.account_id, line.amount_currency) for line in dispute.fee_move_id.line_ids),

@@ -50,6 +50,7 @@ class TestReminderPreview(ReminderCommon):
             line = lines[0]
             self.assertEqual((line.customer_id, line.step_id.days), (self.marie, 3))
             self.assertEqual(line.recipient, "marie@example.com")
+            self.assertEqual(line.display_name, self.marie.display_name)
             self.assertIn(self.invoice.name, line.body)
             self.assertIn("/pay/", line.body)
             self.assertTrue(line.subject)

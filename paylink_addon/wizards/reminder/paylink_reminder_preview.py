@@ -85,7 +85,7 @@ class PaylinkReminderPreview(models.TransientModel):
             "channels": ", ".join(channels[name] for name in draft.channels),
             "recipient": ", ".join(to[name] for name in draft.channels),
             "documents": draft.name,
-            "amount_display": draft.texts["total_display"],
+            "amount_display": " + ".join(format_amount(self.env, part.total, part.currency) for part in draft.parts),
             "picks": [list(pick) for pick in draft.picks],
         }
 

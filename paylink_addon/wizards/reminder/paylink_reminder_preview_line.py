@@ -10,9 +10,10 @@ class PaylinkReminderPreviewLine(models.TransientModel):
     _inherit = "paylink.dialog.mixin"
     _description = "Reminder to Come"
     _order = "date, state desc, id"
+    _rec_name = "customer_id"
 
     preview_id = fields.Many2one("paylink.reminder.preview", required=True, ondelete="cascade", index=True)
-    date = fields.Date(readonly=True, string="On")
+    date = fields.Date(readonly=True)
     state = fields.Selection([("message", "Will be sent"), ("left_out", "Left out")], string="Status", readonly=True)
     reason = fields.Char(readonly=True)
     customer_id = fields.Many2one("res.partner", readonly=True)
