@@ -100,7 +100,8 @@ class PaylinkReminderHold(models.Model):
     def _compute_display_name(self):
         labels = dict(self._fields["kind"]._description_selection(self.env))
         for hold in self:
-            hold.display_name = f"{labels.get(hold.kind, '')} – {hold.move_id.name or hold.partner_id.display_name}"
+            names = [labels.get(hold.kind), hold.move_id.name or hold.partner_id.display_name]
+            hold.display_name = " – ".join(filter(None, names))
 
     # === CRUD METHODS === #
 

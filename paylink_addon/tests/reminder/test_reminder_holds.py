@@ -23,6 +23,8 @@ class TestReminderHolds(ReminderCommon):
         invoice = self._due_invoice(3)
         hold = self._hold(invoice, date_until=TODAY + timedelta(days=2), note="Mrs Dubois")
         self.assertEqual((hold.move_id, hold.user_id), (invoice, self.env.user))
+        self.assertEqual(hold.display_name, f"Promise to pay – {invoice.name}")
+        self.assertEqual(hold.new({"kind": "promise"}).display_name, "Promise to pay")
         for days in (0, 1, 2):
             with self.subTest(days=days):
                 self.assertFalse(self._remind(TODAY + timedelta(days=days)))
