@@ -24,7 +24,7 @@ class TestReminderHolds(ReminderCommon):
         hold = self._hold(invoice, date_until=TODAY + timedelta(days=2), note="Mrs Dubois")
         self.assertEqual((hold.move_id, hold.user_id), (invoice, self.env.user))
         self.assertEqual(hold.display_name, f"Promise to pay – {invoice.name}")
-        self.assertEqual(hold.new({"kind": "promise"}).display_name, "Promise to pay")
+        self.assertEqual(self.env["paylink.reminder.hold"].new({"kind": "promise"}).display_name, "Promise to pay")
         for days in (0, 1, 2):
             with self.subTest(days=days):
                 self.assertFalse(self._remind(TODAY + timedelta(days=days)))
