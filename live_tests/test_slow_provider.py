@@ -9,6 +9,8 @@ from functools import partial
 from support import CONFLICTS, Ledger, Payer, at_once, log_in, server, slow_provider
 
 ROUNDS = 3
+# For how long the attempt is waited for, in seconds.
+PATIENCE = 20
 # What the owner is told who cancels too late, and the accountant who registers a payment then.
 EXPECTED = [*CONFLICTS, r"is paid: refund it instead", r"has paid already"]
 SCRIPT = f"""
@@ -61,7 +63,9 @@ class TestSlowProvider(unittest.TestCase):
         payer = Payer(self.odoo, self.data, case["links"][0]["token"])
 
         def meanwhile():
-            time.sleep(0.5)
+            end = time.monotonic() + PATIENCE
+            while not self.ledger.transactions(case) and time.monotonic() < end:  # it is committed, then charged
+                time.sleep(0.05)
             with contextlib.suppress(AssertionError):  # it may be refused
                 do()
 
