@@ -378,6 +378,12 @@ class TestRefundByManager(PaymentManagerCommon):
                     self._run_cron("ir_cron_paylink_book")
                     self.assertEqual(len(self._customer_mails(link) - receipts), 1)
 
+    def test_who_has_no_address_is_told_by_people(self):
+        link = self._link(self._invoice(self._customer("No Address"), amount=100))
+        self._pay(link)
+        form = self._wizard(link)
+        self.assertEqual((form.can_tell, form.tell_customer), (False, False))
+
     def test_credit_note_is_offered(self):
         """Odoo's own, with the reason, of what was paid, and only to who may make one."""
         accountant = self._user("credit", "paylink_addon.group_payment_manager,account.group_account_invoice")

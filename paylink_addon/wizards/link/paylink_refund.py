@@ -23,6 +23,7 @@ class PaylinkRefund(models.TransientModel):
     is_full_only = fields.Boolean(compute="_compute_amount_available")
     amount = fields.Monetary(string="Refund Amount", compute="_compute_amount", store=True, readonly=False)
     reason = fields.Char(help="For the link's history, and for the credit note, where the customer reads it.")
+    can_tell = fields.Boolean(compute="_compute_can_tell")
     tell_customer = fields.Boolean(
         string="Tell the customer",
         compute="_compute_tell_customer",
@@ -36,7 +37,8 @@ class PaylinkRefund(models.TransientModel):
         compute="_compute_with_credit_note",
         store=True,
         readonly=False,
-        help="Opens Odoo's credit note of what was paid, with the reason. It takes the refund when it is posted.",
+        help="Opens Odoo's credit note, with the reason. It is of the whole invoice: of a part, reduce it to what was "
+        "refunded. It takes the refund when it is posted.",
     )
 
     @api.depends("link_id")
@@ -57,9 +59,14 @@ class PaylinkRefund(models.TransientModel):
             wizard.amount = wizard.amount_available
 
     @api.depends("link_id")
+    def _compute_can_tell(self):
+        for wizard in self:
+            wizard.can_tell = bool(wizard.link_id and wizard.link_id._receipt_addresses())
+
+    @api.depends("can_tell")
     def _compute_tell_customer(self):
         for wizard in self:
-            wizard.tell_customer = wizard.link_id.sudo().company_id.paylink_tell_refunds
+            wizard.tell_customer = wizard.can_tell and wizard.link_id.sudo().company_id.paylink_tell_refunds
 
     @api.depends("transaction_id")
     def _compute_can_credit(self):
