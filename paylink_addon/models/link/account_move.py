@@ -120,10 +120,10 @@ class AccountMove(models.Model):
         """
         if not move_reverse_cancel:
             notes = reverse_moves.filtered(lambda move: move.move_type == "out_refund").sudo()
-            notes.reversed_entry_id._paylink_refunds()._paylink_letter_refunds()
+            notes.reversed_entry_id._paylink_given_back()._paylink_letter_refunds()
         return super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
 
-    def _paylink_refunds(self):
+    def _paylink_given_back(self):
         """The payments by which money for these documents was given back, oldest first, in sudo mode."""
         moves, Payment = self.sudo(), self.env["account.payment"].sudo()
         given_back = Domain("source_payment_id", "!=", False) & Domain("payment_type", "=", "outbound")
@@ -139,10 +139,10 @@ class AccountMove(models.Model):
         return Payment.search(given_back & Domain("source_payment_id", "in", received.ids), order="date, id")
 
     def button_draft(self):
-        """Nobody pays what is being changed: attempts that wait for the customer are closed."""
+        """Nobody pays what is being changed: attempts that wait for the customer are closed, or left to the job."""
         links = self.filtered("posted_before")._paylink_locked_links()
         result = super().button_draft()
-        links._close_attempts(_lt("A document is being changed."))
+        links.transaction_ids._paylink_closable()._paylink_close_if_free(_lt("A document is being changed."))
         # Those in the customer portal, too; of what is on its way people are told.
         self.filtered("posted_before").line_ids._paylink_settled()
         return result

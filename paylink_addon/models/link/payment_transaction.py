@@ -510,10 +510,10 @@ class PaymentTransaction(models.Model):
             [("paylink_id", "!=", False), ("state", "=", "draft"), ("paylink_abandoned", "=", False)], order="id"
         )
         return self.env["paylink.job.mixin"]._each(
-            waiting, lambda tx: tx._paylink_left()._paylink_abandon(), size=BATCH, place=ON_LINK
+            waiting, lambda tx: tx._paylink_timed_out()._paylink_abandon(), size=BATCH, place=ON_LINK
         )
 
-    def _paylink_left(self):
+    def _paylink_timed_out(self):
         """Those whose customers have had their time."""
         now = fields.Datetime.now()
         return self._paylink_closable().filtered(

@@ -456,7 +456,7 @@ class TestSums(SumsCommon):
         if by_hand:
             note = self._invoice(self.customer, amount, move_type="out_refund", currency_id=invoice.currency_id.id)
         else:
-            waiting = invoice._paylink_refunds()._paylink_receivable_lines()
+            waiting = invoice._paylink_given_back()._paylink_receivable_lines()
             note = self._credit_note(invoice, amount)
             left = note.line_ids & self.credits()
             self.assertFalse(left and waiting & self.debits(), "lettered at once")

@@ -34,7 +34,7 @@ class AccountPaymentRegister(models.TransientModel):
                 "level": "warning" if stage in ("draft", "portal") else "danger",
                 **self._paylink_action(found),
             }
-            for stage, found in self._paylink_rivals().grouped(self._paylink_stage).items()
+            for stage, found in self._paylink_customers_payments().grouped(self._paylink_stage).items()
             if stage in texts
         }
 
@@ -77,7 +77,7 @@ class AccountPaymentRegister(models.TransientModel):
 
     def _create_payments(self):
         """Close the customers' payment pages, as when something else is paid; refuse what has been paid already."""
-        rivals = self._paylink_rivals()
+        rivals = self._paylink_customers_payments()
         if paid := rivals.filtered(lambda tx: self._paylink_stage(tx) == "done"):
             moves = self.line_ids.move_id
             documents = moves & (paid.paylink_id.line_ids.move_id | paid.invoice_ids).with_env(self.env) or moves
@@ -109,7 +109,7 @@ class AccountPaymentRegister(models.TransientModel):
             return "stuck"
         return transaction.state
 
-    def _paylink_rivals(self):
+    def _paylink_customers_payments(self):
         """What customers may pay, or have paid, of the items, in sudo mode; for who may read these.
 
         Attempts in Odoo's portal that we can't close count while the customer may still be there.
