@@ -158,30 +158,36 @@ def at_once(*functions):
     return results
 
 
-def meet_at(odoo, table, row_id, *functions):
+@contextlib.contextmanager
+def holding(odoo, table, row_id):
+    """Hold a row as ``hold`` in ``paylink_addon/tools/locks.py`` does, in a transaction that changes nothing."""
+    with contextlib.closing(odoo.connect()) as connection:
+        connection.autocommit = False
+        connection.cursor().execute(f"SELECT FROM {table} WHERE id = %s FOR NO KEY UPDATE", [row_id])
+        yield
+        connection.rollback()
+
+
+def meet_at(odoo, table, row_id, *functions, meanwhile=None):
     """Call the functions in a thread each, and let them go on when all of them wait for the same row.
 
     They ask for it as ``hold`` in ``paylink_addon/tools/locks.py`` does.
 
+    :param str meanwhile: SQL that is executed, and committed, before they go on
     :return: what they return
     :raises AssertionError: one of them does not ask for it
     """
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
-    with (
-        ThreadPoolExecutor(1) as pool,
-        contextlib.closing(odoo.connect()) as blocker,
-        contextlib.closing(odoo.connect()) as watcher,
-    ):
-        blocker.autocommit = False
-        blocker.cursor().execute(f"SELECT FROM {table} WHERE id = %s FOR NO KEY UPDATE", [row_id])
-        calls = pool.submit(at_once, *functions)
-        end, waiting = time.monotonic() + WAIT, 0
-        while waiting < len(functions) and not calls.done() and time.monotonic() < end:
-            time.sleep(0.05)
-            with watcher.cursor() as cursor:
+    with ThreadPoolExecutor(1) as pool, contextlib.closing(odoo.connect()) as watcher, watcher.cursor() as cursor:
+        with holding(odoo, table, row_id):
+            calls = pool.submit(at_once, *functions)
+            end, waiting = time.monotonic() + WAIT, 0
+            while waiting < len(functions) and not calls.done() and time.monotonic() < end:
+                time.sleep(0.05)
                 cursor.execute(query, [f'SELECT FROM "{table}" WHERE id%'])
                 waiting = cursor.fetchone()[0]
-        blocker.rollback()
+            if meanwhile:
+                cursor.execute(meanwhile)
         results = calls.result()
     if waiting < len(functions):
         raise AssertionError(f"{waiting} of {len(functions)} waited for the row of {table}")

@@ -5,7 +5,7 @@ import shutil
 import unittest
 from functools import partial
 
-from support import CONFLICTS, Ledger, Payer, at_once, log_in, server
+from support import CONFLICTS, Ledger, Payer, at_once, holding, log_in, meet_at, server
 
 ROUNDS = 4
 REFUSALS = ["Nothing is left to refund on this payment", "is being canceled"]
@@ -28,7 +28,10 @@ done({{
     "posts": [case(f"Posts{{n}}") for n in range({ROUNDS})],
     "voids": [transaction(case(f"Voids{{n}}"), "authorized") for n in range({ROUNDS})],
     "refunds": [transaction(case(f"Refunds{{n}}"), "done") for n in range({ROUNDS})],
+    "held": case("Held"),
+    "touched": case("Touched"),
     "terms": terms.id,
+    "job": env.ref("paylink_addon.ir_cron_paylink_expire").id,
 }})
 """
 PDFS = """
@@ -104,6 +107,41 @@ class TestChanges(unittest.TestCase):
                 self.assertEqual((self.ledger.residual(case), self.ledger.open_credit(case)), (0, 0))
                 lines = "SELECT count(*) FROM paylink_link_line WHERE link_id = %s AND move_line_id IS NOT NULL"
                 self.assertEqual(self.ledger.value(lines, case["links"][0]["id"]), 2)
+
+    # === ATTEMPTS THAT OTHERS WORK ON === #
+    # Whoever settles or changes a document neither waits for them nor fails: the job closes them.
+
+    def _assert_the_job_closes_it(self, case, transaction):
+        self.assertEqual(self.ledger.transactions(case), [(transaction, "draft", None)])
+        self.users[0].call("ir.cron", "method_direct_trigger", [[self.data["job"]]])
+        self.assertEqual(self.ledger.transactions(case), [(transaction, "cancel", None)])
+
+    def _attempt(self, case):
+        self.payer(case).start(case["amount"])
+        ((transaction, _state, _payment),) = self.ledger.transactions(case)
+        return transaction
+
+    def test_attempt_that_somebody_holds(self):
+        """A payment is registered by hand meanwhile."""
+        case, user = self.data["held"], self.users[0]
+        transaction = self._attempt(case)
+        context = {"active_model": "account.move", "active_ids": [case["invoice"]]}
+        (wizard,) = user.call("account.payment.register", "create", [[{}]], context=context)
+        with holding(self.odoo, "payment_transaction", transaction):
+            user.call("account.payment.register", "action_create_payments", [[wizard]])
+        self.assertEqual(self.ledger.residual(case), 0)
+        self._assert_the_job_closes_it(case, transaction)
+
+    def test_attempt_that_somebody_has_changed(self):
+        """Since the transaction began in which its document is reset: that sees it as it was, and can't touch it."""
+        case, user = self.data["touched"], self.users[0]
+        transaction = self._attempt(case)
+        reset = partial(user.call, "account.move", "button_draft", [[case["invoice"]]])
+        touch = f"UPDATE payment_transaction SET write_date = now() WHERE id = {transaction}"
+        meet_at(self.odoo, "paylink_link", case["links"][0]["id"], reset, meanwhile=touch)
+        state = self.ledger.value("SELECT state FROM account_move WHERE id = %s", case["invoice"])
+        self.assertEqual(state, "draft")
+        self._assert_the_job_closes_it(case, transaction)
 
     # === TWO CLICKS === #
 

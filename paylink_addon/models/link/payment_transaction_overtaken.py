@@ -141,7 +141,8 @@ class PaymentTransactionOvertaken(models.Model):
     def _paylink_suspects_sql(self):
         """Hook: a query of the ids of unfinished attempts that may have been overtaken.
 
-        Of items and invoices: those that are to bring more than is open of these, or of which a payment is registered.
+        Of items and invoices: those that are to bring more than is open of these, of which a payment is registered, or
+        whose documents are being changed.
         """
         return SQL(
             """
@@ -154,7 +155,7 @@ class PaymentTransactionOvertaken(models.Model):
              WHERE tx.state = 'draft'
           GROUP BY tx.id, link.id
             HAVING link.state = 'paid' OR tx.amount > sum(item.amount_residual_currency)
-                OR bool_or(move.payment_state IN %(in_payment)s)
+                OR bool_or(move.payment_state IN %(in_payment)s OR move.state != 'posted')
              UNION ALL
             SELECT tx.id
               FROM payment_transaction tx
@@ -162,7 +163,8 @@ class PaymentTransactionOvertaken(models.Model):
               JOIN account_move move ON move.id = rel.invoice_id
              WHERE tx.id IN %(portal)s
           GROUP BY tx.id
-            HAVING tx.amount > sum(move.amount_residual) OR bool_or(move.payment_state IN %(in_payment)s)
+            HAVING tx.amount > sum(move.amount_residual)
+                OR bool_or(move.payment_state IN %(in_payment)s OR move.state != 'posted')
             """,
             in_payment=IN_PAYMENT_STATES,
             portal=self._paylink_portal_drafts_sql(),

@@ -276,6 +276,19 @@ class TestOvertaken(StripeCommon):
                 with self.subTest(method=method, fault=fault, way=way):
                     self._one_fails(method, state, fault, getattr(self, f"_{way}"))
 
+    def test_fault_of_ours_keeps_nobody_from_changing_a_document(self):
+        """The page is closed by the job, as soon as it can be."""
+        invoice = self._invoice(amount=100)
+        tx = self.start(self._link(invoice))
+        with (
+            patch.object(type(tx), "_paylink_close", lambda *_args: 1 / 0),
+            self.assertLogs(payment_transaction_overtaken.__name__, "ERROR"),
+        ):
+            invoice.button_draft()
+        self.assertEqual((invoice.state, tx.state), ("draft", "draft"))
+        self._run_cron("ir_cron_paylink_expire")
+        self.assertEqual((tx.state, self._status(tx)), ("cancel", "expired"))
+
     def _one_fails(self, method, state, fault, settle):
         invoices = self._invoice(amount=100) | self._invoice(amount=100)
         bad, good = (self._attempt(self._link(invoice)) for invoice in invoices)
