@@ -8,6 +8,16 @@ from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 
 from ..tools import locks
 
+# Who works with links, each by one right alone (and what that implies).
+ROLES = {
+    "employee": "base.group_user",
+    "seller": "paylink_addon.group_paylink_user",
+    "salesperson": "sales_team.group_sale_salesman",
+    "everyone": "paylink_addon.group_paylink_all",
+    "manager": "paylink_addon.group_payment_manager",
+    "invoicing": "account.group_account_invoice",
+}
+
 
 class PaylinkCommon(AccountPaymentCommon):
     """A company that can be paid by links, customers, and short ways to invoices, links and payments."""
@@ -65,6 +75,11 @@ class PaylinkCommon(AccountPaymentCommon):
         company = company or cls.company
         values = {"company_id": company.id, "company_ids": [Command.set(company.ids)], **values}
         return cls._create_new_internal_user(login=login, groups=groups, **values)
+
+    @classmethod
+    def _people(cls, *roles):
+        """Employees in these :data:`ROLES`, which are their logins."""
+        return [cls._user(role, ROLES[role]) for role in roles]
 
     @classmethod
     def _other_company(cls, **values):

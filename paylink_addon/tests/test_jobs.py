@@ -19,7 +19,7 @@ class TestJobs(PaylinkCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.manager = cls._user("manager", "paylink_addon.group_payment_manager")
+        [cls.manager] = cls._people("manager")
         cls.past = fields.Datetime.now() - timedelta(days=2)
 
     def _run(self, job):

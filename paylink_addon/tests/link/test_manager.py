@@ -20,8 +20,7 @@ class PaymentManagerCommon(PaylinkCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.manager = cls._user("manager", "paylink_addon.group_payment_manager")
-        cls.colleague = cls._user("everyone", "paylink_addon.group_paylink_all")
+        cls.manager, cls.colleague = cls._people("manager", "everyone")
         other = cls._other_company()
         cls.stranger = cls._user("stranger", "paylink_addon.group_payment_manager", other)
 

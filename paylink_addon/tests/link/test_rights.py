@@ -12,11 +12,8 @@ class TestRights(PaylinkCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.salesperson = cls._user("sales", "sales_team.group_sale_salesman")
-        cls.invoicing = cls._user("invoicing", "account.group_account_invoice")
-        cls.everyone = cls._user("everyone", "paylink_addon.group_paylink_all")
-        cls.manager = cls._user("manager", "paylink_addon.group_payment_manager")
-        cls.employee = cls._user("employee", "base.group_user")
+        cls.salesperson, cls.invoicing, cls.everyone = cls._people("salesperson", "invoicing", "everyone")
+        cls.manager, cls.employee, cls.seller = cls._people("manager", "employee", "seller")
         cls.link = cls._link(cls._invoice())
         cls.link.user_id = cls.salesperson
 
@@ -94,7 +91,7 @@ class TestRights(PaylinkCommon):
 
     def test_seller_without_accounting_rights_sends(self):
         """From a customer, without being able to read entries; the link's own form can be read all the same."""
-        seller = self._user("seller", "paylink_addon.group_paylink_user")
+        seller = self.seller
         self._invoice(self.john, amount=80)
         for model in ("account.move", "account.move.line", "payment.transaction"):
             with self.assertRaises(AccessError):

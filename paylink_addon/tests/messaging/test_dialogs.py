@@ -20,11 +20,8 @@ class TestDialogs(DepositCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.seller = cls._user("seller", "paylink_addon.group_paylink_user")
-        cls.salesman = cls._user("salesman", "sales_team.group_sale_salesman")
-        cls.invoicing = cls._user("invoicing", "account.group_account_invoice")
-        cls.manager = cls._user("manager", "paylink_addon.group_payment_manager")
-        cls.users = (cls.seller, cls.salesman, cls.invoicing, cls.manager)
+        cls.users = cls._people("seller", "salesperson", "invoicing", "manager")
+        cls.seller, cls.salesperson, cls.invoicing, cls.manager = cls.users
         cls.hidden = cls._customer(CANARY, email=HIDDEN[1], phone=HIDDEN[2])
         cls.hidden_invoice = cls._invoice(cls.hidden, 4321)
         cls.order = cls._order(4321, partner=cls.hidden, user_id=cls.env.user.id)
@@ -117,9 +114,9 @@ class TestDialogs(DepositCommon):
                         self._assert_hidden(Wizard, values, secrets)
 
     def test_hidden_invoice_address_of_an_own_order_is_not_told(self):
-        order = self._order(100, partner=self.john, partner_invoice_id=self.hidden.id, user_id=self.salesman.id)
-        Wizard = self.env["paylink.send"].with_user(self.salesman)
-        self.assertTrue(order.with_user(self.salesman).has_access("read"))
+        order = self._order(100, partner=self.john, partner_invoice_id=self.hidden.id, user_id=self.salesperson.id)
+        Wizard = self.env["paylink.send"].with_user(self.salesperson)
+        self.assertTrue(order.with_user(self.salesperson).has_access("read"))
         values = {"source_model": "sale.order", "source_ids": order.ids, "kind": "deposit", "send_sms": True}
         self._assert_hidden(Wizard, values, HIDDEN[:3])
         self._assert_hidden(Wizard.with_context(active_model="sale.order", active_ids=order.ids), {}, HIDDEN[:3])
@@ -244,7 +241,7 @@ class TestDialogs(DepositCommon):
         self.assertEqual((link.access_token, link.amount), (wizards[0].access_token, 5))
         self.assertNotIn(token, link.access_token)
         self.assertIn(link.access_token, wizards[0].sms_body)
-        colleague = wizards[1].with_user(self.salesman).sudo()
+        colleague = wizards[1].with_user(self.salesperson).sudo()
         self.assertEqual(colleague.line_ids.access_token, link.access_token, "whoever's call it is")
         statement = (
             self.env["paylink.statement"]
@@ -267,7 +264,7 @@ class TestDialogs(DepositCommon):
 
     def test_dialogs_of_others_are_closed(self):
         Wizard = self.env["paylink.send"].with_context(active_model="res.partner", active_ids=self.john.ids)
-        wizard = Wizard.with_user(self.salesman).create({"amount": 5})
+        wizard = Wizard.with_user(self.salesperson).create({"amount": 5})
         theirs = wizard.with_user(self.manager)
         Line = self.env["paylink.send.line"].with_user(self.manager)
         for step in (
