@@ -1,22 +1,18 @@
-from odoo import api, models
+from odoo import models
 
 
 class MailThread(models.AbstractModel):
     _inherit = "mail.thread"
 
-    @api.model
-    def message_parse(self, message, save_original=False):
+    def _message_parse_extract_payload(self, message, message_dict, save_original=False):
         """Leave out the addresses of customers' pages that an e-mail quotes.
 
         What an alias makes of it (an opportunity, a task, a ticket) may keep the text in fields of its own.
         """
-        parsed = super().message_parse(message, save_original=save_original)
-        names = [name for name in ("subject", "body") if parsed.get(name)]
-        attached = parsed.get("attachments") or []
-        readable = [number for number, file in enumerate(attached) if isinstance(file[1], str)]
-        texts = [*(parsed[name] for name in names), *(attached[number][1] for number in readable)]
-        cleaned = iter(self.env["paylink.request.mixin"]._without_tokens(texts))
-        parsed |= {name: next(cleaned) for name in names}
-        for number in readable:
-            attached[number] = attached[number]._replace(content=next(cleaned))
-        return parsed
+        payload = super()._message_parse_extract_payload(message, message_dict, save_original=save_original)
+        files = [file for file in payload["attachments"] if isinstance(file.content, str)]
+        texts = [message_dict.get("subject"), payload["body"], *(file.content for file in files)]
+        subject, body, *contents = self.env["paylink.request.mixin"]._without_tokens(texts)
+        cleaned = {id(file): file._replace(content=text) for file, text in zip(files, contents, strict=True)}
+        attachments = [cleaned.get(id(file), file) for file in payload["attachments"]]
+        return payload | {"body": body, "attachments": attachments} | ({"subject": subject} if subject else {})
