@@ -15,7 +15,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.service.model import call_kw
 from odoo.tests import Form
 from odoo.tools import SQL
-from odoo.tools.safe_eval import safe_eval
+from odoo.tools.safe_eval import datetime, dateutil, safe_eval, time
 
 OURS = "paylink_addon"
 VIEW_TYPES = ("form", "list", "kanban", "activity")
@@ -35,14 +35,19 @@ class Presser:
 
     def __init__(self, env):
         self.env, self.role, self.pressed, self.faults = env, env.user.login, 0, []
+        self.made, self.in_dialog = set(), False
 
     def everything(self):
-        """Every menu, and every button of every view of ours, with 0, 1 and 2 records."""
+        """Every menu, and every button of every view of ours, with 0, 1 and 2 records; what they lead to, too."""
         for menu in self.menus():
-            self.open(menu)
-            self.make_new(menu)
-        for view in self.views():
+            action = menu.sudo().action
+            self.show(self.env["ir.actions.actions"]._for_xml_id(action.get_external_id()[action.id]), self.path(menu))
+        for view in self.views("form", "list", "kanban", "activity"):
             self.press_all(view)
+        for view in self.views("search"):
+            self.filter_by_all(view)
+        for action in self.bound():
+            self.choose(action)
 
     # === WHAT THERE IS === #
 
@@ -53,59 +58,95 @@ class Presser:
         visible = self.env["ir.ui.menu"].browse(self.env["ir.ui.menu"]._visible_menu_ids())
         return visible.filtered(lambda menu: self._is_ours(menu) and menu.action)
 
-    def views(self):
-        views = self.env["ir.ui.view"].sudo().search([("type", "in", VIEW_TYPES), ("model", "!=", False)])
+    def path(self, menu):
+        return f"menu {menu.sudo().complete_name}"
+
+    def views(self, *kinds):
+        views = self.env["ir.ui.view"].sudo().search([("type", "in", kinds), ("model", "!=", False)])
         return views.filtered(self._is_ours).with_env(self.env)
 
-    def open(self, menu):
-        """Open a menu: its action, its views, its records."""
-        action = self.env["ir.actions.actions"]._for_xml_id(menu.sudo().action.get_external_id()[menu.sudo().action.id])
-        self.show(action, f"menu {menu.sudo().complete_name}")
+    def bound(self):
+        """What our add-ons put into the menu *Actions* of lists and forms."""
+        actions = self.env["ir.actions.actions"].sudo().search([("binding_model_id", "!=", False)])
+        return actions.filtered(self._is_ours)
+
+    # === WHAT AN ACTION LEADS TO === #
 
     def show(self, action, what):
-        """What the web client asks for when it carries out an action."""
+        """What the web client asks for when it carries out an action, and what can be done there."""
         if not isinstance(action, dict) or action.get("type") != "ir.actions.act_window":
             return
         model = self.env[action["res_model"]]
         context = {**self.env.context, **self.evaluated(action.get("context") or {}, {})}
+        model = model.with_context(context)
         views = [(view_id, kind) for view_id, kind in action.get("views") or [] if kind != "search"]
         if not views:
             views = [(False, kind) for kind in action.get("view_mode", "list").split(",")]
-        found = self.attempt(what, lambda: model.with_context(context).get_views(views))
+        self.attempt(what, lambda: model.get_views(views))
         domain = self.evaluated(action.get("domain") or [], context)
-        names = [name for name in ("display_name",) if found]
-        if action.get("res_id"):
-            self.attempt(what, lambda: model.browse(action["res_id"]).read(names))
-        elif action.get("target") == "new":
-            self.attempt(what, lambda: model.with_context(context).onchange({}, [], {name: {} for name in names}))
+        forms = {kind: view_id for view_id, kind in views}
+        if action.get("target") == "new" and not action.get("res_id"):
+            self.confirm(model, forms.get("form"), what)
+        elif action.get("res_id"):
+            self.attempt(what, lambda: model.browse(action["res_id"]).read(["display_name"]))
+            if model._transient:
+                self.press_form(model.browse(action["res_id"]), forms.get("form"), what)
         else:
-            self.attempt(what, lambda: model.with_context(context).search_read(domain, names, limit=5))
+            self.attempt(what, lambda: model.search_read(domain, ["display_name"], limit=5))
+            self.make_new(model, forms, what)
+            if model._transient:
+                self.press_list(model.search(domain, limit=2), forms.get("list"), what)
+
+    def confirm(self, model, view_id, what):
+        """Open a dialog, fill it in, and press each of its buttons."""
+        what = f"{what}, dialog {model._name}"
+        self.attempt(
+            what, lambda: self.filled(model, view_id).save(), then=lambda made: self.press_form(made, view_id, what)
+        )
+
+    def press_form(self, record, view_id, what):
+        """Press the buttons of a dialog; of those that these lead to, no more: some lead to each other."""
+        if self.in_dialog:
+            return
+        self.in_dialog = True
+        arch = etree.fromstring(record.get_view(view_id or None, "form")["arch"])
+        for node in arch.iter("button"):
+            if node.get("type") in ("object", "action"):
+                self.press_in_form(what, node, record)
+        self.in_dialog = False
+
+    def press_list(self, records, view_id, what):
+        """Press the buttons above a list that was made for its user."""
+        arch = etree.fromstring(records.get_view(view_id or None, "list")["arch"])
+        for node in arch.iterfind("header/button"):
+            self.press(f"{what}, list", records, node, records)
 
     def evaluated(self, text, context):
         values = {"uid": self.env.uid, "active_id": False, "active_ids": [], "context": context}
+        values |= {"datetime": datetime, "time": time, "relativedelta": dateutil.relativedelta.relativedelta}
+        values["context_today"] = lambda: fields.Date.context_today(self.env.user)
         values["allowed_company_ids"] = self.env.companies.ids
         return safe_eval(text, values) if isinstance(text, str) else text
 
     # === NEW === #
 
-    def make_new(self, menu):
-        """*New* in a menu: its form, filled in as a person would who gives no more than it asks for, and saved."""
-        action = menu.sudo().action
-        if action._name != "ir.actions.act_window" or "form" not in action.view_mode or not action.res_model:
+    def make_new(self, model, views, what):
+        """*New* where an action leads: its form, filled in as a person would who gives no more than it asks for, and
+        saved.
+        """
+        kinds = [kind for kind in views if kind in ("list", "form", "kanban")]
+        arches = {kind: etree.fromstring(model.get_view(views[kind] or None, kind)["arch"]) for kind in kinds}
+        if any(arch.get("create") in ("0", "false", "False") for arch in arches.values()):
             return
-        model = self.env[action.res_model].with_context(**self.evaluated(action.context or {}, {}))
-        kinds = [kind for kind in action.view_mode.split(",") if kind in ("list", "form", "kanban")]
-        arches = [etree.fromstring(model.get_view(self.view_id(action, kind), kind)["arch"]) for kind in kinds]
-        if model._transient or any(arch.get("create") in ("0", "false", "False") for arch in arches):
+        kind = "form" if "form" in kinds else "list" if arches.get("list", {}).get("editable") else None
+        way = (model._name, kind, *sorted(name for name in model.env.context if name.startswith("default_")))
+        is_ours = model._name.startswith("paylink.") or what.startswith("menu ")
+        if not kind or way in self.made or not is_ours or not model.has_access("create"):
             return
-        if model.has_access("create"):
+        if model.env.context.get("create", True):
+            self.made.add(way)
             self.pressed += 1
-            view_id = self.view_id(action, "form")
-            self.attempt(f"New in {menu.sudo().complete_name}", lambda: self.filled(model, view_id).save())
-
-    def view_id(self, action, kind):
-        views = {view.view_mode: view.view_id.id for view in action.view_ids}
-        return views.get(kind) or (action.view_id.id if action.view_id.type == kind else False)
+            self.attempt(f"{what}, New {model._name}", lambda: self.filled(model, views[kind]).save())
 
     def filled(self, model, view_id):
         form = Form(model, view=view_id or None)
@@ -130,13 +171,54 @@ class Presser:
         elif field.type == "date":
             form[name] = fields.Date.today() + timedelta(days=7)
 
+    # === SEARCHING, CHOOSING === #
+
+    def filter_by_all(self, view):
+        """Apply each filter and each grouping."""
+        model = self.env[view.sudo().model]
+        if not model.has_access("read"):
+            return
+        arch = etree.fromstring(model.get_view(self.primary(view).id, "search")["arch"])
+        own = {node.get("name") for node in etree.fromstring(view.sudo().arch).iter("filter")}
+        for node in arch.iter("filter"):
+            if node.get("name") not in own:
+                continue
+            what = f"{view.sudo().xml_id}: {node.get('name')}"
+            if domain := node.get("domain"):
+                self.pressed += 1
+                self.attempt(what, lambda domain=domain: model.search_read(self.evaluated(domain, {}), limit=5))
+            by = self.evaluated(node.get("context") or {}, {}).get("group_by")
+            if by:
+                self.pressed += 1
+                self.attempt(what, lambda by=by: model.formatted_read_group([], [by], ["__count"]))
+
+    def choose(self, action):
+        """Choose an action of the menu *Actions*, with one record and with two."""
+        model = self.env[action.binding_model_id.model]
+        groups = action.env[action.type].browse(action.id).group_ids if "group_ids" in action.env[action.type] else None
+        if not model.has_access("read") or (groups and not groups & self.env.user.all_group_ids):
+            return
+        records = model.search([], limit=2)
+        for some in (records[:1], records):
+            self.pressed += 1
+            self.attempt(
+                f"{action.get_external_id()[action.id]} with {len(some)} {model._name}",
+                partial(self.run_bound, action, some),
+                then=lambda found: self.show(found, f"action: {action.get_external_id()[action.id]}"),
+            )
+
+    def run_bound(self, action, records):
+        context = {"active_model": records._name, "active_ids": records.ids, "active_id": records[:1].id}
+        if action.type == "ir.actions.server":
+            return self.env["ir.actions.server"].browse(action.id).with_context(**context).run()
+        found = self.env["ir.actions.actions"]._for_xml_id(action.get_external_id()[action.id])
+        return found | {"context": {**self.evaluated(found.get("context") or {}, {}), **context}}
+
     # === PRESSING === #
 
     def press_all(self, view):
         model = self.env[view.sudo().model]
-        primary = view.sudo()
-        while primary.mode == "extension" and primary.inherit_id:
-            primary = primary.inherit_id
+        primary = self.primary(view)
         if not model.has_access("read"):
             return
         what = f"{view.sudo().xml_id} ({primary.type})"
@@ -146,6 +228,13 @@ class Presser:
         for node in arch.iter("button", "a") if own else ():
             if node.get("type") in ("object", "action") and node.get("name") in own:
                 self.press(what, model, node, records)
+
+    def primary(self, view):
+        """The view that a view is in the end a part of."""
+        view = view.sudo()
+        while view.mode == "extension" and view.inherit_id:
+            view = view.inherit_id
+        return view
 
     def names_in(self, view):
         """The names of the buttons that this view itself brings."""
@@ -169,17 +258,26 @@ class Presser:
         return model.concat(*list(found.values())[:SAMPLES])
 
     def press(self, what, model, node, records):
-        is_header = node.getparent().tag == "header" and node.getroottree().getroot().tag in ("list", "kanban")
-        if node.getroottree().getroot().tag == "kanban" or is_header:
-            for some in (records[:1], records[:2]) + ((model,) if node.get("display") == "always" else ()):
+        kind = node.getroottree().getroot().tag
+        if node.getparent().tag == "header" and kind in ("list", "kanban"):
+            for some in (records[:1], records[:2]) + ((model.browse(),) if node.get("display") == "always" else ()):
                 self.press_once(what, some, node)
             return
         for record in records:
-            if self.is_visible(node, record):
-                self.press_once(what, record, node)
+            self.press_in_form(what, node, record)
 
-    def is_visible(self, node, record):
-        while node is not None:
+    def press_in_form(self, what, node, record):
+        """Press a button of a record, or one of its lines."""
+        place = next((parent for parent in node.iterancestors("field") if parent.get("name")), None)
+        if place is not None and not self.is_shown(place, record):
+            return
+        for line in record if place is None else record[place.get("name")][:2]:
+            if self.is_shown(node, line, until=place):
+                self.press_once(what, line, node)
+
+    def is_shown(self, node, record, until=None):
+        """Whether nothing hides the node, up to another one, as far as the fields of ``record`` say it."""
+        while node is not until:
             if (text := node.get("invisible") or node.get("column_invisible")) and self.holds(text, record):
                 return False
             node = node.getparent()
@@ -229,6 +327,7 @@ class Presser:
             self.fault(what, error)
         finally:
             cursor.execute("ROLLBACK TO SAVEPOINT press")
+            cursor.execute("RELEASE SAVEPOINT press")
             self.env.invalidate_all(flush=False)
             self.env.clear()
 
