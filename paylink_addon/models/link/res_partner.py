@@ -47,6 +47,12 @@ class ResPartner(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _paylink_check_asking(self):
+        """Refuse whoever may not send links, or not read these contacts and the customers that they belong to."""
+        if not self.env.su and not self.env.user.has_group("paylink_addon.group_paylink_user"):
+            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
+        (self | self.commercial_partner_id).check_access("read")
+
     def _paylink_open_items(self, companies):
         """The customers' open receivable items in ``companies``, in sudo mode.
 
@@ -54,9 +60,7 @@ class ResPartner(models.Model):
         is the right to use links and to read the customer, who owes it, not only the contact. What contacts owe, or
         were invoiced, who are hidden from the user is left out: nobody is told of it, nor asks for it, by any sum.
         """
-        if not self.env.su and not self.env.user.has_group("paylink_addon.group_paylink_user"):
-            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
-        (self | self.commercial_partner_id).check_access("read")
+        self._paylink_check_asking()
         waiting = self.env["account.move.line"]._paylink_waiting(self.commercial_partner_id)
         items = (
             self.env["account.move.line"]

@@ -150,10 +150,8 @@ class PaylinkStatement(models.Model):
 
         :param partners: ``res.partner`` that the user must be able to read
         """
-        if not self.env.su and not self.env.user.has_group("paylink_addon.group_paylink_user"):
-            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
+        partners._paylink_check_asking()
         customers = partners.commercial_partner_id
-        (partners | customers).check_access("read")
         company, customers = self.env.company, customers.sudo()
         statements = self.sudo().search(
             [("partner_id", "in", customers.ids), ("company_id", "=", company.id), ("is_merged", "=", False)]

@@ -4,7 +4,9 @@ from odoo import api, fields, models
 class AccountMoveSendBatchWizard(models.TransientModel):
     """The same for many invoices, which are sent later by a job."""
 
-    _inherit = "account.move.send.batch.wizard"
+    _name = "account.move.send.batch.wizard"
+    _inherit = ["account.move.send.batch.wizard", "paylink.documents.mixin"]
+    _documents_field = "move_ids"
 
     paylink_can_add_link = fields.Boolean(compute="_compute_paylink_can_add_link")
     paylink_colleagues_text = fields.Text(compute="_compute_paylink_can_add_link")

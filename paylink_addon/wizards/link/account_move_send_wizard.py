@@ -4,7 +4,9 @@ from odoo import api, fields, models
 class AccountMoveSendWizard(models.TransientModel):
     """*Add a collection link* in the dialog that sends one invoice."""
 
-    _inherit = "account.move.send.wizard"
+    _name = "account.move.send.wizard"
+    _inherit = ["account.move.send.wizard", "paylink.documents.mixin"]
+    _documents_field = "move_id"
 
     paylink_can_add_link = fields.Boolean(compute="_compute_paylink_can_add_link")
     paylink_colleagues_text = fields.Text(compute="_compute_paylink_can_add_link")

@@ -2,7 +2,9 @@ from odoo import models
 
 
 class PaymentCaptureWizard(models.TransientModel):
-    _inherit = "payment.capture.wizard"
+    _name = "payment.capture.wizard"
+    _inherit = ["payment.capture.wizard", "paylink.documents.mixin"]
+    _documents_field = "transaction_ids"
 
     def action_capture(self):
         """Payment managers read all transactions, but capture those of links only, and nobody else those."""

@@ -1,2 +1,3 @@
 from . import paylink_dialog_mixin
+from . import paylink_documents_mixin
 from . import paylink_send_mixin

@@ -67,12 +67,11 @@ class PaylinkSendMixin(models.AbstractModel):
         return []
 
     def _sources(self):
-        """The selected records, once the user's right to read them is checked."""
-        self.ensure_one()
+        """The selected records, once the user's right to read them is checked; of no dialog, none."""
         if not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
         models_ = self._source_models()
-        if self.source_model not in models_:
+        if not self or self.source_model not in models_:
             return self.env[models_[0]]
         ids = self.source_ids if isinstance(self.source_ids, list) else []
         records = self.env[self.source_model].browse(id_ for id_ in ids if isinstance(id_, int)).exists()

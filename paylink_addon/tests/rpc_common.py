@@ -1,0 +1,216 @@
+from odoo import Command
+
+from .deposit.deposit_common import DepositCommon
+
+SPACES = str.maketrans("", "", "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE} ")
+
+
+class RpcCommon(DepositCommon):
+    """What is hidden from most users, by who they are, by a record rule, by their company.
+
+    It bears marks (names, addresses, numbers, amounts, tokens) that stand nowhere else.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        invoicing = cls.env.ref("account.group_account_invoice")
+        invoicing.implied_ids -= cls.env.ref("paylink_addon.group_paylink_user")
+        cls.other = cls._other_company()
+        cls.boss = cls._user("rpc-boss", "sales_team.group_sale_salesman,account.group_account_invoice")
+        cls._hide()
+        cls.env.flush_all()
+
+    @classmethod
+    def _hide(cls):
+        """Make what is hidden; ``cls.marks`` are its marks, by record: who may read the record may know them."""
+        cls.marks = {}
+        cls._hide_colleagues()
+        cls._hide_payments()
+        cls._hide_beside()
+        cls._hide_other_company()
+        cls._hide_contact()
+        cls.hidden = {}
+        for record in cls.marks:
+            cls.hidden.setdefault(record._name, record.browse())
+            cls.hidden[record._name] |= record
+
+    @classmethod
+    def _mark(cls, record, *marks):
+        cls.marks[record.sudo(False)] = {str(mark).translate(SPACES) for mark in marks}
+
+    @classmethod
+    def _contact(cls, mark, number, **values):
+        contact = cls._customer(
+            f"Mark{mark}name", email=f"{mark}@mark.example.com", phone=f"+3363998{number}", lang="en_US", **values
+        )
+        cls._mark(contact, contact.name, contact.email, contact.phone)
+        return contact
+
+    @classmethod
+    def _hide_contact(cls):
+        """A contact whom a record rule hides, with an invoice, a statement page, and a promise."""
+        contact = cls._contact("hidden", 7701, ref="hidden")
+        invoice = cls._invoice(contact, 1717.17)
+        cls._mark(invoice, contact.name, *cls._amounts("1717.17"))  # an invoice says whose it is
+        cls._mark(cls._items(invoice))
+        statement = cls.env["paylink.statement"]._for_customers(contact)
+        statement._activate()
+        cls._mark(statement, statement.access_token)
+        hold = cls.env["paylink.reminder.hold"].create(
+            {"kind": "objection", "partner_id": contact.id, "note": "Markhiddennote"}
+        )
+        cls._mark(hold, "Markhiddennote")
+        cls._hide_family()
+        cls.env["ir.rule"].create(
+            {
+                "name": "Hidden contacts",
+                "model_id": cls.env["ir.model"]._get_id("res.partner"),
+                "domain_force": "[('ref', '!=', 'hidden')]",
+            }
+        )
+
+    @classmethod
+    def _hide_family(cls):
+        """A hidden company that has a contact whom everybody knows, and the other way round."""
+        holding = cls._contact("holding", 7705, ref="hidden", is_company=True)
+        known = cls._customer("Known contact", parent_id=holding.id)
+        # Odoo says the company's name with the contact's.
+        cls._mark(holding, holding.email, holding.phone)
+        firm = cls._customer("Known company", is_company=True)
+        child = cls._contact("child", 7706, ref="hidden", parent_id=firm.id)
+        # By the same rule as the first one.
+        cls.alike = holding | child
+        for partner, amount in ((known, "5757.57"), (child, "6767.67")):
+            invoice = cls._invoice(partner, float(amount))
+            cls._mark(invoice, *cls._amounts(amount), *(["Markchildname"] if partner == child else []))
+            cls._mark(cls._items(invoice))
+        hold = cls.env["paylink.reminder.hold"].create(
+            {"kind": "promise", "date_until": "2098-07-06", "partner_id": holding.id, "note": "Markholdingnote"}
+        )
+        cls._mark(hold, "Markholdingnote", "2098-07-06")
+        for customer in (holding, firm):
+            statement = cls.env["paylink.statement"]._for_customers(customer)
+            statement._activate()
+            cls._mark(statement, statement.access_token)
+        for partner in (known, firm):
+            cls._mark(partner)
+
+    @classmethod
+    def _hide_colleagues(cls):
+        """A colleague's links and order, of a customer whom everybody knows."""
+        values = {"user_id": cls.boss.id, "send_sms": True, "email": "link@mark.example.com", "phone": "+33639987702"}
+        free = cls._free_link(2727.27, reference="Markreference", **values)
+        cls._mark(free, free.access_token, free.email, free.phone, "Markreference", *cls._amounts("2727.27"))
+        cls.invoice = cls._invoice(cls.marie, 90)
+        of_invoice = cls._link(cls.invoice, **values)
+        cls._mark(of_invoice, of_invoice.access_token)
+        cls._mark(of_invoice.line_ids)
+        cls._mark(cls._attempt(free), *cls._amounts("2727.27"))
+        order = cls._order(3737.37, user_id=cls.boss.id)
+        cls._mark(order, *cls._amounts("3737.37"))
+        deposit = cls._deposit(order, 1000, user_id=cls.boss.id)
+        cls._mark(deposit, deposit.access_token)
+
+    @classmethod
+    def _hide_payments(cls):
+        """What a colleague's customer has paid and stored, what the bank and Stripe say of it."""
+        free = cls._free_link(3838.38, user_id=cls.boss.id)
+        invoice = cls._invoice(cls.marie, 80)
+        of_invoice = cls._link(invoice, user_id=cls.boss.id)
+        cls._mark(free, free.access_token, *cls._amounts("3838.38"))
+        cls._mark(of_invoice, of_invoice.access_token)
+        paid = cls._pay(free)
+        cls._mark(paid, *cls._amounts("3838.38"))
+        cls._mark(paid.payment_id)
+        cls._pay(of_invoice)
+        cls._mark(invoice.line_ids.matched_credit_ids)
+        cls._mark(free.message_ids[:1])
+        task = free.activity_schedule("mail.mail_activity_data_todo", summary="Markactivity", user_id=cls.boss.id)
+        cls._mark(task, "Markactivity")
+        cls._hide_provider(paid)
+        values = {"date": "2020-01-01", "company_id": cls.company.id, "customer_id": cls.marie.id}
+        values |= {"user_id": cls.boss.id, "channel": "email", "link_ids": [Command.set(free.ids)]}
+        message = (
+            cls.env["paylink.reminder.message"]
+            .sudo()
+            .create(values | {"partner_id": cls.marie.id, "name": "Markdocument", "email": "reminder@mark.example.com"})
+        )
+        cls._mark(message, "Markdocument", "reminder@mark.example.com")
+        values.pop("link_ids")
+        reminder = (
+            cls.env["paylink.reminder"]
+            .sudo()
+            .create(
+                values | {"name": "Markreminder", "message_id": message.id, "outcome": "message", "amount": 3939.39}
+            )
+        )
+        cls._mark(reminder, "Markreminder", *cls._amounts("3939.39"))
+
+    @classmethod
+    def _hide_provider(cls, paid):
+        """A chargeback of a payment, the event that told of it, the customer's stored method."""
+        own = {"provider_id": cls.provider.id}
+        dispute = {"transaction_id": paid.id, "currency_id": cls.company.currency_id.id, "status": "needs_response"}
+        cls._mark(cls.env["paylink.dispute"].sudo().create(own | dispute | {"name": "Markdispute"}), "Markdispute")
+        event = {"event_id": "Markevent", "type": "x", "object_key": "Markobject", "payload": {"of": "Markpayload"}}
+        cls._mark(cls.env["paylink.event"].sudo().create(own | event), "Markevent", "Markobject", "Markpayload")
+        customer = {"partner_id": cls.marie.id, "company_id": cls.company.id, "account": "acct_Mark", "key": "Markkey"}
+        customer = cls.env["paylink.stripe.customer"].sudo().create(customer | {"customer": "cus_Mark"})
+        cls._mark(customer, "acct_Mark", "Markkey", "cus_Mark")
+        method = {"payment_method_id": cls.payment_method_id, "partner_id": cls.marie.id}
+        token = own | method | {"provider_ref": "Markprovider", "payment_details": "Markcard"}
+        cls._mark(cls.env["payment.token"].sudo().create(token), "Markprovider", "Markcard")
+
+    @classmethod
+    def _hide_beside(cls):
+        """What the add-ons beside this one ask from, where they are."""
+        if "crm.lead" in cls.env:
+            values = {
+                "name": "Marklead",
+                "partner_id": cls.marie.id,
+                "user_id": cls.boss.id,
+                "expected_revenue": 8787.87,
+            }
+            cls._mark(cls.env["crm.lead"].sudo().create(values), "Marklead", *cls._amounts("8787.87"))
+        if "loyalty.card" in cls.env:
+            program = cls.env["loyalty.program"].sudo().create({"name": "Wallet", "program_type": "ewallet"})
+            values = {"program_id": program.id, "partner_id": cls.marie.id, "code": "Markcode", "points": 8989.89}
+            cls._mark(program)
+            cls._mark(cls.env["loyalty.card"].sudo().create(values), "Markcode", *cls._amounts("8989.89"))
+
+    @classmethod
+    def _hide_other_company(cls):
+        """A customer of another company, with an invoice, links and a statement page."""
+        other = cls.other
+        there = cls.env(context=dict(cls.env.context, allowed_company_ids=(other + cls.company).ids))
+        partner = cls._contact("other", 7703, company_id=other.id)
+        cls._mark(other)
+        cls._mark(cls._demo_provider(other))
+        move = cls._invoice(partner, 4747.47, company_id=other.id)
+        cls._mark(move, *cls._amounts("4747.47"))
+        cls._mark(cls._items(move))
+        Link = there["paylink.link"].with_company(other)
+        link = Link._create_for_items([({}, cls._items(move))], partner_id=partner.id, reference="Markotherreference")
+        link._issue()
+        cls._mark(link, link.access_token, "Markotherreference", *cls._amounts("4747.47"))
+        cls._mark(link.line_ids)
+        statement = there["paylink.statement"].with_company(other)._for_customers(partner)
+        statement._activate()
+        cls._mark(statement, statement.access_token)
+        rule = there["paylink.reminder.rule"].create(
+            {"name": "Markotherrule", "company_id": other.id, "user_id": cls.boss.id, "step_ids": [(0, 0, {"days": 3})]}
+        )
+        cls._mark(rule, "Markotherrule")
+        cls._mark(rule.step_ids)
+        hold = there["paylink.reminder.hold"].create(
+            {"kind": "objection", "partner_id": partner.id, "company_id": other.id, "note": "Markothernote"}
+        )
+        cls._mark(hold, "Markothernote")
+
+    @staticmethod
+    def _amounts(text):
+        """How an amount may be written."""
+        whole, cents = text.split(".")
+        grouped = f"{whole[:-3]},{whole[-3:]}"
+        return text, f"{grouped}.{cents}", f"{whole},{cents}"
