@@ -24,7 +24,10 @@ ROLES = {
     "colleague": ["paylink_addon.group_paylink_all", "sales_team.group_sale_salesman_all_leads"],
     "accountant": ["paylink_addon.group_paylink_user", "account.group_account_user", "account.group_account_invoice"],
     "manager": ["paylink_addon.group_payment_manager", "account.group_account_manager"],
-    "administrator": ["base.group_system", "account.group_account_manager", "paylink_addon.group_payment_manager"],
+    "administrator": [
+        *("base.group_system", "account.group_account_manager", "paylink_addon.group_payment_manager"),
+        "sales_team.group_sale_manager",
+    ],
 }
 # How many records of a model are tried: one of each look, as far as its states tell.
 SAMPLES = 12
@@ -35,7 +38,7 @@ class Presser:
 
     def __init__(self, env):
         self.env, self.role, self.pressed, self.faults = env, env.user.login, 0, []
-        self.made, self.in_dialog = set(), False
+        self.made, self.in_dialog, self.tried = set(), False, set()
 
     def everything(self):
         """Every menu, and every button of every view of ours, with 0, 1 and 2 records; what they lead to, too."""
@@ -65,6 +68,23 @@ class Presser:
         views = self.env["ir.ui.view"].sudo().search([("type", "in", kinds), ("model", "!=", False)])
         return views.filtered(self._is_ours).with_env(self.env)
 
+    def buttons(self):
+        """All buttons of our views that call a method, as ``(model, name)``."""
+        return {
+            (model, node.get("name"))
+            for view in self.views("form", "list", "kanban", "activity")
+            for node, model in self.with_models(etree.fromstring(view.sudo().arch), view.sudo().model)
+            if node.tag in ("button", "a") and node.get("type") == "object"
+        }
+
+    def with_models(self, node, model):
+        """A node and all below it, each with the model that it is about."""
+        yield node, model
+        if node.tag == "field" and len(node) and (field := self.env[model]._fields.get(node.get("name"))):
+            model = field.comodel_name or model
+        for child in node.iterchildren(etree.Element):
+            yield from self.with_models(child, model)
+
     def bound(self):
         """What our add-ons put into the menu *Actions* of lists and forms."""
         actions = self.env["ir.actions.actions"].sudo().search([("binding_model_id", "!=", False)])
@@ -85,11 +105,12 @@ class Presser:
         self.attempt(what, lambda: model.get_views(views))
         domain = self.evaluated(action.get("domain") or [], context)
         forms = {kind: view_id for view_id, kind in views}
-        if action.get("target") == "new" and not action.get("res_id"):
+        is_dialog = action.get("target") == "new" or (model._transient and views[0][1] == "form")
+        if is_dialog and not action.get("res_id"):
             self.confirm(model, forms.get("form"), what)
         elif action.get("res_id"):
             self.attempt(what, lambda: model.browse(action["res_id"]).read(["display_name"]))
-            if model._transient:
+            if model._name.startswith("paylink."):
                 self.press_form(model.browse(action["res_id"]), forms.get("form"), what)
         else:
             self.attempt(what, lambda: model.search_read(domain, ["display_name"], limit=5))
@@ -186,20 +207,24 @@ class Presser:
             what = f"{view.sudo().xml_id}: {node.get('name')}"
             if domain := node.get("domain"):
                 self.pressed += 1
-                self.attempt(what, lambda domain=domain: model.search_read(self.evaluated(domain, {}), limit=5))
+                self.attempt(
+                    what, lambda domain=domain: model.search_read(self.evaluated(domain, {}), ["display_name"], limit=5)
+                )
             by = self.evaluated(node.get("context") or {}, {}).get("group_by")
             if by:
                 self.pressed += 1
                 self.attempt(what, lambda by=by: model.formatted_read_group([], [by], ["__count"]))
 
     def choose(self, action):
-        """Choose an action of the menu *Actions*, with one record and with two."""
+        """Choose an action of the menu *Actions*, with one record, with two, and with many."""
         model = self.env[action.binding_model_id.model]
         groups = action.env[action.type].browse(action.id).group_ids if "group_ids" in action.env[action.type] else None
         if not model.has_access("read") or (groups and not groups & self.env.user.all_group_ids):
             return
-        records = model.search([], limit=2)
-        for some in (records[:1], records):
+        owing = [("move_type", "=", "out_invoice"), ("state", "=", "posted"), ("payment_state", "=", "not_paid")]
+        domains = {"account.move": owing, "res.partner": [("customer_rank", ">", 0)]}
+        records = model.search(domains.get(model._name, []), limit=SAMPLES)
+        for some in (records[:1], records[:2], records):
             self.pressed += 1
             self.attempt(
                 f"{action.get_external_id()[action.id]} with {len(some)} {model._name}",
@@ -294,6 +319,7 @@ class Presser:
     def press_once(self, what, records, node):
         self.pressed += 1
         name = node.get("name")
+        self.tried.add((records._name, name))
         label = f"{what}: {name} with {len(records)} {records._name}"
         if len(records) == 1:
             look = [str(records[key]) for key in ("state", "status", "kind") if key in records]
@@ -332,7 +358,8 @@ class Presser:
             self.env.clear()
 
     def fault(self, what, error, told=False):
-        self.faults.append({"role": self.role, "what": what, "error": f"{type(error).__name__}: {error}", "told": told})
+        text = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        self.faults.append({"role": self.role, "what": what, "error": text, "told": told})
 
 
 def give(env, user):
@@ -349,12 +376,55 @@ def give(env, user):
     env.invalidate_all()
 
 
+def complete(env, company):
+    """What buttons need, and the demo data have not: what providers and banks do, an opportunity, pages of accounts."""
+    env = env(context={**env.context, "allowed_company_ids": company.ids})
+    links = env["paylink.link"].search([("state", "=", "open"), ("kind", "=", "open_items")], limit=4)
+    authorized, paid = (attempt(env, link) for link in links.filtered(lambda link: link._payable_amount())[:2])
+    authorized._set_authorized()
+    paid._set_done()
+    paid._post_process()
+    refund = paid._create_child_transaction(1, is_refund=True)
+    env.cr.execute("UPDATE payment_transaction SET create_date = '2020-01-01' WHERE id = %s", [refund.id])
+    dispute = {
+        "name": "dp_1",
+        "provider_id": paid.provider_id.id,
+        "transaction_id": paid.id,
+        "status": "lost",
+        "fee": 1,
+    }
+    currency = {"currency_id": company.currency_id.id, "fee_currency_id": company.currency_id.id}
+    env["paylink.dispute"].create(dispute | currency | {"withdrawal_id": paid.payment_id.id})
+    invoice = links.line_ids.move_id[:1]
+    values = {"date": fields.Date.today(), "company_id": company.id, "user_id": env.uid, "channel": "email"}
+    values["customer_id"] = invoice.partner_id.commercial_partner_id.id
+    message = env["paylink.reminder.message"].create(
+        values | {"name": invoice.name, "partner_id": invoice.partner_id.id, "email": "x@example.com"}
+    )
+    env["paylink.reminder"].create(
+        values | {"name": invoice.name, "message_id": message.id, "outcome": "message", "move_id": invoice.id}
+    )
+    env["paylink.statement"]._for_customers(links.partner_id)._activate()
+    env["crm.lead"].create(
+        [{"name": "Stairs", "type": "opportunity", "partner_id": partner.id} for partner in links.partner_id]
+    )
+
+
+def attempt(env, link):
+    """An attempt to pay a link, as its page makes it, by the provider of demonstrations."""
+    provider = env.ref("payment.payment_provider_demo")
+    values = link._start_attempt(link._payable_amount(), provider.id, provider.payment_method_ids[:1].id, None)
+    values |= values.pop("custom_create_values")
+    return env["payment.transaction"].create(values | {"operation": "online_direct", "reference": f"{link.name}-x"})
+
+
 def main(env):
     """Print what was pressed how often in each role, and what was wrong."""
     company = env["res.company"].search([("chart_template", "!=", False)], limit=1)
     # What commits on its way to a provider is undone, too.
     env.cr.commit = env.flush_all
-    faults, pressed = [], {}
+    complete(env, company)
+    faults, pressed, tried = [], {}, set()
     for role, groups in ROLES.items():
         user = make_user(env, role, groups, company)
         give(env, user)
@@ -362,7 +432,9 @@ def main(env):
         presser.everything()
         faults += presser.faults
         pressed[role] = presser.pressed
-    print("PRESSED", json.dumps({"pressed": pressed, "faults": faults}))
+        tried |= presser.tried
+    missed = sorted(f"{model} {name}" for model, name in Presser(env).buttons() - tried)
+    print("PRESSED", json.dumps({"pressed": pressed, "faults": faults, "missed": missed}))
 
 
 def make_user(env, role, groups, company):
