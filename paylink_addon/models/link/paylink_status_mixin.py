@@ -172,6 +172,7 @@ class PaylinkStatusMixin(models.AbstractModel):
         return self._paylink_newest().action_copy()
 
     def _paylink_newest(self):
+        self.check_access("read")
         link = self.paylink_link_id
         if not link:
             raise UserError(self.env._("No collection link has been made for %(name)s yet.", name=self.display_name))
