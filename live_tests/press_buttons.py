@@ -119,8 +119,11 @@ class Presser:
                 self.press_list(model.search(domain, limit=2), forms.get("list"), what)
 
     def confirm(self, model, view_id, what):
-        """Open a dialog, fill it in, and press each of its buttons."""
+        """Open a dialog, fill it in, and press each of its buttons; one of Odoo's, such as the settings, is opened."""
         what = f"{what}, dialog {model._name}"
+        if not model._name.startswith("paylink."):
+            self.attempt(what, lambda: model.onchange({}, [], {"display_name": {}}))
+            return
         self.attempt(
             what, lambda: self.filled(model, view_id).save(), then=lambda made: self.press_form(made, view_id, what)
         )
