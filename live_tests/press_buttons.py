@@ -30,7 +30,7 @@ ROLES = {
     ],
 }
 # How many records of a model are tried: one of each look, as far as its states tell.
-SAMPLES = 12
+SAMPLES = 24
 
 
 class Presser:
@@ -252,10 +252,11 @@ class Presser:
         what = f"{view.sudo().xml_id} ({primary.type})"
         arch = self.attempt(what, lambda: etree.fromstring(model.get_view(primary.id, primary.type)["arch"]))
         own = self.names_in(view) if arch is not None else set()
-        records = self.samples(model, arch) if own else model
-        for node in arch.iter("button", "a") if own else ():
-            if node.get("type") in ("object", "action") and node.get("name") in own:
-                self.press(what, model, node, records)
+        nodes = [node for node in arch.iter("button", "a") if node.get("name") in own] if own else []
+        nodes = [node for node in nodes if node.get("type") in ("object", "action")]
+        records = self.samples(model, nodes) if nodes else model
+        for node in nodes:
+            self.press(what, model, node, records)
 
     def primary(self, view):
         """The view that a view is in the end a part of."""
@@ -275,14 +276,16 @@ class Presser:
                 ids |= {str(record.id)} if record else set()
         return names | ids
 
-    def samples(self, model, arch):
-        """Records that look different: one for each combination of what conditions of the view ask for."""
+    def samples(self, model, nodes):
+        """Records that look different: one for each combination of what the conditions of buttons ask for."""
         if model._transient:
             return model
-        names = {node.get("name") for node in arch.iter("field")} & {"state", "status", "kind", "is_post_processed"}
+        conditions = " ".join(node.get("invisible") or "" for node in nodes)
+        names = sorted((set(re.findall(r"\w+", conditions)) | {"state", "status", "kind"}) & set(model._fields))
         found = {}
         for record in model.search([], limit=400):
-            found.setdefault(tuple(record[name] for name in sorted(names) if name in record), record)
+            look = (record[name] if model._fields[name].type == "selection" else bool(record[name]) for name in names)
+            found.setdefault(tuple(look), record)
         return model.concat(*list(found.values())[:SAMPLES])
 
     def press(self, what, model, node, records):
@@ -408,9 +411,17 @@ def complete(env, company):
         values | {"name": invoice.name, "message_id": message.id, "outcome": "message", "move_id": invoice.id}
     )
     env["paylink.statement"]._for_customers(links.partner_id)._activate()
-    env["crm.lead"].create(
+    leads = env["crm.lead"].create(
         [{"name": "Stairs", "type": "opportunity", "partner_id": partner.id} for partner in links.partner_id]
     )
+    links[:1].lead_id = leads[:1]
+    order = env["sale.order"].search([("invoice_ids", "=", False), ("state", "in", ("draft", "sent"))], limit=1)
+    order.action_confirm()
+    invoice = order._create_invoices(final=True)
+    invoice.action_post()
+    items = [({}, invoice._paylink_open_items())]
+    env["paylink.link"]._create_for_items(items, partner_id=invoice.partner_id.id)._issue()
+    company._paylink_set_up_wallet()
 
 
 def attempt(env, link):
@@ -431,6 +442,7 @@ def main(env):
     for role, groups in ROLES.items():
         user = make_user(env, role, groups, company)
         give(env, user)
+        company.paylink_reminders = role != "manager"  # who is to switch them on has to find them off
         presser = Presser(env(user=user.id, context={"lang": "fr_FR", "allowed_company_ids": company.ids}))
         presser.everything()
         faults += presser.faults

@@ -8,18 +8,24 @@ from pathlib import Path
 from dev.live import fresh_database, run_script
 
 PRESSER = Path(__file__).parent / "press_buttons.py"
-# What is answered with words, since only the press tells that there is nothing to do.
+# What is answered with words, since only the press tells that there is nothing to do, or not for this user.
 ANSWERED = {
-    "action_settle": "nothing is ticked",
-    "action_mark_read": "others' links among those ticked in the list",
-    "action_retry": "the reminders ticked in the list were sent",
-    "action_paylink_stripe_connect": "no key of Stripe's has been entered",
+    ": action_settle": "nothing is ticked",
+    ": action_mark_read": "others' links among those ticked in the list",
+    "(list): action_revoke": "others' pages among those ticked in the list",
+    ": action_retry": "the reminders ticked in the list were sent",
+    ": action_look_up": "neither a customer nor an invoice is chosen",
+    ": action_renew": "what the link asked for has been paid otherwise",
+    ": action_paylink_stripe_connect": "no key of Stripe's has been entered",
 }
-# What asks Stripe first, or shows what came of that: tests/stripe press these.
-ASKING = {
+# What asks Stripe first, or what the demo data do not lead to: the tests in Odoo press these.
+ELSEWHERE = {
     "payment.provider action_paylink_stripe_create_webhook",
     "payment.provider action_paylink_stripe_send_test",
     "payment.transaction action_paylink_view_events",
+    "paylink.reminder.preview.line action_show",
+    "paylink.reminder.rule action_switch_on",
+    "paylink.statement.send action_send",
 }
 
 
@@ -35,11 +41,12 @@ class TestButtons(unittest.TestCase):
             self.assertGreater(number, 50, f"{role} has pressed too little for this to say anything")
         faults = {}
         for fault in found["faults"]:
-            if not (fault["told"] and any(f": {name} with" in fault["what"] for name in ANSWERED)):
+            answers = [name for name in ANSWERED if f"{name} with" in fault["what"]]
+            if not any(fault["told"] or "(list)" in name for name in answers):
                 faults.setdefault(f"{fault['what']}: {fault['error']}", []).append(fault["role"])
         faults = [f"{what} ({', '.join(roles)})" for what, roles in faults.items()]
-        self.assertEqual(set(found["missed"]), ASKING, "nobody could press these")
         self.assertFalse(faults, "\n".join(faults))
+        self.assertLessEqual(set(found["missed"]), ELSEWHERE, "nobody could press these")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class PaylinkStatement(models.Model):
     state = fields.Selection(
         [("active", "Active"), ("revoked", "Revoked")], compute="_compute_state", help="Whether the page can be used."
     )
+    can_revoke = fields.Boolean(compute="_compute_can_revoke")
     amount_display = fields.Char(string="Due now", compute="_compute_displays")
     document_count = fields.Integer(string="Open Items", compute="_compute_displays")
     link_ids = fields.One2many("paylink.link", "statement_id", string="Collection Links", readonly=True)
@@ -53,6 +54,13 @@ class PaylinkStatement(models.Model):
     _customer_unique = models.UniqueIndex("(partner_id, company_id) WHERE is_merged IS NOT TRUE")
 
     # === COMPUTE METHODS === #
+
+    @api.depends("is_mine")
+    @api.depends_context("uid")
+    def _compute_can_revoke(self):
+        sees_all = self.env.user.has_group("paylink_addon.group_paylink_all")
+        for statement in self:
+            statement.can_revoke = sees_all or statement.is_mine
 
     @api.depends("cancelled_at")
     def _compute_state(self):
@@ -106,8 +114,7 @@ class PaylinkStatement(models.Model):
         need of the provider is done before. Called again, it ends what could not be released.
         """
         self._check_rights()
-        foreign = self.filtered(lambda statement: statement.user_id != self.env.user)
-        if foreign and not self.env.user.has_group("paylink_addon.group_paylink_all"):
+        if foreign := self.filtered(lambda statement: not statement.can_revoke):
             raise AccessError(
                 self.env._(
                     "Only its owner, %(owner)s, can revoke the page of %(name)s.",
