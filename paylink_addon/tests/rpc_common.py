@@ -108,7 +108,8 @@ class RpcCommon(DepositCommon):
         cls._mark(of_invoice.line_ids)
         cls._mark(cls._attempt(free), *cls._amounts("2727.27"))
         order = cls._order(3737.37, user_id=cls.boss.id)
-        cls._mark(order, *cls._amounts("3737.37"))
+        for record in (order, order.order_line):
+            cls._mark(record, *cls._amounts("3737.37"))
         deposit = cls._deposit(order, 1000, user_id=cls.boss.id)
         cls._mark(deposit, deposit.access_token)
 
