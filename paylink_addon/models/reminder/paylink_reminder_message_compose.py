@@ -24,9 +24,9 @@ class Part:
 
     @property
     def late(self):
-        """What of it is overdue; credits are deducted from that first."""
-        credit = sum(line["amount"] for line in self.lines if line["amount"] < 0)
-        return max(sum(line["late"] for line in self.lines) + credit, 0.0)
+        """What of it is overdue; credits are deducted from that first, as far as their money was not given back."""
+        credit = sum(line["amount"] for line in self.lines if line["amount"] < 0 or not line["date_due"])
+        return max(sum(line["late"] for line in self.lines) + min(credit, 0.0), 0.0)
 
 
 @dataclass
