@@ -204,7 +204,7 @@ class AccountMoveLine(models.Model):
             SELECT coming.item_id
               FROM (%s) coming
               JOIN account_move move ON move.id = coming.move_id
-             WHERE coming.item_id IS NOT NULL AND NOT coming.is_booked
+             WHERE coming.item_id IS NOT NULL
           GROUP BY coming.item_id, move.amount_residual
             HAVING bool_or(coming.is_direct) OR sum(coming.amount) >= move.amount_residual
             """,

@@ -213,16 +213,6 @@ class TestAttempts(PaylinkCommon):
         self._force_attempt(link, 0).write({"operation": "validation", "state": "done"})
         self.assertFalse(self._coming(link.line_ids.move_id))
 
-    def test_rest_of_what_was_booked_by_hand_is_asked_for(self):
-        """A part was confirmed, somebody has posted its payment, and what else follows from it has not been done."""
-        invoice = self._invoice(amount=100)
-        transaction = self._pay(self._link(invoice, allow_partial=True), 40)
-        transaction.is_post_processed = False
-        self.assertEqual(list(self._coming(invoice).values()), [(40, True, True)])
-        self.assertFalse(self._items(invoice)._paylink_in_flight())
-        wizard = self._wizard(invoice)
-        self.assertEqual((wizard.problem, wizard.amount_due), (False, 60))
-
     def test_what_is_captured_in_parts_counts_once(self):
         """Authorized, a part confirmed, a part being captured, a part voided; then booked part by part."""
         invoice, other = self._invoice(amount=100), self._invoice(amount=200)
