@@ -29,6 +29,7 @@ MAY_CALL = {
     "statement": ("link",),
     "dispute": ("link",),
     "stripe": ("link", "dispute"),
+    "card": ("link", "deposit", "stripe"),
     "reminder": ("link", "deposit", "statement", "dispute"),
 }
 XML_FOLDERS = ("views", "wizards", "data")
@@ -49,6 +50,7 @@ CONTROLLERS = {
     "status": "link",
     "deposit": "deposit",
     "account": "statement",
+    "card": "card",
     "stripe": "stripe",
     "stripe_webhook": "stripe",
 }

@@ -11,6 +11,7 @@
         "security/paylink_groups.xml",
         "security/ir.model.access.csv",
         "security/paylink_rules.xml",
+        "security/paylink_card_rules.xml",
         "security/paylink_reminder_rules.xml",
         # messaging
         "views/messaging/res_partner_address_views.xml",
@@ -53,6 +54,16 @@
         "views/stripe/payment_provider_views.xml",
         "views/stripe/payment_stripe_templates.xml",
         "data/stripe/payment_provider_stripe.xml",
+        # card
+        "data/card/paylink_card_subtypes.xml",
+        "data/card/mail_card_request.xml",
+        "data/card/paylink_card_data.xml",
+        "wizards/card/paylink_card_send_views.xml",
+        "views/card/paylink_card_template_views.xml",
+        "views/card/paylink_card_request_views.xml",
+        "views/card/payment_token_views.xml",
+        "views/card/card_document_views.xml",
+        "views/card/card_page_templates.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",
         "data/reminder/mail_templates_reminders.xml",

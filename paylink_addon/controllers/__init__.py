@@ -1,1 +1,1 @@
-from . import account, deposit, pay, portal, status, stripe, stripe_webhook
+from . import account, card, deposit, pay, portal, status, stripe, stripe_webhook

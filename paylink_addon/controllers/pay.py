@@ -27,7 +27,27 @@ FORM_POLICY = (
 ADDRESS_KEY = "paylink_address"
 
 
-class PaylinkPay(PageMixin, http.Controller):
+class FormPageMixin(PageMixin):
+    """What the controllers of pages with Odoo's payment form share."""
+
+    def _render_form(self, template, values, status=HTTPStatus.OK):
+        """A page that has the form on it.
+
+        :param dict values: with those of the form, and whether a provider is ``embedded`` in it
+        """
+        values["session_info"] = request.env["ir.http"].get_frontend_session_info()
+        values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
+        values["nonce"] = secrets.token_urlsafe(12)
+        # A provider that shows its fields on the page brings its own scripts from its own site.
+        policy = FORM_POLICY.format(
+            nonce=values["nonce"],
+            extra="https:" if values["embedded"] else "",
+            targets=request.env["payment.provider"]._paylink_form_targets(),
+        )
+        return self._render(template, values, status=status, policy=policy)
+
+
+class PaylinkPay(FormPageMixin, http.Controller):
     """The customer's page of a collection link. Whoever holds the token sees this link and nothing else."""
 
     # === PAGES === #
@@ -53,7 +73,7 @@ class PaylinkPay(PageMixin, http.Controller):
             values["running"] = link._running_text()
         if view == "pay":
             chosen = link._chosen(params.get("part"), amount, money.payable)
-            return self._render_form(values | link._payment_form_values(money, chosen, payer))
+            return self._render_pay(values | link._payment_form_values(money, chosen, payer))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
 
     def _page_values(self, link, money):
@@ -68,21 +88,12 @@ class PaylinkPay(PageMixin, http.Controller):
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
         return self._render("paylink_addon.page_help", values)
 
-    def _render_form(self, values, status=HTTPStatus.OK):
-        """The page with Odoo's payment form on it."""
+    def _render_pay(self, values, status=HTTPStatus.OK):
+        """The page to pay on."""
         if values["embedded"]:
             providers = values["providers_sudo"]
             values["show_tokenize_input_mapping"] = providers._paylink_saving_offered(values["may_save"])
-        values["session_info"] = request.env["ir.http"].get_frontend_session_info()
-        values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
-        values["nonce"] = secrets.token_urlsafe(12)
-        # A provider that shows its fields on the page brings its own scripts from its own site.
-        policy = FORM_POLICY.format(
-            nonce=values["nonce"],
-            extra="https:" if values["embedded"] else "",
-            targets=request.env["payment.provider"]._paylink_form_targets(),
-        )
-        return self._render("paylink_addon.page_pay", values, status=status, policy=policy)
+        return self._render_form("paylink_addon.page_pay", values, status)
 
     # === WHAT THE PAGE CALLS === #
 
@@ -163,7 +174,7 @@ class PaylinkPay(PageMixin, http.Controller):
         if answer:
             return request.redirect("/payment/status", code=HTTPStatus.SEE_OTHER)
         values = self._page_values(link, money) | link._payment_form_values(money, chosen, payer)
-        return self._render_form(values | {"pay_problem": problem}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return self._render_pay(values | {"pay_problem": problem}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
     def _pay_without_scripts(self, link, amount, option):
         """Begin to pay with the chosen method (or saved one): what went wrong, and the processing values."""

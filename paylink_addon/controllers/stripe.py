@@ -5,7 +5,6 @@ from odoo.exceptions import UserError
 from odoo.http import request
 from odoo.tools import LazyTranslate
 
-from ..const import PAY_PATH
 from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH
 from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
 from .page import FORM_PAGE, PAGE, PLAIN_POLICY, PageMixin
@@ -56,7 +55,7 @@ class PaylinkStripe(PageMixin, http.Controller):
 
     def _transaction(self, tx_id, token):
         transaction = request.env["payment.transaction"]._paylink_stripe_by_token(tx_id, token)
-        request.update_context(lang=self._language(transaction.paylink_id.lang, transaction.partner_lang))
+        request.update_context(lang=self._language(transaction._paylink_asked_by().lang, transaction.partner_lang))
         if transaction:
             request.update_context(allowed_company_ids=transaction.company_id.ids)
         return transaction.with_user(SUPERUSER_ID).with_context(**request.env.context)
@@ -81,20 +80,20 @@ class PaylinkStripe(PageMixin, http.Controller):
         return response
 
     def _back(self, transaction, has_left=False):
-        """The page of the link, or Odoo's own for what was paid elsewhere.
+        """The page that the customer came from; Odoo's own for what was paid elsewhere.
 
         :param bool has_left: the customer is known not to have paid
         """
-        link = transaction.paylink_id
-        if not link:
+        asked_by = transaction._paylink_asked_by()
+        if not asked_by:
             return self._leave((has_left and transaction.landing_route) or "/payment/status", local=True)
-        link._book_confirmed()
+        asked_by._customer_is_back()
         waits = transaction.state == "draft" and not has_left
-        return self._leave(f"{PAY_PATH}/{link.access_token}{'?returned=1' if waits else ''}", local=True)
+        return self._leave(f"{asked_by._page_path}/{asked_by.access_token}{'?returned=1' if waits else ''}", local=True)
 
     def _problem(self, message, transaction=None, again=True, status=200):
         """What went wrong and what to do now, on a page in the customer's language."""
-        link = transaction.paylink_id if transaction else request.env["paylink.link"]
+        asked_by = transaction._paylink_asked_by() if transaction else None
         values = {
             "message": message,
             "transaction": transaction if again else None,
@@ -102,7 +101,7 @@ class PaylinkStripe(PageMixin, http.Controller):
             "token": transaction._paylink_stripe_token() if transaction else None,
             "link": None,
             "company": transaction.company_id if transaction else None,
-            "back": f"{PAY_PATH}/{link.access_token}" if link else "/my",
+            "back": f"{asked_by._page_path}/{asked_by.access_token}" if asked_by else "/my",
             "languages": [],
             "lang": request.env.lang,
         }

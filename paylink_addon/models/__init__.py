@@ -6,4 +6,5 @@ from . import deposit
 from . import statement
 from . import dispute
 from . import stripe
+from . import card
 from . import reminder

@@ -14,4 +14,5 @@ from .deposit import *
 from .statement import *
 from .dispute import *
 from .stripe import *
+from .card import *
 from .reminder import *

@@ -4,4 +4,5 @@ from . import link
 from . import deposit
 from . import statement
 from . import stripe
+from . import card
 from . import reminder

@@ -489,6 +489,9 @@ class PaylinkLinkPay(models.Model):
         except (TypeError, ValueError, OverflowError):
             return 0.0
 
+    def _customer_is_back(self):
+        self._book_confirmed()
+
     def _book_confirmed(self):
         """Book what the provider has confirmed, without waiting for the job."""
         for tx in self.transaction_ids.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed):

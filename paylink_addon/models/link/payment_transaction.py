@@ -211,6 +211,10 @@ class PaymentTransaction(models.Model):
         """The transactions that have not been booked yet; a payment cancelled later by a person does not count."""
         return self.filtered(lambda tx: not tx.is_post_processed and not tx.payment_id)
 
+    def _paylink_asked_by(self):
+        """Hook: the request (``paylink.request.mixin``) whose page led here, or an empty record set."""
+        return self.paylink_id
+
     def _paylink_documents(self):
         """Hook: what the transaction pays, as ``[(name, amount), …]``: what is open of each, in its currency.
 

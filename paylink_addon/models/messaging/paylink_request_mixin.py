@@ -272,6 +272,9 @@ class PaylinkRequestMixin(models.AbstractModel):
         new.sudo().opened_at = fields.Datetime.now()
         new._log_events("opened")
 
+    def _customer_is_back(self):
+        """Hook: what is done before the page is shown again to who comes back from a provider."""
+
     # === TIMELINE === #
 
     def _log_events(self, name, bodies=None, author=None):

@@ -70,7 +70,7 @@ class PaymentTransactionCheckout(models.Model):
 
     def _paylink_stripe_token(self):
         """Proves that who comes with the transaction's id was sent by us, and by an address that is still valid."""
-        address = self.sudo().paylink_id.access_token
+        address = self.sudo()._paylink_asked_by().access_token
         return payment_utils.generate_access_token("paylink_stripe", self.id, self.reference, address, env=self.env)
 
     def _paylink_stripe_by_token(self, tx_id, token):
@@ -126,9 +126,9 @@ class PaymentTransactionCheckout(models.Model):
         return next((code for code in (lang, lang.partition("-")[0]) if code in STRIPE_LOCALES), "auto")
 
     def _paylink_stripe_expires_at(self):
-        """The page ends with the link, as far as Stripe allows."""
+        """The page ends with the request, as far as Stripe allows."""
         now = fields.Datetime.now()
-        ends = [now + LONGEST, *filter(None, [self.paylink_id.expires_at])]
+        ends = [now + LONGEST, *filter(None, [self._paylink_asked_by().expires_at])]
         return max(min(ends), now + SHORTEST)
 
     def _paylink_stripe_line_items(self):

@@ -1,0 +1,116 @@
+from http import HTTPStatus
+
+from odoo import SUPERUSER_ID, http
+from odoo.exceptions import UserError
+from odoo.http import request
+
+from odoo.addons.payment.controllers.portal import PaymentPortal
+
+from ..const import CARD_PATH
+from .page import FORM, FORM_PAGE, MAX_BODY, PAGE
+from .pay import ADDRESS_KEY, FormPageMixin
+
+
+class PaylinkCard(FormPageMixin, http.Controller):
+    """The customer's page of a card request. Whoever holds the token sees this request and nothing else."""
+
+    _cookie_path = CARD_PATH
+
+    # === PAGES === #
+
+    @http.route(f"{CARD_PATH}/<string:token>", **PAGE)
+    def card_page(self, token, **_params):
+        """The page of a request in whatever state it is."""
+        card = self._card(token)
+        return self._render_card(card) if card else self._render_unknown()
+
+    @http.route(f"{CARD_PATH}/<string:token>/agree", **FORM_PAGE)
+    def card_agree(self, token, agreed=None, **_params):
+        """The customer agrees; then the page asks for the method."""
+        card = self._card(token)
+        if not card:
+            return self._render_unknown()
+        if self._is_sent() and not agreed:
+            problem = request.env._("Please tick the box to agree, then continue.")
+            return self._render_card(card, problem=problem)
+        if self._is_sent():
+            try:
+                with request.env.cr.savepoint():
+                    card._agree(request.httprequest.remote_addr)
+            except UserError as error:
+                return self._render_card(card, problem=str(error))
+        return request.redirect(f"{CARD_PATH}/{card.access_token}?lang={card.env.lang}", code=HTTPStatus.SEE_OTHER)
+
+    # === WHAT THE PAGE CALLS === #
+
+    @http.route(f"{CARD_PATH}/<string:token>/opened", **FORM)
+    def card_opened(self, token, **_params):
+        """A person has touched the page (a mail scanner only fetches it). Employees do not count."""
+        card = self._card(token)
+        if not card:
+            return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
+        if not request.env.user._is_internal():
+            card._mark_opened()
+        return self._json({"ok": True})
+
+    @http.route(f"{CARD_PATH}/<string:token>/status", **PAGE)
+    def card_status(self, token, **_params):
+        """The state of the request, for the page to follow it."""
+        card = self._card(token)
+        if not card:
+            return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
+        return self._json({"state": card.state, "attempts": card.attempt_count, "view": card._page_view()})
+
+    @http.route(f"{CARD_PATH}/<string:token>/transaction", type="jsonrpc", auth="public", max_content_length=MAX_BODY)
+    def card_transaction(self, token, **kwargs):
+        """Make the transaction of one attempt and return its processing values to Odoo's payment form.
+
+        Of what the form sends only the choice of method is taken. What is refused is answered as the form expects it of
+        a failed payment, with a text for the customer.
+        """
+        try:
+            return self._make_validation(self._card(token), kwargs)._get_processing_values()
+        except UserError as error:
+            request.env.cr.rollback()
+            return {"state": "error", "state_message": str(error)}
+
+    @staticmethod
+    def _make_validation(card, choice):
+        if not card:
+            raise UserError(request.env._("This link does not exist: check the address in your message."))
+        values = card._start_attempt(choice.get("provider_id"), choice.get("payment_method_id"))
+        request.update_context(lang=card.env.lang)
+        transaction = PaymentPortal()._create_transaction(
+            flow=choice.get("flow") if choice.get("flow") in ("redirect", "direct") else "redirect",
+            tokenization_requested=True,
+            landing_route="/payment/status",  # leads to the request's page, without its token in the transaction
+            reference_prefix=card.name,
+            **values,
+        )
+        request.session[ADDRESS_KEY] = card.access_token
+        return transaction
+
+    # === HELPERS === #
+
+    def _render_card(self, card, problem=None):
+        """:param str problem: why the customer could not go on"""
+        view = card._page_view()
+        values = card._page_values() | {"languages": self._languages(card), "lang": card.env.lang, "problem": problem}
+        if view == "store":
+            return self._render_form("paylink_addon.page_card_store", values | card._form_values())
+        status = HTTPStatus.GONE if view == "closed" else HTTPStatus.OK
+        if problem:
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+        return self._render(f"paylink_addon.page_card_{view}", values, status=status)
+
+    def _card(self, token):
+        """The issued request with this token, in its company and the customer's language, or an empty record set."""
+        card = request.env["paylink.card.request"]._find_by_token(token)
+        if not card.issued_at:
+            return card.browse()
+        lang = self._language(card.lang)
+        company_ids = card.company_id.ids
+        request.update_context(lang=lang, allowed_company_ids=company_ids)
+        return card.with_user(SUPERUSER_ID).with_context(
+            lang=lang, allowed_company_ids=company_ids, tz=card._timezone()
+        )

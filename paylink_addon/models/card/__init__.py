@@ -1,0 +1,9 @@
+# A model before its stages, which extend it.
+from . import paylink_card_template
+from . import paylink_card_request
+from . import paylink_card_request_store
+from . import payment_provider
+from . import payment_token
+from . import payment_transaction
+from . import res_company
+from . import res_partner

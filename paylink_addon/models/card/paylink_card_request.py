@@ -1,0 +1,360 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import clean_context, format_datetime
+
+from ...const import CARD_PATH
+
+STATES = [
+    ("draft", "Draft"),
+    ("open", "Open"),
+    ("pending", "In progress"),
+    ("failed", "Interrupted"),
+    ("stored", "Stored"),
+    ("expired", "Expired"),
+    ("cancelled", "Canceled"),
+]
+# What people read: the state, told apart by what the customer did.
+STATUSES = [
+    ("draft", "Draft"),
+    ("not_opened", "Not opened"),
+    ("opened", "Opened"),
+    ("in_progress", "In progress"),
+    ("interrupted", "Interrupted"),
+    ("stored", "Stored"),
+    ("expired", "Expired"),
+    ("cancelled", "Canceled"),
+]
+# States in which the customer can store a method, or is doing it.
+OPEN_STATES = ("open", "pending", "failed")
+# What has to be changed to send a request.
+SENDING_FIELDS = {"lang", "email", "phone", "send_email", "send_sms"}
+# What the customer has been told, once the request is out.
+FROZEN_FIELDS = {"partner_id", "company_id", "template_id", "replaces_id"}
+# How many requests expire in one transaction.
+BATCH = 100
+
+
+class PaylinkCardRequest(models.Model):
+    """A request to store a card, or a mandate for direct debits, without a payment: its own durable URL.
+
+    What the customer stores becomes a payment profile (``payment.token``) that is ready to charge. Card data never
+    touch this server: they are entered on the provider's page.
+    """
+
+    _name = "paylink.card.request"
+    _inherit = ["paylink.request.mixin"]
+    _description = "Card Request"
+    _order = "id desc"
+    _page_path = CARD_PATH
+    _subtype_prefix = "paylink_addon.mt_card_"
+
+    template_id = fields.Many2one(
+        "paylink.card.template", required=True, check_company=True, ondelete="restrict", index=True
+    )
+    kind = fields.Selection(related="template_id.kind", store=True)
+    replaces_id = fields.Many2one(
+        "payment.token",
+        string="Method to replace",
+        index="btree_not_null",
+        ondelete="set null",
+        help="This method is retired as soon as the new one is stored.",
+    )
+    transaction_ids = fields.One2many(
+        "payment.transaction", "paylink_card_request_id", string="Attempts to Store", readonly=True
+    )
+    token_id = fields.Many2one(
+        "payment.token", string="Payment Profile", readonly=True, copy=False, index="btree_not_null"
+    )
+    stored_at = fields.Datetime(string="Stored on", readonly=True, copy=False)
+    renewed_from_id = fields.Many2one(
+        "paylink.card.request", string="Made from", readonly=True, copy=False, index="btree_not_null"
+    )
+    state = fields.Selection(
+        STATES,
+        compute="_compute_state",
+        store=True,
+        index=True,
+        copy=False,
+        help="Follows from the attempts, the expiry and the owner's actions.",
+    )
+    status = fields.Selection(STATUSES, compute="_compute_state", store=True, index=True, copy=False)
+    attempt_count = fields.Integer(string="Attempts", compute="_compute_state", store=True, copy=False)
+    can_cancel = fields.Boolean(compute="_compute_can_cancel")
+    # What the customer has agreed to on the page. It is kept with the method, too.
+    consent_text = fields.Text(string="Agreed to", readonly=True, copy=False)
+    consent_version = fields.Integer(string="Version of what was agreed to", readonly=True, copy=False)
+    consent_lang = fields.Char(string="Language of what was agreed to", readonly=True, copy=False)
+    consent_at = fields.Datetime(string="Agreed on", readonly=True, copy=False)
+    consent_ip = fields.Char(
+        string="Agreed from", readonly=True, copy=False, groups="paylink_addon.group_payment_manager"
+    )
+    # What the templates of messages say, in the customer's language.
+    title_display = fields.Char(string="Title (text)", compute="_compute_displays")
+    expires_display = fields.Char(string="Expiry (text)", compute="_compute_displays")
+    company_display = fields.Char(string="Company (short text)", compute="_compute_displays")
+
+    _token_unique = models.UniqueIndex("(access_token)")
+    _partner_state_index = models.Index("(partner_id, state)")
+
+    # === CONSTRAINTS === #
+
+    @api.constrains("replaces_id", "partner_id", "company_id")
+    def _check_replaced(self):
+        """Only a method of this customer is replaced."""
+        for request in self.sudo():
+            token = request.replaces_id
+            owner = token.partner_id.commercial_partner_id
+            if token and (owner != request.partner_id.commercial_partner_id or token.company_id != request.company_id):
+                raise UserError(
+                    self.env._(
+                        "%(token)s is not a payment method of %(partner)s in %(company)s.",
+                        token=token.display_name,
+                        partner=request.partner_id.display_name,
+                        company=request.company_id.name,
+                    )
+                )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(
+        "transaction_ids.state",
+        "transaction_ids.paylink_abandoned",
+        "token_id",
+        "issued_at",
+        "opened_at",
+        "expires_at",
+        "cancelled_at",
+    )
+    def _compute_state(self):
+        """The one place where state and status are derived."""
+        now = fields.Datetime.now()
+        for request in self:
+            attempts = request.sudo().transaction_ids._paylink_card_attempts()
+            request.attempt_count = len(attempts)
+            request.state = request._derive_state(attempts, now)
+            request.status = request._derive_status()
+
+    def _derive_state(self, attempts, now):
+        rules = (
+            ("stored", self.token_id),
+            ("cancelled", self.cancelled_at),
+            ("draft", not self.issued_at),
+            ("pending", attempts._paylink_in_flight()),
+            ("expired", self._is_over(now)),
+            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel")),
+        )
+        return next((state for state, holds in rules if holds), "open")
+
+    def _derive_status(self):
+        if self.state == "open":
+            return "opened" if self.opened_at else "not_opened"
+        return {"pending": "in_progress", "failed": "interrupted"}.get(self.state, self.state)
+
+    def _is_over(self, now=None):
+        """Whether the time is over, also before the job that says so has run."""
+        return bool(self.expires_at and self.expires_at <= (now or fields.Datetime.now()))
+
+    @api.depends("is_mine")
+    @api.depends_context("uid")
+    def _compute_can_cancel(self):
+        """The requests of others are payment managers' to cancel."""
+        is_manager = self.env.user.has_group("paylink_addon.group_payment_manager")
+        for request in self:
+            request.can_cancel = is_manager or request.is_mine
+
+    def _compute_displays(self):
+        for request in self:
+            own = request.with_context(lang=request.lang)
+            zone = request._timezone()
+            request.title_display = own.sudo().template_id.title
+            request.expires_display = (
+                format_datetime(own.env, request.expires_at, tz=zone, dt_format="long") if request.expires_at else False
+            )
+            request.company_display = request.sudo().company_id.name
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Nobody follows a request by making it."""
+        for vals in vals_list:
+            self._check_owner(vals)
+        context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
+        requests = super(PaylinkCardRequest, self.with_context(context, tracking_disable=True)).create(vals_list)
+        return requests.with_env(self.env)
+
+    def write(self, vals):
+        """Refuse to change what the customer has already been told, and what is others' to change."""
+        self._check_written(vals)  # what the next ones read are values, then
+        self._check_owner(vals)
+        if vals.keys() - SENDING_FIELDS - self.env["mail.thread"]._fields.keys():
+            self._check_own()
+        issued = self.filtered("issued_at") if not self.env.su else self.browse()
+        if issued and (frozen := FROZEN_FIELDS & vals.keys()):
+            label = self._fields[min(frozen)]._description_string(self.env)
+            raise UserError(
+                self.env._(
+                    "“%(field)s” can't be changed once the request is out: cancel it and make a new one.", field=label
+                )
+            )
+        return super().write(vals)
+
+    @api.model
+    def _complete(self, vals_list):
+        """Number the requests; they last as long as their template says."""
+        Template = self.env["paylink.card.template"].sudo()
+        for vals in vals_list:
+            if vals.get("name", "/") == "/":
+                vals["name"] = self.env["ir.sequence"].sudo().next_by_code("paylink.card.request")
+            if "expires_at" not in vals and vals.get("template_id"):
+                vals["expires_at"] = Template.browse(vals["template_id"])._expires_at()
+
+    @api.model
+    def _check_owner(self, vals):
+        """Messages are sent in the name of the owner: only payment managers say that it is somebody else."""
+        if self.env.su or vals.get("user_id", self.env.uid) == self.env.uid:
+            return
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            raise AccessError(self.env._("Only payment managers can give card requests to somebody else."))
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_drafts(self):
+        self._check_own()
+        if any(request.state != "draft" for request in self):
+            raise UserError(self.env._("Only drafts can be deleted: cancel the request instead."))
+
+    # === ACTIONS === #
+
+    def action_send(self):
+        """Send (or send again) the messages of open requests, by the channels chosen on each."""
+        self.check_access("write")
+        self._check_open()
+        self._issue()
+        for template, requests in self.grouped("template_id").items():
+            own = template.sudo()
+            requests._queue_messages(mail_template=own.mail_template_id, sms_template=own.sms_template_id)
+        return True
+
+    def action_copy(self):
+        """Return the URL to the client, which copies it; a draft becomes open by it."""
+        self.ensure_one()
+        self.check_access("write")
+        if not self.issued_at:
+            self._check_open()
+            self._issue()
+        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
+
+    def action_open_page(self):
+        """Open the customer's page in a new tab."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
+
+    def action_cancel(self):
+        """Cancel requests: their URLs say so from then on, and what is open at the provider is closed."""
+        self.check_access("write")
+        if not self.env.su and not all(self.mapped("can_cancel")):
+            raise AccessError(self.env._("Only payment managers can cancel the requests of others."))
+        if done := self.filtered("token_id"):
+            raise UserError(
+                self.env._("%(name)s has led to a stored method: remove that instead.", name=done[0].display_name)
+            )
+        requests = self.filtered(lambda request: not request.cancelled_at)
+        requests.sudo().cancelled_at = fields.Datetime.now()
+        requests._close_attempts(self.env._("The request was canceled."))
+        requests._log_events("cancelled")
+        return True
+
+    def action_renew(self):
+        """Make a draft from each request that is over, to be sent in its place; return the action that shows them."""
+        self.check_access("write")
+        if live := self.filtered(lambda request: request.state not in ("expired", "cancelled")):
+            raise UserError(
+                self.env._(
+                    "%(name)s has neither expired nor been canceled: use “Send again” instead.", name=live[0].name
+                )
+            )
+        successors = self.browse()
+        for request in self:
+            successors |= request._open_successor() or request._renew()
+        return successors._get_records_action(name=self.env._("Card Requests"))
+
+    def _renew(self):
+        """A draft that asks for the same."""
+        return self.sudo().copy({"renewed_from_id": self.id}).with_env(self.env)
+
+    def _open_successor(self):
+        """What was made from this one and can still be used: who clicks twice makes no second one."""
+        domain = [("renewed_from_id", "=", self.id), ("state", "in", ("draft", *OPEN_STATES))]
+        return self.search(domain, limit=1)
+
+    # === SENDING === #
+
+    @api.model
+    def _default_template(self, kind, company):
+        name = {"mail": "mail_template_card_request", "sms": "sms_template_card_request"}[kind]
+        template = self.env.ref(f"paylink_addon.{name}", raise_if_not_found=False)
+        return (template or self.env[f"{kind}.template"]).sudo()
+
+    def _prepare_emails(self, template, *args, **options):
+        """Our e-mails have a layout of their own."""
+        return super()._prepare_emails(template, *args, **{"layout": "paylink_addon.mail_layout_card", **options})
+
+    @api.model
+    def mail_allowed_qweb_expressions(self):
+        """What anyone may write in a template of this model; it is rendered without running code."""
+        return (
+            *super().mail_allowed_qweb_expressions(),
+            "object.url",
+            "object.title_display",
+            "object.company_display",
+            "object.expires_display",
+            "object.company_id.name",
+            "object.company_id.phone",
+            "object.company_id.email",
+            "object.partner_id.name",
+        )
+
+    def _issue(self):
+        """Make the URL usable."""
+        self.filtered(lambda request: not request.issued_at).sudo().issued_at = fields.Datetime.now()
+
+    def _check_open(self):
+        """Refuse to send what can't be used, saying why and what to do."""
+        labels = dict(self._fields["state"]._description_selection(self.env))
+        for request in self:
+            if request.state in ("stored", "expired", "cancelled") or request._is_over():
+                state = "expired" if request._is_over() else request.state
+                raise UserError(
+                    self.env._(
+                        "%(name)s is %(state)s: make a new request.", name=request.name, state=labels[state].lower()
+                    )
+                )
+        for (company, template, lang), requests in self.sudo().grouped(self._asking).items():
+            problems = template._storing_problems(company, requests.partner_id)
+            if problem := template._wording_problem(lang) or next(filter(None, problems.values()), False):
+                raise UserError(problem)
+
+    @api.model
+    def _asking(self, request):
+        return request.company_id, request.template_id, request.lang
+
+    # === EXPIRY === #
+
+    @api.model
+    def _cron_expire(self):
+        """Expire the requests whose time is over, and close what is open at providers."""
+        overdue = self.search([("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())])
+        self.env["paylink.job.mixin"]._in_turn(
+            lambda: self.env["paylink.job.mixin"]._each(overdue, lambda requests: requests._expire(), size=BATCH)
+        )
+
+    def _expire(self):
+        self._close_attempts(self.env._("The request expired."))
+        self.env.add_to_compute(self._fields["state"], self)
+        self._recompute_recordset(["state"])
+        self.filtered(lambda request: request.state == "expired")._log_events("expired")
+
+    def _close_attempts(self, reason):
+        """Close the attempts that have not reached the provider's answer yet."""
+        drafts = self.sudo().transaction_ids.filtered(lambda tx: tx.state == "draft")
+        drafts._paylink_close(reason)

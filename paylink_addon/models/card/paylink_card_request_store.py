@@ -1,0 +1,208 @@
+"""Stage of ``paylink.card.request``: how a method is stored: the customer's page and its attempts."""
+
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+from ...const import DEFAULT_MAX_ATTEMPTS, MAX_ATTEMPTS_PARAMETER
+from ...tools.locks import hold_and_touch
+from ...tools.parameters import whole_number
+from .paylink_card_request import OPEN_STATES
+
+
+class PaylinkCardRequestStore(models.Model):
+    """What the customer sees and does. Callers have checked the token; all is in sudo mode."""
+
+    _inherit = "paylink.card.request"
+
+    # === THE PAGE === #
+
+    @api.model
+    def _page_fields(self):
+        return (
+            *("name", "access_token", "company_id", "partner_id", "template_id", "lang", "kind", "state"),
+            *("issued_at", "expires_at", "cancelled_at", "token_id", "consent_at", "replaces_id", "attempt_count"),
+        )
+
+    def _page_view(self):
+        """Which page is shown: ``consent``, ``store``, ``progress``, ``stored`` or ``closed``."""
+        if self.token_id:
+            return "stored"
+        if self.state not in OPEN_STATES or self._is_over():
+            return "closed"
+        if self.state == "pending":
+            return "progress"
+        return "store" if self._has_consented() else "consent"
+
+    def _has_consented(self):
+        """Whether the customer has agreed to the words as they are now."""
+        return bool(self.consent_at) and self.consent_version == self.template_id.consent_version
+
+    def _page_values(self):
+        """The values of every page of the request, in the language of the context."""
+        self.ensure_one()
+        token = self.token_id
+        return {
+            "link": None,
+            "card": self,
+            "company": self.company_id,
+            "base": f"{self._page_path}/{self.access_token}",
+            "title": self.template_id.title,
+            "text": self.template_id.text,
+            "consent": self._consent_words(),
+            "expires": format_date(self.env, self._day(self.expires_at)) if self.expires_at else False,
+            "replaced": self.replaces_id.display_name,
+            "stored": token.display_name,
+            "closed": "cancelled" if self.cancelled_at else "expired",
+            "failure": self.state == "failed" and self._last_failure(),
+        }
+
+    def _consent_words(self):
+        """What the customer agrees to, in the language of the context, with the company's name in it."""
+        return self.template_id.consent.replace("{company}", self.company_id.name)
+
+    def _last_failure(self):
+        attempt = self.transaction_ids._paylink_card_attempts().sorted("id")[-1:]
+        return attempt.state_message if attempt.state == "error" else ""
+
+    def _form_values(self):
+        """The context of Odoo's ``payment.form``, to store a method."""
+        providers, methods = self.template_id._options(self.company_id, self.partner_id)
+        return {
+            "mode": "validation",
+            "allow_token_selection": False,
+            "partner_id": self.partner_id.id,
+            "providers_sudo": providers,
+            "payment_methods_sudo": methods,
+            "tokens_sudo": self.env["payment.token"],
+            "method_forms": {},
+            "embedded": bool(providers._paylink_embedded()),
+            "reference_prefix": self.name,
+            "transaction_route": f"{self._page_path}/{self.access_token}/transaction",
+            "landing_route": "/payment/status",
+            "access_token": None,
+            "availability_report": {},
+            "company_mismatch": False,
+        }
+
+    # === STORING === #
+
+    def _agree(self, ip):
+        """The customer agrees to the words of the page, in the language of the context.
+
+        :param str ip: where from
+        :raises UserError: it is too late; with a text for the customer
+        """
+        self.ensure_one()
+        hold_and_touch(self)
+        self._check_usable()
+        self.write(
+            {
+                "consent_text": self._consent_words(),
+                "consent_version": self.template_id.consent_version,
+                "consent_lang": self.env.lang,
+                "consent_at": fields.Datetime.now(),
+                "consent_ip": ip,
+            }
+        )
+        self._mark_opened()
+        self._log_events("agreed")
+
+    def _start_attempt(self, provider_id, method_id):
+        """Check under lock that a method may be stored this way now; return the values of the transaction to make.
+
+        :raises UserError: with a text for the customer
+        """
+        self.ensure_one()
+        hold_and_touch(self)
+        self._check_usable()
+        if not self._has_consented():
+            raise UserError(self.env._("Please agree first: reload the page."))
+        self._check_attempts()
+        providers, methods = self.template_id._options(self.company_id, self.partner_id)
+        provider = providers.filtered(lambda p: p.id == provider_id)
+        method = methods.filtered(lambda m: m.id == method_id)
+        if not provider or method not in provider.payment_method_ids:
+            raise UserError(self.env._("This payment method is no longer available: reload the page."))
+        # The newest attempt counts: one that was left on another tab must not store a second method.
+        self._close_attempts(self.env._("The customer started again."))
+        return {
+            "provider_id": provider.id,
+            "payment_method_id": method.id,
+            "token_id": None,
+            "amount": None,
+            "currency_id": None,
+            "partner_id": self.partner_id.id,
+            "is_validation": True,
+            "custom_create_values": {"paylink_card_request_id": self.id},
+        }
+
+    def _check_usable(self):
+        if self._page_view() not in ("consent", "store"):
+            raise UserError(self.env._("This request can no longer be used: reload the page."))
+
+    def _check_attempts(self):
+        """Stop who tries card after card."""
+        limit = whole_number(self.env, MAX_ATTEMPTS_PARAMETER, DEFAULT_MAX_ATTEMPTS)
+        since = fields.Datetime.now() - timedelta(hours=1)
+        recent = self.transaction_ids.filtered(lambda tx: tx.create_date >= since)
+        if len(recent) + sum(recent.mapped("paylink_decline_count")) >= limit:
+            raise UserError(self.env._("Too many attempts: wait an hour, or contact us."))
+
+    # === STORED === #
+
+    def _store(self, token):
+        """A provider has stored the customer's method: it is ready to charge. Does nothing the second time.
+
+        One that comes although another came first, or after the request was cancelled, is kept as well: the customer
+        has agreed to it, and the provider has it.
+        """
+        self.ensure_one()
+        hold_and_touch(self)
+        token._paylink_keep_consent(self)
+        if self.token_id:
+            return
+        self.write({"token_id": token.id, "stored_at": fields.Datetime.now()})
+        self._retire(token)
+        self._log_events("stored", {self.id: token.display_name})
+        self._confirm()
+        told = self.with_env(self._owner_env())
+        told._notify_owner(
+            told.env._("%(partner)s has stored a payment method", partner=self.partner_id.display_name),
+            told.env._("%(method)s (%(name)s)", method=token.display_name, name=self.name),
+        )
+
+    def _retire(self, token):
+        """What was to be replaced is not charged anymore, here and at its provider."""
+        replaced = self.replaces_id.filtered("active")
+        if replaced and replaced != token:
+            replaced.active = False
+            self._log_events("retired", {self.id: replaced.display_name})
+
+    def _confirm(self):
+        """Write to the customer what was stored and agreed to, by e-mail, if there is an address."""
+        self.ensure_one()
+        request = self.filtered("email").with_context(lang=self.lang)
+        template = self.env.ref("paylink_addon.mail_template_card_stored", raise_if_not_found=False)
+        if not request or not template or request._recipient_problem(self.partner_id, self.email, "", True, False):
+            return
+        values = request._prepare_emails(
+            template.sudo().with_context(lang=self.lang), layout="paylink_addon.mail_layout_card_stored", event="told"
+        )
+        request._create_emails(values)
+
+    # === WHO IS TOLD === #
+
+    def _interrupted(self, message):
+        """An attempt has failed or was given up: the owner sees it, the customer may try again."""
+        self.sudo().unread = True
+        self._log_events("interrupted", {self.id: message})
+
+    def _attempt_changed(self, transaction, message):
+        """Tell of a new state of one of the attempts."""
+        if transaction.state in ("error", "cancel") and not transaction.paylink_closed:
+            self._interrupted(message or "")
+        elif transaction.state == "pending":
+            self._log_events("pending")

@@ -1,0 +1,22 @@
+from odoo import api, models
+
+
+class PaymentProvider(models.Model):
+    _inherit = "payment.provider"
+
+    @api.model
+    def _paylink_storing(self, company, partner):
+        """The published providers, and their methods, with which ``partner`` can store a method without paying.
+
+        :return: (``payment.provider``, ``payment.method``) in sudo mode
+        """
+        providers = self.sudo()._get_compatible_providers(
+            company.id, partner.id, 0.0, force_tokenization=True, is_validation=True
+        )
+        providers = providers.filtered("is_published")
+        methods = (
+            self.env["payment.method"]
+            .sudo()
+            ._get_compatible_payment_methods(providers.ids, partner.id, force_tokenization=True)
+        )
+        return providers.filtered(lambda provider: provider.payment_method_ids & methods), methods

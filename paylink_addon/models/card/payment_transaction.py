@@ -1,0 +1,41 @@
+from odoo import fields, models
+
+STORED_STATES = ("authorized", "done")
+
+
+class PaymentTransaction(models.Model):
+    _inherit = "payment.transaction"
+
+    paylink_card_request_id = fields.Many2one(
+        "paylink.card.request", string="Card Request", readonly=True, index="btree_not_null", ondelete="restrict"
+    )
+
+    def _paylink_asked_by(self):
+        return self.paylink_card_request_id or super()._paylink_asked_by()
+
+    def _paylink_card_attempts(self):
+        """The customers' attempts to store a method that have led to something; not those that we closed ourselves."""
+        return self.filtered(
+            lambda tx: (
+                tx.state != "draft" and not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
+            )
+        )
+
+    def _tokenize(self, payment_data):
+        """What a customer was asked to store may be stored now."""
+        result = super()._tokenize(payment_data)
+        self._paylink_card_stored()
+        return result
+
+    def _update_state(self, allowed_states, target_state, state_message):
+        """Each change is told on the request; some providers give the method before they say that it works."""
+        updated = super()._update_state(allowed_states, target_state, state_message)
+        for tx in updated.filtered("paylink_card_request_id"):
+            tx.sudo().paylink_card_request_id._attempt_changed(tx, state_message)
+        updated._paylink_card_stored()
+        return updated
+
+    def _paylink_card_stored(self):
+        """Those whose method is stored, and works, have led their request to its end."""
+        for tx in self.filtered(lambda tx: tx.paylink_card_request_id and tx.token_id and tx.state in STORED_STATES):
+            tx.sudo().paylink_card_request_id._store(tx.token_id)

@@ -1,0 +1,54 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+
+GROUP = "paylink_addon.group_paylink_user"
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    paylink_token_id = fields.Many2one(
+        "payment.token",
+        string="Default Payment Profile",
+        company_dependent=True,
+        readonly=True,
+        copy=False,
+        groups=GROUP,
+        help="The stored method that is proposed, and charged by rules.",
+    )
+    paylink_profile_count = fields.Integer(
+        string="Payment Profiles", compute="_compute_paylink_profile_count", groups=GROUP
+    )
+
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_paylink_profile_count(self):
+        """What the customer has stored, and the contacts below: usable methods in the user's companies."""
+        domain = [("partner_id", "child_of", self.ids), ("company_id", "in", self.env.companies.ids)]
+        tokens = self.env["payment.token"].sudo().search_fetch(domain, ["partner_id"])
+        for partner in self:
+            below = tokens.filtered(lambda token, partner=partner: partner in token.partner_id._paylink_above())
+            partner.paylink_profile_count = len(below)
+
+    def _paylink_above(self):
+        """The contact and those it belongs to."""
+        found = contact = self
+        while contact := contact.parent_id:
+            found |= contact
+        return found
+
+    def action_paylink_request_card(self):
+        """Open the dialog that asks these customers to store a payment method."""
+        return self.env["paylink.card.send"]._action_open(self)
+
+    def action_paylink_view_profiles(self):
+        """Show the methods that the customer has stored."""
+        self.ensure_one()
+        self.check_access("read")
+        if not self.env.user.has_group(GROUP):
+            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_profile_action")
+        return action | {
+            "name": self.env._("Payment Profiles of %(name)s", name=self.display_name),
+            "domain": [("partner_id", "child_of", self.id), ("company_id", "in", self.env.companies.ids)],
+            "context": {"active_test": False},
+        }

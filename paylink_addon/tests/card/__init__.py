@@ -1,0 +1,3 @@
+from . import test_card_page
+from . import test_card_request
+from . import test_card_stripe

@@ -1,0 +1,52 @@
+from ..common import PaylinkCommon
+
+
+class CardCommon(PaylinkCommon):
+    """Requests to store a card, and what customers do with them."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.template = cls.env.ref("paylink_addon.paylink_card_template_existing")
+        cls.update_template = cls.env.ref("paylink_addon.paylink_card_template_update")
+        for template in cls.template | cls.update_template:
+            for name in ("title", "text", "consent"):
+                template.with_context(lang="fr_FR")[name] = f"[fr] {template[name]}"
+
+    @classmethod
+    def _card_request(cls, partner=None, issue=True, **values):
+        """A request, issued unless said otherwise."""
+        values = {"partner_id": (partner or cls.marie).id, "template_id": cls.template.id, **values}
+        request = cls.env["paylink.card.request"].create(values)
+        if issue:
+            request._issue()
+        return request
+
+    @classmethod
+    def _store_card(cls, request, state="done"):
+        """The customer agrees, and Odoo's demo provider stores a card (or not: ``state``)."""
+        own = request.sudo().with_context(lang=request.lang)
+        own._agree("192.0.2.7")
+        values = own._start_attempt(cls.provider.id, cls.payment_method_id)
+        custom = values.pop("custom_create_values")
+        values.pop("is_validation")
+        transaction = (
+            cls.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    **values,
+                    **custom,
+                    "amount": 0,
+                    "currency_id": cls.company.currency_id.id,
+                    "operation": "validation",
+                    "tokenize": True,
+                    "reference": cls.env["payment.transaction"]._compute_reference("demo", prefix=request.name),
+                }
+            )
+        )
+        transaction._process(
+            "demo",
+            {"reference": transaction.reference, "payment_details": "1234", "simulated_state": state},
+        )
+        return transaction

@@ -1,0 +1,118 @@
+import json
+
+from odoo.tests import HttpCase, tagged
+
+from .card_common import CardCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCardPage(CardCommon, HttpCase):
+    """The customer's pages of a card request, over HTTP, without login."""
+
+    def _get(self, request, path=""):
+        return self.url_open(f"/card/{request.access_token}{path}")
+
+    def _agree(self, request, **data):
+        return self.url_open(f"/card/{request.access_token}/agree", data=data or {"agreed": "1"})
+
+    def _transaction(self, request, **params):
+        payload = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.payment_method_id,
+            "token_id": None,
+            "amount": None,
+            "flow": "direct",
+            "tokenization_requested": False,
+            "landing_route": "https://evil.example.com",
+            "is_validation": False,
+            "partner_id": self.john.id,
+        } | params
+        response = self.url_open(
+            f"/card/{request.access_token}/transaction",
+            data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": payload}),
+            headers={"Content-Type": "application/json"},
+        )
+        return response.json()["result"]
+
+    def test_agreed_then_stored(self):
+        request = self._card_request()
+        page = self._get(request)
+        for text in (self.company.name, "Marie Dubois", "[fr] Store your payment method", "[fr] I authorize"):
+            self.assertIn(text, page.text)
+        self.assertIn('lang="fr-FR"', page.text)
+        self.assertNotIn("o_payment_form", page.text)
+        page = self._agree(request)
+        self.assertIn("o_payment_form", page.text)
+        self.assertIn('data-mode="validation"', page.text)
+        values = self._transaction(request)
+        tx = request.transaction_ids
+        self.assertEqual((tx.operation, tx.tokenize, tx.partner_id), ("validation", True, self.marie))
+        self.assertEqual(tx.landing_route, "/payment/status")
+        self.assertEqual(values["reference"], tx.reference)
+        tx._process("demo", {"reference": tx.reference, "payment_details": "1234", "simulated_state": "done"})
+        self.env.flush_all()
+        back = self.url_open("/payment/status")
+        self.assertTrue(back.url.endswith(f"/card/{request.access_token}"), back.url)
+        self.assertIn("1234", back.text)
+
+    def test_nothing_is_stored_unagreed(self):
+        request = self._card_request()
+        self.assertEqual(self._transaction(request)["state"], "error")
+        self.assertFalse(request.transaction_ids)
+        page = self._agree(request, agreed="")
+        self.assertEqual(page.status_code, 422)
+        self.assertFalse(request.consent_at)
+
+    def test_get_agrees_to_nothing(self):
+        request = self._card_request()
+        self.assertEqual(self._get(request, "/agree?agreed=1").status_code, 200)
+        self.assertFalse(request.consent_at)
+        self.assertFalse(request.opened_at)
+
+    def test_page_of_each_state(self):
+        request = self._card_request()
+        self.assertEqual(self._get(request).status_code, 200)
+        draft = self._card_request(issue=False)
+        self.assertEqual(self._get(draft).status_code, 404)
+        for path in ("", "/status"):
+            self.assertEqual(self.url_open(f"/card/{'x' * 24}{path}").status_code, 404)
+        request.action_cancel()
+        self.assertEqual(self._get(request).status_code, 410)
+        self.assertEqual(self._transaction(request)["state"], "error")
+
+    def test_opened_by_a_person(self):
+        request = self._card_request()
+        self.url_open(f"/card/{request.access_token}/opened", data={"x": "1"})
+        self.assertEqual(request.status, "opened")
+        self.assertEqual(self._get(request, "/status").json()["view"], "consent")
+
+    def test_what_clients_make_up(self):
+        request = self._card_request()
+        self._agree(request)
+        other = self._demo_provider(self._other_company(name="Other"))
+        for params in (
+            {"provider_id": other.id},
+            {"provider_id": "x"},
+            {"payment_method_id": None},
+            {"payment_method_id": 10**12},
+        ):
+            with self.subTest(params=params):
+                self.assertEqual(self._transaction(request, **params)["state"], "error")
+        self.assertFalse(request.transaction_ids)
+
+    def test_card_after_card(self):
+        self.env["ir.config_parameter"].set_param("paylink_addon.max_attempts_per_hour", "3")
+        request = self._card_request()
+        self._agree(request)
+        for _try in range(3):
+            self.assertIn("reference", self._transaction(request))
+        self.assertEqual(self._transaction(request)["state"], "error")
+        self.assertEqual(len(request.transaction_ids.filtered(lambda tx: tx.state == "draft")), 1)
+
+    def test_headers(self):
+        request = self._card_request()
+        for path in ("", "/status"):
+            headers = self._get(request, path).headers
+            self.assertEqual(headers["Referrer-Policy"], "no-referrer")
+            self.assertEqual(headers["Cache-Control"], "no-store")
+            self.assertIn("noindex", headers["X-Robots-Tag"])

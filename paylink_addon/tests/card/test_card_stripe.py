@@ -1,0 +1,70 @@
+from odoo.tests import tagged
+
+from ..stripe.stripe_common import StripeCommon
+from .card_common import CardCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCardStripe(CardCommon, StripeCommon):
+    """Cards stored by a request on Stripe's page."""
+
+    def _start(self, request):
+        """The customer agrees and is led to Stripe."""
+        own = request.sudo().with_context(lang=request.lang)
+        own._agree("192.0.2.7")
+        values = own._start_attempt(self.provider.id, self.payment_method_id)
+        custom = values.pop("custom_create_values")
+        values.pop("is_validation")
+        tx = (
+            self.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    **values,
+                    **custom,
+                    "amount": 0,
+                    "currency_id": self.company.currency_id.id,
+                    "operation": "validation",
+                    "tokenize": True,
+                    "landing_route": "/payment/status",
+                    "reference": self.env["payment.transaction"]._compute_reference("stripe", prefix=request.name),
+                }
+            )
+        )
+        tx._get_processing_values()
+        self.assertEqual(self.checkout(tx).status_code, 303)
+        return tx
+
+    def test_stored_whatever_comes_first(self):
+        """The messages, in any order and twice, or the customer's return: one profile, told once."""
+        for order in (list, lambda events: events[::-1]):
+            request = self._card_request()
+            tx = self._start(request)
+            self.fake.pay(tx.paylink_stripe_session)
+            self.apply_events(order=lambda events, order=order: order(events) * 2)
+            back = self.come_back(tx)
+            self.assertTrue(back.headers["Location"].endswith(f"/card/{request.access_token}"))
+            self.assertEqual((request.state, request.token_id.payment_details), ("stored", "4242"))
+            self.assertEqual(len(request.message_ids.filtered(lambda m: m.subtype_id == self._stored_subtype())), 1)
+        self.assertEqual(self.env["payment.token"].search_count([("partner_id", "=", self.marie.id)]), 2)
+
+    def _stored_subtype(self):
+        return self.env.ref("paylink_addon.mt_card_stored")
+
+    def test_page_ends_with_the_request(self):
+        request = self._card_request()
+        tx = self._start(request)
+        request.action_cancel()
+        self.send_waiting()
+        self.assertEqual(self.fake.get(tx.paylink_stripe_session)["status"], "expired")
+        self.assertEqual(request.state, "cancelled")
+
+    def test_customer_was_faster_than_the_cancellation(self):
+        """The method is stored, with what was agreed to."""
+        request = self._card_request()
+        tx = self._start(request)
+        self.fake.pay(tx.paylink_stripe_session)
+        request.action_cancel()
+        self.apply_events()
+        self.assertEqual(request.state, "stored")
+        self.assertTrue(request.token_id.paylink_consent)

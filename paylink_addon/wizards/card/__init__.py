@@ -1,0 +1,2 @@
+from . import paylink_card_send
+from . import paylink_card_send_line
