@@ -65,6 +65,11 @@ class PaylinkLinkLine(models.Model):
         due = self.move_line_id._paylink_due(date)
         return {line.id: due.get(line.move_line_id.id, 0.0) for line in self}
 
+    def _customer_name(self, env):
+        """What the customer calls the item, in the language of ``env``; when it is gone, what it was called."""
+        self.ensure_one()
+        return self.sudo().move_line_id._paylink_customer_name(self.name, env)
+
     def _successor_values(self):
         """The values of the same item on a link that replaces this one."""
         self.ensure_one()

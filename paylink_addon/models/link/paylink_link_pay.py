@@ -256,7 +256,7 @@ class PaylinkLinkPay(models.Model):
         """
         item, amount = line.move_line_id, due or line.amount
         return {
-            "name": item._paylink_customer_name(line.name, self.env),
+            "name": line._customer_name(self.env),
             "date": format_date(self.env, line.date),
             "due": format_date(self.env, line.date_due) if amount > 0 else False,
             "overdue": bool(line.date_due and line.date_due < today and due > 0) and not self._is_settling(),

@@ -79,10 +79,10 @@ class PaylinkLinkPdfs(models.Model):
         paid, left = self._paid_shares(), self.line_ids._due()
         rows = []
         for line in self.line_ids:
-            item, own = line.move_line_id, paid.get(line.move_line_id.id, 0.0)
+            own = paid.get(line.move_line_id.id, 0.0)
             rows.append(
                 self._receipt_row(
-                    item._paylink_customer_name(line.name, self.env) if item else line.name,
+                    line._customer_name(self.env),
                     max(line.amount, own + left[line.id]) if line.amount > 0 else line.amount,
                     own,
                     left[line.id],

@@ -224,7 +224,8 @@ class PaymentTransaction(models.Model):
         if link := self.paylink_id:
             day = link._paid_on(self)
             due, meant = link.line_ids._due(day), link._meant_items(link.line_ids.move_line_id, self.amount, day)
-            return [(line.name, due[line.id]) for line in link.line_ids if due[line.id] and line.move_line_id in meant]
+            lines = link.line_ids.filtered(lambda line: due[line.id] and line.move_line_id in meant)
+            return [(line._customer_name(self.env), due[line.id]) for line in lines]
         return [(invoice.name, invoice.amount_residual) for invoice in self.invoice_ids]
 
     # === STATES === #

@@ -47,7 +47,7 @@ class Draft:
     reason: str = ""  # why nothing can be sent
     name: str = ""  # of all that it asks for
     moment: str = ""  # what it tells of: see paylink.reminder.message._moment
-    told: dict = field(default_factory=dict)  # on which days the customer was reminded of it before, by name
+    told: dict = field(default_factory=dict)  # on which days the customer was reminded of it before, by key of a line
     texts: dict = field(default_factory=dict)
 
     @property
@@ -167,6 +167,7 @@ class PaylinkReminderMessageCompose(models.Model):
             [
                 *("move_id", "date", "date_maturity", "parent_state", "reconciled", "display_type", "discount_date"),
                 *("amount_residual_currency", "currency_id", "company_id", "partner_id", "payment_id", "ref", "name"),
+                "statement_line_id",
             ]
         )
         items.payment_id.fetch(["payment_type"])
@@ -231,7 +232,7 @@ class PaylinkReminderMessageCompose(models.Model):
         day = None if item._paylink_is_returned() else item.date_maturity or item.date
         is_late = amount > 0 and day and day < facts["date"]
         return {
-            "name": facts["labels"][item.id],
+            "known_as": facts["labels"][item.id],  # by colleagues; the customer's name comes with the language
             "date_due": day,
             "amount": amount,
             "late": amount if is_late else 0.0,

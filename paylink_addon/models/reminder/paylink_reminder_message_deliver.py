@@ -213,7 +213,7 @@ class PaylinkReminderMessageDeliver(models.Model):
 
     def _prepare_reminder(self, pick, line, currency):
         return {
-            "name": line.get("known_as", line["name"]),
+            "name": line["known_as"],
             "rule_id": pick.rule_id or None,
             "step_id": pick.step_id or None,
             "move_line_id": pick.item_id,

@@ -33,7 +33,7 @@ class PaylinkReminderMessageWords(models.Model):
             for line in told[id(draft)]:
                 days = {day for day, due in before.get(line["key"], ()) if _counts(draft.moment, line, day, due)}
                 if days:
-                    draft.told.setdefault(line["name"], set()).update(days)
+                    draft.told[line["key"]] = days
 
     def _moment(self, draft, date):
         """What there is to tell on ``date``, as the moments of rules: who is reminded late is not told that it is due
@@ -163,6 +163,8 @@ class PaylinkReminderMessageWords(models.Model):
     def _fill_part_texts(self, env, draft, part, known):
         part.total_display = self._amount_text(env, draft, part.total, part.currency, known)
         for line in part.lines:
+            if line["item"]:
+                line["name"] = line["item"]._paylink_customer_name(line["known_as"], env)
             line["amount_display"] = self._amount_text(env, draft, line["amount"], part.currency, known)
             line["date_display"] = self._date_text(env, line["date_due"], known)
 
@@ -202,9 +204,10 @@ class PaylinkReminderMessageWords(models.Model):
         """A sentence on what the customer was reminded of before; empty where that was nothing."""
         if not draft.told:
             return ""
+        names = [line["name"] for part in draft.parts for line in part.lines if line["key"] in draft.told]
         return env._(
             "We already wrote to you about %(documents)s, last on %(date)s.",
-            documents=self._names_text(env, draft.told),
+            documents=self._names_text(env, names),
             date=self._date_text(env, max(chain.from_iterable(draft.told.values())), known),
         )
 

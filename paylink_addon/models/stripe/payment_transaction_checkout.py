@@ -137,7 +137,8 @@ class PaymentTransactionCheckout(models.Model):
         lines = self._paylink_stripe_exact_lines(documents)
         exact = sum(minor for _name, minor in lines) == total and all(minor > 0 for _name, minor in lines)
         if not exact or not 0 < len(lines) <= MAX_LINES:
-            names = ", ".join(name for name, _amount in documents) or self.paylink_id.reference or self.reference
+            owed = ", ".join(name for name, amount in documents if amount > 0)  # credits go without saying
+            names = owed or self.paylink_id.reference or self.reference
             lines = [(names, total)]
         return [
             {

@@ -62,6 +62,43 @@ class TestCustomerTexts(PaylinkCommon, HttpCase):
         texts["receipt"] = self._plain(self._receipt(link))
         return texts
 
+    # === WHAT IT IS FOR === #
+
+    def test_memos_of_payments_are_nobody_elses_matter(self):
+        """What is asked for is named; a payment of the customer's, or one that came back, has no name of its own."""
+        self._pay(self._free_link(20, partner_id=self.john.id, reference="MEMO"))
+        invoice = self._invoice(self.john)
+        returned = self.env["account.bank.statement.line"].create(
+            {
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "payment_ref": "MEMO",
+                "partner_id": self.john.id,
+                "amount": -5,
+                "counterpart_account_id": self.john.property_account_receivable_id.id,
+            }
+        )
+        items = self.john._paylink_open_items(self.company)
+        self.assertEqual((len(items), items.statement_line_id), (3, returned))
+        wizard = self._wizard(self.john, send_sms=True, phone="+33639981234")
+        texts = {name: wizard[name] for name in ("reference", "subject", "body", "sms_body")}
+        link = self._sent(self._wizard(self.john, send_email=False))
+        texts |= self._texts(link)
+        tx = self.env["payment.transaction"].search([("paylink_id", "=", link.id)])
+        self._invoice(self.john, amount=1)
+        self._pay(self._free_link(20, partner_id=self.john.id, reference="MEMO"))
+        statement = self.env["paylink.statement"]._for_customers(self.john)
+        statement._activate()
+        texts["account"] = self._plain(self.url_open(f"/account/{statement.access_token}").text)
+        texts["memo"] = tx.payment_id.memo  # not a longer one each time
+        for place, text in texts.items():
+            with self.subTest(place):
+                self.assertNotIn("MEMO", text)
+        for place in ("reference", "subject", "body", "sms_body", "page", "paid page", "receipt", "e-mail", "memo"):
+            with self.subTest(place):
+                self.assertIn(invoice.name, texts[place])
+        self.assertEqual(wizard.reference, f"{invoice.name}, Payment returned")
+        self.assertIn("MEMO", wizard.line_ids.documents)  # the seller may know
+
     # === CURRENCIES === #
 
     def test_signs_that_several_currencies_share(self):

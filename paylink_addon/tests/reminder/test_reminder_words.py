@@ -172,6 +172,16 @@ class TestReminderWords(ReminderCommon):
         self.assertIn("1,000.00", message.amount_display)
         self.assertEqual(message.amount_display, message.total_display)
 
+    def test_memo_of_a_payment_is_not_told(self):
+        """In the table of the e-mail it is a payment, in the customer's language; colleagues read it."""
+        self._rule(days=(4,))
+        self._due_invoice(4, self.marie, 1200.0)
+        self._pay(self._free_link(200, partner_id=self.marie.id, reference="MEMO"))
+        message = self._remind()
+        html = self._mails(message).body_html
+        self.assertIn("Paiement reçu", html)
+        self.assertNotIn("MEMO", html)
+
 
 @tagged("post_install", "-at_install")
 class TestReminderTexts(ReminderCommon):

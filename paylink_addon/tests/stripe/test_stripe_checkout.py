@@ -93,6 +93,9 @@ class TestStripeCheckout(StripeCommon):
                 self.assertEqual(sorted(item["amount_total"] for item in items), sorted(expected))
                 for invoice in invoices if len(items) > 1 else []:
                     self.assertIn(invoice.name, " ".join(item["description"] for item in items))
+                if name == "credit":
+                    owed = invoices.filtered(lambda move: move.move_type == "out_invoice")
+                    self.assertEqual([item["description"] for item in items], [", ".join(owed.mapped("name"))])
                 tx._paylink_close("next")
 
     def test_free_amount(self):

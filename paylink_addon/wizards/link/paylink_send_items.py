@@ -89,14 +89,17 @@ class PaylinkSendItems(models.TransientModel):
         """
         origin = self.env["paylink.send.line"]._group_origin(items)
         nothing = items[:1].currency_id.compare_amounts(amount, 0) <= 0
-        documents = ", ".join(labels[item.id] for item in items[:3])
-        documents += f" +{len(items) - 3}" if len(items) > 3 else ""
+        names = [labels[item.id] for item in items]
+        partner = self._partner_values(self.env["res.partner"].browse(origin["partner_id"]))
+        # The customer reads what is asked for: credits go without saying.
+        env = self.with_context(lang=partner["lang"]).env
+        known_as = [item._paylink_customer_name(labels[item.id], env) for item in items._paylink_owed() or items]
         return (
-            self._partner_values(self.env["res.partner"].browse(origin["partner_id"]))
+            partner
             | origin
             | {
-                "documents": documents,
-                "reference": documents,
+                "documents": self._names_text(names),
+                "reference": self._names_text(known_as),
                 "document_count": len(items.move_id),
                 "amount_due": amount,
                 "amount": amount,
@@ -104,6 +107,12 @@ class PaylinkSendItems(models.TransientModel):
                 or (not origin["partner_id"] and self.env._("The entry has no customer.")),
             }
         )
+
+    @api.model
+    def _names_text(self, names):
+        """The first ones, and how many more there are."""
+        names = list(dict.fromkeys(names))
+        return ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
 
     def _make_links_open_items(self, lines, groups):
         return self.env["paylink.link"]._create_for_items(
