@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 
 from freezegun import freeze_time
 from odoo import fields
@@ -31,6 +32,53 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         link.action_cancel()
         ways = [self._link(moves, email="marie@example.com").action_send for moves in (other, invoice)]
         self.check(Task.RENEWAL, link, None, *ways)
+
+    def test_a_payment_that_failed_is_asked_for_anew(self):
+        """By the same link or by another one for the same invoice, whether it came by a link or a stored method."""
+        for key in (Task.PAYMENT_FAILED, Task.DECLINED):
+            for same in (True, False):
+                with self.subTest(key=key, same=same), self.cr.savepoint() as point:
+                    link, *others = (self._link(self._invoice(), email="marie@example.com") for _times in range(2))
+                    tx = self._attempt(link)
+                    tx._set_pending()
+                    tx._set_error("No")
+                    tx.invoice_ids = link.line_ids.move_line_id.move_id
+                    if not same:
+                        others.append(self._link(tx.invoice_ids, email="marie@example.com"))
+                        link.action_cancel()
+                    self.check(key, link, tx, *(other.action_send for other in [*others, *([link] if same else [])]))
+                    point.rollback()
+
+    def test_each_way_of_dealing_with_a_loss(self):
+        """By a payment, by asking for it again; not before the bank has taken it, nor as the settings say."""
+
+        def resume(dispute):
+            dispute.with_user(self.manager).action_resume_reminders()
+
+        def ask_again(dispute):
+            self._link(dispute.item_ids.move_id, email="marie@example.com").action_send()
+
+        def take(dispute):
+            """Until now nothing that it had paid was open."""
+            dispute.withdrawal_id = self.excess().payment_id
+
+        def pay(dispute):
+            self._register_payment(dispute.item_ids.move_id)
+
+        ways = {
+            "reminders go on": [resume],
+            "as the settings say, then paid": [lambda dispute: dispute._resume_reminders(), take, pay],
+            "sent again": [lambda dispute: dispute.link_id.with_user(self.manager).action_send()],
+            "by another link": [lambda dispute: dispute.link_id.action_cancel(), ask_again],
+            "won after all": [lambda dispute: dispute.write({"status": "won"})],
+            "taken late": [take, pay],
+        }
+        for name, acts in ways.items():
+            with self.subTest(name), self.cr.savepoint() as point:
+                dispute = self._chargeback(self._link(self._invoice(), email="marie@example.com"))
+                dispute.write({"status": "lost"})
+                self.check(Task.CHARGEBACK_LOST, dispute, None, *(partial(act, dispute) for act in acts))
+                point.rollback()
 
     def check(self, key, record, about, *ways):
         """The task on ``record`` is open until each of ``ways`` is gone: the last one ends it."""

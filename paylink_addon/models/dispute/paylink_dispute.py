@@ -89,6 +89,9 @@ class PaylinkDispute(models.Model):
         copy=False,
         help="What was lost is asked for again: because somebody decided so, or as the settings say.",
     )
+    reminders_resumed_by = fields.Many2one(
+        "res.users", string="Let go on by", readonly=True, copy=False, help="Empty: as the settings say."
+    )
     can_resume_reminders = fields.Boolean(compute="_compute_can_resume_reminders")
     item_ids = fields.Many2many(
         "account.move.line",
@@ -147,12 +150,16 @@ class PaylinkDispute(models.Model):
             raise UserError(self.env._("Reminders go on already, or the chargeback is not decided yet."))
         if not all(waiting.mapped("can_resume_reminders")):
             raise AccessError(self.env._("Only its owner or a payment manager can let reminders go on."))
-        waiting.sudo()._resume_reminders()
+        waiting.sudo()._resume_reminders(self.env.user)
         waiting.sudo().link_id._log_events("reminders_resumed")
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
-    def _resume_reminders(self):
-        self.reminders_resumed_at = fields.Datetime.now()
+    def _resume_reminders(self, user=None):
+        """Have what was lost asked for by reminders.
+
+        :param user: who has decided so; None: the settings
+        """
+        self.write({"reminders_resumed_at": fields.Datetime.now(), "reminders_resumed_by": user and user.id})
 
     # === BUSINESS METHODS: STATUS === #
 
@@ -422,15 +429,26 @@ class PaylinkDispute(models.Model):
     # === HELPERS: TASKS === #
 
     def _paylink_ends_tasks_by(self):
-        return super()._paylink_ends_tasks_by() | {"status", "fee_move_id", "fee_returned_move_id"}
+        return super()._paylink_ends_tasks_by() | {
+            "status",
+            "fee_move_id",
+            "fee_returned_move_id",
+            "reminders_resumed_by",
+        }
 
     def _paylink_done_chargeback_answer(self, _task):
         return self.status not in UNANSWERED
 
     def _paylink_done_chargeback_lost(self, _task):
-        """It has been paid again, whichever way, or was won after all."""
-        if not self._is_final():
+        """It has been paid again, whichever way, was won after all, or somebody has let reminders ask for it.
+
+        That links ask for it again ends the task, too (``_tasks_to_send``). As long as the bank has not taken it,
+        nothing of it is open, although nobody has paid it again.
+        """
+        if self.status != "lost" or self.reinstatement_id or self.reminders_resumed_by:
             return True
+        if not self.withdrawal_id:
+            return False
         return all(self.item_ids.mapped("reconciled")) if self.item_ids else self.link_id.state == "paid"
 
     def _paylink_done_chargeback_excess(self, _task):

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ...const import Task
+
 
 class PaylinkLink(models.Model):
     """What a customer's bank takes back is seen in the status of a link; once it is lost, it is due again."""
@@ -36,6 +38,11 @@ class PaylinkLink(models.Model):
     def _paylink_task_subjects(self):
         """What was lost may have been paid again."""
         return [*super()._paylink_task_subjects(), self.sudo().chargeback_ids]
+
+    def _tasks_to_send(self):
+        """What was lost is to be asked for again."""
+        lost = self._open_by_record([Task.CHARGEBACK_LOST], "paylink.dispute")
+        return super()._tasks_to_send() + [(tasks, dispute.link_id) for dispute, tasks in lost.items()]
 
     def _booked_payments(self):
         """What the bank took and gave back is in the books as well."""

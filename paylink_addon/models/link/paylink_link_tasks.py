@@ -59,15 +59,24 @@ class PaylinkLinkTasks(models.Model):
 
     def _end_tasks_of_sending(self):
         """End the tasks to send these links, or what they replace."""
-        tasks = (
-            self.env["mail.activity"]
-            .sudo()
-            .search([("paylink_key", "in", DONE_BY_SENDING), ("paylink_about_model", "=", self._name)])
-        )
-        if tasks:
-            links = self.sudo().browse(tasks.mapped("paylink_about_id"))
-            replaced = links.filtered(lambda link: any(sent._stands_for(link) for sent in self.sudo()))
-            tasks.filtered(lambda task: task.paylink_about_id in replaced.ids).unlink()
+        links = self.sudo()
+        for tasks, asked_for in links._tasks_to_send():
+            if any(sent._stands_for(link) for sent in links for link in asked_for):
+                tasks.unlink()
+
+    def _tasks_to_send(self):
+        """Hook: the open tasks that sending these links may end.
+
+        :return: ``[(tasks, links)]``: they are done as one of ``links`` is sent, or another one for the same
+        """
+        found = [(tasks, link) for link, tasks in self._open_by_record(DONE_BY_SENDING, self._name).items()]
+        for tx, tasks in self._open_by_record((Task.PAYMENT_FAILED, Task.DECLINED), "payment.transaction").items():
+            found.append((tasks, tx.paylink_id | self.filtered(lambda link, tx=tx: link._asks_for(tx.invoice_ids))))
+        return found
+
+    def _asks_for(self, documents):
+        paid = self._of_kind("paid_documents")
+        return paid._name == documents._name and bool(paid & documents)
 
     def _stands_for(self, other):
         """Whether this link asks the customer for what ``other`` asks for, be it itself."""

@@ -1,5 +1,6 @@
 from markupsafe import Markup
 from odoo import api, models
+from odoo.fields import Domain
 
 TODO = "mail.mail_activity_data_todo"
 
@@ -121,6 +122,13 @@ class PaylinkTaskMixin(models.AbstractModel):
         return tasks.search_fetch([("paylink_key", "=like", f"{key}:%")], ["paylink_about_id"]).grouped(
             "paylink_about_id"
         )
+
+    def _open_by_record(self, keys, model):
+        """The open tasks of these keys about records of ``model``, by that record."""
+        same = Domain("paylink_key", "in", keys) | Domain.OR(Domain("paylink_key", "=like", f"{key}:%") for key in keys)
+        domain = Domain("paylink_about_model", "=", model) & same
+        tasks = self.env["mail.activity"].sudo().search_fetch(domain, ["paylink_about_id"]).grouped("paylink_about_id")
+        return {record: tasks[record.id] for record in self.env[model].sudo().browse(tasks).exists()}
 
     def _missing(self, records, key, users, about, ever):
         """On which records, by id, each of ``users`` still needs the task."""
