@@ -62,6 +62,8 @@ class PaylinkPay(FormPageMixin, http.Controller):
         payer = link._payer(request.env.user)
         money = link._page_money(payer)
         view = link._page_view(money.payable)
+        if view != "pay" and (led_to := link._led_to()) != link:
+            return self.page(led_to.access_token, **params)
         values = self._page_values(link, money)
         if view == "closed":
             values["reason"] = link._closed_reason()
@@ -263,6 +265,8 @@ class PaylinkPay(FormPageMixin, http.Controller):
     def receipt(self, token, **_params):
         """The receipt as a PDF; as a page to print where the server can't make PDFs."""
         link = self._link(token)
+        if link and link._page_view() != "pay":
+            link = link._led_to()
         return self._document(link, link._receipt_pdf() if link.amount_paid else None)
 
     @http.route(f"{PAY_PATH}/<string:token>/qr", **PAGE)

@@ -61,9 +61,14 @@ class TestMessages(ReminderCommon):
         found |= {"mail_template_failure": self._mail_of(link), "sms_template_failure": self._sms()}
         paid = self._pay(link)
         found["mail_template_receipt"] = self._mail_of(link)
+        link.email = customer.email = False
+        self._pay(self._link(self._invoice(customer, amount=45), send_sms=True))
+        found["sms_template_receipt"] = self._sms()
+        link.email = "customer@example.com"
         self._refund(paid, 30)
         found["mail_template_refund_notice"] = self._mail_of(link)
         self._invoice(customer, amount=90)
+        customer.email = "customer@example.com"
         statement = self.env["paylink.statement"]._for_customers(customer)
         statement.action_send()
         found["mail_template_statement"] = self._mail_of(statement)

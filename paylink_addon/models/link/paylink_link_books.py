@@ -298,7 +298,26 @@ class PaylinkLinkBooks(models.Model):
 
     @api.model
     def _send_receipts(self, transactions):
+        """By e-mail; to whom that can't be sent, and the link was sent by SMS, by SMS."""
         self._send_notices(transactions, "receipt")
+        self._text_receipts(transactions.filtered(lambda tx: tx.paylink_id._receipt_channel() == "sms"))
+
+    @api.model
+    def _text_receipts(self, transactions):
+        template = self.env.ref("paylink_addon.sms_template_receipt", raise_if_not_found=False)
+        if not template:  # nobody wants them to be sent
+            return
+        for lang, paid in transactions.grouped(lambda tx: tx.paylink_id.lang).items():
+            told = {"lang": lang, "paylink_told_ids": paid._ids}
+            links = paid.paylink_id.with_context(**told)
+            links._create_sms(template.sudo().with_context(**told)._render_field("body", links.ids), event="receipt")
+
+    def _receipt_channel(self):
+        """How the customer is told of payments by the link: by ``email`` or ``sms``, or not at all (``False``)."""
+        self.ensure_one()
+        if self._receipt_addresses():
+            return "email"
+        return "sms" if self.send_sms and self.phone else False
 
     @api.model
     def _send_refund_notices(self, transactions):

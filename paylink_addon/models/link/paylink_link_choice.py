@@ -178,9 +178,21 @@ class PaylinkLinkChoice(models.Model):
         """What customers chose on the pages of these links, as long as it can be paid."""
         return self.widened_ids.filtered(lambda link: link.state in LIVE_STATES and not link.cancelled_at)
 
+    def _led_to(self):
+        """By which link the customer of this one has paid last, or is paying: this one or, if all installments were
+        chosen on its page, that for those. That is what there is to show, once nothing can be paid here anymore.
+        """
+        self.ensure_one()
+        if all(self.line_ids.mapped("is_whole")):  # nothing more could be chosen
+            return self
+        transactions = (self | self.widened_ids).transaction_ids
+        told = transactions._paylink_received() | transactions._paylink_attempts()._paylink_in_flight()
+        return told.sorted("id")[-1:].paylink_id.with_env(self.env) or self
+
     def _replace_token(self):
-        """Whoever had the address has those that it has led to."""
-        return super(PaylinkLinkChoice, self | self._live_widened())._replace_token()
+        """Whoever had the address has those that it has led to, and leads to."""
+        led_to = self.union(*(link._led_to() for link in self))
+        return super(PaylinkLinkChoice, self | self._live_widened() | led_to)._replace_token()
 
     # === WITHOUT SCRIPTS === #
     # What the plain form of the page says of the method.

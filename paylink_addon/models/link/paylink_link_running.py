@@ -107,7 +107,7 @@ class PaylinkLinkRunning(models.Model):
         }
         if not asking:
             next_step = env._("The link was canceled, so the customer has not been told: ask for the payment again.")
-        elif not (asking._receipt_addresses() or (asking.send_sms and asking.phone)):
+        elif not asking._receipt_channel():
             next_step = env._("The customer has no address and could not be told: call them.")
         elif asking._is_live():
             next_step = env._("The customer has been told, and can pay by %(link)s.", link=asking.name)

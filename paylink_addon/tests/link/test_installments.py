@@ -227,6 +227,50 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.assertNotIn("whole", self.url_open(f"/pay/{second.access_token}/amount", data={"part": "whole"}).text)
         self.assertEqual(len(second.widened_ids), 1)
 
+    def test_what_was_chosen_on_the_page_is_shown_at_its_address(self):
+        """On its way, paid, with its receipt; a customer with only a phone gets a confirmation."""
+        paul = self._customer("Paul", phone="+33639981234", lang="en_US")
+        link = self._sent(self._wizard(self._in_installments(partner=paul), send_email=False, send_sms=True))
+        self.assertEqual((link.send_email, link.send_sms, link.email), (False, True, False))
+        self.url_open(f"/pay/{link.access_token}/amount", data={"part": "whole"})
+        whole = link.widened_ids
+        tx = self._attempt(whole)
+        self.assertEqual(self._page(link).xpath("//main/@data-view"), ["pay"])
+        tx._set_pending()
+        page = self._page(link)
+        self.assertEqual(page.xpath("//main/@data-view"), ["progress"])
+        self.assertEqual(page.xpath("//main/@data-base"), [f"/pay/{whole.access_token}"])  # which it follows
+        tx._set_done()
+        tx._post_process()
+        self.assertEqual((link.state, link.status), ("paid", "settled"))
+        page = self._page(link)
+        self.assertEqual(page.xpath("//main/@data-view"), ["paid"])
+        self.assertIn("1,000.00", page.xpath("//p[@class='pl-total']/text()")[0])
+        self.assertIn(tx.reference, page.text_content())
+        receipt = self.url_open(f"/pay/{link.access_token}/receipt")
+        self.assertEqual(receipt.status_code, 200)
+        sms = self.env["sms.sms"].sudo().search([("mail_message_id.res_id", "=", whole.id)])
+        self.assertIn("1,000.00", sms.body)
+        self.assertIn(whole.url, sms.body)
+        self.assertEqual((sms.number, len(self._time_line(whole, "receipt"))), ("+33639981234", 1))
+        before = whole.access_token
+        link.action_replace_token()
+        self.assertNotEqual(whole.access_token, before)
+
+    def test_own_payment_is_shown_at_its_address(self):
+        """By the link itself, and last, whatever was chosen before; nothing else is of a link for whole documents."""
+        link = self._sent(self._wizard(self._in_installments()))
+        self.url_open(f"/pay/{link.access_token}/amount", data={"part": "whole"})
+        tx = self._pay(link)
+        self._pay(link.widened_ids)
+        self.assertEqual(link._led_to(), link.widened_ids)
+        link = self._sent(self._wizard(self._in_installments()))
+        self.url_open(f"/pay/{link.access_token}/amount", data={"part": "whole"})
+        self._attempt(link.widened_ids)._set_error("refused")
+        tx = self._pay(link)
+        self.assertEqual(link._led_to(), link)
+        self.assertIn(tx.reference, self._page(link).text_content())
+
     def test_all_by_a_method_that_is_gone(self):
         """Without scripts: the page of the link for all of it says so, and that link stays."""
         link = self._sent(self._wizard(self._in_installments()))
