@@ -34,7 +34,8 @@ class PaylinkStripe(PageMixin, http.Controller):
                 request.env._("The payment page does not answer. You have not been charged."), transaction, status=503
             )
         except UserError as error:
-            if transaction.paylink_id and transaction.paylink_id._page_view() != "pay":
+            asked_by = transaction._paylink_asked_by()
+            if asked_by and not asked_by._awaits_customer():
                 return self._back(transaction, has_left=True)  # paid, canceled…: the page says it
             return self._problem(str(error), transaction, again=False)
         return self._leave(url) if url else self._back(transaction)
@@ -47,7 +48,7 @@ class PaylinkStripe(PageMixin, http.Controller):
             return self._problem(request.env._("This payment is not known here."), status=404)
         is_open = transaction._paylink_stripe_returned()
         has_left = cancelled == "1" and is_open and transaction.state == "draft"
-        if has_left and transaction.paylink_id:
+        if has_left and transaction._paylink_asked_by():
             transaction._paylink_abandon()
         return self._back(transaction, has_left)
 

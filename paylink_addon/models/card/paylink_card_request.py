@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import clean_context, format_datetime
 
 from ...const import CARD_PATH
 
@@ -24,14 +23,6 @@ STATUSES = [
     ("expired", "Expired"),
     ("cancelled", "Canceled"),
 ]
-# States in which the customer can store a method, or is doing it.
-OPEN_STATES = ("open", "pending", "failed")
-# What has to be changed to send a request.
-SENDING_FIELDS = {"lang", "email", "phone", "send_email", "send_sms"}
-# What the customer has been told, once the request is out.
-FROZEN_FIELDS = {"partner_id", "company_id", "template_id", "replaces_id"}
-# How many requests expire in one transaction.
-BATCH = 100
 
 
 class PaylinkCardRequest(models.Model):
@@ -42,11 +33,12 @@ class PaylinkCardRequest(models.Model):
     """
 
     _name = "paylink.card.request"
-    _inherit = ["paylink.request.mixin"]
+    _inherit = ["paylink.life.mixin"]
     _description = "Card Request"
     _order = "id desc"
     _page_path = CARD_PATH
     _subtype_prefix = "paylink_addon.mt_card_"
+    _frozen_fields = frozenset({"partner_id", "company_id", "template_id", "replaces_id"})
 
     template_id = fields.Many2one(
         "paylink.card.template", required=True, check_company=True, ondelete="restrict", index=True
@@ -67,8 +59,9 @@ class PaylinkCardRequest(models.Model):
     )
     stored_at = fields.Datetime(string="Stored on", readonly=True, copy=False)
     renewed_from_id = fields.Many2one(
-        "paylink.card.request", string="Made from", readonly=True, copy=False, index="btree_not_null"
+        "paylink.card.request", string="Replaces", readonly=True, copy=False, index="btree_not_null"
     )
+    renewal_ids = fields.One2many("paylink.card.request", "renewed_from_id", string="Replaced by", readonly=True)
     state = fields.Selection(
         STATES,
         compute="_compute_state",
@@ -79,7 +72,6 @@ class PaylinkCardRequest(models.Model):
     )
     status = fields.Selection(STATUSES, compute="_compute_state", store=True, index=True, copy=False)
     attempt_count = fields.Integer(string="Attempts", compute="_compute_state", store=True, copy=False)
-    can_cancel = fields.Boolean(compute="_compute_can_cancel")
     # What the customer has agreed to on the page. It is kept with the method, too.
     consent_text = fields.Text(string="Agreed to", readonly=True, copy=False)
     consent_version = fields.Integer(string="Version of what was agreed to", readonly=True, copy=False)
@@ -127,21 +119,20 @@ class PaylinkCardRequest(models.Model):
     )
     def _compute_state(self):
         """The one place where state and status are derived."""
-        now = fields.Datetime.now()
         for request in self:
             attempts = request.sudo().transaction_ids._paylink_card_attempts()
             request.attempt_count = len(attempts)
-            request.state = request._derive_state(attempts, now)
+            request.state = request._derive_state(attempts)
             request.status = request._derive_status()
 
-    def _derive_state(self, attempts, now):
+    def _derive_state(self, attempts):
         rules = (
             ("stored", self.token_id),
             ("cancelled", self.cancelled_at),
             ("draft", not self.issued_at),
             ("pending", attempts._paylink_in_flight()),
-            ("expired", self._is_over(now)),
-            ("failed", attempts.sorted("id")[-1:].state in ("error", "cancel")),
+            ("expired", self._is_expired()),
+            ("failed", attempts.sorted("id")[-1:]),
         )
         return next((state for state, holds in rules if holds), "open")
 
@@ -150,54 +141,14 @@ class PaylinkCardRequest(models.Model):
             return "opened" if self.opened_at else "not_opened"
         return {"pending": "in_progress", "failed": "interrupted"}.get(self.state, self.state)
 
-    def _is_over(self, now=None):
-        """Whether the time is over, also before the job that says so has run."""
-        return bool(self.expires_at and self.expires_at <= (now or fields.Datetime.now()))
-
-    @api.depends("is_mine")
-    @api.depends_context("uid")
-    def _compute_can_cancel(self):
-        """The requests of others are payment managers' to cancel."""
-        is_manager = self.env.user.has_group("paylink_addon.group_payment_manager")
-        for request in self:
-            request.can_cancel = is_manager or request.is_mine
-
     def _compute_displays(self):
         for request in self:
             own = request.with_context(lang=request.lang)
-            zone = request._timezone()
             request.title_display = own.sudo().template_id.title
-            request.expires_display = (
-                format_datetime(own.env, request.expires_at, tz=zone, dt_format="long") if request.expires_at else False
-            )
+            request.expires_display = request._expiry_text(own.env)
             request.company_display = request.sudo().company_id.name
 
     # === CRUD METHODS === #
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        """Nobody follows a request by making it."""
-        for vals in vals_list:
-            self._check_owner(vals)
-        context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
-        requests = super(PaylinkCardRequest, self.with_context(context, tracking_disable=True)).create(vals_list)
-        return requests.with_env(self.env)
-
-    def write(self, vals):
-        """Refuse to change what the customer has already been told, and what is others' to change."""
-        self._check_written(vals)  # what the next ones read are values, then
-        self._check_owner(vals)
-        if vals.keys() - SENDING_FIELDS - self.env["mail.thread"]._fields.keys():
-            self._check_own()
-        issued = self.filtered("issued_at") if not self.env.su else self.browse()
-        if issued and (frozen := FROZEN_FIELDS & vals.keys()):
-            label = self._fields[min(frozen)]._description_string(self.env)
-            raise UserError(
-                self.env._(
-                    "“%(field)s” can't be changed once the request is out: cancel it and make a new one.", field=label
-                )
-            )
-        return super().write(vals)
 
     @api.model
     def _complete(self, vals_list):
@@ -209,45 +160,17 @@ class PaylinkCardRequest(models.Model):
             if "expires_at" not in vals and vals.get("template_id"):
                 vals["expires_at"] = Template.browse(vals["template_id"])._expires_at()
 
-    @api.model
-    def _check_owner(self, vals):
-        """Messages are sent in the name of the owner: only payment managers say that it is somebody else."""
-        if self.env.su or vals.get("user_id", self.env.uid) == self.env.uid:
-            return
-        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can give card requests to somebody else."))
-
-    @api.ondelete(at_uninstall=False)
-    def _unlink_only_drafts(self):
-        self._check_own()
-        if any(request.state != "draft" for request in self):
-            raise UserError(self.env._("Only drafts can be deleted: cancel the request instead."))
-
     # === ACTIONS === #
 
     def action_send(self):
         """Send (or send again) the messages of open requests, by the channels chosen on each."""
         self.check_access("write")
-        self._check_open()
+        self._check_sendable()
         self._issue()
         for template, requests in self.grouped("template_id").items():
             own = template.sudo()
             requests._queue_messages(mail_template=own.mail_template_id, sms_template=own.sms_template_id)
         return True
-
-    def action_copy(self):
-        """Return the URL to the client, which copies it; a draft becomes open by it."""
-        self.ensure_one()
-        self.check_access("write")
-        if not self.issued_at:
-            self._check_open()
-            self._issue()
-        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
-
-    def action_open_page(self):
-        """Open the customer's page in a new tab."""
-        self.ensure_one()
-        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
 
     def action_cancel(self):
         """Cancel requests: their URLs say so from then on, and what is open at the provider is closed."""
@@ -275,17 +198,12 @@ class PaylinkCardRequest(models.Model):
             )
         successors = self.browse()
         for request in self:
-            successors |= request._open_successor() or request._renew()
+            successors |= request._live_successor() or request._renew()
         return successors._get_records_action(name=self.env._("Card Requests"))
 
     def _renew(self):
         """A draft that asks for the same."""
         return self.sudo().copy({"renewed_from_id": self.id}).with_env(self.env)
-
-    def _open_successor(self):
-        """What was made from this one and can still be used: who clicks twice makes no second one."""
-        domain = [("renewed_from_id", "=", self.id), ("state", "in", ("draft", *OPEN_STATES))]
-        return self.search(domain, limit=1)
 
     # === SENDING === #
 
@@ -314,21 +232,9 @@ class PaylinkCardRequest(models.Model):
             "object.partner_id.name",
         )
 
-    def _issue(self):
-        """Make the URL usable."""
-        self.filtered(lambda request: not request.issued_at).sudo().issued_at = fields.Datetime.now()
-
-    def _check_open(self):
-        """Refuse to send what can't be used, saying why and what to do."""
-        labels = dict(self._fields["state"]._description_selection(self.env))
-        for request in self:
-            if request.state in ("stored", "expired", "cancelled") or request._is_over():
-                state = "expired" if request._is_over() else request.state
-                raise UserError(
-                    self.env._(
-                        "%(name)s is %(state)s: make a new request.", name=request.name, state=labels[state].lower()
-                    )
-                )
+    def _check_sendable(self):
+        """Nothing that is over, that nobody could store, or that is not said in the customer's language."""
+        super()._check_sendable()
         for (company, template, lang), requests in self.sudo().grouped(self._asking).items():
             problems = template._storing_problems(company, requests.partner_id)
             if problem := template._wording_problem(lang) or next(filter(None, problems.values()), False):
@@ -343,18 +249,7 @@ class PaylinkCardRequest(models.Model):
     @api.model
     def _cron_expire(self):
         """Expire the requests whose time is over, and close what is open at providers."""
-        overdue = self.search([("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())])
-        self.env["paylink.job.mixin"]._in_turn(
-            lambda: self.env["paylink.job.mixin"]._each(overdue, lambda requests: requests._expire(), size=BATCH)
-        )
-
-    def _expire(self):
-        self._close_attempts(self.env._("The request expired."))
-        self.env.add_to_compute(self._fields["state"], self)
-        self._recompute_recordset(["state"])
-        self.filtered(lambda request: request.state == "expired")._log_events("expired")
+        self.env["paylink.job.mixin"]._in_turn(self._expire_overdue)
 
     def _close_attempts(self, reason):
-        """Close the attempts that have not reached the provider's answer yet."""
-        drafts = self.sudo().transaction_ids.filtered(lambda tx: tx.state == "draft")
-        drafts._paylink_close(reason)
+        self.sudo().transaction_ids._paylink_closable()._paylink_close(reason)

@@ -4,12 +4,11 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_date
 
 from ...const import DEFAULT_MAX_ATTEMPTS, MAX_ATTEMPTS_PARAMETER
 from ...tools.locks import hold_and_touch
 from ...tools.parameters import whole_number
-from .paylink_card_request import OPEN_STATES
+from ...tools.texts import said
 
 
 class PaylinkCardRequestStore(models.Model):
@@ -30,11 +29,14 @@ class PaylinkCardRequestStore(models.Model):
         """Which page is shown: ``consent``, ``store``, ``progress``, ``stored`` or ``closed``."""
         if self.token_id:
             return "stored"
-        if self.state not in OPEN_STATES or self._is_over():
+        if not self._is_live():
             return "closed"
         if self.state == "pending":
             return "progress"
         return "store" if self._has_consented() else "consent"
+
+    def _awaits_customer(self):
+        return self._page_view() in ("consent", "store")
 
     def _has_consented(self):
         """Whether the customer has agreed to the words as they are now."""
@@ -52,7 +54,7 @@ class PaylinkCardRequestStore(models.Model):
             "title": self.template_id.title,
             "text": self.template_id.text,
             "consent": self._consent_words(),
-            "expires": format_date(self.env, self._day(self.expires_at)) if self.expires_at else False,
+            "expires": self._expiry_text(self.env),
             "replaced": self.replaces_id.display_name,
             "stored": token.display_name,
             "closed": "cancelled" if self.cancelled_at else "expired",
@@ -65,7 +67,7 @@ class PaylinkCardRequestStore(models.Model):
 
     def _last_failure(self):
         attempt = self.transaction_ids._paylink_card_attempts().sorted("id")[-1:]
-        return attempt.state_message if attempt.state == "error" else ""
+        return said(attempt._paylink_last_reason(), self.env) if attempt.state in ("error", "draft") else ""
 
     def _form_values(self):
         """The context of Odoo's ``payment.form``, to store a method."""
@@ -140,7 +142,7 @@ class PaylinkCardRequestStore(models.Model):
         }
 
     def _check_usable(self):
-        if self._page_view() not in ("consent", "store"):
+        if not self._awaits_customer():
             raise UserError(self.env._("This request can no longer be used: reload the page."))
 
     def _check_attempts(self):
@@ -198,7 +200,7 @@ class PaylinkCardRequestStore(models.Model):
     def _interrupted(self, message):
         """An attempt has failed or was given up: the owner sees it, the customer may try again."""
         self.sudo().unread = True
-        self._log_events("interrupted", {self.id: message})
+        self._log_events("attempt_failed", {self.id: message})
 
     def _attempt_changed(self, transaction, message):
         """Tell of a new state of one of the attempts."""

@@ -1,4 +1,5 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.fields import Domain
 
 STORED_STATES = ("authorized", "done")
 
@@ -13,11 +14,27 @@ class PaymentTransaction(models.Model):
     def _paylink_asked_by(self):
         return self.paylink_card_request_id or super()._paylink_asked_by()
 
+    @api.model
+    def _paylink_asked_domain(self):
+        return super()._paylink_asked_domain() | Domain("paylink_card_request_id", "!=", False)
+
+    def _paylink_closable(self):
+        return super()._paylink_closable() | self.filtered(
+            lambda tx: tx.state == "draft" and tx.paylink_card_request_id
+        )
+
+    def _paylink_is_overtaken(self):
+        return super()._paylink_is_overtaken() or bool(
+            self.paylink_card_request_id and not self.paylink_card_request_id._awaits_customer()
+        )
+
     def _paylink_card_attempts(self):
         """The customers' attempts to store a method that have led to something; not those that we closed ourselves."""
         return self.filtered(
             lambda tx: (
-                tx.state != "draft" and not (tx.state == "cancel" and tx.paylink_closed and not tx.paylink_abandoned)
+                tx.paylink_abandoned
+                or tx.state not in ("draft", "cancel")
+                or (tx.state == "cancel" and not tx.paylink_closed)
             )
         )
 

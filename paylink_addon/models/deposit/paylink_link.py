@@ -5,7 +5,7 @@ from odoo.tools import SQL, LazyTranslate, format_amount, format_date, str2bool
 from ...const import Task
 from ...tools import days
 from ...tools.locks import hold_and_touch
-from ..link.paylink_link_life import BATCH
+from ..messaging.paylink_life_mixin import BATCH
 
 _lt = LazyTranslate(__name__)
 

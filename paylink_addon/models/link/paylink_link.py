@@ -1,27 +1,11 @@
 from functools import partial
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import clean_context, format_datetime
+from odoo.exceptions import ValidationError
+from odoo.tools import format_datetime
 
 from ...const import PAY_PATH, STATES, STATUSES
 from ...tools.hooks import hook_name, named_hook
-
-# What the customer has been told, once the link is out.
-FROZEN_FIELDS = {
-    "partner_id",
-    "company_id",
-    "currency_id",
-    "amount",
-    "reference",
-    "allow_partial",
-    "line_ids",
-    "bank_account_id",
-}
-
-
-# What has to be changed to send a link.
-SENDING_FIELDS = {"lang", "email", "phone", "send_email", "send_sms", "attach_pdf"}
 
 
 class PaylinkLink(models.Model):
@@ -84,10 +68,22 @@ class PaylinkLink(models.Model):
     """
 
     _name = "paylink.link"
-    _inherit = ["paylink.request.mixin", "paylink.pdf.mixin", "paylink.server.mixin"]
+    _inherit = ["paylink.life.mixin", "paylink.pdf.mixin", "paylink.server.mixin"]
     _description = "Collection Link"
     _order = "id desc"
     _page_path = PAY_PATH
+    _frozen_fields = frozenset(
+        {
+            "partner_id",
+            "company_id",
+            "currency_id",
+            "amount",
+            "reference",
+            "allow_partial",
+            "line_ids",
+            "bank_account_id",
+        }
+    )
     _not_for_filters = ("access_token", "state")  # people read the status
 
     kind = fields.Selection(
@@ -407,40 +403,6 @@ class PaylinkLink(models.Model):
 
     # === CRUD METHODS === #
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        """Nobody follows a link by making it; defaults that the context has for a wizard are none of a link."""
-        for vals in vals_list:
-            self._check_owner(vals)
-        context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
-        links = super(PaylinkLink, self.with_context(context, tracking_disable=True)).create(vals_list)
-        return links.with_env(self.env)
-
-    @api.model
-    def _create_for_user(self, vals_list):
-        """Create links with fields that clients can't write, for what the user has the right to."""
-        self.check_access("create")
-        for vals in vals_list:
-            self._check_owner(vals)
-        links = self.sudo().create(vals_list).with_env(self.env)
-        links.check_access("write")
-        return links
-
-    def write(self, vals):
-        """Refuse to change what the customer has already been told, and what is others' to change."""
-        self._check_written(vals)  # what the next ones read are values, then
-        self._check_owner(vals)
-        self._check_foreign(vals)
-        issued = self.filtered("issued_at") if not self.env.su else self.browse()
-        if issued and (frozen := FROZEN_FIELDS & set(vals)):
-            label = self._fields[sorted(frozen)[0]]._description_string(self.env)
-            raise UserError(
-                self.env._(
-                    "“%(field)s” can't be changed once the link is out: cancel it and make a new one.", field=label
-                )
-            )
-        return super().write(vals)
-
     @api.model
     def _complete(self, vals_list):
         """Number the links per company: one query for each, however many links."""
@@ -452,36 +414,6 @@ class PaylinkLink(models.Model):
             names = self.env["res.company"].browse(company_id).sudo()._paylink_next_names(len(values))
             for vals, name in zip(values, names, strict=True):
                 vals["name"] = name
-
-    @api.model
-    def _check_owner(self, vals):
-        """Messages are sent in the name of the owner: only payment managers say that it is somebody else."""
-        if self.env.su or vals.get("user_id", self.env.uid) == self.env.uid:
-            return
-        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
-            raise AccessError(self.env._("Only payment managers can give collection links to somebody else."))
-
-    def _check_foreign(self, vals):
-        """Of others' links, who is no payment manager changes what has to be changed to send them."""
-        foreign = self._foreign()
-        if not foreign:
-            return
-        chatter = self.env["mail.thread"]._fields.keys() | self.env["mail.activity.mixin"]._fields.keys()
-        changed = vals.keys() - SENDING_FIELDS - chatter
-        if "expires_at" in changed and foreign._expires_later(fields.Datetime.to_datetime(vals["expires_at"])):
-            changed -= {"expires_at"}
-        if changed:
-            foreign._check_own()
-
-    def _expires_later(self, expires_at):
-        """Whether ``expires_at`` (``False``: never) is not earlier than the expiry of each."""
-        return all(not expires_at or (link.expires_at and link.expires_at <= expires_at) for link in self)
-
-    @api.ondelete(at_uninstall=False)
-    def _unlink_only_drafts(self):
-        self._check_own()
-        if any(link.state != "draft" for link in self):
-            raise UserError(self.env._("Only drafts can be deleted: cancel the link instead."))
 
     # === KINDS === #
 

@@ -6,7 +6,6 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
-from ...tools import days
 from ...tools.gsm import GSM_LIMITS, is_gsm, sms_size, sms_text
 
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
@@ -342,12 +341,6 @@ class PaylinkLinkAmounts(models.Model):
         if len(names) <= 3:
             return ", ".join(names)
         return language._("%(names)s and %(count)s more", names=", ".join(names[:2]), count=len(names) - 2)
-
-    def _expiry_text(self, language):
-        if not self.expires_at:
-            return False
-        clock = days.local(self.expires_at, self._timezone())
-        return f"{format_date(language, self._day(self.expires_at))} {clock:%H:%M}"
 
     @api.model
     def mail_allowed_qweb_expressions(self):

@@ -6,10 +6,10 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import LazyTranslate, format_amount, format_datetime
 
-from ...const import LIVE_STATES, Task
+from ...const import Task
 from ...tools.locks import hold_and_touch
 from ...tools.texts import said
-from .payment_transaction import ON_LINK
+from .payment_transaction import ON_REQUEST
 
 _lt = LazyTranslate(__name__)
 # With more invoices than this no missing PDF is made: each takes a second.
@@ -17,8 +17,6 @@ MAX_NEW_PDFS = 20
 # A provider that has not answered by then is asked again by who insists, or by the job.
 ANSWER_AFTER = timedelta(minutes=5)
 RESUME_AFTER = timedelta(hours=1)
-# How many links expire in one transaction.
-BATCH = 100
 
 
 class PaylinkLinkLife(models.Model):
@@ -39,7 +37,6 @@ class PaylinkLinkLife(models.Model):
         string="On its way", compute="_compute_in_flight", help="The provider has not confirmed it yet."
     )
     capture_before = fields.Datetime(compute="_compute_in_flight")
-    can_cancel = fields.Boolean(compute="_compute_can_cancel")
 
     # === COMPUTE METHODS === #
 
@@ -53,33 +50,15 @@ class PaylinkLinkLife(models.Model):
             link.amount_pending = sum(pending.mapped("amount"))
             link.capture_before = min((tx._paylink_capture_before() for tx in authorized), default=False)
 
-    @api.depends("is_mine")
-    @api.depends_context("uid")
-    def _compute_can_cancel(self):
-        """The links of others are payment managers' to cancel."""
-        is_manager = self.env.user.has_group("paylink_addon.group_payment_manager")
-        for link in self:
-            link.can_cancel = is_manager or link.is_mine
-
     # === ACTIONS === #
 
     def action_send(self):
         """Send (or send again) the messages of live links, by the channels chosen on each."""
         self.check_access("write")
-        self._check_payable()
+        self._check_sendable()
         self._issue()
         self._queue_messages()
         return self._action_tell_sent()
-
-    def action_copy(self):
-        """Return the URL to the client, which copies it; a draft becomes open by it."""
-        self.ensure_one()
-        self.check_access("write")
-        if not self.issued_at:
-            self._check_payable()
-            self._issue()
-        self.sudo().is_address_new = False  # who copies it passes it on
-        return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.url}}
 
     def action_renew(self):
         """Open the dialog that makes and sends a successor of each cancelled or expired link.
@@ -131,11 +110,6 @@ class PaylinkLinkLife(models.Model):
             raise UserError(self.env._("Nothing can be refunded: no payment is booked, or its provider can't refund."))
         return refundable[-1].sudo(False)._paylink_refund_action()
 
-    def action_open_page(self):
-        """Open the customer's page in a new tab."""
-        self.ensure_one()
-        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
-
     def action_view_transactions(self):
         """Show the transactions of the link."""
         self.ensure_one()
@@ -186,25 +160,14 @@ class PaylinkLinkLife(models.Model):
                 Send._generate_and_send_invoices(move, sending_methods=[], allow_fallback_pdf=False)
         return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in links}
 
-    def _issue(self):
-        """Make the URL usable."""
-        self.filtered(lambda link: not link.issued_at).sudo().issued_at = fields.Datetime.now()
-
-    def _check_payable(self):
-        """Refuse to send what can't be paid, saying why."""
-        due = self._due_amounts()
-        labels = dict(self._fields["state"]._description_selection(self.env))
+    def _check_sendable(self):
+        """Nothing that is over, or of which nothing is due, is asked for; an old draft lasts from now on."""
         for link in self:
             if not link.issued_at and link._is_expired():
                 link.expires_at = link.company_id._paylink_expires_at()
-            if link.state in ("paid", "expired", "cancelled") or link._is_expired():
-                raise UserError(
-                    self.env._(
-                        "%(name)s is %(state)s: make a new link to ask again.",
-                        name=link.name,
-                        state=labels["expired" if link._is_expired() else link.state].lower(),
-                    )
-                )
+        super()._check_sendable()
+        due = self._due_amounts()
+        for link in self:
             if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
                 raise UserError(self.env._("%(name)s: nothing is due anymore.", name=link.name))
             items = link.sudo().line_ids.move_line_id
@@ -213,26 +176,11 @@ class PaylinkLinkLife(models.Model):
 
     # === EXPIRY AND RENEWAL === #
 
-    def _is_live(self):
-        """Whether the link asks for money now."""
-        self.ensure_one()
-        return self.state in LIVE_STATES and not self._is_expired()
-
     def _is_expired(self):
-        """Whether the time is over, also before the job that says so has run."""
         return self._of_kind("is_expired")
 
     def _is_expired_general(self):
-        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
-
-    def _live_successor(self):
-        """The newest link made from this one, however often it was renewed, that can still be paid."""
-        self.ensure_one()
-        successors = newest = self.renewal_ids
-        while newest := newest.renewal_ids:
-            successors |= newest
-        live = successors.filtered(lambda link: link.state in ("draft", *LIVE_STATES) and not link._is_expired())
-        return live.sorted("id")[-1:]
+        return super()._is_expired()
 
     def _check_renewable(self):
         """What can be asked for again of a link that is over: by its live successor, else by one to be made.
@@ -450,18 +398,6 @@ class PaylinkLinkLife(models.Model):
         )
 
     @api.model
-    def _expire_overdue(self):
-        """What is in progress is left to the provider's answer."""
-        overdue = self.search([("state", "in", ("open", "failed")), ("expires_at", "<=", fields.Datetime.now())])
-        return self.env["paylink.job.mixin"]._each(overdue, lambda links: links._expire(), size=BATCH)
-
-    def _expire(self):
-        self._close_attempts(_lt("The link expired."))
-        self.env.add_to_compute(self._fields["state"], self)
-        self._recompute_recordset(["state"])
-        self.filtered(lambda link: link.state == "expired")._log_events("expired")
-
-    @api.model
     def _expire_early_general(self):
         """The job ends links by their own dates."""
 
@@ -469,12 +405,11 @@ class PaylinkLinkLife(models.Model):
     def _close_settled(self):
         """Close the payment pages of what was settled another way, and could not be closed then."""
         suspects = self.env["payment.transaction"]._paylink_suspects()
-        return self.env["paylink.job.mixin"]._each(suspects, lambda tx: tx._paylink_reconsider_one(), place=ON_LINK)
+        return self.env["paylink.job.mixin"]._each(suspects, lambda tx: tx._paylink_reconsider_one(), place=ON_REQUEST)
 
     # === HELPERS === #
 
     def _close_attempts(self, reason):
-        """Close the attempts that have not reached the provider's answer yet."""
         self.sudo().transaction_ids._paylink_closable()._paylink_close(reason)
 
     def _wait_and_hold(self):

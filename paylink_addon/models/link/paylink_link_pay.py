@@ -489,6 +489,9 @@ class PaylinkLinkPay(models.Model):
         except (TypeError, ValueError, OverflowError):
             return 0.0
 
+    def _awaits_customer(self):
+        return self._page_view() == "pay"
+
     def _customer_is_back(self):
         self._book_confirmed()
 

@@ -1,6 +1,6 @@
 from datetime import timedelta
 from functools import partial
-from operator import attrgetter
+from operator import methodcaller
 
 from odoo import api, fields, models
 from odoo.fields import Domain
@@ -8,7 +8,6 @@ from odoo.tools import LazyTranslate, format_amount
 
 from ...const import (
     ABANDONED_AFTER_PARAMETER,
-    AUTHORIZATION_DAYS,
     DEFAULT_ABANDONED_AFTER,
     IN_FLIGHT_STATES,
     VOID_STATES,
@@ -21,10 +20,10 @@ from ...tools.texts import reason, said
 _lt = LazyTranslate(__name__)
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
+# Where the task stands that a job gives about a transaction.
+ON_REQUEST = methodcaller("_paylink_asked_by")
 # How many booked payments are told of at once.
 BATCH = 50
-# Where the task stands that a job gives about a transaction.
-ON_LINK = attrgetter("paylink_id")
 # What the timeline of the link says about a change of state: of a customer's attempt, or of what we asked the provider
 # to do with it (capture, void, refund).
 ATTEMPT_EVENTS = {
@@ -132,6 +131,16 @@ class PaymentTransaction(models.Model):
         ended = self._paylink_failed().filtered(lambda tx: tx.state == "error" or not tx.paylink_decline_count)
         return sum(self.mapped("paylink_decline_count")) + len(ended)
 
+    def _paylink_failed(self):
+        """The attempts that came to nothing by the customer's or the provider's doing; what was released is none."""
+        return self.filtered(
+            lambda tx: (
+                tx.state == "error"
+                or (tx.state == "cancel" and not tx.paylink_released)
+                or (tx.state == "draft" and tx.paylink_abandoned)
+            )
+        )
+
     def _paylink_at_provider(self):
         """Attempts by links whose customers are at a provider: neither refused there so far, nor gone."""
         return self._paylink_closable().filtered(lambda tx: not tx.paylink_decline_count and not tx.paylink_abandoned)
@@ -141,7 +150,10 @@ class PaymentTransaction(models.Model):
         return self.filtered(lambda tx: tx.state in IN_FLIGHT_STATES and tx.provider_id.code != "custom")
 
     def _paylink_closable(self):
-        """Attempts by links that wait for the customer. Those of Odoo's own portal are left to it."""
+        """Attempts on pages of ours that wait for the customer. Those of Odoo's own portal are left to it.
+
+        Hook: a subject with a page of its own adds what is begun there.
+        """
         return self._paylink_unfinished().filtered("paylink_id")
 
     def _paylink_unfinished(self):
@@ -214,6 +226,11 @@ class PaymentTransaction(models.Model):
     def _paylink_asked_by(self):
         """Hook: the request (``paylink.request.mixin``) whose page led here, or an empty record set."""
         return self.paylink_id
+
+    @api.model
+    def _paylink_asked_domain(self):
+        """Hook: the attempts on pages of ours, as a ``Domain``."""
+        return Domain("paylink_id", "!=", False)
 
     def _paylink_documents(self):
         """Hook: what the transaction pays, as ``[(name, amount), …]``: what is open of each, in its currency.
@@ -406,7 +423,7 @@ class PaymentTransaction(models.Model):
             untold,
             lambda transactions: transactions.filtered("paylink_untold")._paylink_tell(),
             size=BATCH,
-            place=ON_LINK,
+            place=ON_REQUEST,
         )
 
     def _paylink_headline(self, env):
@@ -512,10 +529,11 @@ class PaymentTransaction(models.Model):
     def _paylink_close_abandoned(self):
         """Close the attempts whose customers have not come back."""
         waiting = self.search(
-            [("paylink_id", "!=", False), ("state", "=", "draft"), ("paylink_abandoned", "=", False)], order="id"
+            self._paylink_asked_domain() & Domain("state", "=", "draft") & Domain("paylink_abandoned", "=", False),
+            order="id",
         )
         return self.env["paylink.job.mixin"]._each(
-            waiting, lambda tx: tx._paylink_timed_out()._paylink_abandon(), size=BATCH, place=ON_LINK
+            waiting, lambda tx: tx._paylink_timed_out()._paylink_abandon(), size=BATCH, place=ON_REQUEST
         )
 
     def _paylink_timed_out(self):
@@ -528,41 +546,14 @@ class PaymentTransaction(models.Model):
         )
 
     def _paylink_abandon(self):
-        """Give attempts up as the customer's choice: they count, and the link is *Interrupted*."""
+        """Give attempts up as the customer's choice: they count, and the request is *Interrupted*."""
         text = _lt("The customer left without paying.")
         for tx in self.filtered(lambda tx: not tx.paylink_abandoned):
             tx.sudo().paylink_abandoned = True
-            tx.paylink_id._log_events("attempt_abandoned", {tx.paylink_id.id: text})
+            asked_by = tx._paylink_asked_by()
+            asked_by._log_events("attempt_abandoned", {asked_by.id: text})
             if not tx._paylink_page_lasts():
                 tx._paylink_close(text)
-
-    # === AUTHORIZED AMOUNTS === #
-
-    def _paylink_authorized(self):
-        """Those that wait to be captured or voided."""
-        return self.filtered(lambda tx: tx.state == "authorized" and tx._paylink_is_incoming())
-
-    def _paylink_failed(self):
-        """The attempts that came to nothing by the customer's or the provider's doing; what was released is none."""
-        return self.filtered(
-            lambda tx: (
-                tx.state == "error"
-                or (tx.state == "cancel" and not tx.paylink_released)
-                or (tx.state == "draft" and tx.paylink_abandoned)
-            )
-        )
-
-    def _paylink_authorized_amount(self):
-        """What is still reserved of these, in their currency: not what has been captured or voided."""
-        return sum(self.mapped("amount")) - sum(self._paylink_settled_parts().mapped("amount"))
-
-    def _paylink_capture_before(self):
-        """Until when the amount is reserved. A provider that knows it says so by extending this method.
-
-        :return: a ``datetime`` (UTC)
-        """
-        self.ensure_one()
-        return (self.last_state_change or self.create_date) + timedelta(days=AUTHORIZATION_DAYS)
 
     # === CRON === #
 
@@ -576,7 +567,7 @@ class PaymentTransaction(models.Model):
         )
         job = self.env["paylink.job.mixin"]
         job._in_turn(
-            lambda: job._each(waiting, lambda tx: tx._paylink_try_to_book(), take=False, place=ON_LINK),
+            lambda: job._each(waiting, lambda tx: tx._paylink_try_to_book(), take=False, place=ON_REQUEST),
             self._paylink_tell_booked,
         )
 

@@ -6,7 +6,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import LazyTranslate, format_amount
 
-from ...const import IN_FLIGHT_STATES, Task
+from ...const import AUTHORIZATION_DAYS, IN_FLIGHT_STATES, Task
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, exact_amount
 
@@ -201,6 +201,24 @@ class PaymentTransactionManage(models.Model):
             "%(amount)s of this payment can be captured or released: enter no more than that.",
             amount=format_amount(self.env, left, self.currency_id),
         )
+
+    # === AUTHORIZED AMOUNTS === #
+
+    def _paylink_authorized(self):
+        """Those that wait to be captured or voided."""
+        return self.filtered(lambda tx: tx.state == "authorized" and tx._paylink_is_incoming())
+
+    def _paylink_authorized_amount(self):
+        """What is still reserved of these, in their currency: not what has been captured or voided."""
+        return sum(self.mapped("amount")) - sum(self._paylink_settled_parts().mapped("amount"))
+
+    def _paylink_capture_before(self):
+        """Until when the amount is reserved. A provider that knows it says so by extending this method.
+
+        :return: a ``datetime`` (UTC)
+        """
+        self.ensure_one()
+        return (self.last_state_change or self.create_date) + timedelta(days=AUTHORIZATION_DAYS)
 
     # === REFUNDS === #
 

@@ -9,7 +9,7 @@ from psycopg2 import OperationalError
 
 from ...tools.hooks import named_hook
 from ...tools.locks import WAIT, a_slot, hold_and_touch
-from .payment_transaction import ON_LINK
+from .payment_transaction import ON_REQUEST
 
 _logger = logging.getLogger(__name__)
 # What is asked, and moves money; a provider may add what does not.
@@ -189,7 +189,7 @@ class PaymentTransactionRequests(models.Model):
         waiting = self.search([("paylink_todo", "!=", False)], order="id")
         job = self.env["paylink.job.mixin"]
         job._in_turn(
-            lambda: job._each(waiting, lambda tx: tx._paylink_send(), take=False, place=ON_LINK),
+            lambda: job._each(waiting, lambda tx: tx._paylink_send(), take=False, place=ON_REQUEST),
             self._paylink_tell_unanswered,
         )
 

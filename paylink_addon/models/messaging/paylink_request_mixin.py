@@ -272,6 +272,11 @@ class PaylinkRequestMixin(models.AbstractModel):
         new.sudo().opened_at = fields.Datetime.now()
         new._log_events("opened")
 
+    def _awaits_customer(self):
+        """Hook: whether its page still offers what was begun there."""
+        self.ensure_one()
+        return True
+
     def _customer_is_back(self):
         """Hook: what is done before the page is shown again to who comes back from a provider."""
 

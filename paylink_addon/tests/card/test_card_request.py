@@ -223,7 +223,7 @@ class TestCardRequest(CardCommon):
             request.write({"user_id": self.manager.id})
         request.write({"email": "other@example.com"})
         request._issue()
-        with self.assertRaisesRegex(UserError, "once the request is out"):
+        with self.assertRaisesRegex(UserError, "once the link is out"):
             request.write({"partner_id": self.john.id})
 
     def test_hidden_customers_are_not_asked(self):

@@ -1,3 +1,6 @@
+from functools import partial
+
+from odoo import fields
 from odoo.tests import tagged
 
 from ..stripe.stripe_common import StripeCommon
@@ -68,3 +71,38 @@ class TestCardStripe(CardCommon, StripeCommon):
         self.apply_events()
         self.assertEqual(request.state, "stored")
         self.assertTrue(request.token_id.paylink_consent)
+
+    # === LEFT, OVERTAKEN === #
+
+    def test_customer_leaves_and_comes_back(self):
+        """Who leaves Stripe's page counts as interrupted, and still stores the card by the page that is still open."""
+        for leave in (partial(self.come_back, cancelled="1"), self.time_out):
+            request = self._card_request()
+            tx = self._start(request)
+            leave(tx)
+            self.assertEqual((request.status, request.attempt_count), ("interrupted", 1))
+            events = request.message_ids.subtype_id.mapped("name")
+            self.assertIn("Attempt given up", events)
+            self.fake.pay(tx.paylink_stripe_session)
+            self.apply_events()
+            self.assertEqual((request.status, request.token_id.payment_details), ("stored", "4242"))
+
+    def time_out(self, tx):
+        """The customer does not come back; the job comes."""
+        tx.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = create_date - interval '2 days' WHERE id = %s", [tx.id]
+        )
+        tx.invalidate_recordset()
+        self._run_cron("ir_cron_paylink_expire")
+
+    def test_form_that_is_sent_again_too_late(self):
+        """The page that the customer has left open leads back to the request, which says what became of it."""
+        for name in ("cancelled_at", "expires_at"):
+            with self.subTest(name):
+                request = self._card_request()
+                tx = self._start(request)
+                request.sudo()[name] = fields.Datetime.now()
+                answer = self.checkout(tx)
+                self.assertEqual(answer.status_code, 303)
+                self.assertTrue(answer.headers["Location"].endswith(f"/card/{request.access_token}"))

@@ -77,5 +77,5 @@ class PaylinkSendRenewal(models.TransientModel):
                     self.env._("%(name)s was already replaced by %(link)s.", name=link.name, link=successor.name)
                 )
             made |= link._renew(self.expires_at, line._renewal_choices()).with_env(self.env)
-        made._check_payable()
+        made._check_sendable()
         return made
