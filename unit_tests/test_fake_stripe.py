@@ -189,6 +189,33 @@ class TestSessions(FakeCase):
             self.charge(session["customer"], method_id)
         self.fake.set_outcome(self.fake.save_method(session["customer"])["id"], "lost_card")
 
+    def test_canadian_debit_needs_an_agreement(self):
+        """That the customer is shown, and that each charge names."""
+        self.fake.account.takes = ("acss_debit",)
+        agreement = {"payment_schedule": "combined", "interval_description": "when due", "transaction_type": "business"}
+        options = {"currency": "cad", "mandate_options": {**agreement, "default_for": ["invoice"]}}
+        setup = {"mode": "setup", "currency": "cad", "success_url": "https://merchant.example"}
+        for wrong in (None, {**options, "currency": None}, {**options, "mandate_options": {}}):
+            given = {name: value for name, value in (wrong or {}).items() if value is not None}
+            with self.subTest(given=given), self.assertRaises(StripeRefused):
+                self.api.session_create(key=self.key(), **setup, payment_method_options={"acss_debit": given})
+        with self.assertRaises(StripeRefused):
+            self.session(currency="cad", payment_method_options={"acss_debit": options})
+        made = self.api.session_create(key=self.key(), **setup, payment_method_options={"acss_debit": options})
+        self.fake.pay(made["id"], "acss_debit")
+        stored = self.api.setup_intent(self.fake.get(made["id"])["setup_intent"])
+        mandate = self.fake.get(stored["mandate"])
+        self.assertEqual(mandate["payment_method_details"]["acss_debit"]["transaction_type"], "business")
+        charge = {"amount": 500, "currency": "cad", "customer": stored["customer"], "confirm": True}
+        charge |= {"payment_method": stored["payment_method"], "off_session": True}
+        with self.assertRaisesRegex(StripeRefused, "mandate is required"):
+            self.api.intent_create(key=self.key(), **charge)
+        charged = self.api.intent_create(key=self.key(), **charge, mandate=mandate["id"])
+        self.assertEqual(charged["status"], "processing")
+        self.fake.revoke(mandate["id"])
+        with self.assertRaisesRegex(StripeRefused, "invalid"):
+            self.api.intent_create(key=self.key(), **charge, mandate=mandate["id"])
+
     def test_unknown_expansion_is_refused(self):
         session_id = self.session()["id"]
         self.assertEqual(len(self.api.session(session_id, expand=["line_items"])["line_items"]["data"]), 1)

@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import is_html_empty
 
+from ..stripe.const import STRIPE_CODE, STRIPE_STORABLE
+
 # What customers read.
 WORDING = ("title", "text", "consent")
 LONGEST_EXPIRY = 365
@@ -39,7 +41,11 @@ class PaylinkCardTemplate(models.Model):
     method_ids = fields.Many2many(
         "payment.method",
         string="Accepted methods",
-        domain=[("is_primary", "=", True), ("support_tokenization", "=", True)],
+        domain=[
+            *("&", ("is_primary", "=", True), "&", ("support_tokenization", "=", True)),
+            *("|", ("active", "=", True), ("code", "in", list(STRIPE_STORABLE))),
+        ],
+        context={"active_test": False},
         help="Empty: whatever your payment providers can store.",
     )
     expiry_days = fields.Integer(string="Requests expire after", default=14, help="Days. 0: they do not expire.")
@@ -132,7 +138,9 @@ class PaylinkCardTemplate(models.Model):
         providers, methods = self.env["payment.provider"]._paylink_storing(company, partner)
         # One that is not in use anymore does not open the others.
         if accepted := self.sudo().with_context(active_test=False).method_ids:
-            methods &= accepted
+            pages = providers._paylink_storing_of(accepted, company.currency_id)
+            methods &= accepted | pages.payment_method_ids
+            providers -= providers.filtered(lambda p: p.code == STRIPE_CODE) - pages
             providers = providers.filtered(lambda provider: provider.payment_method_ids & methods)
         return providers, methods
 

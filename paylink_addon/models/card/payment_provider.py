@@ -10,13 +10,16 @@ class PaymentProvider(models.Model):
 
         :return: (``payment.provider``, ``payment.method``) in sudo mode
         """
+        currency = company.currency_id
         providers = self.sudo()._get_compatible_providers(
-            company.id, partner.id, 0.0, force_tokenization=True, is_validation=True
+            company.id, partner.id, 0.0, currency_id=currency.id, force_tokenization=True, is_validation=True
         )
         providers = providers.filtered("is_published")
         methods = (
             self.env["payment.method"]
             .sudo()
-            ._get_compatible_payment_methods(providers.ids, partner.id, force_tokenization=True)
+            ._get_compatible_payment_methods(
+                providers.ids, partner.id, currency_id=currency.id, force_tokenization=True
+            )
         )
         return providers.filtered(lambda provider: provider.payment_method_ids & methods), methods

@@ -38,6 +38,11 @@ class PaymentTransaction(models.Model):
             )
         )
 
+    def _paylink_methods_asked_for(self):
+        """What the template of the request accepts."""
+        template = self.sudo().paylink_card_request_id.template_id.with_context(active_test=False)
+        return template.method_ids.mapped("code") or super()._paylink_methods_asked_for()
+
     def _tokenize(self, payment_data):
         """What a customer was asked to store may be stored now."""
         result = super()._tokenize(payment_data)

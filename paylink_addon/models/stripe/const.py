@@ -17,7 +17,10 @@ STRIPE_EVENTS = (
     "setup_intent.succeeded",
     "setup_intent.setup_failed",
     "payment_method.automatically_updated",
+    "payment_method.updated",
     "payment_method.detached",
+    "mandate.updated",
+    "customer.deleted",
     "charge.succeeded",
     "charge.refunded",
     "refund.created",
@@ -45,6 +48,17 @@ STRIPE_METHODS = {
     "afterpay_clearpay": "afterpay",
     "cashapp": "cash_app_pay",
     "mobilepay": "mobile_pay",
+}
+
+# What can be stored there without a payment, by Odoo's code: Stripe's type, and the currencies that it can be charged
+# in (none: all). https://docs.stripe.com/payments/payment-methods/payment-method-support
+STRIPE_STORABLE = {
+    "card": ("card", ()),
+    "sepa_direct_debit": ("sepa_debit", ("EUR",)),
+    "acss_debit": ("acss_debit", ("CAD", "USD")),
+    "ach_direct_debit": ("us_bank_account", ("USD",)),
+    "bacs_direct_debit": ("bacs_debit", ("GBP",)),
+    "becs_direct_debit": ("au_becs_debit", ("AUD",)),
 }
 
 # Languages of Stripe's page. https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-locale

@@ -238,9 +238,28 @@ class PaylinkEvent(models.Model):
 
     def _handle_payment_method(self):
         """A stored card was renewed by its bank, or removed at Stripe."""
+        Token = self.env["payment.token"]
+        return self._tell_tokens(
+            lambda event, method: Token._paylink_stripe_apply(event.provider_id, method, event.type, event.created_at)
+        )
+
+    def _handle_mandate_updated(self):
+        """The consent to debit a bank account has changed."""
+        Token = self.env["payment.token"]
+        return self._tell_tokens(lambda event, mandate: Token._paylink_stripe_revoked(event.provider_id, mandate))
+
+    def _handle_customer_deleted(self):
+        """A customer was deleted at Stripe, with all that was stored there."""
+        Token = self.env["payment.token"]
+        return self._tell_tokens(lambda event, gone: Token._paylink_stripe_customer_deleted(event.provider_id, gone))
+
+    def _tell_tokens(self, tell):
+        """Tell stored methods what the events are about.
+
+        :param tell: function of an event and its object, which returns the methods it was about
+        """
         for event in self:
-            method = event.payload["object"]
-            if not self.env["payment.token"]._paylink_stripe_apply(event.provider_id, method, event.type):
+            if not tell(event, event.payload["object"]):
                 event._ignore()
         return self.env["payment.transaction"]
 

@@ -16,6 +16,7 @@ from .const import (
     STRIPE_DIGITS_DEFAULT,
     STRIPE_EVENTS,
     STRIPE_LEAST,
+    STRIPE_STORABLE,
 )
 
 
@@ -50,6 +51,13 @@ class PaymentProvider(models.Model):
     paylink_stripe_account = _secret(string="Stripe Account", readonly=True)
     paylink_stripe_account_name = _secret(string="Account Name", readonly=True)
     paylink_stripe_country = _secret(string="Account Country", readonly=True)
+    paylink_stripe_takes_debits = fields.Boolean(
+        string="Canadian Debits",
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+        help="The account may debit bank accounts in Canada, as it said when it was connected.",
+    )
     paylink_stripe_mode = fields.Selection(
         [("test", "Test"), ("live", "Live")],
         string="Mode of the Key",
@@ -195,6 +203,7 @@ class PaymentProvider(models.Model):
                 "paylink_stripe_account": False,
                 "paylink_stripe_account_name": False,
                 "paylink_stripe_country": False,
+                "paylink_stripe_takes_debits": False,
             }
         )
 
@@ -302,14 +311,36 @@ class PaymentProvider(models.Model):
         found = self._paylink_stripe().account()
         name = (found.get("settings") or {}).get("dashboard", {}).get("display_name")
         name = name or (found.get("business_profile") or {}).get("name")
+        capabilities = found.get("capabilities") or {}
         self.sudo().write(
             {
                 "paylink_stripe_account": found["id"],
                 "paylink_stripe_account_name": name,
                 "paylink_stripe_country": found.get("country"),
+                "paylink_stripe_takes_debits": capabilities.get("acss_debit_payments") == "active",
             }
         )
         self._paylink_stripe_note_key(refused=False)
+
+    def _paylink_stripe_types(self, codes, currency):
+        """Stripe's types of what can be stored in this account, to be charged in ``currency``.
+
+        Stripe's page is one method of Odoo's: this is how others stand for what it shows.
+
+        :param codes: of ``payment.method``, such as ``card``
+        """
+        found = [STRIPE_STORABLE[code] for code in codes if code in STRIPE_STORABLE]
+        return [
+            kind
+            for kind, currencies in found
+            if (not currencies or currency.name in currencies)
+            and (kind != "acss_debit" or self.sudo().paylink_stripe_takes_debits)
+        ]
+
+    def _paylink_storing_of(self, methods, currency):
+        """Those at Stripe whose page can store any of ``methods`` (``payment.method``)."""
+        codes = methods.mapped("code")
+        return self.filtered(lambda p: p.code == STRIPE_CODE and p._paylink_stripe_types(codes, currency))
 
     def _paylink_stripe_note_key(self, refused):
         """Note whether Stripe has refused the key or taken it: the task to mend it ends with that."""

@@ -15,10 +15,15 @@ class PaymentToken(models.Model):
     _inherit = "payment.token"
 
     paylink_brand = fields.Char(string="Brand", readonly=True)
+    paylink_bank = fields.Char(string="Bank", readonly=True, help="Bank accounts only.")
     paylink_expires_on = fields.Date(string="Usable until", readonly=True, help="Cards only.")
     paylink_stripe_type = fields.Char(string="Type at Stripe", readonly=True)
     paylink_stripe_customer = fields.Char(string="Stripe Customer", readonly=True)
     paylink_stripe_account = fields.Char(string="Stripe Account", readonly=True)
+    paylink_stripe_mandate = fields.Char(string="Mandate at Stripe", readonly=True, index="btree_not_null")
+    paylink_stripe_told_at = fields.Datetime(
+        string="Told on", readonly=True, copy=False, help="When what Stripe has told of it last has happened."
+    )
     paylink_stripe_to_detach = fields.Boolean(readonly=True, copy=False, help="Archived here, but not at Stripe yet.")
 
     _paylink_provider_ref_index = models.Index("(provider_ref)")
@@ -80,22 +85,92 @@ class PaymentToken(models.Model):
         return date(details["exp_year"], details["exp_month"], 1) + relativedelta(months=1, days=-1)
 
     @api.model
-    def _paylink_stripe_apply(self, provider, method, event_type):
+    def _paylink_details(self, details):
+        """What is kept of a method so that people know it again.
+
+        :param dict details: Stripe's, of a payment method or of a charge
+        """
+        bank = details.get("bank_name") or " ".join(filter(None, [details.get("country"), details.get("bank_code")]))
+        return {
+            "payment_details": details.get("last4"),
+            "paylink_brand": details.get("brand"),
+            "paylink_bank": not details.get("exp_year") and bank,
+            "paylink_expires_on": self._paylink_expiry(details),
+        }
+
+    # === WHAT STRIPE TELLS OF IT === #
+
+    @api.model
+    def _paylink_stripe_apply(self, provider, method, event_type, at=None):
         """A stored method was removed at Stripe, or its bank has replaced the card: say the same here.
 
         :param provider: the ``payment.provider`` whose account the method is in
         :param dict method: Stripe's payment method
-        :param str event_type: ``payment_method.detached`` or ``payment_method.automatically_updated``
+        :param str event_type: ``payment_method.detached``, ``payment_method.automatically_updated``…
+        :param datetime at: when it has happened: what is older than what is known already changes nothing
         :return: the tokens it was about
         """
         tokens = self.sudo().search([("provider_id", "=", provider.id), ("provider_ref", "=", method["id"])])
         details = method.get(method["type"]) or {}
         if event_type == "payment_method.detached":
-            tokens.active = False
-            tokens.paylink_stripe_to_detach = False
+            tokens._paylink_gone()
         elif details.get("last4"):
-            tokens.write({"payment_details": details["last4"], "paylink_expires_on": self._paylink_expiry(details)})
+            tokens._paylink_told(at)._paylink_renew(self._paylink_details(details))
         return tokens
+
+    @api.model
+    def _paylink_stripe_revoked(self, provider, mandate):
+        """A mandate has changed: without the customer's consent, which banks take back as well, nothing is charged.
+
+        :param dict mandate: Stripe's
+        :return: the tokens it was about
+        """
+        domain = [("provider_id", "=", provider.id), ("paylink_stripe_mandate", "=", mandate["id"])]
+        tokens = self.sudo().search(domain)
+        if mandate["status"] == "inactive":
+            tokens._paylink_gone()
+        return tokens
+
+    @api.model
+    def _paylink_stripe_customer_deleted(self, provider, customer):
+        """Whatever a customer had stored at Stripe is gone, once the customer was deleted there.
+
+        :param dict customer: Stripe's
+        :return: the tokens it was about
+        """
+        domain = [("provider_id", "=", provider.id), ("paylink_stripe_customer", "=", customer["id"])]
+        tokens = self.sudo().search(domain)
+        tokens._paylink_gone()
+        return tokens
+
+    def _paylink_told(self, at):
+        """Those of which nothing newer is known than what has happened ``at`` that moment."""
+        if not at:
+            return self
+        new = self.filtered(lambda token: not token.paylink_stripe_told_at or token.paylink_stripe_told_at <= at)
+        new.paylink_stripe_told_at = at
+        return new
+
+    def _paylink_renew(self, values):
+        """The bank has replaced a card, or a person has corrected it: it goes on under other numbers.
+
+        :param dict values: see :meth:`_paylink_details`
+        """
+        self.write({name: value for name, value in values.items() if name != "paylink_bank" or value})
+
+    def _paylink_gone(self):
+        """Hook: the customer, the bank, or somebody at the provider has removed these: nothing can be charged to them.
+
+        :return: those that were in use until now
+        """
+        gone = self.filtered("active")
+        gone.active = False
+        self.paylink_stripe_to_detach = False
+        return gone
+
+    def _paylink_is_needed(self):
+        """Whether a charge of it has been stored, and not been answered yet."""
+        return any(tx.paylink_todo == "charge" for tx in self.sudo().transaction_ids)
 
     # === CRON === #
 
@@ -106,8 +181,12 @@ class PaymentToken(models.Model):
         self.env["paylink.job.mixin"]._each(waiting, lambda token: token._paylink_stripe_detach(), take=False)
 
     def _paylink_stripe_detach(self):
-        """Detach it, as soon as the provider has the key of the account that keeps it."""
+        """Detach it, as soon as the provider has the key of the account that keeps it, and what is to be charged to it
+        was sent.
+        """
         self.ensure_one()
+        if self._paylink_is_needed():
+            return
         try:
             self.provider_id._paylink_stripe_account_id()
             if not self._paylink_is_reachable():

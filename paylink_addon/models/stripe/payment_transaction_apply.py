@@ -34,7 +34,12 @@ INTENT_STATUSES = {
     "succeeded": "_paylink_stripe_received",
     "canceled": "_paylink_stripe_canceled",
 }
-METHOD_NAMES = {"sepa_debit": "SEPA", "afterpay_clearpay": "Afterpay / Clearpay", "ideal": "iDEAL"}
+METHOD_NAMES = {
+    "sepa_debit": "SEPA",
+    "acss_debit": "PAD / DPA",  # as Canadians know it, in English and in French
+    "afterpay_clearpay": "Afterpay / Clearpay",
+    "ideal": "iDEAL",
+}
 # Why payments are declined, as the customer reads it: https://docs.stripe.com/declines/codes
 DECLINES = {
     "authentication_required": _lt(
@@ -293,18 +298,33 @@ class PaymentTransactionApply(models.Model):
     # === STORED METHODS === #
 
     def _paylink_stripe_apply_setup_intent(self, setup):
-        """A method was stored, or could not be."""
+        """A method was stored, could not be, or will be when the customer has confirmed small deposits, days later."""
         self._paylink_stripe_adopt(paylink_stripe_intent=setup["id"])
         if setup["status"] == "succeeded":
-            self.tokenize = self.tokenize or (self.operation == "validation" and not self.token_id)
-            self._paylink_stripe_set_state("done")
+            self._paylink_stripe_stored(setup)
+        elif setup["status"] == "canceled":
+            self._paylink_stripe_set_state("cancel")
+        elif (setup.get("next_action") or {}).get("type") == "verify_with_microdeposits":
+            self._paylink_stripe_set_state("pending")
         elif error := setup.get("last_setup_error"):
-            self._paylink_stripe_count_decline(error, (error.get("payment_method") or {}).get("id") or setup["id"])
+            method = id_of(error.get("payment_method")) or setup["id"]
+            refuse = self._paylink_stripe_fail if self.state == "pending" else self._paylink_stripe_count_decline
+            refuse(error, method)
+
+    def _paylink_stripe_stored(self, setup):
+        """Which method it is, a message does not say: it is asked for."""
+        self.tokenize = self.tokenize or (self.operation == "validation" and not self.token_id)
+        self._paylink_stripe_set_state("done")
+        if self.tokenize and not isinstance(setup.get("payment_method"), dict):
+            stripe = self.provider_id._paylink_stripe()
+            self._process(STRIPE_CODE, stripe.setup_intent(setup["id"], expand=["payment_method"]))
 
     def _paylink_stripe_apply_paylink_refusal(self, refusal):
         """What we asked for was declined or refused; see :meth:`_paylink_stripe_refusal`."""
         self.paylink_todo = False
         self._paylink_stripe_adopt(paylink_stripe_intent=refusal.get("intent"))
+        if refusal.get("gone"):
+            self.token_id._paylink_gone()
         if refusal["declined"]:
             self._paylink_stripe_fail(refusal)
         elif self._paylink_stripe_set_state("error", refusal["message"]) and self.source_transaction_id:

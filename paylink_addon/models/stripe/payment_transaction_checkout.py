@@ -13,7 +13,7 @@ from odoo.addons.payment import utils as payment_utils
 from ...tools.locks import WAIT, a_slot, take_free
 from ...tools.money import MoneyError, to_minor
 from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeTransient
-from ...tools.texts import one_line
+from ...tools.texts import one_line, said
 from .const import STRIPE_CODE, STRIPE_LOCALES
 from .payment_transaction import MAX_REFERENCE
 from .payment_transaction_requests import SESSION_EXPAND
@@ -106,10 +106,37 @@ class PaymentTransactionCheckout(models.Model):
         }
 
     def _paylink_stripe_setup_values(self):
+        """Which methods are offered is left to the account's dashboard, unless some were asked for."""
+        code = self.currency_id.name.lower()
+        types = self.provider_id._paylink_stripe_types(self._paylink_methods_asked_for(), self.currency_id)
         return {
-            "currency": self.currency_id.name.lower(),
+            "currency": code,
             "setup_intent_data": {"metadata": self._paylink_stripe_metadata(), "description": self.reference},
+            **({"allowed_payment_method_types": types} if types else {}),
+            **self._paylink_stripe_debit_values({"currency": code}, {"default_for": ["invoice"]}),
         }
+
+    def _paylink_methods_asked_for(self):
+        """Hook: the codes of the ``payment.method`` that may be stored; none: whatever the provider can store."""
+        return []
+
+    def _paylink_stripe_debit_values(self, options=None, mandate=None):
+        """What the customer agrees to who lets a bank account in Canada be debited, which Stripe writes down there.
+
+        https://docs.stripe.com/payments/acss-debit/set-up-payment?payment-ui=checkout
+
+        :param dict options: more of the method
+        :param dict mandate: more of the agreement
+        """
+        if not self.provider_id._paylink_stripe_types(["acss_debit"], self.currency_id):
+            return {}
+        is_business = self.partner_id.commercial_partner_id.is_company
+        schedule = {"payment_schedule": "sporadic"}
+        if self.tokenize:
+            when = said(_lt("when an invoice is due, or as agreed"), self._paylink_customer_env())
+            schedule = {"payment_schedule": "combined", "interval_description": when}
+        agreement = {**schedule, "transaction_type": "business" if is_business else "personal", **(mandate or {})}
+        return {"payment_method_options": {"acss_debit": {**(options or {}), "mandate_options": agreement}}}
 
     def _paylink_stripe_payment_values(self):
         """Which methods are offered is left to the account's dashboard."""
@@ -118,7 +145,11 @@ class PaymentTransactionCheckout(models.Model):
             data["setup_future_usage"] = "off_session"
         if self.provider_id.capture_manually:
             data["capture_method"] = "manual"
-        return {"line_items": self._paylink_stripe_line_items(), "payment_intent_data": data}
+        return {
+            "line_items": self._paylink_stripe_line_items(),
+            "payment_intent_data": data,
+            **self._paylink_stripe_debit_values(),
+        }
 
     def _paylink_stripe_locale(self):
         """Stripe's name of the language that the customer reads."""

@@ -37,6 +37,11 @@ REFUSALS = {
     "amount_too_small": _lt("The amount is smaller than Stripe allows."),
     "amount_too_large": _lt("The amount is larger than Stripe allows."),
 }
+GONE_TEXT = _lt("The payment method was removed: the customer, or the bank, does not want it to be charged anymore.")
+# What else says that a stored method, or the consent to charge it, is not there anymore.
+GONE = ("payment_method_unexpected_state", "payment_intent_mandate_invalid")
+# An object of live mode was asked for with a test key, or the other way round.
+OTHER_MODE = "a similar object exists in"
 # How long the fee of a payment is asked for.
 DETAILS_LIFE = timedelta(hours=6)
 SESSION_EXPAND = ("payment_intent.latest_charge.balance_transaction", "setup_intent.payment_method")
@@ -85,9 +90,17 @@ class PaymentTransactionRequests(models.Model):
             return self._paylink_stripe_refusal(error.message, error)
         except (StripeRefused, StripeAbsent) as error:
             _logger.info("%s: %s was refused: %s", self.reference, self.paylink_todo, error)
+            if self.paylink_todo == "charge" and self._paylink_stripe_is_gone(error):
+                return self._paylink_stripe_refusal(GONE_TEXT, gone=True)
             return self._paylink_stripe_refusal(
                 REFUSALS.get(error.code) or _lt("Stripe refused the request: “%(reason)s”", reason=error.message)
             )
+
+    def _paylink_stripe_is_gone(self, error):
+        """Whether Stripe does not have the stored method anymore; not that the key is another account's."""
+        is_absent = isinstance(error, StripeAbsent) and error.param in ("customer", "payment_method")
+        knows = self.token_id._paylink_is_reachable() and OTHER_MODE not in error.message
+        return knows and (is_absent or error.code in GONE)
 
     def _paylink_seek_stripe_checkout(self, todo):
         """What became of a request that was sent before; a refusal, if Stripe has not got it while its key lived.
@@ -128,16 +141,18 @@ class PaymentTransactionRequests(models.Model):
             _logger.error("%s: %s failed", self.reference, self.paylink_todo, exc_info=error)
 
     @api.model
-    def _paylink_stripe_refusal(self, message, error=None):
+    def _paylink_stripe_refusal(self, message, error=None, gone=False):
         """An answer in the form of an object, so that it is kept and applied as Stripe's are.
 
         :param message: see :func:`~..tools.texts.said`
         :param StripeDeclined error: where the customer's bank declined
+        :param bool gone: whether the stored method is not there anymore
         """
         return {
             "object": "paylink.refusal",
             "message": message,
             "declined": bool(error),
+            "gone": gone,
             "code": getattr(error, "code", None),
             "decline_code": getattr(error, "decline_code", None),
             "intent": getattr(error, "payment_intent", None),

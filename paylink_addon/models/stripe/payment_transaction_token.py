@@ -36,9 +36,8 @@ class PaymentTransactionToken(models.Model):
             "paylink_stripe_customer": customer_id,
             "paylink_stripe_account": self.provider_id.sudo().paylink_stripe_account,
             "paylink_stripe_type": kind,
-            "payment_details": details.get("last4"),
-            "paylink_brand": details.get("brand"),
-            "paylink_expires_on": self.env["payment.token"]._paylink_expiry(details),
+            "paylink_stripe_mandate": details.get("mandate"),
+            **self.env["payment.token"]._paylink_details(details),
         }
 
     def _paylink_stripe_stored_method(self, obj):
@@ -48,7 +47,8 @@ class PaymentTransactionToken(models.Model):
         )
         if intent["object"] == "setup_intent" and isinstance(intent.get("payment_method"), dict):
             method = intent["payment_method"]
-            return method["id"], id_of(intent["customer"]), method["type"], method.get(method["type"]) or {}
+            details = {**(method.get(method["type"]) or {}), "mandate": id_of(intent.get("mandate"))}
+            return method["id"], id_of(intent["customer"]), method["type"], details
         charge = intent.get("latest_charge")
         if intent["object"] != "payment_intent" or not isinstance(charge, dict) or not intent.get("customer"):
             return None
@@ -57,7 +57,9 @@ class PaymentTransactionToken(models.Model):
         # iDEAL, Bancontact… leave a SEPA mandate behind, which is what can be charged again.
         generated = id_of(known.get("generated_sepa_debit"))
         if generated:
-            return generated, id_of(intent["customer"]), "sepa_debit", {"last4": known.get("iban_last4")}
+            mandate = id_of(known.get("generated_sepa_debit_mandate"))
+            details = {"last4": known.get("iban_last4"), "bank_name": known.get("bank_name"), "mandate": mandate}
+            return generated, id_of(intent["customer"]), "sepa_debit", details
         return id_of(intent["payment_method"]), id_of(intent["customer"]), kind, known
 
     def _tokenize(self, payment_data):
@@ -104,7 +106,17 @@ class PaymentTransactionToken(models.Model):
             description=self.reference,
             metadata=self._paylink_stripe_metadata(),
             expand=list(INTENT_EXPAND),
+            **self._paylink_stripe_consent(),
         )
+
+    def _paylink_stripe_consent(self):
+        """Canadian debits name the mandate that the customer has given.
+
+        https://docs.stripe.com/payments/acss-debit/set-up-payment
+        """
+        token = self.token_id
+        is_named = token.paylink_stripe_type == "acss_debit" and token.paylink_stripe_mandate
+        return {"mandate": token.paylink_stripe_mandate} if is_named else {}
 
     def _paylink_stripe_seek_charge(self):
         """The PaymentIntent of a charge whose answer was lost."""

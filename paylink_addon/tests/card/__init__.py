@@ -1,3 +1,4 @@
+from . import test_card_methods
 from . import test_card_page
 from . import test_card_request
 from . import test_card_stripe

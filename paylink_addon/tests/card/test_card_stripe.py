@@ -3,40 +3,12 @@ from functools import partial
 from odoo import fields
 from odoo.tests import tagged
 
-from ..stripe.stripe_common import StripeCommon
-from .card_common import CardCommon
+from .card_stripe_common import CardStripeCommon
 
 
 @tagged("post_install", "-at_install")
-class TestCardStripe(CardCommon, StripeCommon):
+class TestCardStripe(CardStripeCommon):
     """Cards stored by a request on Stripe's page."""
-
-    def _start(self, request):
-        """The customer agrees and is led to Stripe."""
-        own = request.sudo().with_context(lang=request.lang)
-        own._agree("192.0.2.7")
-        values = own._start_attempt(self.provider.id, self.payment_method_id)
-        custom = values.pop("custom_create_values")
-        values.pop("is_validation")
-        tx = (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    **values,
-                    **custom,
-                    "amount": 0,
-                    "currency_id": self.company.currency_id.id,
-                    "operation": "validation",
-                    "tokenize": True,
-                    "landing_route": "/payment/status",
-                    "reference": self.env["payment.transaction"]._compute_reference("stripe", prefix=request.name),
-                }
-            )
-        )
-        tx._get_processing_values()
-        self.assertEqual(self.checkout(tx).status_code, 303)
-        return tx
 
     def test_stored_whatever_comes_first(self):
         """The messages, in any order and twice, or the customer's return: one profile, told once."""

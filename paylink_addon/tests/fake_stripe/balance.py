@@ -16,7 +16,13 @@ MINIMUM = {"eur": 50, "usd": 50, "cad": 50, "gbp": 30, "jpy": 50, "chf": 50, "au
 MAXIMUM = 99999999
 
 # Fee by type of payment method: hundredths of a percent, and minor units.
-FEES = {"card": (150, 25), "sepa_debit": (0, 35), "klarna": (299, 35), "afterpay_clearpay": (600, 30)}
+FEES = {
+    "card": (150, 25),
+    "sepa_debit": (0, 35),
+    "acss_debit": (100, 40),
+    "klarna": (299, 35),
+    "afterpay_clearpay": (600, 30),
+}
 DAYS = 86400
 
 

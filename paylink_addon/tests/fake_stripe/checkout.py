@@ -2,7 +2,7 @@
 
 from .methods import KINDS, new_customer, new_method
 from .payments import attempt, new_intent, settle
-from .setups import attempt_setup
+from .setups import attempt_setup, new_mandate
 
 EMAIL = "customer@example.com"
 DONE = ("succeeded", "processing", "requires_capture")
@@ -21,7 +21,7 @@ def pay(realm, session, method="card", outcome="succeed", email=EMAIL):
     if method not in session["payment_method_types"]:
         raise ValueError(f"{session['id']} offers {session['payment_method_types']}, not {method}.")
     first = "authenticate" if outcome.startswith("3ds_") else outcome
-    if KINDS[method].delayed and first == "succeed":
+    if KINDS[method].delayed and first == "succeed" and session["mode"] == "payment":
         first = "pending"
     found = new_method(realm, method, email=session["customer_email"] or email)
     _ensure_customer(realm, session, email)
@@ -65,6 +65,11 @@ def _try_payment(realm, session, method, outcome):
         if intent["setup_future_usage"]:
             realm.update(method, customer=session["customer"])
             realm.emit("payment_method.attached", method)
+            if KINDS[method["type"]].mandate:
+                mandate = new_mandate(realm, method, **realm.hidden[session["id"]].get("mandate", {}))
+                realm.objects[intent["latest_charge"]]["payment_method_details"][method["type"]]["mandate"] = mandate[
+                    "id"
+                ]
         _complete(realm, session, method, "paid" if intent["status"] == "succeeded" else "unpaid")
 
 
@@ -86,7 +91,8 @@ def _try_setup(realm, session, method, outcome):
     setup = realm.objects[session["setup_intent"]]
     setup["customer"] = session["customer"]
     attempt_setup(realm, setup, method, outcome)
-    if setup["status"] == "succeeded":
+    action = (setup["next_action"] or {}).get("type")
+    if setup["status"] == "succeeded" or action == "verify_with_microdeposits":
         _complete(realm, session, method, "no_payment_required")
 
 

@@ -27,6 +27,7 @@ def retrieve_account(realm, params):
         "id": account.id,
         "object": "account",
         "business_profile": {"name": account.name},
+        "capabilities": {f"{kind}_payments": "active" for kind in ("card", *account.takes)},
         "charges_enabled": True,
         "country": account.country,
         "default_currency": account.currency,

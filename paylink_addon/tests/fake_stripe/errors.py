@@ -61,6 +61,10 @@ DECLINES = {
         "authentication_required",
         "Your card was declined. This transaction requires authentication.",
     ),
+    "verification_failed": (
+        "payment_method_microdeposit_failed",
+        "Microdeposit transfers failed. Please check the account, institution and transit numbers provided.",
+    ),
     "authentication_failed": (
         "payment_intent_authentication_failure",
         "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new "

@@ -4,7 +4,7 @@ import functools
 import threading
 
 from . import balance as money
-from . import checkout, disputes, ledger, methods, refunds
+from . import checkout, disputes, ledger, methods, refunds, setups
 from .api import Api
 from .endpoints import new_secret
 from .faults import Fault
@@ -157,6 +157,26 @@ class FakeStripe:
     def set_outcome(self, method_id, outcome):
         """Change how later charges of a stored payment method end; the method."""
         return self._do(lambda realm, found: realm.hidden[method_id].update(outcome=outcome), method_id)
+
+    def replace_card(self, method_id, **details):
+        """A bank replaces a card, as :func:`.methods.replace` says; the method."""
+        return self._do(methods.replace, method_id, **details)
+
+    def detach(self, method_id):
+        """A stored payment method is removed in the dashboard; the method."""
+        return self._do(methods.detach, method_id)
+
+    def delete_customer(self, customer_id):
+        """A customer is deleted in the dashboard; the customer."""
+        return self._do(methods.remove_customer, customer_id)
+
+    def revoke(self, mandate_id):
+        """A customer, or a bank, takes a mandate back; the mandate."""
+        return self._do(setups.revoke, mandate_id)
+
+    def verify(self, setup_id, succeed=True):
+        """The customer confirms the small deposits that a SetupIntent waits for, or can't; the SetupIntent."""
+        return self._do(setups.verify, setup_id, succeed)
 
     def refund(self, charge_id, amount=None):
         """Refund a charge, or a PaymentIntent's, in the dashboard; the refund."""

@@ -8,12 +8,14 @@ from .lists import offer, search
 from .methods import KINDS, customer_of, use
 from .payments import attempt, cancel, capture, new_intent
 from .routing import route
+from .setups import check_mandate
 
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 _KEPT = {"amount", "currency", "customer", "description", "metadata", "capture_method", "setup_future_usage"}
 _KEPT |= {"receipt_email", "statement_descriptor_suffix"}
 _READ = {"payment_method", "confirm", "off_session", "error_on_requires_action", "automatic_payment_methods"}
+_READ |= {"mandate"}
 
 
 @route("POST", "/v1/payment_intents", p.PaymentIntentCreateParams)
@@ -26,6 +28,10 @@ def create_intent(realm, params):
     if params.get("off_session") and not params.get("confirm"):
         raise ApiError("off_session can only be set when confirm is true.", param="off_session")
     method = use(realm, params["payment_method"], params.get("customer")) if "payment_method" in params else None
+    if params.get("mandate") and not params.get("confirm"):
+        raise ApiError("mandate can only be set when confirm is true.", param="mandate")
+    if method and params.get("confirm"):
+        check_mandate(realm, method, params.get("mandate"))
     intent = new_intent(realm, **{name: value for name, value in params.items() if name in _KEPT})
     if params.get("confirm"):
         _confirm(realm, intent, method, params)

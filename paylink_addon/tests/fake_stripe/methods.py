@@ -18,19 +18,32 @@ class Kind:
     :ivar currencies: that it can be used with; empty for all
     :ivar delayed: whether success is known only days later
     :ivar reusable: whether it can be stored
+    :ivar special: whether an account has to apply for it: see :class:`.world.Account`
+    :ivar mandate: whether storing it makes a mandate
     """
 
     details: dict
     currencies: frozenset = frozenset()
     delayed: bool = False
     reusable: bool = True
+    special: bool = False
+    mandate: bool = False
 
 
 KINDS = {
     "card": Kind(
         {"brand": "visa", "country": "FR", "exp_month": 12, "exp_year": 2034, "funding": "credit", "last4": "4242"}
     ),
-    "sepa_debit": Kind({"bank_code": "37040044", "country": "DE", "last4": "3000"}, frozenset({"eur"}), delayed=True),
+    "sepa_debit": Kind(
+        {"bank_code": "37040044", "country": "DE", "last4": "3000"}, frozenset({"eur"}), delayed=True, mandate=True
+    ),
+    "acss_debit": Kind(
+        {"bank_name": "STRIPE TEST BANK", "institution_number": "000", "last4": "6789", "transit_number": "11000"},
+        frozenset({"cad", "usd"}),
+        delayed=True,
+        special=True,
+        mandate=True,
+    ),
     "klarna": Kind({}, frozenset({"eur", "gbp", "usd", "sek", "dkk", "nok", "cad", "aud"}), reusable=False),
     "afterpay_clearpay": Kind({}, frozenset({"aud", "cad", "gbp", "nzd", "usd"}), reusable=False),
 }
@@ -104,9 +117,23 @@ def detach_method(realm, params, method_id):
     found = realm.get("payment_method", method_id)
     if not found["customer"]:
         raise ApiError("The payment method you provided is not attached to a customer so detachment is impossible.")
+    detach(realm, found)
+    return found
+
+
+def detach(realm, found):
+    """It can't be charged anymore."""
     realm.update(found, customer=None)
     realm.emit("payment_method.detached", found)
-    return found
+
+
+def replace(realm, found, by_bank=True, **details):
+    """The bank has replaced a card, or somebody has changed it in the dashboard.
+
+    :param details: what changes, as ``last4`` or ``exp_year``
+    """
+    event = "payment_method.automatically_updated" if by_bank else "payment_method.updated"
+    realm.update(found, event, **{found["type"]: {**found[found["type"]], **details}})
 
 
 def new_customer(realm, **values):
@@ -164,10 +191,14 @@ offer("customer", "/v1/customers", listed=p.CustomerListParams)
 
 @route("DELETE", "/v1/customers/{}", p.CustomerDeleteParams)
 def delete_customer(realm, params, customer_id):
-    found = realm.get("customer", customer_id)
-    realm.hidden[customer_id]["deleted"] = True
-    realm.emit("customer.deleted", found)
+    remove_customer(realm, realm.get("customer", customer_id))
     return {"id": customer_id, "object": "customer", "deleted": True}
+
+
+def remove_customer(realm, found):
+    """Its payment methods can't be charged anymore."""
+    realm.hidden[found["id"]]["deleted"] = True
+    realm.emit("customer.deleted", found)
 
 
 def customer_of(realm, params):

@@ -13,6 +13,7 @@ BUTTONS = {
     "card_no_funds": ("card", "insufficient_funds", "Pay by card: insufficient funds"),
     "card_3ds": ("card", "authenticate", "Pay by card with 3-D Secure"),
     "sepa_debit": ("sepa_debit", "succeed", "Pay by SEPA debit"),
+    "acss_debit": ("acss_debit", "succeed", "Pay by Canadian debit"),
     "afterpay_clearpay": ("afterpay_clearpay", "succeed", "Pay in 4 with Afterpay"),
     "klarna": ("klarna", "succeed", "Pay with Klarna"),
 }

@@ -93,7 +93,11 @@ _OUTCOMES = {"succeed": _succeeded, "pending": _pending, "authenticate": _authen
 
 
 def _new_charge(realm, intent, method, *, paid, captured, status, problem=None):
-    details = {"type": method["type"], method["type"]: dict(KINDS[method["type"]].details)}
+    kind = method["type"]
+    known = {name: method[kind].get(name, value) for name, value in KINDS[kind].details.items()}
+    if mandate := KINDS[kind].mandate and realm.hidden[method["id"]].get("mandate"):
+        known["mandate"] = mandate
+    details = {"type": kind, kind: known}
     if method["type"] == "card" and paid and not captured:
         details["card"]["capture_before"] = realm.now() + AUTHORIZED_FOR
     charge = realm.add(

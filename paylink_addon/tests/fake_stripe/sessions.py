@@ -57,6 +57,7 @@ def create_session(realm, params):
     _check_common(realm, params)
     check, values = _MODES[mode]
     check(params)
+    _check_debit(realm, params, mode)
     return _new_session(realm, params, mode, values(realm, params))
 
 
@@ -97,6 +98,32 @@ def _check_setup(params):
         raise ApiError("Missing required param: currency.", "parameter_missing", "currency")
 
 
+def _check_debit(realm, params, mode):
+    """Canadian debits need to know what the customer agrees to.
+
+    https://docs.stripe.com/payments/acss-debit/set-up-payment?payment-ui=checkout
+    """
+    options = params.get("payment_method_options", {}).get("acss_debit", {})
+    mandate = options.get("mandate_options", {})
+    if mode != "setup" and ("currency" in options or "default_for" in mandate):
+        raise ApiError("Only in `setup` mode.", param="payment_method_options[acss_debit]")
+    currency = params.get("currency") if mode == "setup" else _price(params["line_items"][0])["currency"]
+    if "acss_debit" in methods_of(params, currency, realm.account):
+        _check_agreement(options, mandate, mode)
+
+
+def _check_agreement(options, mandate, mode):
+    needed = ["payment_schedule", "transaction_type"]
+    if mandate.get("payment_schedule") in ("interval", "combined"):
+        needed.append("interval_description")
+    missing = [f"mandate_options][{name}" for name in needed if not mandate.get(name)]
+    if mode == "setup" and "currency" not in options:
+        missing.append("currency")
+    if missing:
+        param = f"payment_method_options[acss_debit][{missing[0]}]"
+        raise ApiError(f"Missing required param: {param}.", "parameter_missing", param)
+
+
 def _price(item):
     if "price_data" not in item or "unit_amount" not in item["price_data"]:
         raise NotImplementedError("The fake only knows line items with price_data and unit_amount.")
@@ -115,6 +142,7 @@ def _payment_values(realm, params):
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "hidden": {
             "intent": params.get("payment_intent_data", {}),
+            "mandate": params.get("payment_method_options", {}).get("acss_debit", {}).get("mandate_options", {}),
             "items": items,
             "expandable": {"line_items": {"object": "list", "data": items, "has_more": False, "url": "/v1/line_items"}},
         },
@@ -141,7 +169,8 @@ def _line_item(realm, item):
 
 def _setup_values(realm, params):
     data = params.get("setup_intent_data", {})
-    setup = new_setup(realm, customer=params.get("customer"), **data)
+    debit = params.get("payment_method_options", {}).get("acss_debit", {})
+    setup = new_setup(realm, {"mandate": debit.get("mandate_options")}, customer=params.get("customer"), **data)
     return {
         "currency": params.get("currency"),
         "payment_status": "no_payment_required",
@@ -162,7 +191,7 @@ def _new_session(realm, params, mode, values):
         custom_text={},
         expires_at=params.get("expires_at", realm.now() + LONGEST),
         mode=mode,
-        payment_method_types=methods_of(params, values["currency"]),
+        payment_method_types=methods_of(params, values["currency"], realm.account),
         shipping_options=[],
         status="open",
         **values,
@@ -173,7 +202,7 @@ def _new_session(realm, params, mode, values):
     return session
 
 
-def methods_of(params, currency):
+def methods_of(params, currency, account):
     """The types of payment methods that a customer is offered."""
     allowed = params.get("allowed_payment_method_types") or KINDS
     excluded = params.get("excluded_payment_method_types") or ()
@@ -186,6 +215,7 @@ def methods_of(params, currency):
         and name not in excluded
         and (not kind.currencies or currency in kind.currencies)
         and (kind.reusable or not stores)
+        and (not kind.special or name in account.takes)
         and not (kind.delayed and data.get("capture_method") == "manual")
     ]
 

@@ -2,7 +2,8 @@
 
 from stripe import params as p
 
-from .errors import decline
+from .balance import DAYS
+from .errors import ApiError, decline
 from .lists import offer
 from .methods import KINDS
 
@@ -35,7 +36,7 @@ def attempt_setup(realm, setup, method, outcome):
 def _succeeded(realm, setup, method, outcome):
     realm.update(method, customer=setup["customer"])
     realm.emit("payment_method.attached", method)
-    mandate = new_mandate(realm, method) if method["type"] == "sepa_debit" else None
+    mandate = new_mandate(realm, method, **_options(realm, setup)) if KINDS[method["type"]].mandate else None
     realm.update(
         setup,
         "setup_intent.succeeded",
@@ -45,6 +46,38 @@ def _succeeded(realm, setup, method, outcome):
         next_action=None,
         last_setup_error=None,
     )
+
+
+def _options(realm, setup):
+    """What the page was told of the mandate."""
+    return realm.hidden[setup["id"]].get("mandate") or {}
+
+
+def _unverified(realm, setup, method, outcome):
+    """The bank can't tell at once: two small deposits are sent, whose amounts the customer enters days later."""
+    deposits = {
+        "arrival_date": realm.now() + 2 * DAYS,
+        "hosted_verification_url": f"{realm.world.url}/verify/{setup['id']}",
+    }
+    action = {"type": "verify_with_microdeposits", "verify_with_microdeposits": deposits}
+    realm.update(
+        setup,
+        "setup_intent.requires_action",
+        status="requires_action",
+        payment_method=method["id"],
+        next_action=action,
+    )
+
+
+def verify(realm, setup, succeed=True):
+    """The customer enters the amounts of the deposits, or fails to.
+
+    :raise ValueError: the setup does not wait for that
+    """
+    if (setup["next_action"] or {}).get("type") != "verify_with_microdeposits":
+        raise ValueError(f"{setup['id']} waits for no deposits.")
+    method = realm.objects[setup["payment_method"]]
+    attempt_setup(realm, setup, method, "succeed" if succeed else "verification_failed")
 
 
 def _authenticated(realm, setup, method, outcome):
@@ -72,23 +105,61 @@ def _declined(realm, setup, method, outcome):
     )
 
 
-_OUTCOMES = {"succeed": _succeeded, "pending": _succeeded, "authenticate": _authenticated}
+_OUTCOMES = {
+    "succeed": _succeeded,
+    "pending": _succeeded,
+    "authenticate": _authenticated,
+    "microdeposits": _unverified,
+}
 
 
-def new_mandate(realm, method):
-    """The customer's consent to SEPA debits."""
-    reference = f"SEPA{realm.world.serial}"
-    details = {"reference": reference, "url": f"{realm.world.url}/mandate/{reference}"}
-    return realm.add(
+def new_mandate(realm, method, **options):
+    """The customer's consent to debits.
+
+    :param options: of a Canadian one: ``payment_schedule``, ``transaction_type``…
+    """
+    kind, reference = method["type"], f"{method['type'].split('_')[0].upper()}{realm.world.serial}"
+    details = options or {"reference": reference, "url": f"{realm.world.url}/mandate/{reference}"}
+    found = realm.add(
         "mandate",
         "mandate",
         customer_acceptance={"accepted_at": realm.now(), "online": {}, "type": "online"},
         multi_use={},
         payment_method=method["id"],
-        payment_method_details={"sepa_debit": details, "type": "sepa_debit"},
+        payment_method_details={kind: details, "type": kind},
         status="active",
         type="multi_use",
     )
+    realm.hidden[method["id"]]["mandate"] = found["id"]
+    return found
+
+
+def revoke(realm, mandate):
+    """The customer, or the bank, has taken the consent back."""
+    realm.update(mandate, "mandate.updated", status="inactive")
+
+
+def check_mandate(realm, method, mandate_id):
+    """Refuse to charge without the consent that a method needs.
+
+    :param mandate_id: as the request names it, or None
+    :raise ApiError: there is none, it is not that of the method, or it was taken back
+    """
+    known = realm.objects.get(realm.hidden[method["id"]].get("mandate"))
+    if mandate_id and realm.get("mandate", mandate_id, "mandate") is not known:
+        raise ApiError("The mandate is not one of this PaymentMethod.", param="mandate")
+    if method["type"] == "acss_debit" and not mandate_id:
+        raise ApiError(
+            "A mandate is required to charge this PaymentMethod: pass `mandate`, or `mandate_options`.",
+            "parameter_missing",
+            "mandate",
+        )
+    if known and known["status"] != "active":
+        raise ApiError(
+            "The provided mandate is invalid and can not be used for the payment intent.",
+            "payment_intent_mandate_invalid",
+            "mandate",
+        )
 
 
 offer("setup_intent", "/v1/setup_intents", p.SetupIntentRetrieveParams, p.SetupIntentListParams)

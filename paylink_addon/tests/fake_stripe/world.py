@@ -38,6 +38,7 @@ class Account:
 
     :ivar country: ISO code
     :ivar currency: of its bank account, lower case
+    :ivar takes: the types of payment methods that it has to apply for, and may take
     :ivar rates: exchange rates into ``currency``, per minor unit, by currency; what is not in it is settled as it is
     """
 
@@ -46,6 +47,7 @@ class Account:
     country: str = "FR"
     currency: str = "eur"
     rates: dict = field(default_factory=dict)
+    takes: tuple = ()
 
     def key(self, livemode=False):
         """The account's secret key."""
