@@ -36,7 +36,10 @@ XML_FOLDERS = ("views", "wizards", "data")
 # Attributes that hold no names, or names that XML ids may have.
 XML_TEXTS = ("id", "string", "help", "confirm", "title", "placeholder")
 # Words that give away what somebody else's business is, however it is spelled.
-OWN_WORDS = {"stripe": re.compile(r"stripe", re.I), "deposit": re.compile(r"deposit|sale[._](?:order|line)", re.I)}
+OWN_WORDS = {
+    "stripe": re.compile(r"stripe", re.I),
+    "deposit": re.compile(r"(?<!micro)deposit|sale[._](?:order|line)", re.I),
+}
 # The only module that may import the SDK.
 DOOR = "tools/stripe_client.py"
 
