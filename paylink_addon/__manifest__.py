@@ -58,6 +58,7 @@
         "data/card/paylink_card_subtypes.xml",
         "data/card/mail_card_request.xml",
         "data/card/paylink_card_data.xml",
+        "wizards/card/paylink_card_link_views.xml",
         "wizards/card/paylink_card_send_views.xml",
         "views/card/paylink_card_template_views.xml",
         "views/card/paylink_card_request_views.xml",

@@ -7,6 +7,7 @@ from odoo.http import request
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..const import CARD_PATH
+from ..tools.texts import typed
 from .page import FORM, FORM_PAGE, MAX_BODY, PAGE
 from .pay import ADDRESS_KEY, FormPageMixin
 
@@ -25,20 +26,20 @@ class PaylinkCard(FormPageMixin, http.Controller):
         return self._render_card(card) if card else self._render_unknown()
 
     @http.route(f"{CARD_PATH}/<string:token>/agree", **FORM_PAGE)
-    def card_agree(self, token, agreed=None, **_params):
-        """The customer agrees; then the page asks for the method."""
+    def card_agree(self, token, agreed=None, **params):
+        """The customer agrees, a new one says who they are; then the page asks for the method."""
         card = self._card(token)
         if not card:
             return self._render_unknown()
         if self._is_sent() and not agreed:
             problem = request.env._("Please tick the box to agree, then continue.")
-            return self._render_card(card, problem=problem)
+            return self._render_card(card, problem=problem, said=params)
         if self._is_sent():
             try:
                 with request.env.cr.savepoint():
-                    card._agree(request.httprequest.remote_addr)
+                    card._agree(request.httprequest.remote_addr, params)
             except UserError as error:
-                return self._render_card(card, problem=str(error))
+                return self._render_card(card, problem=str(error), said=params)
         return request.redirect(f"{CARD_PATH}/{card.access_token}?lang={card.env.lang}", code=HTTPStatus.SEE_OTHER)
 
     # === WHAT THE PAGE CALLS === #
@@ -92,10 +93,15 @@ class PaylinkCard(FormPageMixin, http.Controller):
 
     # === HELPERS === #
 
-    def _render_card(self, card, problem=None):
-        """:param str problem: why the customer could not go on"""
+    def _render_card(self, card, problem=None, said=None):
+        """
+        :param str problem: why the customer could not go on
+        :param dict said: what a new customer has said of themselves, to be corrected: anything
+        """
         view = card._page_view()
         values = card._page_values() | {"languages": self._languages(card), "lang": card.env.lang, "problem": problem}
+        if said and values["person"]:
+            values["person"] = {name: typed(said.get(name)) for name in values["person"]}
         if view == "store":
             return self._render_form("paylink_addon.page_card_store", values | card._form_values())
         status = HTTPStatus.GONE if view == "closed" else HTTPStatus.OK

@@ -1,5 +1,7 @@
 """Texts as other programs, or people, want them."""
 
+import unicodedata
+
 from odoo.tools.translate import LazyGettext
 
 from .stripe_errors import redact
@@ -10,6 +12,18 @@ REASON_LENGTH = 500
 def one_line(text):
     """``text`` on a single line, as headers and the like must be; what is empty stays what it is."""
     return " ".join(filter(None, map(str.strip, text.splitlines()))) if text else text
+
+
+def typed(text, longest=200):
+    """What a stranger has typed into a field of a form: one line of at most ``longest`` letters, without characters
+    that nobody sees, that turn the direction of what follows, or that no database stores.
+
+    :param text: as it came: anything
+    """
+    if not isinstance(text, str):
+        return ""
+    seen = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text[: 4 * longest])
+    return " ".join(seen.split())[:longest].strip()
 
 
 def reason(error):

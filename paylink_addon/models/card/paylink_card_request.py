@@ -154,6 +154,7 @@ class PaylinkCardRequest(models.Model):
     def _complete(self, vals_list):
         """Number the requests; they last as long as their template says."""
         Template = self.env["paylink.card.template"].sudo()
+        self._complete_newcomers(vals_list)
         for vals in vals_list:
             if vals.get("name", "/") == "/":
                 vals["name"] = self.env["ir.sequence"].sudo().next_by_code("paylink.card.request")
@@ -230,6 +231,7 @@ class PaylinkCardRequest(models.Model):
             "object.company_id.phone",
             "object.company_id.email",
             "object.partner_id.name",
+            "object.greeting",
         )
 
     def _check_sendable(self):

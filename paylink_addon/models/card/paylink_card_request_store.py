@@ -23,6 +23,7 @@ class PaylinkCardRequestStore(models.Model):
         return (
             *("name", "access_token", "company_id", "partner_id", "template_id", "lang", "kind", "state"),
             *("issued_at", "expires_at", "cancelled_at", "token_id", "consent_at", "replaces_id", "attempt_count"),
+            *("is_new", "given_name", "given_company", "given_email", "given_phone", "given_vat"),
         )
 
     def _page_view(self):
@@ -49,6 +50,8 @@ class PaylinkCardRequestStore(models.Model):
         return {
             "link": None,
             "card": self,
+            "addressee": self._addressee(),
+            "person": self._person() if self._asks_who() else None,
             "company": self.company_id,
             "base": f"{self._page_path}/{self.access_token}",
             "title": self.template_id.title,
@@ -91,17 +94,19 @@ class PaylinkCardRequestStore(models.Model):
 
     # === STORING === #
 
-    def _agree(self, ip):
+    def _agree(self, ip, person=None):
         """The customer agrees to the words of the page, in the language of the context.
 
         :param str ip: where from
+        :param dict person: who a new customer says that they are
         :raises UserError: it is too late; with a text for the customer
         """
         self.ensure_one()
         hold_and_touch(self)
         self._check_usable()
         self.write(
-            {
+            self._person_values(person or {})
+            | {
                 "consent_text": self._consent_words(),
                 "consent_version": self.template_id.consent_version,
                 "consent_lang": self.env.lang,
@@ -172,8 +177,8 @@ class PaylinkCardRequestStore(models.Model):
         self._confirm()
         told = self.with_env(self._owner_env())
         told._notify_owner(
-            told.env._("%(partner)s has stored a payment method", partner=self.partner_id.display_name),
-            told.env._("%(method)s (%(name)s)", method=token.display_name, name=self.name),
+            told.env._("%(partner)s has stored a payment method", partner=told.customer_name),
+            told._stored_text(token),
         )
 
     def _retire(self, token):

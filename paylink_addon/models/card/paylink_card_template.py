@@ -4,6 +4,11 @@ from odoo.tools import is_html_empty
 
 from ..stripe.const import STRIPE_CODE, STRIPE_STORABLE
 
+KINDS = [
+    ("existing", "A customer stores a method"),
+    ("update", "A customer replaces a stored method"),
+    ("new", "A new customer stores a method"),
+]
 # What customers read.
 WORDING = ("title", "text", "consent")
 LONGEST_EXPIRY = 365
@@ -26,7 +31,7 @@ class PaylinkCardTemplate(models.Model):
     sequence = fields.Integer(default=10)
     company_id = fields.Many2one("res.company", index=True, help="Empty: for all companies.")
     kind = fields.Selection(
-        [("existing", "A customer stores a method"), ("update", "A customer replaces a stored method")],
+        KINDS,
         required=True,
         default="existing",
     )
@@ -156,7 +161,7 @@ class PaylinkCardTemplate(models.Model):
         for customers in partners.grouped("country_id").values():
             is_possible = bool(self._options(company, customers[:1])[1])
             problems |= dict.fromkeys(customers, not is_possible and self._nowhere_text(company))
-        archived = partners.filtered(lambda partner: not partner.active)
+        archived = partners.filtered(lambda partner: not partner.active) - company.sudo().paylink_newcomer_id
         return problems | {
             partner: self.env._("%(name)s is archived: restore the contact first.", name=partner.display_name)
             for partner in archived

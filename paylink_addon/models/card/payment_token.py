@@ -58,8 +58,13 @@ class PaymentToken(models.Model):
                 "paylink_consent_ip": request.sudo().consent_ip,
             }
         )
+        if not request.is_new:
+            self._paylink_be_default(instead_of=request.replaces_id)
+
+    def _paylink_be_default(self, instead_of=None):
+        """Be the method that is charged, where the customer has none, or that one is replaced."""
         customer = self._paylink_customer()
-        if not customer.paylink_token_id.active or customer.paylink_token_id == request.replaces_id:
+        if not customer.paylink_token_id.active or customer.paylink_token_id == instead_of:
             customer.paylink_token_id = self
 
     # === ACTIONS === #
@@ -94,3 +99,11 @@ class PaymentToken(models.Model):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
         self.check_access("read")
         self.sudo().partner_id.sudo(False).check_access("read")
+        self._paylink_check_linked()
+
+    def _paylink_check_linked(self):
+        """What a new customer has stored is nobody's yet."""
+        if waiting := self.sudo().paylink_card_request_id.filtered(lambda request: request.linking == "to_link")[:1]:
+            raise UserError(
+                self.env._("%(name)s is not linked to a customer yet: do that first.", name=waiting.display_name)
+            )

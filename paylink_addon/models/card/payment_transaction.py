@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import email_normalize
 
 STORED_STATES = ("authorized", "done")
 
@@ -42,6 +43,13 @@ class PaymentTransaction(models.Model):
         """What the template of the request accepts."""
         template = self.sudo().paylink_card_request_id.template_id.with_context(active_test=False)
         return template.method_ids.mapped("code") or super()._paylink_methods_asked_for()
+
+    def _paylink_stripe_stranger(self):
+        """Who stores a method before being anybody's customer."""
+        request = self.paylink_card_request_id
+        if not request.is_new:
+            return super()._paylink_stripe_stranger()
+        return {"email": email_normalize(request.given_email or request.email)}
 
     def _tokenize(self, payment_data):
         """What a customer was asked to store may be stored now."""

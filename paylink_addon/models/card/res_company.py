@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from ...tools.locks import hold_and_touch
+
 
 class ResCompany(models.Model):
     _inherit = "res.company"
@@ -10,6 +12,26 @@ class ResCompany(models.Model):
         check_company=True,
         help="Proposed when somebody asks a customer to store a payment method. Empty: the first one.",
     )
+
+    paylink_newcomer_id = fields.Many2one(
+        "res.partner",
+        string="New customer",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+        groups="base.group_system",
+        help="Stands for those who have stored a payment method and are no customers here yet.",
+    )
+
+    def _paylink_newcomer(self):
+        """The archived contact that stands for all who are no customers yet: Odoo wants one for each stored method."""
+        company = self.sudo()
+        if not company.paylink_newcomer_id:
+            hold_and_touch(company)
+        if not company.paylink_newcomer_id:
+            values = {"name": company._paylink_env()._("New customer"), "company_id": self.id, "active": False}
+            company.paylink_newcomer_id = self.env["res.partner"].sudo().create(values)
+        return company.paylink_newcomer_id
 
     def _paylink_card_template(self, kind):
         """The template that is proposed for requests of a kind, or an empty record set."""

@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 
 GROUP = "paylink_addon.group_paylink_user"
 
@@ -19,6 +19,17 @@ class ResPartner(models.Model):
     paylink_profile_count = fields.Integer(
         string="Payment Profiles", compute="_compute_paylink_profile_count", groups=GROUP
     )
+
+    @api.constrains("active")
+    def _check_paylink_newcomer(self):
+        """The contact that stands for new customers is never offered."""
+        restored = self.filtered("active")
+        if restored and self.env["res.company"].sudo().search_count(
+            [("paylink_newcomer_id", "in", restored.ids)], limit=1
+        ):
+            raise ValidationError(
+                self.env._("This contact stands for new customers who have stored a payment method: it stays archived.")
+            )
 
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink_profile_count(self):

@@ -12,7 +12,7 @@ from odoo.addons.payment import utils as payment_utils
 
 from ...tools.locks import WAIT, a_slot, take_free
 from ...tools.money import MoneyError, to_minor
-from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeTransient
+from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, StripeTransient
 from ...tools.texts import one_line, said
 from .const import STRIPE_CODE, STRIPE_LOCALES
 from .payment_transaction import MAX_REFERENCE
@@ -247,12 +247,16 @@ class PaymentTransactionCheckout(models.Model):
 
     def _paylink_stripe_new_session(self):
         """Make the session. Whoever repeats this, knowing or not what became of it, gets the same one."""
-        customer = self.env["paylink.stripe.customer"].sudo()._of(self)
+        customer = self._paylink_stripe_payer()
         if self._paylink_stripe_request_is_late() and (session := self._paylink_stripe_renew_request(customer)):
             self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
             return session
         try:
             session = self._paylink_stripe_create_session(customer)
+        except StripeRefused as error:
+            if error.param != "customer_email":
+                raise
+            session = self._paylink_stripe_without_email(customer)
         except StripeAbsent as error:
             if error.param != "customer":
                 raise
@@ -263,6 +267,32 @@ class PaymentTransactionCheckout(models.Model):
             session = self._paylink_stripe_create_session(customer._of(self))
         self._paylink_stripe_adopt(paylink_stripe_session=session["id"])
         return session
+
+    def _paylink_stripe_payer(self):
+        """The ``paylink.stripe.customer`` who pays; none, where Stripe makes one of its own for this page."""
+        customers = self.env["paylink.stripe.customer"].sudo()
+        return customers if self._paylink_stripe_stranger() is not None else customers._of(self)
+
+    def _paylink_stripe_stranger(self):
+        """Hook: who pays, or stores a method, and is nobody's customer yet: a dict with ``email``, which may be empty.
+
+        ``None``: the partner does. The partner of a stranger is shared with other strangers, who must not have one
+        customer at Stripe.
+        """
+        return
+
+    def _paylink_stripe_whose(self, customer):
+        """The parameters of the page that say who comes."""
+        if customer:
+            return {"customer": customer.customer}
+        email = (self._paylink_stripe_stranger() or {}).get("email")
+        return {"customer_creation": "always", **({"customer_email": email} if email else {})}
+
+    def _paylink_stripe_without_email(self, customer):
+        """Make the page without an address that Stripe refuses, which keeps nobody from paying: it asks for one."""
+        request = {name: value for name, value in self.paylink_stripe_request.items() if name != "customer_email"}
+        self.write({"paylink_key": secrets.token_urlsafe(24), "paylink_stripe_request": request})
+        return self._paylink_stripe_create_session(customer)
 
     def _paylink_stripe_request_is_late(self):
         """Whether Stripe would refuse the end of the page that was stored: Stripe did not answer, or nobody asked."""
@@ -275,7 +305,8 @@ class PaymentTransactionCheckout(models.Model):
         """
         since = int((self.create_date - timedelta(hours=1)).timestamp())
         asked_for = self.paylink_stripe_request.get("customer", customer.customer)
-        sessions = self.provider_id._paylink_stripe().sessions(customer=asked_for, created={"gte": since})
+        whose = {"customer": asked_for} if asked_for else {}
+        sessions = self.provider_id._paylink_stripe().sessions(created={"gte": since}, **whose)
         if found := self._paylink_stripe_seek(sessions):
             return found
         self.write(
@@ -289,7 +320,9 @@ class PaymentTransactionCheckout(models.Model):
     def _paylink_stripe_create_session(self, customer):
         """The customer is part of what is stored: partners may be merged between two tries with one key."""
         stripe = self.provider_id._paylink_stripe()
-        request = {"customer": customer.customer} | self.paylink_stripe_request
+        asked = self.paylink_stripe_request
+        is_told = "customer" in asked or "customer_creation" in asked
+        request = asked if is_told else self._paylink_stripe_whose(customer) | asked
         self.paylink_stripe_request = request
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return stripe.session_create(key=self.paylink_key, **request)

@@ -1,3 +1,4 @@
+from . import test_card_link
 from . import test_card_methods
 from . import test_card_page
 from . import test_card_request

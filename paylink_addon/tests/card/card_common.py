@@ -9,7 +9,8 @@ class CardCommon(PaylinkCommon):
         super().setUpClass()
         cls.template = cls.env.ref("paylink_addon.paylink_card_template_existing")
         cls.update_template = cls.env.ref("paylink_addon.paylink_card_template_update")
-        for template in cls.template | cls.update_template:
+        cls.new_template = cls.env.ref("paylink_addon.paylink_card_template_new")
+        for template in cls.template | cls.update_template | cls.new_template:
             for name in ("title", "text", "consent"):
                 template.with_context(lang="fr_FR")[name] = f"[fr] {template[name]}"
 
@@ -23,10 +24,25 @@ class CardCommon(PaylinkCommon):
         return request
 
     @classmethod
-    def _store_card(cls, request, state="done"):
+    def _new_request(cls, email="ada@example.com", **values):
+        """A request to somebody who is no customer yet."""
+        values = {"partner_id": False, "template_id": cls.new_template.id, "email": email, "lang": "fr_FR", **values}
+        request = cls.env["paylink.card.request"].create(values)
+        request._issue()
+        return request
+
+    @classmethod
+    def _stored_by_newcomer(cls, request=None, **person):
+        """What a new customer has stored, who says that they are ``person``."""
+        request = request or cls._new_request()
+        person = {"given_name": "Ada Martin", "given_email": "ada@example.com"} | person
+        return cls._store_card(request, person=person).token_id
+
+    @classmethod
+    def _store_card(cls, request, state="done", person=None):
         """The customer agrees, and Odoo's demo provider stores a card (or not: ``state``)."""
         own = request.sudo().with_context(lang=request.lang)
-        own._agree("192.0.2.7")
+        own._agree("192.0.2.7", person)
         values = own._start_attempt(cls.provider.id, cls.payment_method_id)
         custom = values.pop("custom_create_values")
         values.pop("is_validation")

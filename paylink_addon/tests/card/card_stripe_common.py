@@ -5,10 +5,10 @@ from .card_common import CardCommon
 class CardStripeCommon(CardCommon, EventCommon):
     """Requests whose methods are stored on Stripe's page."""
 
-    def _start(self, request):
+    def _start(self, request, person=None):
         """The customer agrees and is led to Stripe."""
         own = request.sudo().with_context(lang=request.lang)
-        own._agree("192.0.2.7")
+        own._agree("192.0.2.7", person)
         values = own._start_attempt(self.provider.id, self.payment_method_id)
         custom = values.pop("custom_create_values")
         values.pop("is_validation")

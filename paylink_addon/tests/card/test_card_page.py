@@ -116,3 +116,31 @@ class TestCardPage(CardCommon, HttpCase):
             self.assertEqual(headers["Referrer-Policy"], "no-referrer")
             self.assertEqual(headers["Cache-Control"], "no-store")
             self.assertIn("noindex", headers["X-Robots-Tag"])
+
+    def test_new_customer_says_who_they_are(self):
+        request = self._new_request()
+        page = self._get(request)
+        self.assertIn('value="ada@example.com"', page.text)
+        self.assertNotIn(request.partner_id.name, page.text)
+        said = {"agreed": "1", "given_name": "Ada", "given_email": "ada@example.com"}
+        cases = {
+            "given_name": ["", "\u202e \0"],
+            "given_email": ["nonsense", "a@example.com, b@example.com", "x" * 10_000],
+            "given_phone": ["12", "abc", "\u0665" * 3],
+        }
+        for name, values in cases.items():
+            for value in values:
+                with self.subTest(field=name, value=value[:20]):
+                    page = self._agree(request, **(said | {name: value}))
+                    self.assertEqual(page.status_code, 422)
+                    self.assertIn('name="given_name"', page.text)
+        self.assertEqual(self._agree(request, **(said | {"given_email": ""})).status_code, 422)
+        self.assertFalse(request.consent_at)
+        long = "<b>\u202eAda\0" + "e" * 10_000
+        page = self._agree(request, **(said | {"given_name": long, "given_company": long}))
+        self.assertIn("o_payment_form", page.text)
+        self.assertEqual(request.given_name, ("<b> Ada " + "e" * 300)[:200])
+        self.assertEqual((request.given_email, request.is_new), ("ada@example.com", True))
+        token = self._stored_by_newcomer(request)
+        self.assertEqual(request.linking, "to_link")
+        self.assertIn(token.display_name, self._get(request).text)

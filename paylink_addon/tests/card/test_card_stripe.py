@@ -1,5 +1,7 @@
+from datetime import timedelta
 from functools import partial
 
+from freezegun import freeze_time
 from odoo import fields
 from odoo.tests import tagged
 
@@ -78,3 +80,29 @@ class TestCardStripe(CardStripeCommon):
                 answer = self.checkout(tx)
                 self.assertEqual(answer.status_code, 303)
                 self.assertTrue(answer.headers["Location"].endswith(f"/card/{request.access_token}"))
+
+    def test_new_customers_share_no_customer_at_stripe(self):
+        """Odoo has one contact for all of them; at Stripe each has a customer, who is charged once it is linked."""
+        tokens = self.env["payment.token"]
+        for email in ("ada@example.com", "bob@example.com"):
+            request = self._new_request(email)
+            tx = self._start(request, {"given_name": email, "given_email": email})
+            self.fake.pay(tx.paylink_stripe_session)
+            self.apply_events()
+            self.assertEqual(request.linking, "to_link")
+            tokens |= request.token_id
+        first, second = (self.fake.get(token.paylink_stripe_customer) for token in tokens)
+        self.assertEqual((first["email"], second["email"]), ("ada@example.com", "bob@example.com"))
+        self.assertFalse(self.env["paylink.stripe.customer"].search([("partner_id", "=", tokens.partner_id.id)]))
+        tokens[0].paylink_card_request_id._link_to(self.marie)
+        self.assertEqual(tokens[0].paylink_stripe_customer, first["id"])
+
+    def test_page_of_a_new_customer_is_found_again(self):
+        """An unanswered request for the page, tried again too late: the page that it has made, not another."""
+        request = self._new_request()
+        tx = self._start(request, {"given_name": "Ada", "given_phone": "06 12 34 56 78"})
+        session = tx.paylink_stripe_session
+        tx.paylink_stripe_session = False
+        with freeze_time(fields.Datetime.now() + timedelta(hours=22, minutes=50)):
+            tx._paylink_stripe_new_session()
+        self.assertEqual(tx.paylink_stripe_session, session)

@@ -14,7 +14,8 @@ CUSTOMERS = {
 class PaylinkCardSend(models.TransientModel):
     """Asks customers to store a payment method: makes the requests and queues their messages.
 
-    From a stored method, it asks its owner to replace it.
+    From a stored method, it asks its owner to replace it. From no records, it asks those who are no customers yet, by
+    the addresses that are typed.
     """
 
     _name = "paylink.card.send"
@@ -24,7 +25,11 @@ class PaylinkCardSend(models.TransientModel):
 
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company, readonly=True)
     kind = fields.Selection(
-        [("existing", "A customer stores a method"), ("update", "A customer replaces a stored method")],
+        [
+            ("existing", "A customer stores a method"),
+            ("update", "A customer replaces a stored method"),
+            ("new", "A new customer stores a method"),
+        ],
         compute="_compute_kind",
     )
     template_id = fields.Many2one(
@@ -48,7 +53,8 @@ class PaylinkCardSend(models.TransientModel):
     @api.depends("source_model")
     def _compute_kind(self):
         for wizard in self:
-            wizard.kind = "update" if wizard.source_model == "payment.token" else "existing"
+            source = wizard.source_model
+            wizard.kind = "new" if not source else "update" if source == "payment.token" else "existing"
 
     @api.depends("kind", "company_id")
     def _compute_template_id(self):
@@ -102,7 +108,8 @@ class PaylinkCardSend(models.TransientModel):
         if not ready:
             raise UserError("\n".join(self.line_ids.mapped("problem")) or self.env._("Choose customers to ask."))
         allowed = {line["partner_id"]: line.get("replaces_id") for line in self._lines()}
-        if any(line.partner_id.id not in allowed for line in ready):
+        chosen = ready if self.kind != "new" else ready.filtered("partner_id")
+        if any(line.partner_id.id not in allowed for line in chosen):
             raise UserError(self.env._("The selected records have changed: open the dialog again."))
         requests = self.env["paylink.card.request"].create([line._request_values() for line in ready])
         requests.action_send()

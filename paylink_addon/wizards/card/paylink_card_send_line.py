@@ -1,15 +1,16 @@
 from odoo import api, fields, models
+from odoo.tools import email_normalize
 
 
 class PaylinkCardSendLine(models.TransientModel):
-    """One customer who is asked to store a payment method."""
+    """One customer who is asked to store a payment method; or an address of somebody who is none yet, as it seems."""
 
     _name = "paylink.card.send.line"
     _inherit = "paylink.dialog.mixin"
     _description = "Request a Card: Customer"
 
     wizard_id = fields.Many2one("paylink.card.send", required=True, ondelete="cascade")
-    partner_id = fields.Many2one("res.partner", string="Customer", required=True, ondelete="cascade")
+    partner_id = fields.Many2one("res.partner", string="Customer", ondelete="cascade")
     replaces_id = fields.Many2one("payment.token", string="Method to replace", ondelete="cascade")
     email = fields.Char(string="E-mail", compute="_compute_recipient", store=True, readonly=False, precompute=True)
     phone = fields.Char(string="Mobile", compute="_compute_recipient", store=True, readonly=False, precompute=True)
@@ -22,6 +23,19 @@ class PaylinkCardSendLine(models.TransientModel):
         precompute=True,
         required=True,
     )
+    known_id = fields.Many2one(
+        "res.partner",
+        string="Already a customer",
+        compute="_compute_known_id",
+        help="This customer has the same e-mail address.",
+    )
+    ask_known = fields.Boolean(
+        string="Ask this customer",
+        compute="_compute_ask_known",
+        store=True,
+        readonly=False,
+        help="What is stored is then this customer's at once. Otherwise it waits until you link it.",
+    )
     problem = fields.Char(compute="_compute_problem")
     open_request_id = fields.Many2one("paylink.card.request", compute="_compute_open_request_id")
 
@@ -31,44 +45,78 @@ class PaylinkCardSendLine(models.TransientModel):
     def _compute_recipient(self):
         for line in self:
             partner = line.partner_id
-            line.email, line.phone = partner.email, partner.phone
+            if partner or line.wizard_id.kind != "new":
+                line.email, line.phone = partner.email, partner.phone
             line.lang = partner._paylink_lang(line.lang)
 
-    @api.depends("partner_id", "email", "phone", "lang", "wizard_id.template_id", "wizard_id.send_email")
+    @api.depends("partner_id", "email", "wizard_id.company_id")
+    def _compute_known_id(self):
+        """Only of customers whom the user may read: the dialog tells of no others."""
+        emails = {line: email_normalize(line.email) for line in self if not line.partner_id}
+        Partner = self.env["res.partner"]
+        domain = [("email_normalized", "in", [email for email in emails.values() if email])]
+        domain.append(("company_id", "in", [False, *self.wizard_id.company_id.ids]))
+        found = Partner.search(domain, order="id").grouped("email_normalized")
+        for line in self:
+            same = found.get(emails.get(line), Partner)
+            line.known_id = same.filtered(lambda partner: partner == partner.commercial_partner_id)[:1] or same[:1]
+
+    @api.depends("known_id")
+    def _compute_ask_known(self):
+        for line in self:
+            line.ask_known = bool(line.known_id)
+
+    @api.depends("partner_id", "email", "phone", "lang", "ask_known", "wizard_id.template_id", "wizard_id.send_email")
     @api.depends("wizard_id.send_sms")
     def _compute_problem(self):
-        for wizard, lines in self.grouped("wizard_id").items():
-            template, company = wizard.template_id, wizard.company_id
-            storing = template.sudo()._storing_problems(company, lines.partner_id) if template else {}
+        for (template, company), lines in self.grouped(
+            lambda line: (line._template(), line.wizard_id.company_id)
+        ).items():
+            storing = template.sudo()._storing_problems(company, lines._customers()) if template else {}
             for line in lines:
-                line.problem = line._problem() or storing.get(line.partner_id)
+                line.problem = line._problem() or storing.get(line._customers())
 
-    @api.depends("partner_id", "wizard_id.kind")
+    @api.depends("partner_id", "email", "wizard_id.kind")
     def _compute_open_request_id(self):
         """The user's own open request to the same customer: a second one would ask twice."""
         Request = self.env["paylink.card.request"]
-        domain = [("partner_id", "in", self.partner_id.ids), ("state", "in", ("open", "failed"))]
-        found = Request.search([*domain, ("user_id", "=", self.env.uid)], order="id").grouped("partner_id")
+        live = [("state", "in", ("open", "failed")), ("user_id", "=", self.env.uid)]
+        asked = Request.search([*live, ("partner_id", "in", self._customers().ids)], order="id").grouped("partner_id")
+        emails = [line.email for line in self if not line._customers() and line.email]
+        written = Request.search([*live, ("is_new", "=", True), ("email", "in", emails)], order="id").grouped("email")
         for line in self:
-            line.open_request_id = found.get(line.partner_id, Request)[-1:]
+            customer = line._customers()
+            found = asked.get(customer, Request) if customer else written.get(line.email, Request)
+            line.open_request_id = found[-1:]
 
     # === HELPERS === #
 
+    def _customers(self):
+        """Who is asked, of those who are customers."""
+        return self.partner_id | self.filtered(lambda line: not line.partner_id and line.ask_known).known_id
+
+    def _template(self):
+        """What is asked: of a customer who was found by the address, what customers are asked."""
+        wizard = self.wizard_id
+        if wizard.kind == "new" and self._customers():
+            return wizard.company_id.sudo()._paylink_card_template("existing").sudo(False)
+        return wizard.template_id
+
     def _problem(self):
         """Why this customer can't be asked, and what to do, or ``False``."""
-        wizard, template = self.wizard_id, self.wizard_id.template_id
+        wizard, template = self.wizard_id, self._template()
         if not template:
             return self.env._("There is no template for it: make one under Configuration → Card Request Templates.")
         return self.env["paylink.card.request"]._recipient_problem(
-            self.partner_id, self.email, self.phone, wizard.send_email, wizard.send_sms
+            self._customers(), self.email, self.phone, wizard.send_email, wizard.send_sms
         ) or template.sudo()._wording_problem(self.lang)
 
     def _request_values(self):
         """The values of the ``paylink.card.request``."""
         return {
-            "partner_id": self.partner_id.id,
+            "partner_id": self._customers().id,
             "company_id": self.wizard_id.company_id.id,
-            "template_id": self.wizard_id.template_id.id,
+            "template_id": self._template().id,
             "replaces_id": self.replaces_id.id,
             "email": self.email,
             "phone": self.phone,

@@ -1,0 +1,122 @@
+"""Stage of ``paylink.card.request``: who stores a method before being anybody's customer here."""
+
+import phonenumbers
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ...tools.addresses import BadAddress, parse_phone, split_emails
+from ...tools.texts import typed
+
+# What a new customer says on the page; the first one has to be said.
+PERSON = ("given_name", "given_company", "given_email", "given_phone", "given_vat")
+LONGEST = {"given_email": 254, "given_phone": 40, "given_vat": 40}
+
+
+class PaylinkCardRequestPerson(models.Model):
+    """What new customers say of themselves. Until they are linked to a customer, one archived contact of the company
+    stands for all of them: see ``res.company._paylink_newcomer``.
+    """
+
+    _inherit = "paylink.card.request"
+
+    is_new = fields.Boolean(
+        string="No customer yet", compute="_compute_is_new", store=True, help="Nobody knows yet whose method it is."
+    )
+    given_name = fields.Char(string="Name", readonly=True, copy=False)
+    given_company = fields.Char(string="Company Name", readonly=True, copy=False)
+    given_email = fields.Char(string="Their E-mail", readonly=True, copy=False)
+    given_phone = fields.Char(string="Their Phone", readonly=True, copy=False)
+    given_vat = fields.Char(string="VAT Number", readonly=True, copy=False)
+    customer_name = fields.Char(string="Who", compute="_compute_customer_name")
+    greeting = fields.Char(string="Greeting (text)", compute="_compute_greeting")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("partner_id", "company_id")
+    def _compute_is_new(self):
+        for request in self:
+            newcomer = request.company_id.sudo().paylink_newcomer_id
+            request.is_new = bool(newcomer) and request.partner_id == newcomer
+
+    @api.depends("is_new", "given_name", "given_company", "email", "phone", "partner_id")
+    def _compute_customer_name(self):
+        for request in self:
+            said = ", ".join(filter(None, [request.given_company, request.given_name]))
+            sent_to = (request.send_email and request.email) or request.phone
+            name = (said or sent_to) if request.is_new else False
+            request.customer_name = name or request.sudo().partner_id.display_name
+
+    @api.depends("is_new", "given_name", "partner_id", "lang")
+    def _compute_greeting(self):
+        for request in self:
+            env, name = request.with_context(lang=request.lang).env, request._addressee()
+            request.greeting = env._("Hello %(name)s,", name=name) if name else env._("Hello,")
+
+    def _addressee(self):
+        """The name of who is written to, or ``False``: nobody knows it yet."""
+        return self.given_name or False if self.is_new else self.sudo().partner_id.name
+
+    # === NEW REQUESTS === #
+
+    @api.model
+    def _complete_newcomers(self, vals_list):
+        """Who is no customer yet is asked by the templates for that."""
+        Template = self.env["paylink.card.template"].sudo()
+        for vals in vals_list:
+            if not vals.get("partner_id") and Template.browse(vals.get("template_id")).kind == "new":
+                company = self.env["res.company"].browse(vals.get("company_id")) or self.env.company
+                vals["partner_id"] = company._paylink_newcomer().id
+
+    # === ON THE PAGE === #
+
+    def _asks_who(self):
+        """Whether the page asks who the customer is."""
+        return self.is_new and self.kind == "new"
+
+    def _person(self):
+        """What the form shows at first: what was said before, else where the request was sent to."""
+        said = {name: self[name] or "" for name in PERSON}
+        if not self.given_name:
+            said |= {"given_email": self.email or "", "given_phone": self.phone or ""}
+        return said
+
+    def _person_values(self, person):
+        """What a new customer has said, to be stored.
+
+        :param dict person: what was sent, by the names of :data:`PERSON`: anything
+        :raises UserError: it can't be right; with a text for the customer
+        """
+        return self._said_values(person) if self._asks_who() else {}
+
+    @api.model
+    def _said_values(self, person):
+        """Likewise, of whoever it is."""
+        said = {name: typed(person.get(name), LONGEST.get(name, 200)) for name in PERSON}
+        if not said["given_name"]:
+            raise UserError(self.env._("Please enter your name."))
+        if not said["given_email"] and not said["given_phone"]:
+            raise UserError(self.env._("Please enter your e-mail address or your phone number."))
+        said["given_email"] = self._said_email(said["given_email"]) if said["given_email"] else ""
+        if said["given_phone"]:
+            self._check_phone(said["given_phone"])
+        return {name: value or False for name, value in said.items()}
+
+    @api.model
+    def _said_email(self, text):
+        """The one address in ``text``, normalized."""
+        try:
+            [email] = split_emails(text)
+        except (BadAddress, ValueError):
+            raise UserError(
+                self.env._("“%(value)s” is not an e-mail address: please correct it.", value=text)
+            ) from None
+        return email
+
+    @api.model
+    def _check_phone(self, text):
+        try:
+            parsed = parse_phone(text, self.env.company.country_id.code)
+        except phonenumbers.NumberParseException:
+            parsed = None
+        if not parsed or not phonenumbers.is_possible_number(parsed):
+            raise UserError(self.env._("“%(value)s” is not a phone number: please correct it.", value=text))
