@@ -27,6 +27,7 @@ class RpcCommon(DepositCommon):
         cls.marks = {}
         cls._hide_colleagues()
         cls._hide_payments()
+        cls._hide_cards()
         cls._hide_beside()
         cls._hide_other_company()
         cls._hide_contact()
@@ -162,6 +163,17 @@ class RpcCommon(DepositCommon):
         method = {"payment_method_id": cls.payment_method_id, "partner_id": cls.marie.id}
         token = own | method | {"provider_ref": "Markprovider", "payment_details": "Markcard"}
         cls._mark(cls.env["payment.token"].sudo().create(token), "Markprovider", "Markcard")
+
+    @classmethod
+    def _hide_cards(cls):
+        """What a colleague asks a customer to store, and the words of another company."""
+        template = cls.env.ref("paylink_addon.paylink_card_template_existing")
+        values = {"partner_id": cls.marie.id, "template_id": template.id, "email": "card@mark.example.com"}
+        request = cls.env["paylink.card.request"].create(values | {"user_id": cls.boss.id})
+        request._issue()
+        cls._mark(request, request.access_token, "card@mark.example.com")
+        words = {"name": "Marktemplate", "title": "Marktitle", "consent": "Markconsent", "company_id": cls.other.id}
+        cls._mark(cls.env["paylink.card.template"].sudo().create(words), "Marktemplate", "Marktitle", "Markconsent")
 
     @classmethod
     def _hide_beside(cls):

@@ -38,6 +38,8 @@ ARGUMENTS = {
     "message": "x",
     "barcode_type": "QR",
     "value": "x",
+    "field_name": "name",
+    "translations": {"en_US": "x"},
 }
 IN_ADDONS = re.compile(r"/paylink_addon\w*/(?:models|wizards|tools)/")
 WRITING = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(\w+)', re.IGNORECASE)

@@ -191,7 +191,7 @@ class PaylinkLinkChoice(models.Model):
 
     def _replace_token(self):
         """Whoever had the address has those that it has led to, and leads to."""
-        led_to = self.union(*(link._led_to() for link in self))
+        led_to = self.union(*(link._led_to().with_env(self.env) for link in self.sudo()))
         return super(PaylinkLinkChoice, self | self._live_widened() | led_to)._replace_token()
 
     # === WITHOUT SCRIPTS === #

@@ -23,6 +23,7 @@ class PaylinkLinkLife(models.Model):
     """What people do with links, and the job that ends them."""
 
     _inherit = "paylink.link"
+    _sending_fields = frozenset({"lang", "email", "phone", "send_email", "send_sms", "attach_pdf"})
 
     attach_pdf = fields.Boolean(
         string="Attach the invoice PDF", help="Every time the link is sent by e-mail, including when it is sent again."
