@@ -240,7 +240,8 @@ class PaylinkPay(FormPageMixin, http.Controller):
             return self._render_unknown()
         if not self._is_sent():
             return request.redirect(f"{PAY_PATH}/{link.access_token}", code=HTTPStatus.SEE_OTHER)
-        link._ask_for_renewal()
+        if not link._ask_for_renewal():
+            return request.redirect(f"{PAY_PATH}/{link.access_token}", code=HTTPStatus.SEE_OTHER)
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
         return self._render("paylink_addon.page_asked", values)
 

@@ -191,12 +191,8 @@ class PaylinkCardRequest(models.Model):
     def action_renew(self):
         """Make a draft from each request that is over, to be sent in its place; return the action that shows them."""
         self.check_access("write")
-        if live := self.filtered(lambda request: request.state not in ("expired", "cancelled")):
-            raise UserError(
-                self.env._(
-                    "%(name)s has neither expired nor been canceled: use “Send again” instead.", name=live[0].name
-                )
-            )
+        self._check_over()
+        self._end_overdue()
         successors = self.browse()
         for request in self:
             successors |= request._live_successor() or request._renew()

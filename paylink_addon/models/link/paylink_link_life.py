@@ -69,6 +69,7 @@ class PaylinkLinkLife(models.Model):
         :raises UserError: there can be none, and why
         """
         self.check_access("write")
+        self._end_overdue()
         for link in self:
             link._check_renewable()
         return self.env["paylink.send"]._action_open(self)
@@ -189,10 +190,7 @@ class PaylinkLinkLife(models.Model):
         :raises UserError: nothing can, and why
         """
         self.ensure_one()
-        if self.state not in ("expired", "cancelled"):
-            raise UserError(
-                self.env._("%(name)s has neither expired nor been canceled: use “Send again” instead.", name=self.name)
-            )
+        self._check_over()
         link = self.sudo()
         if successor := link._live_successor():
             return successor._due_amounts()[successor.id]

@@ -62,21 +62,28 @@ class PaylinkLinkPay(models.Model):
         return "paid" if self.status == "chargeback" else self.status
 
     def _closed_reason(self):
-        """Why a link can't be paid: ``cancelled``, ``expired``, ``settled``, ``changing``, ``in_progress``, or a reason
-        that only its kind knows.
+        """Why a link can't be paid: ``cancelled``, ``expired``, ``replaced``, ``settled``, ``changing``,
+        ``in_progress``, or a reason that only its kind knows.
         """
         return self._of_kind("closed_reason")
 
     def _closed_reason_general(self):
         if self.state == "cancelled":
-            return "cancelled"
+            return self._ended_reason("cancelled")
         if not self._documents_stand():
             return "changing"
         if self.settled_elsewhere or not self._due_amounts()[self.id]:
             return "settled"
         if self.state == "expired" or self._is_expired():
-            return "expired"
+            return self._ended_reason("expired")
         return "in_progress"
+
+    def _ended_reason(self, reason):
+        """``reason``, unless the customer has been sent another link for the same, or has paid it."""
+        if self._sent_instead():
+            return "replaced"
+        nothing_due = self._documents_stand() and not self._due_amounts()[self.id]
+        return "settled" if nothing_due or "paid" in self._successors().mapped("state") else reason
 
     # === VALUES === #
 

@@ -38,9 +38,25 @@ class PaylinkLinkTasks(models.Model):
     # === ASKED FOR BY CUSTOMERS === #
 
     def _ask_for_renewal(self):
-        """Give the owner the task to send a new link."""
-        if self._page_view() not in ("paid", "refunded", "progress"):
-            self._give_task(Task.RENEWAL, self._renewal_texts)
+        """Give the owner the task to send a new link, and say whether there is any need of one."""
+        view = self._page_view()
+        needless = ("paid", "refunded", "progress", "replaced", "settled")
+        if (self._closed_reason() if view == "closed" else view) in needless:
+            return False
+        self._give_task(Task.RENEWAL, self._renewal_texts)
+        return True
+
+    def _sent_instead(self):
+        """The links that the customer has been sent in place of this one, and can pay: made from it, or for the same
+        items.
+        """
+        self.ensure_one()
+        items = self.line_ids.move_line_id.filtered(lambda item: not item.reconciled)
+        same = [link for link, asked in self._live_links_by_items(items).items() if set(items.ids) <= asked]
+        found = (self._successors() | self.union(*same)).filtered(
+            lambda link: link.sent_at and link._is_live() and link.partner_id == self.partner_id
+        )
+        return found.filtered(lambda link: self.is_limited or not link.is_limited) - self
 
     def _renewal_texts(self, env):
         return env._("Send a new collection link"), env._(

@@ -9,7 +9,7 @@ GROUP = "paylink_addon.group_paylink_user"
 
 
 class PaylinkStatusMixin(models.AbstractModel):
-    """Documents and customers show the newest collection link that asks for them.
+    """Documents and customers show the newest collection link that asks for them: of those that are out, if any is.
 
     Nothing of it is stored on them: links change often, writing on an invoice recomputes it, and customers are shared
     by companies and users who may not see the same links. All is read from the links, for whole sets of records; the
@@ -55,15 +55,23 @@ class PaylinkStatusMixin(models.AbstractModel):
         """
         raise NotImplementedError
 
+    @api.model
+    def _paylink_shown_sql(self):
+        """Which link a record shows, of those in a group: what is out comes before drafts."""
+        return SQL("COALESCE(max(link.id) FILTER (WHERE link.issued_at IS NOT NULL), max(link.id))")
+
     def _paylink_newest_sql(self):
         """A query of ``(record_id, status)``: the status of the newest link of every record."""
-        self.env["paylink.link"].flush_model(["status"])
+        self.env["paylink.link"].flush_model(["status", "issued_at"])
         return SQL(
             """
             SELECT newest.record_id, link.status
-              FROM (SELECT pair.record_id, max(pair.link_id) AS link_id FROM (%s) pair GROUP BY pair.record_id) newest
+              FROM (SELECT pair.record_id, %s AS link_id
+                      FROM (%s) pair JOIN paylink_link link ON link.id = pair.link_id
+                  GROUP BY pair.record_id) newest
               JOIN paylink_link link ON link.id = newest.link_id
             """,
+            self._paylink_shown_sql(),
             self.browse()._paylink_pairs_sql(),
         )
 
@@ -75,7 +83,7 @@ class PaylinkStatusMixin(models.AbstractModel):
         totals = self._paylink_totals()
         links = self.env["paylink.link"].browse(newest for newest, _count, _live in totals.values())
         readable = set(links._filtered_access("read").ids)
-        links.sudo().fetch(["state", "status", "sent_at"])
+        links.sudo().fetch(["state", "status", "sent_at", "expires_at", "kind"])
         for record in self:
             newest, count, live = totals.get(record._origin.id, (False, 0, 0))
             link = links.browse(newest or ())
@@ -84,7 +92,7 @@ class PaylinkStatusMixin(models.AbstractModel):
             record.paylink_open_link_count = live
             record.paylink_status = link.sudo().status
             record.paylink_sent_at = link.sudo().sent_at
-            record.paylink_is_live = link.sudo().state in LIVE_STATES
+            record.paylink_is_live = bool(link) and link.sudo()._is_live()
             record.paylink_is_readable = newest in readable
 
     @api.depends("paylink_status")
@@ -99,15 +107,18 @@ class PaylinkStatusMixin(models.AbstractModel):
         records = self._origin
         if not records:
             return {}
-        self.env["paylink.link"].flush_model(["state"])
+        self.env["paylink.link"].flush_model(["state", "issued_at", "expires_at"])
         query = SQL(
             """
-            SELECT pair.record_id, max(link.id), count(*), count(*) FILTER (WHERE link.state IN %s)
+            SELECT pair.record_id, %s, count(*),
+                   count(*) FILTER (WHERE link.state IN %s AND COALESCE(link.expires_at > %s, TRUE))
               FROM (%s) pair JOIN paylink_link link ON link.id = pair.link_id
              WHERE pair.record_id IN %s
           GROUP BY pair.record_id
             """,
+            self._paylink_shown_sql(),
             LIVE_STATES,
+            fields.Datetime.now(),
             records._paylink_pairs_sql(),
             tuple(records.ids),
         )

@@ -26,6 +26,9 @@ class PaylinkLifeMixin(models.AbstractModel):
     _sending_fields = frozenset({"lang", "email", "phone", "send_email", "send_sms"})
 
     can_cancel = fields.Boolean(compute="_compute_can_cancel")
+    is_over = fields.Boolean(
+        compute="_compute_is_over", help="It has expired or was canceled: a new one can be sent in its place."
+    )
 
     # === COMPUTE METHODS === #
 
@@ -36,6 +39,13 @@ class PaylinkLifeMixin(models.AbstractModel):
         is_manager = self.env.user.has_group("paylink_addon.group_payment_manager")
         for request in self:
             request.can_cancel = is_manager or request.is_mine
+
+    @api.depends("state", "expires_at")
+    def _compute_is_over(self):
+        """Also before the job that says so has run; what is in progress is not over."""
+        for request in self:
+            is_waiting = request.state in ("open", "failed")
+            request.is_over = request.state in ("expired", "cancelled") or (is_waiting and request._is_expired())
 
     # === CRUD METHODS === #
 
@@ -160,12 +170,29 @@ class PaylinkLifeMixin(models.AbstractModel):
 
     def _live_successor(self):
         """The newest request made from this one, however often it was renewed, that can still be used."""
+        usable = self._successors().filtered(lambda own: own.state in ("draft", *LIVE_STATES) and not own._is_expired())
+        return usable.sorted("id")[-1:]
+
+    def _successors(self):
+        """All requests made from this one, however often it was renewed."""
         self.ensure_one()
         successors = newest = self.renewal_ids
         while newest := newest.renewal_ids:
             successors |= newest
-        usable = successors.filtered(lambda own: own.state in ("draft", *LIVE_STATES) and not own._is_expired())
-        return usable.sorted("id")[-1:]
+        return successors
+
+    def _check_over(self):
+        """Refuse to make a new one of what can still be sent again."""
+        if usable := self.filtered(lambda request: not request.is_over)[:1]:
+            raise UserError(
+                self.env._(
+                    "%(name)s has neither expired nor been canceled: use “Send again” instead.", name=usable.name
+                )
+            )
+
+    def _end_overdue(self):
+        """End those whose time has passed, although the job that does so has not run yet."""
+        self.filtered(lambda request: request.is_over and request.state in LIVE_STATES)._expire()
 
     @api.model
     def _expire_overdue(self):

@@ -189,6 +189,15 @@ class TestCardRequest(CardCommon):
         successor.action_cancel()
         self.assertEqual(successor.state, "cancelled")
 
+    def test_over_before_the_job_has_said_so(self):
+        request = self._card_request(expires_at=fields.Datetime.now() + timedelta(hours=1))
+        request.action_send()
+        with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
+            self.env.invalidate_all()
+            self.assertEqual((request.state, request.is_over), ("open", True))
+            request.action_renew()
+            self.assertEqual((request.state, len(request.renewal_ids)), ("expired", 1))
+
     def test_stored_is_not_cancelled(self):
         request = self._card_request()
         self._store_card(request)

@@ -26,6 +26,13 @@ class TestDepositLife(DepositCommon):
         with self.assertRaisesRegex(UserError, "is canceled"):
             waiting.action_renew()
 
+    def test_renewed_before_the_job_has_ended_it(self):
+        """What an expired deposit asked for can be asked for again at once."""
+        link = self._deposit(self._order(1000), 1000, expires_at=fields.Datetime.now() + timedelta(hours=1))
+        with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
+            self.env.invalidate_all()
+            self.assertEqual(self._renewed(link).amount, 1000)
+
     def test_cancelled_order_with_a_paid_deposit_is_a_task(self):
         """Once, also if it is cancelled again; not for what was given back."""
         order = self._order(1000)

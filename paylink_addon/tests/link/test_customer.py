@@ -40,6 +40,16 @@ class TestCustomer(PaylinkCommon):
         self.assertEqual(self._read(self.marie), (second, "paid", 2))
         self.assertEqual((self.marie.paylink_open_link_count, self.marie.paylink_is_live), (1, False))
 
+    def test_what_is_out_comes_before_drafts(self):
+        """Also in lists and filters; a draft shows where there is nothing else."""
+        sent = self._free_link()
+        drafts = self.env["paylink.link"].create(
+            [{"partner_id": partner.id, "amount": 10} for partner in (self.marie, self.quiet)]
+        )
+        self.assertEqual(self._read(self.marie), (sent, "not_opened", 2))
+        self.assertEqual(self._read(self.quiet), (drafts[1], "draft", 1))
+        self.assertEqual(self._groups(), {"draft": 1, "not_opened": 1, False: 2})
+
     def test_company_shows_its_contacts_links(self):
         """Up the hierarchy, not down: the company's, also of an archived contact, is not the contact's."""
         of_firm = self._free_link(partner_id=self.firm.id)

@@ -270,6 +270,28 @@ class TestLink(PaylinkCommon):
         self.assertTrue(successor.sent_at)
         self.assertEqual(link.state, "expired")
 
+    def test_over_before_the_job_has_said_so(self):
+        """As soon as its time has passed a link is offered to be sent anew: it can't be paid, nor sent again."""
+        invoice = self._invoice()
+        link = self._link(invoice, expires_at=fields.Datetime.now() + timedelta(hours=1))
+        self.assertEqual(self._send_buttons(link), {"action_copy", "action_send"})
+        self.assertEqual((invoice.paylink_is_live, invoice.paylink_open_link_count), (True, 1))
+        with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
+            self.env.invalidate_all()
+            self.assertEqual(link.state, "open")
+            self.assertEqual(self._send_buttons(link), {"action_renew"})
+            self.assertEqual((invoice.paylink_is_live, invoice.paylink_open_link_count), (False, 0))
+            successor = self._renewed(link)
+            self.assertEqual((successor.renewed_from_id, successor.state, link.state), (link, "open", "expired"))
+
+    def _send_buttons(self, link):
+        """The buttons above the form of a link by which its customer is asked again."""
+        facts = {name: link[name] for name in ("state", "is_over", "can_cancel", "unread", "is_mine")}
+        facts |= dict.fromkeys(("amount_paid", "amount_refunded", "amount_taken_back", "amount_authorized"), 0)
+        header = etree.fromstring(link.get_view(view_type="form")["arch"]).find("header")
+        shown = [one.get("name") for one in header if not safe_eval(one.get("invisible") or "False", dict(facts))]
+        return {"action_copy", "action_send", "action_renew"} & set(shown)
+
     def test_renewed_twice_is_sent_twice(self):
         """One live request, whichever of its ancestors is sent again; a new one only when that is over."""
         links = [self._free_link(50)]

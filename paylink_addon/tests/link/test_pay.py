@@ -169,6 +169,35 @@ class TestPay(PaylinkCommon, HttpCase):
         self.assertEqual(len(link.activity_ids), 1)
         self.assertEqual(link.activity_ids.user_id, link.user_id)
 
+    def test_nobody_is_asked_for_a_link_that_was_sent(self):
+        """The page says that there is a newer one, not where; or, once that is paid, that nothing is due."""
+        free = {"partner_id": self.john.id, "email": "john@example.com"}
+        cases = {
+            "renewed": (lambda: self._free_link(**free), self._renewed, True),
+            "not sent yet": (lambda: self._free_link(**free), lambda link: link.sudo()._renew(False, {}), False),
+            "of the same invoice": (
+                lambda: self._link(self._invoice(self.john)),
+                lambda link: self._sent(self._wizard(link.line_ids.move_id)),
+                True,
+            ),
+        }
+        for name, (make, replace, is_sent) in cases.items():
+            with self.subTest(name):
+                link = make()
+                link.action_cancel()
+                newer = replace(link)
+                page = self._get(link)
+                self.assertEqual(page.status_code, 410)
+                self.assertEqual("a new link was sent" in page.text, is_sent)
+                self.assertEqual("/renew" in page.text, not is_sent)
+                self.assertNotIn(newer.access_token, page.text)
+                answer = self.url_open(f"/pay/{link.access_token}/renew", method="POST")
+                self.assertEqual("a new link was sent" in answer.text, is_sent)
+                self.assertEqual(len(link.activity_ids), 0 if is_sent else 1)
+                if is_sent:
+                    self._pay(newer)
+                    self.assertIn("Nothing is due anymore", self._get(link).text)
+
     def test_part_can_be_chosen_where_allowed(self):
         link = self._link(self._invoice(self.john), allow_partial=True)
         for text, shown in (
