@@ -6,6 +6,7 @@ from . import test_locks
 from . import test_messages
 from . import test_rpc
 from . import test_task_endings
+from . import test_titles
 from . import test_upgrade
 
 from .messaging import *

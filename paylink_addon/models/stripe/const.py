@@ -1,43 +1,47 @@
 """The words of Stripe: events, methods, languages and currencies, as its documentation gives them."""
 
+from odoo.tools import LazyTranslate
+
+_lt = LazyTranslate(__name__)
+
 # ``payment.provider.code``.
 STRIPE_CODE = "stripe_checkout"
 
-# What Stripe tells our webhook of. https://docs.stripe.com/api/events/types
-STRIPE_EVENTS = (
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-    "checkout.session.expired",
-    "payment_intent.succeeded",
-    "payment_intent.processing",
-    "payment_intent.payment_failed",
-    "payment_intent.canceled",
-    "payment_intent.amount_capturable_updated",
-    "setup_intent.succeeded",
-    "setup_intent.setup_failed",
-    "payment_method.automatically_updated",
-    "payment_method.updated",
-    "payment_method.detached",
-    "mandate.updated",
-    "customer.deleted",
-    "charge.succeeded",
-    "charge.refunded",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.closed",
-    "payout.created",
-    "payout.updated",
-    "payout.paid",
-    "payout.failed",
-    "payout.canceled",
-    "payout.reconciliation_completed",
-)
+# What Stripe tells our webhook of, and what it says to people. https://docs.stripe.com/api/events/types
+STRIPE_EVENTS = {
+    "checkout.session.completed": _lt("Payment page completed"),
+    "checkout.session.async_payment_succeeded": _lt("Delayed payment received"),
+    "checkout.session.async_payment_failed": _lt("Delayed payment failed"),
+    "checkout.session.expired": _lt("Payment page expired"),
+    "payment_intent.succeeded": _lt("Payment received"),
+    "payment_intent.processing": _lt("Payment in progress"),
+    "payment_intent.payment_failed": _lt("Payment failed"),
+    "payment_intent.canceled": _lt("Payment canceled"),
+    "payment_intent.amount_capturable_updated": _lt("Payment authorized"),
+    "setup_intent.succeeded": _lt("Payment method stored"),
+    "setup_intent.setup_failed": _lt("Payment method not stored"),
+    "payment_method.automatically_updated": _lt("Stored payment method renewed by the bank"),
+    "payment_method.updated": _lt("Stored payment method updated"),
+    "payment_method.detached": _lt("Stored payment method removed"),
+    "mandate.updated": _lt("Mandate updated"),
+    "customer.deleted": _lt("Customer deleted at Stripe"),
+    "charge.succeeded": _lt("Amount charged"),
+    "charge.refunded": _lt("Payment refunded"),
+    "refund.created": _lt("Refund started"),
+    "refund.updated": _lt("Refund updated"),
+    "refund.failed": _lt("Refund failed"),
+    "charge.dispute.created": _lt("Chargeback opened"),
+    "charge.dispute.updated": _lt("Chargeback updated"),
+    "charge.dispute.funds_withdrawn": _lt("Chargeback: money taken back"),
+    "charge.dispute.funds_reinstated": _lt("Chargeback: money given back"),
+    "charge.dispute.closed": _lt("Chargeback closed"),
+    "payout.created": _lt("Payout created"),
+    "payout.updated": _lt("Payout updated"),
+    "payout.paid": _lt("Payout made"),
+    "payout.failed": _lt("Payout failed"),
+    "payout.canceled": _lt("Payout canceled"),
+    "payout.reconciliation_completed": _lt("Payout: details complete"),
+}
 
 # Stripe's types of payment methods, where Odoo has another code for them. Card brands come by their own name.
 STRIPE_METHODS = {

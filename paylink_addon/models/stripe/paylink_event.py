@@ -15,6 +15,8 @@ from ...tools.parameters import whole_number
 from ...tools.stripe_client import API_VERSION, Questions
 from ...tools.stripe_errors import StripeFailure, redact
 from ...tools.stripe_events import event_values
+from ...tools.texts import said
+from .const import STRIPE_EVENTS
 from .payment_transaction import PaylinkStripeMismatch
 
 _logger = logging.getLogger(__name__)
@@ -73,7 +75,10 @@ class PaylinkEvent(models.Model):
     provider_id = fields.Many2one("payment.provider", required=True, readonly=True, ondelete="cascade")
     event_id = fields.Char(required=True, readonly=True)
     type = fields.Char(required=True, readonly=True)
-    object_id = fields.Char(readonly=True, help="What the message is about, as the provider names it.")
+    type_display = fields.Char(string="What happened", compute="_compute_type_display")
+    object_id = fields.Char(
+        string="Reference at the provider", readonly=True, help="What the message is about, as the provider names it."
+    )
     object_key = fields.Char(
         string="Payment",
         required=True,
@@ -99,12 +104,20 @@ class PaylinkEvent(models.Model):
     next_try_at = fields.Datetime(string="Next Try on", readonly=True)
     handled_at = fields.Datetime(string="Handled on", readonly=True)
     transaction_id = fields.Many2one("payment.transaction", readonly=True, index="btree_not_null", ondelete="set null")
+    link_id = fields.Many2one(related="transaction_id.paylink_id", string="Collection Link")
+    partner_id = fields.Many2one(related="transaction_id.partner_id", string="Customer")
 
     _event_unique = models.Constraint("UNIQUE (provider_id, event_id)", "An event is stored once.")
     _open_index = models.Index("(state, id) WHERE state IN ('waiting', 'failed', 'refused')")
     _payload_index = models.Index("USING brin (received_at)")  # which costs a new message nothing
 
     # === COMPUTE METHODS === #
+
+    @api.depends("type")
+    @api.depends_context("lang")
+    def _compute_type_display(self):
+        for event in self:
+            event.type_display = said(STRIPE_EVENTS.get(event.type, event.type), self.env)
 
     @api.depends("payload")
     def _compute_payload_display(self):

@@ -204,7 +204,7 @@ def _events_between(api, since, until):
     created = {"gte": _stamp(since)} | ({"lt": _stamp(until)} if until else {})
     events = []
     for start in range(0, len(STRIPE_EVENTS), TYPES_AT_ONCE):
-        events += api.events(types=list(STRIPE_EVENTS[start : start + TYPES_AT_ONCE]), created=created)
+        events += api.events(types=list(STRIPE_EVENTS)[start : start + TYPES_AT_ONCE], created=created)
     events.reverse()
     return sorted(events, key=lambda event: event["created"])
 

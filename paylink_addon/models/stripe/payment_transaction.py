@@ -112,7 +112,7 @@ class PaymentTransaction(models.Model):
     # === ACTIONS === #
 
     def action_paylink_view_events(self):
-        """Show administrators what the provider has told about this transaction."""
+        """Show who looks after payments what the provider has told about this transaction."""
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_event_action")
         return action | {"domain": [("transaction_id", "=", self.id)], "context": {}}

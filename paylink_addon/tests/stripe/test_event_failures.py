@@ -8,6 +8,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ...models.link.paylink_link_books import PaylinkLinkBooks
+from ...models.stripe.const import STRIPE_EVENTS
 from ...models.stripe.paylink_event import PAUSES
 from .event_common import EventCommon
 
@@ -187,11 +188,28 @@ class TestEventFailures(EventCommon):
         ):
             with self.assertRaises(AccessError):
                 attempt()
+        shown = self.env["paylink.event"].with_user(manager).get_view(view_type="form")["arch"]
+        self.assertIn("type_display", shown)
+        self.assertNotRegex(shown, "payload|api_version|object_key", "nothing but what people can read")
+        button = self.env["payment.transaction"].with_user(manager).get_view(view_type="form")["arch"]
+        self.assertIn("action_paylink_view_events", button)
         admin = self.stored().with_user(self._user("boss", "base.group_system"))
         self.assertTrue(admin.read(["payload_display"]))
         for attempt in (lambda: admin.write({"state": "done"}), admin.unlink, admin.copy):
             with self.assertRaises(AccessError):
                 attempt()
+
+    def test_what_happened_is_said_in_words(self):
+        """Of every event that we ask for; one that we do not know goes by Stripe's name for it."""
+        events = self.env["paylink.event"].sudo().browse()
+        for number, name in enumerate([*STRIPE_EVENTS, "x.y"]):
+            events |= events.create(
+                {"event_id": f"evt_{number}", "type": name, "provider_id": self.provider.id, "object_key": "x"}
+            )
+        *known, unknown = events.mapped("type_display")
+        self.assertEqual(len(set(known)), len(STRIPE_EVENTS))
+        self.assertFalse(set(known) & set(STRIPE_EVENTS))
+        self.assertEqual(unknown, "x.y")
 
     def test_companies_do_not_mix(self):
         """An administrator of another company sees nothing."""

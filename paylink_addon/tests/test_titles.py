@@ -1,0 +1,44 @@
+from lxml import etree
+from odoo.tests import TransactionCase, tagged
+from reportlab.pdfbase.pdfmetrics import stringWidth
+
+# The width in pixels of columns that have no other; see FIELD_WIDTHS of Odoo's column_width_hook.js.
+WIDTHS = {"boolean": 100, "date": 103, "datetime": 145, "float": 93, "integer": 71, "monetary": 105}
+
+
+@tagged("post_install", "-at_install")
+class TestTitles(TransactionCase):
+    """Odoo gives some columns of lists a fixed width, and cuts titles that do not fit."""
+
+    def test_titles_of_columns_are_not_cut(self):
+        views = self.env["ir.ui.view"].search([("type", "in", ("list", "form")), ("mode", "=", "primary")])
+        for lang in ("en_US", "fr_FR"):
+            cut = {}
+            for view in views.filtered(lambda view: (view.xml_id or "").startswith("paylink_")):
+                model = self.env[view.model].with_context(lang=lang)
+                arch = etree.fromstring(model.get_view(view.id, view.type)["arch"])
+                for title, needed, width in self.columns(model, arch, view.type == "list"):
+                    if needed > width:
+                        cut[f"{view.xml_id}: {title}"] = f"{needed} > {width}"
+            with self.subTest(lang=lang):
+                self.assertFalse(cut)
+
+    def columns(self, model, node, in_list):
+        """The title, the width that it needs and the width of each column of a fixed width below ``node``."""
+        for child in node.iterchildren(etree.Element):
+            name, field = child.get("name"), model._fields.get(child.get("name")) if child.tag == "field" else None
+            if field is not None and len(child) and field.comodel_name:
+                yield from self.columns(model.env[field.comodel_name], child, in_list=False)
+                continue
+            if in_list and field is not None and (width := self.width(child, field)):
+                title = child.get("string") or model.fields_get([name], ["string"])[name]["string"]
+                yield title, round(stringWidth(title, "Helvetica-Bold", 14)), width
+            yield from self.columns(model, child, in_list or child.tag == "list")
+
+    def width(self, node, field):
+        """The width of a column; None: it has room, or no title."""
+        if node.get("column_invisible") in ("1", "True") or node.get("nolabel") or node.get("widget") == "handle":
+            return None
+        if width := node.get("width"):
+            return int(width.removesuffix("px"))
+        return None if node.get("widget") else WIDTHS.get(field.type)
