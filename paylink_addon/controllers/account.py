@@ -41,6 +41,20 @@ class PaylinkAccount(PageMixin, http.Controller):
         query |= {"part": "all"} if link.in_installments else {}  # all that was ticked
         return request.redirect(f"{PAY_PATH}/{link.access_token}?{urlencode(query)}", code=HTTPStatus.SEE_OTHER)
 
+    @http.route(f"{ACCOUNT_PATH}/<string:token>/help", **PAGE)
+    def account_help(self, token, **_params):
+        """How to pay, whether it is safe, whom to call."""
+        statement = self._statement(token)
+        if not statement or statement.cancelled_at:
+            return self._render_account(statement) if statement else self._render_unknown()
+        return self._render("paylink_addon.page_help", self._page_values(statement))
+
+    @http.route(f"{ACCOUNT_PATH}/<string:token>/document/<int:item_id>", **PAGE)
+    def account_document(self, token, item_id, **_params):
+        """The PDF of one of the open invoices."""
+        statement = self._statement(token)
+        return self._document(statement, statement._document_pdf(item_id) if statement else None)
+
     @http.route(f"{ACCOUNT_PATH}/<string:token>/opened", **FORM)
     def account_opened(self, token, **_params):
         """A person has touched the page (a mail scanner only fetches it). Employees do not count."""
@@ -53,13 +67,16 @@ class PaylinkAccount(PageMixin, http.Controller):
 
     # === HELPERS === #
 
+    def _page_values(self, statement):
+        return statement._page_values() | {"languages": self._languages(statement), "lang": statement.env.lang}
+
     def _render_account(self, statement, ticked=None, problem=None):
         """The page in whatever state the account is.
 
         :param set ticked: what the customer had ticked
         :param str problem: why that can't be paid
         """
-        values = statement._page_values() | {"languages": self._languages(statement), "lang": statement.env.lang}
+        values = self._page_values(statement)
         if statement.cancelled_at:
             return self._render("paylink_addon.page_account_revoked", values, status=HTTPStatus.GONE)
         sections = statement._page_sections(ticked)

@@ -1,9 +1,10 @@
 from http import HTTPStatus
 
-from odoo.http import request
+from odoo.http import content_disposition, request
 from odoo.tools import get_lang
 
 from ..const import PAY_PATH
+from ..tools.texts import one_line
 
 LANGUAGE_COOKIE = "paylink_lang"
 MAX_BODY = 64 * 1024
@@ -52,6 +53,25 @@ class PageMixin:
         if wanted := request.env["res.lang"]._paylink_nearest(request.httprequest.args.get("lang")):
             response.set_cookie(LANGUAGE_COOKIE, wanted, max_age=365 * 86400, path=self._cookie_path, samesite="Lax")
         return response
+
+    def _document(self, owner, pdf):
+        """Answer with ``pdf``, or that it is being prepared (``False``), or that there is none.
+
+        :param owner: the link or statement whose page leads to it
+        """
+        if pdf is False:
+            values = {"languages": [], "lang": owner.env.lang, "company": owner.company_id, "link": None}
+            response = self._render("paylink_addon.page_preparing", values, status=HTTPStatus.ACCEPTED)
+            response.headers["Refresh"] = "2"
+            return response
+        return self._file(pdf) if pdf else self._render_unknown()
+
+    def _file(self, document):
+        headers = self._headers(
+            "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:", document["content_type"]
+        )
+        headers["Content-Disposition"] = content_disposition(one_line(document["filename"]), "inline")
+        return request.make_response(document["content"], headers=headers)
 
     @staticmethod
     def _headers(policy=PLAIN_POLICY, content_type="text/html; charset=utf-8"):

@@ -12,7 +12,6 @@ from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..const import PAY_PATH
 from ..tools import qr
-from ..tools.texts import one_line
 from .page import FORM, FORM_PAGE, MAX_BODY, PAGE, PLAIN_POLICY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
@@ -253,15 +252,6 @@ class PaylinkPay(FormPageMixin, http.Controller):
         link = self._link(token)
         return self._document(link, link._document_pdf(line_id) if link else None)
 
-    def _document(self, link, pdf):
-        """Answer with ``pdf``, or that it is being prepared (``False``), or that there is none."""
-        if pdf is False:
-            values = link._page_values() | {"languages": [], "lang": link.env.lang}
-            response = self._render("paylink_addon.page_preparing", values, status=HTTPStatus.ACCEPTED)
-            response.headers["Refresh"] = "2"
-            return response
-        return self._file(pdf) if pdf else self._render_unknown()
-
     @http.route(f"{PAY_PATH}/<string:token>/receipt", **PAGE)
     def receipt(self, token, **_params):
         """The receipt as a PDF; as a page to print where the server can't make PDFs."""
@@ -285,13 +275,6 @@ class PaylinkPay(FormPageMixin, http.Controller):
         else:
             response.data = qr.kept_png(text)
         return response
-
-    def _file(self, document):
-        headers = self._headers(
-            "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:", document["content_type"]
-        )
-        headers["Content-Disposition"] = http.content_disposition(one_line(document["filename"]), "inline")
-        return request.make_response(document["content"], headers=headers)
 
     # === HELPERS === #
 

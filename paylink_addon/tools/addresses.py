@@ -126,6 +126,15 @@ def parse_phone(number, country_code=None):
     return next(filter(phonenumbers.is_valid_number, others), parsed)
 
 
+def readable_phone(number):
+    """A number in E.164 form as people read it: ``+33 6 39 98 12 34``; what is no number stays as it is."""
+    try:
+        parsed = phonenumbers.parse(number or "", None)
+    except phonenumbers.NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
 def mobile_e164(number, country_code=None):
     """``number`` as a mobile number in E.164 form.
 

@@ -22,6 +22,7 @@ from . import account_payment
 from . import ir_actions_report
 from . import payment_provider
 from . import payment_transaction
+from . import payment_transaction_abandoned
 from . import payment_transaction_coming
 from . import payment_transaction_manage
 from . import payment_transaction_overtaken

@@ -15,7 +15,7 @@ _lt = LazyTranslate(__name__)
 
 class AccountMove(models.Model):
     _name = "account.move"
-    _inherit = ["account.move", "paylink.status.mixin"]
+    _inherit = ["account.move", "paylink.status.mixin", "paylink.pdf.mixin"]
 
     paylink_amount_refunded = fields.Monetary(
         string="Refunded by link",
@@ -23,6 +23,10 @@ class AccountMove(models.Model):
         groups="paylink_addon.group_paylink_user",
     )
     paylink_can_send = fields.Boolean(compute="_compute_paylink_can_send")
+    # Made by us alone, and what customers get: nobody else reads or changes it.
+    paylink_document_pdf = fields.Binary(
+        string="PDF for Customers", attachment=True, copy=False, readonly=True, groups="base.group_system"
+    )
 
     # === COMPUTE METHODS === #
 

@@ -445,5 +445,5 @@ class PaylinkLink(models.Model):
             *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
             *("is_limited", "in_installments", "allow_partial", "bank_account_id", "state", "status", "issued_at"),
             *("expires_at", "amount_paid", "amount_refunded", "amount_taken_back", "attempt_count"),
-            "settled_elsewhere",
+            *("settled_elsewhere", "user_id", "email", "phone", "send_sms"),
         )

@@ -347,6 +347,12 @@ class PaylinkLinkBooks(models.Model):
                 )
             )
 
+    def _receipt_promise(self):
+        """How the customer will get a receipt: as :meth:`_receipt_channel`, where somebody wants it to be sent."""
+        channel = self._receipt_channel()
+        name = {"email": "mail_template_receipt", "sms": "sms_template_receipt"}.get(channel)
+        return bool(name and self.env.ref(f"paylink_addon.{name}", raise_if_not_found=False)) and channel
+
     def _receipt_addresses(self):
         """Where the receipt goes, as text; nothing where there is no good address: the page shows it too."""
         self.ensure_one()

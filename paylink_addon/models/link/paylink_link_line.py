@@ -9,7 +9,7 @@ class PaylinkLinkLine(models.Model):
     """
 
     _name = "paylink.link.line"
-    _inherit = ["paylink.guard.mixin", "paylink.pdf.mixin"]
+    _inherit = ["paylink.guard.mixin"]
     _description = "Item of a Collection Link"
     _order = "date_due, id"
 
@@ -40,10 +40,6 @@ class PaylinkLinkLine(models.Model):
     amount = fields.Monetary(string="Due at creation", readonly=True)
     amount_residual = fields.Monetary(string="Open now", compute="_compute_amount_residual", compute_sudo=True)
     is_overdue = fields.Boolean(compute="_compute_amount_residual", compute_sudo=True)
-    # Made by us alone, and what the customer gets: nobody else reads or changes it.
-    document_pdf = fields.Binary(
-        string="PDF of the Document", attachment=True, copy=False, readonly=True, groups="base.group_system"
-    )
 
     @api.depends("move_line_id")
     def _compute_move_id(self):

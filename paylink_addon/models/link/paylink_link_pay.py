@@ -172,7 +172,7 @@ class PaylinkLinkPay(models.Model):
         )
         lines.move_line_id.move_id.fetch(["name", "payment_reference", "payment_state", "move_type"])
         partners = self.partner_id | self.line_ids.move_line_id.partner_id
-        partners.fetch(["name", "lang", "tz", "country_id", "commercial_partner_id"])
+        partners.fetch(["name", "email", "lang", "tz", "country_id", "commercial_partner_id"])
 
     def _page_values(self):
         """What all pages of the link show, ready to print, in the language of the context."""
@@ -196,6 +196,8 @@ class PaylinkLinkPay(models.Model):
             "subject": self._of_kind("page_subject"),
             "purpose": self._purpose_text(),
             "transfer": self._transfer_values(),
+            "contact": self.user_id.name,
+            "receipt_by": self._receipt_promise(),
             "failure": self.state == "failed" and self._last_failure(),
             **self._of_kind("page_extras"),
         }
@@ -290,14 +292,15 @@ class PaylinkLinkPay(models.Model):
             provider_ids, method_ids = self._option_ids(money, 0.0)
         providers = self.env["payment.provider"].browse(provider_ids)
         methods = self.env["payment.method"].browse(method_ids)
-        may_save = self._may_save(payer)
+        may_save, pattern = self._may_save(payer), self._currency_pattern()
         method_forms = providers._paylink_method_forms(money.options, provider_ids, method_ids, may_save)
         tokens = self._saved_methods(providers, payer if money.has_tokens else None)
         return {
             **self._choice_values(chosen, money.payable),
             "stamp": self._pay_stamp(money.payable, money.options),
             "currency": self.currency_id,
-            "currency_sign": self._currency_sign(),
+            "currency_sign": " ".join(pattern.format("").split()),
+            "currency_pattern": pattern,
             "partner_id": self.partner_id.id,
             "providers_sudo": providers,
             "online_problem": problem,
@@ -321,10 +324,9 @@ class PaylinkLinkPay(models.Model):
             money.options, self.company_id.id, self.currency_id.id, amount, self.partner_id
         )
 
-    def _currency_sign(self):
-        """What stands beside an amount that the customer types."""
-        pattern = self.currency_id._paylink_pattern(self.env, self.company_id, self.partner_id)
-        return " ".join(pattern.format("").split())
+    def _currency_pattern(self):
+        """How an amount stands beside its sign: the customer types only the amount."""
+        return self.currency_id._paylink_pattern(self.env, self.company_id, self.partner_id)
 
     def _page_stamp(self, view):
         """What the page is now: it changes with the view, with what may be paid, and with what it can be paid with."""

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
@@ -127,25 +127,28 @@ class PaylinkLinkPdfs(models.Model):
     # === THE DOCUMENTS === #
 
     def _document_pdf(self, line_id):
-        """The PDF of the invoice of one line of this link: that which is sent with it, where it may be made.
-
-        :return: ``{filename, content_type, content}``; ``False`` while another request makes it; ``None`` if the line
-            has none: it is not the link's, or its document is a draft or has become another customer's
+        """The PDF of the invoice of one line of this link: see :meth:`_invoice_pdf`; ``None`` if the line has none: it
+        is not the link's, or its document is a draft or has become another customer's.
         """
         line = self.line_ids.filtered(lambda line: line.id == line_id and line._has_pdf())
-        if not line:
-            return None
-        move = line.move_id
+        return self._invoice_pdf(line.move_id) if line else None
+
+    @api.model
+    def _invoice_pdf(self, move):
+        """The PDF of an invoice that its customer may open: that which is sent with it, where it may be made.
+
+        :return: ``{filename, content_type, content}``; ``False`` while another request makes it
+        """
         version = f"{move.write_date} {move.partner_id.lang}"
         may_be_sent = self._can_make_pdf() and not move._paylink_pdf_lacks_link()
-        is_made = move.invoice_pdf_report_id or line._kept_pdf("document_pdf", version)
+        is_made = move.invoice_pdf_report_id or move._kept_pdf("paylink_document_pdf", version)
         if may_be_sent and not is_made and not self._make_missing_pdf(move):
             return False
         if stored := move.invoice_pdf_report_id:
             return {"filename": stored.name, "content_type": "application/pdf", "content": stored.raw}
         name = f"{move._get_report_base_filename() or move.name}"
         report = "account.account_invoices"
-        return line._keep_pdf("document_pdf", version, lambda: self._render_report(report, move, name))
+        return move._keep_pdf("paylink_document_pdf", version, lambda: self._render_report(report, move, name))
 
     def _make_missing_pdf(self, move):
         """Make the PDF of ``move``, unless another request does, or as many are being made as may be. Commits: no row

@@ -1,23 +1,14 @@
-from datetime import timedelta
 from functools import partial
 from operator import methodcaller
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import LazyTranslate, format_amount
+from odoo.tools import format_amount
 
-from ...const import (
-    ABANDONED_AFTER_PARAMETER,
-    DEFAULT_ABANDONED_AFTER,
-    IN_FLIGHT_STATES,
-    VOID_STATES,
-    Task,
-)
+from ...const import IN_FLIGHT_STATES, VOID_STATES, Task
 from ...tools.locks import hold, unless_busy
-from ...tools.parameters import whole_number
 from ...tools.texts import reason, said
 
-_lt = LazyTranslate(__name__)
 # What a transaction that we closed ourselves may still become, because the customer was faster at the provider.
 LATE_SOURCES = {"done": ("cancel",), "authorized": ("cancel", "error"), "pending": ("cancel", "error")}
 # Where the task stands that a job gives about a transaction.
@@ -501,59 +492,6 @@ class PaymentTransaction(models.Model):
         if self.state == "cancel" and self.paylink_abandoned:
             return None  # told when the customer was given up
         return ATTEMPT_EVENTS.get(self.state)
-
-    # === ABANDONED ATTEMPTS === #
-
-    def _paylink_abandoned_after(self):
-        """Hook: how long after its creation an unanswered attempt is given up.
-
-        :return: a ``timedelta``, or ``False``: never
-        """
-        self.ensure_one()
-        return self._paylink_patience()
-
-    def _paylink_page_lasts(self):
-        """Hook: whether the page at the provider stays, and tells its end by itself, when the customer is given up: who
-        comes back to it late may still pay there.
-        """
-        self.ensure_one()
-        return False
-
-    @api.model
-    def _paylink_patience(self):
-        """How long we take a customer to be at a provider, as a ``timedelta``; ``False``: for ever."""
-        minutes = whole_number(self.env, ABANDONED_AFTER_PARAMETER, DEFAULT_ABANDONED_AFTER)
-        return bool(minutes) and timedelta(minutes=minutes)
-
-    @api.model
-    def _paylink_close_abandoned(self):
-        """Close the attempts whose customers have not come back."""
-        waiting = self.search(
-            self._paylink_asked_domain() & Domain("state", "=", "draft") & Domain("paylink_abandoned", "=", False),
-            order="id",
-        )
-        return self.env["paylink.job.mixin"]._each(
-            waiting, lambda tx: tx._paylink_timed_out()._paylink_abandon(), size=BATCH, place=ON_REQUEST
-        )
-
-    def _paylink_timed_out(self):
-        """Those whose customers have had their time."""
-        now = fields.Datetime.now()
-        return self._paylink_closable().filtered(
-            lambda tx: (
-                not tx.paylink_abandoned and (after := tx._paylink_abandoned_after()) and tx.create_date + after <= now
-            )
-        )
-
-    def _paylink_abandon(self):
-        """Give attempts up as the customer's choice: they count, and the request is *Interrupted*."""
-        text = _lt("The customer left without paying.")
-        for tx in self.filtered(lambda tx: not tx.paylink_abandoned):
-            tx.sudo().paylink_abandoned = True
-            asked_by = tx._paylink_asked_by()
-            asked_by._log_events("attempt_abandoned", {asked_by.id: text})
-            if not tx._paylink_page_lasts():
-                tx._paylink_close(text)
 
     # === CRON === #
 

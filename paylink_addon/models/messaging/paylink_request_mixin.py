@@ -9,6 +9,7 @@ from odoo.tools import SQL, hmac, html2plaintext
 
 from ...const import TOKEN_BYTES
 from ...tools import days, quotes
+from ...tools.addresses import readable_phone
 from ...tools.texts import said
 
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
@@ -159,7 +160,7 @@ class PaylinkRequestMixin(models.AbstractModel):
             return ready if count == 1 else self.env._("%(count)s links are ready.", count=count)
         if count > 1:
             return self.env._("%(count)s messages have been sent.", count=count)
-        addresses = [self.send_email and self.email, self.send_sms and self.phone]
+        addresses = [self.send_email and self.email, self.send_sms and readable_phone(self.phone)]
         return self.env._("Sent to %(addresses)s", addresses=", ".join(filter(None, addresses)))
 
     # === BUSINESS METHODS === #

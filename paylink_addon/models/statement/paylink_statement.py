@@ -6,6 +6,7 @@ from odoo.tools import clean_context, format_date
 from psycopg2.errors import UniqueViolation
 
 from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
+from ...tools.addresses import usable_emails
 from ...tools.locks import hold_and_touch
 from ...tools.parameters import whole_number
 
@@ -290,7 +291,19 @@ class PaylinkStatement(models.Model):
             "company": self.company_id,
             "base": f"{self._page_path}/{self.access_token}",
             "day": self._today(),
+            "contact": self.user_id.name,
+            "receipt_by": "email" if usable_emails(self.email or self.partner_id.email) else False,
         }
+
+    def _document_pdf(self, item_id):
+        """The PDF of one of the open invoices, see ``paylink.link._invoice_pdf``; ``None`` if that item has none."""
+        items = self._open_items()[self.id] if not self.cancelled_at else self.env["account.move.line"]
+        item = items.filtered(lambda item: item.id == item_id and self._has_pdf(item))
+        return self.env["paylink.link"]._invoice_pdf(item.move_id) if item else None
+
+    @api.model
+    def _has_pdf(self, item):
+        return item.move_id.is_sale_document(include_receipts=True)
 
     def _page_sections(self, ticked=None):
         """The open items, one section per currency, as a currency is paid at once.
@@ -343,6 +356,7 @@ class PaylinkStatement(models.Model):
             "credit": amount < 0,
             "discount": item._paylink_discount_text(self.env) if is_discounted else False,
             "amount": self._amount_text(amount, item.currency_id),
+            "url": self._has_pdf(item) and f"{self._page_path}/{self.access_token}/document/{item.id}",
             "minor": round(amount * 10**item.currency_id.decimal_places),
         }
 

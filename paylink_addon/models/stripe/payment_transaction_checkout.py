@@ -225,8 +225,7 @@ class PaymentTransactionCheckout(models.Model):
             self._paylink_queue("expire")
             self._paylink_wake_sender()
             return None
-        if self.paylink_abandoned:  # the customer is there again
-            self.paylink_abandoned = False
+        self._paylink_note_return()
         return session["url"]
 
     def _paylink_stripe_check_payable(self):

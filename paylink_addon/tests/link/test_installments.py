@@ -227,6 +227,27 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.assertNotIn("whole", self.url_open(f"/pay/{second.access_token}/amount", data={"part": "whole"}).text)
         self.assertEqual(len(second.widened_ids), 1)
 
+    def test_dialog_that_was_left_open(self):
+        """What it would say has been paid since: nothing is sent. Of several links each says what is so then."""
+        invoice, other = self._in_installments(), self._invoice(self.john)
+        single, several = self._wizard(invoice), self._wizard(invoice + other)
+        renewal_of = self._free_link(50)
+        self._pay(self._link(invoice), 300)
+        with self.assertRaisesRegex(UserError, "has changed in the meantime"):
+            single.action_send()
+        self.assertFalse(single.link_ids)
+        several.action_send()
+        asked = several.link_ids.filtered(lambda link: link.partner_id == self.marie)
+        self.assertEqual((asked.line_ids.move_line_id, asked.amount), (self._items(invoice)[0], 300))
+        self.assertNotIn("-1", asked.documents_display[-2:])
+        renewal_of.action_cancel()
+        again = self.env["paylink.send"].with_context(**renewal_of.action_renew()["context"]).create({})
+        tx = self._force_attempt(renewal_of, 20)
+        tx._set_done()
+        tx._post_process()
+        with self.assertRaisesRegex(UserError, "has changed in the meantime"):
+            again.action_send()
+
     def test_what_was_chosen_on_the_page_is_shown_at_its_address(self):
         """On its way, paid, with its receipt; a customer with only a phone gets a confirmation."""
         paul = self._customer("Paul", phone="+33639981234", lang="en_US")

@@ -198,6 +198,35 @@ class TestPay(PaylinkCommon, HttpCase):
                     self._pay(newer)
                     self.assertIn("Nothing is due anymore", self._get(link).text)
 
+    def test_receipt_is_promised_as_it_comes(self):
+        """On the page of a payment in progress, and in its help."""
+        cases = {
+            "by e-mail": {"email": "john@example.com"},
+            "by SMS": {"email": False, "send_sms": True, "phone": "+33639981234"},
+            "your receipt": {"email": False},
+        }
+        for promise, values in cases.items():
+            with self.subTest(promise):
+                self.john.email = values["email"]
+                link = self._free_link(partner_id=self.john.id, lang="en_US", **values)
+                self._attempt(link)._set_pending()
+                for path in ("", "/help"):
+                    text = self._get(link, path).text
+                    told = [other for other in cases if f"{other}." in text]
+                    self.assertEqual(told, [promise])
+        self.env.ref("paylink_addon.mail_template_receipt").unlink()
+        link.email = "john@example.com"
+        self.assertIn("has your receipt", self._get(link, "/help").text)
+
+    def test_button_names_what_is_chosen(self):
+        """With scripts also what is chosen or typed later; without, only what can't be changed."""
+        link = self._link(self._invoice(self.john), allow_partial=True)
+        page = html.fromstring(self._get(link).content)
+        button = page.xpath("//button[@name='o_payment_submit_button']")[0]
+        self.assertIn("100.00", button.text_content())
+        self.assertNotIn("100.00", page.xpath("//noscript//button")[0].text_content())
+        self.assertIn("{}", page.xpath("//fieldset/@data-pattern")[0])
+
     def test_part_can_be_chosen_where_allowed(self):
         link = self._link(self._invoice(self.john), allow_partial=True)
         for text, shown in (

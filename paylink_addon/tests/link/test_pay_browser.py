@@ -107,7 +107,10 @@ class TestPayBrowser(PhoneCommon):
         link = self._sent(self._wizard(invoice))
         with self._browse(f"/pay/{link.access_token}") as evaluate:
             self.assertIn("300,00", evaluate("document.querySelector('h1.pl-total').innerText"))
+            button = "document.querySelector('button[name=o_payment_submit_button]').innerText"
+            self.assertIn("300,00", evaluate(button))
             evaluate("document.querySelector('.pl-part input[value=whole]').click()")
+            self.assertRegex(evaluate(button), r"1\s000,00")
             self._submit(evaluate, "done")
             self._wait(evaluate, "document.querySelector('.pl-success')")
         self.assertEqual((link.widened_ids.transaction_ids.amount, invoice.payment_state), (1000, "paid"))

@@ -142,7 +142,7 @@ class TestSendChannels(PaylinkCommon):
         action = self._wizard(self._invoice(), send_sms=True).action_send()
         link = self.env["paylink.link"].browse(action["params"]["show"]["res_id"])
         self.assertEqual((action["type"], action["tag"]), ("ir.actions.client", "paylink_addon.sent"))
-        self.assertEqual(action["params"]["message"], "Sent to marie@lambert.fr, +33639981234")
+        self.assertEqual(action["params"]["message"], "Sent to marie@lambert.fr, +33 6 39 98 12 34")
         self.assertEqual(action["params"]["text"], link.url)
         again = link.action_send()
         self.assertEqual(again["params"]["message"], action["params"]["message"])

@@ -89,6 +89,40 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         self.assertIn("Select what you want to pay", page.text)
         self.assertIn('lang="en-US"', self._get().text)
 
+    def test_help(self):
+        """Whom to call, is it safe: as on the page of a link, of which it names no reference."""
+        self._invoice()
+        self.statement.sudo().user_id = self.seller
+        self.company.phone = "+33 1 23 45 67 89"
+        self.assertIn(f"/account/{self.statement.access_token}/help", self._get().text)
+        page = self._get(path="/help?lang=en_US")
+        self.assertEqual(page.status_code, 200)
+        for text in ("Is it safe?", "Whom can I call?", self.seller.name, "+33 1 23 45 67 89", "receipt by e-mail"):
+            self.assertIn(text, page.text)
+        self._assert_nothing_leaks(page)
+        self.marie.email = self.statement.sudo().email = False
+        self.assertNotIn("by e-mail.<", self._get(path="/help?lang=en_US").text)
+        self.statement.action_revoke()
+        self.assertEqual(self._get(path="/help").status_code, 410)
+        self.assertNotIn("/help", self._get().text)
+
+    def test_documents_can_be_opened(self):
+        """Those that the page lists, and no others."""
+        invoice, foreign = self._invoice(), self._items(self._invoice(self.john))
+        item = self._items(invoice)
+        self._entries(self.marie, 1)
+        place = f"/account/{self.statement.access_token}/document/"
+        self.assertEqual(re.findall(f'href="{place}([0-9]*)"', self._get().text), [str(item.id)])
+        answer = self._get(path=f"/document/{item.id}")
+        self.assertEqual(answer.status_code, 200)
+        self.assertIn(invoice.name.replace("/", "-"), answer.headers["Content-Disposition"].replace("_", "-"))
+        self.assertEqual(answer.headers["Cache-Control"], "no-store")
+        others = self.marie._paylink_open_items(self.company) - item
+        for found in (foreign, others):
+            self.assertEqual(self._get(path=f"/document/{found.id}").status_code, 404)
+        self.statement.action_revoke()
+        self.assertEqual(self._get(path=f"/document/{item.id}").status_code, 404)
+
     def test_opened_by_a_person(self):
         self._get()
         self.assertFalse(self.statement.opened_at)

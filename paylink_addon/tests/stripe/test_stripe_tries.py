@@ -119,6 +119,26 @@ class TestStripeTries(StripeCommon):
         self.checkout(tx)
         self.assertEqual(tx.paylink_id.status, "in_progress")
 
+    def test_given_up_twice_on_the_same_page(self):
+        """Who comes back has as much time as at first; that they left is told, and counted, once."""
+        link = self._link(self._invoice(), expires_at=False)
+        tx, began = self.start(link), fields.Datetime.now()
+        steps = (
+            (61, "interrupted"),
+            (62, "in_progress"),
+            (70, "in_progress"),
+            (120, "in_progress"),
+            (124, "interrupted"),
+        )
+        for minutes, status in steps:
+            with freeze_time(began + timedelta(minutes=minutes)):
+                if minutes == 62:
+                    self.checkout(tx)
+                self._run_cron("ir_cron_paylink_expire")
+                self.assertEqual(link.status, status, minutes)
+        self.assertEqual((link.attempt_count, link.failed_count), (1, 1))
+        self.assertEqual(len(self._time_line(link, "attempt_abandoned")), 1)
+
     def test_page_that_expires_is_an_abandoned_attempt(self):
         link = self._link(self._invoice(), expires_at=False)
         tx = self.start(link)

@@ -28,6 +28,7 @@ class PaylinkSend(models.TransientModel):
     - ``_amount_problem()``: why the amount can't be asked for, or ``False``
     - ``_existing_links(groups)``: the open links that ask for it already, as :class:`Existing` by key
     - ``_asked_values(group)``: what the link asks for, and of whom
+    - ``_has_changed(known)``: whether what it tells is not so anymore, by the values that the line would have now
     - ``_preview_values(group)``: what else a link in memory needs to be rendered
     - ``_expires_at(link)``: until when an open link that is sent again may last
 
@@ -468,6 +469,7 @@ class PaylinkSend(models.TransientModel):
                     documents=gone[0].documents,
                 )
             )
+        self._check_unchanged(lines)
         reused = lines._reused_links({line.key: groups[line.key] for line in lines})
         again = lines.filtered(reused.get)
         (lines - again)._check_nothing_chosen()
@@ -486,6 +488,14 @@ class PaylinkSend(models.TransientModel):
                 **self.line_ids._texts(),
             )
         return links
+
+    def _check_unchanged(self, lines):
+        """Refuse to send the one message, which was written when the dialog was opened, if what it tells has changed
+        since. Of several each is written when it is sent.
+        """
+        known = self._line_values() if self.is_single and lines else {}
+        if any(line._of_kind("has_changed", known[line.key]) for line in lines if line.key in known):
+            raise UserError(self.env._("What is due has changed in the meantime. Close this window and start again."))
 
     def _make_links_general(self, lines, groups):
         """New links for ``lines``, in one batch."""

@@ -278,6 +278,21 @@ class PaylinkSendLine(models.TransientModel):
         limited = self.currency_id.compare_amounts(self.amount, self.amount_due) < 0
         return self._group_origin(items) | ({"amount": self.amount, "is_limited": True} if limited else {})
 
+    # === CHANGED MEANWHILE === #
+    # What the one message says was written when the dialog was opened.
+
+    def _has_changed_general(self, _known):
+        """The sender says what is asked for."""
+        return False
+
+    def _has_changed_open_items(self, known):
+        """:param dict known: the values of the line, as it would be made now"""
+        is_other = self.currency_id.compare_amounts(self.amount_due, known["amount_due"])
+        return bool(is_other) or self.documents != known["documents"]
+
+    def _has_changed_renewal(self, known):
+        return self._has_changed_open_items(known)
+
     # === SENT AGAIN === #
     # The successor of a link that is over.
 

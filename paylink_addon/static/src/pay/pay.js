@@ -72,9 +72,29 @@
         });
     }
 
+    /** The button names the amount that is chosen, or that was typed. */
+    function nameChosen(choices, input) {
+        const show = () => {
+            const chosen = choices.querySelector("input[name=part]:checked");
+            const offered = chosen?.closest(".pl-choice").querySelector(".pl-amount");
+            const text = input?.value.trim() && choices.dataset.pattern.replace("{}", input.value.trim());
+            document.querySelectorAll(".pl-chosen").forEach((place) => {
+                place.textContent = offered || text ? ` ${offered ? offered.textContent : text}` : "";
+            });
+        };
+        ["change", "input", "focusin"].forEach((name) => choices.addEventListener(name, show));
+        // The browser may restore the choice when the customer comes back.
+        addEventListener("pageshow", show);
+        show();
+    }
+
     const typed = document.getElementById("pl-part");
+    const choices = document.querySelector(".pl-part");
     if (typed) {
         chooseTyped(typed);
+    }
+    if (choices) {
+        nameChosen(choices, typed);
     }
     if (base && main.dataset.view) {
         reportOpened();
