@@ -60,10 +60,12 @@
         "data/card/paylink_card_data.xml",
         "wizards/card/paylink_card_link_views.xml",
         "wizards/card/paylink_card_send_views.xml",
+        "wizards/card/paylink_profile_charge_views.xml",
         "views/card/paylink_card_template_views.xml",
         "views/card/paylink_card_request_views.xml",
         "views/card/payment_token_views.xml",
         "views/card/card_document_views.xml",
+        "views/card/res_config_settings_views.xml",
         "views/card/card_page_templates.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",

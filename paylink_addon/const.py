@@ -92,6 +92,9 @@ class Task:
     CAPTURE_FAILED = "capture_failed"
     # On the document, for the salesperson, else the payment managers; one for each transaction.
     DECLINED = "charge_declined"  # a stored method could not be charged
+    # On the customer, for the owner of what the stored method came from, else the salesperson or the payment managers.
+    PROFILE_EXPIRES = "profile_expires"  # a stored card is to be replaced
+    PROFILE_GONE = "profile_gone"  # the customer or the bank has removed one that was relied on; one for each
     # For the payment managers: on the link where there is one.
     EVENT = "provider_event"  # a message was refused, or could not be handled; one for each
     ANSWER_REFUSED = "provider_answer_refused"  # one for each transaction, ever

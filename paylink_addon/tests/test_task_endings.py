@@ -80,6 +80,35 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
                 self.check(Task.CHARGEBACK_LOST, dispute, None, *(partial(act, dispute) for act in acts))
                 point.rollback()
 
+    def case_profile_expires(self):
+        """Another card, or a later expiry."""
+        token = self._profile(paylink_expires_on=fields.Date.today())
+        return self.marie, None, lambda: token.write({"paylink_expires_on": fields.Date.today() + timedelta(days=400)})
+
+    def case_profile_gone(self):
+        old, new = self._profile(), self._profile()
+        customer = old._paylink_customer()
+        customer.paylink_token_id = old
+        old.active = False
+        return self.marie, old, new._paylink_make_default
+
+    def _profile(self, **values):
+        """A method that the customer has stored."""
+        return (
+            self.env["payment.token"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": self.provider.id,
+                    "payment_method_id": self.payment_method_id,
+                    "partner_id": self.marie.id,
+                    "provider_ref": "stored",
+                    "paylink_consent_at": fields.Datetime.now(),
+                    **values,
+                }
+            )
+        )
+
     def check(self, key, record, about, *ways):
         """The task on ``record`` is open until each of ``ways`` is gone: the last one ends it."""
         self.env.cr.flush()

@@ -6,6 +6,9 @@ from . import paylink_card_request_person
 from . import paylink_card_request_link
 from . import payment_provider
 from . import payment_token
+from . import payment_token_life
 from . import payment_transaction
+from . import paylink_link
 from . import res_company
+from . import res_config_settings
 from . import res_partner

@@ -183,9 +183,11 @@ class PaylinkCardRequestStore(models.Model):
 
     def _retire(self, token):
         """What was to be replaced is not charged anymore, here and at its provider."""
-        replaced = self.replaces_id.filtered("active")
-        if replaced and replaced != token:
-            replaced.active = False
+        replaced = self.replaces_id - token
+        if replaced:
+            replaced._paylink_succeeded_by(token)
+        if replaced.active:
+            replaced._paylink_finish("replaced")
             self._log_events("retired", {self.id: replaced.display_name})
 
     def _confirm(self):

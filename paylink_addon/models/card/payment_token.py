@@ -1,12 +1,13 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
 
 
 class PaymentToken(models.Model):
     """A payment profile: what its owner has agreed to, and what may be done with it."""
 
     _name = "payment.token"
-    _inherit = ["payment.token", "paylink.guard.mixin", "paylink.customer.mixin"]
+    _inherit = ["payment.token", "paylink.guard.mixin", "paylink.customer.mixin", "paylink.ending.mixin"]
     _guarded_prefix = "paylink_"
 
     paylink_card_request_id = fields.Many2one(
@@ -20,7 +21,10 @@ class PaymentToken(models.Model):
         string="Agreed from", readonly=True, copy=False, groups="paylink_addon.group_payment_manager"
     )
     paylink_is_default = fields.Boolean(
-        string="Default", compute="_compute_paylink_is_default", help="The one that is proposed, and charged by rules."
+        string="Default",
+        compute="_compute_paylink_is_default",
+        search="_search_paylink_is_default",
+        help="The one that is proposed, and charged by rules.",
     )
     paylink_is_expired = fields.Boolean(string="Expired", compute="_compute_paylink_is_expired")
 
@@ -34,7 +38,14 @@ class PaymentToken(models.Model):
 
     def _compute_paylink_is_default(self):
         for token in self:
-            token.paylink_is_default = token._paylink_customer().paylink_token_id == token
+            token.paylink_is_default = token.active and token._paylink_customer().paylink_token_id == token
+
+    def _search_paylink_is_default(self, operator, value):
+        if operator != "in" or True not in value:
+            return NotImplemented
+        self.env["res.partner"].flush_model(["paylink_token_id"])
+        kept = SQL("SELECT value::int FROM res_partner, jsonb_each_text(paylink_token_id) WHERE value ~ '^[0-9]+$'")
+        return [("active", "=", True), ("id", "in", SQL("(%s)", kept))]
 
     def _paylink_customer(self):
         """Who owes, in the company of the method."""
@@ -59,12 +70,12 @@ class PaymentToken(models.Model):
             }
         )
         if not request.is_new:
-            self._paylink_be_default(instead_of=request.replaces_id)
+            self._paylink_be_default()
 
-    def _paylink_be_default(self, instead_of=None):
-        """Be the method that is charged, where the customer has none, or that one is replaced."""
+    def _paylink_be_default(self):
+        """Be the method that is charged, where the customer has none."""
         customer = self._paylink_customer()
-        if not customer.paylink_token_id.active or customer.paylink_token_id == instead_of:
+        if not customer.paylink_token_id.active:
             customer.paylink_token_id = self
 
     # === ACTIONS === #
@@ -73,16 +84,24 @@ class PaymentToken(models.Model):
         """Propose and charge this method from now on."""
         self.ensure_one()
         self._paylink_check_manage()
+        self._paylink_make_default()
+        return True
+
+    def _paylink_make_default(self):
         if not self.active:
             raise UserError(self.env._("%(name)s was removed: choose another one.", name=self.display_name))
         self._paylink_customer().paylink_token_id = self
-        return True
 
     def action_paylink_remove(self):
-        """Remove methods here and at their providers."""
+        """Remove methods here and at their providers, and say what became of it."""
         self._paylink_check_manage()
-        self.sudo().active = False
-        return True
+        return self.sudo()._paylink_remove("us")
+
+    def action_paylink_charge(self):
+        """Open the choice of what the customer owes, to charge it to this method."""
+        self.ensure_one()
+        self._paylink_check_manage()
+        return self.env["paylink.profile.charge"]._action_open(self)
 
     def action_paylink_request_update(self):
         """Ask the customer to replace this method by another one."""

@@ -13,6 +13,17 @@ class ResCompany(models.Model):
         help="Proposed when somebody asks a customer to store a payment method. Empty: the first one.",
     )
 
+    paylink_card_renewal = fields.Selection(
+        [
+            ("none", "Do nothing"),
+            ("propose", "Give whoever looks after the customer a task"),
+            ("send", "Ask the customer to replace it"),
+        ],
+        string="When a stored card expires",
+        required=True,
+        default="propose",
+    )
+
     paylink_newcomer_id = fields.Many2one(
         "res.partner",
         string="New customer",

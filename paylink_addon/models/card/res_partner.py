@@ -5,7 +5,8 @@ GROUP = "paylink_addon.group_paylink_user"
 
 
 class ResPartner(models.Model):
-    _inherit = "res.partner"
+    _name = "res.partner"
+    _inherit = ["res.partner", "paylink.ending.mixin"]
 
     paylink_token_id = fields.Many2one(
         "payment.token",
@@ -63,3 +64,20 @@ class ResPartner(models.Model):
             "domain": [("partner_id", "child_of", self.id), ("company_id", "in", self.env.companies.ids)],
             "context": {"active_test": False},
         }
+
+    # === TASKS === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"paylink_token_id"}
+
+    def _paylink_task_subjects(self):
+        """Also the methods that were relied on before."""
+        Token = self.env["payment.token"].with_context(active_test=False)
+        removed = Token.search([("partner_id", "child_of", self.commercial_partner_id.ids), ("active", "=", False)])
+        return [*super()._paylink_task_subjects(), removed]
+
+    def _paylink_done_profile_expires(self, _task):
+        """No card that was told of expires soon."""
+        Token = self.env["payment.token"]
+        tokens = Token.search([("partner_id", "child_of", self.id), ("paylink_expires_on", "!=", False)])
+        return not any(Token._paylink_expiring(company, self) for company in tokens.company_id)

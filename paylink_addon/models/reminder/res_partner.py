@@ -73,7 +73,7 @@ class ResPartner(models.Model):
 
     def _paylink_task_subjects(self):
         """Customers, whose contacts have addresses."""
-        return [self.commercial_partner_id]
+        return [*super()._paylink_task_subjects(), self.commercial_partner_id]
 
     def _paylink_done_reminder_address(self, _task):
         """Each reminder that could not be sent for want of an address has one now, or nothing to ask for."""

@@ -183,17 +183,33 @@ class PaymentToken(models.Model):
     def _paylink_stripe_detach(self):
         """Detach it, as soon as the provider has the key of the account that keeps it, and what is to be charged to it
         was sent.
+
+        :return: why not yet, for whoever waits for it, or ``None``
         """
         self.ensure_one()
         if self._paylink_is_needed():
-            return
+            return self.env._("A payment by it is on its way.")
         try:
             self.provider_id._paylink_stripe_account_id()
             if not self._paylink_is_reachable():
-                return
+                return self.env._("It is kept in another account than the one that the provider has now.")
             self.provider_id._paylink_stripe().method_detach(self.provider_ref, key=f"detach-{self.provider_ref}")
         except StripeFailure as error:
             _logger.info("%s was not detached: %s", self.provider_ref, error)
-            if not isinstance(error, StripeAbsent | StripeRefused) or error.status in (None, 401, 403):
-                return  # no answer, or not the right key: it is tried again
+            if isinstance(error, StripeRefused) and error.about_key:
+                return self.env._("The key was refused: an administrator must check it on the provider.")
+            if not isinstance(error, StripeAbsent | StripeRefused):
+                return self.env._("There was no answer.")
         self.paylink_stripe_to_detach = False
+        return None
+
+    def _paylink_detach_now(self):
+        """Remove what was archived at its provider, while somebody waits for it. Commits; what fails is tried again.
+
+        :return: why some are not removed there yet, as ``{token: text}``
+        """
+        waiting = self.filtered("paylink_stripe_to_detach")
+        if waiting:
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        problems = {token: token._paylink_stripe_detach() for token in waiting}
+        return {token: problem for token, problem in problems.items() if problem}

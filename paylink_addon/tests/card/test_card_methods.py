@@ -150,6 +150,24 @@ class TestCardMethods(CardStripeCommon):
         self._charge(token)
         self.assertTrue(token.active)
 
+    def test_removal_says_what_the_provider_answers(self):
+        """Removed here in any case; there as soon as it answers."""
+        faults = {"success": None, "warning": "503"}
+        for kind, fault in faults.items():
+            with self.subTest(kind):
+                token = self._stored_by(self._card_request())
+                if fault:
+                    self.fake.fault(fault, "POST", "*/detach", times=9)
+                with self._request(token) as own:
+                    answer = own.action_paylink_remove()
+                self.assertEqual(answer["params"]["type"], kind)
+                self.assertFalse(token.active)
+                self.assertEqual(token.paylink_profile_status, "leaving" if fault else "removed")
+                self.fake.abandon_faults()
+                self.send_waiting()
+                self.assertFalse(self.fake.get(token.provider_ref)["customer"])
+                self.assertEqual(token.paylink_profile_status, "removed")
+
     def test_nothing_is_detached_before_it_is_charged(self):
         """A charge that was stored, and did not reach Stripe yet, still needs the method."""
         token = self._stored_by(self._card_request())

@@ -1,0 +1,43 @@
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.tools import LazyTranslate
+
+_lt = LazyTranslate(__name__)
+
+
+class PaylinkLink(models.Model):
+    _inherit = "paylink.link"
+
+    def _charge_stored(self, token):
+        """Charge ``token`` for all that may be paid by this link now, as soon as that is committed.
+
+        What is due is computed under lock. Callers have checked the right to charge it.
+
+        :return: the transaction
+        :raises UserError: nothing is left to charge, or a payment is on its way
+        """
+        self.ensure_one()
+        self._wait_and_hold()
+        amount = self._payable_amount()
+        if amount <= 0 or not self._is_live():
+            raise UserError(self.env._("Nothing is left to pay here, or a payment is in progress: reload the page."))
+        self._open_drafts()._paylink_close(_lt("It is charged to the stored payment method."))
+        Transaction = self.env["payment.transaction"].sudo()
+        transaction = Transaction.create(
+            {
+                "provider_id": token.provider_id.id,
+                "payment_method_id": token.payment_method_id.id,
+                "token_id": token.id,
+                "operation": "offline",
+                "amount": amount,
+                "currency_id": self.currency_id.id,
+                "partner_id": self.partner_id.id,
+                "reference": Transaction._compute_reference(token.provider_code, prefix=self.name),
+                "paylink_id": self.id,
+                "paylink_day": self._today(),
+                **self._of_kind("attempt_documents"),
+            }
+        )
+        transaction._log_sent_message()
+        transaction._paylink_wish_and_send("charge")
+        return transaction
