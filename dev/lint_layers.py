@@ -54,6 +54,7 @@ CONTROLLERS = {
     "deposit": "deposit",
     "account": "statement",
     "card": "card",
+    "card_open": "card",
     "stripe": "stripe",
     "stripe_webhook": "stripe",
 }

@@ -67,6 +67,7 @@
         "views/card/card_document_views.xml",
         "views/card/res_config_settings_views.xml",
         "views/card/card_page_templates.xml",
+        "views/card/card_open_templates.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",
         "data/reminder/mail_templates_reminders.xml",

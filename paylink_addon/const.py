@@ -47,7 +47,8 @@ TOKEN_BYTES = 18
 PAY_PATH = "/pay"
 ACCOUNT_PATH = "/account"
 CARD_PATH = "/card"
-TOKEN_PATHS = (PAY_PATH, ACCOUNT_PATH, CARD_PATH)
+CARD_OPEN_PATH = "/card/open"
+TOKEN_PATHS = (PAY_PATH, ACCOUNT_PATH, CARD_OPEN_PATH, CARD_PATH)
 # The same in the query string.
 TOKEN_PARAMETERS = ("token",)
 

@@ -12,6 +12,16 @@ from .page import FORM, FORM_PAGE, MAX_BODY, PAGE
 from .pay import ADDRESS_KEY, FormPageMixin
 
 
+def code_problem(env):
+    """What is told whatever was wrong with a code."""
+    return env._("This code is not right, or no longer valid: check it, or ask for a new one.")
+
+
+def later_problem(env):
+    """What is told whoever has asked for too many codes."""
+    return env._("Too many codes were asked for: please try again in an hour, or contact us.")
+
+
 class PaylinkCard(FormPageMixin, http.Controller):
     """The customer's page of a card request. Whoever holds the token sees this request and nothing else."""
 
@@ -41,6 +51,27 @@ class PaylinkCard(FormPageMixin, http.Controller):
             except UserError as error:
                 return self._render_card(card, problem=str(error), said=params)
         return request.redirect(f"{CARD_PATH}/{card.access_token}?lang={card.env.lang}", code=HTTPStatus.SEE_OTHER)
+
+    @http.route(f"{CARD_PATH}/<string:token>/code", **FORM_PAGE)
+    def card_code(self, token, ticket=None, code=None, **_params):
+        """Who came by an open page proves the address again, before the next card: without a code, one is sent."""
+        card = self._card(token)
+        if not card:
+            return self._render_unknown()
+        if not self._is_sent() or card._page_view() != "code":
+            return request.redirect(f"{CARD_PATH}/{card.access_token}", code=HTTPStatus.SEE_OTHER)
+        if ticket is None:
+            return self._send_code(card)
+        if found := card.env["paylink.card.code"]._prove(card.template_id, ticket, code, request=card):
+            found._forget()
+            card._note_proof()
+            return request.redirect(f"{CARD_PATH}/{card.access_token}", code=HTTPStatus.SEE_OTHER)
+        return self._render_card(card, problem=code_problem(card.env), ticket=ticket)
+
+    def _send_code(self, card):
+        ip = request.httprequest.remote_addr
+        ticket = card.env["paylink.card.code"]._send(card.template_id, card.email, {}, ip, request=card)
+        return self._render_card(card, problem=not ticket and later_problem(card.env), ticket=ticket)
 
     # === WHAT THE PAGE CALLS === #
 
@@ -93,13 +124,15 @@ class PaylinkCard(FormPageMixin, http.Controller):
 
     # === HELPERS === #
 
-    def _render_card(self, card, problem=None, said=None):
+    def _render_card(self, card, problem=None, said=None, ticket=None):
         """
         :param str problem: why the customer could not go on
         :param dict said: what a new customer has said of themselves, to be corrected: anything
+        :param ticket: of the code that was sent, for the form: anything
         """
         view = card._page_view()
         values = card._page_values() | {"languages": self._languages(card), "lang": card.env.lang, "problem": problem}
+        values["ticket"] = typed(ticket)
         if said and values["person"]:
             values["person"] = {name: typed(said.get(name)) for name in values["person"]}
         if view == "store":

@@ -7,6 +7,7 @@ import functools
 import io
 
 import qrcode
+from qrcode.image.svg import SvgPathImage
 
 # In pixels: enough for print.
 MODULE = 8
@@ -39,6 +40,14 @@ def png(text, *, level="M", margin=0, size=None):
 
 
 @functools.lru_cache(maxsize=KEPT)
-def kept_png(text):
+def kept_png(text, margin=0):
     """As :func:`png`; only for texts that are ours, lest others be pushed out by what somebody makes up."""
-    return png(text)
+    return png(text, margin=margin)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def kept_svg(text, margin=0):
+    """Likewise as an SVG, which is sharp in any size."""
+    code = qrcode.QRCode(error_correction=LEVELS["M"], box_size=MODULE, border=margin)
+    code.add_data(text, optimize=0)
+    return code.make_image(image_factory=SvgPathImage).to_string(encoding="utf-8", xml_declaration=True)

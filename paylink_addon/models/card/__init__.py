@@ -1,5 +1,7 @@
 # A model before its stages, which extend it.
 from . import paylink_card_template
+from . import paylink_card_template_open
+from . import paylink_card_code
 from . import paylink_card_request
 from . import paylink_card_request_store
 from . import paylink_card_request_person

@@ -247,7 +247,9 @@ class PaylinkCardRequest(models.Model):
     @api.model
     def _cron_expire(self):
         """Expire the requests whose time is over, and close what is open at providers."""
-        self.env["paylink.job.mixin"]._in_turn(self._expire_overdue)
+        self.env["paylink.job.mixin"]._in_turn(
+            self._expire_overdue, self._erase_old, self.env["paylink.card.code"]._forget_old
+        )
 
     def _close_attempts(self, reason):
         self.sudo().transaction_ids._paylink_closable()._paylink_close(reason)

@@ -3,12 +3,21 @@
 import phonenumbers
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from ...tools.addresses import BadAddress, parse_phone, split_emails
+from ...tools.parameters import whole_number
 from ...tools.texts import typed
+from ..messaging.paylink_life_mixin import BATCH
 
 # What a new customer says on the page; the first one has to be said.
 PERSON = ("given_name", "given_company", "given_email", "given_phone", "given_vat")
+# Days after which a request that came to nothing forgets whom it was sent to; 0: never.
+ERASE_AFTER_PARAMETER = "paylink_addon.erase_card_requests_after_days"
+DEFAULT_ERASE_AFTER = 90
+ERASED = ("email", "phone", "consent_ip")
+# Messages in which the addresses stand, and what was answered to them.
+PERSONAL_MESSAGES = ("email_outgoing", "sms", "email")
 LONGEST = {"given_email": 254, "given_phone": 40, "given_vat": 40}
 
 
@@ -27,6 +36,11 @@ class PaylinkCardRequestPerson(models.Model):
     given_email = fields.Char(string="Their E-mail", readonly=True, copy=False)
     given_phone = fields.Char(string="Their Phone", readonly=True, copy=False)
     given_vat = fields.Char(string="VAT Number", readonly=True, copy=False)
+    verified_at = fields.Datetime(
+        string="Address proved on", readonly=True, copy=False, help="By a code that was sent to the e-mail address."
+    )
+    proved_after = fields.Integer(readonly=True, copy=False, help="The last attempt before the address was proved.")
+    erased_at = fields.Datetime(string="Personal data erased on", readonly=True, copy=False)
     customer_name = fields.Char(string="Who", compute="_compute_customer_name")
     greeting = fields.Char(string="Greeting (text)", compute="_compute_greeting")
 
@@ -89,11 +103,16 @@ class PaylinkCardRequestPerson(models.Model):
         return self._said_values(person) if self._asks_who() else {}
 
     @api.model
-    def _said_values(self, person):
-        """Likewise, of whoever it is."""
+    def _said_values(self, person, email_needed=False):
+        """Likewise, of whoever it is.
+
+        :param bool email_needed: whether a phone number is not enough
+        """
         said = {name: typed(person.get(name), LONGEST.get(name, 200)) for name in PERSON}
         if not said["given_name"]:
             raise UserError(self.env._("Please enter your name."))
+        if email_needed and not said["given_email"]:
+            raise UserError(self.env._("Please enter your e-mail address."))
         if not said["given_email"] and not said["given_phone"]:
             raise UserError(self.env._("Please enter your e-mail address or your phone number."))
         said["given_email"] = self._said_email(said["given_email"]) if said["given_email"] else ""
@@ -120,3 +139,57 @@ class PaylinkCardRequestPerson(models.Model):
             parsed = None
         if not parsed or not phonenumbers.is_possible_number(parsed):
             raise UserError(self.env._("“%(value)s” is not a phone number: please correct it.", value=text))
+
+    # === ACTIONS === #
+
+    def action_copy_open_address(self):
+        """Return the address of the page for anyone to the client, which copies it: the first one that there is."""
+        domain = [("kind", "=", "generic"), ("is_open", "=", True), ("company_id", "=", self.env.company.id)]
+        template = self.env["paylink.card.template"].search(domain, limit=1)
+        if not template:
+            raise UserError(
+                self.env._("There is no page for anyone: a payment manager makes one (Card Request Templates).")
+            )
+        return template.action_copy_address()
+
+    # === PROOF OF AN ADDRESS === #
+
+    def _needs_code(self):
+        """Whether who came by an open page has to prove the address again: each proof is good for one card."""
+        if self.kind != "generic":
+            return False
+        tried = self.transaction_ids.filtered(lambda tx: tx.id > self.proved_after)
+        return bool(tried._paylink_card_attempts() or sum(tried.mapped("paylink_decline_count")))
+
+    def _note_proof(self):
+        """The customer has proved the address again: another card may be tried."""
+        last = max(self.transaction_ids.ids, default=0)
+        self.write({"verified_at": fields.Datetime.now(), "proved_after": last})
+
+    # === ERASING === #
+
+    @api.model
+    def _erase_old(self):
+        """Erase whom requests were sent to that came to nothing a long time ago."""
+        days = whole_number(self.env, ERASE_AFTER_PARAMETER, DEFAULT_ERASE_AFTER)
+        if not days:
+            return True
+        limit = fields.Datetime.subtract(fields.Datetime.now(), days=days)
+        removed = Domain("is_new", "=", True) & Domain("token_id.active", "=", False)
+        over = (
+            (Domain("state", "=", "expired") & Domain("expires_at", "<", limit))
+            | (Domain("state", "=", "cancelled") & Domain("cancelled_at", "<", limit))
+            | (Domain("state", "=", "stored") & removed & Domain("token_id.write_date", "<", limit))
+        )
+        requests = self.search(over & Domain("erased_at", "=", False))
+        return self.env["paylink.job.mixin"]._each(requests, lambda some: some._erase(), size=BATCH)
+
+    def _erase(self):
+        """Forget the names, the addresses and where it was agreed from; the requests stay, with a note."""
+        requests = self.sudo()
+        requests.write(dict.fromkeys((*PERSON, *ERASED), False) | {"erased_at": fields.Datetime.now()})
+        domain = [("model", "=", self._name), ("res_id", "in", self.ids), ("message_type", "in", PERSONAL_MESSAGES)]
+        messages = self.env["mail.message"].sudo().search(domain)
+        self.env["sms.sms"].sudo().search([("mail_message_id", "in", messages.ids)]).unlink()
+        messages.unlink()
+        self._log_events("erased")

@@ -27,13 +27,15 @@ class PaylinkCardRequestStore(models.Model):
         )
 
     def _page_view(self):
-        """Which page is shown: ``consent``, ``store``, ``progress``, ``stored`` or ``closed``."""
+        """Which page is shown: ``consent``, ``code``, ``store``, ``progress``, ``stored`` or ``closed``."""
         if self.token_id:
             return "stored"
         if not self._is_live():
             return "closed"
         if self.state == "pending":
             return "progress"
+        if self._needs_code():
+            return "code"
         return "store" if self._has_consented() else "consent"
 
     def _awaits_customer(self):

@@ -8,6 +8,7 @@ KINDS = [
     ("existing", "A customer stores a method"),
     ("update", "A customer replaces a stored method"),
     ("new", "A new customer stores a method"),
+    ("generic", "Anyone stores a method, on a page with an address of its own"),
 ]
 # What customers read.
 WORDING = ("title", "text", "consent")
@@ -30,11 +31,7 @@ class PaylinkCardTemplate(models.Model):
     active = fields.Boolean(default=True)
     sequence = fields.Integer(default=10)
     company_id = fields.Many2one("res.company", index=True, help="Empty: for all companies.")
-    kind = fields.Selection(
-        KINDS,
-        required=True,
-        default="existing",
-    )
+    kind = fields.Selection(KINDS, required=True, default="existing")
     title = fields.Char(required=True, translate=True, help="What the page, the e-mail and the SMS begin with.")
     text = fields.Html(translate=True, help="Why you ask for it, and what it will be used for.")
     consent = fields.Text(

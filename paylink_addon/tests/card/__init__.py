@@ -1,5 +1,6 @@
 from . import test_card_link
 from . import test_card_methods
+from . import test_card_open
 from . import test_card_page
 from . import test_card_profiles
 from . import test_card_request

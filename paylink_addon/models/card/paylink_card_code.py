@@ -1,0 +1,215 @@
+import ipaddress
+import secrets
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL, consteq, hmac
+
+from ...tools.parameters import whole_number
+
+# How many codes are sent in an hour, at most; and of one address three times as many in a day.
+CAPS = {"address": 3, "network": 10, "page": 100}
+PARAMETER = "paylink_addon.max_card_codes_per_%s"
+LASTS = timedelta(minutes=15)
+KEPT = timedelta(days=1)
+DIGITS = 6
+MAX_TRIES = 5
+
+
+class PaylinkCardCode(models.Model):
+    """A code sent to an e-mail address, which proves that whoever has typed the address reads what comes there.
+
+    Anyone may have one sent: how many is bounded for each address, each network and each page, and with that the
+    messages, the rows here, and what comes of them. What was typed is forgotten with the code.
+    """
+
+    _name = "paylink.card.code"
+    _description = "Code to Prove an E-mail Address"
+    _log_access = False
+
+    template_id = fields.Many2one("paylink.card.template", required=True, index=True, ondelete="cascade")
+    request_id = fields.Many2one("paylink.card.request", ondelete="cascade", help="Empty: one is to be made.")
+    ticket = fields.Char(required=True, help="The form of the page has it: the code alone proves nothing.")
+    code_hash = fields.Char(groups="base.group_system")
+    sent_at = fields.Datetime(required=True)
+    tries = fields.Integer()
+    email = fields.Char()
+    said = fields.Json()
+    # What is counted: kept when the rest is forgotten.
+    address = fields.Char(required=True, help="The e-mail address, not to be read.")
+    network = fields.Char()
+    hour = fields.Integer(required=True)
+    number = fields.Integer(required=True, help="Which code of the hour it is for the address.")
+
+    _ticket_unique = models.UniqueIndex("(ticket)")
+    # Two at the same moment are not both the third.
+    _number_unique = models.UniqueIndex("(address, hour, number)")
+
+    # === SENDING === #
+
+    @api.model
+    def _send(self, template, email, said, ip, request=None):
+        """Send a code, unless there were too many.
+
+        :param template: the ``paylink.card.template`` whose page it is, in the language of the page
+        :param str email: one address, normalized; whose it is is nobody's matter yet
+        :param dict said: what was said on the page
+        :param str ip: where from
+        :param request: the ``paylink.card.request`` that goes on with it; by default one is made
+        :return: the ticket for the form, or ``False``: later
+        """
+        now = fields.Datetime.now()
+        address = hmac(self.env(su=True), "paylink.card.address", email)
+        values = {
+            "template_id": template.id,
+            "request_id": request.id if request else None,
+            "ticket": secrets.token_urlsafe(18),
+            "sent_at": now,
+            "tries": 0,
+            "email": email,
+            "said": fields.Json().convert_to_column(said, self),
+            "address": address,
+            "network": _network(ip),
+            "hour": int(now.timestamp()) // 3600,
+        }
+        number = self._room(values, now)
+        if number is None:
+            return False
+        code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+        values |= {"number": number, "code_hash": self._hash(values["ticket"], code)}
+        if not self._insert(values):
+            return False
+        self._mail(template, email, code)
+        return values["ticket"]
+
+    @api.model
+    def _room(self, values, now):
+        """Which code of the hour it would be for the address, or ``None``: there were too many. One query."""
+        caps = {name: whole_number(self.env, PARAMETER % name, cap) for name, cap in CAPS.items()}
+        [(in_hour, *counts)] = self.env.execute_query(
+            SQL(
+                """
+                SELECT count(*) FILTER (WHERE address = %(address)s AND hour = %(hour)s),
+                       count(*) FILTER (WHERE address = %(address)s),
+                       count(*) FILTER (WHERE address = %(address)s AND sent_at > %(since)s),
+                       count(*) FILTER (WHERE network = %(network)s AND sent_at > %(since)s),
+                       count(*) FILTER (WHERE template_id = %(template_id)s AND sent_at > %(since)s)
+                  FROM paylink_card_code
+                 WHERE sent_at > %(day)s
+                   AND (address = %(address)s OR network = %(network)s OR template_id = %(template_id)s)
+                """,
+                **{name: values[name] for name in ("address", "hour", "network", "template_id")},
+                since=now - timedelta(hours=1),
+                day=now - KEPT,
+            )
+        )
+        limits = (3 * caps["address"], *caps.values())
+        is_free = all(count < limit for count, limit in zip(counts, limits, strict=True))
+        return in_hour if is_free else None
+
+    @api.model
+    def _insert(self, values):
+        """Store a code: who does the same at the same moment is run again by Odoo, and counted then."""
+        names = SQL(", ").join(map(SQL.identifier, values))
+        return self.env.execute_query(
+            SQL(
+                "INSERT INTO paylink_card_code (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
+                names,
+                tuple(values.values()),
+            )
+        )
+
+    @api.model
+    def _hash(self, ticket, code):
+        return hmac(self.env(su=True), "paylink.card.code", f"{ticket}:{code}")
+
+    @api.model
+    def _mail(self, template, email, code):
+        """Queue the message. What was typed on the page is not in it: anyone may have typed anything."""
+        company = template.company_id
+        values = {
+            "company": company,
+            "base_url": company._paylink_base_url(),
+            "subject": template.env._("%(company)s: your code", company=company.name),
+            "code": code,
+            "minutes": int(LASTS.total_seconds() // 60),
+            "request": template,
+        }
+        sender = company.email_formatted or self.env.ref("base.user_root").email_formatted
+        html = template.env["ir.qweb"]._render("paylink_addon.mail_layout_card_code", values, minimal_qcontext=True)
+        self.env["mail.mail"].create(
+            {
+                "subject": values["subject"],
+                "body_html": html,
+                "email_to": email,
+                "email_from": sender,
+                "reply_to": sender,
+                "author_id": company.partner_id.id,
+                "auto_delete": True,
+            }
+        )
+        self.env["paylink.job.mixin"]._wake("mail.ir_cron_mail_scheduler_action")
+
+    # === PROVING === #
+
+    @api.model
+    def _prove(self, template, ticket, code, request=None):
+        """The code that was sent with this ticket for this page, if it is right; used up from now on.
+
+        :param ticket: as it came: anything
+        :param code: likewise
+        """
+        found = self._waiting(template, ticket, request)
+        digits = "".join(filter(str.isdigit, code[:40])) if isinstance(code, str) else ""
+        if not found or not found._take_try() or not digits.isascii():
+            return self.browse()
+        if not consteq(self._hash(found.ticket, digits), found.code_hash):
+            return self.browse()
+        found.tries = MAX_TRIES
+        return found
+
+    @api.model
+    def _waiting(self, template, ticket, request):
+        if not isinstance(ticket, str) or not ticket.isascii() or "\0" in ticket:
+            return self.browse()
+        domain = [("ticket", "=", ticket[:40]), ("template_id", "=", template.id)]
+        domain += [("request_id", "=", request.id if request else False), ("email", "!=", False)]
+        return self.search([*domain, ("sent_at", ">", fields.Datetime.now() - LASTS)], limit=1)
+
+    def _take_try(self):
+        """Take one of the few tries; at the same moment nobody else takes the same one."""
+        query = SQL(
+            "UPDATE paylink_card_code SET tries = tries + 1 WHERE id = %s AND tries < %s RETURNING id",
+            self.id,
+            MAX_TRIES,
+        )
+        taken = self.env.execute_query(query)
+        self.invalidate_recordset(["tries"])
+        return bool(taken)
+
+    def _forget(self):
+        """What was typed is not needed anymore."""
+        self.write({"email": False, "said": False, "code_hash": False})
+
+    # === CRON === #
+
+    @api.model
+    def _forget_old(self):
+        """Forget what was typed once its code is over; after a day, that there was one."""
+        now = fields.Datetime.now()
+        self.search([("sent_at", "<", now - KEPT)]).unlink()
+        self.search([("sent_at", "<", now - LASTS), ("email", "!=", False)])._forget()
+
+
+def _network(ip):
+    """What counts as one place: of IPv6 each home has a network of addresses.
+
+    :return: text, or ``None``: nobody knows
+    """
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return None
+    if address.version == 6 and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network(f"{address}/{64 if address.version == 6 else 32}", strict=False))
