@@ -288,12 +288,9 @@ class PaylinkCommon(AccountPaymentCommon):
         lines = payment.move_id.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
         return sorted((line.account_id.code, line.amount_currency) for line in lines)
 
-    def _customer_mails(self, link):
-        return (
-            self.env["mail.mail"]
-            .sudo()
-            .search([("model", "=", "paylink.link"), ("res_id", "=", link.id), ("message_type", "=", "email_outgoing")])
-        )
+    def _customer_mails(self, request):
+        sent = [("model", "=", request._name), ("res_id", "=", request.id), ("message_type", "=", "email_outgoing")]
+        return self.env["mail.mail"].sudo().search(sent)
 
     def _assert_nothing_leaks(self, response):
         """A customer's page: not cached, not indexed, not referred, no resource from elsewhere."""

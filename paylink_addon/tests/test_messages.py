@@ -5,19 +5,20 @@ from lxml import html
 from odoo.tests import Form, freeze_time, tagged
 
 from ..tools.colors import contrast
+from .card.card_common import CardCommon
 from .reminder.reminder_common import TODAY, ReminderCommon
 
 LANGUAGES = ("en_US", "fr_FR")
 TONES = ("1", "2", "3")
 # What only tells: there is nothing to press.
-NOTHING_TO_DO = ("mail_template_receipt", "mail_template_refund_notice")
+NOTHING_TO_DO = ("mail_template_receipt", "mail_template_refund_notice", "mail_template_card_stored")
 # The names of people and companies, numbers, dates and addresses: what stands in both languages.
 NAMES = re.compile(r"(https?://|\S+@)\S+|\S*\d\S*|Marie Dubois|John Smith|Menuiserie|Lambert|OdooBot|Contract|Demo")
 WORDS = re.compile(r"[^\W\d_]{2,}")
 
 
 @tagged("post_install", "-at_install")
-class TestMessages(ReminderCommon):
+class TestMessages(ReminderCommon, CardCommon):
     """Every e-mail and SMS that customers can get, as it is stored: sanitized, in both languages."""
 
     @classmethod
@@ -36,7 +37,9 @@ class TestMessages(ReminderCommon):
         """E-mails (HTML) and SMS (text) by name, in each language: made once."""
         if not any(self.messages.values()):
             for lang in LANGUAGES:
-                self.messages[lang] = {**self._of_links(lang), **self._of_invoices(lang), **self._of_reminders(lang)}
+                parts = (self._of_links, self._of_invoices, self._of_reminders, self._of_cards)
+                for part in parts:
+                    self.messages[lang] |= part(lang)
         return self.messages
 
     def _last(self, outbox, **values):
@@ -98,6 +101,13 @@ class TestMessages(ReminderCommon):
                 name = f"template_reminder_{moment}_{tone}"
                 found |= {f"mail_{name}": self._mails(wizard.message_ids).body_html, f"sms_{name}": self._sms()}
         return found
+
+    def _of_cards(self, lang):
+        request = self._card_request(self._new_customer(lang), issue=False, send_sms=True)
+        request.action_send()
+        found = {"mail_template_card_request": self._mail_of(request), "sms_template_card_request": self._sms()}
+        self._store_card(request)
+        return found | {"mail_template_card_stored": self._customer_mails(request)[:1].body_html}
 
     def _owe(self, moment, late, lang):
         """An invoice or a link."""
@@ -176,10 +186,10 @@ class TestMessages(ReminderCommon):
     def _check_sms(self, name, message):
         """One message, with its address in full."""
         if self._is_sms(name):
-            self.assertRegex(message, r"https://pay\.example\.com/pay/[\w-]{24}$")
+            self.assertRegex(message, r"https://pay\.example\.com/(?:pay|card)/[\w-]{24}$")
             self.assertNotIn("  ", message)
             self.assertLessEqual(len(message), 160)
-            self.assertRegex(message, r"\((INV/2026/\d+|Contract 7)\)", "what it is for")
+            self.assertRegex(message, r"\((INV/2026/\d+|Contract 7)\)|: \w+ .+ factures|invoices:", "what it is for")
 
     def _check_french(self, english, french):
         """No sentence stands in both."""

@@ -146,7 +146,7 @@ class PaylinkCardRequest(models.Model):
             own = request.with_context(lang=request.lang)
             request.title_display = own.sudo().template_id.title
             request.expires_display = request._expiry_text(own.env)
-            request.company_display = request.sudo().company_id.name
+            request.company_display = (request.sudo().company_id.name or "")[:24].strip()
 
     # === CRUD METHODS === #
 

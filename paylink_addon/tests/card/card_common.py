@@ -10,9 +10,6 @@ class CardCommon(PaylinkCommon):
         cls.template = cls.env.ref("paylink_addon.paylink_card_template_existing")
         cls.update_template = cls.env.ref("paylink_addon.paylink_card_template_update")
         cls.new_template = cls.env.ref("paylink_addon.paylink_card_template_new")
-        for template in cls.template | cls.update_template | cls.new_template:
-            for name in ("title", "text", "consent"):
-                template.with_context(lang="fr_FR")[name] = f"[fr] {template[name]}"
 
     @classmethod
     def _card_request(cls, partner=None, issue=True, **values):

@@ -142,7 +142,7 @@ class TestCardLink(CardCommon):
         self.assertEqual((request.partner_id, request.linking), (self.john, "linked"))
         self.assertEqual((token.partner_id, request.transaction_ids.partner_id), (self.john, self.john))
         self.assertEqual((self.john.paylink_token_id, request.email), (token, "ada@example.com"))
-        self.assertIn("[fr] I authorize", token.paylink_consent)
+        self.assertIn("autorise ", token.paylink_consent)
         with self.assertRaisesRegex(UserError, "does not wait"):
             dialog.action_link()
         own.action_undo_link()

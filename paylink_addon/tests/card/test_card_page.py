@@ -37,7 +37,7 @@ class TestCardPage(CardCommon, HttpCase):
     def test_agreed_then_stored(self):
         request = self._card_request()
         page = self._get(request)
-        for text in (self.company.name, "Marie Dubois", "[fr] Store your payment method", "[fr] I authorize"):
+        for text in (self.company.name, "Marie Dubois", "Enregistrez votre moyen de paiement", "autorise "):
             self.assertIn(text, page.text)
         self.assertIn('lang="fr-FR"', page.text)
         self.assertNotIn("o_payment_form", page.text)

@@ -38,7 +38,7 @@ class TestCardRequest(CardCommon):
                 self.assertEqual((request.state, request.status, request.lang), ("open", "not_opened", "fr_FR"))
                 mail = self.env["mail.mail"].search([("model", "=", request._name), ("res_id", "=", request.id)])
                 self.assertEqual(mail.email_to, "marie@example.com")
-                self.assertIn("[fr] Store your payment method", mail.subject)
+                self.assertIn("Enregistrez votre moyen de paiement", mail.subject)
                 self.assertIn(request.url, mail.body_html)
                 self.assertNotIn(request.access_token, mail.body)
                 sms = self.env["sms.sms"].search([("partner_id", "=", self.marie.id)], order="id desc", limit=1)
@@ -118,7 +118,7 @@ class TestCardRequest(CardCommon):
         token = self._store_card(request).token_id
         self.assertEqual((request.state, request.token_id), ("stored", token))
         self.assertEqual(token.partner_id, self.marie)
-        self.assertIn(f"[fr] I authorize {self.company.name}", token.paylink_consent)
+        self.assertIn(f"autorise {self.company.name}", token.paylink_consent)
         self.assertEqual(
             (token.paylink_consent_version, token.paylink_consent_lang, token.paylink_consent_ip),
             (self.template.consent_version, "fr_FR", "192.0.2.7"),
@@ -128,7 +128,7 @@ class TestCardRequest(CardCommon):
         self.assertEqual(self.marie.paylink_profile_count, 1)
         self.assertTrue(request.unread)
         mails = self.env["mail.mail"].search([("model", "=", request._name), ("res_id", "=", request.id)])
-        self.assertIn("I authorize", mails.filtered(lambda mail: mail.email_to == "marie@example.com").body_html)
+        self.assertIn("autorise ", mails.filtered(lambda mail: mail.email_to == "marie@example.com").body_html)
 
     def test_other_words_are_another_version(self):
         version = self.template.consent_version
