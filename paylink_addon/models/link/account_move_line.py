@@ -194,7 +194,8 @@ class AccountMoveLine(models.Model):
         """A query of the ids of items that money on its way may settle: by any link, or Odoo's own portal.
 
         Of what is kept for a document (see ``payment.transaction._paylink_coming_sql``) only if it leaves nothing to
-        be asked for: else a link asks for what it leaves.
+        be asked for: else a link asks for what it leaves. What was confirmed and is booked has left what may be asked
+        for; a debit that somebody has registered, and even booked, may still fail.
 
         :param items: of these only; by default of all
         """
@@ -204,7 +205,7 @@ class AccountMoveLine(models.Model):
             SELECT coming.item_id
               FROM (%s) coming
               JOIN account_move move ON move.id = coming.move_id
-             WHERE coming.item_id IS NOT NULL
+             WHERE coming.item_id IS NOT NULL AND NOT (coming.is_booked AND coming.is_confirmed)
           GROUP BY coming.item_id, move.amount_residual
             HAVING bool_or(coming.is_direct) OR sum(coming.amount) >= move.amount_residual
             """,

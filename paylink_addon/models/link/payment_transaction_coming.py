@@ -38,10 +38,12 @@ class PaymentTransactionComing(models.Model):
             ``move_id`` and ``item_id`` (the document, and its journal item; NULL: of what has none); ``order_id``;
             ``amount`` (of the transaction, in its currency); ``is_direct`` (that very thing is being paid; else the
             money is kept for it, and the rest may be asked for); ``is_confirmed`` (the provider has it);
-            ``is_booked`` (somebody has posted its payment meanwhile: the residuals know it)
+            ``is_booked`` (its payment has been posted meanwhile, or is registered without an entry: what is left of
+            the items is less already; a debit may still run all the same)
         """
         self.flush_model()
-        self.env["account.payment"].flush_model(["state"])
+        self.env["account.payment"].flush_model(["state", "move_id"])
+        self.env["account.move"].flush_model(["state"])
         self.env["account.move.line"].flush_model(["move_id", "display_type"])
         self.env["paylink.link.line"].flush_model(["link_id", "move_id", "move_line_id"])
         wanted = {"item_id": items, "link_id": links, "order_id": orders}
@@ -58,10 +60,12 @@ class PaymentTransactionComing(models.Model):
             WITH moving AS (%(moving)s)
             SELECT coming.*, coming.transaction_id AS money_id,
                    tx.amount - part.amount AS amount, tx.state = 'done' AS is_confirmed,
-                   COALESCE(payment.state, '') IN ('in_process', 'paid') AS is_booked
+                   COALESCE(payment.state, '') IN ('in_process', 'paid')
+                   AND COALESCE(entry.state, 'posted') = 'posted' AS is_booked
               FROM (%(sources)s) coming
               JOIN moving tx ON tx.id = coming.transaction_id
          LEFT JOIN account_payment payment ON payment.id = tx.payment_id
+         LEFT JOIN account_move entry ON entry.id = payment.move_id
         CROSS JOIN LATERAL (%(parts)s) part
              WHERE tx.amount > part.amount AND %(narrow)s %(registered)s
             """,

@@ -213,6 +213,44 @@ class TestAttempts(PaylinkCommon):
         self._force_attempt(link, 0).write({"operation": "validation", "state": "done"})
         self.assertFalse(self._coming(link.line_ids.move_id))
 
+    def test_rest_of_what_was_booked_by_hand_is_asked_for(self):
+        """A part was confirmed, somebody has posted its payment, and what else follows from it has not been done."""
+        invoice = self._invoice(amount=100)
+        transaction = self._pay(self._link(invoice, allow_partial=True), 40)
+        transaction.is_post_processed = False
+        self.assertEqual(list(self._coming(invoice).values()), [(40, True, True)])
+        self.assertFalse(self._items(invoice)._paylink_in_flight())
+        wizard = self._wizard(invoice)
+        self.assertEqual((wizard.problem, wizard.amount_due), (False, 60))
+
+    def test_payment_that_is_registered_and_not_posted_is_on_its_way(self):
+        """Whether its debit still runs, or was confirmed and booking has failed: the residual does not know of it.
+
+        Once it is posted, the residual does; as long as its debit runs, nobody is to be charged all the same.
+        """
+        for state in ("pending", "done"):
+            with self.subTest(state):
+                invoice = self._invoice(amount=100)
+                link = self._link(invoice, allow_partial=True)
+                transaction = self._pay(self._link(invoice, allow_partial=True), 40)
+                entry = transaction.payment_id.move_id
+                transaction.write({"is_post_processed": False, "state": state})
+                entry.line_ids.remove_move_reconcile()
+                entry.button_draft()
+                self.env.cr.execute(
+                    "UPDATE account_payment SET state = 'in_process' WHERE id = %s", [transaction.payment_id.id]
+                )
+                self.env.invalidate_all()
+                self.assertEqual(invoice.amount_residual, 100)
+                self.assertEqual(list(self._coming(invoice).values()), [(40, state == "done", False)])
+                self.assertEqual((bool(self._items(invoice)._paylink_in_flight()), link._payable_amount()), (True, 60))
+                entry.action_post()
+                (entry.line_ids | invoice.line_ids).filtered(
+                    lambda line: line.account_id.account_type == "asset_receivable"
+                ).reconcile()
+                in_flight = self._items(invoice)._paylink_in_flight()
+                self.assertEqual((bool(in_flight), link._payable_amount()), (state == "pending", 60))
+
     def test_what_is_captured_in_parts_counts_once(self):
         """Authorized, a part confirmed, a part being captured, a part voided; then booked part by part."""
         invoice, other = self._invoice(amount=100), self._invoice(amount=200)
