@@ -55,6 +55,19 @@ class TestDepositSend(DepositCommon):
         self.assertIn(link.url, mail.body_html)
         self.assertEqual((order.paylink_link_id, order.paylink_status), (link, "not_opened"))
 
+    def test_sms_names_the_order(self):
+        """By its number at least, in one SMS, however long the company is called."""
+        order = self._order(1000)
+        for name in ("Lambert", "Menuiserie Lambert & Fils, Ébénistes depuis 1887"):
+            for lang in ("fr_FR", "en_US"):
+                with self.subTest(name=name, lang=lang):
+                    self.company.name = name
+                    self.marie.lang = lang
+                    wizard = self._wizard(order, send_sms=True)
+                    self.assertIn(order.name, wizard.sms_body)
+                    self.assertIn("300", wizard.sms_body)
+                    self.assertFalse(wizard.sms_warning, wizard.sms_body)
+
     def test_amount_or_percentage(self):
         order = self._order(999.99)
         with self._form(order) as form:

@@ -1,5 +1,7 @@
+from lxml import etree
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
+from odoo.tools.safe_eval import safe_eval
 
 from ..common import PaylinkCommon
 
@@ -49,6 +51,35 @@ class TestCustomer(PaylinkCommon):
         self.assertEqual(self._read(self.marie), (sent, "not_opened", 2))
         self.assertEqual(self._read(self.quiet), (drafts[1], "draft", 1))
         self.assertEqual(self._groups(), {"draft": 1, "not_opened": 1, False: 2})
+
+    def test_sales_receipts_are_found_like_invoices(self):
+        """By each filter of ours, in the columns of lists, and where an invoice is chosen."""
+        receipts = {move_type: self._invoice(move_type=move_type) for move_type in ("out_receipt", "out_invoice")}
+        Move = self.env["account.move"]
+        search = etree.fromstring(Move.get_view(view_type="search")["arch"])
+        domains = {
+            one.get("name"): safe_eval(one.get("domain"))
+            for one in search.iter("filter")
+            if (one.get("name") or "").startswith("paylink_") and one.get("domain")
+        }
+        fields_ = (
+            self.env["paylink.reminder.hold"]._fields["move_id"],
+            self.env["paylink.reminder.lookup"]._fields["move_id"],
+        )
+        for move_type, move in receipts.items():
+            with self.subTest(move_type=move_type):
+                self.assertTrue(move.paylink_can_send)
+                self.assertIn("paylink_none", self._filters_with(domains, move))
+                for field in fields_:
+                    self.assertIn(move, Move.search(safe_eval(field.domain)))
+                link = self._link(move)
+                self.assertTrue(link.line_ids.is_invoice)
+                self.assertEqual(self._filters_with(domains, move), {"paylink_waiting"})
+                self._pay(link)
+                self.assertEqual(self._filters_with(domains, move), {"paylink_paid"})
+
+    def _filters_with(self, domains, move):
+        return {name for name, domain in domains.items() if move in self.env["account.move"].search(domain)}
 
     def test_company_shows_its_contacts_links(self):
         """Up the hierarchy, not down: the company's, also of an archived contact, is not the contact's."""

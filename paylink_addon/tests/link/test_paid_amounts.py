@@ -36,6 +36,34 @@ class TestPaidAmounts(PaylinkCommon, HttpCase):
         dispute._book_withdrawal()
         return dispute
 
+    # === TOLD TO THE OWNER === #
+
+    def test_toast_of_the_owner(self):
+        """Plain text in the owner's language, one for all that came at the same time; none for who has left."""
+        owner = self._user("camille", "paylink_addon.group_paylink_user", lang="fr_FR")
+        sent = []
+
+        def note(users, kind, message, **_options):
+            sent.extend((user, kind, message) for user in users)
+
+        self.patch(type(owner), "_bus_send", note)
+        links = self._free_link(1200, user_id=owner.id) + self._free_link(30, user_id=owner.id)
+        transactions = self.env["payment.transaction"].union(*(self._attempt(link) for link in links))
+        transactions._set_done()
+        transactions._post_process()
+        toasts = [(user, message) for user, kind, message in sent if kind == "simple_notification"]
+        self.assertEqual([user for user, _message in toasts], [owner])
+        text = toasts[0][1]["message"]
+        for part in (*links.mapped("name"), "Marie Dubois", "1\u202f200,00", "30,00"):
+            self.assertIn(part, text.replace("\xa0", "\u202f"))
+        self.assertNotRegex(text, "<|>")
+        self.assertEqual((toasts[0][1]["type"], toasts[0][1]["sticky"]), ("success", False))
+        self.assertTrue(all(links.mapped("unread")))
+        sent.clear()
+        owner.active = False
+        self._pay(self._free_link(10, user_id=owner.id))
+        self.assertFalse([kind for _user, kind, _message in sent if kind == "simple_notification"])
+
     def test_credit_that_was_used_is_not_counted(self):
         """A part of a contract was paid, and used for an invoice of something else."""
         link = self._free_link(1500, partner_id=self.john.id, reference="Contract 7", allow_partial=True)
