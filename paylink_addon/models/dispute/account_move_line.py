@@ -20,14 +20,17 @@ class AccountMoveLine(models.Model):
         """
         if not self:
             return self
+        query = SQL("SELECT item_id FROM (%s) found WHERE item_id IN %s", self._paylink_charged_back_sql(), self._ids)
+        return self.browse(row[0] for row in self.env.execute_query(query))
+
+    @api.model
+    def _paylink_charged_back_sql(self):
+        """A query of the ids of all items of which :meth:`_paylink_charged_back` tells."""
         self.env["paylink.dispute"].flush_model(["is_standing", "item_ids"])
-        query = SQL(
+        return SQL(
             """
             SELECT DISTINCT rel.item_id
               FROM paylink_dispute_item_rel rel
               JOIN paylink_dispute dispute ON dispute.id = rel.dispute_id AND dispute.is_standing
-             WHERE rel.item_id IN %s
-            """,
-            tuple(self.ids),
+            """
         )
-        return self.browse(row[0] for row in self.env.execute_query(query))

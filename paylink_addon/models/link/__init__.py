@@ -1,5 +1,6 @@
 # The mixin before who inherits it (invoices, customers), and a model before its stages, which extend it. The rest of
 # the order means nothing: no method is defined twice on one model.
+from . import paylink_rule_mixin
 from . import paylink_status_mixin
 from . import paylink_link
 from . import paylink_link_amounts

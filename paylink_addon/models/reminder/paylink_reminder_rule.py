@@ -6,27 +6,27 @@ from ...tools.addresses import BadAddress, split_emails
 # What a rule is about, and when (``paylink.reminder.rule.moment``): a template is supplied for each, and for each tone.
 MOMENTS = ("before", "on", "after", "link")
 TONES = [("1", "Courteous"), ("2", "Firm"), ("3", "Last reminder")]
-# What a rule names stays named when it is archived: else the rule would mean something else, or everybody.
-ARCHIVED_TOO = {"active_test": False}
 
 
 class PaylinkReminderRule(models.Model):
     """Who is reminded of what, on which days, with which text.
 
-    How its fields narrow down what is reminded is told in ``paylink_reminder_rule_filters.py``, one method for each.
+    How its fields narrow down what is reminded is told in ``paylink.rule.mixin`` and in
+    ``paylink_reminder_rule_filters.py``, one method for each.
     """
 
     _name = "paylink.reminder.rule"
-    _inherit = ["paylink.guard.mixin", "mail.thread", "mail.activity.mixin", "paylink.server.mixin"]
+    _inherit = [
+        "paylink.rule.mixin",
+        "paylink.guard.mixin",
+        "mail.thread",
+        "mail.activity.mixin",
+        "paylink.server.mixin",
+    ]
     _description = "Reminder Rule"
     _order = "sequence, id"
     _check_company_auto = True
 
-    name = fields.Char(string="Rule", required=True, translate=True)
-    active = fields.Boolean(string="Rule on", default=True)
-    sequence = fields.Integer(default=10)
-    company_id = fields.Many2one("res.company", required=True, index=True, default=lambda self: self.env.company)
-    currency_id = fields.Many2one(related="company_id.currency_id", string="Company Currency")
     kind = fields.Selection(
         [("invoice", "Invoice due"), ("link", "Collection link not paid")],
         string="Reminder for",
@@ -51,21 +51,6 @@ class PaylinkReminderRule(models.Model):
     )
     # === WHO === #
 
-    customer_mode = fields.Selection(
-        [("all", "Everyone"), ("only", "Only these"), ("except", "Everyone but these")],
-        string="Customers",
-        required=True,
-        default="all",
-    )
-    partner_ids = fields.Many2many(
-        "res.partner", "paylink_reminder_rule_partner_rel", string="These customers", context=ARCHIVED_TOO
-    )
-    category_ids = fields.Many2many(
-        "res.partner.category",
-        "paylink_reminder_rule_category_rel",
-        string="Customers with these tags",
-        context=ARCHIVED_TOO,
-    )
     autopay = fields.Selection(
         [("any", "With or without"), ("with", "Only with automatic payment"), ("without", "Only without")],
         string="Automatic Payment",
@@ -74,45 +59,8 @@ class PaylinkReminderRule(models.Model):
     )
     # === WHICH INVOICES === #
 
-    memo_mode = fields.Selection(
-        [("off", "Any text"), ("include", "Only with this text"), ("ignore", "Not with this text")],
-        string="Memo",
-        required=True,
-        default="off",
-        help="The text is looked for in the reference, the payment reference, and the terms and conditions.",
-    )
-    memo_text = fields.Char(string="Text", help="Read literally; capitals and accents make no difference.")
-    ignore_before = fields.Date(
-        string="Ignore invoices dated before",
-        help="Empty: no limit. For links, the day on which they were made counts.",
-    )
-    all_terms = fields.Boolean(string="All payment terms", default=True)
-    term_ids = fields.Many2many(
-        "account.payment.term",
-        "paylink_reminder_rule_term_rel",
-        string="Payment Terms",
-        check_company=True,
-        context=ARCHIVED_TOO,
-        help="Invoices with other payment terms are ignored. Those without any are reminded.",
-    )
-    amount_min = fields.Monetary(
-        string="Amount at least", help="What is still due on the item, in your company's currency."
-    )
-    journal_ids = fields.Many2many(
-        "account.journal",
-        "paylink_reminder_rule_journal_rel",
-        string="Journals",
-        check_company=True,
-        context=ARCHIVED_TOO,
-        help="Empty: all.",
-    )
-    salesperson_ids = fields.Many2many(
-        "res.users",
-        "paylink_reminder_rule_user_rel",
-        string="Salespeople",
-        context=ARCHIVED_TOO,
-        help="Empty: all.",
-    )
+    ignore_before = fields.Date(help="Empty: no limit. For links, the day on which they were made counts.")
+    term_ids = fields.Many2many(help="Invoices with other payment terms are ignored. Those without any are reminded.")
     # === THE MESSAGE === #
 
     grouping = fields.Selection(
@@ -148,21 +96,8 @@ class PaylinkReminderRule(models.Model):
     _link_days_in_bounds = models.Constraint(
         "CHECK(link_days BETWEEN 0 AND 3650)", "A link can last from 0 to 3650 days. 0: it does not expire."
     )
-    _amount_min_positive = models.Constraint("CHECK(amount_min >= 0)", "The amount can't be negative.")
 
     # === CONSTRAINTS === #
-
-    @api.constrains("memo_mode", "memo_text")
-    def _check_memo(self):
-        for rule in self:
-            if rule.memo_mode != "off" and not (rule.memo_text or "").strip():
-                raise ValidationError(self.env._("Enter the text to look for in the memo, or choose “Any text”."))
-
-    @api.constrains("customer_mode", "partner_ids", "category_ids")
-    def _check_customers(self):
-        for rule in self:
-            if rule.customer_mode != "all" and not rule.partner_ids and not rule.category_ids:
-                raise ValidationError(self.env._("Choose the customers or their tags, or take everyone."))
 
     @api.constrains("email_cc", "email_bcc")
     def _check_copies(self):
@@ -221,15 +156,6 @@ class PaylinkReminderRule(models.Model):
 
     # === CRUD METHODS === #
 
-    def copy_data(self, default=None):
-        """A copy is off, until somebody has looked at it."""
-        return [
-            values
-            | {"active": False, "name": self.env._("%(rule)s (copy)", rule=rule.name)}
-            | {name: value for name, value in (default or {}).items() if name in {"active", "name"}}
-            for rule, values in zip(self, super().copy_data(default), strict=True)
-        ]
-
     def unlink(self):
         """Its days first: reminders refer to both, and the order in which the database cascades is its own."""
         self.step_ids.unlink()
@@ -237,17 +163,7 @@ class PaylinkReminderRule(models.Model):
 
     # === ACTIONS === #
 
-    def action_duplicate(self):
-        """Copy the rule and open the copy."""
-        self.ensure_one()
-        return self.copy()._get_records_action()
-
     def action_view_reminders(self):
         """Show what was sent by the rule."""
         self.ensure_one()
         return self.env["paylink.reminder"]._action_sent([("rule_id", "=", self.id)])
-
-    def action_delete(self):
-        """Delete the rule; what it has sent stays on record."""
-        self.unlink()
-        return {"type": "ir.actions.client", "tag": "soft_reload"}

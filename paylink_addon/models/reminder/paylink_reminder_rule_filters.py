@@ -3,18 +3,13 @@
 from odoo import models
 from odoo.tools import SQL
 
-from ...const import VOID_STATES
 from ...tools import days
-
-# Accents, once a text is decomposed into letters and marks.
-MARKS = "[\u0300-\u036f]"
 
 
 class PaylinkReminderRuleFilters(models.Model):
-    """What is reminded at all, and what a rule leaves out: one method for each condition.
+    """What is reminded at all, and what a rule leaves out, besides what all rules look at (``paylink.rule.mixin``).
 
-    Each returns a condition on a *candidate* ``c``, an open item or a collection link, as SQL; ``None`` where the rule
-    leaves it open. Columns of ``c``: see :meth:`_candidates_sql`.
+    A candidate ``c`` is an open item or a collection link.
     """
 
     _inherit = "paylink.reminder.rule"
@@ -28,35 +23,12 @@ class PaylinkReminderRuleFilters(models.Model):
         "moment",
     )
 
-    def _conditions(self, date):
-        """All conditions of this rule, by name.
-
-        :param date: the day on which a message would go out
-        """
-        self.ensure_one()
-        found = {name: getattr(self, f"_common_{name}")(date) for name in self._common_conditions}
-        found |= {name: getattr(self, f"_filter_{name}")(date) for name in self._rule_conditions}
-        return {name: condition for name, condition in found.items() if condition is not None}
-
     # === WHAT IS NEVER REMINDED === #
 
-    def _common_open(self, _date):
-        """What is paid, not posted or over is not reminded; credits are netted, not reminded."""
-        return SQL("c.is_open")
-
-    def _common_followed(self, _date):
-        """Odoo's own mark on entries that are not followed up."""
-        return SQL("c.is_followed")
-
-    def _common_not_blocked(self, _date):
-        """Somebody has blocked the payment of the invoice."""
-        return SQL("NOT c.is_blocked")
-
-    def _common_no_payment(self, _date):
-        """A payment is in progress, or confirmed and not booked yet."""
-        items = self.env["account.move.line"]._paylink_in_flight_sql()
+    def _not_about_sql(self, items):
+        """Neither it, nor anything that the link asks for."""
         if self.kind != "link":
-            return SQL("c.item_id NOT IN (%s)", items)
+            return super()._not_about_sql(items)
         links = SQL("SELECT line.link_id FROM paylink_link_line line WHERE line.move_line_id IN (%s)", items)
         return SQL("c.link_id NOT IN (%s)", links)
 
@@ -68,18 +40,10 @@ class PaylinkReminderRuleFilters(models.Model):
 
     def _common_not_charged_back(self, _date):
         """The customer's bank takes no payment of it back (see ``account.move.line._paylink_charged_back``)."""
-        items = SQL(
-            """SELECT rel.item_id FROM paylink_dispute_item_rel rel
-                 JOIN paylink_dispute dispute ON dispute.id = rel.dispute_id AND dispute.is_standing"""
-        )
-        if self.kind != "link":
-            return SQL("c.item_id NOT IN (%s)", items)
-        links = SQL(
-            """SELECT line.link_id FROM paylink_link_line line WHERE line.move_line_id IN (%s)
-                UNION SELECT id FROM paylink_link WHERE has_chargeback""",
-            items,
-        )
-        return SQL("c.link_id NOT IN (%s)", links)
+        condition = self._not_about_sql(self.env["account.move.line"]._paylink_charged_back_sql())
+        if self.kind == "link":
+            return SQL("%s AND c.link_id NOT IN (SELECT id FROM paylink_link WHERE has_chargeback)", condition)
+        return condition
 
     def _hold_sql(self, kind, date):
         """Neither the customer nor the document (or one of the link's) is on hold on ``date``."""
@@ -103,75 +67,15 @@ class PaylinkReminderRuleFilters(models.Model):
 
     # === WHAT A RULE LEAVES OUT === #
 
-    def _filter_customers(self, _date):
-        """Customers, or contacts that are invoiced, by name or by tag (tags below it included)."""
-        if self.customer_mode == "all":
-            return None
-        Category = self.env["res.partner.category"].with_context(active_test=False)
-        categories = Category.search([("id", "child_of", self.category_ids.ids)])
-        chosen = SQL(
-            """(c.customer_id IN %(partners)s OR c.contact_id IN %(partners)s
-                OR c.customer_id IN (%(tagged)s) OR c.contact_id IN (%(tagged)s))""",
-            partners=tuple(self.partner_ids.ids) or (0,),
-            tagged=SQL(
-                "SELECT partner_id FROM res_partner_res_partner_category_rel WHERE category_id IN %s",
-                tuple(categories.ids) or (0,),
-            ),
-        )
-        return SQL("NOT %s", chosen) if self.customer_mode == "except" else chosen
-
     def _filter_autopay(self, _date):
         if self.autopay == "any":
             return None
         with_it = SQL("c.customer_id IN (SELECT id FROM res_partner WHERE paylink_autopay)")
         return with_it if self.autopay == "with" else SQL("NOT %s", with_it)
 
-    def _filter_memo(self, _date):
-        """Whether the text stands in one of the fields, literally; capitals and accents make no difference."""
-        if self.memo_mode == "off":
-            return None
-        found = SQL("position(%s IN %s) > 0", self._plain_sql(SQL("%s", self.memo_text.strip())), self._memo_sql())
-        return SQL("NOT (%s)", found) if self.memo_mode == "ignore" else SQL("(%s)", found)
-
-    def _memo_sql(self):
-        """All that is searched for the memo's text, one field a line; tags and entities of HTML are resolved."""
-        narration = SQL(
-            r"""replace(replace(replace(regexp_replace(regexp_replace(c.narration,
-                '<(br|/p|/div|/li|/h[1-6])\M[^>]*>', E'\n', 'g'), '<[^>]*>', '', 'g'),
-                '&lt;', '<'), '&gt;', '>'), '&amp;', '&')"""
-        )
-        return self._plain_sql(SQL(r"concat_ws(E'\n', c.ref, c.payment_reference, %s)", narration))
-
-    def _plain_sql(self, text):
-        """``text`` in small letters, without accents, with plain spaces."""
-        return SQL(
-            "lower(replace(regexp_replace(normalize(%s, NFD), %s, '', 'g'), %s, ' '))",
-            text,
-            MARKS,
-            "\u00a0",
-        )
-
-    def _filter_date(self, _date):
-        return SQL("c.document_date >= %s", self.ignore_before) if self.ignore_before else None
-
-    def _filter_terms(self, _date):
-        if self.all_terms:
-            return None
-        return SQL("(c.term_id IS NULL OR c.term_id IN %s)", tuple(self.term_ids.ids) or (0,))
-
-    def _filter_amount(self, _date):
-        return SQL("c.amount >= %s", self.amount_min) if self.amount_min else None
-
-    def _filter_journals(self, _date):
+    def _filter_journals(self, date):
         """Links have no journal: the rule does not look at it."""
-        if not self.journal_ids or self.kind == "link":
-            return None
-        return SQL("c.journal_id IN %s", tuple(self.journal_ids.ids))
-
-    def _filter_salespeople(self, _date):
-        if not self.salesperson_ids:
-            return None
-        return SQL("COALESCE(c.user_id IN %s, FALSE)", tuple(self.salesperson_ids.ids))
+        return None if self.kind == "link" else super()._filter_journals(date)
 
     def _filter_moment(self, date):
         """One of the rule's days has come, and is not over for too long; nobody is told beforehand when it is late."""
@@ -233,69 +137,7 @@ class PaylinkReminderRuleFilters(models.Model):
         return SQL("(CASE %s END)", SQL(" ").join(cases)) if cases else SQL("NULL::integer")
 
     # === CANDIDATES === #
-    # What rules choose from: open items and collection links, with all that their conditions look at.
-
-    def _candidates_sql(self, company, customers=None, items=None, window=None):
-        """The receivable items of ``company``: the open ones, or those of ``items`` whatever has become of them.
-
-        :param customers: ids of commercial partners, default all
-        :param items: ids of journal items
-        :param window: see :meth:`_window`; credits are of no interest then
-        :return: SQL of a query with a row for each: ``item_id``, ``link_id`` (NULL), ``move_id``, ``customer_id`` (the
-            commercial partner), ``contact_id`` (who is invoiced, if that is the customer: the partner of an entry may
-            be another one), ``currency_id``, ``residual`` (open, in it),
-            ``amount`` (the same in the company's currency), ``is_netted`` (a credit, or money given back that is
-            deducted from credits), ``due_date``, ``document_date``, and what conditions name
-        """
-        opened = self._open_items_sql()
-        returned = SQL("COALESCE(payment.payment_type = 'outbound' AND payment.state NOT IN %s, FALSE)", VOID_STATES)
-        netted = SQL("(item.amount_residual_currency < 0 OR %s)", returned)
-        return SQL(
-            """
-            SELECT item.id AS item_id, NULL::integer AS link_id, item.move_id,
-                   contact.commercial_partner_id AS customer_id,
-                   COALESCE(invoiced.id, item.partner_id) AS contact_id,
-                   item.currency_id, item.amount_residual_currency AS residual, item.amount_residual AS amount,
-                   %(netted)s AS is_netted,
-                   COALESCE(item.date_maturity, item.date) AS due_date,
-                   COALESCE(move.invoice_date, move.date) AS document_date,
-                   move.invoice_payment_term_id AS term_id, move.journal_id, move.invoice_user_id AS user_id,
-                   move.ref, move.payment_reference, move.narration,
-                   (%(open)s) AS is_open, item.no_followup IS NOT TRUE AS is_followed,
-                   COALESCE(move.payment_state, '') = 'blocked' AS is_blocked
-              FROM account_move_line item
-              JOIN account_account account ON account.id = item.account_id
-              JOIN account_move move ON move.id = item.move_id
-              JOIN res_partner contact ON contact.id = item.partner_id
-         LEFT JOIN res_partner invoiced ON invoiced.id = move.partner_id
-                                       AND invoiced.commercial_partner_id = contact.commercial_partner_id
-         LEFT JOIN account_payment payment ON payment.id = item.payment_id
-             WHERE account.account_type = 'asset_receivable' AND item.company_id = %(company)s AND %(which)s
-            """,
-            netted=netted,
-            open=SQL("%s AND NOT %s", opened, netted),
-            company=company.id,
-            which=self._chosen_items_sql(opened, customers, items, window),
-        )
-
-    def _chosen_items_sql(self, opened, customers, items, window):
-        """Which items :meth:`_candidates_sql` is about.
-
-        :param opened: see :meth:`_open_items_sql`
-        """
-        which = SQL("item.id IN %s", tuple(items)) if items is not None else opened
-        if customers is not None:
-            which = SQL("%s AND item.partner_id = %s", which, self._any_contact_sql(customers))
-        if window:
-            which = SQL("%s AND item.amount_residual_currency > 0 AND %s", which, self._within_sql(*window))
-        return which
-
-    def _any_contact_sql(self, customers):
-        """Any of the contacts of these customers, looked up first: joined, PostgreSQL may go through all open items
-        once for each of them (see ``bench/reminders.py``).
-        """
-        contacts = SQL("SELECT id FROM res_partner WHERE commercial_partner_id IN %s", tuple(customers) or (0,))
-        return SQL("ANY(ARRAY(%s))", contacts)
+    # What rules choose from: of open items some, and collection links.
 
     def _within_sql(self, first, last, held):
         """The item is due from ``first`` to ``last``, or before and one of those that the holds ``held`` are about."""
@@ -314,14 +156,6 @@ class PaylinkReminderRuleFilters(models.Model):
             first=first,
             moves=tuple(held.move_id.ids) or (0,),
             customers=tuple(held.filtered(lambda hold: not hold.move_id).partner_id.ids) or (0,),
-        )
-
-    def _open_items_sql(self):
-        """Posted and not reconciled, and not waiting: see ``account.move.line._paylink_waiting``."""
-        waiting = self.env["account.move.line"]._paylink_waiting()
-        return SQL(
-            "item.reconciled IS NOT TRUE AND item.parent_state = 'posted' AND item.id NOT IN %s",
-            tuple(waiting.ids) or (0,),
         )
 
     def _link_candidates_sql(self, company, date, customers=None, links=None):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from odoo import models
 from odoo.fields import Domain
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL
 
 from .paylink_reminder_rule_pick import Pick, Told
 
@@ -247,27 +247,12 @@ class PaylinkReminderRuleForesee(models.Model):
             for row in done
         )
 
-    def _reason_text(self, name):
-        """Why the condition ``name`` leaves something out."""
-        texts = {
+    def _reason_texts(self):
+        return super()._reason_texts() | {
             "open": self.env._("It is paid, not posted, expired or canceled, or a credit."),
-            "followed": self.env._("It is excluded from follow-up."),
-            "not_blocked": self.env._("Its payment is blocked."),
-            "no_payment": self.env._("A payment is in progress."),
-            "not_promised": self.env._("The customer has promised to pay."),
-            "not_objected": self.env._("The customer objects to it."),
             "not_charged_back": self.env._("A chargeback is open, or lost: resume reminders on it."),
-            "customers": self.env._("The rule is not for this customer."),
             "autopay": self.env._("The rule excludes the customer because of automatic payment."),
-            "memo": self.env._("The text of the memo excludes it."),
-            "date": self.env._("It is dated before %(date)s.", date=format_date(self.env, self.ignore_before)),
-            "terms": self.env._("Its payment terms are switched off in the rule."),
-            "amount": self.env._("The amount is below the rule's minimum."),
-            "journals": self.env._("The rule is not for this journal."),
-            "salespeople": self.env._("The rule is not for this salesperson."),
             "moment": self.env._("All days of the rule have passed."),
-            "covered": self.env._("The customer's credits cover it."),
             "waits": self.env._("The customer has another message first: it waits for its turn."),
             "idle": self.env._("Nothing is open: there is nothing to remind of."),
         }
-        return texts[name]

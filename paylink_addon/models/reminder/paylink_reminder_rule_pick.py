@@ -75,7 +75,7 @@ class PaylinkReminderRulePick(models.Model):
         kinds = set(self.filtered("step_ids").mapped("kind"))
         parts = []
         if "invoice" in kinds:
-            candidates = self._candidates_sql(company, customers, window=self._window(date))
+            candidates = self._candidates_sql(company, customers, within=self._within_sql(*self._window(date)))
             parts.append(SQL("candidate AS (%s)", self._held_sql(candidates, date)))
         if "link" in kinds:
             candidates = self._link_candidates_sql(company, date, customers)
@@ -242,33 +242,6 @@ class PaylinkReminderRulePick(models.Model):
             (customer, currency): {int(key): residual - parts.get(int(key), 0.0) for key, residual in items.items()}
             for customer, currency, items in self.env.execute_query(query)
         }
-
-    def _registered_parts(self):
-        """What is registered of items in part, without an entry, by id: what is for all of an item is on its way."""
-        shares = self.env["account.move.line"]._paylink_registered_shares()
-        return {item_id: share.amount for item_id, share in shares.items() if not share.is_whole}
-
-    def _open_credits(self, customers):
-        """The sum of open credits by customer and currency."""
-        query = SQL(
-            """SELECT customer_id, currency_id, sum(residual)::float8 FROM (%s) c
-                GROUP BY customer_id, currency_id HAVING sum(residual) < 0""",
-            self._credits_sql(customers),
-        )
-        return {(row[0], row[1]): row[2] for row in self.env.execute_query(query)}
-
-    def _credits_sql(self, customers):
-        """The candidates that are open credits, less what is deducted from them: money given back.
-
-        Not what is kept for the invoices of orders, or is on its way back.
-        """
-        Item = self.env["account.move.line"]
-        return SQL(
-            "SELECT * FROM (%s) c WHERE is_netted AND item_id NOT IN (%s) AND item_id NOT IN (%s)",
-            self._candidates_sql(self.company_id, customers),
-            Item._paylink_kept_sql(),
-            Item._paylink_in_flight_sql(),
-        )
 
     def _keep_one_grouping(self, picks):
         """A customer gets either one message for everything or one for each invoice: as the firmest rule says.
