@@ -30,7 +30,8 @@ MAY_CALL = {
     "dispute": ("link",),
     "stripe": ("link", "dispute"),
     "card": ("link", "deposit", "stripe"),
-    "reminder": ("link", "deposit", "statement", "dispute"),
+    "autopay": ("card", "link", "deposit", "stripe"),
+    "reminder": ("link", "deposit", "statement", "dispute", "autopay"),
 }
 XML_FOLDERS = ("views", "wizards", "data")
 # Attributes that hold no names, or names that XML ids may have.
@@ -53,6 +54,7 @@ CONTROLLERS = {
     "status": "link",
     "deposit": "deposit",
     "account": "statement",
+    "autopay": "autopay",
     "card": "card",
     "card_open": "card",
     "stripe": "stripe",

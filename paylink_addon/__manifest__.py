@@ -12,6 +12,7 @@
         "security/ir.model.access.csv",
         "security/paylink_rules.xml",
         "security/paylink_card_rules.xml",
+        "security/paylink_autopay_rules.xml",
         "security/paylink_reminder_rules.xml",
         # messaging
         "views/messaging/res_partner_address_views.xml",
@@ -68,6 +69,11 @@
         "views/card/res_config_settings_views.xml",
         "views/card/card_page_templates.xml",
         "views/card/card_open_templates.xml",
+        # autopay
+        "data/autopay/paylink_autopay_data.xml",
+        "views/autopay/paylink_autopay_rule_views.xml",
+        "views/autopay/paylink_autopay_item_views.xml",
+        "views/autopay/paylink_autopay_inherited_views.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",
         "data/reminder/mail_templates_reminders.xml",

@@ -96,6 +96,8 @@ class Task:
     # On the customer, for the owner of what the stored method came from, else the salesperson or the payment managers.
     PROFILE_EXPIRES = "profile_expires"  # a stored card is to be replaced
     PROFILE_GONE = "profile_gone"  # the customer or the bank has removed one that was relied on; one for each
+    # On the link of a charge by rule, for who is responsible for the rule; one for each charge.
+    AUTOPAY_FAILED = "autopay_failed"  # it is not tried again
     # For the payment managers: on the link where there is one.
     EVENT = "provider_event"  # a message was refused, or could not be handled; one for each
     ANSWER_REFUSED = "provider_answer_refused"  # one for each transaction, ever

@@ -7,4 +7,5 @@ from . import statement
 from . import dispute
 from . import stripe
 from . import card
+from . import autopay
 from . import reminder

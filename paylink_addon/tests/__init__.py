@@ -16,4 +16,5 @@ from .statement import *
 from .dispute import *
 from .stripe import *
 from .card import *
+from .autopay import *
 from .reminder import *

@@ -151,6 +151,12 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
 
     # === PAYMENTS === #
 
+    def case_autopay_failed(self):
+        """The charge is not tried again; the customer pays by its link."""
+        tx = self._attempt(self._link(self._invoice()))
+        tx._set_error("No.")
+        return tx.paylink_id, tx, lambda: self._pay(tx.paylink_id)
+
     def case_payment_not_booked(self):
         tx = self._attempt(self._link(self._invoice()))
         tx._set_done()

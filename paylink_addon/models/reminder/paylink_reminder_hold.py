@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import format_date
+from odoo.tools import SQL, format_date
 
 
 class PaylinkReminderHold(models.Model):
@@ -186,6 +186,22 @@ class PaylinkReminderHold(models.Model):
             promised, objected = found.get(record.id, (False, False))
             found[record.id] = (until, objected) if kind == "promise" else (promised, True)
         return found
+
+    @api.model
+    def _standing_sql(self, kind, company, date):
+        """Queries of what is on hold on ``date``: the ids of customers, with all they owe, and of documents."""
+        holds = SQL(
+            """FROM paylink_reminder_hold hold
+               WHERE hold.kind = %s AND hold.active AND hold.company_id = %s
+                 AND (hold.date_until IS NULL OR hold.date_until >= %s)""",
+            kind,
+            company.id,
+            date,
+        )
+        return (
+            SQL("SELECT hold.partner_id %s AND hold.move_id IS NULL", holds),
+            SQL("SELECT hold.move_id %s AND hold.move_id IS NOT NULL", holds),
+        )
 
     @api.model
     def _running_domain(self, companies):

@@ -47,30 +47,19 @@ class PaylinkReminderRuleFilters(models.Model):
 
     def _hold_sql(self, kind, date):
         """Neither the customer nor the document (or one of the link's) is on hold on ``date``."""
-        holds = SQL(
-            """FROM paylink_reminder_hold hold
-               WHERE hold.kind = %s AND hold.active AND hold.company_id = %s
-                 AND (hold.date_until IS NULL OR hold.date_until >= %s)""",
-            kind,
-            self.company_id.id,
-            date,
-        )
-        of_customer = SQL(
-            "c.customer_id NOT IN (SELECT hold.partner_id %s AND hold.move_id IS NULL)",
-            holds,
-        )
-        moves = SQL("SELECT hold.move_id %s AND hold.move_id IS NOT NULL", holds)
+        of_customer, moves = self.env["paylink.reminder.hold"]._standing_sql(kind, self.company_id, date)
         if self.kind == "link":
             links = SQL("SELECT line.link_id FROM paylink_link_line line WHERE line.move_id IN (%s)", moves)
-            return SQL("%s AND c.link_id NOT IN (%s)", of_customer, links)
-        return SQL("%s AND c.move_id NOT IN (%s)", of_customer, moves)
+            return SQL("c.customer_id NOT IN (%s) AND c.link_id NOT IN (%s)", of_customer, links)
+        return SQL("c.customer_id NOT IN (%s) AND c.move_id NOT IN (%s)", of_customer, moves)
 
     # === WHAT A RULE LEAVES OUT === #
 
     def _filter_autopay(self, _date):
         if self.autopay == "any":
             return None
-        with_it = SQL("c.customer_id IN (SELECT id FROM res_partner WHERE paylink_autopay)")
+        on = self.env["paylink.autopay.rule"]._of_customer_sql(self.company_id, "paylink_autopay", "customer")
+        with_it = SQL("c.customer_id IN (SELECT id FROM res_partner customer WHERE %s)", on)
         return with_it if self.autopay == "with" else SQL("NOT %s", with_it)
 
     def _filter_journals(self, date):

@@ -8,10 +8,6 @@ class ResPartner(models.Model):
     _name = "res.partner"
     _inherit = ["res.partner", "paylink.ending.mixin"]
 
-    paylink_autopay = fields.Boolean(
-        string="Automatic payment",
-        help="The customer has agreed to be charged automatically. Reminder rules can take it into account.",
-    )
     paylink_gets_reminders = fields.Boolean(
         string="Contact for reminders", help="Gets the customer's reminders, if the rule says so."
     )

@@ -1,0 +1,171 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.fields import Domain
+from odoo.tools import format_date
+
+from ...const import Task
+from ...tools.texts import said
+
+# Why a charge came to nothing, as far as the plan of further tries goes.
+DECLINES = [
+    ("funds", "Not enough money"),
+    ("technical", "Technical problem"),
+    ("other", "Declined"),
+    ("authentication", "The customer must confirm it"),
+    ("hard", "Refused for good"),
+    ("canceled", "The charge was withdrawn"),
+]
+
+
+class PaylinkAutopayItem(models.Model):
+    """What automatic payment has to do with an open item: announced, tried, given up, skipped.
+
+    There is one for each item that rules had anything to do with. Only we write it.
+    """
+
+    _name = "paylink.autopay.item"
+    _inherit = ["paylink.guard.mixin", "paylink.customer.mixin"]
+    _description = "Automatic Payment of an Item"
+    _order = "id desc"
+    _rec_name = "move_id"
+
+    move_line_id = fields.Many2one(
+        "account.move.line", string="Journal Item", required=True, readonly=True, ondelete="cascade"
+    )
+    move_id = fields.Many2one(
+        "account.move", string="Document", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    partner_id = fields.Many2one(
+        "res.partner", string="Customer", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    rule_id = fields.Many2one("paylink.autopay.rule", readonly=True, ondelete="set null", index="btree_not_null")
+    token_id = fields.Many2one("payment.token", string="Payment Profile", readonly=True, ondelete="set null")
+    link_id = fields.Many2one(
+        "paylink.link", string="Collection Link", readonly=True, ondelete="set null", index="btree_not_null"
+    )
+    noticed_on = fields.Date(string="Announced on", readonly=True)
+    charge_on = fields.Date(string="Announced for", readonly=True)
+    tries = fields.Integer(readonly=True)
+    next_on = fields.Date(string="Next Try", readonly=True)
+    decline = fields.Selection(DECLINES, string="Last Try", readonly=True)
+    is_charged = fields.Boolean(string="Charged", readonly=True, help="It was charged once: never again by itself.")
+    is_ended = fields.Boolean(string="No Further Tries", readonly=True)
+    is_skipped = fields.Boolean(string="Skipped", readonly=True, help="It is not charged automatically.")
+    by_customer = fields.Boolean(string="By the customer", readonly=True)
+
+    _item_unique = models.UniqueIndex("(move_line_id)")
+
+    # === OF ITEMS === #
+
+    @api.model
+    def _of_items(self, items):
+        """The rows of journal items, in sudo mode; those that are missing are made."""
+        rows = self.sudo().search([("move_line_id", "in", items.ids)])
+        missing = items.sudo() - rows.move_line_id
+        return rows | self.sudo().create(
+            [
+                {
+                    "move_line_id": item.id,
+                    "move_id": item.move_id.id,
+                    "partner_id": item.partner_id.commercial_partner_id.id,
+                    "company_id": item.company_id.id,
+                }
+                for item in missing
+            ]
+        )
+
+    # === SKIPPED === #
+
+    def _skip(self, is_skipped, by_customer=False):
+        """Do not charge these automatically, or do it again; it is told on the documents."""
+        changed = self.filtered(lambda row: row.is_skipped != is_skipped)
+        changed.write({"is_skipped": is_skipped, "by_customer": by_customer and is_skipped})
+        for move, _rows in changed.grouped("move_id").items():
+            env = move.company_id._paylink_env()
+            if by_customer:
+                text = env._("The customer objects to the automatic payment: it is not charged.")
+            elif is_skipped:
+                text = env._("It is not charged automatically.")
+            else:
+                text = env._("It may be charged automatically again.")
+            move._message_log(body=text, author_id=self.env.user.partner_id.id)
+
+    # === CHARGED === #
+
+    def _note_started(self, rule, token, link):
+        self.write({"rule_id": rule.id, "token_id": token.id, "link_id": link.id, "next_on": False})
+
+    @api.model
+    def _of_charge(self, transaction):
+        """The rows of what a charge was for."""
+        domain = Domain("move_line_id", "in", transaction.paylink_id.line_ids.move_line_id.ids)
+        return self.sudo().search(domain & Domain("link_id", "=", transaction.paylink_id.id))
+
+    @api.model
+    def _charge_succeeded(self, transactions):
+        """What was charged once is never charged again by itself."""
+        for tx in transactions:
+            self._of_charge(tx).write({"is_charged": True, "is_ended": True, "next_on": False})
+
+    @api.model
+    def _charge_failed(self, transactions):
+        """Plan the next try of charges that came to nothing, or end what ends here."""
+        for tx in transactions:
+            rows = self._of_charge(tx)
+            if rows:
+                rows._plan_next(tx)
+
+    def _plan_next(self, transaction):
+        """The next day of the plan for this reason; else what the rule says of the end."""
+        kind, rule, token = transaction._paylink_decline_kind(), self.rule_id[:1], transaction.token_id
+        if kind == "hard":
+            token.sudo().paylink_refused_at = fields.Datetime.now()
+        tries = max(self.mapped("tries"), default=0) + 1
+        wait = rule._retry_after(kind, tries)
+        today = transaction.company_id._paylink_today()
+        next_on = wait and fields.Date.add(today, days=wait)
+        self.write({"tries": tries, "decline": kind, "next_on": next_on, "is_ended": not next_on})
+        self._tell_failed(transaction, next_on)
+        if kind == "authentication":
+            self._ask_customer(transaction)
+        elif not next_on and kind != "canceled":
+            self._end_plan(transaction)
+
+    def _tell_failed(self, transaction, next_on):
+        env = transaction.company_id._paylink_env()
+        reason = said(transaction._paylink_last_reason(), env) or env._("The provider gave no reason.")
+        text = env._("The automatic payment failed. %(reason)s", reason=reason)
+        if next_on:
+            text += " " + env._("It is tried again on %(date)s.", date=format_date(env, next_on))
+        self.move_id._message_log_batch(dict.fromkeys(self.move_id.ids, text))
+
+    # === AT THE END === #
+
+    def _end_plan(self, transaction):
+        """What the rule says of what could not be charged."""
+        rule = self.rule_id[:1]
+        if rule.at_end == "link":
+            self._ask_customer(transaction)
+        elif rule.at_end == "task" or not rule:
+            self._give_end_task(transaction)
+
+    def _ask_customer(self, transaction):
+        """Send the link of the charge: on its page the customer pays otherwise, or the bank can ask them."""
+        link = transaction.paylink_id
+        sent = link.with_user(link._task_users()).sudo()
+        problem = link._recipient_problem(link.partner_id, link.email, link.phone, link.send_email, link.send_sms)
+        if problem or not (link.send_email or link.send_sms):
+            self._give_end_task(transaction)
+        else:
+            sent.action_send()
+
+    def _give_end_task(self, transaction):
+        link = transaction.paylink_id
+        link._give_task(Task.AUTOPAY_FAILED, transaction._paylink_autopay_failed_texts, about=transaction, ever=True)
+
+    # === RIGHTS === #
+
+    def _check_user(self):
+        if not self.env.user.has_group("paylink_addon.group_paylink_user"):
+            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))

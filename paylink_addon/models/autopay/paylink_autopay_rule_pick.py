@@ -1,0 +1,215 @@
+"""Stage of ``paylink.autopay.rule``: what is to be charged on a day, and together with what."""
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from odoo import models
+from odoo.tools import SQL, groupby
+
+
+class Due(NamedTuple):
+    """One open item to charge. Amounts: ``residual`` in its currency, ``amount`` in the company's."""
+
+    customer_id: int
+    contact_id: int
+    item_id: int
+    move_id: int
+    currency_id: int
+    residual: float
+    amount: float
+    due_date: date
+    token_id: int
+    tried_link_id: int | None
+    day: date  # on which it is charged
+    rule_id: int
+
+
+class Credit(NamedTuple):
+    """One open credit of a customer (negative), or money given back that is deducted from credits."""
+
+    item_id: int
+    residual: float
+    amount: float
+
+
+class Charge(NamedTuple):
+    """What is charged at once: items of one customer, in one currency, to one method, less credits."""
+
+    rule_id: int
+    token_id: int
+    dues: list  # of Due
+    credits: list  # of Credit
+
+    def total(self):
+        """What it comes to, in its currency."""
+        return sum(row.residual for row in (*self.dues, *self.credits))
+
+    def in_company_currency(self):
+        """The same in the company's currency."""
+        return sum(row.amount for row in (*self.dues, *self.credits))
+
+    def item_ids(self):
+        """The ids of all its journal items."""
+        return {row.item_id for row in (*self.dues, *self.credits)}
+
+
+class PaylinkAutopayRulePick(models.Model):
+    """One query for all rules of a company; of an item that several fit the first one says when and how."""
+
+    _inherit = "paylink.autopay.rule"
+
+    # === WHAT IS DUE === #
+
+    def _pick(self, date, customers=None):
+        """What the rules of one company charge on ``date``, customer by customer, the oldest first.
+
+        :param date: the day, in the company's time zone
+        :param customers: ids of commercial partners, default all
+        :return: a list of :class:`Due`
+        """
+        return self._pick_by(date, customers, {rule: rule._conditions(date).values() for rule in self})
+
+    def _pick_notices(self, date, customers=None):
+        """What customers have to be told of on ``date``; in the form of :meth:`_pick`."""
+        wanted = {}
+        for rule in self.filtered("notice_days"):
+            conditions = rule._conditions(date)
+            for name in self._day_conditions:
+                conditions.pop(name, None)
+            soon = SQL("%s <= %s", rule._charge_day_sql(), date + timedelta(days=rule.notice_days))
+            wanted[rule] = [*conditions.values(), SQL("c.noticed_on IS NULL"), soon]
+        last = date + timedelta(days=max(self.mapped("notice_days"), default=0))
+        return self._pick_by(last, customers, wanted)
+
+    def _pick_by(self, last, customers, wanted):
+        """The items that meet the conditions of a rule, each by the first rule.
+
+        :param last: the last due day that matters
+        :param dict wanted: conditions by rule
+        """
+        if not wanted:
+            return []
+        self.env.flush_all()
+        ranked = sorted(wanted, key=lambda rule: (rule.sequence, rule.id))
+        query = SQL(
+            """
+            WITH candidate AS (%s)
+            SELECT DISTINCT ON (item_id) customer_id, contact_id, item_id, move_id, currency_id, residual, amount,
+                   due_date, token_id, tried_link_id, day, rule_id
+              FROM (%s) due
+          ORDER BY item_id, rank
+            """,
+            self._chargeable_sql(last, customers),
+            SQL(" UNION ALL ").join(
+                SQL(
+                    """SELECT c.customer_id, c.contact_id, c.item_id, c.move_id, c.currency_id, c.residual::float8,
+                              c.amount::float8, c.due_date, c.token_id, c.tried_link_id, %s AS day, %s AS rule_id,
+                              %s AS rank
+                         FROM candidate c WHERE %s""",
+                    rule._charge_day_sql(),
+                    rule.id,
+                    rank,
+                    SQL(" AND ").join(SQL("(%s)", condition) for condition in wanted[rule]),
+                )
+                for rank, rule in enumerate(ranked)
+            ),
+        )
+        found = [Due(*row) for row in self.env.execute_query(query)]
+        return sorted(found, key=lambda due: (due.customer_id, due.due_date, due.item_id))
+
+    # === TOGETHER WITH WHAT === #
+
+    def _charges(self, dues, date):
+        """What is charged at once, credits netted, limits kept.
+
+        :param list dues: :class:`Due`
+        :return: (a list of :class:`Charge`, a dict of why others are left out: a name of a reason by id of item)
+        """
+        if not dues:
+            return [], {}
+        rules = {rule.id: rule for rule in self}
+        credits_ = self._credits_of({due.customer_id for due in dues})
+        dues, left_out = self._less_registered(dues), {}
+        found = []
+        for key, own in groupby(dues, lambda due: (due.customer_id, due.currency_id, due.token_id)):
+            groups = groupby(
+                own,
+                lambda due: (due.rule_id, due.move_id if rules[due.rule_id].grouping == "document" else None),
+            )
+            charges = [Charge(rule_id, key[2], parts, []) for (rule_id, _move), parts in groups]
+            found += self._net(charges, credits_.pop(key[:2], []), left_out)
+        return self._within_limits(found, date, left_out), left_out
+
+    def _less_registered(self, dues):
+        """What is registered for a part of an item without an entry is not due."""
+        parts = self._registered_parts()
+        if not parts:
+            return dues
+        rate = {due.item_id: due.amount / due.residual for due in dues}
+        return [
+            due._replace(residual=due.residual - part, amount=due.amount - part * rate[due.item_id])
+            if (part := parts.get(due.item_id))
+            else due
+            for due in dues
+        ]
+
+    def _credits_of(self, customers):
+        """The open credits of these customers: a list of :class:`Credit` by customer and currency."""
+        query = SQL(
+            """SELECT customer_id, currency_id, item_id, residual::float8, amount::float8 FROM (%s) c
+             ORDER BY item_id""",
+            self._credits_sql(customers),
+        )
+        found = {}
+        for customer_id, currency_id, *row in self.env.execute_query(query):
+            found.setdefault((customer_id, currency_id), []).append(Credit(*row))
+        return found
+
+    def _net(self, charges, credits_, left_out):
+        """Credits pay what is due first: as many charges become one as it takes to have something left to charge."""
+        if sum(credit.residual for credit in credits_) >= 0:
+            return charges
+        first, *rest = charges
+        first = first._replace(credits=credits_)
+        currency = self.env["res.currency"].browse(first.dues[0].currency_id)
+        while rest and currency.compare_amounts(first.total(), 0) <= 0:
+            first = first._replace(dues=[*first.dues, *rest.pop(0).dues])
+        if currency.compare_amounts(first.total(), 0) <= 0:
+            left_out |= dict.fromkeys((due.item_id for due in first.dues), "covered")
+            return []
+        return [first, *rest]
+
+    # === LIMITS === #
+
+    def _within_limits(self, charges, date, left_out):
+        """Those that are neither more than the customer's limits nor what the provider can't take."""
+        Partner = self.env["res.partner"].sudo().with_company(self.company_id)
+        customers = Partner.browse({charge.dues[0].customer_id for charge in charges})
+        tokens = self.env["payment.token"].sudo().browse({charge.token_id for charge in charges})
+        by_id, token_by_id = ({record.id: record for record in records} for records in (customers, tokens))
+        month_left = customers._paylink_autopay_month_left(date)
+        kept = []
+        for charge in charges:
+            customer, provider = by_id[charge.dues[0].customer_id], token_by_id[charge.token_id].provider_id
+            amount = charge.in_company_currency()
+            if reason := self._over_limit(charge, customer, amount, month_left) or self._refusal(charge, provider):
+                left_out |= dict.fromkeys((due.item_id for due in charge.dues), reason)
+                continue
+            if customer.id in month_left:
+                month_left[customer.id] -= amount
+            kept.append(charge)
+        return kept
+
+    def _over_limit(self, charge, customer, amount, month_left):
+        """The name of the reason why a charge is not made, or ``False``."""
+        over = self.company_id.currency_id.compare_amounts
+        if customer.paylink_autopay_has_cap and over(amount, customer.paylink_autopay_cap) > 0:
+            return "cap_together" if len(charge.dues) > 1 else "cap"
+        if customer.id in month_left and over(amount, month_left[customer.id]) > 0:
+            return "month_cap"
+        return False
+
+    def _refusal(self, charge, provider):
+        """Likewise, where it is the provider that can't take it."""
+        currency = self.env["res.currency"].browse(charge.dues[0].currency_id)
+        return "refused" if provider._paylink_limits(currency).refuse(charge.total()) else False

@@ -1,0 +1,124 @@
+"""Stage of ``paylink.autopay.rule``: the job that charges."""
+
+from functools import partial
+
+from odoo import api, models
+from odoo.exceptions import UserError
+
+# How many customers are done in one transaction.
+CHUNK = 50
+
+
+class PaylinkAutopayRuleRun(models.Model):
+    """The run: what is due is picked, and the wish to charge it is stored with its collection link, some customers at a
+    time; the job that sends wishes to providers does the rest (``payment.transaction._cron_paylink_send``).
+
+    Whatever crashes undoes one transaction, before anything was sent; the next run picks what it had not done.
+    """
+
+    _inherit = "paylink.autopay.rule"
+
+    # === CRON === #
+
+    @api.model
+    def _cron_charge(self):
+        """Charge for every company that wants it."""
+        companies = self.env["res.company"].search([("paylink_autopay", "=", True)])
+        self.env["paylink.job.mixin"]._in_turn(*(partial(self._run, company) for company in companies))
+
+    @api.model
+    def _run(self, company, date=None):
+        """Have all that is due for ``company`` charged.
+
+        :param date: another day than today
+        :return: whether all is done; else the time was up, and the job is called again soon
+        """
+        rules = self._of_company(company)
+        if not company.paylink_autopay or not rules:
+            return True
+        date = date or company._paylink_today()
+        ids = list(dict.fromkeys(due.customer_id for due in rules._pick(date)))
+        return self.env["paylink.job.mixin"]._each(
+            self.env["res.partner"].sudo().browse(ids), partial(rules._charge_customers, date), size=CHUNK
+        )
+
+    @api.model
+    def _of_company(self, company):
+        """The rules of ``company``; what is noted for all of its people is worded in its language."""
+        rules = self.sudo().with_company(company).with_context(lang=company._paylink_lang())
+        return rules.search([("company_id", "=", company.id)])
+
+    # === CHARGING === #
+
+    def _charge_customers(self, date, customers):
+        """Store the wishes to charge what is due of these customers, whose rows are held.
+
+        Each transaction sees anew what is switched on.
+        """
+        rules = self.exists()
+        rules.invalidate_recordset()
+        rules.company_id.invalidate_recordset(["paylink_autopay"])
+        rules = rules.filtered(lambda rule: rule.active and rule.company_id.paylink_autopay)
+        if rules:
+            charges, _others = rules._charges(rules._pick(date, customers.ids), date)
+            rules._charge(charges)
+
+    def _charge(self, charges):
+        """Store the wishes: a link for each, and what was made of it is told there.
+
+        :param list charges: :class:`Charge`
+        :return: the transactions
+        """
+        Transaction, Token = self.env["payment.transaction"].sudo(), self.env["payment.token"].sudo()
+        if not charges:
+            return Transaction
+        links = self._links_of(charges)
+        links[0].union(*links)._wait_and_hold()
+        made = []
+        for charge, link in zip(charges, links, strict=True):
+            token = Token.browse(charge.token_id)
+            if values := link._charge_values(token):
+                rule = self.browse(charge.rule_id)
+                self.env["paylink.autopay.item"]._of_items(link.line_ids.move_line_id)._note_started(rule, token, link)
+                made.append(values | {"paylink_autopay": True})
+        transactions = Transaction.create(made)
+        for tx in transactions:
+            tx._log_sent_message()
+            try:
+                tx._paylink_wish("charge")
+            except UserError as error:  # an amount that the provider can't take
+                tx._set_error(str(error))
+        Transaction._paylink_wake_sender()
+        return transactions
+
+    # === LINKS === #
+
+    def _links_of(self, charges):
+        """The link of each charge: that of the last try, as long as it asks for just the same; else a new one."""
+        Link, Item = self.env["paylink.link"].sudo(), self.env["account.move.line"].sudo()
+        tried = Link.browse({due.tried_link_id for charge in charges for due in charge.dues if due.tried_link_id})
+        known = {
+            frozenset(link.line_ids.move_line_id.filtered(lambda item: not item.reconciled).ids): link
+            for link in tried.exists()
+            if link._is_live()
+        }
+        links = [known.get(frozenset(charge.item_ids()), Link) for charge in charges]
+        # What was tried in another company of items asks for nothing anymore, unless the customer has it.
+        left = tried.exists() - Link.union(*links)
+        left.filtered(lambda link: link.by_autopay and not link.sent_at and link._is_live())._cancel()
+        new = [charge for charge, link in zip(charges, links, strict=True) if not link]
+        made = Link._create_for_items(
+            [(self._link_values(charge), Item.browse(charge.item_ids())) for charge in new],
+            expires_at=False,
+            by_autopay=True,
+        )
+        made._issue()
+        fresh = iter(made)
+        return [link or next(fresh) for link in links]
+
+    def _link_values(self, charge):
+        rule = self.browse(charge.rule_id)
+        contacts = {due.contact_id for due in charge.dues}
+        partner = self.env["res.partner"].sudo().browse(contacts if len(contacts) == 1 else charge.dues[0].customer_id)
+        owner = rule.user_id.filtered("active") or self.env.company._paylink_administrator()
+        return {"partner_id": partner.id, "user_id": owner.id, "send_email": bool(partner.email)}

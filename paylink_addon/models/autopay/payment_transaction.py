@@ -1,0 +1,67 @@
+from odoo import fields, models
+from odoo.tools import format_amount
+
+from ...tools.texts import said
+
+# What a declined charge means for further tries: https://docs.stripe.com/declines/codes. The other ones are ``other``.
+FUNDS = {"insufficient_funds", "withdrawal_count_limit_exceeded", "card_velocity_exceeded", "debit_declined"}
+TECHNICAL = {
+    *("processing_error", "issuer_not_available", "try_again_later", "reenter_transaction", "approve_with_id"),
+    *("lock_timeout", "rate_limit"),
+}
+# The method will never work again, or its owner does not want it to.
+HARD = {
+    *("stolen_card", "lost_card", "pickup_card", "fraudulent", "merchant_blacklist", "restricted_card"),
+    *("revocation_of_authorization", "revocation_of_all_authorizations", "stop_payment_order", "do_not_try_again"),
+    *("security_violation", "service_not_allowed", "not_permitted", "transaction_not_allowed", "no_action_taken"),
+    *("card_not_supported", "new_account_information_available", "expired_card", "invalid_account"),
+    *("incorrect_number", "invalid_number", "invalid_expiry_month", "invalid_expiry_year"),
+    *("account_closed", "no_account", "debit_not_authorized", "bank_account_restricted", "mandate_canceled"),
+    *("bank_ownership_changed", "payment_method_customer_decline", "payment_method_unactivated"),
+}
+
+
+class PaymentTransaction(models.Model):
+    """Charges of stored methods by rule: what follows from their outcome."""
+
+    _inherit = "payment.transaction"
+
+    paylink_autopay = fields.Boolean(string="Automatic Payment", readonly=True, copy=False)
+
+    def _paylink_failed_late(self, before):
+        """Of a charge by rule the plan says what follows: the customer has not paid, and is not told so."""
+        return not self.paylink_autopay and super()._paylink_failed_late(before)
+
+    def _paylink_changed(self, before, message):
+        """Go on with the plan, in the same database transaction: so once, however often the outcome is reported."""
+        result = super()._paylink_changed(before, message)
+        if self.paylink_autopay and self._paylink_is_incoming() and self.state != before:
+            Row = self.env["paylink.autopay.item"]
+            steps = {"done": [Row._charge_succeeded], "error": [Row._charge_failed], "cancel": [Row._charge_failed]}
+            self.paylink_id._run_steps(steps.get(self.state, []), self.sudo())
+        return result
+
+    def _paylink_decline_kind(self):
+        """Why it came to nothing: a key of ``paylink.autopay.item.decline``."""
+        if self.state == "cancel":
+            return "canceled"
+        code = self.paylink_stripe_decline_code
+        if self.paylink_action_needed or code == "authentication_required":
+            return "authentication"
+        found = (kind for kind, codes in (("hard", HARD), ("funds", FUNDS), ("technical", TECHNICAL)) if code in codes)
+        return next(found, "other")
+
+    def _paylink_autopay_failed_texts(self, env):
+        return env._("An automatic payment failed"), env._(
+            "%(amount)s could not be charged to %(method)s of %(partner)s. %(reason)s It is not tried again: ask the "
+            "customer to pay otherwise, or to store another method.",
+            amount=format_amount(env, self.amount, self.currency_id),
+            method=self.token_id.display_name,
+            partner=self.partner_id.display_name,
+            reason=said(self._paylink_last_reason(), env) or env._("The provider gave no reason."),
+        )
+
+    def _paylink_done_autopay_failed(self, _task):
+        """Nothing is due anymore by its link, or it was asked for."""
+        link = self.paylink_id
+        return bool(link.state in ("paid", "cancelled") or link._due_amounts()[link.id] <= 0)

@@ -1,0 +1,4 @@
+from . import test_autopay_caps
+from . import test_autopay_pick
+from . import test_autopay_retry
+from . import test_autopay_run

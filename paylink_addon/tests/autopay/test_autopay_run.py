@@ -1,0 +1,79 @@
+from odoo.tests import tagged
+
+from .autopay_common import AutopayCommon
+
+
+@tagged("post_install", "-at_install")
+class TestAutopayRun(AutopayCommon):
+    """The run: wishes, links, the books, and what happens to what two do at once."""
+
+    def test_charged_once(self):
+        """Stored, sent by the job, booked, and told by a receipt; never again by itself."""
+        rule, invoice = self._rule(), self._due_invoice()
+        (tx,) = self._run_rules()
+        self.assertEqual((tx.state, tx.paylink_todo, tx.operation), ("pending", "charge", "offline"))
+        self.assertEqual((tx.amount, tx.token_id, tx.paylink_autopay), (100, self.token, True))
+        link = tx.paylink_id
+        self.assertEqual(
+            (link.kind, link.state, link.user_id, link.by_autopay), ("open_items", "pending", rule.user_id, True)
+        )
+        self.assertFalse(self._run_rules(), "it is on its way")
+        self._send_and_book()
+        self.assertEqual((tx.state, link.state, invoice.payment_state), ("done", "paid", "paid"))
+        self.assertTrue(self._customer_mails(link), "the receipt")
+        self.assertTrue(self._row(invoice).is_charged)
+        invoice.line_ids.remove_move_reconcile()
+        self.assertFalse(self._run_rules(), "what was charged once is somebody's to look at")
+
+    def test_nothing_leaves_before_the_switch(self):
+        self.company.paylink_autopay = False
+        self._rule()
+        self._due_invoice()
+        self._run_cron("ir_cron_paylink_autopay")
+        self.assertFalse(self.env["payment.transaction"].search([("paylink_autopay", "=", True)]))
+        self.assertFalse(self._run_rules(), "the chunk looks again")
+        self.company.paylink_autopay = True
+        self._run_cron("ir_cron_paylink_autopay")
+        self._send_and_book()
+        self.assertEqual(self.env["payment.transaction"].search([("paylink_autopay", "=", True)]).state, "done")
+
+    def test_together_and_less_credits(self):
+        """One charge settles two invoices and uses the credit note up."""
+        self._rule()
+        moves = self._due_invoice(late=2) | self._due_invoice(amount=60)
+        credit = self._invoice(amount=30, move_type="out_refund")
+        (tx,) = self._run_rules()
+        self.assertEqual(tx.amount, 130)
+        self._send_and_book()
+        self.assertEqual((moves | credit).mapped("amount_residual"), [0, 0, 0])
+
+    def test_foreign_currency(self):
+        """Each currency is a charge of its own; what the provider does not take is left out."""
+        rule = self._rule()
+        self._due_invoice()
+        self._due_invoice(amount=40, currency_id=self.currency_euro.id)
+        charges, _others = rule._charges(rule._pick(self.today), self.today)
+        self.assertEqual(sorted(charge.total() for charge in charges), [40, 100])
+        self.provider.sudo().available_currency_ids = self.company.currency_id
+        charges, others = rule._charges(rule._pick(self.today), self.today)
+        self.assertEqual(([charge.total() for charge in charges], list(others.values())), ([100], ["refused"]))
+
+    def test_paid_meanwhile(self):
+        """What is paid between the pick and the charge is not charged: the amount is that under the lock."""
+        rule = self._rule()._of_company(self.company)
+        first = self._due_invoice(late=1)
+        self._due_invoice(amount=60)
+        charges, _others = rule._charges(rule._pick(self.today), self.today)
+        self._pay(self._link(first))
+        tx = rule._charge(charges)
+        self.assertEqual(tx.amount, 60)
+
+    def test_cancelled_link_withdraws_the_charge(self):
+        """Until it is sent; and it is not charged again by itself."""
+        self._rule()
+        invoice = self._due_invoice()
+        (tx,) = self._run_rules()
+        tx.paylink_id.action_cancel()
+        self._send_and_book()
+        self.assertEqual((tx.state, self._row(invoice).decline), ("cancel", "canceled"))
+        self.assertFalse(self._run_rules(days=60))
