@@ -70,10 +70,13 @@
         "views/card/card_page_templates.xml",
         "views/card/card_open_templates.xml",
         # autopay
+        "data/autopay/paylink_autopay_subtypes.xml",
+        "data/autopay/mail_autopay.xml",
         "data/autopay/paylink_autopay_data.xml",
         "views/autopay/paylink_autopay_rule_views.xml",
         "views/autopay/paylink_autopay_item_views.xml",
         "views/autopay/paylink_autopay_inherited_views.xml",
+        "views/autopay/autopay_page_templates.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",
         "data/reminder/mail_templates_reminders.xml",

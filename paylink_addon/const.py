@@ -48,7 +48,8 @@ PAY_PATH = "/pay"
 ACCOUNT_PATH = "/account"
 CARD_PATH = "/card"
 CARD_OPEN_PATH = "/card/open"
-TOKEN_PATHS = (PAY_PATH, ACCOUNT_PATH, CARD_OPEN_PATH, CARD_PATH)
+AUTOPAY_PATH = "/autopay"
+TOKEN_PATHS = (PAY_PATH, ACCOUNT_PATH, CARD_OPEN_PATH, CARD_PATH, AUTOPAY_PATH)
 # The same in the query string.
 TOKEN_PARAMETERS = ("token",)
 
@@ -98,6 +99,11 @@ class Task:
     PROFILE_GONE = "profile_gone"  # the customer or the bank has removed one that was relied on; one for each
     # On the link of a charge by rule, for who is responsible for the rule; one for each charge.
     AUTOPAY_FAILED = "autopay_failed"  # it is not tried again
+    # On the customer's page of automatic payments, likewise.
+    AUTOPAY_OBJECTION = "autopay_objection"  # the customer does not want a document to be charged; one for each
+    AUTOPAY_OFF = "autopay_off"  # the customer has switched it off
+    # On a customer, likewise.
+    AUTOPAY_ADDRESS = "autopay_address"  # a charge can't be announced: there is no e-mail address
     # For the payment managers: on the link where there is one.
     EVENT = "provider_event"  # a message was refused, or could not be handled; one for each
     ANSWER_REFUSED = "provider_answer_refused"  # one for each transaction, ever

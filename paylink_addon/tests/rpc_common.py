@@ -62,6 +62,9 @@ class RpcCommon(DepositCommon):
             {"kind": "objection", "partner_id": contact.id, "note": "Markhiddennote"}
         )
         cls._mark(hold, "Markhiddennote")
+        cls._mark(cls.env["paylink.autopay.item"]._of_items(cls._items(invoice)))
+        page = cls.env["paylink.autopay.page"]._for_customers(contact, cls.company, cls.boss)
+        cls._mark(page, page.access_token)
         cls._hide_family()
         cls.env["ir.rule"].create(
             {
@@ -174,6 +177,8 @@ class RpcCommon(DepositCommon):
         cls._mark(request, request.access_token, "card@mark.example.com")
         words = {"name": "Marktemplate", "title": "Marktitle", "consent": "Markconsent", "company_id": cls.other.id}
         cls._mark(cls.env["paylink.card.template"].sudo().create(words), "Marktemplate", "Marktitle", "Markconsent")
+        rule = cls.env["paylink.autopay.rule"].sudo().create({"name": "Markautopay", "company_id": cls.other.id})
+        cls._mark(rule, "Markautopay")
 
     @classmethod
     def _hide_beside(cls):

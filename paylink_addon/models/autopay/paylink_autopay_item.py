@@ -24,7 +24,7 @@ class PaylinkAutopayItem(models.Model):
     """
 
     _name = "paylink.autopay.item"
-    _inherit = ["paylink.guard.mixin", "paylink.customer.mixin"]
+    _inherit = ["paylink.guard.mixin", "paylink.customer.mixin", "paylink.ending.mixin"]
     _description = "Automatic Payment of an Item"
     _order = "id desc"
     _rec_name = "move_id"
@@ -74,6 +74,17 @@ class PaylinkAutopayItem(models.Model):
                 for item in missing
             ]
         )
+
+    # === ANNOUNCED === #
+
+    def _note_announced(self, rule, date, day, emails):
+        """The customer was told on ``date`` that these are charged on ``day``."""
+        self.write({"rule_id": rule.id, "noticed_on": date, "charge_on": day})
+        env = rule.company_id._paylink_env()
+        text = env._(
+            "Automatic payment on %(date)s announced to %(emails)s.", date=format_date(env, day), emails=emails
+        )
+        self.move_id._message_log_batch(dict.fromkeys(self.move_id.ids, text))
 
     # === SKIPPED === #
 
@@ -163,6 +174,15 @@ class PaylinkAutopayItem(models.Model):
     def _give_end_task(self, transaction):
         link = transaction.paylink_id
         link._give_task(Task.AUTOPAY_FAILED, transaction._paylink_autopay_failed_texts, about=transaction, ever=True)
+
+    # === TASKS === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"is_skipped"}
+
+    def _paylink_done_autopay_objection(self, _task):
+        """It is paid, or may be charged again."""
+        return self.move_line_id.reconciled or not self.is_skipped
 
     # === RIGHTS === #
 

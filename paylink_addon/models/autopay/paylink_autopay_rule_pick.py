@@ -119,10 +119,13 @@ class PaylinkAutopayRulePick(models.Model):
 
     # === TOGETHER WITH WHAT === #
 
-    def _charges(self, dues, date):
+    def _charges(self, dues, date, spent=None, used=None):
         """What is charged at once, credits netted, limits kept.
 
         :param list dues: :class:`Due`
+        :param dict spent: what was charged on days before that are only foreseen, in the company's currency, by
+            customer and month; it is added to
+        :param set used: the ids of the credits that these have used up, likewise
         :return: (a list of :class:`Charge`, a dict of why others are left out: a name of a reason by id of item)
         """
         if not dues:
@@ -130,15 +133,18 @@ class PaylinkAutopayRulePick(models.Model):
         rules = {rule.id: rule for rule in self}
         credits_ = self._credits_of({due.customer_id for due in dues})
         dues, left_out = self._less_registered(dues), {}
-        found = []
+        found, used = [], set() if used is None else used
         for key, own in groupby(dues, lambda due: (due.customer_id, due.currency_id, due.token_id)):
             groups = groupby(
                 own,
                 lambda due: (due.rule_id, due.move_id if rules[due.rule_id].grouping == "document" else None),
             )
             charges = [Charge(rule_id, key[2], parts, []) for (rule_id, _move), parts in groups]
-            found += self._net(charges, credits_.pop(key[:2], []), left_out)
-        return self._within_limits(found, date, left_out), left_out
+            left = [credit for credit in credits_.pop(key[:2], []) if credit.item_id not in used]
+            found += self._net(charges, left, left_out)
+        kept = self._within_limits(found, date, left_out, {} if spent is None else spent)
+        used.update(credit.item_id for charge in kept for credit in charge.credits)
+        return kept, left_out
 
     def _less_registered(self, dues):
         """What is registered for a part of an item without an entry is not due."""
@@ -181,7 +187,7 @@ class PaylinkAutopayRulePick(models.Model):
 
     # === LIMITS === #
 
-    def _within_limits(self, charges, date, left_out):
+    def _within_limits(self, charges, date, left_out, spent):
         """Those that are neither more than the customer's limits nor what the provider can't take."""
         Partner = self.env["res.partner"].sudo().with_company(self.company_id)
         customers = Partner.browse({charge.dues[0].customer_id for charge in charges})
@@ -191,21 +197,25 @@ class PaylinkAutopayRulePick(models.Model):
         kept = []
         for charge in charges:
             customer, provider = by_id[charge.dues[0].customer_id], token_by_id[charge.token_id].provider_id
-            amount = charge.in_company_currency()
-            if reason := self._over_limit(charge, customer, amount, month_left) or self._refusal(charge, provider):
+            amount, month = charge.in_company_currency(), (customer.id, date.year, date.month)
+            if reason := self._over_limit(
+                charge, customer, amount + spent.get(month, 0.0), month_left
+            ) or self._refusal(charge, provider):
                 left_out |= dict.fromkeys((due.item_id for due in charge.dues), reason)
                 continue
-            if customer.id in month_left:
-                month_left[customer.id] -= amount
+            spent[month] = spent.get(month, 0.0) + amount
             kept.append(charge)
         return kept
 
-    def _over_limit(self, charge, customer, amount, month_left):
-        """The name of the reason why a charge is not made, or ``False``."""
-        over = self.company_id.currency_id.compare_amounts
+    def _over_limit(self, charge, customer, of_month, month_left):
+        """The name of the reason why a charge is not made, or ``False``.
+
+        :param float of_month: what would be charged in the month with it, of what is not stored yet
+        """
+        over, amount = self.company_id.currency_id.compare_amounts, charge.in_company_currency()
         if customer.paylink_autopay_has_cap and over(amount, customer.paylink_autopay_cap) > 0:
             return "cap_together" if len(charge.dues) > 1 else "cap"
-        if customer.id in month_left and over(amount, month_left[customer.id]) > 0:
+        if customer.id in month_left and over(of_month, month_left[customer.id]) > 0:
             return "month_cap"
         return False
 

@@ -37,10 +37,14 @@ class PaylinkAutopayRuleRun(models.Model):
         if not company.paylink_autopay or not rules:
             return True
         date = date or company._paylink_today()
-        ids = list(dict.fromkeys(due.customer_id for due in rules._pick(date)))
-        return self.env["paylink.job.mixin"]._each(
-            self.env["res.partner"].sudo().browse(ids), partial(rules._charge_customers, date), size=CHUNK
+        return rules._for_each_customer(rules._pick_notices(date), partial(rules._announce_to, date)) and (
+            rules._for_each_customer(rules._pick(date), partial(rules._charge_customers, date))
         )
+
+    def _for_each_customer(self, dues, work):
+        """Do ``work`` with some of the customers of ``dues`` at a time, each set in a transaction of its own."""
+        customers = self.env["res.partner"].sudo().browse(dict.fromkeys(due.customer_id for due in dues))
+        return self.env["paylink.job.mixin"]._each(customers, work, size=CHUNK)
 
     @api.model
     def _of_company(self, company):
@@ -55,13 +59,16 @@ class PaylinkAutopayRuleRun(models.Model):
 
         Each transaction sees anew what is switched on.
         """
+        if rules := self._still_on():
+            charges, _others = rules._charges(rules._pick(date, customers.ids), date)
+            rules._charge(charges)
+
+    def _still_on(self):
+        """Those that are on, with the company's switch, as others have left it."""
         rules = self.exists()
         rules.invalidate_recordset()
         rules.company_id.invalidate_recordset(["paylink_autopay"])
-        rules = rules.filtered(lambda rule: rule.active and rule.company_id.paylink_autopay)
-        if rules:
-            charges, _others = rules._charges(rules._pick(date, customers.ids), date)
-            rules._charge(charges)
+        return rules.filtered(lambda rule: rule.active and rule.company_id.paylink_autopay)
 
     def _charge(self, charges):
         """Store the wishes: a link for each, and what was made of it is told there.

@@ -9,7 +9,8 @@ GROUP = "paylink_addon.group_paylink_user"
 class ResPartner(models.Model):
     """The customer's switch, and how much may be charged. Consent is given to one company: each has its own."""
 
-    _inherit = "res.partner"
+    _name = "res.partner"
+    _inherit = ["res.partner", "paylink.ending.mixin"]
 
     paylink_autopay = fields.Boolean(
         string="Automatic payment",
@@ -111,3 +112,18 @@ class ResPartner(models.Model):
         for partner, currency, amount in rows:
             left[partner.commercial_partner_id.id] -= currency._convert(amount, company.currency_id, company, date)
         return left
+
+    # === TASKS === #
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"email", "paylink_autopay"}
+
+    def _paylink_task_subjects(self):
+        """Customers, whose contacts have addresses, and their pages."""
+        customers = self.commercial_partner_id
+        pages = self.env["paylink.autopay.page"].sudo().search([("partner_id", "in", customers.ids)])
+        return [*super()._paylink_task_subjects(), customers, pages]
+
+    def _paylink_done_autopay_address(self, _task):
+        """Charges can be announced."""
+        return bool(self.env["paylink.autopay.page"]._emails_of(self))

@@ -12,6 +12,7 @@ from . import paylink_reminder_message_compose
 from . import paylink_reminder_message_words
 from . import paylink_reminder_message_deliver
 from . import paylink_reminder_hold
+from . import paylink_autopay_page
 from . import paylink_autopay_rule
 from . import paylink_link
 from . import mail_template

@@ -57,6 +57,11 @@ class PaylinkReminderRule(models.Model):
         required=True,
         default="any",
     )
+    remind_autopay = fields.Boolean(
+        string="Also what is charged automatically",
+        help="Otherwise customers are not reminded of what will be charged automatically. Of what could not be charged "
+        "in the end they are.",
+    )
     # === WHICH INVOICES === #
 
     ignore_before = fields.Date(help="Empty: no limit. For links, the day on which they were made counts.")

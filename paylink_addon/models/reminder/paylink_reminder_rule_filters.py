@@ -16,7 +16,7 @@ class PaylinkReminderRuleFilters(models.Model):
     # In the order in which the look-up names them.
     _common_conditions = (
         *("open", "followed", "not_blocked", "no_payment"),
-        *("not_promised", "not_objected", "not_charged_back"),
+        *("not_promised", "not_objected", "not_charged_back", "not_charging"),
     )
     _rule_conditions = (
         *("customers", "autopay", "memo", "date", "terms", "amount", "journals", "salespeople"),
@@ -44,6 +44,14 @@ class PaylinkReminderRuleFilters(models.Model):
         if self.kind == "link":
             return SQL("%s AND c.link_id NOT IN (SELECT id FROM paylink_link WHERE has_chargeback)", condition)
         return condition
+
+    def _common_not_charging(self, date):
+        """It will be charged to a stored method, within the plan of an autopay rule."""
+        company = self.company_id
+        if self.remind_autopay or not company.paylink_autopay:
+            return None
+        rules = self.env["paylink.autopay.rule"]._of_company(company)
+        return self._not_about_sql(rules._charging_sql(date)) if rules else None
 
     def _hold_sql(self, kind, date):
         """Neither the customer nor the document (or one of the link's) is on hold on ``date``."""

@@ -251,6 +251,7 @@ class PaylinkReminderRuleForesee(models.Model):
         return super()._reason_texts() | {
             "open": self.env._("It is paid, not posted, expired or canceled, or a credit."),
             "not_charged_back": self.env._("A chargeback is open, or lost: resume reminders on it."),
+            "not_charging": self.env._("It will be charged automatically."),
             "autopay": self.env._("The rule excludes the customer because of automatic payment."),
             "moment": self.env._("All days of the rule have passed."),
             "waits": self.env._("The customer has another message first: it waits for its turn."),

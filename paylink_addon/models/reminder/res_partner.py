@@ -5,8 +5,7 @@ GROUP = "paylink_addon.group_paylink_user"
 
 
 class ResPartner(models.Model):
-    _name = "res.partner"
-    _inherit = ["res.partner", "paylink.ending.mixin"]
+    _inherit = "res.partner"
 
     paylink_gets_reminders = fields.Boolean(
         string="Contact for reminders", help="Gets the customer's reminders, if the rule says so."

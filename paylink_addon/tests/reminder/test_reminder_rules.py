@@ -33,9 +33,11 @@ class TestReminderRules(ReminderCommon):
     def test_subsidiary_has_automatic_payment_of_its_own(self):
         group = self._customer("Group", is_company=True)
         subsidiary = self._customer("Subsidiary", is_company=True, parent_id=group.id)
-        with Form(subsidiary.with_user(self.env.ref("base.user_admin"))) as form:
+        admin = self.env.ref("base.user_admin")
+        with Form(subsidiary.with_user(admin)) as form:
             form.paylink_autopay = True
-        self.assertTrue(subsidiary.paylink_autopay)
+        self.assertTrue(subsidiary.with_company(admin.company_id).paylink_autopay)
+        self.assertFalse(subsidiary.with_company(self.company).paylink_autopay, "it is agreed with each company")
 
     def test_own_template_stays(self):
         own = self.env.ref("paylink_addon.mail_template_reminder_after_1").copy()

@@ -1,0 +1,88 @@
+from http import HTTPStatus
+
+from odoo import SUPERUSER_ID, http
+from odoo.http import request
+
+from ..const import AUTOPAY_PATH
+from .page import FORM, FORM_PAGE, PAGE, PageMixin
+
+
+class PaylinkAutopay(PageMixin, http.Controller):
+    """A customer's page of automatic payments. Whoever holds the token sees this customer's and nothing else.
+
+    Nothing is done at once: a form asks whether the customer is sure, and that one's answer does it.
+    """
+
+    _cookie_path = AUTOPAY_PATH
+
+    @http.route(f"{AUTOPAY_PATH}/<string:token>", **PAGE)
+    def autopay_page(self, token, **_params):
+        """What will be charged, and when."""
+        page = self._page(token)
+        return self._render_page(page) if page else self._render_unknown()
+
+    @http.route(f"{AUTOPAY_PATH}/<string:token>/object", **FORM_PAGE)
+    def autopay_object(self, token, item=None, sure=None, **_params):
+        """The customer objects to one charge."""
+        page = self._page(token)
+        if not page:
+            return self._render_unknown()
+        if not self._is_sent():
+            return self._back(page)
+        row = next((row for row in page._page_rows() if str(row["id"]) == item), None)
+        if not row:
+            return self._render_page(page, page.env._("This is not planned anymore: it is not charged."))
+        if not sure:
+            return self._render(
+                "paylink_addon.page_autopay_sure", self._values(page) | {"action": "object", "row": row}
+            )
+        page._page_object(row)
+        return self._render_page(page, page.env._("Noted: it is not charged. We will contact you."))
+
+    @http.route(f"{AUTOPAY_PATH}/<string:token>/off", **FORM_PAGE)
+    def autopay_off(self, token, sure=None, **_params):
+        """The customer ends automatic payments."""
+        page = self._page(token)
+        if not page:
+            return self._render_unknown()
+        if not self._is_sent():
+            return self._back(page)
+        if not sure:
+            return self._render("paylink_addon.page_autopay_sure", self._values(page) | {"action": "off"})
+        page._page_switch_off()
+        return self._render_page(page, page.env._("Automatic payments have ended."))
+
+    @http.route(f"{AUTOPAY_PATH}/<string:token>/opened", **FORM)
+    def autopay_opened(self, token, **_params):
+        """A person has touched the page (a mail scanner only fetches it). Employees do not count."""
+        page = self._page(token)
+        if not page:
+            return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
+        if not request.env.user._is_internal():
+            page._mark_opened()
+        return self._json({"ok": True})
+
+    # === HELPERS === #
+
+    @staticmethod
+    def _back(page):
+        return request.redirect(f"{AUTOPAY_PATH}/{page.access_token}", code=HTTPStatus.SEE_OTHER)
+
+    def _values(self, page):
+        return page._page_values() | {"languages": self._languages(page), "lang": page.env.lang}
+
+    def _render_page(self, page, notice=None):
+        """:param str notice: what has just been done"""
+        return self._render("paylink_addon.page_autopay", self._values(page) | {"notice": notice})
+
+    def _page(self, token):
+        """The page with this token, in its company and the customer's language, or an empty record set."""
+        page = request.env["paylink.autopay.page"]._find_by_token(token)
+        if not page.issued_at or page.cancelled_at:
+            return page.browse()
+        lang = self._language(page.lang)
+        company_ids = page.company_id.ids
+        request.update_context(lang=lang, allowed_company_ids=company_ids)
+        return page.with_user(SUPERUSER_ID).with_context(
+            lang=lang, allowed_company_ids=company_ids, tz=page._timezone()
+        )

@@ -1,0 +1,206 @@
+from functools import partial
+
+from odoo import api, fields, models
+from odoo.tools import clean_context, format_date
+
+from ...const import AUTOPAY_PATH, Task
+from ...tools.addresses import BadAddress, split_emails
+
+# How far the customer sees ahead, in days.
+DAYS_AHEAD = 60
+
+
+class PaylinkAutopayPage(models.Model):
+    """The lasting page on which a customer sees what will be charged, objects to it, and ends automatic payment.
+
+    There is one per customer (commercial partner) and company; each notice has its address.
+    """
+
+    _name = "paylink.autopay.page"
+    _inherit = ["paylink.request.mixin", "paylink.customer.mixin"]
+    _description = "Automatic Payment Page of a Customer"
+    _order = "id desc"
+    _rec_name = "partner_id"
+    _page_path = AUTOPAY_PATH
+    _subtype_prefix = "paylink_addon.mt_autopay_"
+
+    partner_id = fields.Many2one(ondelete="cascade")
+    expires_at = fields.Datetime(default=False)
+    # What the template of the notice says, in the customer's language: see :meth:`_announce`.
+    amount_display = fields.Char(string="Amount (text)", compute="_compute_displays")
+    day_display = fields.Char(string="Day (text)", compute="_compute_displays")
+    documents_display = fields.Char(string="Documents (text)", compute="_compute_displays")
+    method_display = fields.Char(string="Payment Profile (text)", compute="_compute_displays")
+
+    _token_unique = models.UniqueIndex("(access_token)")
+    _customer_unique = models.UniqueIndex("(partner_id, company_id)")
+
+    @api.depends_context("paylink_noticed")
+    def _compute_displays(self):
+        told = self.env.context.get("paylink_noticed") or {}
+        for page in self:
+            facts = told.get(page.id) or {}
+            for name in ("amount", "day", "documents", "method"):
+                page[f"{name}_display"] = facts.get(name) or False
+
+    # === CUSTOMERS === #
+
+    @api.model
+    def _for_customers(self, customers, company, owner):
+        """The pages of these customers in ``company``, in sudo mode; those that are missing are made."""
+        pages = self.sudo().search([("partner_id", "in", customers.ids), ("company_id", "=", company.id)])
+        context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
+        now = fields.Datetime.now()
+        made = (
+            self.sudo()
+            .with_context(context)
+            .create(
+                [
+                    {
+                        "name": partner.name or "/",
+                        "partner_id": partner.id,
+                        "company_id": company.id,
+                        "user_id": owner.id,
+                        "issued_at": now,
+                    }
+                    for partner in customers - pages.partner_id
+                ]
+            )
+        )
+        return pages | made.with_env(self.env(su=True))
+
+    # === NOTICES === #
+
+    def _announce(self, notices, template):
+        """Queue the e-mails that tell customers what will be charged, and when.
+
+        :param dict notices: by page what the notice says: ``amount``, ``day``, ``documents``, ``method`` (texts)
+        :param template: ``mail.template`` of this model
+        """
+        for lang, pages in self.grouped("lang").items():
+            told = pages.with_context(lang=lang, paylink_noticed={page.id: notices[page.id] for page in pages})
+            emails = {page.id: notices[page.id]["emails"] for page in pages}
+            values = told._prepare_emails(
+                template.sudo().with_env(told.env(su=True)),
+                email_to=emails,
+                layout="paylink_addon.mail_layout_autopay",
+            )
+            told._create_emails(values)
+        self._note_sent()
+
+    @api.model
+    def _emails_of(self, partner):
+        """Where notices go, as text; nothing where there is no address that works."""
+        try:
+            return ", ".join(split_emails(partner.email))
+        except BadAddress:
+            return ""
+
+    @api.model
+    def mail_allowed_qweb_expressions(self):
+        """What anyone may write in a template of this model; it is rendered without running code."""
+        return (
+            *super().mail_allowed_qweb_expressions(),
+            "object.url",
+            "object.amount_display",
+            "object.day_display",
+            "object.documents_display",
+            "object.method_display",
+            "object.company_id.name",
+            "object.company_id.phone",
+            "object.company_id.email",
+            "object.partner_id.display_name",
+        )
+
+    # === THE PAGE === #
+    # What the customer sees and does there. Callers have checked the token; all is in sudo mode.
+
+    @api.model
+    def _page_fields(self):
+        return ("name", "access_token", "company_id", "partner_id", "lang", "issued_at", "cancelled_at", "opened_at")
+
+    def _customer(self):
+        """The customer, with what is said in the page's company."""
+        return self.partner_id.with_company(self.company_id)
+
+    def _page_values(self):
+        """The values of the page, in the language of the context."""
+        self.ensure_one()
+        return {
+            "link": None,
+            "page": self,
+            "company": self.company_id,
+            "base": f"{self._page_path}/{self.access_token}",
+            "is_on": self._customer().paylink_autopay and self.company_id.paylink_autopay,
+            "rows": self._page_rows(),
+        }
+
+    def _page_rows(self):
+        """What will be charged, a row for each document, the next day first."""
+        company = self.company_id
+        rules = self.env["paylink.autopay.rule"]._of_company(company)
+        if not company.paylink_autopay or not rules:
+            return []
+        today = company._paylink_today()
+        charged, _left = rules._foresee(today, fields.Date.add(today, days=DAYS_AHEAD), self.partner_id.ids)
+        return [self._page_row(day, charge, due) for day, charge in charged for due in charge.dues]
+
+    def _page_row(self, day, charge, due):
+        item = self.env["account.move.line"].browse(due.item_id)
+        token = self.env["payment.token"].browse(charge.token_id)
+        return {
+            "id": item.id,
+            "name": item._paylink_customer_name(item._paylink_labels()[item.id], self.env),
+            "amount": item._paylink_amount_text(self.env, due.residual),
+            "day": format_date(self.env, day),
+            "method": token.display_name,
+        }
+
+    def _page_object(self, row):
+        """The customer objects to the charge of an item: it is not charged automatically.
+
+        :param dict row: one of :meth:`_page_rows`
+        """
+        items = self.env["account.move.line"].browse(row["id"])
+        noted = self.env["paylink.autopay.item"]._of_items(items)
+        noted._skip(True, by_customer=True)
+        self._log_events("objected", {self.id: row["name"]})
+        self._give_task(Task.AUTOPAY_OBJECTION, partial(self._objection_texts, row["name"]), about=noted)
+        self._after_objection(items.move_id, row["name"])
+
+    def _after_objection(self, move, name):
+        """Hook: what else follows when a customer objects to the charge of a document."""
+
+    def _objection_texts(self, name, env):
+        return env._("A customer objects to an automatic payment"), env._(
+            "%(partner)s objects to the automatic payment of %(document)s: it is not charged. Ask the customer why.",
+            partner=self.partner_id.display_name,
+            document=name,
+        )
+
+    def _page_switch_off(self):
+        """The customer ends automatic payment: at once, for all that was not sent to the provider yet."""
+        if not self._customer().paylink_autopay:
+            return
+        self._customer()._paylink_end_autopay()
+        self._log_events("off")
+        self._give_task(Task.AUTOPAY_OFF, self._off_texts)
+
+    def _off_texts(self, env):
+        return env._("A customer has switched automatic payment off"), env._(
+            "%(partner)s has switched automatic payment off. What is due is not charged anymore: ask for it otherwise.",
+            partner=self.partner_id.display_name,
+        )
+
+    # === TASKS === #
+
+    def _no_address_texts(self, env):
+        return env._("An automatic payment can't be announced: there is no e-mail address"), env._(
+            "%(partner)s is to be told before a charge, and has no e-mail address that works: nothing is charged. Add "
+            "one on the contact.",
+            partner=self.partner_id.display_name,
+        )
+
+    def _paylink_done_autopay_off(self, _task):
+        """The customer has it again."""
+        return self._customer().paylink_autopay

@@ -1,0 +1,119 @@
+"""Stage of ``paylink.autopay.rule``: what will be charged on days to come, and what not, and why."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from odoo import models
+from odoo.tools import SQL
+
+from .paylink_autopay_rule_pick import Due
+
+
+class Plan(NamedTuple):
+    """What the rules have in mind with an open item."""
+
+    due: Due  # of the rule that says it; its day is that of the charge
+    reason: str | None  # the name of the condition that it does not meet; ``None``: it will be charged
+
+
+class PaylinkAutopayRuleForesee(models.Model):
+    """Looking ahead, and explaining. Nothing is written."""
+
+    _inherit = "paylink.autopay.rule"
+
+    def _plans(self, today, last=None, customers=None, items=None):
+        """What the rules of one company have in mind with each open item of customers who have automatic payment.
+
+        :param today: the day it is for the company
+        :param last: the last due day that matters, default any
+        :param customers: ids of commercial partners, default all
+        :param items: ids of journal items, whoever their customers are
+        :return: a list of :class:`Plan`, one for each item
+        """
+        if not self:
+            return []
+        self.env.flush_all()
+        ranked = sorted(self, key=lambda rule: (rule.sequence, rule.id))
+        query = SQL(
+            """
+            WITH candidate AS (%s)
+            SELECT DISTINCT ON (item_id) customer_id, contact_id, item_id, move_id, currency_id, residual, amount,
+                   due_date, token_id, tried_link_id, day, rule_id, (%s::varchar[])[failed]
+              FROM (%s) plan
+          ORDER BY item_id, failed DESC NULLS FIRST, rank
+            """,
+            self._chargeable_sql(last, customers, items),
+            self._condition_names(),
+            SQL(" UNION ALL ").join(rule._plan_sql(today, rank) for rank, rule in enumerate(ranked)),
+        )
+        found = [Plan(Due(*row), reason) for *row, reason in self.env.execute_query(query)]
+        return sorted(found, key=lambda plan: (plan.due.day, plan.due.customer_id, plan.due.due_date, plan.due.item_id))
+
+    def _condition_names(self):
+        return [*self._common_conditions, *self._rule_conditions]
+
+    def _plan_sql(self, today, rank):
+        """When this rule charges each candidate, and the number of the first condition that speaks against it.
+
+        What is only a question of the day speaks against nothing. Of two rules the one that had less against it tells.
+        """
+        names = self._condition_names()
+        conditions = {
+            name: condition for name, condition in self._conditions(today).items() if name not in self._day_conditions
+        }
+        cases = [
+            SQL("WHEN (%s) IS NOT TRUE THEN %s", condition, names.index(name) + 1)
+            for name, condition in conditions.items()
+        ]
+        return SQL(
+            """SELECT c.customer_id, c.contact_id, c.item_id, c.move_id, c.currency_id, c.residual::float8,
+                      c.amount::float8, c.due_date, c.token_id, c.tried_link_id, %s AS day, %s AS rule_id,
+                      CASE %s END AS failed, %s AS rank
+                 FROM candidate c""",
+            self._planned_day_sql(today),
+            self.id,
+            SQL(" ").join(cases),
+            rank,
+        )
+
+    def _planned_day_sql(self, today):
+        """The day of the charge, if nothing speaks against it: not before today, nor before the notice is over."""
+        told = SQL("CASE WHEN c.noticed_on IS NULL THEN %s::date END", today + timedelta(days=self.notice_days))
+        return SQL("GREATEST(%s, %s::date, %s)", self._charge_day_sql(), today, told)
+
+    def _charging_sql(self, today):
+        """A query of the ids of the items that will be charged, as far as one can tell of each by itself."""
+        self.env.flush_all()
+        return SQL(" UNION ALL ").join(
+            SQL(
+                "SELECT c.item_id FROM (%s) c WHERE %s",
+                self._chargeable_sql(None),
+                SQL(" AND ").join(
+                    SQL("(%s)", condition)
+                    for name, condition in rule._conditions(today).items()
+                    if name not in self._day_conditions
+                ),
+            )
+            for rule in self
+        )
+
+    # === DAY BY DAY === #
+
+    def _foresee(self, today, last, customers=None):
+        """What will be charged from ``today`` to ``last``, should nobody pay until then, and what is left out, and why.
+
+        :return: (a list of ``(day, charge)``, a list of ``(plan, name of the reason)``)
+        """
+        plans = self._plans(today, last + timedelta(days=max(self.mapped("notice_days"), default=0)), customers)
+        due, left = {}, []
+        for plan in plans:
+            if plan.reason:
+                left.append((plan, plan.reason))
+            elif plan.due.day <= last:
+                due.setdefault(plan.due.day, []).append(plan)
+        charged, spent, used = [], {}, set()
+        for day, own in sorted(due.items()):
+            charges, others = self._charges([plan.due for plan in own], day, spent, used)
+            charged += [(day, charge) for charge in charges]
+            left += [(plan, others[plan.due.item_id]) for plan in own if plan.due.item_id in others]
+        return charged, left

@@ -1,0 +1,116 @@
+from odoo.tests import HttpCase, tagged
+
+from .autopay_common import AutopayCommon
+
+
+@tagged("post_install", "-at_install")
+class TestAutopayNotice(AutopayCommon, HttpCase):
+    """Customers are told before they are charged, and object or end it by themselves."""
+
+    def setUp(self):
+        super().setUp()
+        self.rule = self._rule(notice_days=3)
+
+    def _announce(self, days=0):
+        """The notices of some days later: the e-mails."""
+        before = self.env["mail.mail"].sudo().search([])
+        rules = self.env["paylink.autopay.rule"]._of_company(self.company)
+        date = self._days(days)
+        customers = dict.fromkeys(due.customer_id for due in rules._pick_notices(date))
+        rules._announce_to(date, self.env["res.partner"].browse(customers))
+        self.env.flush_all()
+        return self.env["mail.mail"].sudo().search([]) - before
+
+    def _page(self):
+        return self.env["paylink.autopay.page"].search([("partner_id", "=", self.marie.id)])
+
+    def test_told_then_charged(self):
+        """Three days before, once, in the customer's language; charged on the day that was told, not before."""
+        invoice = self._due_invoice(late=-5)
+        self.assertFalse(self._announce(days=1))
+        mail = self._announce(days=2)
+        self.assertEqual(mail.email_to, "marie@example.com")
+        for text in (invoice.name, "4242", self._page().url):
+            self.assertIn(text, mail.body_html)
+        self.assertNotIn(self._page().access_token, mail.body)
+        self.assertFalse(self._announce(days=3), "once")
+        self.assertFalse(self._run_rules(days=4))
+        self.assertEqual(self._run_rules(days=5).amount, 100)
+
+    def test_what_is_late_is_told_first(self):
+        """The notice is never shorter than the rule says."""
+        self._due_invoice(late=10)
+        self.assertFalse(self._run_rules())
+        self.assertTrue(self._announce())
+        self.assertFalse(self._run_rules(days=2))
+        self.assertTrue(self._run_rules(days=3))
+
+    def test_two_documents_of_a_day_are_one_notice(self):
+        moves = self._due_invoice(late=-3) | self._due_invoice(amount=60, late=-3)
+        self._invoice(amount=30, move_type="out_refund")
+        mail = self._announce()
+        for name in moves.mapped("name"):
+            self.assertIn(name, mail.body_html)
+        self.assertIn("130", mail.body_html)
+
+    def test_nobody_to_tell(self):
+        """Without an address nothing is charged, and somebody gets the task, once."""
+        self.marie.email = False
+        self._due_invoice()
+        self.assertFalse(self._announce() | self._announce())
+        self.assertFalse(self._run_rules(days=30))
+        task = self.marie.activity_ids.filtered(lambda task: task.paylink_key == "autopay_address")
+        self.assertEqual((len(task), task.user_id), (1, self.manager))
+
+    # === THE PAGE === #
+
+    def _post(self, path, **data):
+        response = self.url_open(f"/autopay/{self._page().access_token}{path}", data=data or None)
+        self.env.invalidate_all()
+        return response
+
+    def test_customer_objects(self):
+        """After a second question, and never by a GET: it is not charged, nor reminded; people are told."""
+        invoice, other = self._due_invoice(late=-3), self._due_invoice(amount=60, late=-3)
+        self._announce()
+        self.authenticate(None, None)
+        shown = self._post("")
+        self._assert_nothing_leaks(shown)
+        self.assertIn(invoice.name, shown.text)
+        item = self._items(invoice)
+        self._post(f"/object?item={item.id}&sure=1")
+        self._post("/object", item=item.id)
+        self.assertFalse(self._row(invoice).is_skipped)
+        self._post("/object", item=item.id, sure="1")
+        row = self._row(invoice)
+        self.assertEqual((row.is_skipped, row.by_customer, self._row(other).is_skipped), (True, True, False))
+        self.assertTrue(invoice.paylink_has_objection)
+        self.assertTrue(self._page().activity_ids)
+        self.assertEqual(self._run_rules(days=3).amount, 60)
+
+    def test_customer_ends_it(self):
+        invoice = self._due_invoice(late=-3)
+        self._announce()
+        self.authenticate(None, None)
+        self._post("/off?sure=1")
+        self._post("/off", other="1")
+        self.assertTrue(self.marie.with_company(self.company).paylink_autopay)
+        answer = self._post("/off", sure="1")
+        self.assertEqual(answer.status_code, 200)
+        self.assertFalse(self.marie.with_company(self.company).paylink_autopay)
+        self.assertFalse(self._run_rules(days=3))
+        self.assertNotIn(invoice.name, self._post("").text)
+
+    def test_foreign_ids(self):
+        """The item of another customer, of another company, of nobody: nothing happens."""
+        mine = self._due_invoice(late=-3)
+        self._profile(self.john)
+        theirs = self._due_invoice(self.john, late=-3)
+        self._announce()
+        self.authenticate(None, None)
+        for item in (self._items(theirs).id, 0, "x", "9" * 40, f" {self._items(mine).id}"):
+            with self.subTest(item):
+                self.assertEqual(self._post("/object", item=item, sure="1").status_code, 200)
+                self.assertFalse(self._row(theirs).is_skipped or self._row(mine).is_skipped)
+        unknown = self.url_open("/autopay/AAAAAAAAAAAAAAAAAAAAAAAA")
+        self.assertEqual(unknown.status_code, 404)
