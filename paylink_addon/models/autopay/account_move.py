@@ -1,5 +1,130 @@
-from odoo import models
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import format_date
+
+GROUP = "paylink_addon.group_paylink_user"
+# Who charges a stored method by hand.
+CHARGERS = ("paylink_addon.group_payment_manager", "account.group_account_invoice")
 
 
 class AccountMove(models.Model):
+    """Invoices show what automatic payment has in mind with them, and are charged or skipped by hand."""
+
     _inherit = "account.move"
+
+    paylink_autopay_plan = fields.Char(
+        string="Automatic payment",
+        compute="_compute_paylink_autopay",
+        groups=GROUP,
+        help="When it will be charged, or why not.",
+    )
+    paylink_autopay_skipped = fields.Boolean(compute="_compute_paylink_autopay", groups=GROUP)
+    paylink_can_charge = fields.Boolean(compute="_compute_paylink_autopay", groups=GROUP)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("state", "amount_residual", "partner_id")
+    @api.depends_context("uid", "lang", "company")
+    def _compute_paylink_autopay(self):
+        """What the rules of each company have in mind with its invoices, in a constant number of queries."""
+        self.paylink_autopay_plan = False
+        self.paylink_autopay_skipped = self.paylink_can_charge = False
+        asked = self._origin.filtered(
+            lambda move: move.state == "posted" and move.is_sale_document(include_receipts=True)
+        )
+        skipped = (
+            self.env["paylink.autopay.item"].sudo().search([("move_id", "in", asked.ids), ("is_skipped", "=", True)])
+        )
+        charger = any(self.env.user.has_group(group) for group in CHARGERS)
+        for company, moves in asked.grouped("company_id").items():
+            texts = moves._paylink_autopay_texts(company)
+            for move in self.filtered(lambda move, moves=moves: move._origin in moves):
+                customer = move.sudo().commercial_partner_id.with_company(company)
+                usable = customer.paylink_token_id._paylink_autopay_usable()
+                move.paylink_autopay_plan = texts.get(move._origin.id, False)
+                move.paylink_autopay_skipped = move._origin in skipped.move_id
+                move.paylink_can_charge = bool(charger and usable and move.amount_residual and move.paylink_can_send)
+
+    def _paylink_autopay_texts(self, company):
+        """What is planned of each, or why it is not charged, by id: of customers who have automatic payment."""
+        on = self.filtered(lambda move: move.sudo().commercial_partner_id.with_company(company).paylink_autopay)
+        items = on._paylink_open_items()
+        if not items:
+            return {}
+        if not company.sudo().paylink_autopay:
+            return dict.fromkeys(on.ids, self.env._("Automatic payments are off."))
+        rules = self.env["paylink.autopay.rule"].sudo().with_company(company).search([("company_id", "=", company.id)])
+        plans = rules._plans(company._paylink_today(), items=items.ids)
+        found = dict.fromkeys(items.move_id.ids, self.env._("No rule charges it."))
+        for plan in reversed(plans):  # of installments, the next one
+            found[plan.due.move_id] = self._paylink_plan_text(rules, plan)
+        return found
+
+    def _paylink_plan_text(self, rules, plan):
+        rule = rules.browse(plan.due.rule_id)
+        if plan.reason:
+            return self.env._("Not charged automatically. %(reason)s", reason=rule._reason_text(plan.reason))
+        item = self.env["account.move.line"].sudo().browse(plan.due.item_id)
+        return self.env._(
+            "Planned on %(date)s: %(amount)s, %(method)s",
+            date=format_date(self.env, plan.due.day),
+            amount=item._paylink_amount_text(self.env, plan.due.residual),
+            method=self.env["payment.token"].sudo().browse(plan.due.token_id).display_name,
+        )
+
+    # === ACTIONS === #
+
+    def action_paylink_autopay_skip(self):
+        """Do not charge these invoices automatically."""
+        return self._paylink_skip_autopay(True)
+
+    def action_paylink_autopay_resume(self):
+        """Let the rules charge them again."""
+        return self._paylink_skip_autopay(False)
+
+    def _paylink_skip_autopay(self, is_skipped):
+        if not self.env.user.has_group(GROUP):
+            raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
+        self.check_access("read")
+        self.env["paylink.autopay.item"]._of_items(self._paylink_open_items())._skip(is_skipped)
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def action_paylink_charge_now(self):
+        """Charge what is open of this invoice to the customer's stored method, at once. Commits.
+
+        :raises UserError: it can't be charged now, and why
+        """
+        self.ensure_one()
+        if not any(self.env.user.has_group(group) for group in CHARGERS):
+            raise AccessError(self.env._("Only payment managers and accountants can charge stored methods."))
+        self.check_access("read")
+        company = self.company_id
+        token = self.sudo().commercial_partner_id.with_company(company).paylink_token_id
+        items = self._paylink_open_items()
+        self._paylink_check_chargeable(token, items)
+        rule = self.env["paylink.autopay.rule"].sudo().with_company(company)
+        tx = rule._charge_by_hand(self.sudo(), items, token, self.env.user)
+        return tx._paylink_request("charge")
+
+    def _paylink_check_chargeable(self, token, items):
+        """:raises UserError: why it can't be charged"""
+        problem = False
+        if self.company_id not in self.env.companies or not self.paylink_can_send or not items:
+            problem = self.env._("Nothing is due on %(name)s.", name=self.name)
+        elif not token._paylink_autopay_usable() or token.company_id != self.company_id:
+            problem = self.env._(
+                "%(partner)s has stored no payment method that can be charged: request a card.",
+                partner=self.commercial_partner_id.display_name,
+            )
+        elif items._paylink_in_flight():
+            problem = self.env._("%(name)s: a payment is in progress.", name=self.name)
+        elif items._paylink_charged_back():
+            problem = self.env._("%(name)s: the customer's bank has taken a payment back.", name=self.name)
+        if problem:
+            raise UserError(problem)
+
+    def action_paylink_view_autopay(self):
+        """Show what automatic payment has done with the invoice."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_autopay_item_action")
+        return action | {"domain": [("move_id", "=", self.id)]}

@@ -37,11 +37,10 @@ class PaylinkAutopayPage(models.Model):
 
     @api.depends_context("paylink_noticed")
     def _compute_displays(self):
-        told = self.env.context.get("paylink_noticed") or {}
+        told = dict(self.env.context.get("paylink_noticed") or ())
         for page in self:
-            facts = told.get(page.id) or {}
             for name in ("amount", "day", "documents", "method"):
-                page[f"{name}_display"] = facts.get(name) or False
+                page[f"{name}_display"] = told.get(name) or False
 
     # === CUSTOMERS === #
 
@@ -71,21 +70,21 @@ class PaylinkAutopayPage(models.Model):
 
     # === NOTICES === #
 
-    def _announce(self, notices, template):
-        """Queue the e-mails that tell customers what will be charged, and when.
+    def _announce(self, facts, emails, template):
+        """Queue the e-mail that tells the customer what will be charged, and when.
 
-        :param dict notices: by page what the notice says: ``amount``, ``day``, ``documents``, ``method`` (texts)
+        :param dict facts: what it says: ``amount``, ``day``, ``documents``, ``method`` (texts)
+        :param str emails: where it goes
         :param template: ``mail.template`` of this model
         """
-        for lang, pages in self.grouped("lang").items():
-            told = pages.with_context(lang=lang, paylink_noticed={page.id: notices[page.id] for page in pages})
-            emails = {page.id: notices[page.id]["emails"] for page in pages}
-            values = told._prepare_emails(
-                template.sudo().with_env(told.env(su=True)),
-                email_to=emails,
-                layout="paylink_addon.mail_layout_autopay",
-            )
-            told._create_emails(values)
+        self.ensure_one()
+        told = self.with_context(lang=self.lang, paylink_noticed=tuple(facts.items()))
+        values = told._prepare_emails(
+            template.sudo().with_env(told.env(su=True)),
+            email_to={self.id: emails},
+            layout="paylink_addon.mail_layout_autopay",
+        )
+        told._create_emails(values)
         self._note_sent()
 
     @api.model

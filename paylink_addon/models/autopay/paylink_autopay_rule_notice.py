@@ -54,7 +54,7 @@ class PaylinkAutopayRuleNotice(models.Model):
         items = self.env["account.move.line"].sudo().browse([due.item_id for due in dues])
         page.lang = page.partner_id._paylink_lang(page.lang)
         env = page.with_context(lang=page.lang).env
-        page._announce({page.id: self._notice_facts(env, page, day, charges, items) | {"emails": emails}}, template)
+        page._announce(self._notice_facts(env, page, day, charges, items), emails, template)
         self.env["paylink.autopay.item"]._of_items(items)._note_announced(rule, date, day, emails)
 
     def _notice_facts(self, env, page, day, charges, items):

@@ -1,4 +1,5 @@
 from . import test_autopay_caps
+from . import test_autopay_invoice
 from . import test_autopay_notice
 from . import test_autopay_pick
 from . import test_autopay_retry

@@ -19,7 +19,8 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
         customers = dict.fromkeys(due.customer_id for due in rules._pick_notices(date))
         rules._announce_to(date, self.env["res.partner"].browse(customers))
         self.env.flush_all()
-        return self.env["mail.mail"].sudo().search([]) - before
+        made = self.env["mail.mail"].sudo().search([]) - before
+        return made.filtered(lambda mail: mail.model == "paylink.autopay.page")
 
     def _page(self):
         return self.env["paylink.autopay.page"].search([("partner_id", "=", self.marie.id)])
