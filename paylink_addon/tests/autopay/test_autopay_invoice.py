@@ -106,8 +106,8 @@ class TestAutopayInvoice(AutopayCommon):
         self.marie.write({"paylink_autopay_has_month_cap": True, "paylink_autopay_month_cap": 160})
         moves = [self._due_invoice(amount=amount, late=-1) for amount in (100, 80)]
         self._invoice(amount=30, move_type="out_refund")
-        moves.append(self._due_invoice(amount=60, late=-2))
-        skipped = self._due_invoice(late=-2)
+        moves.append(self._due_invoice(amount=60, late=-1))
+        skipped = self._due_invoice(late=-1)
         skipped.with_user(self.manager).action_paylink_autopay_skip()
         charged, left = rule._of_company(self.company)._foresee(self.today, self._days(30))
         found = [(day, charge.total()) for day, charge in charged]
