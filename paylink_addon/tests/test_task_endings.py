@@ -151,6 +151,25 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
 
     # === PAYMENTS === #
 
+    def _autopay_page(self):
+        return self.env["paylink.autopay.page"]._for_customers(self.marie, self.company, self.manager)
+
+    def case_autopay_objection(self):
+        """Of what was objected to the money has come."""
+        invoice = self._invoice()
+        row = self.env["paylink.autopay.item"]._of_items(self._items(invoice))
+        row._skip(True, by_customer=True)
+        return self._autopay_page(), row, lambda: self._pay(self._link(invoice))
+
+    def case_autopay_off(self):
+        """The customer has it again."""
+        marie = self.marie.with_company(self.company)
+        return self._autopay_page(), None, lambda: marie.write({"paylink_autopay": True})
+
+    def case_autopay_address(self):
+        self.marie.email = False
+        return self.marie, None, lambda: self.marie.write({"email": "marie@example.com"})
+
     def case_autopay_failed(self):
         """The charge is not tried again; the customer pays by its link."""
         tx = self._attempt(self._link(self._invoice()))

@@ -2,9 +2,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_date
 
+from ...tools.locks import hold_and_touch
+
 GROUP = "paylink_addon.group_paylink_user"
-# Who charges a stored method by hand.
-CHARGERS = ("paylink_addon.group_payment_manager", "account.group_account_invoice")
 
 
 class AccountMove(models.Model):
@@ -35,7 +35,6 @@ class AccountMove(models.Model):
         skipped = (
             self.env["paylink.autopay.item"].sudo().search([("move_id", "in", asked.ids), ("is_skipped", "=", True)])
         )
-        charger = any(self.env.user.has_group(group) for group in CHARGERS)
         for company, moves in asked.grouped("company_id").items():
             texts = moves._paylink_autopay_texts(company)
             for move in self.filtered(lambda move, moves=moves: move._origin in moves):
@@ -43,7 +42,7 @@ class AccountMove(models.Model):
                 usable = customer.paylink_token_id._paylink_autopay_usable()
                 move.paylink_autopay_plan = texts.get(move._origin.id, False)
                 move.paylink_autopay_skipped = move._origin in skipped.move_id
-                move.paylink_can_charge = bool(charger and usable and move.amount_residual and move.paylink_can_send)
+                move.paylink_can_charge = bool(usable and move.amount_residual and move.paylink_can_send)
 
     def _paylink_autopay_texts(self, company):
         """What is planned of each, or why it is not charged, by id: of customers who have automatic payment."""
@@ -90,21 +89,24 @@ class AccountMove(models.Model):
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def action_paylink_charge_now(self):
-        """Charge what is open of this invoice to the customer's stored method, at once. Commits.
+        """Charge what is open of this invoice to the customer's default method, at once: whatever the rules say.
 
         :raises UserError: it can't be charged now, and why
         """
         self.ensure_one()
-        if not any(self.env.user.has_group(group) for group in CHARGERS):
-            raise AccessError(self.env._("Only payment managers and accountants can charge stored methods."))
         self.check_access("read")
-        company = self.company_id
-        token = self.sudo().commercial_partner_id.with_company(company).paylink_token_id
+        token = self.sudo().commercial_partner_id.with_company(self.company_id).paylink_token_id.sudo(False)
         items = self._paylink_open_items()
         self._paylink_check_chargeable(token, items)
-        rule = self.env["paylink.autopay.rule"].sudo().with_company(company)
-        tx = rule._charge_by_hand(self.sudo(), items, token, self.env.user)
-        return tx._paylink_request("charge")
+        token._paylink_check_manage()
+        hold_and_touch(items)
+        if items._paylink_in_flight():
+            raise UserError(self.env._("%(name)s: a payment is in progress.", name=self.name))
+        values = {"partner_id": self.partner_id.id}
+        link = self.env["paylink.link"].with_company(self.company_id)._create_for_items([(values, items)])
+        link._issue()
+        link.sudo()._charge_stored(token.sudo())
+        return link._get_records_action(name=self.env._("Charged"))
 
     def _paylink_check_chargeable(self, token, items):
         """:raises UserError: why it can't be charged"""
@@ -116,8 +118,6 @@ class AccountMove(models.Model):
                 "%(partner)s has stored no payment method that can be charged: request a card.",
                 partner=self.commercial_partner_id.display_name,
             )
-        elif items._paylink_in_flight():
-            problem = self.env._("%(name)s: a payment is in progress.", name=self.name)
         elif items._paylink_charged_back():
             problem = self.env._("%(name)s: the customer's bank has taken a payment back.", name=self.name)
         if problem:

@@ -48,11 +48,11 @@ class PaylinkAutopayPage(models.Model):
     def _for_customers(self, customers, company, owner):
         """The pages of these customers in ``company``, in sudo mode; those that are missing are made."""
         pages = self.sudo().search([("partner_id", "in", customers.ids), ("company_id", "=", company.id)])
-        context = clean_context(self.env.context) | {"mail_create_nolog": True, "mail_create_nosubscribe": True}
+        context = clean_context(self.env.context)
         now = fields.Datetime.now()
         made = (
             self.sudo()
-            .with_context(context)
+            .with_context(context, mail_create_nolog=True, mail_create_nosubscribe=True)
             .create(
                 [
                     {

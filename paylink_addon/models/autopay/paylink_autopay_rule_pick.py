@@ -196,11 +196,11 @@ class PaylinkAutopayRulePick(models.Model):
         month_left = customers._paylink_autopay_month_left(date)
         kept = []
         for charge in charges:
-            customer, provider = by_id[charge.dues[0].customer_id], token_by_id[charge.token_id].provider_id
+            customer, token = by_id[charge.dues[0].customer_id], token_by_id[charge.token_id]
             amount, month = charge.in_company_currency(), (customer.id, date.year, date.month)
             if reason := self._over_limit(
                 charge, customer, amount + spent.get(month, 0.0), month_left
-            ) or self._refusal(charge, provider):
+            ) or self._refusal(charge, token):
                 left_out |= dict.fromkeys((due.item_id for due in charge.dues), reason)
                 continue
             spent[month] = spent.get(month, 0.0) + amount
@@ -219,7 +219,8 @@ class PaylinkAutopayRulePick(models.Model):
             return "month_cap"
         return False
 
-    def _refusal(self, charge, provider):
-        """Likewise, where it is the provider that can't take it."""
+    def _refusal(self, charge, token):
+        """Likewise, where it is the method or its provider that can't take it."""
         currency = self.env["res.currency"].browse(charge.dues[0].currency_id)
-        return "refused" if provider._paylink_limits(currency).refuse(charge.total()) else False
+        refused = token.provider_id._paylink_limits(currency).refuse(charge.total())
+        return "refused" if refused or not token._paylink_autopay_usable(currency) else False

@@ -98,23 +98,6 @@ class PaylinkAutopayRuleRun(models.Model):
         Transaction._paylink_wake_sender()
         return transactions
 
-    @api.model
-    def _charge_by_hand(self, move, items, token, user):
-        """The transaction that charges what is open of a document, whatever the rules say; it is still to be sent.
-
-        :param user: who wants it, and owns the link
-        """
-        values = {"partner_id": move.partner_id.id, "user_id": user.id, "by_autopay": True}
-        link = self.env["paylink.link"].sudo()._create_for_items([(values, items)], expires_at=False)
-        link._issue()
-        link._wait_and_hold()
-        wanted = link._charge_values(token)
-        if not wanted:
-            raise UserError(
-                self.env._("%(name)s: nothing is due anymore, or a payment is in progress.", name=move.name)
-            )
-        return self.env["payment.transaction"].sudo().create(wanted)
-
     # === LINKS === #
 
     def _links_of(self, charges):

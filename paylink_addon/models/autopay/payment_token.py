@@ -21,14 +21,15 @@ class PaymentToken(models.Model):
             refused.paylink_refused_at = False
         return super().write(vals)
 
-    def _paylink_autopay_usable(self):
-        """Whether it can be charged without the customer, as far as we know."""
+    def _paylink_autopay_usable(self, currency=None):
+        """Whether it can be charged without the customer, as far as we know: in ``currency``, default the company's."""
         token = self.sudo()
-        return bool(
-            token
-            and token.active
-            and not token.paylink_is_expired
-            and not token.paylink_refused_at
-            and token.provider_id.state != "disabled"
-            and token._paylink_is_reachable()
-        )
+        problem = token and token._paylink_charge_problem(currency or token.company_id.currency_id)
+        return bool(token) and not problem and not token.paylink_refused_at
+
+    def _paylink_uses(self, env):
+        """Automatic payment charges the default one of customers who have it."""
+        uses = super()._paylink_uses(env)
+        if self.paylink_is_default and self._paylink_customer().paylink_autopay:
+            uses = [*uses, env._("Automatic payment is on: until there is another one, nothing is charged.")]
+        return uses

@@ -9,8 +9,7 @@ GROUP = "paylink_addon.group_paylink_user"
 class ResPartner(models.Model):
     """The customer's switch, and how much may be charged. Consent is given to one company: each has its own."""
 
-    _name = "res.partner"
-    _inherit = ["res.partner", "paylink.ending.mixin"]
+    _inherit = "res.partner"
 
     paylink_autopay = fields.Boolean(
         string="Automatic payment",

@@ -18,26 +18,34 @@ class PaylinkLink(models.Model):
         """
         self.ensure_one()
         self._wait_and_hold()
-        amount = self._payable_amount()
-        if amount <= 0 or not self._is_live():
+        values = self._charge_values(token)
+        if not values:
             raise UserError(self.env._("Nothing is left to pay here, or a payment is in progress: reload the page."))
-        self._open_drafts()._paylink_close(_lt("It is charged to the stored payment method."))
-        Transaction = self.env["payment.transaction"].sudo()
-        transaction = Transaction.create(
-            {
-                "provider_id": token.provider_id.id,
-                "payment_method_id": token.payment_method_id.id,
-                "token_id": token.id,
-                "operation": "offline",
-                "amount": amount,
-                "currency_id": self.currency_id.id,
-                "partner_id": self.partner_id.id,
-                "reference": Transaction._compute_reference(token.provider_code, prefix=self.name),
-                "paylink_id": self.id,
-                "paylink_day": self._today(),
-                **self._of_kind("attempt_documents"),
-            }
-        )
+        transaction = self.env["payment.transaction"].sudo().create(values)
         transaction._log_sent_message()
         transaction._paylink_wish_and_send("charge")
         return transaction
+
+    def _charge_values(self, token):
+        """The values of the transaction that charges ``token`` for all that may be paid by this link now.
+
+        The rows are held (see :meth:`_wait_and_hold`). ``None``: nothing is left to charge, or it is on its way.
+        """
+        self.ensure_one()
+        amount = self._payable_amount()
+        if amount <= 0 or self.cancel_requested_at or not self._is_live():
+            return None
+        self._open_drafts()._paylink_close(_lt("It is charged to the stored payment method."))
+        return {
+            "provider_id": token.provider_id.id,
+            "payment_method_id": token.payment_method_id.id,
+            "token_id": token.id,
+            "operation": "offline",
+            "amount": amount,
+            "currency_id": self.currency_id.id,
+            "partner_id": self.partner_id.id,
+            "reference": self.env["payment.transaction"]._compute_reference(token.provider_code, prefix=self.name),
+            "paylink_id": self.id,
+            "paylink_day": self._today(),
+            **self._of_kind("attempt_documents"),
+        }

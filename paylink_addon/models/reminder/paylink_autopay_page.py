@@ -6,7 +6,7 @@ class PaylinkAutopayPage(models.Model):
 
     def _after_objection(self, move, name):
         """Who objects to the charge is not reminded of it either, until somebody has looked at it."""
-        super()._after_objection(move, name)
+        result = super()._after_objection(move, name)
         env = self.company_id._paylink_env()
         self.env["paylink.reminder.hold"].sudo().create(
             {
@@ -18,3 +18,4 @@ class PaylinkAutopayPage(models.Model):
                 "user_id": self._task_users().id,
             }
         )
+        return result
