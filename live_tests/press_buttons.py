@@ -4,6 +4,7 @@ Nothing stays: each press is undone.
 """
 
 import json
+import os
 import re
 from ast import literal_eval
 from datetime import timedelta
@@ -43,8 +44,7 @@ class Presser:
     def everything(self):
         """Every menu, and every button of every view of ours, with 0, 1 and 2 records; what they lead to, too."""
         for menu in self.menus():
-            action = menu.sudo().action
-            self.show(self.env["ir.actions.actions"]._for_xml_id(action.get_external_id()[action.id]), self.path(menu))
+            self.open(menu.sudo().action, self.path(menu))
         for view in self.views("form", "list", "kanban", "activity"):
             self.press_all(view)
         for view in self.views("search"):
@@ -87,10 +87,18 @@ class Presser:
 
     def bound(self):
         """What our add-ons put into the menu *Actions* of lists and forms."""
-        actions = self.env["ir.actions.actions"].sudo().search([("binding_model_id", "!=", False)])
-        return actions.filtered(self._is_ours)
+        for kind in ("ir.actions.act_window", "ir.actions.server"):  # reports are no buttons: they print
+            actions = self.env[kind].sudo().search([("binding_model_id", "!=", False)])
+            yield from actions.filtered(self._is_ours)
 
     # === WHAT AN ACTION LEADS TO === #
+
+    def open(self, action, what):
+        """What a menu leads to, be it by some code."""
+        if action._name == "ir.actions.server":
+            self.attempt(what, action.with_env(self.env).run, then=lambda found: self.show(found, what))
+        else:
+            self.show(self.env["ir.actions.actions"]._for_xml_id(action.get_external_id()[action.id]), what)
 
     def show(self, action, what):
         """What the web client asks for when it carries out an action, and what can be done there."""
@@ -116,7 +124,7 @@ class Presser:
             self.attempt(what, lambda: model.search_read(domain, ["display_name"], limit=5))
             self.make_new(model, forms, what)
             if model._transient:
-                self.press_list(model.search(domain, limit=2), forms.get("list"), what)
+                self.press_list(model.search(domain, limit=SAMPLES), forms.get("list"), what)
 
     def confirm(self, model, view_id, what):
         """Open a dialog, fill it in, and press each of its buttons; one of Odoo's, such as the settings, is opened."""
@@ -140,9 +148,9 @@ class Presser:
         self.in_dialog = False
 
     def press_list(self, records, view_id, what):
-        """Press the buttons above a list that was made for its user."""
+        """Press the buttons above a list that was made for its user, and those of its lines."""
         arch = etree.fromstring(records.get_view(view_id or None, "list")["arch"])
-        for node in arch.iterfind("header/button"):
+        for node in arch.iter("button"):
             self.press(f"{what}, list", records, node, records)
 
     def evaluated(self, text, context):
@@ -221,13 +229,14 @@ class Presser:
     def choose(self, action):
         """Choose an action of the menu *Actions*, with one record, with two, and with many."""
         model = self.env[action.binding_model_id.model]
-        groups = action.env[action.type].browse(action.id).group_ids if "group_ids" in action.env[action.type] else None
+        groups = action.group_ids
         if not model.has_access("read") or (groups and not groups & self.env.user.all_group_ids):
             return
         owing = [("move_type", "=", "out_invoice"), ("state", "=", "posted"), ("payment_state", "=", "not_paid")]
         domains = {"account.move": owing, "res.partner": [("customer_rank", ">", 0)]}
         records = model.search(domains.get(model._name, []), limit=SAMPLES)
-        for some in (records[:1], records[:2], records):
+        is_single = action.binding_view_types == "form"
+        for some in (records[:1],) if is_single else (records[:1], records[:2], records):
             self.pressed += 1
             self.attempt(
                 f"{action.get_external_id()[action.id]} with {len(some)} {model._name}",
@@ -422,6 +431,18 @@ def complete(env, company):
     items = [({}, invoice._paylink_open_items())]
     env["paylink.link"]._create_for_items(items, partner_id=invoice.partner_id.id)._issue()
     company._paylink_set_up_wallet()
+    connect_stripe(env, company)
+
+
+def connect_stripe(env, company):
+    """Stripe, which is played on this machine, is connected, and there is a payment by it."""
+    company.paylink_base_url = "https://pay.example.com"
+    provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", company.id)])
+    provider.write({"paylink_stripe_secret_key": os.environ["STRIPE_SECRET_KEY"], "state": "test"})
+    provider.action_paylink_stripe_create_webhook()
+    payment = {"provider_id": provider.id, "payment_method_id": env.ref("payment.payment_method_card").id}
+    payer = {"partner_id": company.partner_id.id, "amount": 1, "currency_id": company.currency_id.id}
+    env["payment.transaction"].create({**payment, **payer, "reference": "stripe-1"})
 
 
 def attempt(env, link):
@@ -443,6 +464,7 @@ def main(env):
         user = make_user(env, role, groups, company)
         give(env, user)
         company.paylink_reminders = role != "manager"  # who is to switch them on has to find them off
+        env.flush_all()  # each press is undone: nothing else may be
         presser = Presser(env(user=user.id, context={"lang": "fr_FR", "allowed_company_ids": company.ids}))
         presser.everything()
         faults += presser.faults
