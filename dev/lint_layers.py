@@ -57,6 +57,7 @@ CONTROLLERS = {
     "autopay": "autopay",
     "card": "card",
     "card_open": "card",
+    "card_portal": "card",
     "stripe": "stripe",
     "stripe_webhook": "stripe",
 }

@@ -69,6 +69,7 @@
         "views/card/res_config_settings_views.xml",
         "views/card/card_page_templates.xml",
         "views/card/card_open_templates.xml",
+        "views/card/card_portal_templates.xml",
         # autopay
         "data/autopay/paylink_autopay_subtypes.xml",
         "data/autopay/mail_autopay.xml",

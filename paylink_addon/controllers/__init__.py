@@ -1,1 +1,1 @@
-from . import account, autopay, card, card_open, deposit, pay, portal, status, stripe, stripe_webhook
+from . import account, autopay, card, card_open, card_portal, deposit, pay, portal, status, stripe, stripe_webhook

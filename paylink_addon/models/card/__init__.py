@@ -6,6 +6,7 @@ from . import paylink_card_request
 from . import paylink_card_request_store
 from . import paylink_card_request_person
 from . import paylink_card_request_link
+from . import paylink_card_request_portal
 from . import payment_provider
 from . import payment_token
 from . import payment_token_life

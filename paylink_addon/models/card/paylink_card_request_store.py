@@ -10,6 +10,9 @@ from ...tools.locks import hold_and_touch
 from ...tools.parameters import whole_number
 from ...tools.texts import said
 
+# Odoo's code of a pre-authorized debit in Canada.
+DEBIT = "acss_debit"
+
 
 class PaylinkCardRequestStore(models.Model):
     """What the customer sees and does. Callers have checked the token; all is in sudo mode."""
@@ -68,7 +71,35 @@ class PaylinkCardRequestStore(models.Model):
 
     def _consent_words(self):
         """What the customer agrees to, in the language of the context, with the company's name in it."""
-        return self.template_id.consent.replace("{company}", self.company_id.name)
+        words = self.template_id.consent.replace("{company}", self.company_id.name)
+        return "\n\n".join(filter(None, [words, self._debit_notice()]))
+
+    def _debit_notice(self):
+        """What the rules for pre-authorized debits in Canada want the customer to read, where one can be stored.
+
+        https://www.payments.ca/systems-services/payment-services/pre-authorized-debit
+        """
+        providers, _methods = self.template_id._options(self.company_id, self.partner_id)
+        accepted = self.template_id.with_context(active_test=False).method_ids.mapped("code") or [DEBIT]
+        if DEBIT not in accepted or not providers._paylink_take_debits(self.company_id.currency_id):
+            return ""
+        notice = (
+            self.env._(
+                "If I choose a bank account in Canada: this is an agreement for business pre-authorized debits (PAD).",
+            )
+            if self.partner_id.commercial_partner_id.is_company
+            else self.env._(
+                "If I choose a bank account in Canada: this is an agreement for personal pre-authorized debits (PAD)."
+            )
+        )
+        rights = self.env._(
+            "The account is debited when an invoice is due, or as agreed, with its amount. I am told of each debit "
+            "before it is made, and waive any longer notice. I can end this agreement at any time by writing to "
+            "%(company)s. I have certain rights if a debit does not comply with this agreement, such as being "
+            "reimbursed: my bank and www.payments.ca tell more.",
+            company=self.company_id.name,
+        )
+        return f"{notice} {rights}"
 
     def _last_failure(self):
         attempt = self.transaction_ids._paylink_card_attempts().sorted("id")[-1:]

@@ -97,13 +97,7 @@ class PaymentTokenLife(models.Model):
         :return: the action that says what became of it
         :raises UserError: it can't be now; nothing is removed
         """
-        if needed := self.filtered(lambda token: token._paylink_is_needed())[:1]:
-            raise UserError(
-                self.env._(
-                    "A payment by %(name)s is on its way to the provider: wait for its outcome, then remove it.",
-                    name=needed.display_name,
-                )
-            )
+        self._paylink_check_removable()
         self._paylink_finish(end)
         problems = self._paylink_detach_now()
         removed = self.filtered(lambda token: token not in problems)
@@ -123,6 +117,23 @@ class PaymentTokenLife(models.Model):
         params = {"type": "warning" if problems else "success", "message": "\n".join(texts), "sticky": bool(problems)}
         params["next"] = {"type": "ir.actions.client", "tag": "soft_reload"}
         return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
+
+    def _paylink_check_removable(self):
+        if needed := self.filtered(lambda token: token._paylink_is_needed())[:1]:
+            raise UserError(
+                self.env._(
+                    "A payment by %(name)s is on its way to the provider: wait for its outcome, then remove it.",
+                    name=needed.display_name,
+                )
+            )
+
+    def _paylink_withdraw(self):
+        """Its customer removes this one: whoever relies on it is told. See :meth:`_paylink_remove`."""
+        self.ensure_one()
+        self._paylink_check_removable()
+        if self.active:
+            self._paylink_tell_gone()
+        return self._paylink_remove("customer")
 
     def _paylink_finish(self, end):
         """End those that are in use."""

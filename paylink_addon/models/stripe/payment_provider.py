@@ -337,6 +337,10 @@ class PaymentProvider(models.Model):
             and (kind != "acss_debit" or self.sudo().paylink_stripe_takes_debits)
         ]
 
+    def _paylink_take_debits(self, currency):
+        """Those whose page may debit bank accounts in Canada."""
+        return self.filtered(lambda p: p.code == STRIPE_CODE and p._paylink_stripe_types(["acss_debit"], currency))
+
     def _paylink_storing_of(self, methods, currency):
         """Those at Stripe whose page can store any of ``methods`` (``payment.method``)."""
         codes = methods.mapped("code")

@@ -54,6 +54,17 @@ class TestCardMethods(CardStripeCommon):
                 self.apply_events()
                 self.assertEqual(tx.state, "done")
 
+    def test_notice_of_canadian_debits(self):
+        """Only where one can be stored; in the words for the kind of customer."""
+        request = self._card_request()
+        self.assertNotIn("PAD", request.sudo()._consent_words())
+        self._take_debits()
+        for is_company, kind in ((True, "business"), (False, "personal")):
+            self.marie.is_company = is_company
+            self.assertIn(f"{kind} pre-authorized", request.sudo()._consent_words())
+        self.template.method_ids = self.env.ref("payment.payment_method_card")
+        self.assertNotIn("PAD", request.sudo()._consent_words())
+
     def test_debit_that_fails_days_later(self):
         self._take_debits()
         tx = self._charge(self._stored_by(self._card_request(), "acss_debit"))
