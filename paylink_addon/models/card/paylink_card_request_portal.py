@@ -21,7 +21,8 @@ class PaylinkCardRequestPortal(models.Model):
     @api.model
     def _portal_template(self, user, company, kind="existing"):
         """What a portal user can store a method by, or an empty record set: nothing can be stored."""
-        template, partner = company._paylink_card_template(kind), user.sudo().partner_id
+        company, partner = company.sudo(), user.sudo().partner_id
+        template = company._paylink_card_template(kind)
         if not template or template._wording_problem(partner._paylink_lang()):
             return template.browse()
         return template.browse() if template._storing_problems(company, partner)[partner] else template
@@ -33,7 +34,7 @@ class PaylinkCardRequestPortal(models.Model):
         :param replaced: the user's ``payment.token`` that is to be replaced, or an empty record set
         :raises UserError: it can't be stored, or too much was tried
         """
-        partner, company = replaced.partner_id or user.sudo().partner_id, replaced.company_id or company
+        partner, company = replaced.partner_id or user.sudo().partner_id, replaced.company_id or company.sudo()
         template = self._portal_template(user, company, "update" if replaced else "existing")
         if not template:
             raise UserError(self.env._("This is not possible at the moment: please contact us."))
