@@ -267,7 +267,11 @@ class PaylinkCardRequestLink(models.Model):
         text = self.env._("%(method)s (%(name)s)", method=token.display_name, name=self.name)
         if not self.is_new:
             return text
-        return self.env._("%(method)s. Link it to a customer, or create the customer from it.", method=text)
+        return self.env._(
+            "%(who)s has stored %(method)s. Link it to a customer, or create the customer from it.",
+            who=self.customer_name,
+            method=text,
+        )
 
 
 def _bare_vat(text):

@@ -94,7 +94,7 @@ class PaymentToken(models.Model):
 
     def action_paylink_remove(self):
         """Remove methods here and at their providers, and say what became of it."""
-        self._paylink_check_manage()
+        self._paylink_check_manage(unlinked=True)
         return self.sudo()._paylink_remove("us")
 
     def action_paylink_charge(self):
@@ -109,20 +109,19 @@ class PaymentToken(models.Model):
         self._paylink_check_manage()
         return self.env["paylink.card.send"]._action_open(self)
 
-    def _paylink_check_manage(self):
+    def _paylink_check_manage(self, unlinked=False):
         """Who may see the customer and use card requests manages the methods of the customer.
 
+        :param bool unlinked: what a new customer has stored as well, for who may see the request
         :raises AccessError: others
         """
         if not self.env.user.has_group("paylink_addon.group_paylink_user"):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
         self.check_access("read")
         self.sudo().partner_id.sudo(False).check_access("read")
-        self._paylink_check_linked()
-
-    def _paylink_check_linked(self):
-        """What a new customer has stored is nobody's yet."""
-        if waiting := self.sudo().paylink_card_request_id.filtered(lambda request: request.linking == "to_link")[:1]:
+        waiting = self.sudo().paylink_card_request_id.filtered("is_new").sudo(False)
+        waiting.check_access("write")
+        if waiting and not unlinked:
             raise UserError(
-                self.env._("%(name)s is not linked to a customer yet: do that first.", name=waiting.display_name)
+                self.env._("%(name)s is not linked to a customer yet: do that first.", name=waiting[0].display_name)
             )

@@ -1,4 +1,6 @@
+from . import test_card_browser
 from . import test_card_link
+from . import test_card_link_tours
 from . import test_card_methods
 from . import test_card_open
 from . import test_card_page

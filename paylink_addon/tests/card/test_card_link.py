@@ -96,9 +96,13 @@ class TestCardLink(CardCommon):
         self.assertFalse(token._paylink_customer().paylink_token_id)
         found = self.env["paylink.card.request"].with_user(self.seller).search([("linking", "=", "to_link")])
         self.assertEqual(found, request)
-        for method in ("action_paylink_set_default", "action_paylink_request_update", "action_paylink_remove"):
+        for method in ("action_paylink_set_default", "action_paylink_request_update", "action_paylink_charge"):
             with self.subTest(method=method), self.assertRaisesRegex(UserError, "not linked"):
                 getattr(token.with_user(self.seller), method)()
+        with self.assertRaises(AccessError):
+            token.with_user(self.colleague).action_paylink_remove()
+        token.with_user(self.seller).action_paylink_remove()
+        self.assertFalse(request.linking)
 
     def test_suggested_with_reasons(self):
         firm = self._customer("Atelier Martin", is_company=True, vat="FR23334175221")

@@ -30,7 +30,7 @@ class PaylinkCardSendLine(models.TransientModel):
         help="This customer has the same e-mail address.",
     )
     ask_known = fields.Boolean(
-        string="Ask this customer",
+        string="Ask them",
         compute="_compute_ask_known",
         store=True,
         readonly=False,
