@@ -365,7 +365,8 @@ class Presser:
         except UserError as error:
             self.fault(what, error, told=not isinstance(error, AccessError))
         except Exception as error:  # noqa: BLE001  whatever a press may end in is what is looked for
-            self.fault(what, error)
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            self.fault(f"{what} in {place.name} ({Path(place.filename).name}:{place.lineno})", error)
         finally:
             cursor.execute("ROLLBACK TO SAVEPOINT press")
             cursor.execute("RELEASE SAVEPOINT press")
