@@ -6,9 +6,11 @@ Nothing stays: each press is undone.
 import json
 import os
 import re
+import traceback
 from ast import literal_eval
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from lxml import etree
 from odoo import Command, fields
@@ -348,6 +350,7 @@ class Presser:
         if node.get("type") == "action":
             context |= {"active_model": records._name, "active_ids": records.ids, "active_id": records[:1].id}
             action = self.env["ir.actions.actions"].browse(int(name)).sudo()
+            action = self.env[action.type].browse(action.id).sudo()
             return action.with_context(context)._for_xml_id(action.get_external_id()[action.id])
         arguments = literal_eval(node.get("args") or "[]")
         return call_kw(records.browse(), name, [records.ids, *arguments], {"context": context})

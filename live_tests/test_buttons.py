@@ -12,7 +12,9 @@ PRESSER = Path(__file__).parent / "press_buttons.py"
 # What is answered with words, since only the press tells that there is nothing to do, or not for this user.
 ANSWERED = {
     ": action_settle": "nothing is ticked",
-    ", list: action_run": "reminders are off, for who is to switch them on",
+    ": action_run": "reminders are off, for who is to switch them on",
+    ": action_run_now": "reminders, or automatic payments, are off",
+    "paylink_addon.paylink_charge_now_action": "the customer has stored no payment method",
     "dialog paylink.send: action_send": "all of what was chosen is asked for, paid or invoiced already",
     ": action_mark_read": "others' links among those ticked in the list",
     "(list): action_revoke": "others' pages among those ticked in the list",

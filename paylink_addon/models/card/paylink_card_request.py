@@ -230,9 +230,11 @@ class PaylinkCardRequest(models.Model):
             "object.greeting",
         )
 
-    def _check_sendable(self):
-        """Nothing that is over, that nobody could store, or that is not said in the customer's language."""
-        super()._check_sendable()
+    def _new_end(self):
+        return self.sudo().template_id._expires_at()
+
+    def _check_askable(self):
+        """Somebody has to be able to store it, and to read in their language what they agree to."""
         for (company, template, lang), requests in self.sudo().grouped(self._asking).items():
             problems = template._storing_problems(company, requests.partner_id)
             if problem := template._wording_problem(lang) or next(filter(None, problems.values()), False):

@@ -162,12 +162,11 @@ class PaylinkLinkLife(models.Model):
                 Send._generate_and_send_invoices(move, sending_methods=[], allow_fallback_pdf=False)
         return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in links}
 
-    def _check_sendable(self):
-        """Nothing that is over, or of which nothing is due, is asked for; an old draft lasts from now on."""
-        for link in self:
-            if not link.issued_at and link._is_expired():
-                link.expires_at = link.company_id._paylink_expires_at()
-        super()._check_sendable()
+    def _new_end(self):
+        return self.company_id._paylink_expires_at()
+
+    def _check_askable(self):
+        """Something has to be due."""
         due = self._due_amounts()
         for link in self:
             if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
@@ -182,7 +181,7 @@ class PaylinkLinkLife(models.Model):
         return self._of_kind("is_expired")
 
     def _is_expired_general(self):
-        return super()._is_expired()
+        return self._is_past()
 
     def _check_renewable(self):
         """What can be asked for again of a link that is over: by its live successor, else by one to be made.

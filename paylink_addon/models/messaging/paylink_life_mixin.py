@@ -137,7 +137,14 @@ class PaylinkLifeMixin(models.AbstractModel):
         self.filtered(lambda request: not request.issued_at).sudo().issued_at = fields.Datetime.now()
 
     def _check_sendable(self):
-        """Hook: refuse to send what can't be used, saying why and what to do: that it is over is said here."""
+        """Refuse to send what can't be used, saying why and what to do; an old draft lasts from now on."""
+        for request in self:
+            if not request.issued_at and request._is_expired():
+                request.expires_at = request._new_end()
+        self._check_not_over()
+        self._check_askable()
+
+    def _check_not_over(self):
         labels = dict(self._fields["state"]._description_selection(self.env))
         for request in self:
             is_expired = request._is_expired()
@@ -150,6 +157,13 @@ class PaylinkLifeMixin(models.AbstractModel):
                     )
                 )
 
+    def _check_askable(self):
+        """Hook: refuse what is not over, and yet can't be asked for."""
+
+    def _new_end(self):
+        """Hook: when one that is sent now for the first time ends, or ``False``: never."""
+        return False
+
     # === EXPIRY AND RENEWAL === #
 
     def _is_live(self):
@@ -158,7 +172,11 @@ class PaylinkLifeMixin(models.AbstractModel):
         return self.state in LIVE_STATES and not self._is_expired()
 
     def _is_expired(self):
-        """Whether the time is over, also before the job that says so has run."""
+        """Hook: whether it has ended, also before the job that says so has run."""
+        return self._is_past()
+
+    def _is_past(self):
+        """Whether its own time is over."""
         return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
 
     def _expiry_text(self, language):
