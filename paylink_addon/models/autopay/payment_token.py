@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 # What is told of a method that was replaced by the customer's bank: it may work again.
 RENEWING = {"payment_details", "paylink_expires_on", "provider_ref"}
@@ -26,6 +26,13 @@ class PaymentToken(models.Model):
         token = self.sudo()
         problem = token and token._paylink_charge_problem(currency or token.company_id.currency_id)
         return bool(token) and not problem and not token.paylink_refused_at
+
+    def _paylink_is_refused(self):
+        return bool(self.paylink_refused_at) or super()._paylink_is_refused()
+
+    @api.depends("paylink_refused_at")
+    def _compute_paylink_profile_status(self):
+        return super()._compute_paylink_profile_status()
 
     def _paylink_uses(self, env):
         """Automatic payment charges the default one of customers who have it."""

@@ -57,6 +57,9 @@ class PaylinkCardRequest(models.Model):
     token_id = fields.Many2one(
         "payment.token", string="Payment Profile", readonly=True, copy=False, index="btree_not_null"
     )
+    is_automatic = fields.Boolean(
+        string="Sent automatically", readonly=True, copy=False, help="As the stored card expires: nobody has sent it."
+    )
     stored_at = fields.Datetime(string="Stored on", readonly=True, copy=False)
     renewed_from_id = fields.Many2one(
         "paylink.card.request", string="Replaces", readonly=True, copy=False, index="btree_not_null"

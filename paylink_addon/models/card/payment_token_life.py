@@ -16,6 +16,7 @@ STATUSES = [
     ("usable", "Usable"),
     ("expires", "Expires soon"),
     ("expired", "Expired"),
+    ("refused", "Refused"),
     ("leaving", "Being removed"),
     ("removed", "Removed"),
     ("replaced", "Replaced"),
@@ -56,9 +57,14 @@ class PaymentTokenLife(models.Model):
                 ("withdrawn", not token.active and token.paylink_end in ("customer", "provider")),
                 ("removed", not token.active),
                 ("expired", last and last < today),
+                ("refused", token._paylink_is_refused()),
                 ("expires", last and last <= today + NOTICE),
             )
             token.paylink_profile_status = next((status for status, holds in rules if holds), "usable")
+
+    def _paylink_is_refused(self):
+        """Hook: whether the customer's bank has refused it for good."""
+        return False
 
     # === CRUD METHODS === #
 
@@ -146,6 +152,15 @@ class PaymentTokenLife(models.Model):
         customer = self._paylink_customer()
         if customer.paylink_token_id == self:
             customer.paylink_token_id = new
+
+    def _paylink_renew(self, values):
+        """What nobody has to replace anymore is not asked for anymore, where nobody but the job has."""
+        result = super()._paylink_renew(values)
+        lasting = self.filtered(lambda token: token.paylink_profile_status == "usable")
+        asked = self.env["paylink.card.request"].sudo()
+        asked = asked.search([("replaces_id", "in", lasting.ids), ("is_automatic", "=", True)])
+        asked.filtered(lambda request: request.state in ("open", "failed")).action_cancel()
+        return result
 
     def _paylink_gone(self):
         """Whoever relies on it is told what will not be charged anymore."""
@@ -277,6 +292,7 @@ class PaymentTokenLife(models.Model):
             "lang": partner._paylink_lang(),
             "send_email": by_email,
             "send_sms": not by_email,
+            "is_automatic": True,
         }
 
     def _paylink_replace_problems(self, env):

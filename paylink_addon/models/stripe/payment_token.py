@@ -156,7 +156,7 @@ class PaymentToken(models.Model):
 
         :param dict values: see :meth:`_paylink_details`
         """
-        self.write({name: value for name, value in values.items() if name != "paylink_bank" or value})
+        return self.write({name: value for name, value in values.items() if name != "paylink_bank" or value})
 
     def _paylink_gone(self):
         """Hook: the customer, the bank, or somebody at the provider has removed these: nothing can be charged to them.

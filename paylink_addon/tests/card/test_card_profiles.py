@@ -120,6 +120,18 @@ class TestCardProfiles(CardCommon):
         task = self._tasks(Task.PROFILE_EXPIRES)
         self.assertEqual(task.res_id, nobody.id)
 
+    def test_bank_was_faster_than_the_customer(self):
+        """What the job has asked for is taken back when the card goes on; what people have asked for is not."""
+        self.company.paylink_card_renewal = "send"
+        token = self._profile(paylink_expires_on=self._soon())
+        self._run_cron("ir_cron_paylink_card_renew")
+        by_job = self.env["paylink.card.request"].search([("replaces_id", "=", token.id)])
+        by_hand = self._card_request(replaces_id=token.id)
+        token.sudo()._paylink_renew({"paylink_expires_on": self._soon(25)})
+        self.assertEqual((by_job.state, by_hand.state), ("open", "open"))
+        token.sudo()._paylink_renew({"paylink_expires_on": self._soon(900)})
+        self.assertEqual((by_job.state, by_hand.state), ("cancelled", "open"))
+
     def test_nothing_is_done_where_the_company_says_so(self):
         self.company.paylink_card_renewal = "none"
         self._profile(paylink_expires_on=self._soon())
