@@ -99,6 +99,7 @@ class PaylinkCardRequestLink(models.Model):
         self._check_customer(partner)
         request._move_to(partner, tokens)
         request.write({"linked_at": fields.Datetime.now(), "linked_by_id": self.env.uid})
+        tokens._paylink_stripe_note_owner()
         for token in tokens.filtered("active"):
             token._paylink_be_default()
         self._log_events("linked", {self.id: partner.display_name})

@@ -1,4 +1,5 @@
 import logging
+import secrets
 from datetime import date
 
 from dateutil.relativedelta import relativedelta
@@ -23,6 +24,9 @@ class PaymentToken(models.Model):
     paylink_stripe_mandate = fields.Char(string="Mandate at Stripe", readonly=True, index="btree_not_null")
     paylink_stripe_told_at = fields.Datetime(
         string="Told on", readonly=True, copy=False, help="When what Stripe has told of it last has happened."
+    )
+    paylink_stripe_to_name = fields.Boolean(
+        readonly=True, copy=False, help="Stripe does not know yet whose it has become."
     )
     paylink_stripe_to_detach = fields.Boolean(readonly=True, copy=False, help="Archived here, but not at Stripe yet.")
 
@@ -172,13 +176,42 @@ class PaymentToken(models.Model):
         """Whether a charge of it has been stored, and not been answered yet."""
         return any(tx.paylink_todo == "charge" for tx in self.sudo().transaction_ids)
 
+    def _paylink_stripe_note_owner(self):
+        """These have become a customer's. Those that have a customer of their own at Stripe: it gets the name and the
+        e-mail address after the commit.
+        """
+        domain = [("customer", "in", self.mapped("paylink_stripe_customer"))]
+        shared = self.env["paylink.stripe.customer"].sudo().search(domain).mapped("customer")
+        own = self.filtered(lambda token: token.paylink_stripe_customer not in (False, *shared))
+        own.paylink_stripe_to_name = True
+        if own:
+            self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_stripe_detach")
+
     # === CRON === #
 
     @api.model
     def _cron_paylink_stripe_detach(self):
-        """Detach what was archived; what fails for the moment is tried again."""
-        waiting = self.with_context(active_test=False).search([("paylink_stripe_to_detach", "=", True)])
-        self.env["paylink.job.mixin"]._each(waiting, lambda token: token._paylink_stripe_detach(), take=False)
+        """Detach what was archived, and say whose methods have become; what fails for the moment is tried again."""
+        job, archived = self.env["paylink.job.mixin"], self.with_context(active_test=False)
+        waiting = archived.search([("paylink_stripe_to_detach", "=", True)])
+        job._each(waiting, lambda token: token._paylink_stripe_detach(), take=False)
+        waiting = archived.search([("paylink_stripe_to_name", "=", True)])
+        job._each(waiting, lambda token: token._paylink_stripe_name(), take=False)
+
+    def _paylink_stripe_name(self):
+        """Tell Stripe whose it is. To say the same twice does no harm; what Stripe refuses is not needed to charge."""
+        self.ensure_one()
+        partner = self.partner_id
+        told = {"name": (partner.name or str(partner.id))[:250], "email": partner.email_normalized}
+        told = {name: value for name, value in told.items() if value}
+        try:
+            stripe = self.provider_id._paylink_stripe()
+            stripe.customer_update(self.paylink_stripe_customer, key=secrets.token_urlsafe(24), **told)
+        except StripeFailure as error:
+            _logger.info("%s was not named: %s", self.paylink_stripe_customer, error)
+            if not isinstance(error, StripeAbsent | StripeRefused):
+                return
+        self.paylink_stripe_to_name = False
 
     def _paylink_stripe_detach(self):
         """Detach it, as soon as the provider has the key of the account that keeps it, and what is to be charged to it

@@ -96,6 +96,10 @@ class TestCardStripe(CardStripeCommon):
         self.assertFalse(self.env["paylink.stripe.customer"].search([("partner_id", "=", tokens.partner_id.id)]))
         tokens[0].paylink_card_request_id._link_to(self.marie)
         self.assertEqual(tokens[0].paylink_stripe_customer, first["id"])
+        self.send_waiting()
+        named = self.fake.get(first["id"])
+        self.assertEqual((named["name"], named["email"]), ("Marie Dubois", "marie@example.com"))
+        self.assertFalse(tokens.filtered("paylink_stripe_to_name"))
 
     def test_page_of_a_new_customer_is_found_again(self):
         """An unanswered request for the page, tried again too late: the page that it has made, not another."""
