@@ -74,6 +74,7 @@
         "data/autopay/paylink_autopay_subtypes.xml",
         "data/autopay/mail_autopay.xml",
         "data/autopay/paylink_autopay_data.xml",
+        "wizards/autopay/paylink_autopay_views.xml",
         "views/autopay/paylink_autopay_rule_views.xml",
         "views/autopay/paylink_autopay_item_views.xml",
         "views/autopay/paylink_autopay_inherited_views.xml",

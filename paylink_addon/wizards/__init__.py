@@ -5,4 +5,5 @@ from . import deposit
 from . import statement
 from . import stripe
 from . import card
+from . import autopay
 from . import reminder

@@ -114,6 +114,25 @@ class TestAutopayInvoice(AutopayCommon):
         reasons = {plan.due.move_id: reason for plan, reason in left}
         self.assertEqual(reasons, {moves[2].id: "month_cap", skipped.id: "not_skipped"})
 
+    def test_preview(self):
+        """Day by day what is charged, to what; what is left out, and why, in words; not without the right."""
+        self._rule(grouping="document")
+        later, skipped = self._due_invoice(late=-4), self._due_invoice(amount=80)
+        skipped.with_user(self.manager).action_paylink_autopay_skip()
+        Preview = self.env["paylink.autopay.preview"].with_user(self.manager).with_company(self.company)
+        lines = (
+            self.env["paylink.autopay.preview.line"].with_user(self.manager).search(Preview._action_open()["domain"])
+        )
+        charge, left = lines.sorted("state")
+        self.assertEqual((charge.state, charge.date, charge.documents), ("charge", self._days(4), later.name))
+        self.assertEqual((charge.customer_id, charge.method), (self.marie, self.token.display_name))
+        self.assertIn("100", charge.amount_display)
+        self.assertEqual((left.state, left.documents), ("left_out", skipped.name))
+        self.assertIn("not charged automatically", left.reason)
+        seller = self._user("seller", "paylink_addon.group_paylink_user")
+        with self.assertRaises((UserError, AccessError)):
+            self.env["paylink.autopay.preview"].with_user(seller)._action_open()
+
     def test_job_goes_on(self):
         """What fails with one customer is undone and told; the others are charged."""
         self._rule()

@@ -1,0 +1,2 @@
+from . import paylink_autopay_preview
+from . import paylink_autopay_preview_line
