@@ -32,6 +32,25 @@ class ResPartner(models.Model):
                 self.env._("This contact stands for new customers who have stored a payment method: it stays archived.")
             )
 
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """Who leaves a company takes along what they have stored: the company's debts are not charged to it anymore."""
+        result = super().write(vals)
+        if {"parent_id", "is_company"} & vals.keys():
+            self._paylink_drop_foreign_defaults()
+        return result
+
+    def _paylink_drop_foreign_defaults(self):
+        """No customer relies on what these, or contacts of theirs, have stored as another customer's."""
+        Token = self.env["payment.token"].sudo()
+        tokens = Token.search([("partner_id", "child_of", self.ids), ("paylink_is_default", "=", True)])
+        for token in tokens:
+            owner = token.partner_id.commercial_partner_id
+            customers = self.sudo().with_company(token.company_id)
+            others = customers.search([("paylink_token_id", "=", token.id), ("id", "!=", owner.id)])
+            others.paylink_token_id = False
+
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink_profile_count(self):
         """What the customer has stored, and the contacts below: usable methods in the user's companies."""

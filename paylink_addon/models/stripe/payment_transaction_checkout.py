@@ -109,11 +109,13 @@ class PaymentTransactionCheckout(models.Model):
         """Which methods are offered is left to the account's dashboard, unless some were asked for."""
         code = self.currency_id.name.lower()
         types = self.provider_id._paylink_stripe_types(self._paylink_methods_asked_for(), self.currency_id)
+        is_debit_shown = not types or "acss_debit" in types
+        debit = self._paylink_stripe_debit_values({"currency": code}, {"default_for": ["invoice"]})
         return {
             "currency": code,
             "setup_intent_data": {"metadata": self._paylink_stripe_metadata(), "description": self.reference},
             **({"allowed_payment_method_types": types} if types else {}),
-            **self._paylink_stripe_debit_values({"currency": code}, {"default_for": ["invoice"]}),
+            **(debit if is_debit_shown else {}),
         }
 
     def _paylink_methods_asked_for(self):

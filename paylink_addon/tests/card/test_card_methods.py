@@ -94,12 +94,25 @@ class TestCardMethods(CardStripeCommon):
     # === ACCEPTED METHODS === #
 
     def test_page_shows_what_the_template_accepts(self):
+        self._take_debits()
         codes = {"card": "card", "sepa_direct_debit": "sepa_debit"}
         methods = self.env["payment.method"].sudo().with_context(active_test=False)
         self.template.method_ids = methods.search([("code", "in", list(codes))])
         tx = self._start(self._card_request())
         self.assertEqual(self.requests("POST", SESSIONS)[-1].params["allowed_payment_method_types"], {"0": "card"})
         self.assertEqual(self.fake.get(tx.paylink_stripe_session)["payment_method_types"], ["card"])
+        self.assertNotIn("payment_method_options", self.requests("POST", SESSIONS)[-1].params)
+
+    def test_bank_asks_the_customer(self):
+        """3-D Secure is done on Stripe's page; who fails there may try again."""
+        request = self._card_request()
+        tx = self._start(request)
+        self.fake.pay(tx.paylink_stripe_session, outcome="3ds_fail")
+        self.deliver_and_handle()
+        self.assertFalse(request.token_id)
+        self.fake.pay(tx.paylink_stripe_session, outcome="3ds_succeed")
+        self.deliver_and_handle()
+        self.assertEqual((request.state, request.token_id.payment_details), ("stored", "4242"))
 
     def test_currency_that_the_methods_do_not_take(self):
         methods = self.env["payment.method"].sudo().with_context(active_test=False)

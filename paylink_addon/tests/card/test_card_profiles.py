@@ -168,6 +168,17 @@ class TestCardProfiles(CardCommon):
         )
         self.assertTrue(replacement.active)
 
+    def test_who_leaves_a_company_is_not_charged_for_it(self):
+        company = self._customer("Lambert SARL", is_company=True)
+        self.marie.parent_id = company
+        token = self._profile()
+        self.assertEqual(company.paylink_token_id, token)
+        self.marie.name = "Marie Martin"
+        self.assertEqual(company.paylink_token_id, token)
+        self.marie.parent_id = False
+        self.assertFalse(company.paylink_token_id)
+        self.assertTrue(token.active)
+
     def test_who_relies_on_what_is_gone_is_told(self):
         default, other = self._profile(), self._profile()
         other.sudo()._paylink_gone()
