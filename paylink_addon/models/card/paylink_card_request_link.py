@@ -202,10 +202,9 @@ class PaylinkCardRequestLink(models.Model):
             for value in filter(None, found)
         ]
 
-    @api.model
     def _e164(self, text):
         try:
-            parsed = parse_phone(text, self.env.company.country_id.code)
+            parsed = parse_phone(text, self.company_id.sudo().country_id.code)
         except phonenumbers.NumberParseException:
             return False
         return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

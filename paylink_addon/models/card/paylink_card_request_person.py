@@ -85,7 +85,7 @@ class PaylinkCardRequestPerson(models.Model):
 
     def _asks_who(self):
         """Whether the page asks who the customer is."""
-        return self.is_new and self.kind == "new"
+        return self.is_new and not (self.kind == "generic" and self.given_name)
 
     def _person(self):
         """What the form shows at first: what was said before, else where the request was sent to."""

@@ -80,6 +80,8 @@ class PaylinkCardTemplateOpen(models.Model):
         self.check_access("read")
         if self.kind != "generic" or not self.is_open:
             raise UserError(self.env._("The page of “%(name)s” is switched off.", name=self.name))
+        if not self._can_store():
+            raise UserError(self._nowhere_text(self.company_id.sudo()))
         return {"type": "ir.actions.client", "tag": "paylink_addon.copy", "params": {"text": self.public_url}}
 
     def action_qr_png(self):
@@ -123,7 +125,11 @@ class PaylinkCardTemplateOpen(models.Model):
         return self.sudo().search([("public_token", "=", token), ("kind", "=", "generic")], limit=1)
 
     def _is_usable(self):
-        return bool(self.is_open and self.active and self.company_id)
+        """Whether the page is on, and there is something to store a method with."""
+        return bool(self.is_open and self.active and self.company_id and self._can_store())
+
+    def _can_store(self):
+        return bool(self._options(self.company_id.sudo(), self.env["res.partner"])[1])
 
     def _note_visit(self):
         """Count a person who has touched the page. Nobody waits for it: of two at the same moment one may not count."""

@@ -14,6 +14,7 @@ class TestCardLink(CardCommon):
         super().setUpClass()
         groups = "paylink_addon.group_paylink_user,base.group_partner_manager"
         cls.seller = cls._user("link-seller", groups)
+        cls.open_template = cls.new_template.copy({"kind": "generic", "company_id": cls.company.id, "name": "Page"})
         cls.colleague = cls._user("link-colleague", groups)
 
     def _dialog(self, user=None, **values):
@@ -85,6 +86,14 @@ class TestCardLink(CardCommon):
         line = Command.create({"partner_id": self.john.id, "email": "x@example.com", "lang": "fr_FR"})
         with self.assertRaisesRegex(UserError, "have changed"):
             self._dialog(line_ids=[line]).action_send()
+
+    def test_asked_anew(self):
+        """Who says nothing of themselves until the request is over is asked by another one."""
+        for template in (self.new_template, self.open_template):
+            request = self._new_request(template_id=template.id, partner_id=self.company._paylink_newcomer().id)
+            request.action_cancel()
+            again = self.env["paylink.card.request"].browse(request.action_renew()["res_id"])
+            self.assertEqual((again.email, again.is_new, again._asks_who()), ("ada@example.com", True, True))
 
     # === LINKED === #
 

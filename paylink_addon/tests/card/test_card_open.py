@@ -8,6 +8,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import HttpCase, tagged
 
 from ...models.card import paylink_card_code
+from ...tools.redact import TOKEN_IN_ADDRESS
 from .open_common import OpenCommon
 
 
@@ -176,6 +177,19 @@ class TestCardOpen(OpenCommon, HttpCase):
         self.assertFalse(self._mails())
         with self.assertRaisesRegex(UserError, "switched off"):
             own.action_copy_address()
+
+    def test_nothing_can_be_stored(self):
+        """Nobody is sent a code for nothing, and nobody passes the address on."""
+        self.provider.sudo().allow_tokenization = False
+        self.assertEqual(self.url_open(self._url()).status_code, 410)
+        self.assertEqual(self._ask().status_code, 410)
+        self.assertFalse(self._mails())
+        with self.assertRaisesRegex(UserError, "can store"):
+            self.page.with_user(self.manager).action_copy_address()
+
+    def test_address_is_not_logged(self):
+        line = f'"GET {self._url("/qr.png")} HTTP/1.1" 200'
+        self.assertNotIn(self.page.public_token, TOKEN_IN_ADDRESS.sub(r"\1…", line))
 
     def test_visits(self):
         self.url_open(self._url())

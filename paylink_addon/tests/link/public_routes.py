@@ -62,6 +62,10 @@ class PublicRoutes(PaylinkCommon, HttpCase):
         cls.link = cls._link(cls._invoice(cls.john))
         cls.statement = cls.env["paylink.statement"]._for_customers(cls.john)
         cls.statement._activate()
+        template = cls.env.ref("paylink_addon.paylink_card_template_existing")
+        cls.card = cls.env["paylink.card.request"].create({"partner_id": cls.john.id, "template_id": template.id})
+        cls.card._issue()
+        cls.page = template.copy({"kind": "generic", "company_id": cls.company.id, "name": "Page"})
 
     def _routes(self):
         """``(rule, methods, type)`` of each public route that our add-ons define or extend."""
@@ -78,11 +82,16 @@ class PublicRoutes(PaylinkCommon, HttpCase):
 
     def _fill(self, rule, token=None, number=None):
         """An address of the route: what opens something, or what is given in its place."""
-        record = self.statement if rule.startswith("/account") else self.link
-        path = rule.replace("<string:token>", token or record.access_token)
+        path = rule.replace("<string:token>", token or self._token(rule))
         path = re.sub("<int:[^>]*>", number or str(self.link.line_ids[:1].id), path)
         self.assertNotIn("<", path, "What belongs there?")
         return path
+
+    def _token(self, rule):
+        if rule.startswith("/card/open"):
+            return self.page.public_token
+        record = self.statement if rule.startswith("/account") else self.card if rule.startswith("/card") else self.link
+        return record.access_token
 
     def _answers(self, path, methods, kind, query="", body=None, cookies=None, **headers):
         """The answer to each method that the route takes."""
