@@ -109,15 +109,18 @@ class PaylinkCardCode(models.Model):
 
     @api.model
     def _insert(self, values):
-        """Store a code: who does the same at the same moment is run again by Odoo, and counted then."""
-        names = SQL(", ").join(map(SQL.identifier, values))
-        return self.env.execute_query(
-            SQL(
-                "INSERT INTO paylink_card_code (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
-                names,
-                tuple(values.values()),
-            )
+        """Store a code: who does the same at the same moment is run again by Odoo, and counted then. What was typed is
+        in no log.
+
+        :return: whether it was stored
+        """
+        query = SQL(
+            "INSERT INTO paylink_card_code (%s) VALUES %s ON CONFLICT DO NOTHING",
+            SQL(", ").join(map(SQL.identifier, values)),
+            tuple(values.values()),
         )
+        self.env.cr.execute(query, log_exceptions=False)
+        return bool(self.env.cr.rowcount)
 
     @api.model
     def _hash(self, ticket, code):
@@ -178,14 +181,12 @@ class PaylinkCardCode(models.Model):
 
     def _take_try(self):
         """Take one of the few tries; at the same moment nobody else takes the same one."""
-        query = SQL(
-            "UPDATE paylink_card_code SET tries = tries + 1 WHERE id = %s AND tries < %s RETURNING id",
-            self.id,
-            MAX_TRIES,
-        )
-        taken = self.env.execute_query(query)
+        query = "UPDATE paylink_card_code SET tries = tries + 1 WHERE id = %s AND tries < %s"
+        self.flush_recordset(["tries"])
+        self.env.cr.execute(query, [self.id, MAX_TRIES], log_exceptions=False)
+        taken = bool(self.env.cr.rowcount)
         self.invalidate_recordset(["tries"])
-        return bool(taken)
+        return taken
 
     def _forget(self):
         """What was typed is not needed anymore."""

@@ -133,15 +133,14 @@ class PaylinkCardTemplateOpen(models.Model):
 
     def _note_visit(self):
         """Count a person who has touched the page. Nobody waits for it: of two at the same moment one may not count."""
-        self.env.cr.execute(
-            SQL(
-                """
-                UPDATE paylink_card_template SET visit_count = coalesce(visit_count, 0) + 1
-                 WHERE id IN (SELECT id FROM paylink_card_template WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED)
-                """,
-                self.id,
-            )
+        query = SQL(
+            """
+            UPDATE paylink_card_template SET visit_count = coalesce(visit_count, 0) + 1
+             WHERE id IN (SELECT id FROM paylink_card_template WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED)
+            """,
+            self.id,
         )
+        self.env.cr.execute(query, log_exceptions=False)
         self.invalidate_recordset(["visit_count"])
 
     def _spoken(self, lang):
