@@ -5,3 +5,4 @@ UPDATE payment_provider
        paylink_stripe_webhook_secret_old = NULL,
        paylink_stripe_account = NULL,
        paylink_stripe_webhook = NULL;
+UPDATE res_company SET paylink_autopay = FALSE;

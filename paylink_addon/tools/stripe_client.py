@@ -354,7 +354,8 @@ def _failure(error, may_be_done):
     }
     if kind is errors.StripeDeclined:
         intent = (found.get("payment_intent") or {}).get("id")
-        return errors.StripeDeclined(decline_code=found.get("decline_code"), payment_intent=intent, **details)
+        advice = {"decline_code": found.get("decline_code"), "advice_code": found.get("advice_code")}
+        return errors.StripeDeclined(payment_intent=intent, **advice, **details)
     if kind is errors.StripeTransient and may_be_done:
         kind = errors.StripeUnknownOutcome
     if details["code"] == "resource_missing":

@@ -58,12 +58,14 @@ class StripeDeclined(StripeFailure):
     """The payment method was declined.
 
     :ivar str decline_code: the bank's reason (https://docs.stripe.com/declines/codes), or None
+    :ivar str advice_code: what the bank says of further tries, such as ``do_not_try_again``, or None
     :ivar str payment_intent: id of the PaymentIntent that failed, or None
     :ivar bool needs_authentication: the bank wants the customer to confirm: ask them on a payment page
     """
 
-    def __init__(self, message, decline_code=None, payment_intent=None, **details):
+    def __init__(self, message, decline_code=None, payment_intent=None, advice_code=None, **details):
         super().__init__(message, **details)
+        self.advice_code = advice_code
         self.decline_code = decline_code
         self.payment_intent = payment_intent
         self.needs_authentication = "authentication_required" in (self.code, decline_code)

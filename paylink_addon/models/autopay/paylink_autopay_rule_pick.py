@@ -94,12 +94,13 @@ class PaylinkAutopayRulePick(models.Model):
         query = SQL(
             """
             WITH candidate AS (%s)
-            SELECT DISTINCT ON (item_id) customer_id, contact_id, item_id, move_id, currency_id, residual, amount,
-                   due_date, token_id, tried_link_id, day, rule_id
-              FROM (%s) due
-          ORDER BY item_id, rank
+            SELECT customer_id, contact_id, item_id, move_id, currency_id, residual, amount, due_date, token_id,
+                   tried_link_id, day, rule_id
+              FROM (%s (%s) due %s) due
+          ORDER BY customer_id, due_date, item_id
             """,
             self._chargeable_sql(last, customers),
+            SQL("SELECT DISTINCT ON (item_id) * FROM" if len(ranked) > 1 else "SELECT * FROM"),
             SQL(" UNION ALL ").join(
                 SQL(
                     """SELECT c.customer_id, c.contact_id, c.item_id, c.move_id, c.currency_id, c.residual::float8,
@@ -113,9 +114,9 @@ class PaylinkAutopayRulePick(models.Model):
                 )
                 for rank, rule in enumerate(ranked)
             ),
+            SQL("ORDER BY item_id, rank" if len(ranked) > 1 else ""),
         )
-        found = [Due(*row) for row in self.env.execute_query(query)]
-        return sorted(found, key=lambda due: (due.customer_id, due.due_date, due.item_id))
+        return list(map(Due._make, self.env.execute_query(query)))
 
     # === TOGETHER WITH WHAT === #
 

@@ -46,6 +46,10 @@ class PaymentTransaction(models.Model):
         if self.state == "cancel":
             return "canceled"
         code = self.paylink_stripe_decline_code
+        if self.paylink_never_again:
+            return "hard"
+        if self._paylink_is_stripe() and not code:
+            return "technical"  # Stripe has refused or never received it: no bank has said anything
         if self.paylink_action_needed or code == "authentication_required":
             return "authentication"
         found = (kind for kind, codes in (("hard", HARD), ("funds", FUNDS), ("technical", TECHNICAL)) if code in codes)

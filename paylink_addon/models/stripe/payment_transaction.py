@@ -50,6 +50,12 @@ class PaymentTransaction(models.Model):
         readonly=True,
         help="The bank wants the customer to confirm the payment: it can't be repeated without them.",
     )
+    paylink_never_again = fields.Boolean(
+        string="Not to be tried again",
+        copy=False,
+        readonly=True,
+        help="The bank has said that the stored method is not to be charged again.",
+    )
 
     _paylink_stripe_session_unique = models.UniqueIndex(
         "(paylink_stripe_session, provider_id) WHERE paylink_stripe_session IS NOT NULL"

@@ -199,6 +199,7 @@ class PaymentTransactionApply(models.Model):
         codes = (error.get("code"), error.get("decline_code"))
         if self.state in SOURCES["error"]:  # what is told of it says why
             self.paylink_stripe_decline_code = codes[1] or codes[0] or "generic_decline"
+            self.paylink_never_again = error.get("advice_code") == "do_not_try_again"
         if self._paylink_stripe_set_state("error", self._paylink_stripe_reason(error)):
             self.paylink_action_needed = "authentication_required" in codes
 

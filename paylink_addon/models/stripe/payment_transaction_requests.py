@@ -155,6 +155,7 @@ class PaymentTransactionRequests(models.Model):
             "gone": gone,
             "code": getattr(error, "code", None),
             "decline_code": getattr(error, "decline_code", None),
+            "advice_code": getattr(error, "advice_code", None),
             "intent": getattr(error, "payment_intent", None),
         }
 

@@ -65,7 +65,7 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
 
     def test_refused_for_good(self):
         """A stolen card is not charged again for anything; another one is."""
-        for code in ("stolen_card", "expired_card"):
+        for code in ("stolen_card", "do_not_honor for good"):
             with self.subTest(code):
                 invoice = self._due_invoice()
                 tx = self._charge(code)
@@ -77,6 +77,17 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
                 self.marie.paylink_token_id = self.token
                 self._charge()
                 self.assertEqual((invoice | other).mapped("payment_state"), ["paid", "paid"])
+
+    def test_key_is_refused(self):
+        """No bank has said anything: it is a technical problem, not the customer's."""
+        key = self.provider.paylink_stripe_secret_key
+        invoice, self.rule.retry_technical = self._due_invoice(), "1"
+        self.provider.paylink_stripe_secret_key = "sk_test_unknown"
+        tx = self._charge()
+        self.provider.paylink_stripe_secret_key = key
+        self.assertEqual((tx.state, self._row(invoice).decline), ("error", "technical"))
+        self._charge(days=1)
+        self.assertEqual(invoice.payment_state, "paid")
 
     def test_customer_must_confirm(self):
         """The link goes out at once, and its page takes the payment."""

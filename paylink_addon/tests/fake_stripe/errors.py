@@ -74,15 +74,21 @@ DECLINES = {
 }
 
 
+# What may follow a reason: the bank never wants to be asked again.
+# https://docs.stripe.com/declines/codes#retrying-issuer-declines
+NEVER_AGAIN = " for good"
+
+
 def decline(reason):
     """The error object of a declined payment, as in ``last_payment_error``.
 
-    :param str reason: a key of :data:`DECLINES`
+    :param str reason: a key of :data:`DECLINES`, with or without :data:`NEVER_AGAIN`
     """
+    reason, never, _rest = reason.partition(NEVER_AGAIN)
     code, message = DECLINES[reason]
     found = {"type": "card_error", "code": code, "message": message}
     if code != "payment_intent_authentication_failure":
         found["decline_code"] = reason
     else:
         found["type"] = "invalid_request_error"
-    return found
+    return found | ({"advice_code": "do_not_try_again"} if never else {})
