@@ -110,37 +110,54 @@ class PaylinkAutopayRuleFilters(models.Model):
             ``token_id``, ``token_fits``, ``token_expires_on``, ``token_refused_at``, and those of the row of the item
         """
         company = self.company_id.ensure_one()
-        within = None if items is not None else self._within_sql(date)
+        # Who may be charged, once each: looked up for every item, it would take most of the time (bench/cards.py).
         return SQL(
             """
-            SELECT c.*, %(on)s AS is_on, CASE WHEN %(has_cap)s THEN %(cap)s END AS cap,
+            WITH payer AS MATERIALIZED (%(payers)s)
+            SELECT c.*, payer.is_on, payer.cap, payer.token_id, payer.token_expires_on, payer.token_refused_at,
+                   payer.token_fits, item.is_skipped, item.is_charged, item.is_ended, item.token_id AS tried_token_id,
+                   item.link_id AS tried_link_id, item.noticed_on, item.charge_on, item.next_on, item.tries
+              FROM (%(candidates)s) c
+              JOIN payer ON payer.id = c.customer_id
+         LEFT JOIN paylink_autopay_item item ON item.move_line_id = c.item_id
+            """,
+            payers=self._payers_sql(company, customers, items),
+            candidates=self._candidates_sql(
+                company, customers, items, None if items is not None else self._within_sql(date)
+            ),
+        )
+
+    def _payers_sql(self, company, customers, items):
+        """The customers of :meth:`_chargeable_sql`, with their limits and their default methods."""
+        on = self._of_customer_sql(company, "paylink_autopay", "customer")
+        who = on if customers is None else SQL("%s AND customer.id IN %s", on, tuple(customers) or (0,))
+        if items is not None:
+            who = SQL(
+                """customer.id IN (SELECT contact.commercial_partner_id FROM account_move_line item
+                                     JOIN res_partner contact ON contact.id = item.partner_id WHERE item.id IN %s)""",
+                tuple(items) or (0,),
+            )
+        return SQL(
+            """
+            SELECT customer.id, %(on)s AS is_on, CASE WHEN %(has_cap)s THEN %(cap)s END AS cap,
                    token.id AS token_id, token.paylink_expires_on AS token_expires_on,
                    token.paylink_refused_at AS token_refused_at,
-                   token.active AND token.company_id = %(company)s AND owner.commercial_partner_id = c.customer_id
+                   token.active AND token.company_id = %(company)s AND owner.commercial_partner_id = customer.id
                        AND provider.state != 'disabled'
                        AND (provider.paylink_stripe_account IS NULL OR token.paylink_stripe_account IS NULL
-                            OR provider.paylink_stripe_account = token.paylink_stripe_account) AS token_fits,
-                   item.is_skipped, item.is_charged, item.is_ended, item.token_id AS tried_token_id,
-                   item.link_id AS tried_link_id,
-                   item.noticed_on, item.charge_on, item.next_on, item.tries
-              FROM (%(candidates)s) c
-              JOIN res_partner customer ON customer.id = c.customer_id
+                            OR provider.paylink_stripe_account = token.paylink_stripe_account) AS token_fits
+              FROM res_partner customer
          LEFT JOIN payment_token token ON token.id = %(token)s
          LEFT JOIN res_partner owner ON owner.id = token.partner_id
          LEFT JOIN payment_provider provider ON provider.id = token.provider_id
-         LEFT JOIN paylink_autopay_item item ON item.move_line_id = c.item_id
+             WHERE %(who)s
             """,
+            on=on,
             company=company.id,
-            candidates=self._candidates_sql(company, customers, items, within),
-            **{
-                name: self._of_customer_sql(company, field, "customer")
-                for name, field in (
-                    ("on", "paylink_autopay"),
-                    ("has_cap", "paylink_autopay_has_cap"),
-                    ("cap", "paylink_autopay_cap"),
-                    ("token", "paylink_token_id"),
-                )
-            },
+            who=who,
+            has_cap=self._of_customer_sql(company, "paylink_autopay_has_cap", "customer"),
+            cap=self._of_customer_sql(company, "paylink_autopay_cap", "customer"),
+            token=self._of_customer_sql(company, "paylink_token_id", "customer"),
         )
 
     @api.model
@@ -150,17 +167,11 @@ class PaylinkAutopayRuleFilters(models.Model):
         return Partner._fields[name].to_sql(Partner, alias)
 
     def _within_sql(self, date):
-        """Of customers who have automatic payment; due, by any rule, on ``date`` or before."""
-        on = SQL(
-            "contact.commercial_partner_id IN (SELECT id FROM res_partner customer WHERE %s)",
-            self._of_customer_sql(self.company_id, "paylink_autopay", "customer"),
-        )
+        """Due, by any rule, on ``date`` or before."""
         offsets = [rule._offset() for rule in self]
         if date is None or None in offsets:
-            return on
-        return SQL(
-            "%s AND COALESCE(item.date_maturity, item.date) <= %s", on, date - timedelta(days=min(offsets, default=0))
-        )
+            return SQL("TRUE")
+        return SQL("COALESCE(item.date_maturity, item.date) <= %s", date - timedelta(days=min(offsets, default=0)))
 
     # === WHY NOT === #
 
