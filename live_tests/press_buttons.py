@@ -384,7 +384,10 @@ class Presser:
 def give(env, user):
     """Half of everything is the user's: there are buttons on one's own records and on those of others."""
     owners = {
-        "user_id": ["paylink_link", "paylink_statement", "sale_order", "paylink_reminder_hold", "crm_lead"],
+        "user_id": [
+            *("paylink_link", "paylink_statement", "sale_order", "paylink_reminder_hold", "crm_lead"),
+            "paylink_card_request",
+        ],
         "invoice_user_id": ["account_move"],
     }
     for column, tables in owners.items():
@@ -435,7 +438,35 @@ def complete(env, company):
     items = [({}, invoice._paylink_open_items())]
     env["paylink.link"]._create_for_items(items, partner_id=invoice.partner_id.id)._issue()
     company._paylink_set_up_wallet()
+    store_cards(env, company, links.partner_id[:1])
     connect_stripe(env, company)
+
+
+def store_cards(env, company, customer):
+    """Requests in each state, and what customers have stored, and new ones: twice, for there are two owners."""
+    Request, values = env["paylink.card.request"], {"company_id": company.id, "email": "x@example.com"}
+    template = {kind: company._paylink_card_template(kind).id for kind in ("existing", "new")}
+    known = values | {"partner_id": customer.id, "template_id": template["existing"]}
+    unknown = values | {"partner_id": False, "template_id": template["new"]}
+    requests = Request.create([known] * 8 + [unknown] * 4)
+    requests[2:]._issue()
+    requests[2:4].action_cancel()
+    for number, request in enumerate(requests[6:]):
+        store_card(env, request, f"ada{number}@example.com")
+    for request in requests[10:]:
+        request.action_create_customer()
+
+
+def store_card(env, request, email):
+    """The customer agrees, and the provider of demonstrations stores a card."""
+    provider = env.ref("payment.payment_provider_demo")
+    request._agree("192.0.2.7", {"given_name": email, "given_email": email})
+    values = request._start_attempt(provider.id, provider.payment_method_ids[:1].id)
+    values |= values.pop("custom_create_values")
+    values.pop("is_validation")
+    more = {"operation": "validation", "tokenize": True, "amount": 0, "currency_id": request.company_id.currency_id.id}
+    tx = env["payment.transaction"].create(values | more | {"reference": f"{request.name}-x"})
+    tx._process("demo", {"reference": tx.reference, "payment_details": "1234", "simulated_state": "done"})
 
 
 def connect_stripe(env, company):
