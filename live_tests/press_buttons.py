@@ -438,13 +438,21 @@ def complete(env, company):
     items = [({}, invoice._paylink_open_items())]
     env["paylink.link"]._create_for_items(items, partner_id=invoice.partner_id.id)._issue()
     company._paylink_set_up_wallet()
-    store_cards(env, company, links.partner_id[:1])
+    store_cards(env, company)
     connect_stripe(env, company)
 
 
-def store_cards(env, company, customer):
-    """Requests in each state, and what customers have stored, and new ones: twice, for there are two owners."""
+def store_cards(env, company):
+    """Requests in each state, and what customers have stored, and new ones: twice, for there are two owners.
+
+    The customer owes one invoice, and has agreed to be charged automatically.
+    """
     Request, values = env["paylink.card.request"], {"company_id": company.id, "email": "x@example.com"}
+    customer = env["res.partner"].create({"name": "Ada", "email": "ada0@example.com", "paylink_autopay": True})
+    line = {"name": "Work", "price_unit": 100.0, "tax_ids": []}
+    invoice = {"move_type": "out_invoice", "partner_id": customer.id, "company_id": company.id}
+    env["account.move"].create(invoice | {"invoice_line_ids": [Command.create(line)]}).action_post()
+    env["paylink.autopay.rule"].create({"name": "On the due date", "company_id": company.id})
     template = {kind: company._paylink_card_template(kind).id for kind in ("existing", "new")}
     known = values | {"partner_id": customer.id, "template_id": template["existing"]}
     unknown = values | {"partner_id": False, "template_id": template["new"]}
@@ -452,7 +460,7 @@ def store_cards(env, company, customer):
     requests[2:]._issue()
     requests[2:4].action_cancel()
     for number, request in enumerate(requests[6:]):
-        store_card(env, request, f"ada{number}@example.com")
+        store_card(env, request, "ada0@example.com" if number < 4 else f"ada{number}@example.com")
     for request in requests[10:]:
         request.action_create_customer()
 
@@ -499,6 +507,7 @@ def main(env):
         user = make_user(env, role, groups, company)
         give(env, user)
         company.paylink_reminders = role != "manager"  # who is to switch them on has to find them off
+        company.paylink_autopay = role != "manager"
         env.flush_all()  # each press is undone: nothing else may be
         presser = Presser(env(user=user.id, context={"lang": "fr_FR", "allowed_company_ids": company.ids}))
         presser.everything()
