@@ -11,6 +11,7 @@ from datetime import timedelta
 from odoo import Command, fields
 from PIL import Image, ImageDraw, ImageFont
 
+from .demo_cards import make_cards
 from .demo_deposits import make_deposits
 from .demo_links import make_links
 from .demo_reminders import make_reminders
@@ -75,6 +76,7 @@ def make(env):
     make_links(env, customers, invoices)
     make_deposits(env, customers)
     make_reminders(env, customers)
+    make_cards(env, customers)
 
 
 def keep_messages_here(env):

@@ -116,8 +116,8 @@ class Presser:
         domain = self.evaluated(action.get("domain") or [], context)
         forms = {kind: view_id for view_id, kind in views}
         is_dialog = action.get("target") == "new" or (model._transient and views[0][1] == "form")
-        if is_dialog and not action.get("res_id"):
-            self.confirm(model, forms.get("form"), what)
+        if is_dialog and (model._transient or not action.get("res_id")):
+            self.confirm(model.browse(action.get("res_id") or ()), forms.get("form"), what)
         elif action.get("res_id"):
             self.attempt(what, lambda: model.browse(action["res_id"]).read(["display_name"]))
             if model._name.startswith("paylink."):
@@ -134,6 +134,8 @@ class Presser:
         if not model._name.startswith("paylink."):
             self.attempt(what, lambda: model.onchange({}, [], {"display_name": {}}))
             return
+        if model:  # as it is, too
+            self.press_form(model, view_id, what)
         self.attempt(
             what, lambda: self.filled(model, view_id).save(), then=lambda made: self.press_form(made, view_id, what)
         )
@@ -187,8 +189,11 @@ class Presser:
         for name, field in model._fields.items():
             is_shown = name in form._view["fields"] and not form._get_modifier(name, "invisible")
             is_open = is_shown and not form[name] and not form._get_modifier(name, "readonly")
-            if is_open and (name == "amount" or form._get_modifier(name, "required")):
+            if is_open and (name in ("amount", "partner_id") or form._get_modifier(name, "required")):
                 self.fill(form, name, field)
+            if is_shown and "is_chosen" in self.env.get(field.comodel_name, ()) and len(form[name]):
+                with form[name].edit(0) as line:
+                    line.is_chosen = True
         return form
 
     def fill(self, form, name, field):
@@ -291,13 +296,19 @@ class Presser:
         """Records that look different: one for each combination of what the conditions of buttons ask for."""
         if model._transient:
             return model
-        conditions = " ".join(node.get("invisible") or "" for node in nodes)
+        around = [part for node in nodes for part in (node, *node.iterancestors())]
+        conditions = " ".join(part.get("invisible") or "" for part in around)
         names = sorted((set(re.findall(r"\w+", conditions)) | {"state", "status", "kind"}) & set(model._fields))
         found = {}
         for record in model.search([], limit=400):
             look = (record[name] if model._fields[name].type == "selection" else bool(record[name]) for name in names)
             found.setdefault(tuple(look), record)
-        return model.concat(*list(found.values())[:SAMPLES])
+        records = list(found.values())
+        chosen = records[:SAMPLES]
+        for node in nodes:  # what only few show is tried, too
+            if not any(self.is_shown(node, record) for record in chosen):
+                chosen += [record for record in records if self.is_shown(node, record)][:1]
+        return model.concat(*chosen)
 
     def press(self, what, model, node, records):
         kind = node.getroottree().getroot().tag
@@ -385,8 +396,8 @@ def give(env, user):
     """Half of everything is the user's: there are buttons on one's own records and on those of others."""
     owners = {
         "user_id": [
-            *("paylink_link", "paylink_statement", "sale_order", "paylink_reminder_hold", "crm_lead"),
-            "paylink_card_request",
+            *("paylink_link", "paylink_statement", "paylink_card_request"),
+            *("paylink_reminder_hold", "sale_order", "crm_lead"),
         ],
         "invoice_user_id": ["account_move"],
     }
@@ -438,43 +449,9 @@ def complete(env, company):
     items = [({}, invoice._paylink_open_items())]
     env["paylink.link"]._create_for_items(items, partner_id=invoice.partner_id.id)._issue()
     company._paylink_set_up_wallet()
-    store_cards(env, company)
     connect_stripe(env, company)
-
-
-def store_cards(env, company):
-    """Requests in each state, and what customers have stored, and new ones: twice, for there are two owners.
-
-    The customer owes one invoice, and has agreed to be charged automatically.
-    """
-    Request, values = env["paylink.card.request"], {"company_id": company.id, "email": "x@example.com"}
-    customer = env["res.partner"].create({"name": "Ada", "email": "ada0@example.com", "paylink_autopay": True})
-    line = {"name": "Work", "price_unit": 100.0, "tax_ids": []}
-    invoice = {"move_type": "out_invoice", "partner_id": customer.id, "company_id": company.id}
-    env["account.move"].create(invoice | {"invoice_line_ids": [Command.create(line)]}).action_post()
-    env["paylink.autopay.rule"].create({"name": "On the due date", "company_id": company.id})
-    template = {kind: company._paylink_card_template(kind).id for kind in ("existing", "new")}
-    known = values | {"partner_id": customer.id, "template_id": template["existing"]}
-    unknown = values | {"partner_id": False, "template_id": template["new"]}
-    requests = Request.create([known] * 8 + [unknown] * 4)
-    requests[2:]._issue()
-    requests[2:4].action_cancel()
-    for number, request in enumerate(requests[6:]):
-        store_card(env, request, "ada0@example.com" if number < 4 else f"ada{number}@example.com")
-    for request in requests[10:]:
-        request.action_create_customer()
-
-
-def store_card(env, request, email):
-    """The customer agrees, and the provider of demonstrations stores a card."""
-    provider = env.ref("payment.payment_provider_demo")
-    request._agree("192.0.2.7", {"given_name": email, "given_email": email})
-    values = request._start_attempt(provider.id, provider.payment_method_ids[:1].id)
-    values |= values.pop("custom_create_values")
-    values.pop("is_validation")
-    more = {"operation": "validation", "tokenize": True, "amount": 0, "currency_id": request.company_id.currency_id.id}
-    tx = env["payment.transaction"].create(values | more | {"reference": f"{request.name}-x"})
-    tx._process("demo", {"reference": tx.reference, "payment_details": "1234", "simulated_state": "done"})
+    planned = env["account.move"].search([("partner_id.name", "=", "Marie Dubois"), ("amount_residual", ">", 0)])
+    planned[:1].action_paylink_autopay_skip()
 
 
 def connect_stripe(env, company):
@@ -506,8 +483,8 @@ def main(env):
     for role, groups in ROLES.items():
         user = make_user(env, role, groups, company)
         give(env, user)
-        company.paylink_reminders = role != "manager"  # who is to switch them on has to find them off
-        company.paylink_autopay = role != "manager"
+        # Who is to switch them on has to find them off.
+        company.paylink_reminders = company.paylink_autopay = role != "manager"
         env.flush_all()  # each press is undone: nothing else may be
         presser = Presser(env(user=user.id, context={"lang": "fr_FR", "allowed_company_ids": company.ids}))
         presser.everything()

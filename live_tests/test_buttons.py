@@ -16,8 +16,6 @@ ANSWERED = {
     ": action_run_now": "reminders, or automatic payments, are off",
     "paylink_addon.paylink_charge_now_action": "the customer has stored no payment method",
     "dialog paylink.send: action_send": "all of what was chosen is asked for, paid or invoiced already",
-    "paylink_card_request_view_list (list): action_send": "what was ticked is stored already",
-    "paylink_card_request_view_list (list): action_cancel": "what was ticked is stored already",
     ": action_mark_read": "others' links among those ticked in the list",
     "(list): action_revoke": "others' pages among those ticked in the list",
     ": action_retry": "the reminders ticked in the list were sent",

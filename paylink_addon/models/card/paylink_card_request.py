@@ -174,7 +174,7 @@ class PaylinkCardRequest(models.Model):
         for template, requests in self.grouped("template_id").items():
             own = template.sudo()
             requests._queue_messages(mail_template=own.mail_template_id, sms_template=own.sms_template_id)
-        return True
+        return self._action_tell_sent()
 
     def action_cancel(self):
         """Cancel requests: their URLs say so from then on, and what is open at the provider is closed."""

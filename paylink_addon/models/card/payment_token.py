@@ -27,6 +27,9 @@ class PaymentToken(models.Model):
         help="The one that is proposed, and charged by rules.",
     )
     paylink_is_expired = fields.Boolean(string="Expired", compute="_compute_paylink_is_expired")
+    paylink_waits = fields.Boolean(
+        compute="_compute_paylink_waits", help="A new customer has stored it: nobody has said yet whose it is."
+    )
 
     # === COMPUTE METHODS === #
 
@@ -39,6 +42,11 @@ class PaymentToken(models.Model):
     def _compute_paylink_is_default(self):
         for token in self:
             token.paylink_is_default = token.active and token._paylink_customer().paylink_token_id == token
+
+    @api.depends("paylink_card_request_id.linking")
+    def _compute_paylink_waits(self):
+        for token in self:
+            token.paylink_waits = token.sudo().paylink_card_request_id.linking == "to_link"
 
     def _search_paylink_is_default(self, operator, value):
         if operator != "in" or True not in value:
