@@ -65,6 +65,7 @@ class PublicRoutes(PaylinkCommon, HttpCase):
         template = cls.env.ref("paylink_addon.paylink_card_template_existing")
         cls.card = cls.env["paylink.card.request"].create({"partner_id": cls.john.id, "template_id": template.id})
         cls.card._issue()
+        cls.autopay = cls.env["paylink.autopay.page"]._for_customers(cls.john, cls.company, cls.env.user)
         cls.page = template.copy({"kind": "generic", "company_id": cls.company.id, "name": "Page"})
 
     def _routes(self):
@@ -90,7 +91,8 @@ class PublicRoutes(PaylinkCommon, HttpCase):
     def _token(self, rule):
         if rule.startswith("/card/open"):
             return self.page.public_token
-        record = self.statement if rule.startswith("/account") else self.card if rule.startswith("/card") else self.link
+        own = {"/account": self.statement, "/autopay": self.autopay, "/card": self.card}
+        record = next((own[path] for path in own if rule.startswith(path)), self.link)
         return record.access_token
 
     def _answers(self, path, methods, kind, query="", body=None, cookies=None, **headers):
