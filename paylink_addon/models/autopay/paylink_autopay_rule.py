@@ -45,7 +45,7 @@ class PaylinkAutopayRule(models.Model):
         default="customer",
     )
     amount_max = fields.Monetary(string="Amount at most", help="0: no limit.")
-    ignore_before = fields.Date(default=fields.Date.context_today)
+    ignore_before = fields.Date(default=lambda self: self.env.company._paylink_today())
     user_id = fields.Many2one(
         "res.users",
         string="Responsible",
