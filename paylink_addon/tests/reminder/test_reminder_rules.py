@@ -36,8 +36,8 @@ class TestReminderRules(ReminderCommon):
         admin = self.env.ref("base.user_admin")
         with Form(subsidiary.with_user(admin)) as form:
             form.paylink_autopay = True
-        self.assertTrue(subsidiary.with_company(admin.company_id).paylink_autopay)
-        self.assertFalse(subsidiary.with_company(self.company).paylink_autopay, "it is agreed with each company")
+        self.assertTrue(subsidiary.sudo().with_company(admin.company_id).paylink_autopay)
+        self.assertFalse(subsidiary.sudo().with_company(self.company).paylink_autopay, "each company has its own")
 
     def test_own_template_stays(self):
         own = self.env.ref("paylink_addon.mail_template_reminder_after_1").copy()
