@@ -19,6 +19,7 @@ class PaylinkAutopayRule(models.Model):
     _description = "Autopay Rule"
     _order = "sequence, id"
     _check_company_auto = True
+    _switch_name = "paylink_autopay"
 
     moment = fields.Selection(
         [
@@ -74,7 +75,6 @@ class PaylinkAutopayRule(models.Model):
         default="link",
     )
     is_everything = fields.Boolean(compute="_compute_is_everything")
-    is_off = fields.Boolean(compute="_compute_is_off")
 
     _days_in_bounds = models.Constraint(
         "CHECK(days BETWEEN 0 AND 3650 AND notice_days BETWEEN 0 AND 90)",
@@ -108,27 +108,7 @@ class PaylinkAutopayRule(models.Model):
             narrowed = narrowed or rule.ignore_before or rule.amount_min or rule.amount_max
             rule.is_everything = not narrowed and not rule.journal_ids and not rule.salesperson_ids
 
-    @api.depends("company_id.paylink_autopay")
-    def _compute_is_off(self):
-        for rule in self:
-            rule.is_off = not rule.company_id.paylink_autopay
-
     # === ACTIONS === #
-
-    def action_switch_on(self):
-        """Let the company charge, by all its rules."""
-        return self._switch(True)
-
-    def action_switch_off(self):
-        """Let the company charge nobody automatically, whatever the rules say."""
-        return self._switch(False)
-
-    def _switch(self, is_on):
-        self._check_manager()
-        companies = self.company_id or self.env.company
-        companies.check_access("read")
-        companies.sudo().paylink_autopay = is_on
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     @api.model
     def _check_manager(self):

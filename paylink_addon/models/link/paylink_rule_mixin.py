@@ -24,6 +24,8 @@ class PaylinkRuleMixin(models.AbstractModel):
 
     _common_conditions = ()
     _rule_conditions = ()
+    # The field of the company that switches all its rules on.
+    _switch_name = ""
 
     name = fields.Char(string="Rule", required=True, translate=True)
     active = fields.Boolean(string="Rule on", default=True)
@@ -67,6 +69,8 @@ class PaylinkRuleMixin(models.AbstractModel):
     )
     salesperson_ids = fields.Many2many("res.users", string="Salespeople", context=ARCHIVED_TOO, help="Empty: all.")
 
+    is_off = fields.Boolean(compute="_compute_is_off", help="All rules of the company are switched off.")
+
     _amount_min_positive = models.Constraint("CHECK(amount_min >= 0)", "The amount can't be negative.")
 
     # === CONSTRAINTS === #
@@ -83,6 +87,13 @@ class PaylinkRuleMixin(models.AbstractModel):
             if rule.customer_mode != "all" and not rule.partner_ids and not rule.category_ids:
                 raise ValidationError(self.env._("Choose the customers or their tags, or take everyone."))
 
+    # === COMPUTE METHODS === #
+
+    @api.depends(lambda self: [f"company_id.{self._switch_name}"] if self._switch_name else [])
+    def _compute_is_off(self):
+        for rule in self:
+            rule.is_off = not rule.company_id[self._switch_name]
+
     # === CRUD METHODS === #
 
     def copy_data(self, default=None):
@@ -95,6 +106,29 @@ class PaylinkRuleMixin(models.AbstractModel):
         ]
 
     # === ACTIONS === #
+
+    def action_switch_on(self):
+        """Let the company do what all its rules say."""
+        return self._switch(True)
+
+    def action_switch_off(self):
+        """Let the company do nothing by itself, whatever the rules say."""
+        return self._switch(False)
+
+    def _switch(self, is_on):
+        """Switch the rules of the company, else of the user's."""
+        self._check_manager()
+        companies = self.company_id or self.env.company
+        companies.check_access("read")
+        companies.sudo()[self._switch_name] = is_on
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    @api.model
+    def _check_manager(self):
+        """Hook: refuse who may not have the rules do something, or not.
+
+        :raises AccessError: with what is for payment managers
+        """
 
     def action_duplicate(self):
         """Copy the rule and open the copy."""

@@ -26,6 +26,7 @@ class PaylinkReminderRule(models.Model):
     _description = "Reminder Rule"
     _order = "sequence, id"
     _check_company_auto = True
+    _switch_name = "paylink_reminders"
 
     kind = fields.Selection(
         [("invoice", "Invoice due"), ("link", "Collection link not paid")],

@@ -37,15 +37,6 @@ class PaylinkReminderRuleRun(models.Model):
 
     _inherit = "paylink.reminder.rule"
 
-    is_off = fields.Boolean(compute="_compute_is_off", help="Reminders are off in the company: nobody is reminded.")
-
-    # === COMPUTE METHODS === #
-
-    @api.depends("company_id.paylink_reminders")
-    def _compute_is_off(self):
-        for rule in self:
-            rule.is_off = not rule.company_id.paylink_reminders
-
     # === ACTIONS === #
 
     @api.model
@@ -59,22 +50,7 @@ class PaylinkReminderRuleRun(models.Model):
             "can_switch": self.env.user.has_group("paylink_addon.group_payment_manager"),
         }
 
-    def action_switch_on(self):
-        """Let the company remind, by all its rules."""
-        return self._switch(True)
-
-    def action_switch_off(self):
-        """Let the company remind nobody, whatever the rules say."""
-        return self._switch(False)
-
-    def _switch(self, is_on):
-        """Switch the reminders of the rules' company, else the user's."""
-        self._check_manager()
-        companies = self.company_id or self.env.company
-        companies.check_access("read")
-        companies.sudo().paylink_reminders = is_on
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
-
+    @api.model
     def _check_manager(self):
         if not self.env.user.has_group("paylink_addon.group_payment_manager"):
             raise AccessError(self.env._("Only payment managers can send reminders, and switch them on and off."))
