@@ -17,23 +17,18 @@ class PaylinkAutopayPage(models.Model):
     """
 
     _name = "paylink.autopay.page"
-    _inherit = ["paylink.request.mixin", "paylink.customer.mixin"]
+    _inherit = "paylink.lasting.mixin"
     _description = "Automatic Payment Page of a Customer"
     _order = "id desc"
     _rec_name = "partner_id"
     _page_path = AUTOPAY_PATH
     _subtype_prefix = "paylink_addon.mt_autopay_"
 
-    partner_id = fields.Many2one(ondelete="cascade")
-    expires_at = fields.Datetime(default=False)
     # What the template of the notice says, in the customer's language: see :meth:`_announce`.
     amount_display = fields.Char(string="Amount (text)", compute="_compute_displays")
     day_display = fields.Char(string="Day (text)", compute="_compute_displays")
     documents_display = fields.Char(string="Documents (text)", compute="_compute_displays")
     method_display = fields.Char(string="Payment Profile (text)", compute="_compute_displays")
-
-    _token_unique = models.UniqueIndex("(access_token)")
-    _customer_unique = models.UniqueIndex("(partner_id, company_id)")
 
     @api.depends_context("paylink_noticed")
     def _compute_displays(self):
@@ -47,7 +42,9 @@ class PaylinkAutopayPage(models.Model):
     @api.model
     def _for_customers(self, customers, company, owner):
         """The pages of these customers in ``company``, in sudo mode; those that are missing are made."""
-        pages = self.sudo().search([("partner_id", "in", customers.ids), ("company_id", "=", company.id)])
+        pages = self.sudo().search(
+            [("partner_id", "in", customers.ids), ("company_id", "=", company.id), ("is_merged", "=", False)]
+        )
         context = clean_context(self.env.context)
         now = fields.Datetime.now()
         made = (

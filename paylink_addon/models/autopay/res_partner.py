@@ -79,8 +79,9 @@ class ResPartner(models.Model):
 
     def write(self, vals):
         """Who may ask customers for money says who is charged, and how much."""
-        switched = any(name.startswith("paylink_autopay") for name in vals)
-        if switched and not self.env.su and not self.env.user.has_group(GROUP):
+        names = [name for name in vals if name.startswith("paylink_autopay")]
+        may = self.env.su or not names or self.env.user.has_group(GROUP)
+        if not may and any(partner[name] != vals[name] for partner in self for name in names):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
         return super().write(vals)
 

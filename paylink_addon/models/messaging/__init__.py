@@ -9,6 +9,7 @@ from . import paylink_server_mixin
 from . import paylink_ending_mixin
 from . import paylink_task_mixin
 from . import paylink_request_mixin
+from . import paylink_lasting_mixin
 from . import paylink_life_mixin
 from . import ir_http
 from . import ir_module_module

@@ -16,19 +16,15 @@ class PaylinkStatement(models.Model):
 
     There is one per customer (commercial partner) and company. Revoked, its URL is dead for ever: sent again, the
     statement gets another one. Clients only read it: all that changes it are the actions here.
-
-    Of customers that were merged one statement goes on; the others stay as further addresses of the same page.
     """
 
     _name = "paylink.statement"
-    _inherit = ["paylink.request.mixin", "paylink.customer.mixin"]
+    _inherit = "paylink.lasting.mixin"
     _description = "Statement Page of a Customer"
     _order = "id desc"
     _rec_name = "partner_id"
     _page_path = ACCOUNT_PATH
 
-    partner_id = fields.Many2one(ondelete="cascade")
-    expires_at = fields.Datetime(default=False)
     state = fields.Selection(
         [("active", "Active"), ("revoked", "Revoked")], compute="_compute_state", help="Whether the page can be used."
     )
@@ -36,12 +32,6 @@ class PaylinkStatement(models.Model):
     amount_display = fields.Char(string="Due now", compute="_compute_displays")
     document_count = fields.Integer(string="Open Items", compute="_compute_displays")
     link_ids = fields.One2many("paylink.link", "statement_id", string="Collection Links", readonly=True)
-    is_merged = fields.Boolean(
-        string="Further Address",
-        readonly=True,
-        copy=False,
-        help="The page of a customer that was merged into this one: its address still works.",
-    )
     shown_link_ids = fields.Many2many(
         "paylink.link",
         "paylink_statement_shown_link_rel",
@@ -50,9 +40,6 @@ class PaylinkStatement(models.Model):
         copy=False,
         groups="base.group_system",
     )
-
-    _token_unique = models.UniqueIndex("(access_token)")
-    _customer_unique = models.UniqueIndex("(partner_id, company_id) WHERE is_merged IS NOT TRUE")
 
     # === COMPUTE METHODS === #
 
@@ -178,29 +165,6 @@ class PaylinkStatement(models.Model):
         except UniqueViolation as error:  # made by somebody else meanwhile: run again, to find them
             raise ConcurrencyError(str(error)) from error
         return (statements | made).with_env(self.env)
-
-    @api.model
-    def _merge_customers(self, sources, target):
-        """Of customers that become one: in each company one page goes on, and the others show the same.
-
-        :param sources: customers that are about to be merged into ``target``
-        """
-        pages = self.search([("partner_id", "in", (sources | target).ids), ("is_merged", "=", False)])
-        for same in pages.grouped("company_id").values():
-            main = same.sorted(
-                lambda page: (bool(page.cancelled_at), not page.issued_at, page.partner_id != target, page.id)
-            )[:1]
-            # One owner: who revokes the page closes all its addresses.
-            ((same | same._with_further_addresses()) - main).write({"is_merged": True, "user_id": main.user_id.id})
-
-    def _with_further_addresses(self):
-        """These, and the other addresses of the same pages."""
-        pages = self.sudo()
-        domain = [("partner_id", "in", pages.partner_id.ids), ("company_id", "in", pages.company_id.ids)]
-        known = {(page.partner_id, page.company_id) for page in pages}
-        further = pages.search([*domain, ("id", "not in", pages.ids)])
-        further = further.filtered(lambda page: (page.partner_id, page.company_id) in known)
-        return (pages | further).with_env(self.env)
 
     def _check_rights(self):
         self.check_access("read")

@@ -54,7 +54,7 @@ class TestMerge(PaylinkCommon, HttpCase):
             """
         )
         found = {table for _name, table in self.env.cr.fetchall()}
-        self.assertEqual(found, {"paylink_statement", "paylink_stripe_customer"})
+        self.assertEqual(found, {"paylink_statement", "paylink_autopay_page", "paylink_stripe_customer"})
         for table in found:
             model = table.replace("_", ".")
             self.assertTrue(hasattr(self.env[model], "_merge_customers"), model)

@@ -1,4 +1,3 @@
-from . import base_partner_merge_automatic_wizard
 from . import paylink_send
 from . import paylink_account_item
 from . import paylink_statement_send
