@@ -107,6 +107,22 @@ class PaylinkRuleMixin(models.AbstractModel):
 
     # === ACTIONS === #
 
+    @api.model
+    @api.readonly
+    def rules_status(self):
+        """What lists say above: whether the rules of the user's company are on, are run just now, may be switched."""
+        company = self.env.company
+        return {
+            "is_off": not company[self._switch_name],
+            "is_running": company[self._switch_name] and self._is_running(company),
+            "can_switch": self.env.user.has_group("paylink_addon.group_payment_manager"),
+        }
+
+    @api.model
+    def _is_running(self, company):
+        """Hook: whether the job was asked to do now what the rules of ``company`` say."""
+        return False
+
     def action_switch_on(self):
         """Let the company do what all its rules say."""
         return self._switch(True)

@@ -40,15 +40,8 @@ class PaylinkReminderRuleRun(models.Model):
     # === ACTIONS === #
 
     @api.model
-    @api.readonly
-    def reminders_status(self):
-        """What lists say above: whether the user's company reminds, is reminding just now, and may be switched."""
-        company = self.env.company
-        return {
-            "is_off": not company.paylink_reminders,
-            "is_sending": company.paylink_reminders and company.paylink_reminder_requested,
-            "can_switch": self.env.user.has_group("paylink_addon.group_payment_manager"),
-        }
+    def _is_running(self, company):
+        return company.paylink_reminder_requested
 
     @api.model
     def _check_manager(self):

@@ -82,9 +82,13 @@ class TestAutopayCaps(AutopayCommon):
         for method in ("action_switch_on", "action_switch_off", "action_run_now", "action_duplicate", "action_delete"):
             with self.subTest(method), self.assertRaises(AccessError):
                 getattr(rule.with_user(seller), method)()
-        managed = rule.with_user(self.manager)
+        managed = rule.with_user(self.manager).with_company(self.company)
+        Rules = managed.browse()
+        self.assertEqual(Rules.rules_status(), {"is_off": False, "is_running": False, "can_switch": True})
         managed.action_switch_off()
         self.assertTrue(rule.is_off)
+        self.assertTrue(Rules.rules_status()["is_off"])
+        self.assertFalse(Rules.with_user(seller).rules_status()["can_switch"])
         copy = self.env["paylink.autopay.rule"].browse(managed.action_duplicate()["res_id"])
         self.assertFalse(copy.active)
         managed.action_delete()

@@ -35,9 +35,7 @@ class TestReminderManagers(ReminderCommon):
                 getattr(records, f"action_switch_{method}")()
                 self.assertEqual(self.company.paylink_reminders, is_on)
                 self.assertEqual(rule.is_off, not is_on)
-                self.assertEqual(
-                    Rule.reminders_status(), {"is_off": not is_on, "is_sending": False, "can_switch": True}
-                )
+                self.assertEqual(Rule.rules_status(), {"is_off": not is_on, "is_running": False, "can_switch": True})
         for do in (
             theirs.action_switch_on,
             rule.with_user(self.colleague).action_switch_off,
@@ -46,7 +44,7 @@ class TestReminderManagers(ReminderCommon):
             with self.assertRaises(AccessError):
                 do()
         self.assertEqual((self.company.paylink_reminders, other.paylink_reminders), (True, False))
-        self.assertFalse(Rule.with_user(self.colleague).reminders_status()["can_switch"])
+        self.assertFalse(Rule.with_user(self.colleague).rules_status()["can_switch"])
 
     def test_managers_without_invoicing_make_rules(self):
         journal, term = self.company_data["default_journal_sale"], self.env.ref("account.account_payment_term_30days")
@@ -60,9 +58,9 @@ class TestReminderManagers(ReminderCommon):
     def test_run_is_told_until_it_is_done(self):
         Rule = self.env["paylink.reminder.rule"].with_user(self.manager).with_company(self.company)
         Rule.action_run_now()
-        self.assertTrue(Rule.reminders_status()["is_sending"])
+        self.assertTrue(Rule.rules_status()["is_running"])
         self._run_cron("ir_cron_paylink_remind")
-        self.assertFalse(Rule.reminders_status()["is_sending"])
+        self.assertFalse(Rule.rules_status()["is_running"])
 
     # === THE TEXTS === #
 

@@ -12,7 +12,9 @@ class PaylinkAutopayPreviewLine(models.TransientModel):
 
     preview_id = fields.Many2one("paylink.autopay.preview", required=True, ondelete="cascade", index=True)
     date = fields.Date(readonly=True)
-    state = fields.Selection([("charge", "Will be charged"), ("left_out", "Left out")], string="Status", readonly=True)
+    state = fields.Selection(
+        [("charge", "Will be charged"), ("left_out", "Not charged")], string="Status", readonly=True
+    )
     reason = fields.Char(readonly=True)
     customer_id = fields.Many2one("res.partner", readonly=True)
     rule_id = fields.Many2one("paylink.autopay.rule", readonly=True)

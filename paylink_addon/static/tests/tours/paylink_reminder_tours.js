@@ -59,7 +59,7 @@ tours.add("paylink_reminder_rule_list", {
 });
 
 /** Switches the reminders off above the list, and on again on a rule. */
-const status = ".o_paylink_reminders_status";
+const status = ".o_paylink_rules_status";
 tours.add("paylink_reminder_switch", {
     steps: () => [
         { trigger: `${status}.alert-light button`, run: "click" },

@@ -6,28 +6,27 @@ import { registry } from "@web/core/registry";
 import { ListController } from "@web/views/list/list_controller";
 import { listView } from "@web/views/list/list_view";
 
-const RULES = "paylink.reminder.rule";
 const PAUSE = 3000;
 
-/** A list that says above whether reminders are on, lets who may switch them, and shows anew what a run has changed. */
-export class ReminderListController extends ListController {
-    static template = "paylink_addon.ReminderListView";
+/** A list that says above whether its rules are on, lets who may switch them, and shows anew what a run has changed. */
+class RuleListController extends ListController {
+    static template = "paylink_addon.RuleListView";
 
     setup() {
         super.setup();
-        this.reminders = useState({});
+        this.rules = useState({});
         onWillStart(() => this.readStatus());
         onWillDestroy(() => browser.clearTimeout(this.timer));
     }
 
     /** Reads it anew as long as a run is going on; then the list, too. */
     async readStatus() {
-        const wasSending = this.reminders.is_sending;
+        const wasRunning = this.rules.is_running;
         browser.clearTimeout(this.timer);
-        Object.assign(this.reminders, await this.orm.call(RULES, "reminders_status", []));
-        if (this.reminders.is_sending) {
+        Object.assign(this.rules, await this.orm.call(this.ruleModel, "rules_status", []));
+        if (this.rules.is_running) {
             this.timer = browser.setTimeout(() => this.readStatus(), PAUSE);
-        } else if (wasSending) {
+        } else if (wasRunning) {
             await this.refresh();
         }
     }
@@ -46,21 +45,18 @@ export class ReminderListController extends ListController {
     }
 
     switchOn() {
-        this.ask(
-            _t("Switch reminders on? From the next sending hours on, customers get what the rules say: see the preview."),
-            "action_switch_on"
-        );
+        this.ask(this.texts.switchOn, "action_switch_on");
     }
 
     switchOff() {
-        this.ask(_t("Switch reminders off? Nobody is reminded until they are switched on again."), "action_switch_off");
+        this.ask(this.texts.switchOff, "action_switch_off");
     }
 
     ask(body, method) {
         this.dialogService.add(ConfirmationDialog, {
             body,
             confirm: async () => {
-                await this.orm.call(RULES, method, [[]]);
+                await this.orm.call(this.ruleModel, method, [[]]);
                 await this.readStatus();
             },
             cancel: () => {},
@@ -68,7 +64,42 @@ export class ReminderListController extends ListController {
     }
 }
 
+class ReminderListController extends RuleListController {
+    ruleModel = "paylink.reminder.rule";
+
+    get texts() {
+        return {
+            off: _t("Reminders are off: nobody is reminded, whatever the rules say."),
+            on: _t("Reminders are on."),
+            running: _t("Today's reminders are being sent…"),
+            switchOn: _t(
+                "Switch reminders on? From the next sending hours on, customers get what the rules say: see the preview."
+            ),
+            switchOff: _t("Switch reminders off? Nobody is reminded until they are switched on again."),
+        };
+    }
+}
+
 registry.category("views").add("paylink_reminder_list", { ...listView, Controller: ReminderListController });
+
+class AutopayListController extends RuleListController {
+    ruleModel = "paylink.autopay.rule";
+
+    get texts() {
+        return {
+            off: _t("Automatic payments are off: nobody is charged, whatever the rules say."),
+            on: _t("Automatic payments are on."),
+            switchOn: _t(
+                "Switch automatic payments on? From now on customers who have agreed are charged as the rules say: see the preview."
+            ),
+            switchOff: _t(
+                "Switch automatic payments off? Nobody is charged automatically until they are switched on again."
+            ),
+        };
+    }
+}
+
+registry.category("views").add("paylink_autopay_list", { ...listView, Controller: AutopayListController });
 
 /** The preview is made anew: its lines are what was to be sent at the moment it was opened. */
 class ReminderPreviewController extends ReminderListController {
