@@ -33,10 +33,10 @@ class PaylinkCardRequestStore(models.Model):
         """Which page is shown: ``consent``, ``code``, ``store``, ``progress``, ``stored`` or ``closed``."""
         if self.token_id:
             return "stored"
+        if self.state == "pending":  # small deposits of a bank may outlast the request
+            return "progress"
         if not self._is_live():
             return "closed"
-        if self.state == "pending":
-            return "progress"
         if self._needs_code():
             return "code"
         return "store" if self._has_consented() else "consent"
@@ -103,6 +103,8 @@ class PaylinkCardRequestStore(models.Model):
 
     def _last_failure(self):
         attempt = self.transaction_ids._paylink_card_attempts().sorted("id")[-1:]
+        if attempt.paylink_abandoned and not attempt.paylink_decline_count:
+            return self.env._("You left the page before a payment method was stored.")
         return said(attempt._paylink_last_reason(), self.env) if attempt.state in ("error", "draft") else ""
 
     def _form_values(self):

@@ -77,7 +77,7 @@ class PaymentTransactionAbandoned(models.Model):
             tx.sudo().paylink_abandoned = True
             asked_by = tx._paylink_asked_by()
             if not tx.paylink_returned_at:
-                asked_by._log_events("attempt_abandoned", {asked_by.id: text})
+                asked_by._log_events("attempt_abandoned", {asked_by.id: text} if tx.paylink_id else None)
             if not tx._paylink_page_lasts():
                 tx._paylink_close(text)
 

@@ -2,7 +2,7 @@ import base64
 import re
 import secrets
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, hmac, html2plaintext
@@ -288,7 +288,7 @@ class PaylinkRequestMixin(models.AbstractModel):
 
         :param str name: what has happened (see :meth:`_event_subtype_id`)
         :param dict bodies: what to add to the text, by record id (a reason, an amount), in the company's language; see
-            :func:`~..tools.texts.said`
+            :func:`~..tools.texts.said`. What strangers have typed may stand in it: it is text, not HTML
         :param author: the ``res.partner`` whose doing it is; by default the user's
         """
         bodies = bodies or {}
@@ -308,7 +308,7 @@ class PaylinkRequestMixin(models.AbstractModel):
                     "email_from": author.email_formatted,
                     "reply_to": author.email_formatted,
                     "record_name": request.name,
-                    "body": said(bodies.get(request.id, ""), request.company_id._paylink_env()),
+                    "body": escape(said(bodies.get(request.id, ""), request.company_id._paylink_env())),
                 }
                 for request in self
             ]
