@@ -3,6 +3,8 @@ from http import HTTPStatus
 from odoo import SUPERUSER_ID, http
 from odoo.http import request
 
+from odoo.addons.portal.controllers.portal import CustomerPortal
+
 from ..const import AUTOPAY_PATH
 from .page import FORM, FORM_PAGE, PAGE, PageMixin
 
@@ -86,3 +88,27 @@ class PaylinkAutopay(PageMixin, http.Controller):
         return page.with_user(SUPERUSER_ID).with_context(
             lang=lang, allowed_company_ids=company_ids, tz=page._timezone()
         )
+
+
+class PaylinkAutopayPortal(CustomerPortal):
+    """Portal users come to the page of their company's automatic payments without a message."""
+
+    def _paylink_autopay_page(self):
+        """The page of the user's customer where it is charged automatically, in sudo mode, or none."""
+        user = request.env.user
+        pages = request.env["paylink.autopay.page"].sudo()
+        return pages._for_portal(user.sudo().partner_id.commercial_partner_id) if user._is_portal() else pages
+
+    def _prepare_home_portal_values(self, counters):
+        """The entry shows where there are automatic payments."""
+        values = super()._prepare_home_portal_values(counters)
+        if "paylink_autopay_count" in counters:
+            values["paylink_autopay_count"] = len(self._paylink_autopay_page())
+        return values
+
+    @http.route("/my/automatic_payments", type="http", auth="user", website=True)
+    def portal_my_automatic_payments(self, **_params):
+        """Lead to the page where the customer sees what will be charged, objects, and ends it."""
+        page = self._paylink_autopay_page()
+        url = f"{AUTOPAY_PATH}/{page.access_token}" if page else "/my"
+        return request.redirect(url, code=HTTPStatus.SEE_OTHER)

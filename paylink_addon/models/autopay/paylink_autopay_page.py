@@ -65,6 +65,13 @@ class PaylinkAutopayPage(models.Model):
         )
         return pages | made.with_env(self.env(su=True))
 
+    @api.model
+    def _for_portal(self, customer):
+        """The page of ``customer`` in the first company that charges it automatically, or none."""
+        companies = self.env["res.company"].sudo().search([("paylink_autopay", "=", True)])
+        company = next((one for one in companies if customer.with_company(one).paylink_autopay), None)
+        return self._for_customers(customer, company, company._paylink_managers()[:1]) if company else self.browse()
+
     # === NOTICES === #
 
     def _announce(self, facts, emails, template):

@@ -37,17 +37,18 @@ class PaylinkAutopayRuleForesee(models.Model):
         query = SQL(
             """
             WITH candidate AS (%s)
-            SELECT DISTINCT ON (item_id) customer_id, contact_id, item_id, move_id, currency_id, residual, amount,
-                   due_date, token_id, tried_link_id, day, rule_id, (%s::varchar[])[failed]
-              FROM (%s) plan
-          ORDER BY item_id, failed DESC NULLS FIRST, rank
+            SELECT customer_id, contact_id, item_id, move_id, currency_id, residual, amount, token_id, tried_link_id,
+                   day, rule_id, (%s::varchar[])[failed]
+              FROM (SELECT DISTINCT ON (item_id) *
+                      FROM (%s) plan
+                  ORDER BY item_id, failed DESC NULLS FIRST, rank) best
+          ORDER BY day, customer_id, due_date, item_id
             """,
             self._chargeable_sql(last, customers, items),
             self._condition_names(),
             SQL(" UNION ALL ").join(rule._plan_sql(today, rank) for rank, rule in enumerate(ranked)),
         )
-        found = [Plan(Due(*row), reason) for *row, reason in self.env.execute_query(query)]
-        return sorted(found, key=lambda plan: (plan.due.day, plan.due.customer_id, plan.due.due_date, plan.due.item_id))
+        return [Plan(Due(*row), reason) for *row, reason in self.env.execute_query(query)]
 
     def _condition_names(self):
         return [*self._common_conditions, *self._rule_conditions]

@@ -17,10 +17,9 @@ class Due(NamedTuple):
     currency_id: int
     residual: float
     amount: float
-    due_date: date
     token_id: int
     tried_link_id: int | None
-    day: date  # on which it is charged
+    day: date | None  # on which it is charged; ``None``: today
     rule_id: int
 
 
@@ -67,7 +66,7 @@ class PaylinkAutopayRulePick(models.Model):
         :param customers: ids of commercial partners, default all
         :return: a list of :class:`Due`
         """
-        return self._pick_by(date, customers, {rule: rule._conditions(date).values() for rule in self})
+        return self._pick_by(date, customers, {rule: rule._conditions(date).values() for rule in self}, is_today=True)
 
     def _pick_notices(self, date, customers=None):
         """What customers have to be told of on ``date``; in the form of :meth:`_pick`."""
@@ -81,11 +80,12 @@ class PaylinkAutopayRulePick(models.Model):
         last = date + timedelta(days=max(self.mapped("notice_days"), default=0))
         return self._pick_by(last, customers, wanted)
 
-    def _pick_by(self, last, customers, wanted):
+    def _pick_by(self, last, customers, wanted, is_today=False):
         """The items that meet the conditions of a rule, each by the first rule.
 
         :param last: the last due day that matters
         :param dict wanted: conditions by rule
+        :param bool is_today: they are charged today: no day is told
         """
         if not wanted:
             return []
@@ -93,9 +93,9 @@ class PaylinkAutopayRulePick(models.Model):
         ranked = sorted(wanted, key=lambda rule: (rule.sequence, rule.id))
         query = SQL(
             """
-            WITH candidate AS (%s)
-            SELECT customer_id, contact_id, item_id, move_id, currency_id, residual, amount, due_date, token_id,
-                   tried_link_id, day, rule_id
+            WITH candidate AS MATERIALIZED (%s)
+            SELECT customer_id, contact_id, item_id, move_id, currency_id, residual, amount, token_id, tried_link_id,
+                   day, rule_id
               FROM (%s (%s) due %s) due
           ORDER BY customer_id, due_date, item_id
             """,
@@ -107,7 +107,7 @@ class PaylinkAutopayRulePick(models.Model):
                               c.amount::float8, c.due_date, c.token_id, c.tried_link_id, %s AS day, %s AS rule_id,
                               %s AS rank
                          FROM candidate c WHERE %s""",
-                    rule._charge_day_sql(),
+                    SQL("NULL::date") if is_today else rule._charge_day_sql(),
                     rule.id,
                     rank,
                     SQL(" AND ").join(SQL("(%s)", condition) for condition in wanted[rule]),

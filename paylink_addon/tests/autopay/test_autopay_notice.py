@@ -102,6 +102,18 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
         self.assertFalse(self._run_rules(days=3))
         self.assertNotIn(invoice.name, self._post("").text)
 
+    def test_from_the_portal(self):
+        """Portal users come to their own customer's page; who has no automatic payment, or is none, does not."""
+        invoice = self._due_invoice(late=-3)
+        for partner, found in ((self.marie, True), (self.john, False)):
+            with self.subTest(partner.name):
+                login = f"portal{partner.id}"
+                self._create_new_portal_user(login=login, partner_id=partner.id)
+                self.authenticate(login, login)
+                answer = self.url_open("/my/automatic_payments")
+                self.assertEqual((invoice.name in answer.text, "/autopay/" in answer.url), (found, found))
+        self.assertFalse(self.env["paylink.autopay.page"].search([("partner_id", "=", self.john.id)]))
+
     def test_foreign_ids(self):
         """The item of another customer, of another company, of nobody: nothing happens."""
         mine = self._due_invoice(late=-3)
