@@ -5,3 +5,4 @@ from . import test_autopay_notice
 from . import test_autopay_pick
 from . import test_autopay_retry
 from . import test_autopay_run
+from . import test_autopay_tours
