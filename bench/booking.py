@@ -60,20 +60,24 @@ def _by_links(provider, invoices):
 
 
 def _confirmed(provider, pairs):
-    transactions = provider.env["payment.transaction"].create(
-        [
-            {
-                "provider_id": provider.id,
-                "payment_method_id": provider.env.ref("payment_demo.payment_method_demo").id,
-                "reference": f"bench-{move.id}",
-                "amount": move.amount_residual,
-                "currency_id": move.currency_id.id,
-                "partner_id": move.partner_id.id,
-                "operation": "online_redirect",
-                **values,
-            }
-            for move, values in pairs
-        ]
+    transactions = (
+        provider.env["payment.transaction"]
+        .sudo()
+        .create(
+            [
+                {
+                    "provider_id": provider.id,
+                    "payment_method_id": provider.env.ref("payment_demo.payment_method_demo").id,
+                    "reference": f"bench-{move.id}",
+                    "amount": move.amount_residual,
+                    "currency_id": move.currency_id.id,
+                    "partner_id": move.partner_id.id,
+                    "operation": "online_redirect",
+                    **values,
+                }
+                for move, values in pairs
+            ]
+        )
     )
     transactions._set_done()
     return transactions

@@ -285,7 +285,9 @@ def make_our_payments(env, company, count):
         link = links._create_for_items([({}, move._paylink_open_items())], partner_id=move.partner_id.id)
         link._issue()
         made.append(
-            env["payment.transaction"].create(
+            env["payment.transaction"]
+            .sudo()
+            .create(
                 {
                     "provider_id": provider.id,
                     "payment_method_id": provider.payment_method_ids[:1].id,
