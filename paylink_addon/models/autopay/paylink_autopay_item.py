@@ -44,6 +44,9 @@ class PaylinkAutopayItem(models.Model):
     link_id = fields.Many2one(
         "paylink.link", string="Collection Link", readonly=True, ondelete="set null", index="btree_not_null"
     )
+    name = fields.Char(string="Open item", compute="_compute_name", help="The installment, where there are several.")
+    currency_id = fields.Many2one(related="move_line_id.currency_id")
+    amount = fields.Monetary(related="move_line_id.amount_currency")
     noticed_on = fields.Date(string="Announced on", readonly=True)
     charge_on = fields.Date(string="Announced for", readonly=True)
     tries = fields.Integer(readonly=True)
@@ -55,6 +58,14 @@ class PaylinkAutopayItem(models.Model):
     by_customer = fields.Boolean(string="By the customer", readonly=True)
 
     _item_unique = models.UniqueIndex("(move_line_id)")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("move_line_id")
+    def _compute_name(self):
+        labels = self.sudo().move_line_id._paylink_labels()
+        for row in self:
+            row.name = labels.get(row.sudo().move_line_id.id)
 
     # === OF ITEMS === #
 

@@ -266,7 +266,7 @@ class PaylinkCardRequestLink(models.Model):
         """What the owner is told of a method that was stored."""
         text = self.env._("%(method)s (%(name)s)", method=token.display_name, name=self.name)
         if not self.is_new:
-            return text
+            return self.env._("%(who)s has stored %(method)s.", who=self.customer_name, method=text)
         return self.env._(
             "%(who)s has stored %(method)s. Link it to a customer, or create the customer from it.",
             who=self.customer_name,

@@ -14,6 +14,7 @@ NOTICE = relativedelta(months=1)
 BATCH = 100
 STATUSES = [
     ("usable", "Usable"),
+    ("to_link", "To link"),
     ("expires", "Expires soon"),
     ("expired", "Expired"),
     ("refused", "Refused"),
@@ -47,7 +48,7 @@ class PaymentTokenLife(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends("active", "paylink_expires_on", "paylink_end", "paylink_stripe_to_detach")
+    @api.depends("active", "paylink_expires_on", "paylink_end", "paylink_stripe_to_detach", "paylink_waits")
     def _compute_paylink_profile_status(self):
         for token in self:
             today, last = token.company_id._paylink_today(), token.paylink_expires_on
@@ -56,6 +57,7 @@ class PaymentTokenLife(models.Model):
                 ("replaced", not token.active and token.paylink_end == "replaced"),
                 ("withdrawn", not token.active and token.paylink_end in ("customer", "provider")),
                 ("removed", not token.active),
+                ("to_link", token.paylink_waits),
                 ("expired", last and last < today),
                 ("refused", token._paylink_is_refused()),
                 ("expires", last and last <= today + NOTICE),

@@ -180,3 +180,6 @@ class TestAutopayPick(AutopayCommon):
         rule = self._rule()
         (due,) = rule._pick(self.today + timedelta(days=1))
         self.assertEqual((due.move_id, due.residual), (invoice.id, 50))
+        rows = self.env["paylink.autopay.item"]._of_items(self._items(invoice))
+        told_apart = [(row.name, row.amount) for row in rows.sorted("name")]
+        self.assertEqual(told_apart, [(f"{invoice.name}-1", 50), (f"{invoice.name}-2", 50)])

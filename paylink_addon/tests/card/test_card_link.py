@@ -101,6 +101,7 @@ class TestCardLink(CardCommon):
         request = self._new_request(user_id=self.seller.id)
         token = self._stored_by_newcomer(request, given_company="Atelier Martin")
         self.assertEqual((request.state, request.linking, request.unread), ("stored", "to_link", True))
+        self.assertEqual(request.token_id.paylink_profile_status, "to_link")
         self.assertEqual(request.customer_name, "Atelier Martin, Ada Martin")
         self.assertFalse(token._paylink_customer().paylink_token_id)
         found = self.env["paylink.card.request"].with_user(self.seller).search([("linking", "=", "to_link")])

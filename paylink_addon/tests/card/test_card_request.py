@@ -127,6 +127,7 @@ class TestCardRequest(CardCommon):
         self.assertTrue(token.paylink_is_default)
         self.assertEqual(self.marie.paylink_profile_count, 1)
         self.assertTrue(request.unread)
+        self.assertIn(self.marie.name, request._stored_text(token), "who, in what Odoo shows the owner at once")
         mails = self.env["mail.mail"].search([("model", "=", request._name), ("res_id", "=", request.id)])
         self.assertIn("autorise ", mails.filtered(lambda mail: mail.email_to == "marie@example.com").body_html)
 

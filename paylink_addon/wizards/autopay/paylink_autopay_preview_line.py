@@ -15,9 +15,9 @@ class PaylinkAutopayPreviewLine(models.TransientModel):
     state = fields.Selection(
         [("charge", "Will be charged"), ("left_out", "Not charged")], string="Status", readonly=True
     )
-    reason = fields.Char(readonly=True)
+    reason = fields.Text(readonly=True)
     customer_id = fields.Many2one("res.partner", readonly=True)
     rule_id = fields.Many2one("paylink.autopay.rule", readonly=True)
-    documents = fields.Char(readonly=True)
+    documents = fields.Text(readonly=True)
     amount_display = fields.Char(string="Amount", readonly=True)
     method = fields.Char(string="Payment Profile", readonly=True)
