@@ -89,11 +89,7 @@ class PaylinkAutopayRuleForesee(models.Model):
             SQL(
                 "SELECT c.item_id FROM (%s) c WHERE %s",
                 self._chargeable_sql(None),
-                SQL(" AND ").join(
-                    SQL("(%s)", condition)
-                    for name, condition in rule._conditions(today).items()
-                    if name not in self._day_conditions
-                ),
+                SQL(" AND ").join(rule._sorted_conditions(today)[0]),
             )
             for rule in self
         )

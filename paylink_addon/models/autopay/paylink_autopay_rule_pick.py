@@ -66,25 +66,28 @@ class PaylinkAutopayRulePick(models.Model):
         :param customers: ids of commercial partners, default all
         :return: a list of :class:`Due`
         """
-        return self._pick_by(date, customers, {rule: rule._conditions(date).values() for rule in self}, is_today=True)
+        wanted = {rule: SQL(" AND ").join(rule._sorted_conditions(date)[1]) for rule in self}
+        return self._pick_by(date, date, customers, wanted, is_today=True)
 
     def _pick_notices(self, date, customers=None):
         """What customers have to be told of on ``date``; in the form of :meth:`_pick`."""
-        wanted = {}
-        for rule in self.filtered("notice_days"):
-            conditions = rule._conditions(date)
-            for name in self._day_conditions:
-                conditions.pop(name, None)
-            soon = SQL("%s <= %s", rule._charge_day_sql(), date + timedelta(days=rule.notice_days))
-            wanted[rule] = [*conditions.values(), SQL("c.noticed_on IS NULL"), soon]
         last = date + timedelta(days=max(self.mapped("notice_days"), default=0))
-        return self._pick_by(last, customers, wanted)
+        wanted = {rule: rule._notice_due_sql(date) for rule in self}
+        return self._pick_by(date, last, customers, wanted) if any(self.mapped("notice_days")) else []
 
-    def _pick_by(self, last, customers, wanted, is_today=False):
-        """The items that meet the conditions of a rule, each by the first rule.
+    def _notice_due_sql(self, date):
+        """Whether it is time to tell the customer of ``c``, and nobody did."""
+        if not self.notice_days:
+            return SQL("FALSE")
+        return SQL("c.noticed_on IS NULL AND %s <= %s", self._charge_day_sql(), date + timedelta(days=self.notice_days))
 
+    def _pick_by(self, date, last, customers, wanted, is_today=False):
+        """The items that the first of the rules that they fit wants now; what it wants later no other rule takes.
+
+        :param date: the day
         :param last: the last due day that matters
-        :param dict wanted: conditions by rule
+        :param customers: ids of commercial partners, or ``None``
+        :param dict wanted: what is a question of the day: a condition by rule
         :param bool is_today: they are charged today: no day is told
         """
         if not wanted:
@@ -97,6 +100,7 @@ class PaylinkAutopayRulePick(models.Model):
             SELECT customer_id, contact_id, item_id, move_id, currency_id, residual, amount, token_id, tried_link_id,
                    day, rule_id
               FROM (%s (%s) due %s) due
+             WHERE is_wanted
           ORDER BY customer_id, due_date, item_id
             """,
             self._chargeable_sql(last, customers),
@@ -105,18 +109,28 @@ class PaylinkAutopayRulePick(models.Model):
                 SQL(
                     """SELECT c.customer_id, c.contact_id, c.item_id, c.move_id, c.currency_id, c.residual::float8,
                               c.amount::float8, c.due_date, c.token_id, c.tried_link_id, %s AS day, %s AS rule_id,
-                              %s AS rank
+                              %s AS rank, (%s) AS is_wanted
                          FROM candidate c WHERE %s""",
                     SQL("NULL::date") if is_today else rule._charge_day_sql(),
                     rule.id,
                     rank,
-                    SQL(" AND ").join(SQL("(%s)", condition) for condition in wanted[rule]),
+                    wanted[rule],
+                    SQL(" AND ").join(rule._sorted_conditions(date)[0]),
                 )
                 for rank, rule in enumerate(ranked)
             ),
             SQL("ORDER BY item_id, rank" if len(ranked) > 1 else ""),
         )
         return list(map(Due._make, self.env.execute_query(query)))
+
+    def _sorted_conditions(self, date):
+        """What says whether this rule charges a candidate at all, and what says whether it does on ``date``: two lists
+        of SQL.
+        """
+        lasting, of_day = [], []
+        for name, condition in self._conditions(date).items():
+            (of_day if name in self._day_conditions else lasting).append(SQL("(%s)", condition))
+        return lasting, of_day
 
     # === TOGETHER WITH WHAT === #
 

@@ -103,7 +103,7 @@ class ResPartner(models.Model):
         rows = self.env["payment.transaction"]._read_group(
             [
                 *(("paylink_autopay", "=", True), ("company_id", "=", company.id)),
-                *(("partner_id", "child_of", limited.ids), ("paylink_day", ">=", date.replace(day=1))),
+                *(("partner_id.commercial_partner_id", "in", limited.ids), ("paylink_day", ">=", date.replace(day=1))),
                 *(("state", "in", (*IN_FLIGHT_STATES, "done")), ("source_transaction_id", "=", False)),
             ],
             ["partner_id", "currency_id"],

@@ -82,6 +82,14 @@ class PaymentTransaction(models.Model):
 
     _paylink_untold_index = models.Index("(id) WHERE paylink_untold")
 
+    # === CONSTRAINTS === #
+
+    @api.constrains("token_id")
+    def _check_token_is_active(self):
+        """One by one: Odoo's reads the token of a single transaction, and runs of charges make many at once."""
+        for tx in self:
+            super(PaymentTransaction, tx)._check_token_is_active()
+
     # === CREATION === #
 
     def _create_child_transaction(self, amount, is_refund=False, **custom_create_values):

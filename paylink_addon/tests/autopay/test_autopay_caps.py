@@ -54,6 +54,20 @@ class TestAutopayCaps(AutopayCommon):
         self._due_invoice(amount=100)
         self.assertEqual(self._amounts(rule), ([], ["cap_together"]))
 
+    def test_limit_of_a_parent_company(self):
+        """What a subsidiary is charged counts for its own limit, not for that of its parent; a contact's counts."""
+        self._rule()
+        daughter = self._customer("Daughter", email="daughter@example.com", parent_id=self.marie.id, is_company=True)
+        contact = self._customer("Contact", email="contact@example.com", parent_id=self.marie.id)
+        self._profile(daughter)
+        customers = (self.marie | daughter).with_company(self.company)
+        customers.write({"paylink_autopay_has_month_cap": True, "paylink_autopay_month_cap": 250})
+        self._due_invoice(daughter)
+        self._due_invoice(contact, amount=60)
+        self.assertEqual(len(self._run_rules()), 2)
+        left = customers._paylink_autopay_month_left(self.today)
+        self.assertEqual(left, {self.marie.id: 190, daughter.id: 150})
+
     def test_bad_limits(self):
         """A limit of nothing, or less, is refused; without a limit it does not matter."""
         for values in (

@@ -143,6 +143,24 @@ class TestAutopayPick(AutopayCommon):
         (due,) = (first | second)._pick(self.today)
         self.assertEqual(due.rule_id, first.id)
 
+    def test_first_rule_decides_the_day(self):
+        """What the first rule charges later, or announces first, no other one charges or announces before."""
+        for first, second, day, is_told in (
+            ({"moment": "after", "days": 10}, {}, 10, False),
+            ({"moment": "after", "days": 10}, {"notice_days": 3}, 10, False),
+            ({"notice_days": 3}, {}, None, True),
+            ({}, {"notice_days": 3}, 0, False),
+        ):
+            with self.subTest(first=first, second=second), self.env.cr.savepoint() as savepoint:
+                rules = self._rule(sequence=20, **second) | self._rule(sequence=10, **first)
+                invoice = self._due_invoice()
+                for number in (0, 9, 10):
+                    picked = invoice if day is not None and number >= day else invoice.browse()
+                    self.assertEqual(self._pick_moves(self._days(number)), picked, number)
+                self.assertEqual(bool(rules._pick_notices(self.today)), is_told)
+                savepoint.rollback()
+            self.env.invalidate_all()
+
     def test_queries(self):
         """As many for a hundred customers as for one."""
         rule = self._rule()

@@ -25,6 +25,14 @@ class TestAutopayRun(AutopayCommon):
         invoice.line_ids.remove_move_reconcile()
         self.assertFalse(self._run_rules(), "what was charged once is somebody's to look at")
 
+    def test_several_customers_at_once(self):
+        """Each is charged to their own method, in one run."""
+        self._rule()
+        moves = self._due_invoice() | self._due_invoice(self.john)
+        tokens = self.token | self._profile(self.john)
+        made = self._run_rules()
+        self.assertEqual((made.token_id, made.paylink_id.line_ids.move_line_id.move_id), (tokens, moves))
+
     def test_nothing_leaves_before_the_switch(self):
         self.company.paylink_autopay = False
         self._rule()
