@@ -1,14 +1,27 @@
-"""Charging a hundred thousand open invoices by rule, beside the raw SQL that finds them."""
+"""Charging a hundred thousand open invoices by rule, beside the raw SQL that finds them; and what a charge takes."""
 
+import contextlib
+import functools
+import logging
 import os
+import sys
+import threading
+import time
+from unittest.mock import patch
+
+import requests
 
 from dev.live import fresh_database
+from dev.system import ROOT
 
 from .common import Table, environment, measure
 from .reminders import TODAY, make_items, prepare
 
 CUSTOMERS, ITEMS_EACH = int(os.environ.get("BC", "10000")), 10
 SMALL = 500  # customers, to see whether the number of queries grows with them
+CHARGES = int(os.environ.get("BCC", "100"))
+VERSION = "2026-10-28.endive"
+LATENCY = 0.3  # seconds that the provider takes to answer, about what Stripe needs for a charge
 
 # What finds the items to charge at all, as one would write it by hand.
 FLOOR = """
@@ -46,7 +59,8 @@ def main():
             ratio=queries[CUSTOMERS] / queries[SMALL],
             at_most=1.1,
         )
-    return table.show()
+    failed = table.show()
+    return measure_charges() or failed
 
 
 def make_rule(env):
@@ -102,3 +116,131 @@ def floor_sql(env):
     from odoo.tools import SQL  # noqa: PLC0415  Odoo is imported where `make bench` has put it on the path
 
     return SQL(FLOOR, company=env.company.id, key=str(env.company.id), today=TODAY)
+
+
+# === CHARGES === #
+
+
+def measure_charges():
+    """Where the time goes between the choice and the reconciled invoices, with a provider as slow as the real one."""
+    sys.path.append(str(ROOT / "paylink_addon/tests"))
+    from fake_stripe import FakeStripe  # noqa: PLC0415  only now it is on the path
+
+    table = Table(f"{CHARGES} charges by a provider that needs {LATENCY} s for each (s)")
+    with FakeStripe() as fake, fresh_database("bench_charges") as database, environment(database) as admin_env:
+        env = admin_env(user=1)  # as the job
+        logging.getLogger("stripe").setLevel(logging.WARNING)
+        prepare(env)
+        make_rule(env)
+        store_at_stripe(env, fake, make_due(env))
+        jobs = env["paylink.autopay.rule"], env["payment.transaction"], env["payment.transaction"]
+        with patch.dict(os.environ, {"PAYLINK_STRIPE_API_BASE": fake.url}), clocks() as spent:
+            costs = [
+                measure(env, getattr(model, name))
+                for model, name in zip(jobs, ("_cron_charge", "_cron_paylink_send", "_cron_paylink_book"), strict=True)
+            ]
+        booked = env["paylink.autopay.item"].search_count([("is_charged", "=", True)])
+        assert booked == CHARGES, booked
+    total = sum(cost.seconds for cost in costs)
+    for what, cost in zip(("storing the wishes", "sending", "booking"), costs, strict=True):
+        table.add(what, cost.seconds)
+    table.add("  of it: waiting for the provider", spent["provider"].seconds)
+    table.add("  of it: Odoo's own posting", spent["posting"].seconds)
+    table.add("waiting and posting, share", sum(clock.seconds for clock in spent.values()) / total)
+    table.add("all, beside the sum of the latencies", total, CHARGES * LATENCY, ratio=total / (CHARGES * LATENCY))
+    return table.show()
+
+
+class Clock:
+    """How long at least one thread was inside."""
+
+    def __init__(self):
+        self.lock, self.inside, self.since, self.seconds = threading.Lock(), 0, 0.0, 0.0
+
+    def __enter__(self):
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.since = time.perf_counter()
+
+    def __exit__(self, *_error):
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.seconds += time.perf_counter() - self.since
+
+    def around(self, function, pause=0):
+        """``function``, which takes ``pause`` seconds longer, with its time taken."""
+
+        @functools.wraps(function)
+        def timed(*args, **kwargs):
+            with self:
+                time.sleep(pause)
+                return function(*args, **kwargs)
+
+        return timed
+
+
+@contextlib.contextmanager
+def clocks():
+    """Take the time of requests to the provider, and of what Odoo does to post and reconcile a payment."""
+    from odoo.addons.account.models.account_move_line import AccountMoveLine  # noqa: PLC0415  on the path by now
+    from odoo.addons.account.models.account_payment import AccountPayment  # noqa: PLC0415  likewise
+    from odoo.addons.paylink_addon.tools.stripe_client import StripeApi  # noqa: PLC0415  likewise
+
+    spent = {"provider": Clock(), "posting": Clock()}
+    with contextlib.ExitStack() as stack:
+        for owner, name, key, pause in (
+            (StripeApi, "call", "provider", LATENCY),
+            (AccountPayment, "create", "posting", 0),
+            (AccountPayment, "action_post", "posting", 0),
+            (AccountMoveLine, "reconcile", "posting", 0),
+        ):
+            stack.enter_context(patch.object(owner, name, spent[key].around(getattr(owner, name), pause)))
+        yield spent
+
+
+def make_due(env):
+    """As many customers with an invoice that is due."""
+    partners = env["res.partner"].create(
+        [{"name": f"Payer {number}", "email": f"payer{number}@example.com"} for number in range(CHARGES)]
+    )
+    env["account.move"].create(
+        [
+            {
+                "move_type": "out_invoice",
+                "partner_id": partner.id,
+                "invoice_date": TODAY,
+                "invoice_date_due": TODAY,
+                "invoice_line_ids": [(0, 0, {"name": "Work", "price_unit": 100, "tax_ids": []})],
+            }
+            for partner in partners
+        ]
+    ).action_post()
+    return partners
+
+
+def store_at_stripe(env, fake, partners):
+    """A card of each, stored at the fake, and the switch."""
+    domain = [("code", "=", "stripe_checkout"), ("company_id", "=", env.company.id)]
+    provider = env["payment.provider"].search(domain, limit=1)
+    provider.write({"paylink_stripe_secret_key": fake.account.key(), "state": "test", "is_published": True})
+    provider.paylink_stripe_account = fake.account.id
+    bank = [("type", "=", "bank"), ("company_id", "=", env.company.id)]
+    provider.journal_id = env["account.journal"].search(bank, limit=1)
+    headers = {"Authorization": f"Bearer {fake.secret_key}", "Stripe-Version": VERSION}
+    for partner in partners:
+        answer = requests.post(f"{fake.url}/v1/customers", {"name": partner.name}, headers=headers, timeout=10)
+        customer = answer.json()["id"]
+        token = env["payment.token"].create(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": provider.payment_method_ids[:1].id,
+                "partner_id": partner.id,
+                "payment_details": "4242",
+                "provider_ref": fake.save_method(customer)["id"],
+                "paylink_stripe_customer": customer,
+            }
+        )
+        partner.write({"paylink_autopay": True, "paylink_token_id": token.id})
+    env.cr.commit()
