@@ -1,17 +1,21 @@
+import logging
+
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
 from ...const import Task
 from ...tools.texts import said
 
+_logger = logging.getLogger(__name__)
 # Why a charge came to nothing, as far as the plan of further tries goes.
 DECLINES = [
     ("funds", "Not enough money"),
     ("technical", "Technical problem"),
     ("other", "Declined"),
     ("authentication", "The customer must confirm it"),
+    ("unfit", "Amount or currency not accepted"),
     ("hard", "Refused for good"),
     ("canceled", "The charge was withdrawn"),
 ]
@@ -115,8 +119,10 @@ class PaylinkAutopayItem(models.Model):
 
     # === CHARGED === #
 
-    def _note_started(self, rule, token, link):
-        self.write({"rule_id": rule.id, "token_id": token.id, "link_id": link.id, "next_on": False})
+    def _note_started(self, rule, token):
+        """A charge of these to ``token`` is stored; tries are counted for each method anew."""
+        self.filtered(lambda row: row.token_id != token).tries = 0
+        self.write({"rule_id": rule.id, "token_id": token.id, "next_on": False})
 
     @api.model
     def _of_charge(self, transaction):
@@ -124,64 +130,65 @@ class PaylinkAutopayItem(models.Model):
         domain = Domain("move_line_id", "in", transaction.paylink_id.line_ids.move_line_id.ids)
         return self.sudo().search(domain & Domain("link_id", "=", transaction.paylink_id.id))
 
-    @api.model
-    def _charge_succeeded(self, transactions):
+    def _note_charged(self):
         """What was charged once is never charged again by itself."""
-        for tx in transactions:
-            self._of_charge(tx).write({"is_charged": True, "is_ended": True, "next_on": False})
+        self.write({"is_charged": True, "is_ended": True, "next_on": False})
+
+    def _note_failed(self, transaction):
+        """The next day of the plan for this reason, of each by how often it was tried; or there is none."""
+        kind = transaction._paylink_decline_kind()
+        if kind == "hard":
+            transaction.token_id.sudo().paylink_refused_at = fields.Datetime.now()
+        today = transaction.company_id._paylink_today()
+        for (rule, before), rows in self.grouped(lambda row: (row.rule_id, row.tries)).items():
+            wait = rule._retry_after(kind, before + 1)
+            next_on = wait and fields.Date.add(today, days=wait)
+            rows.write({"tries": before + 1, "decline": kind, "next_on": next_on, "is_ended": not next_on})
 
     @api.model
-    def _charge_failed(self, transactions):
-        """Plan the next try of charges that came to nothing, or end what ends here."""
+    def _tell_failed(self, transactions):
+        """Tell on the documents that it came to nothing, and when it is tried again."""
         for tx in transactions:
-            rows = self._of_charge(tx)
-            if rows:
-                rows._plan_next(tx)
-
-    def _plan_next(self, transaction):
-        """The next day of the plan for this reason; else what the rule says of the end."""
-        kind, rule, token = transaction._paylink_decline_kind(), self.rule_id[:1], transaction.token_id
-        if kind == "hard":
-            token.sudo().paylink_refused_at = fields.Datetime.now()
-        tries = max(self.mapped("tries"), default=0) + 1
-        wait = rule._retry_after(kind, tries)
-        today = transaction.company_id._paylink_today()
-        next_on = wait and fields.Date.add(today, days=wait)
-        self.write({"tries": tries, "decline": kind, "next_on": next_on, "is_ended": not next_on})
-        self._tell_failed(transaction, next_on)
-        if kind == "authentication":
-            self._ask_customer(transaction)
-        elif not next_on and kind != "canceled":
-            self._end_plan(transaction)
-
-    def _tell_failed(self, transaction, next_on):
-        env = transaction.company_id._paylink_env()
-        reason = said(transaction._paylink_last_reason(), env) or env._("The provider gave no reason.")
-        text = env._("The automatic payment failed. %(reason)s", reason=reason)
-        if next_on:
-            text += " " + env._("It is tried again on %(date)s.", date=format_date(env, next_on))
-        self.move_id._message_log_batch(dict.fromkeys(self.move_id.ids, text))
+            env = tx.company_id._paylink_env()
+            reason = said(tx._paylink_last_reason(), env) or env._("The provider gave no reason.")
+            for next_on, rows in self._of_charge(tx).grouped("next_on").items():
+                text = env._("The automatic payment failed. %(reason)s", reason=reason)
+                if next_on:
+                    text += " " + env._("It is tried again on %(date)s.", date=format_date(env, next_on))
+                rows.move_id._message_log_batch(dict.fromkeys(rows.move_id.ids, text))
 
     # === AT THE END === #
 
-    def _end_plan(self, transaction):
-        """What the rule says of what could not be charged."""
-        rule = self.rule_id[:1]
-        if rule.at_end == "link":
-            self._ask_customer(transaction)
-        elif rule.at_end == "task" or not rule:
-            self._give_end_task(transaction)
+    @api.model
+    def _end_plan(self, transactions):
+        """Do what the rule says of what could not be charged; where the customer has to confirm it, ask at once."""
+        for tx in transactions:
+            ended = self._of_charge(tx).filtered("is_ended")
+            kind, rule = tx._paylink_decline_kind(), ended.rule_id[:1]
+            if not ended or kind == "canceled":
+                continue
+            if kind == "authentication" or rule.at_end == "link":
+                self._ask_customer(tx)
+            elif rule.at_end == "task" or not rule:
+                self._give_end_task(tx)
 
+    @api.model
     def _ask_customer(self, transaction):
         """Send the link of the charge: on its page the customer pays otherwise, or the bank can ask them."""
         link = transaction.paylink_id
         sent = link.with_user(link._task_users()).sudo()
         problem = link._recipient_problem(link.partner_id, link.email, link.phone, link.send_email, link.send_sms)
-        if problem or not (link.send_email or link.send_sms):
+        if problem or not link._is_live() or not (link.send_email or link.send_sms):
             self._give_end_task(transaction)
-        else:
-            sent.action_send()
+            return
+        try:
+            with self.env.cr.savepoint():
+                sent.action_send()
+        except UserError as error:  # whatever it is, a person has to see to it
+            _logger.info("%s could not be sent: %s", link.name, error)
+            self._give_end_task(transaction)
 
+    @api.model
     def _give_end_task(self, transaction):
         link = transaction.paylink_id
         link._give_task(Task.AUTOPAY_FAILED, transaction._paylink_autopay_failed_texts, about=transaction, ever=True)

@@ -84,9 +84,10 @@ class PaylinkAutopayRuleRun(models.Model):
         made = []
         for charge, link in zip(charges, links, strict=True):
             token = Token.browse(charge.token_id)
+            rows = self.env["paylink.autopay.item"]._of_items(link.line_ids.move_line_id)
+            rows.link_id = link  # whatever comes of it: the next run makes no other one
             if values := link._charge_values(token):
-                rule = self.browse(charge.rule_id)
-                self.env["paylink.autopay.item"]._of_items(link.line_ids.move_line_id)._note_started(rule, token, link)
+                rows._note_started(self.browse(charge.rule_id), token)
                 made.append(values | {"paylink_autopay": True})
         transactions = Transaction.create(made)
         for tx in transactions:

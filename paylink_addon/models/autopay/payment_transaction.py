@@ -7,17 +7,33 @@ from ...tools.texts import said
 FUNDS = {"insufficient_funds", "withdrawal_count_limit_exceeded", "card_velocity_exceeded", "debit_declined"}
 TECHNICAL = {
     *("processing_error", "issuer_not_available", "try_again_later", "reenter_transaction", "approve_with_id"),
-    *("lock_timeout", "rate_limit"),
+    *("lock_timeout", "rate_limit", "payment_method_provider_timeout"),
 }
+AUTHENTICATION = {
+    *("authentication_required", "mobile_device_authentication_required", "payment_intent_authentication_failure"),
+}
+# The method works, but not for that.
+UNFIT = {"currency_not_supported", "invalid_amount"}
 # The method will never work again, or its owner does not want it to.
 HARD = {
     *("stolen_card", "lost_card", "pickup_card", "fraudulent", "merchant_blacklist", "restricted_card"),
     *("revocation_of_authorization", "revocation_of_all_authorizations", "stop_payment_order", "do_not_try_again"),
-    *("security_violation", "service_not_allowed", "not_permitted", "transaction_not_allowed", "no_action_taken"),
+    *("security_violation", "service_not_allowed", "not_permitted", "transaction_not_allowed"),
     *("card_not_supported", "new_account_information_available", "expired_card", "invalid_account"),
     *("incorrect_number", "invalid_number", "invalid_expiry_month", "invalid_expiry_year"),
     *("account_closed", "no_account", "debit_not_authorized", "bank_account_restricted", "mandate_canceled"),
     *("bank_ownership_changed", "payment_method_customer_decline", "payment_method_unactivated"),
+}
+KINDS = {
+    code: kind
+    for kind, codes in (
+        ("funds", FUNDS),
+        ("technical", TECHNICAL),
+        ("authentication", AUTHENTICATION),
+        ("unfit", UNFIT),
+        ("hard", HARD),
+    )
+    for code in codes
 }
 
 
@@ -33,12 +49,19 @@ class PaymentTransaction(models.Model):
         return not self.paylink_autopay and super()._paylink_failed_late(before)
 
     def _paylink_changed(self, before, message):
-        """Go on with the plan, in the same database transaction: so once, however often the outcome is reported."""
+        """Go on with the plan, in the same database transaction: so once, however often the outcome is reported.
+
+        What is planned is stored whatever becomes of the steps that tell people: it must not be charged again at once.
+        """
         result = super()._paylink_changed(before, message)
         if self.paylink_autopay and self._paylink_is_incoming() and self.state != before:
             Row = self.env["paylink.autopay.item"]
-            steps = {"done": [Row._charge_succeeded], "error": [Row._charge_failed], "cancel": [Row._charge_failed]}
-            self.paylink_id._run_steps(steps.get(self.state, []), self.sudo())
+            rows = Row._of_charge(self)
+            if self.state == "done":
+                rows._note_charged()
+            elif self.state in ("error", "cancel"):
+                rows._note_failed(self.sudo())
+                self.paylink_id._run_steps([Row._tell_failed, Row._end_plan], self.sudo())
         return result
 
     def _paylink_decline_kind(self):
@@ -50,10 +73,7 @@ class PaymentTransaction(models.Model):
             return "hard"
         if self._paylink_is_stripe() and not code:
             return "technical"  # Stripe has refused or never received it: no bank has said anything
-        if self.paylink_action_needed or code == "authentication_required":
-            return "authentication"
-        found = (kind for kind, codes in (("hard", HARD), ("funds", FUNDS), ("technical", TECHNICAL)) if code in codes)
-        return next(found, "other")
+        return "authentication" if self.paylink_action_needed else KINDS.get(code, "other")
 
     def _paylink_autopay_failed_texts(self, env):
         return env._("An automatic payment failed"), env._(

@@ -326,6 +326,7 @@ class PaymentTransactionApply(models.Model):
         self._paylink_stripe_adopt(paylink_stripe_intent=refusal.get("intent"))
         if refusal.get("gone"):
             self.token_id._paylink_gone()
+            self.paylink_never_again = True
         if refusal["declined"]:
             self._paylink_stripe_fail(refusal)
         elif self._paylink_stripe_set_state("error", refusal["message"]) and self.source_transaction_id:

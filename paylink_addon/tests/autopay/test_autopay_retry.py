@@ -1,6 +1,9 @@
 from datetime import timedelta
+from unittest.mock import patch
 
+from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..stripe.stripe_common import StripeCommon
 from .autopay_common import AutopayMixin
@@ -62,6 +65,57 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
 
     def _in(self, days):
         return self.today + timedelta(days=days)
+
+    def test_what_follows_fails(self):
+        """Nobody can be told, or asked: the outcome is stored all the same, so it is not charged again at once."""
+        Link = self.registry["paylink.link"]
+        for error in (UserError("No template"), ValueError("Broken")):
+            with self.subTest(error=error):
+                invoice = self._due_invoice()
+                with patch.object(Link, "action_send", side_effect=error), mute_logger("odoo.addons.paylink_addon"):
+                    tx = self._charge("generic_decline")
+                self.assertEqual((self._row(invoice).tries, self._row(invoice).is_ended), (1, True))
+                self.assertFalse(self._run_rules(days=1))
+                self.assertEqual(bool(self._tasks(tx.paylink_id)), isinstance(error, UserError))
+
+    def test_tries_are_counted_for_each(self):
+        """Of what is charged together each has its own plan; another method begins anew."""
+        first = self._due_invoice()
+        self._charge("insufficient_funds")
+        second = self._due_invoice()
+        self._charge("insufficient_funds", days=3)
+        self.assertEqual((self._row(first).tries, self._row(second).tries), (2, 1))
+        self.assertEqual((self._row(first).next_on, self._row(second).next_on), (self._in(7), self._in(3)))
+        self.token = self._stored()
+        self.marie.paylink_token_id = self.token
+        self._charge("insufficient_funds", days=3)
+        self.assertEqual(((self._row(first) | self._row(second)).mapped("tries")), [1, 1])
+
+    def test_kinds_of_declines(self):
+        self._due_invoice()
+        tx = self._charge("insufficient_funds").sudo()
+        for code, kind in (
+            ("mobile_device_authentication_required", "authentication"),
+            ("payment_intent_authentication_failure", "authentication"),
+            ("payment_method_provider_timeout", "technical"),
+            ("currency_not_supported", "unfit"),
+            ("invalid_amount", "unfit"),
+            ("no_action_taken", "other"),
+            ("debit_declined", "funds"),
+            ("account_closed", "hard"),
+        ):
+            with self.subTest(code):
+                tx.paylink_stripe_decline_code = code
+                self.assertEqual(tx._paylink_decline_kind(), kind)
+        self.assertFalse(self.rule._retry_after("unfit", 1))
+
+    def test_method_is_gone(self):
+        """It will never work again."""
+        invoice = self._due_invoice()
+        self.fake.detach(self.token.provider_ref)
+        tx = self._run_rules()
+        self.send_waiting()
+        self.assertEqual((tx.state, self._row(invoice).decline), ("error", "hard"))
 
     def test_refused_for_good(self):
         """A stolen card is not charged again for anything; another one is."""

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
 from .autopay_common import AutopayCommon
@@ -75,6 +77,16 @@ class TestAutopayRun(AutopayCommon):
         self._pay(self._link(first))
         tx = rule._charge(charges)
         self.assertEqual(tx.amount, 60)
+
+    def test_one_link_where_nothing_can_be_charged(self):
+        """The next run takes that of the one before."""
+        self._rule()
+        invoice = self._due_invoice()
+        with patch.object(self.registry["paylink.link"], "_charge_values", return_value=None):
+            self._run_rules()
+            self._run_rules()
+        self.assertEqual(len(self.env["paylink.link"].search([("by_autopay", "=", True)])), 1)
+        self.assertEqual(self._run_rules().paylink_id, self._row(invoice).link_id)
 
     def test_cancelled_link_withdraws_the_charge(self):
         """Until it is sent; and it is not charged again by itself."""
