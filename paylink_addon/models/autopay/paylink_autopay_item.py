@@ -48,7 +48,9 @@ class PaylinkAutopayItem(models.Model):
     link_id = fields.Many2one(
         "paylink.link", string="Collection Link", readonly=True, ondelete="set null", index="btree_not_null"
     )
-    name = fields.Char(string="Open item", compute="_compute_name", help="The installment, where there are several.")
+    name = fields.Char(
+        string="Open item", compute="_compute_item_name", help="The installment, where there are several."
+    )
     currency_id = fields.Many2one(related="move_line_id.currency_id")
     amount = fields.Monetary(related="move_line_id.amount_currency")
     noticed_on = fields.Date(string="Announced on", readonly=True)
@@ -58,7 +60,7 @@ class PaylinkAutopayItem(models.Model):
     decline = fields.Selection(DECLINES, string="Last Try", readonly=True)
     is_charged = fields.Boolean(string="Charged", readonly=True, help="It was charged once: never again by itself.")
     is_ended = fields.Boolean(string="No Further Tries", readonly=True)
-    is_skipped = fields.Boolean(string="Skipped", readonly=True, help="It is not charged automatically.")
+    is_skipped = fields.Boolean(string="Not to be charged", readonly=True, help="It is not charged automatically.")
     by_customer = fields.Boolean(string="By the customer", readonly=True)
 
     _item_unique = models.UniqueIndex("(move_line_id)")
@@ -66,7 +68,7 @@ class PaylinkAutopayItem(models.Model):
     # === COMPUTE METHODS === #
 
     @api.depends("move_line_id")
-    def _compute_name(self):
+    def _compute_item_name(self):
         labels = self.sudo().move_line_id._paylink_labels()
         for row in self:
             row.name = labels.get(row.sudo().move_line_id.id)
