@@ -52,6 +52,7 @@ class PaylinkCardRequestStore(models.Model):
         """The values of every page of the request, in the language of the context."""
         self.ensure_one()
         token = self.token_id
+        title, text = self._page_words()
         return {
             "link": None,
             "card": self,
@@ -59,8 +60,8 @@ class PaylinkCardRequestStore(models.Model):
             "person": self._person() if self._asks_who() else None,
             "company": self.company_id,
             "base": f"{self._page_path}/{self.access_token}",
-            "title": self.template_id.title,
-            "text": self.template_id.text,
+            "title": title,
+            "text": text,
             "consent": self._consent_words(),
             "expires": self._expiry_text(self.env),
             "replaced": self.replaces_id.display_name,
@@ -68,6 +69,12 @@ class PaylinkCardRequestStore(models.Model):
             "closed": "cancelled" if self.cancelled_at else "expired",
             "failure": self.state == "failed" and self._last_failure(),
         }
+
+    def _page_words(self):
+        """The title and the text of the page: the template's. Who replaces a method in the portal knows why."""
+        if self.is_from_portal and self.replaces_id:
+            return self.env._("Replace your payment method"), False
+        return self.template_id.title, self.template_id.text
 
     def _consent_words(self):
         """What the customer agrees to, in the language of the context, with the company's name in it."""

@@ -88,6 +88,7 @@ class TestCardPortal(CardCommon, HttpCase):
             for page in pages:
                 self.assertTrue(page.url.endswith(f"/card/{request.access_token}"), page.url)
             self.assertIn("autorise", pages[0].text)
+            self.assertNotIn("refusé", pages[0].text, "who replaces one of their own accord knows why")
             self.assertEqual((request.partner_id, request.state), (self.marie, "open"))
             token = self._store_card(request).token_id
             self.assertTrue(token.paylink_consent)
