@@ -110,7 +110,7 @@ class TestCardPortal(CardCommon, HttpCase):
 
     def test_nothing_stored_and_a_great_deal(self):
         self.own.sudo().active = False
-        self.assertIn("not stored any", self.url_open(PAGE).text)
+        self.assertIn("enregistré aucun moyen de paiement", self.url_open(PAGE).text)
         for number in range(30):
             token = self.own.sudo().copy({"active": True, "payment_details": f"{number:04d}", "paylink_bank": "B" * 80})
         self.assertEqual(self.url_open(PAGE).text.count('class="card mb-3"'), 30, token)
