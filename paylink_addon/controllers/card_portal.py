@@ -99,7 +99,7 @@ class PaylinkCardPortal(PaymentPortal):
             "method": token.payment_method_id.with_env(request.env).sudo().name,
             "bank": token.paylink_bank,
             "expires": token.paylink_expires_on,
-            "is_usable": status in ("usable", "expires"),
+            "is_usable": token._paylink_works(),
             "warning": labels[status] if status != "usable" else False,
             "is_default": token.paylink_is_default,
             "consent": token.paylink_consent,

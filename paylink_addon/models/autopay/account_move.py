@@ -39,7 +39,8 @@ class AccountMove(models.Model):
             texts = moves._paylink_autopay_texts(company)
             for move in self.filtered(lambda move, moves=moves: move._origin in moves):
                 customer = move.sudo().commercial_partner_id.with_company(company)
-                usable = customer.paylink_token_id._paylink_autopay_usable()
+                token = customer.paylink_token_id
+                usable = token._paylink_autopay_usable() and token._paylink_is_of(customer, company)
                 move.paylink_autopay_plan = texts.get(move._origin.id, False)
                 move.paylink_autopay_skipped = move._origin in skipped.move_id
                 move.paylink_can_charge = bool(usable and move.amount_residual and move.paylink_can_send)
@@ -99,7 +100,7 @@ class AccountMove(models.Model):
         items = self._paylink_open_items()
         self._paylink_check_chargeable(token, items)
         token._paylink_check_manage()
-        hold_and_touch(items)
+        hold_and_touch(items, token)
         if items._paylink_in_flight():
             raise UserError(self.env._("%(name)s: a payment is in progress.", name=self.name))
         values = {"partner_id": self.partner_id.id}
@@ -113,7 +114,9 @@ class AccountMove(models.Model):
         problem = False
         if self.company_id not in self.env.companies or not self.paylink_can_send or not items:
             problem = self.env._("Nothing is due on %(name)s.", name=self.name)
-        elif not token._paylink_autopay_usable() or token.company_id != self.company_id:
+        elif not token._paylink_autopay_usable() or not token._paylink_is_of(
+            self.commercial_partner_id, self.company_id
+        ):
             problem = self.env._(
                 "%(partner)s has stored no payment method that can be charged: request a card.",
                 partner=self.commercial_partner_id.display_name,

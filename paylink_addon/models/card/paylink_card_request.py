@@ -153,6 +153,37 @@ class PaylinkCardRequest(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """See :meth:`_check_asked`."""
+        requests = super().create(vals_list)
+        requests._check_asked()
+        return requests
+
+    def write(self, vals):
+        """See :meth:`_check_asked`."""
+        result = super().write(vals)
+        if not {"partner_id", "template_id", "replaces_id"}.isdisjoint(vals):
+            self._check_asked()
+        return result
+
+    def _check_asked(self):
+        """What a user asks for is not for others to say: a method is replaced by who may manage it, and who stands for
+        new customers is asked for nothing that one customer has. Constraints do not know the user.
+        """
+        if self.env.su:
+            return
+        if replaced := self.replaces_id:
+            replaced._paylink_check_manage()
+        for request in self.sudo().filtered(lambda request: request.kind not in ("new", "generic")):
+            if request.partner_id == request.company_id.paylink_newcomer_id:
+                raise UserError(
+                    self.env._(
+                        "“%(name)s” stands for new customers: choose a template for new customers.",
+                        name=request.partner_id.display_name,
+                    )
+                )
+
     @api.model
     def _complete(self, vals_list):
         """Number the requests; they last as long as their template says."""

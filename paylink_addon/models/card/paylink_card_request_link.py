@@ -8,6 +8,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, email_normalize
 
+from ...const import LIVE_STATES
 from ...tools.addresses import parse_phone
 from ...tools.locks import hold_and_touch
 
@@ -72,6 +73,7 @@ class PaylinkCardRequestLink(models.Model):
         customer = request.partner_id
         request._move_to(request.company_id._paylink_newcomer(), tokens)
         request.write({"linked_at": False, "linked_by_id": False})
+        tokens._paylink_stripe_note_owner()
         self._log_events("unlinked", {self.id: customer.display_name})
         return True
 
@@ -97,6 +99,7 @@ class PaylinkCardRequestLink(models.Model):
         hold_and_touch(request, tokens)
         self._check_may_link()
         self._check_customer(partner)
+        tokens._paylink_stripe_check_owner(partner)
         request._move_to(partner, tokens)
         request.write({"linked_at": fields.Datetime.now(), "linked_by_id": self.env.uid})
         tokens._paylink_stripe_note_owner()
@@ -136,15 +139,21 @@ class PaylinkCardRequestLink(models.Model):
         return self.env["payment.token"].sudo().with_context(active_test=False).search(domain, order="id")
 
     def _move_to(self, partner, tokens):
-        """Make it ``partner``'s; where it was sent to stays as it is."""
-        before = self.partner_id.commercial_partner_id.with_company(self.company_id)
+        """Make it ``partner``'s; where it was sent to stays as it is. Whom it belonged to is asked for nothing else in
+        its place, and relies on it no longer.
+        """
+        before = self.partner_id.commercial_partner_id
+        domain = [("replaces_id", "in", tokens.ids), ("state", "in", ("draft", *LIVE_STATES))]
+        self.search(domain).action_cancel()
         # Not what follows from the customer: it was sent where it was sent.
         self.write({"partner_id": partner.id, "email": self.email, "phone": self.phone, "lang": self.lang})
         self.transaction_ids.write({"partner_id": partner.id})
         tokens.write({"partner_id": partner.id})
-        if before.paylink_token_id in tokens:
-            domain = [("partner_id", "child_of", before.id), ("company_id", "=", self.company_id.id)]
-            before.paylink_token_id = self.env["payment.token"].search(domain, order="id", limit=1)
+        for token in tokens:
+            customer = before.with_company(token.company_id)
+            # Nothing is charged instead of it: nobody has chosen what.
+            if customer.paylink_token_id == token:
+                customer.paylink_token_id = False
 
     def _create_customer(self):
         """Make the customer of what was said, with the company as its parent if there is one; link to it."""

@@ -225,7 +225,7 @@ class PaylinkCardRequestStore(models.Model):
 
     def _retire(self, token):
         """What was to be replaced is not charged anymore, here and at its provider."""
-        replaced = self.replaces_id - token
+        replaced = (self.replaces_id - token).filtered(lambda old: old._paylink_shares_owner(token))
         if replaced:
             replaced._paylink_succeeded_by(token)
         if replaced.active:

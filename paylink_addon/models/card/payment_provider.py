@@ -14,7 +14,8 @@ class PaymentProvider(models.Model):
         providers = self.sudo()._get_compatible_providers(
             company.id, partner.id, 0.0, currency_id=currency.id, force_tokenization=True, is_validation=True
         )
-        providers = providers.filtered("is_published")
+        # What is stored is the company's of the provider: with that of a parent company a branch could not charge it.
+        providers = providers.filtered(lambda provider: provider.is_published and provider.company_id == company)
         methods = (
             self.env["payment.method"]
             .sudo()

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, email_normalize
 
 
 class PaymentToken(models.Model):
@@ -60,6 +60,21 @@ class PaymentToken(models.Model):
         self.ensure_one()
         return self.sudo().partner_id.commercial_partner_id.with_company(self.company_id)
 
+    def _paylink_shares_owner(self, other):
+        """Whether the same customer has stored both, in the same company."""
+        return self._paylink_is_of(other._paylink_customer(), other.company_id)
+
+    def _paylink_is_of(self, customer, company):
+        """Whether ``customer``, a commercial entity, has stored it in ``company``: what others owe is not charged."""
+        return self.sudo().company_id == company and self._paylink_customer() == customer
+
+    def _paylink_stripe_identity(self):
+        """Of whom nobody has linked yet, what they have said of themselves."""
+        request = self.sudo().paylink_card_request_id
+        if not request.is_new:
+            return super()._paylink_stripe_identity()
+        return request.customer_name, email_normalize(request.given_email or request.email)
+
     # === CONSENT === #
 
     def _paylink_keep_consent(self, request):
@@ -81,9 +96,9 @@ class PaymentToken(models.Model):
             self._paylink_be_default()
 
     def _paylink_be_default(self):
-        """Be the method that is charged, where the customer has none."""
+        """Be the method that is charged, where the customer has none that works."""
         customer = self._paylink_customer()
-        if not customer.paylink_token_id.active:
+        if not customer.paylink_token_id._paylink_works():
             customer.paylink_token_id = self
 
     # === ACTIONS === #
@@ -109,6 +124,7 @@ class PaymentToken(models.Model):
         """Open the choice of what the customer owes, to charge it to this method."""
         self.ensure_one()
         self._paylink_check_manage()
+        self._paylink_check_company()
         return self.env["paylink.profile.charge"]._action_open(self)
 
     def action_paylink_request_update(self):
@@ -116,6 +132,11 @@ class PaymentToken(models.Model):
         self.ensure_one()
         self._paylink_check_manage()
         return self.env["paylink.card.send"]._action_open(self)
+
+    def _paylink_check_company(self):
+        """:raises UserError: it belongs to a company that the user does not work in now"""
+        if self.company_id not in self.env.companies:
+            raise UserError(self.env._("It belongs to another company: switch to it."))
 
     def _paylink_check_manage(self, unlinked=False):
         """Who may see the customer and use card requests manages the methods of the customer.

@@ -23,6 +23,7 @@ STATUSES = [
     ("replaced", "Replaced"),
     ("withdrawn", "Withdrawn"),
 ]
+WORKING = ("usable", "expires")
 ENDS = [
     ("us", "Removed by us"),
     ("replaced", "Replaced by another one"),
@@ -67,6 +68,10 @@ class PaymentTokenLife(models.Model):
     def _paylink_is_refused(self):
         """Hook: whether the customer's bank has refused it for good."""
         return False
+
+    def _paylink_works(self):
+        """Whether there is one, and it has neither ended nor expired, nor has its bank refused it."""
+        return self.paylink_profile_status in WORKING
 
     # === CRUD METHODS === #
 

@@ -12,6 +12,7 @@ class ResPartner(models.Model):
         "payment.token",
         string="Default Payment Profile",
         company_dependent=True,
+        index="btree_not_null",
         readonly=True,
         copy=False,
         groups=GROUP,
@@ -43,13 +44,12 @@ class ResPartner(models.Model):
 
     def _paylink_drop_foreign_defaults(self):
         """No customer relies on what these, or contacts of theirs, have stored as another customer's."""
-        Token = self.env["payment.token"].sudo()
-        tokens = Token.search([("partner_id", "child_of", self.ids), ("paylink_is_default", "=", True)])
-        for token in tokens:
-            owner = token.partner_id.commercial_partner_id
-            customers = self.sudo().with_company(token.company_id)
-            others = customers.search([("paylink_token_id", "=", token.id), ("id", "!=", owner.id)])
-            others.paylink_token_id = False
+        Token = self.env["payment.token"].sudo().with_context(active_test=False)
+        for company, tokens in Token.search([("partner_id", "child_of", self.ids)]).grouped("company_id").items():
+            customers = self.sudo().with_company(company).with_context(active_test=False)
+            customers = customers.search([("paylink_token_id", "in", tokens.ids)])
+            foreign = customers.filtered(lambda customer: customer.paylink_token_id._paylink_customer() != customer)
+            foreign.paylink_token_id = False
 
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink_profile_count(self):

@@ -180,12 +180,36 @@ class PaymentToken(models.Model):
         """These have become a customer's. Those that have a customer of their own at Stripe: it gets the name and the
         e-mail address after the commit.
         """
-        domain = [("customer", "in", self.mapped("paylink_stripe_customer"))]
-        shared = self.env["paylink.stripe.customer"].sudo().search(domain).mapped("customer")
+        shared = self._paylink_stripe_shared().mapped("customer")
         own = self.filtered(lambda token: token.paylink_stripe_customer not in (False, *shared))
         own.paylink_stripe_to_name = True
         if own:
             self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_stripe_detach")
+
+    def _paylink_stripe_shared(self):
+        """The customers at Stripe that these hang on and that stand for contacts, who pay by them as well."""
+        known = [name for name in self.sudo().mapped("paylink_stripe_customer") if name]
+        return self.env["paylink.stripe.customer"].sudo().search([("customer", "in", known)])
+
+    def _paylink_stripe_check_owner(self, partner):
+        """These may become ``partner``'s: none hangs on what Stripe knows as somebody else.
+
+        :raises UserError: it does
+        """
+        owners = self._paylink_stripe_shared().partner_id.commercial_partner_id
+        if owners - partner.sudo().commercial_partner_id:
+            raise UserError(
+                self.env._(
+                    "%(method)s is kept at Stripe with another customer: ask %(partner)s for the method again.",
+                    method=self[:1].display_name,
+                    partner=partner.display_name,
+                )
+            )
+
+    def _paylink_stripe_identity(self):
+        """Hook: the name and the e-mail address of whose it is, for Stripe."""
+        partner = self.partner_id
+        return partner.name or str(partner.id), partner.email_normalized
 
     # === CRON === #
 
@@ -201,9 +225,9 @@ class PaymentToken(models.Model):
     def _paylink_stripe_name(self):
         """Tell Stripe whose it is. To say the same twice does no harm; what Stripe refuses is not needed to charge."""
         self.ensure_one()
-        partner = self.partner_id
-        told = {"name": (partner.name or str(partner.id))[:250], "email": partner.email_normalized}
-        told = {name: value for name, value in told.items() if value}
+        name, email = self._paylink_stripe_identity()
+        # An address can't be taken away at Stripe: where there is none now, the one of before stays.
+        told = {"name": name[:250], **({"email": email} if email else {})}
         try:
             stripe = self.provider_id._paylink_stripe()
             stripe.customer_update(self.paylink_stripe_customer, key=secrets.token_urlsafe(24), **told)

@@ -3,6 +3,7 @@ from . import test_card_link
 from . import test_card_link_tours
 from . import test_card_methods
 from . import test_card_open
+from . import test_card_owner
 from . import test_card_page
 from . import test_card_portal
 from . import test_card_profiles

@@ -3,6 +3,7 @@ from functools import partial
 
 from freezegun import freeze_time
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .card_stripe_common import CardStripeCommon
@@ -100,6 +101,23 @@ class TestCardStripe(CardStripeCommon):
         named = self.fake.get(first["id"])
         self.assertEqual((named["name"], named["email"]), ("Marie Dubois", "marie@example.com"))
         self.assertFalse(tokens.filtered("paylink_stripe_to_name"))
+        tokens[0].paylink_card_request_id.action_undo_link()
+        self.send_waiting()
+        named = self.fake.get(first["id"])
+        self.assertEqual((named["name"], named["email"]), ("ada@example.com", "ada@example.com"))
+
+    def test_what_hangs_on_a_known_customer_becomes_nobody_elses(self):
+        """Who was known by the address on the page for anyone pays by their customer at Stripe."""
+        page = self.new_template.copy({"kind": "generic", "company_id": self.company.id, "name": "Page"})
+        request = self._card_request(self.john, template_id=page.id)
+        request.sudo().linked_at = fields.Datetime.now()
+        token = self._stored_by(request)
+        self.assertEqual(request.linking, "linked")
+        request.action_undo_link()
+        with self.assertRaisesRegex(UserError, "for the method again"):
+            request._link_to(self.marie)
+        request._link_to(self.john)
+        self.assertEqual((token.partner_id, token.paylink_stripe_to_name), (self.john, False))
 
     def test_page_of_a_new_customer_is_found_again(self):
         """An unanswered request for the page, tried again too late: the page that it has made, not another."""

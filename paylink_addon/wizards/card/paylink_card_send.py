@@ -23,7 +23,7 @@ class PaylinkCardSend(models.TransientModel):
     _description = "Request a Card"
     _dialog_size = "large"
 
-    company_id = fields.Many2one("res.company", default=lambda self: self.env.company, readonly=True)
+    company_id = fields.Many2one("res.company", compute="_compute_company_id", store=True, precompute=True)
     kind = fields.Selection(
         [
             ("existing", "A customer stores a method"),
@@ -49,6 +49,13 @@ class PaylinkCardSend(models.TransientModel):
     request_ids = fields.Many2many("paylink.card.request", readonly=True)
 
     # === COMPUTE METHODS === #
+
+    @api.depends("source_model", "source_ids")
+    def _compute_company_id(self):
+        """That of the stored method, whichever the user works in."""
+        for wizard in self:
+            own = wizard._sources().company_id if wizard.source_model == "payment.token" else self.env.company
+            wizard.company_id = own[:1] or self.env.company
 
     @api.depends("source_model")
     def _compute_kind(self):
@@ -95,6 +102,8 @@ class PaylinkCardSend(models.TransientModel):
         """The values of the lines."""
         sources = self._sources()
         if sources._name == "payment.token":
+            if len(sources.company_id) > 1:
+                raise UserError(self.env._("Choose payment profiles of one company: each asks for its own."))
             return [
                 {"partner_id": token.partner_id.id, "replaces_id": token.id} for token in sources.filtered("active")
             ]

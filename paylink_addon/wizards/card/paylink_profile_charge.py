@@ -63,7 +63,11 @@ class PaylinkProfileCharge(models.TransientModel):
         if "line_ids" in fields_list and values.get("source_ids"):
             wizard = self.new({name: values[name] for name in ("source_model", "source_ids")})
             items = wizard._items()
-            values["line_ids"] = [Command.create({"item_id": item.id, "is_chosen": len(items) == 1}) for item in items]
+            due = items._paylink_due()
+            values["line_ids"] = [
+                Command.create({"item_id": item.id, "shown": due[item.id], "is_chosen": len(items) == 1})
+                for item in items
+            ]
         return values
 
     # === ACTIONS === #
@@ -85,6 +89,7 @@ class PaylinkProfileCharge(models.TransientModel):
         if not token:
             return self.env["account.move.line"].sudo()
         token._paylink_check_manage()
+        token._paylink_check_company()
         return token.sudo().partner_id.sudo(False)._paylink_open_items(token.company_id)
 
     def _send(self):
@@ -93,10 +98,10 @@ class PaylinkProfileCharge(models.TransientModel):
         if not items:
             raise UserError(self.env._("Choose what to charge."))
         if len(items) != len(chosen):
-            raise UserError(self.env._("What is due has changed: open the dialog again."))
+            raise UserError(self._changed_text())
         if self.problem:
             raise UserError(self.problem)
-        hold_and_touch(items)
+        hold_and_touch(items, token)
         if busy := items._paylink_in_flight():
             raise UserError(
                 self.env._(
@@ -104,8 +109,20 @@ class PaylinkProfileCharge(models.TransientModel):
                     documents=", ".join(busy.move_id.mapped("name")),
                 )
             )
+        self._check_shown(items, chosen)
         customer = token.sudo().partner_id
         link = self.env["paylink.link"]._create_for_items([({}, items)], partner_id=customer.id)
         link._issue()
-        link.sudo()._charge_stored(token.sudo())
+        charge = link.sudo()._charge_stored(token.sudo())
+        if charge.currency_id.compare_amounts(charge.amount, sum(chosen.mapped("shown"))):
+            raise UserError(self._changed_text())
         self.sudo().link_id = link
+
+    def _check_shown(self, items, chosen):
+        """What is charged is what was seen; the items are held."""
+        due, shown = items._paylink_due(), {line.item_id: line.shown for line in chosen}
+        if any(item.currency_id.compare_amounts(due[item.id], shown[item.id]) for item in items):
+            raise UserError(self._changed_text())
+
+    def _changed_text(self):
+        return self.env._("What is due has changed: open the dialog again.")

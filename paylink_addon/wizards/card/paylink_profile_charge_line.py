@@ -11,6 +11,7 @@ class PaylinkProfileChargeLine(models.TransientModel):
     wizard_id = fields.Many2one("paylink.profile.charge", required=True, ondelete="cascade")
     # An id: who may charge an item need not be able to read journal items.
     item_id = fields.Integer(required=True)
+    shown = fields.Monetary(help="What was due when the dialog was opened: nothing else is charged.")
     is_chosen = fields.Boolean(string="Charge")
     name = fields.Char(string="Document", compute="_compute_item")
     date_due = fields.Date(string="Due on", compute="_compute_item")
