@@ -3,6 +3,7 @@ from odoo.fields import Domain
 from odoo.tools import email_normalize
 
 STORED_STATES = ("authorized", "done")
+FAILED_STATES = ("error", "cancel")
 
 
 class PaymentTransaction(models.Model):
@@ -63,6 +64,9 @@ class PaymentTransaction(models.Model):
         for tx in updated.filtered("paylink_card_request_id"):
             tx.sudo().paylink_card_request_id._attempt_changed(tx, state_message)
         updated._paylink_card_stored()
+        failed = updated.filtered(lambda tx: tx.paylink_card_request_id and tx.token_id and tx.state in FAILED_STATES)
+        # A method that does not work is nobody's to charge.
+        (failed.token_id - failed.sudo().paylink_card_request_id.token_id).active = False
         return updated
 
     def _paylink_card_stored(self):
