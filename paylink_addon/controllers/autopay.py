@@ -33,7 +33,7 @@ class PaylinkAutopay(PageMixin, http.Controller):
             return self._back(page)
         row = next((row for row in page._page_rows() if str(row["id"]) == item), None)
         if not row:
-            return self._render_page(page, page.env._("This is not planned anymore: it is not charged."))
+            return self._render_page(page, page._unplanned_text(item))
         if not sure:
             return self._render(
                 "paylink_addon.page_autopay_sure", self._values(page) | {"action": "object", "row": row}

@@ -109,6 +109,8 @@ class PaylinkAutopayItem(models.Model):
         """Do not charge these automatically, or do it again; it is told on the documents."""
         changed = self.filtered(lambda row: row.is_skipped != is_skipped)
         changed.write({"is_skipped": is_skipped, "by_customer": by_customer and is_skipped})
+        if is_skipped:
+            changed.link_id.transaction_ids._paylink_withdraw_autopay()
         for move, _rows in changed.grouped("move_id").items():
             env = move.company_id._paylink_env()
             if by_customer:

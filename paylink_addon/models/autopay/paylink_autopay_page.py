@@ -139,25 +139,47 @@ class PaylinkAutopayPage(models.Model):
         }
 
     def _page_rows(self):
-        """What will be charged, a row for each document, the next day first."""
+        """What will be charged, a row for each document, the next day first; what is stored already before that."""
         company = self.company_id
         rules = self.env["paylink.autopay.rule"]._of_company(company)
         if not company.paylink_autopay or not rules:
             return []
         today = company._paylink_today()
         charged, _left = rules._foresee(today, fields.Date.add(today, days=DAYS_AHEAD), self.partner_id.ids)
-        return [self._page_row(day, charge, due) for day, charge in charged for due in charge.dues]
+        Item, Token = self.env["account.move.line"], self.env["payment.token"]
+        stored = [
+            self._page_row(today, tx.token_id, item, item.amount_residual_currency)
+            for tx in self.partner_id._paylink_autopay_unsent(company)
+            for item in tx.paylink_id.line_ids.move_line_id
+            if item.amount_residual_currency > 0
+        ]
+        return stored + [
+            self._page_row(day, Token.browse(charge.token_id), Item.browse(due.item_id), due.residual)
+            for day, charge in charged
+            for due in charge.dues
+        ]
 
-    def _page_row(self, day, charge, due):
-        item = self.env["account.move.line"].browse(due.item_id)
-        token = self.env["payment.token"].browse(charge.token_id)
+    def _page_row(self, day, token, item, residual):
         return {
             "id": item.id,
             "name": item._paylink_customer_name(item._paylink_labels()[item.id], self.env),
-            "amount": item._paylink_amount_text(self.env, due.residual),
+            "amount": item._paylink_amount_text(self.env, residual),
             "day": format_date(self.env, day),
             "method": token.display_name,
         }
+
+    def _unplanned_text(self, item_id):
+        """What the customer reads who objects to the charge of an item that is not among the rows.
+
+        :param str item_id: what the form has sent
+        """
+        rows = self.env["paylink.autopay.item"].search(
+            [("partner_id", "=", self.partner_id.id), ("company_id", "=", self.company_id.id)]
+        )
+        charged = rows.filtered(lambda row: str(row.move_line_id.id) == item_id)
+        if charged.link_id.transaction_ids._paylink_in_flight():
+            return self.env._("This is being charged just now: it can't be stopped anymore. Please contact us.")
+        return self.env._("This is not planned anymore: it is not charged.")
 
     def _page_object(self, row):
         """The customer objects to the charge of an item: it is not charged automatically.

@@ -4,9 +4,12 @@ from functools import partial
 
 from odoo import api, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 # How many customers are done in one transaction.
 CHUNK = 50
+# What a stored charge does not meet because it is stored.
+STORED = {"no_payment", "plan"}
 
 
 class PaylinkAutopayRuleRun(models.Model):
@@ -69,6 +72,19 @@ class PaylinkAutopayRuleRun(models.Model):
         rules.invalidate_recordset()
         rules.company_id.invalidate_recordset(["paylink_autopay"])
         return rules.filtered(lambda rule: rule.active and rule.company_id.paylink_autopay)
+
+    def _allows(self, items, token):
+        """Whether ``items``, whose charge to ``token`` is stored, may still be charged, all of them."""
+        self.env.flush_all()
+        today = self.company_id._paylink_today()
+        found = [getattr(self, f"_common_{name}")(today) for name in self._common_conditions if name not in STORED]
+        query = SQL(
+            "SELECT count(*) FROM (%s) c WHERE c.token_id = %s AND %s",
+            self._chargeable_sql(None, items=items.ids),
+            token.id,
+            SQL(" AND ").join(SQL("(%s)", condition) for condition in found if condition is not None),
+        )
+        return self.env.execute_query(query)[0][0] == len(items)
 
     def _charge(self, charges):
         """Store the wishes: a link for each, and what was made of it is told there.

@@ -1,7 +1,9 @@
 from odoo import fields, models
-from odoo.tools import format_amount
+from odoo.tools import LazyTranslate, format_amount
 
 from ...tools.texts import said
+
+_lt = LazyTranslate(__name__)
 
 # What a declined charge means for further tries: https://docs.stripe.com/declines/codes. The other ones are ``other``.
 FUNDS = {"insufficient_funds", "withdrawal_count_limit_exceeded", "card_velocity_exceeded", "debit_declined"}
@@ -54,6 +56,8 @@ class PaymentTransaction(models.Model):
         What is planned is stored whatever becomes of the steps that tell people: it must not be charged again at once.
         """
         result = super()._paylink_changed(before, message)
+        if self.env.context.get("paylink_withdraws"):
+            return result  # it was never tried
         if self.paylink_autopay and self._paylink_is_incoming() and self.state != before:
             Row = self.env["paylink.autopay.item"]
             rows = Row._of_charge(self)
@@ -63,6 +67,39 @@ class PaymentTransaction(models.Model):
                 rows._note_failed(self.sudo())
                 self.paylink_id._run_steps([Row._tell_failed, Row._end_plan], self.sudo())
         return result
+
+    def _paylink_waits_for_key(self):
+        """No bank has said anything, and every other charge fails as well: it is no try."""
+        return self.paylink_autopay or super()._paylink_waits_for_key()
+
+    # === WITHDRAWN === #
+
+    def _paylink_take_back(self):
+        """What has changed since a charge was stored: whether somebody does not want it, or less is due."""
+        if self.paylink_autopay and not self._paylink_still_wanted():
+            self._paylink_withdraw_autopay()
+            return True
+        return super()._paylink_take_back()
+
+    def _paylink_still_wanted(self):
+        rows = self.env["paylink.autopay.item"]._of_charge(self)
+        items = rows.move_line_id.filtered(lambda item: item.balance > 0)
+        rule = rows.rule_id[:1].with_company(self.company_id)
+        rule = rule and rule._still_on()
+        return bool(rule) and not self._paylink_exceeds(self._paylink_needed()) and rule._allows(items, self.token_id)
+
+    def _paylink_withdraw_autopay(self):
+        """Give up charges by rule that were not sent yet; their plan goes on as if they had never been stored."""
+        own = self.sudo().filtered("paylink_autopay").with_context(paylink_withdraws=True)
+        own._paylink_withdraw_charges(_lt("It is not to be charged automatically anymore."))
+
+    def _paylink_reconsider_one(self):
+        """What was paid otherwise need not be charged."""
+        if self.paylink_autopay and self._paylink_exceeds(self._paylink_needed()):
+            self._paylink_withdraw_autopay()
+        return super()._paylink_reconsider_one()
+
+    # === DECLINED === #
 
     def _paylink_decline_kind(self):
         """Why it came to nothing: a key of ``paylink.autopay.item.decline``."""

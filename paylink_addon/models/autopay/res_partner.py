@@ -89,8 +89,19 @@ class ResPartner(models.Model):
 
     def _paylink_end_autopay(self):
         """Switch automatic payment off, in the current company."""
-        for customer in self.commercial_partner_id.sudo():
+        customers = self.commercial_partner_id.sudo()
+        for customer in customers:
             customer.paylink_autopay = False
+        customers._paylink_autopay_unsent(self.env.company)._paylink_withdraw_autopay()
+
+    def _paylink_autopay_unsent(self, company):
+        """The charges by rule of these customers in ``company`` that are stored and were not sent yet."""
+        return self.env["payment.transaction"].search(
+            [
+                *(("paylink_todo", "=", "charge"), ("paylink_sent_at", "=", False), ("paylink_autopay", "=", True)),
+                *(("company_id", "=", company.id), ("partner_id.commercial_partner_id", "in", self.ids)),
+            ]
+        )
 
     def _paylink_autopay_month_left(self, date):
         """What may still be charged automatically in the month of ``date``, in the current company's currency, by id of

@@ -255,6 +255,9 @@ class PaymentTransactionRequests(models.Model):
         if not todo:
             return
         moves_money = todo in MONEY
+        if moves_money and not self.paylink_sent_at and self._paylink_take_back():
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+            return
         sent_before = moves_money and self._paylink_note_sent()
         answers = (sent_before and self._paylink_of_provider("seek")(todo)) or self._paylink_of_provider("ask")(todo)
         if answers is None:
@@ -262,6 +265,13 @@ class PaymentTransactionRequests(models.Model):
         self._paylink_apply(answers)
         if moves_money and not self.env.context.get("paylink_beside"):
             self._paylink_of_provider("answered")()
+
+    def _paylink_take_back(self):
+        """Hook: give up a request that nobody wants anymore, right before it is sent for the first time.
+
+        :return: whether it was given up
+        """
+        return False
 
     def _paylink_note_sent(self):
         """Commit that the request is about to be sent; the wish ends with that where it can't be looked up later.

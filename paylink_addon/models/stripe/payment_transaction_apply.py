@@ -218,8 +218,8 @@ class PaymentTransactionApply(models.Model):
         )
         if self.state == "draft":
             self.state_message = said(message, self._paylink_customer_env())
-        if asked_by := self._paylink_asked_by():
-            asked_by._declined_on_page(self, message)
+        if link := self.paylink_id:
+            link._log_events("attempt_failed", {link.id: message})
 
     def _paylink_stripe_reason(self, error):
         """Why a payment was declined, for the customer. https://docs.stripe.com/declines/codes"""
@@ -322,6 +322,10 @@ class PaymentTransactionApply(models.Model):
 
     def _paylink_stripe_apply_paylink_refusal(self, refusal):
         """What we asked for was declined or refused; see :meth:`_paylink_stripe_refusal`."""
+        if refusal.get("key"):  # nothing was done: it is sent as if for the first time
+            self.paylink_sent_at = False
+            self._paylink_tell_managers("key", refusal["message"])
+            return
         self.paylink_todo = False
         self._paylink_stripe_adopt(paylink_stripe_intent=refusal.get("intent"))
         if refusal.get("gone"):

@@ -92,9 +92,15 @@ class PaymentTransactionRequests(models.Model):
             _logger.info("%s: %s was refused: %s", self.reference, self.paylink_todo, error)
             if self.paylink_todo == "charge" and self._paylink_stripe_is_gone(error):
                 return self._paylink_stripe_refusal(GONE_TEXT, gone=True)
+            if getattr(error, "about_key", False) and self._paylink_waits_for_key():
+                return self._paylink_stripe_refusal(error.message) | {"key": True}
             return self._paylink_stripe_refusal(
                 REFUSALS.get(error.code) or _lt("Stripe refused the request: “%(reason)s”", reason=error.message)
             )
+
+    def _paylink_waits_for_key(self):
+        """Hook: whether a request that nobody waits for is sent when the provider's key works again."""
+        return False
 
     def _paylink_stripe_is_gone(self, error):
         """Whether Stripe does not have the stored method anymore; not that the key is another account's."""

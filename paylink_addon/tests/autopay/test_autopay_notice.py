@@ -89,6 +89,20 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
         self.assertTrue(self._page().activity_ids)
         self.assertEqual(self._run_rules(days=3).amount, 60)
 
+    def test_customer_objects_to_what_is_charged_now(self):
+        """Until it is sent it is withdrawn; after that the answer says so."""
+        self.rule.notice_days = 0
+        self.authenticate(None, None)
+        self._page().browse()._for_customers(self.marie, self.company, self.manager)
+        for is_sent, state in ((False, "cancel"), (True, "pending")):
+            with self.subTest(is_sent=is_sent):
+                item = self._items(self._due_invoice())
+                (tx,) = self._run_rules()
+                if is_sent:
+                    tx.sudo().paylink_sent_at = self.env.cr.now()
+                answer = self._post("/object", item=item.id, sure="1")
+                self.assertEqual((tx.state, "being charged just now" in answer.text), (state, is_sent))
+
     def test_customer_ends_it(self):
         invoice = self._due_invoice(late=-3)
         self._announce()

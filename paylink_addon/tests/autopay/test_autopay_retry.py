@@ -133,15 +133,17 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
                 self.assertEqual((invoice | other).mapped("payment_state"), ["paid", "paid"])
 
     def test_key_is_refused(self):
-        """No bank has said anything: it is a technical problem, not the customer's."""
+        """No bank has said anything: it is no try. Managers are told, and it is charged when the key works again."""
         key = self.provider.paylink_stripe_secret_key
         invoice, self.rule.retry_technical = self._due_invoice(), "1"
         self.provider.paylink_stripe_secret_key = "sk_test_unknown"
         tx = self._charge()
         self.provider.paylink_stripe_secret_key = key
-        self.assertEqual((tx.state, self._row(invoice).decline), ("error", "technical"))
-        self._charge(days=1)
-        self.assertEqual(invoice.payment_state, "paid")
+        self.assertEqual((tx.state, tx.paylink_todo, tx.paylink_sent_at), ("pending", "charge", False))
+        self.assertEqual((self._row(invoice).tries, self.provider.paylink_stripe_key_refused), (0, True))
+        self.send_waiting()
+        self._run_cron("ir_cron_paylink_book")
+        self.assertEqual((tx.state, invoice.payment_state), ("done", "paid"))
 
     def test_customer_must_confirm(self):
         """The link goes out at once, and its page takes the payment."""

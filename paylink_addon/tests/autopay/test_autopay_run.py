@@ -88,6 +88,37 @@ class TestAutopayRun(AutopayCommon):
         self.assertEqual(len(self.env["paylink.link"].search([("by_autopay", "=", True)])), 1)
         self.assertEqual(self._run_rules().paylink_id, self._row(invoice).link_id)
 
+    def test_changed_between_wish_and_send(self):
+        """It is not charged; and its plan has not ended by that."""
+        rule = self._rule()
+        changes = {
+            "skipped": lambda invoice: self.env["paylink.autopay.item"]._of_items(self._items(invoice))._skip(True),
+            "customer off": lambda _invoice: self.marie.write({"paylink_autopay": False}),
+            "customer ends it": lambda _invoice: self.marie._paylink_end_autopay(),
+            "company off": lambda _invoice: self.company.write({"paylink_autopay": False}),
+            "rule off": lambda _invoice: rule.write({"active": False}),
+            "blocked": lambda invoice: self._items(invoice).move_id.write({"payment_state": "blocked"}),
+            "other method": lambda _invoice: self._profile(self.marie),
+            "paid": self._pay_by_hand,
+        }
+        for name, change in changes.items():
+            with self.subTest(name):
+                rule.active = self.company.paylink_autopay = True
+                self.token = self._profile(self.marie)
+                invoice = self._due_invoice()
+                (tx,) = self._run_rules()
+                change(invoice)
+                self._send_and_book()
+                self.assertEqual((tx.state, tx.paylink_sent_at, tx.paylink_todo), ("cancel", False, False))
+                row = self._row(invoice)
+                self.assertEqual((row.tries, row.is_ended), (0, False))
+                row.sudo()._skip(True)
+
+    def _pay_by_hand(self, invoice):
+        self.env["account.payment.register"].with_context(active_model="account.move", active_ids=invoice.ids).create(
+            {}
+        ).action_create_payments()
+
     def test_cancelled_link_withdraws_the_charge(self):
         """Until it is sent; and it is not charged again by itself."""
         self._rule()
