@@ -97,6 +97,10 @@ class Task:
     # On the customer, for the owner of what the stored method came from, else the salesperson or the payment managers.
     PROFILE_EXPIRES = "profile_expires"  # a stored card is to be replaced
     PROFILE_GONE = "profile_gone"  # the customer or the bank has removed one that was relied on; one for each
+    # On a card request whose owner has left, for the payment managers.
+    CARD_TO_LINK = "card_to_link"  # what a new customer has stored waits to be linked
+    # For the payment managers, on no record; one for each page.
+    CARD_PAGE_FULL = "card_page_full"  # too many codes were asked for
     # On the link of a charge by rule, for who is responsible for the rule; one for each charge.
     AUTOPAY_FAILED = "autopay_failed"  # it is not tried again
     # On the customer's page of automatic payments, likewise.

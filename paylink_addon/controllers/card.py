@@ -131,7 +131,7 @@ class PaylinkCard(FormPageMixin, http.Controller):
         :param ticket: of the code that was sent, for the form: anything
         """
         view = card._page_view()
-        values = card._page_values() | {"languages": self._languages(card), "lang": card.env.lang, "problem": problem}
+        values = card._page_values() | {"languages": self._spoken(card), "lang": card.env.lang, "problem": problem}
         values["ticket"] = typed(ticket)
         if said and values["person"]:
             values["person"] = {name: typed(said.get(name)) for name in values["person"]}
@@ -142,12 +142,19 @@ class PaylinkCard(FormPageMixin, http.Controller):
             status = HTTPStatus.UNPROCESSABLE_ENTITY
         return self._render(f"paylink_addon.page_card_{view}", values, status=status)
 
+    def _spoken(self, card):
+        """The other languages in which the template says all."""
+        return [found for found in self._languages(card) if not card.template_id._wording_problem(found[0])]
+
     def _card(self, token):
         """The issued request with this token, in its company and the customer's language, or an empty record set."""
         card = request.env["paylink.card.request"]._find_by_token(token)
         if not card.issued_at:
             return card.browse()
+        # Nobody agrees to what is not said in the language of the page.
         lang = self._language(card.lang)
+        if lang != card.lang and card.template_id._wording_problem(lang):
+            lang = request.env["res.lang"]._paylink_nearest(card.lang) or lang
         company_ids = card.company_id.ids
         request.update_context(lang=lang, allowed_company_ids=company_ids)
         return card.with_user(SUPERUSER_ID).with_context(

@@ -92,6 +92,21 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         old.active = False
         return self.marie, old, new._paylink_make_default
 
+    def case_card_to_link(self):
+        template = self.env.ref("paylink_addon.paylink_card_template_new")
+        request = self.env["paylink.card.request"].create({"template_id": template.id, "email": "ada@example.com"})
+        token = self._profile(partner_id=request.partner_id.id, paylink_card_request_id=request.id)
+        request.sudo().token_id = token
+        return request, None, lambda: request._link_to(self.marie)
+
+    def case_card_page_full(self):
+        """The page has another address."""
+        page = self.env["paylink.card.template"].create(
+            {"name": "Site", "kind": "generic", "company_id": self.company.id, "title": "T", "consent": "C"}
+        )
+        page.sudo().full_at = fields.Datetime.now()
+        return None, page, page.action_replace_address
+
     def _profile(self, **values):
         """A method that the customer has stored."""
         return (

@@ -34,6 +34,8 @@ ASIDE = re.compile(QUOTED)
 BRACKETED = re.compile(r"[^<>]*<([^<>]*)>")
 # Longer ones can't be delivered: RFC 5321, 4.5.3.1.
 MAX_EMAIL_LENGTH = 254
+# Where dots before the @ make no other address.
+GMAIL = ("gmail.com", "googlemail.com")
 
 
 class BadAddress(ValueError):
@@ -63,6 +65,18 @@ def split_emails(text):
             raise BadAddress("email", piece)
         found += addresses
     return list(dict.fromkeys(found))
+
+
+def one_mailbox(email):
+    """What is the same for all spellings of an address that lead to one mailbox: to be counted, not to be written to.
+
+    :param str email: normalised
+    """
+    local, _at, domain = unicodedata.normalize("NFC", email).casefold().rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in GMAIL:
+        local, domain = local.replace(".", ""), GMAIL[0]
+    return f"{local}@{domain}"
 
 
 def usable_emails(text):

@@ -5,15 +5,21 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL, consteq, hmac
 
+from ...tools.addresses import one_mailbox
+from ...tools.locks import hold_and_touch
 from ...tools.parameters import whole_number
 
-# How many codes are sent in an hour, at most; and of one address three times as many in a day.
+# How many codes are sent in an hour, at most; and of one address three times as many in a day. Who has many networks,
+# as IPv6 gives them to whoever asks, gets three times as many as one network. What is sent to go on with a request
+# counts apart: who fills the page keeps nobody from that.
 CAPS = {"address": 3, "network": 10, "page": 100}
 PARAMETER = "paylink_addon.max_card_codes_per_%s"
 LASTS = timedelta(minutes=15)
 KEPT = timedelta(days=1)
 DIGITS = 6
 MAX_TRIES = 5
+# The networks that one who has many of IPv6 is given together.
+SITE = 48
 
 
 class PaylinkCardCode(models.Model):
@@ -38,6 +44,7 @@ class PaylinkCardCode(models.Model):
     # What is counted: kept when the rest is forgotten.
     address = fields.Char(required=True, help="The e-mail address, not to be read.")
     network = fields.Char()
+    site = fields.Char(help="Of IPv6: the many networks that one may have.")
     hour = fields.Integer(required=True)
     number = fields.Integer(required=True, help="Which code of the hour it is for the address.")
 
@@ -59,7 +66,7 @@ class PaylinkCardCode(models.Model):
         :return: the ticket for the form, or ``False``: later
         """
         now = fields.Datetime.now()
-        address = hmac(self.env(su=True), "paylink.card.address", email)
+        address = hmac(self.env(su=True), "paylink.card.address", one_mailbox(email))
         values = {
             "template_id": template.id,
             "request_id": request.id if request else None,
@@ -70,11 +77,13 @@ class PaylinkCardCode(models.Model):
             "said": fields.Json().convert_to_column(said, self),
             "address": address,
             "network": _network(ip),
+            "site": _network(ip, SITE),
             "hour": int(now.timestamp()) // 3600,
         }
-        number = self._room(values, now)
+        number = self._room(template, values)
         if number is None:
             return False
+        self._in_turn_of_pages()
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
         values |= {"number": number, "code_hash": self._hash(values["ticket"], code)}
         if not self._insert(values):
@@ -83,29 +92,48 @@ class PaylinkCardCode(models.Model):
         return values["ticket"]
 
     @api.model
-    def _room(self, values, now):
+    def _room(self, template, values):
         """Which code of the hour it would be for the address, or ``None``: there were too many. One query."""
         caps = {name: whole_number(self.env, PARAMETER % name, cap) for name, cap in CAPS.items()}
-        [(in_hour, *counts)] = self.env.execute_query(
-            SQL(
-                """
-                SELECT count(*) FILTER (WHERE address = %(address)s AND hour = %(hour)s),
-                       count(*) FILTER (WHERE address = %(address)s),
-                       count(*) FILTER (WHERE address = %(address)s AND sent_at > %(since)s),
-                       count(*) FILTER (WHERE network = %(network)s AND sent_at > %(since)s),
-                       count(*) FILTER (WHERE template_id = %(template_id)s AND sent_at > %(since)s)
-                  FROM paylink_card_code
-                 WHERE sent_at > %(day)s
-                   AND (address = %(address)s OR network = %(network)s OR template_id = %(template_id)s)
-                """,
-                **{name: values[name] for name in ("address", "hour", "network", "template_id")},
-                since=now - timedelta(hours=1),
-                day=now - KEPT,
-            )
+        [(in_hour, *counts)] = self.env.execute_query(self._room_query(values))
+        limits = (3 * caps["address"], *caps.values(), 3 * caps["network"])
+        _of_day, _of_address, _of_network, of_page, _of_site = full = [
+            count >= limit for count, limit in zip(counts, limits, strict=True)
+        ]
+        if of_page:
+            template.sudo()._note_full(caps["page"])
+        return None if any(full) else in_hour
+
+    @api.model
+    def _room_query(self, values):
+        return SQL(
+            """
+            SELECT count(*) FILTER (WHERE address = %(address)s AND hour = %(hour)s),
+                   count(*) FILTER (WHERE address = %(address)s),
+                   count(*) FILTER (WHERE address = %(address)s AND sent_at > %(since)s),
+                   count(*) FILTER (WHERE network = %(network)s AND sent_at > %(since)s),
+                   count(*) FILTER (
+                       WHERE template_id = %(template_id)s AND (request_id IS NULL) = %(is_first)s
+                         AND sent_at > %(since)s
+                   ),
+                   count(*) FILTER (WHERE site = %(site)s AND sent_at > %(since)s)
+              FROM paylink_card_code
+             WHERE sent_at > %(day)s
+               AND (
+                   address = %(address)s OR network = %(network)s OR site = %(site)s OR template_id = %(template_id)s
+               )
+            """,
+            **{name: values[name] for name in ("address", "hour", "network", "site", "template_id")},
+            is_first=not values["request_id"],
+            since=values["sent_at"] - timedelta(hours=1),
+            day=values["sent_at"] - KEPT,
         )
-        limits = (3 * caps["address"], *caps.values())
-        is_free = all(count < limit for count, limit in zip(counts, limits, strict=True))
-        return in_hour if is_free else None
+
+    @api.model
+    def _in_turn_of_pages(self):
+        """Two at the same moment do not both take the last place: the second one is run again by Odoo, and counts."""
+        Template = self.env["paylink.card.template"].sudo().with_context(active_test=False)
+        hold_and_touch(Template.search([("kind", "=", "generic")]))
 
     @api.model
     def _insert(self, values):
@@ -202,10 +230,11 @@ class PaylinkCardCode(models.Model):
         self.search([("sent_at", "<", now - LASTS), ("email", "!=", False)])._forget()
 
 
-def _network(ip):
+def _network(ip, size=64):
     """What counts as one place: of IPv6 each home has a network of addresses.
 
-    :return: text, or ``None``: nobody knows
+    :param int size: length of the prefix, of IPv6
+    :return: text, or ``None``: nobody knows, or there is none of this size
     """
     try:
         address = ipaddress.ip_address(ip or "")
@@ -213,4 +242,6 @@ def _network(ip):
         return None
     if address.version == 6 and address.ipv4_mapped:
         address = address.ipv4_mapped
-    return str(ipaddress.ip_network(f"{address}/{64 if address.version == 6 else 32}", strict=False))
+    if address.version == 4:
+        return None if size == SITE else f"{address}/32"
+    return str(ipaddress.ip_network(f"{address}/{size}", strict=False))

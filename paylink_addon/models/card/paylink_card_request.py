@@ -114,6 +114,7 @@ class PaylinkCardRequest(models.Model):
     @api.depends(
         "transaction_ids.state",
         "transaction_ids.paylink_abandoned",
+        "transaction_ids.paylink_decline_count",
         "token_id",
         "issued_at",
         "opened_at",
@@ -124,7 +125,7 @@ class PaylinkCardRequest(models.Model):
         """The one place where state and status are derived."""
         for request in self:
             attempts = request.sudo().transaction_ids._paylink_card_attempts()
-            request.attempt_count = len(attempts)
+            request.attempt_count = attempts._paylink_card_tries()
             request.state = request._derive_state(attempts)
             request.status = request._derive_status()
 

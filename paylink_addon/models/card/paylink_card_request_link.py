@@ -1,6 +1,7 @@
 """Stage of ``paylink.card.request``: what a new customer has stored is linked to a customer."""
 
 import re
+from functools import partial
 
 import phonenumbers
 from odoo import api, fields, models
@@ -8,7 +9,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, email_normalize
 
-from ...const import LIVE_STATES
+from ...const import LIVE_STATES, Task
 from ...tools.addresses import parse_phone
 from ...tools.locks import hold_and_touch
 
@@ -270,6 +271,22 @@ class PaylinkCardRequestLink(models.Model):
         return ", ".join(texts[reason] for reason in reasons)
 
     # === WHO IS TOLD === #
+
+    def _give_link_task(self, token):
+        """What a new customer has stored waits for somebody: where the owner has left, for the payment managers."""
+        if self.is_new and not self.user_id.active:
+            managers = self.company_id._paylink_managers()
+            texts = partial(self._link_texts, token)
+            self.env["paylink.task.mixin"]._give(self, Task.CARD_TO_LINK, texts, managers)
+
+    def _link_texts(self, token, env):
+        return env._("A stored payment method waits to be linked"), self.with_env(env)._stored_text(token)
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"linking"}
+
+    def _paylink_done_card_to_link(self, _task):
+        return self.linking != "to_link"
 
     def _stored_text(self, token):
         """What the owner is told of a method that was stored."""

@@ -17,7 +17,9 @@ ERASE_AFTER_PARAMETER = "paylink_addon.erase_card_requests_after_days"
 DEFAULT_ERASE_AFTER = 90
 ERASED = ("email", "phone", "consent_ip")
 # Messages in which the addresses stand, and what was answered to them.
-PERSONAL_MESSAGES = ("email_outgoing", "sms", "email")
+PERSONAL_MESSAGES = ("email_outgoing", "sms", "email", "user_notification")
+# States in which a request waits for its customer.
+WAITING = ("draft", "open", "failed")
 LONGEST = {"given_email": 254, "given_phone": 40, "given_vat": 40}
 
 
@@ -87,6 +89,10 @@ class PaylinkCardRequestPerson(models.Model):
         """Whether the page asks who the customer is."""
         return self.is_new and not (self.kind == "generic" and self.given_name)
 
+    def _is_business(self):
+        """Whether the customer is a company, as far as anybody knows."""
+        return bool(self.given_company or self.partner_id.commercial_partner_id.is_company)
+
     def _person(self):
         """What the form shows at first: what was said before, else where the request was sent to."""
         said = {name: self[name] or "" for name in PERSON}
@@ -155,11 +161,12 @@ class PaylinkCardRequestPerson(models.Model):
     # === PROOF OF AN ADDRESS === #
 
     def _needs_code(self):
-        """Whether who came by an open page has to prove the address again: each proof is good for one card."""
+        """Whether who came by an open page has to prove the address again: each proof is good for one card. Who goes
+        back without having tried one has the proof still.
+        """
         if self.kind != "generic":
             return False
-        tried = self.transaction_ids.filtered(lambda tx: tx.id > self.proved_after)
-        return bool(tried._paylink_card_attempts() or sum(tried.mapped("paylink_decline_count")))
+        return bool(self.transaction_ids.filtered(lambda tx: tx.id > self.proved_after)._paylink_card_used())
 
     def _note_proof(self):
         """The customer has proved the address again: another card may be tried."""
@@ -176,8 +183,11 @@ class PaylinkCardRequestPerson(models.Model):
             return True
         limit = fields.Datetime.subtract(fields.Datetime.now(), days=days)
         removed = Domain("is_new", "=", True) & Domain("token_id.active", "=", False)
+        ended = Domain("expires_at", "=", False) | Domain("expires_at", "<", limit)
+        forgotten = Domain("is_new", "=", True) & Domain("state", "in", WAITING) & ended
         over = (
             (Domain("state", "=", "expired") & Domain("expires_at", "<", limit))
+            | (forgotten & Domain("write_date", "<", limit))
             | (Domain("state", "=", "cancelled") & Domain("cancelled_at", "<", limit))
             | (Domain("state", "=", "stored") & removed & Domain("token_id.write_date", "<", limit))
         )
@@ -185,11 +195,17 @@ class PaylinkCardRequestPerson(models.Model):
         return self.env["paylink.job.mixin"]._each(requests, lambda some: some._erase(), size=BATCH)
 
     def _erase(self):
-        """Forget the names, the addresses and where it was agreed from; the requests stay, with a note."""
+        """Forget the names, the addresses and where it was agreed from; the requests stay, with a note. Those that
+        would still wait for whom they forget are over.
+        """
         requests = self.sudo()
+        requests.filtered(lambda request: request.state in WAITING).action_cancel()
         requests.write(dict.fromkeys((*PERSON, *ERASED), False) | {"erased_at": fields.Datetime.now()})
         domain = [("model", "=", self._name), ("res_id", "in", self.ids), ("message_type", "in", PERSONAL_MESSAGES)]
         messages = self.env["mail.message"].sudo().search(domain)
         self.env["sms.sms"].sudo().search([("mail_message_id", "in", messages.ids)]).unlink()
         messages.unlink()
+        requests.transaction_ids._paylink_stripe_forget()
+        removed = [("paylink_card_request_id", "in", requests.filtered("is_new").ids), ("active", "=", False)]
+        self.env["payment.token"].sudo().search(removed).paylink_consent_ip = False
         self._log_events("erased")

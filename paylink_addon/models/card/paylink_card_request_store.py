@@ -62,7 +62,7 @@ class PaylinkCardRequestStore(models.Model):
             "base": f"{self._page_path}/{self.access_token}",
             "title": title,
             "text": text,
-            "consent": self._consent_words(),
+            "consent": self._consent_words(self._asks_who()),
             "expires": self._expiry_text(self.env),
             "replaced": self.replaces_id.display_name,
             "stored": token.display_name,
@@ -76,12 +76,15 @@ class PaylinkCardRequestStore(models.Model):
             return self.env._("Replace your payment method"), False
         return self.template_id.title, self.template_id.text
 
-    def _consent_words(self):
-        """What the customer agrees to, in the language of the context, with the company's name in it."""
-        words = self.template_id.consent.replace("{company}", self.company_id.name)
-        return "\n\n".join(filter(None, [words, self._debit_notice()]))
+    def _consent_words(self, is_asked=False):
+        """What the customer agrees to, in the language of the context, with the company's name in it.
 
-    def _debit_notice(self):
+        :param bool is_asked: who the customer is, is still to be said on the page
+        """
+        words = self.template_id.consent.replace("{company}", self.company_id.name)
+        return "\n\n".join(filter(None, [words, self._debit_notice(is_asked)]))
+
+    def _debit_notice(self, is_asked=False):
         """What the rules for pre-authorized debits in Canada want the customer to read, where one can be stored.
 
         https://www.payments.ca/systems-services/payment-services/pre-authorized-debit
@@ -90,15 +93,6 @@ class PaylinkCardRequestStore(models.Model):
         accepted = self.template_id.with_context(active_test=False).method_ids.mapped("code") or [DEBIT]
         if DEBIT not in accepted or not providers._paylink_take_debits(self.company_id.currency_id):
             return ""
-        notice = (
-            self.env._(
-                "If I choose a bank account in Canada: this is an agreement for business pre-authorized debits (PAD).",
-            )
-            if self.partner_id.commercial_partner_id.is_company
-            else self.env._(
-                "If I choose a bank account in Canada: this is an agreement for personal pre-authorized debits (PAD)."
-            )
-        )
         rights = self.env._(
             "The account is debited when an invoice is due, or as agreed, with its amount. I am told of each debit "
             "before it is made, and waive any longer notice. I can end this agreement at any time by writing to "
@@ -106,13 +100,28 @@ class PaylinkCardRequestStore(models.Model):
             "reimbursed: my bank and www.payments.ca tell more.",
             company=self.company_id.name,
         )
-        return f"{notice} {rights}"
+        return f"{self._debit_kind(is_asked)} {rights}"
+
+    def _debit_kind(self, is_asked):
+        if is_asked:
+            return self.env._(
+                "If I choose a bank account in Canada: this is an agreement for business pre-authorized debits (PAD) "
+                "if I have entered the name of a company, otherwise for personal pre-authorized debits (PAD)."
+            )
+        if self._is_business():
+            return self.env._(
+                "If I choose a bank account in Canada: this is an agreement for business pre-authorized debits (PAD)."
+            )
+        return self.env._(
+            "If I choose a bank account in Canada: this is an agreement for personal pre-authorized debits (PAD)."
+        )
 
     def _last_failure(self):
         attempt = self.transaction_ids._paylink_card_attempts().sorted("id")[-1:]
         if attempt.paylink_abandoned and not attempt.paylink_decline_count:
             return self.env._("You left the page before a payment method was stored.")
-        return said(attempt._paylink_last_reason(), self.env) if attempt.state in ("error", "draft") else ""
+        is_told = attempt.state in ("error", "draft") or attempt.paylink_decline_count
+        return said(attempt._paylink_last_reason(), self.env) if is_told else ""
 
     def _form_values(self):
         """The context of Odoo's ``payment.form``, to store a method."""
@@ -146,9 +155,10 @@ class PaylinkCardRequestStore(models.Model):
         self.ensure_one()
         hold_and_touch(self)
         self._check_usable()
+        # First who it is: what is agreed to depends on it.
+        self.write(self._person_values(person or {}))
         self.write(
-            self._person_values(person or {})
-            | {
+            {
                 "consent_text": self._consent_words(),
                 "consent_version": self.template_id.consent_version,
                 "consent_lang": self.env.lang,
@@ -194,11 +204,15 @@ class PaylinkCardRequestStore(models.Model):
 
     def _check_attempts(self):
         """Stop who tries card after card."""
+        if self._has_tried_enough():
+            raise UserError(self.env._("Too many attempts: wait an hour, or contact us."))
+
+    def _has_tried_enough(self):
+        """Whether as many tries as are allowed in an hour have been made."""
         limit = whole_number(self.env, MAX_ATTEMPTS_PARAMETER, DEFAULT_MAX_ATTEMPTS)
         since = fields.Datetime.now() - timedelta(hours=1)
         recent = self.transaction_ids.filtered(lambda tx: tx.create_date >= since)
-        if len(recent) + sum(recent.mapped("paylink_decline_count")) >= limit:
-            raise UserError(self.env._("Too many attempts: wait an hour, or contact us."))
+        return len(recent) + sum(recent.mapped("paylink_decline_count")) >= limit
 
     # === STORED === #
 
@@ -222,6 +236,7 @@ class PaylinkCardRequestStore(models.Model):
             told.env._("%(partner)s has stored a payment method", partner=told.customer_name),
             told._stored_text(token),
         )
+        self._give_link_task(token)
 
     def _retire(self, token):
         """What was to be replaced is not charged anymore, here and at its provider."""
@@ -250,6 +265,14 @@ class PaylinkCardRequestStore(models.Model):
         """An attempt has failed or was given up: the owner sees it, the customer may try again."""
         self.sudo().unread = True
         self._log_events("attempt_failed", {self.id: message})
+
+    def _declined_on_page(self, transaction, message):
+        """A card was declined on the provider's page, where the customer may try another one: not for ever. Who came by
+        an open page proves the address again first.
+        """
+        self._interrupted(message)
+        if transaction.state == "draft" and (self._needs_code() or self._has_tried_enough()):
+            transaction._paylink_close(message)
 
     def _attempt_changed(self, transaction, message):
         """Tell of a new state of one of the attempts."""

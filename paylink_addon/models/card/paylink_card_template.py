@@ -12,6 +12,8 @@ KINDS = [
 ]
 # What customers read.
 WORDING = ("title", "text", "consent")
+# Of these it is told whether they were translated; a title may be the same in two languages.
+SENTENCES = ("text", "consent")
 LONGEST_EXPIRY = 365
 
 
@@ -23,7 +25,7 @@ class PaylinkCardTemplate(models.Model):
     """
 
     _name = "paylink.card.template"
-    _inherit = ["paylink.guard.mixin"]
+    _inherit = ["paylink.guard.mixin", "paylink.ending.mixin"]
     _description = "Template of Card Requests"
     _order = "sequence, id"
 
@@ -129,7 +131,12 @@ class PaylinkCardTemplate(models.Model):
         )
 
     def _is_said_in(self, name, lang):
-        return lang == "en_US" or lang in (self._fields[name]._get_stored_translations(self) or {})
+        """Odoo keeps what is written in another language as English, too: that alone makes no English of a sentence."""
+        wordings = self._fields[name]._get_stored_translations(self) or {}
+        if lang != "en_US":
+            return lang in wordings
+        others = [wording for code, wording in wordings.items() if not code.startswith("en")]
+        return name not in SENTENCES or wordings.get(lang) not in others
 
     def _options(self, company, partner):
         """With what ``partner`` can store a method in ``company``, as asked for here.

@@ -1,13 +1,18 @@
 """Stage of ``paylink.card.template``: the page with an address of its own, which anyone may open."""
 
 import secrets
+from datetime import timedelta
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from ...const import CARD_OPEN_PATH, TOKEN_BYTES
+from ...const import CARD_OPEN_PATH, TOKEN_BYTES, Task
 from ..messaging.paylink_request_mixin import TOKEN_PATTERN
+
+# How often it is told at most that too many have come by a page.
+TOLD_AGAIN = timedelta(days=1)
 
 
 class PaylinkCardTemplateOpen(models.Model):
@@ -35,6 +40,7 @@ class PaylinkCardTemplateOpen(models.Model):
         help="Gets the requests that come by the page. Empty: a payment manager.",
     )
     visit_count = fields.Integer(string="Visits", readonly=True, copy=False)
+    full_at = fields.Datetime(string="Too many codes on", readonly=True, copy=False)
     submission_count = fields.Integer(string="Submissions", compute="_compute_submission_count")
 
     _public_token_unique = models.UniqueIndex("(public_token)")
@@ -101,7 +107,7 @@ class PaylinkCardTemplateOpen(models.Model):
         """Give the page another address: whoever has the old one can't use it anymore."""
         self.ensure_one()
         self.check_access("write")
-        self.sudo().public_token = secrets.token_urlsafe(TOKEN_BYTES)
+        self.sudo().write({"public_token": secrets.token_urlsafe(TOKEN_BYTES), "full_at": False})
         return True
 
     def action_switch(self):
@@ -143,10 +149,44 @@ class PaylinkCardTemplateOpen(models.Model):
         self.env.cr.execute(query, log_exceptions=False)
         self.invalidate_recordset(["visit_count"])
 
+    def _note_full(self, count):
+        """The page has sent as many codes as it may: its people are told, once a day; one visitor may be the cause.
+
+        :param int count: how many may be sent in an hour
+        """
+        if self._was_told_full():
+            return
+        self.full_at = fields.Datetime.now()
+        self.flush_recordset(["full_at"])
+        users = self.company_id._paylink_managers()
+        self.env["paylink.task.mixin"]._give(
+            None, Task.CARD_PAGE_FULL, partial(self._full_texts, count), users, about=self
+        )
+
+    def _was_told_full(self):
+        return bool(self.full_at and self.full_at > fields.Datetime.now() - TOLD_AGAIN)
+
+    def _full_texts(self, count, env):
+        name = self.with_env(env).name
+        return env._("Too many visitors: %(page)s", page=name), env._(
+            "The page “%(page)s” has sent %(count)s codes within an hour, and sends no more for now. Somebody may be "
+            "abusing it: give the page another address, or switch it off for a time (Card Request Templates).",
+            page=name,
+            count=count,
+        )
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"full_at", "is_open"}
+
+    def _paylink_done_card_page_full(self, _task):
+        """The page has another address, or is off, or a day has gone by."""
+        return not self.is_open or not self._was_told_full()
+
     def _spoken(self, lang):
         """The language of the page: ``lang``, if the template says all in it."""
         own = self.company_id._paylink_lang()
-        return next((code for code in (lang, own) if code and not self._wording_problem(code)), "en_US")
+        installed = [code for code, _name in self.env["res.lang"].get_installed()]
+        return next((code for code in (lang, own, *installed) if code and not self._wording_problem(code)), "en_US")
 
     def _open_values(self):
         """The values of all states of the page, in the language of the context."""

@@ -3,6 +3,7 @@ from odoo.fields import Domain
 from odoo.tools import email_normalize
 
 STORED_STATES = ("authorized", "done")
+FAILED_STATES = ("error", "cancel")
 
 
 class PaymentTransaction(models.Model):
@@ -34,10 +35,22 @@ class PaymentTransaction(models.Model):
         return self.filtered(
             lambda tx: (
                 tx.paylink_abandoned
+                or tx.paylink_decline_count
                 or tx.state not in ("draft", "cancel")
                 or (tx.state == "cancel" and not tx.paylink_closed)
             )
         )
+
+    def _paylink_card_tries(self):
+        """How often the customers tried: on a provider's page they may try several cards in one attempt."""
+        return sum(
+            tx.paylink_decline_count + (tx.state not in ("draft", "cancel") or not tx.paylink_decline_count)
+            for tx in self._paylink_card_attempts()
+        )
+
+    def _paylink_card_used(self):
+        """Those in which a card was tried, whatever came of it; who only leaves the page has tried none."""
+        return self.filtered(lambda tx: tx.paylink_decline_count or tx.state not in ("draft", "cancel"))
 
     def _paylink_methods_asked_for(self):
         """What the template of the request accepts."""
@@ -51,6 +64,9 @@ class PaymentTransaction(models.Model):
             return super()._paylink_stripe_stranger()
         return {"email": email_normalize(request.given_email or request.email)}
 
+    def _paylink_is_business(self):
+        return super()._paylink_is_business() or self.paylink_card_request_id._is_business()
+
     def _tokenize(self, payment_data):
         """What a customer was asked to store may be stored now."""
         result = super()._tokenize(payment_data)
@@ -63,6 +79,9 @@ class PaymentTransaction(models.Model):
         for tx in updated.filtered("paylink_card_request_id"):
             tx.sudo().paylink_card_request_id._attempt_changed(tx, state_message)
         updated._paylink_card_stored()
+        failed = updated.filtered(lambda tx: tx.paylink_card_request_id and tx.token_id and tx.state in FAILED_STATES)
+        # A method that does not work is nobody's to charge.
+        (failed.token_id - failed.sudo().paylink_card_request_id.token_id).active = False
         return updated
 
     def _paylink_card_stored(self):

@@ -281,6 +281,14 @@ class PaylinkRequestMixin(models.AbstractModel):
     def _customer_is_back(self):
         """Hook: what is done before the page is shown again to who comes back from a provider."""
 
+    def _declined_on_page(self, transaction, message):
+        """Hook: a try was declined on the page of a provider, where the customer is still.
+
+        :param transaction: the attempt, which goes on
+        :param message: why; see :func:`~..tools.texts.said`
+        """
+        self._log_events("attempt_failed", {self.id: message})
+
     # === TIMELINE === #
 
     def _log_events(self, name, bodies=None, author=None):

@@ -218,8 +218,8 @@ class PaymentTransactionApply(models.Model):
         )
         if self.state == "draft":
             self.state_message = said(message, self._paylink_customer_env())
-        if link := self.paylink_id:
-            link._log_events("attempt_failed", {link.id: message})
+        if asked_by := self._paylink_asked_by():
+            asked_by._declined_on_page(self, message)
 
     def _paylink_stripe_reason(self, error):
         """Why a payment was declined, for the customer. https://docs.stripe.com/declines/codes"""

@@ -132,13 +132,17 @@ class PaymentTransactionCheckout(models.Model):
         """
         if not self.provider_id._paylink_stripe_types(["acss_debit"], self.currency_id):
             return {}
-        is_business = self.partner_id.commercial_partner_id.is_company
+        is_business = self._paylink_is_business()
         schedule = {"payment_schedule": "sporadic"}
         if self.tokenize:
             when = said(_lt("when an invoice is due, or as agreed"), self._paylink_customer_env())
             schedule = {"payment_schedule": "combined", "interval_description": when}
         agreement = {**schedule, "transaction_type": "business" if is_business else "personal", **(mandate or {})}
         return {"payment_method_options": {"acss_debit": {**(options or {}), "mandate_options": agreement}}}
+
+    def _paylink_is_business(self):
+        """Hook: whether who pays, or stores a method, does so as a company."""
+        return self.partner_id.commercial_partner_id.is_company
 
     def _paylink_stripe_payment_values(self):
         """Which methods are offered is left to the account's dashboard."""
@@ -281,6 +285,14 @@ class PaymentTransactionCheckout(models.Model):
         customer at Stripe.
         """
         return
+
+    def _paylink_stripe_forget(self):
+        """Forget the address of strangers, which was part of what Stripe was asked."""
+        self.flush_recordset(["paylink_stripe_request"])
+        query = "UPDATE payment_transaction SET paylink_stripe_request = paylink_stripe_request - %s WHERE id IN %s"
+        if self:
+            self.env.cr.execute(query, ["customer_email", tuple(self.ids)])
+            self.invalidate_recordset(["paylink_stripe_request"])
 
     def _paylink_stripe_whose(self, customer):
         """The parameters of the page that say who comes."""

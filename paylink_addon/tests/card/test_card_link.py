@@ -43,6 +43,20 @@ class TestCardLink(CardCommon):
         self.assertEqual(sms.number, "+33639980001")
         self.assertIn(request.url, sms.body)
 
+    def test_owner_has_left(self):
+        """The payment managers are told of what waits to be linked, until it is."""
+        manager = self._user("link-manager", "paylink_addon.group_payment_manager")
+        request = self._new_request(user_id=self.seller.id)
+        self.seller.active = False
+        self._stored_by_newcomer(request)
+        domain = [("res_model", "=", request._name), ("res_id", "=", request.id), ("user_id", "=", manager.id)]
+        task = self.env["mail.activity"].search(domain)
+        self.assertEqual(task.paylink_key, "card_to_link")
+        self.assertIn("Ada Martin", task.note)
+        request._link_to(self.marie)
+        self.env.cr.flush()
+        self.assertFalse(task.exists())
+
     def test_addresses_that_can_not_work(self):
         cases = [
             ({}, {}, "no e-mail address"),

@@ -65,6 +65,20 @@ class TestCardMethods(CardStripeCommon):
         self.template.method_ids = self.env.ref("payment.payment_method_card")
         self.assertNotIn("PAD", request.sudo()._consent_words())
 
+    def test_debits_of_new_customers(self):
+        """Who names a company agrees to debits of a company: the page says so, and what is kept and asked for, too."""
+        self._take_debits()
+        for company, kind in (("Atelier Martin", "business"), (False, "personal")):
+            with self.subTest(kind):
+                request = self._new_request(lang="en_US")
+                shown = request.sudo()._page_values()["consent"]
+                self.assertTrue("business pre-" in shown and "personal pre-" in shown, shown)
+                self._start(request, {"given_name": "A", "given_email": "a@example.com", "given_company": company})
+                self.assertIn(f"{kind} pre-authorized", request.consent_text)
+                self.assertEqual(request.consent_text.count("pre-authorized"), 1)
+                asked = self.requests("POST", SESSIONS)[-1].params["payment_method_options"]["acss_debit"]
+                self.assertEqual(asked["mandate_options"]["transaction_type"], kind)
+
     def test_debit_that_fails_days_later(self):
         self._take_debits()
         tx = self._charge(self._stored_by(self._card_request(), "acss_debit"))

@@ -218,6 +218,13 @@ class TestCardCodes(OpenCommon):
         cases = {
             "address": [{"ip": f"192.0.2.{n}", "page": page} for n in range(2) for page in (self.page, other)],
             "network": [{"email": f"a{n}@example.com", "ip": "192.0.2.99"} for n in range(11)],
+            "one mailbox": [
+                {"email": email, "ip": f"198.51.100.{n}"}
+                for n, email in enumerate(
+                    ("b.o.b@gmail.com", "bob+1@googlemail.com", "bo.b+2@gmail.com", "bob@googlemail.com")
+                )
+            ],
+            "many networks": [{"email": f"c{n}@example.com", "ip": f"2001:db9:0:{n:x}::1"} for n in range(31)],
             "one home": [{"email": f"b{n}@example.com", "ip": f"2001:db8::{n + 1}"} for n in range(11)],
         }
         for name, tries in cases.items():
@@ -230,6 +237,25 @@ class TestCardCodes(OpenCommon):
             with freeze_time(fields.Datetime.now() + timedelta(hours=hour, minutes=2 * hour)):
                 self._send(ip=None)
         self.assertEqual(len(self._mails().filtered(lambda mail: mail.email_to == "ada@example.com")), 9)
+
+    def test_full_page(self):
+        """Its people are told once a day; who has a request already goes on."""
+        newcomer = self.company._paylink_newcomer()
+        request = self._new_request(template_id=self.page.id, partner_id=newcomer.id).sudo()
+        tasks = self.env["mail.activity"].sudo().with_context(active_test=False)
+        domain = [("paylink_key", "=", f"card_page_full:{self.page.id}"), ("user_id", "=", self.manager.id)]
+        with patch.dict(paylink_card_code.CAPS, {"page": 2}):
+            sent = [bool(self._send(f"d{number}@example.com", f"203.0.113.{number}")) for number in range(5)]
+            self.assertEqual(sent, [True, True, False, False, False])
+            self.assertEqual(tasks.search_count(domain), 1)
+            self.assertIn(self.page.name, tasks.search(domain).note)
+            self.assertTrue(
+                self.env["paylink.card.code"].sudo()._send(self.page, "d@example.com", {}, None, request=request)
+            )
+        self.env.cr.flush()
+        with freeze_time(fields.Datetime.now() + timedelta(days=1, minutes=1)):
+            tasks.search(domain)._paylink_end_done()
+        self.assertFalse(tasks.search(domain))
 
     def test_ten_thousand_tries(self):
         """They make nothing but a bounded number of codes and messages, each answered by one query."""
@@ -270,6 +296,30 @@ class TestCardCodes(OpenCommon):
         self.assertNotIn("ada@", texts)
         self.assertEqual(kept.email, "kept@example.com")
         self.assertTrue(customer.email)
+
+    def test_visitors_are_forgotten(self):
+        """Those whose requests never end as well; what was told to others of them, and what Stripe was asked."""
+        self.page.expiry_days = 0
+        page = self.page.sudo().with_context(lang="en_US")
+        said = {"given_name": "Ada Martin"}
+        waiting, removed = (page._new_request(f"{name}@example.com", said) for name in ("ada", "bob"))
+        lasting = page._new_request("eve@example.com", said)
+        lasting.expires_at = fields.Datetime.now() + timedelta(days=300)
+        self._store_card(waiting, state="error").paylink_stripe_request = {"customer_email": "ada@x.example", "n": 1}
+        token = self._store_card(removed).token_id
+        self.assertEqual(token.paylink_consent_ip, "192.0.2.7")
+        self.assertIn("Ada Martin", str(removed.message_ids.mapped("body")))
+        token.active = False
+        self.env.flush_all()
+        with freeze_time(fields.Datetime.now() + timedelta(days=91)):
+            self._run_cron("ir_cron_paylink_card_expire")
+        for request in waiting | removed:
+            self.assertFalse(request.given_name or request.email or request.given_email)
+            self.assertNotIn("Ada", str(request.message_ids.mapped("body")))
+        self.assertEqual(waiting.state, "cancelled")
+        self.assertEqual(waiting.transaction_ids.paylink_stripe_request, {"n": 1})
+        self.assertFalse(token.paylink_consent_ip)
+        self.assertTrue(lasting.given_name)
 
     def test_who_may_what(self):
         seller = self._user("open-seller", "paylink_addon.group_paylink_user")

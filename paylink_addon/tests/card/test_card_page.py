@@ -63,6 +63,22 @@ class TestCardPage(CardCommon, HttpCase):
         self.assertEqual(page.status_code, 422)
         self.assertFalse(request.consent_at)
 
+    def test_languages_in_which_the_template_says_nothing(self):
+        """Nobody agrees to words in another language than the page's, whichever they were written in."""
+        for written, other in (("en_US", "fr_FR"), ("fr_FR", "en_US")):
+            with self.subTest(written=written):
+                wording = {"name": "Own", "title": f"Title {written}", "consent": f"Consent {written}"}
+                template = self.env["paylink.card.template"].with_context(lang=written).create(wording)
+                request = self._card_request(template_id=template.id, lang=written)
+                page = self._get(request, f"?lang={other}")
+                self.assertIn(f'lang="{written.replace("_", "-")}"', page.text)
+                self.assertNotIn(f"?lang={other}", page.text)
+                self._agree(request, agreed="1", lang=other)
+                self.assertEqual(request.consent_lang, written)
+                self.assertTrue(template._wording_problem(other))
+                template.with_context(lang=other).consent = f"Consent {other}"
+                self.assertFalse(template._wording_problem("en_US"))
+
     def test_get_agrees_to_nothing(self):
         request = self._card_request()
         self.assertEqual(self._get(request, "/agree?agreed=1").status_code, 200)

@@ -154,8 +154,9 @@ class TestCardRequest(CardCommon):
         dialog.action_send()
         request = dialog.request_ids
         self.assertEqual(request.replaces_id, old)
-        self._store_card(request, state="error")
+        refused = self._store_card(request, state="error")
         self.assertEqual((request.status, old.active), ("interrupted", True))
+        self.assertFalse(refused.token_id.active, "a method that does not work can't be charged")
         new = self._store_card(request).token_id
         self.assertEqual((old.active, new.active, self.marie.paylink_token_id), (False, True, new))
         self.assertEqual(request.attempt_count, 2)

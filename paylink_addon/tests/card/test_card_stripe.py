@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .card_stripe_common import CardStripeCommon
+from .open_common import OpenCommon
 
 
 @tagged("post_install", "-at_install")
@@ -128,3 +129,39 @@ class TestCardStripe(CardStripeCommon):
         with freeze_time(fields.Datetime.now() + timedelta(hours=22, minutes=50)):
             tx._paylink_stripe_new_session()
         self.assertEqual(tx.paylink_stripe_session, session)
+
+
+@tagged("post_install", "-at_install")
+class TestCardStripeTries(OpenCommon, CardStripeCommon):
+    """How many cards one proof, or one request, is good for on Stripe's page."""
+
+    def _visitor(self):
+        """Who has proved an address on the page for anyone."""
+        return self.page.sudo().with_context(lang="en_US")._new_request("ada@example.com", {"given_name": "Ada"})
+
+    def test_page_is_closed_after_a_declined_card(self):
+        """A proof is good for one card; another request for as many as may be tried in an hour."""
+        self.env["ir.config_parameter"].set_param("paylink_addon.max_attempts_per_hour", "3")
+        for request, allowed in ((self._visitor(), 1), (self._card_request(), 2)):
+            tx = self._start(request)
+            for number in range(1, allowed + 1):
+                with self.subTest(kind=request.kind, number=number):
+                    self.fake.pay(tx.paylink_stripe_session, "card", "do_not_honor")
+                    self.apply_events()
+                    self.send_waiting()
+                    self.assertEqual((request.status, request.attempt_count), ("interrupted", number))
+                    failures = request.message_ids.filtered(lambda m: m.subtype_id == self._failed_subtype())
+                    self.assertEqual(len(failures), number)
+                    self.assertTrue(request.sudo()._last_failure())
+                    is_open = self.fake.get(tx.paylink_stripe_session)["status"] == "open"
+                    self.assertEqual(is_open, number < allowed)
+            expected = "code" if request.kind == "generic" else "store"
+            self.assertEqual(request.sudo()._page_view(), expected)
+
+    def _failed_subtype(self):
+        return self.env.ref("paylink_addon.mt_card_attempt_failed")
+
+    def test_going_back_keeps_the_proof(self):
+        request = self._visitor()
+        self.come_back(self._start(request), cancelled="1")
+        self.assertEqual((request.status, request.sudo()._page_view()), ("interrupted", "store"))

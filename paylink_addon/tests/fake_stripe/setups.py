@@ -101,7 +101,7 @@ def _declined(realm, setup, method, outcome):
         status="requires_payment_method",
         payment_method=None,
         next_action=None,
-        last_setup_error=error,
+        last_setup_error=error | {"payment_method": dict(method)},
     )
 
 
