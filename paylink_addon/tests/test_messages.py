@@ -11,7 +11,9 @@ from .reminder.reminder_common import TODAY, ReminderCommon
 LANGUAGES = ("en_US", "fr_FR")
 TONES = ("1", "2", "3")
 # What only tells: there is nothing to press.
-NOTHING_TO_DO = ("mail_template_receipt", "mail_template_refund_notice", "mail_template_card_stored")
+NOTHING_TO_DO = (
+    *("mail_template_receipt", "mail_template_refund_notice", "mail_template_card_stored", "mail_template_autopay"),
+)
 # The names of people and companies, numbers, dates and addresses: what stands in both languages.
 NAMES = re.compile(r"(https?://|\S+@)\S+|\S*\d\S*|Marie Dubois|John Smith|Menuiserie|Lambert|OdooBot|Contract|Demo")
 WORDS = re.compile(r"[^\W\d_]{2,}")
@@ -37,7 +39,7 @@ class TestMessages(ReminderCommon, CardCommon):
         """E-mails (HTML) and SMS (text) by name, in each language: made once."""
         if not any(self.messages.values()):
             for lang in LANGUAGES:
-                parts = (self._of_links, self._of_invoices, self._of_reminders, self._of_cards)
+                parts = (self._of_links, self._of_invoices, self._of_reminders, self._of_cards, self._of_autopay)
                 for part in parts:
                     self.messages[lang] |= part(lang)
         return self.messages
@@ -108,6 +110,17 @@ class TestMessages(ReminderCommon, CardCommon):
         found = {"mail_template_card_request": self._mail_of(request), "sms_template_card_request": self._sms()}
         self._store_card(request)
         return found | {"mail_template_card_stored": self._customer_mails(request)[:1].body_html}
+
+    def _of_autopay(self, lang):
+        """The notice of a charge."""
+        customer, rules = self._new_customer(lang), self.env["paylink.autopay.rule"]
+        self._store_card(self._card_request(customer))
+        customer.paylink_autopay = self.company.paylink_autopay = True
+        rule = rules.search([]) or rules.create({"name": "Subscriptions", "ignore_before": False})
+        self._invoice(customer, amount=75, invoice_date_due=TODAY + timedelta(days=2))
+        rule._announce_to(TODAY, customer)
+        page = self.env["paylink.autopay.page"].search([("partner_id", "=", customer.id)])
+        return {"mail_template_autopay": self._mail_of(page)}
 
     def _owe(self, moment, late, lang):
         """An invoice or a link."""
