@@ -55,6 +55,10 @@ class PaylinkAutopayItem(models.Model):
     amount = fields.Monetary(related="move_line_id.amount_currency")
     noticed_on = fields.Date(string="Announced on", readonly=True)
     charge_on = fields.Date(string="Announced for", readonly=True)
+    announced_amount = fields.Monetary(readonly=True)
+    announced_token_id = fields.Many2one(
+        "payment.token", string="Announced Payment Profile", readonly=True, ondelete="set null"
+    )
     tries = fields.Integer(readonly=True)
     next_on = fields.Date(string="Next Try", readonly=True)
     decline = fields.Selection(DECLINES, string="Last Try", readonly=True)
@@ -92,16 +96,31 @@ class PaylinkAutopayItem(models.Model):
             ]
         )
 
+    @api.model
+    def _of_customers(self, customers, company):
+        """The rows of what these owe to ``company``, in sudo mode."""
+        rows = self.sudo()
+        return (
+            rows.search([("partner_id", "in", customers.ids), ("company_id", "=", company.id)]) if customers else rows
+        )
+
     # === ANNOUNCED === #
 
-    def _note_announced(self, rule, date, day, emails):
-        """The customer was told on ``date`` that these are charged on ``day``."""
-        self.write({"rule_id": rule.id, "noticed_on": date, "charge_on": day})
-        env = rule.company_id._paylink_env()
+    def _note_announced(self, charge, date, day, emails):
+        """The customer was told on ``date`` that these are charged on ``day``, as parts of ``charge``."""
+        rule, shares = self.env["paylink.autopay.rule"].browse(charge.rule_id), charge.shares()
+        self.write({"rule_id": rule.id, "noticed_on": date, "charge_on": day, "announced_token_id": charge.token_id})
+        for row in self:
+            row.announced_amount = shares[row.move_line_id.id]
+        env = rule.sudo().company_id._paylink_env()
         text = env._(
             "Automatic payment on %(date)s announced to %(emails)s.", date=format_date(env, day), emails=emails
         )
         self.move_id._message_log_batch(dict.fromkeys(self.move_id.ids, text))
+
+    def _forget_notice(self):
+        """What was said does not hold anymore: the customer is told anew before the charge."""
+        self.write({"noticed_on": False, "charge_on": False, "announced_amount": 0, "announced_token_id": False})
 
     # === SKIPPED === #
 
@@ -111,6 +130,8 @@ class PaylinkAutopayItem(models.Model):
         changed.write({"is_skipped": is_skipped, "by_customer": by_customer and is_skipped})
         if is_skipped:
             changed.link_id.transaction_ids._paylink_withdraw_autopay()
+        else:
+            changed._forget_notice()
         for move, _rows in changed.grouped("move_id").items():
             env = move.company_id._paylink_env()
             if by_customer:

@@ -6,7 +6,7 @@ from odoo.tools import clean_context, format_date
 from ...const import AUTOPAY_PATH, Task
 from ...tools.addresses import BadAddress, split_emails
 
-# How far the customer sees ahead, in days.
+# How far the customer sees ahead, in days, at least.
 DAYS_AHEAD = 60
 
 
@@ -145,7 +145,8 @@ class PaylinkAutopayPage(models.Model):
         if not company.paylink_autopay or not rules:
             return []
         today = company._paylink_today()
-        charged, _left = rules._foresee(today, fields.Date.add(today, days=DAYS_AHEAD), self.partner_id.ids)
+        ahead = max(DAYS_AHEAD, *(days + 1 for days in rules.mapped("notice_days")))  # what was announced is there
+        charged, _left = rules._foresee(today, fields.Date.add(today, days=ahead), self.partner_id.ids)
         Item, Token = self.env["account.move.line"], self.env["payment.token"]
         stored = [
             self._page_row(today, tx.token_id, item, item.amount_residual_currency)

@@ -5,6 +5,9 @@ from datetime import timedelta
 from odoo import api, models
 from odoo.tools import SQL
 
+# How many days after the announced day it may still be charged for the first time.
+NOTICE_LASTS = 7
+
 
 class PaylinkAutopayRuleFilters(models.Model):
     """What is charged at all, and what a rule leaves out, besides what all rules look at (``paylink.rule.mixin``).
@@ -18,7 +21,7 @@ class PaylinkAutopayRuleFilters(models.Model):
     _common_conditions = (
         *("open", "followed", "not_blocked", "no_payment", "not_charged_back"),
         *("not_promised", "not_objected", "not_skipped", "not_charged"),
-        *("customer_on", "profile", "profile_fits", "profile_works", "cap", "plan"),
+        *("customer_active", "customer_on", "profile", "profile_fits", "profile_works", "cap", "plan"),
     )
     _rule_conditions = (
         *("customers", "memo", "date", "terms", "amount", "amount_max", "journals", "salespeople"),
@@ -49,6 +52,9 @@ class PaylinkAutopayRuleFilters(models.Model):
         """What was charged once, and is open again, is somebody's to look at."""
         return SQL("c.is_charged IS NOT TRUE")
 
+    def _common_customer_active(self, _date):
+        return SQL("c.is_active")
+
     def _common_customer_on(self, _date):
         return SQL("c.is_on")
 
@@ -61,8 +67,11 @@ class PaylinkAutopayRuleFilters(models.Model):
         return SQL("c.token_fits")
 
     def _common_profile_works(self, date):
-        """It has neither expired, nor was it refused for good."""
-        return SQL("(c.token_expires_on IS NULL OR c.token_expires_on >= %s) AND c.token_refused_at IS NULL", date)
+        """It does not expire before the day of the charge, nor was it refused for good."""
+        return SQL(
+            "(c.token_expires_on IS NULL OR c.token_expires_on >= %s) AND c.token_refused_at IS NULL",
+            self._planned_day_sql(date),
+        )
 
     def _common_cap(self, _date):
         """By itself it is not more than the customer's limit per charge."""
@@ -77,9 +86,16 @@ class PaylinkAutopayRuleFilters(models.Model):
     def _filter_amount_max(self, _date):
         return SQL("c.amount <= %s", self.amount_max) if self.amount_max else None
 
-    def _filter_notice(self, _date):
+    def _filter_notice(self, date):
         """The customer has been told of it."""
-        return SQL("c.noticed_on IS NOT NULL") if self.notice_days else None
+        return self._told_sql(date) if self.notice_days else None
+
+    def _told_sql(self, date):
+        """The customer was told that ``c`` is charged to this method; not for a day long past on which nothing came of
+        it: somebody had objected, a limit was reached…
+        """
+        long_past = date - timedelta(days=NOTICE_LASTS)
+        return SQL("(c.noticed_on IS NOT NULL AND (c.charge_on >= %s OR COALESCE(c.tries, 0) > 0))", long_past)
 
     def _filter_moment(self, date):
         return SQL("%s <= %s", self._charge_day_sql(), date)
@@ -106,17 +122,20 @@ class PaylinkAutopayRuleFilters(models.Model):
         :param date: the day of the run: what is due later, by all rules, is left out where it is given
         :param customers: ids of commercial partners, default all
         :param items: ids of journal items
-        :return: SQL of a query with the columns of :meth:`_candidates_sql`, and ``is_on``, ``cap`` (NULL: none),
-            ``token_id``, ``token_fits``, ``token_expires_on``, ``token_refused_at``, and those of the row of the item
+        :return: SQL of a query with the columns of :meth:`_candidates_sql`, and ``is_on``, ``is_active``,
+            ``cap`` (NULL: none), ``token_id``, ``token_fits``, ``token_expires_on``, ``token_refused_at``, and those of
+            the row of the item; ``noticed_on`` of a notice that named another method is NULL
         """
         company = self.company_id.ensure_one()
         # Who may be charged, once each: looked up for every item, it would take most of the time (bench/cards.py).
         return SQL(
             """
             WITH payer AS MATERIALIZED (%(payers)s)
-            SELECT c.*, payer.is_on, payer.cap, payer.token_id, payer.token_expires_on, payer.token_refused_at,
+            SELECT c.*, payer.is_on, payer.is_active, payer.cap, payer.token_id, payer.token_expires_on,
+                   payer.token_refused_at,
                    payer.token_fits, item.is_skipped, item.is_charged, item.is_ended, item.token_id AS tried_token_id,
-                   item.link_id AS tried_link_id, item.noticed_on, item.charge_on, item.next_on, item.tries
+                   item.link_id AS tried_link_id, item.charge_on, item.next_on, item.tries,
+                   CASE WHEN item.announced_token_id = payer.token_id THEN item.noticed_on END AS noticed_on
               FROM (%(candidates)s) c
               JOIN payer ON payer.id = c.customer_id
          LEFT JOIN paylink_autopay_item item ON item.move_line_id = c.item_id
@@ -139,7 +158,8 @@ class PaylinkAutopayRuleFilters(models.Model):
             )
         return SQL(
             """
-            SELECT customer.id, %(on)s AS is_on, CASE WHEN %(has_cap)s THEN %(cap)s END AS cap,
+            SELECT customer.id, customer.active AS is_active, %(on)s AS is_on,
+                   CASE WHEN %(has_cap)s THEN %(cap)s END AS cap,
                    token.id AS token_id, token.paylink_expires_on AS token_expires_on,
                    token.paylink_refused_at AS token_refused_at,
                    token.active AND token.company_id = %(company)s AND owner.commercial_partner_id = customer.id
@@ -181,12 +201,15 @@ class PaylinkAutopayRuleFilters(models.Model):
             "not_charged_back": self.env._("A chargeback is open, or lost."),
             "not_skipped": self.env._("Somebody has said that it is not charged automatically."),
             "not_charged": self.env._("It was charged once already, and is open again."),
+            "customer_active": self.env._("The customer is archived."),
             "customer_on": self.env._("The customer has no automatic payment."),
             "profile": self.env._("The customer has stored no payment method: request a card."),
             "profile_fits": self.env._(
                 "The stored payment method can't be charged: it was removed, or its provider is off."
             ),
-            "profile_works": self.env._("The stored payment method has expired, or its bank has refused it for good."),
+            "profile_works": self.env._(
+                "The stored payment method expires before the charge, or its bank has refused it for good."
+            ),
             "cap": self.env._("It is more than the customer's limit per charge."),
             "cap_together": self.env._("All that is due together is more than the customer's limit per charge."),
             "month_cap": self.env._("It is more than what is left of the customer's limit of this month."),

@@ -79,8 +79,13 @@ class PaylinkAutopayRuleForesee(models.Model):
 
     def _planned_day_sql(self, today):
         """The day of the charge, if nothing speaks against it: not before today, nor before the notice is over."""
-        told = SQL("CASE WHEN c.noticed_on IS NULL THEN %s::date END", today + timedelta(days=self.notice_days))
-        return SQL("GREATEST(%s, %s::date, %s)", self._charge_day_sql(), today, told)
+        first = SQL(
+            "CASE WHEN %s THEN %s ELSE %s END::date",
+            self._told_sql(today),
+            today,
+            today + timedelta(days=self.notice_days),
+        )
+        return SQL("GREATEST(%s, %s)", self._charge_day_sql(), first)
 
     def _charging_sql(self, today):
         """A query of the ids of the items that will be charged, as far as one can tell of each by itself."""

@@ -24,52 +24,82 @@ class PaylinkAutopayRuleNotice(models.Model):
         A customer gets one for each day of charges; its e-mail and what is noted are stored together, or neither is.
         """
         rules = self._still_on()
-        dues = rules._pick_notices(date, customers.ids) if rules else []
+        wanted = {due.item_id for due in rules._pick_notices(date, customers.ids)} if rules else set()
         template = self.env.ref("paylink_addon.mail_template_autopay", raise_if_not_found=False)
-        if not dues or not template:
+        if not wanted or not template:
             return
-        Page, by_rule = self.env["paylink.autopay.page"], {rule.id: rule for rule in rules}
+        charged, _left = rules._foresee(date, date + timedelta(days=max(rules.mapped("notice_days"))), customers.ids)
+        told = groupby(
+            ((day, charge) for day, charge in charged if any(due.item_id in wanted for due in charge.dues)),
+            lambda row: (row[1].dues[0].customer_id, row[0]),
+        )
         owner = rules.user_id.filtered("active")[:1] or self.env.company._paylink_administrator()
-        partners = self.env["res.partner"].sudo().browse(dict.fromkeys(due.customer_id for due in dues))
-        pages = Page._for_customers(partners, self.env.company, owner).grouped("partner_id")
-        told = groupby(dues, lambda due: (due.customer_id, by_rule[due.rule_id]._told_day(due, date)))
-        for (customer_id, day), own in told:
-            self._announce_one(pages[partners.browse(customer_id)], template, day, date, own)
+        partners = self.env["res.partner"].sudo().browse(dict.fromkeys(customer_id for (customer_id, _day), _ in told))
+        pages = self.env["paylink.autopay.page"]._for_customers(partners, self.env.company, owner)
+        pages = pages.grouped("partner_id")
+        for (customer_id, day), rows in told:
+            page, charges = pages[partners.browse(customer_id)], [charge for _day, charge in rows]
+            self._announce_one(page, template, day, date, charges, wanted)
 
-    def _told_day(self, due, date):
-        """The day of the charge that the customer is told: that of the rule, and not before the notice is over."""
-        return max(due.day, date + timedelta(days=self.notice_days))
+    def _announce_one(self, page, template, day, date, charges, wanted):
+        """Tell a customer of what is charged on ``day``.
 
-    def _announce_one(self, page, template, day, date, dues):
-        rule = self.browse(dues[0].rule_id)
-        emails = page._emails_of(page.partner_id)
+        :param set wanted: the ids of the items that the customer was not told of yet
+        """
+        dues = [due for charge in charges for due in charge.dues if due.item_id in wanted]
+        emails = self._notice_emails(page, dues)
         if not emails:
-            users = rule.user_id.filtered("active") or self.env.company._paylink_administrator()
+            users = self.browse(dues[0].rule_id).user_id.filtered("active") or self.env.company._paylink_administrator()
             self.env["paylink.task.mixin"]._give(page.partner_id, Task.AUTOPAY_ADDRESS, page._no_address_texts, users)
             return
-        charges, _others = self._charges(dues, day)
-        if not charges:
-            return  # covered by credits, or over a limit
-        dues = [due for charge in charges for due in charge.dues]
         items = self.env["account.move.line"].sudo().browse([due.item_id for due in dues])
         page.lang = page.partner_id._paylink_lang(page.lang)
         env = page.with_context(lang=page.lang).env
         page._announce(self._notice_facts(env, page, day, charges, items), emails, template)
-        self.env["paylink.autopay.item"]._of_items(items)._note_announced(rule, date, day, emails)
+        rows = self.env["paylink.autopay.item"]._of_items(items)
+        rows = rows.grouped(lambda row: row.move_line_id.id)
+        for charge in charges:
+            told = [rows[due.item_id].id for due in charge.dues if due.item_id in rows]
+            self.env["paylink.autopay.item"].sudo().browse(told)._note_announced(charge, date, day, emails)
+
+    def _notice_emails(self, page, dues):
+        """Where a notice goes: to the customer, else to the contacts that were invoiced; as text."""
+        contacts = self.env["res.partner"].sudo().browse(dict.fromkeys(due.contact_id for due in dues))
+        own = page._emails_of(page.partner_id)
+        return own or ", ".join(dict.fromkeys(filter(None, map(page._emails_of, contacts))))
+
+    def _as_announced(self, charges):
+        """Those that take no more than the customers were told; what is more is announced anew.
+
+        Another method than the announced one is no matter here: see ``noticed_on`` of :meth:`_chargeable_sql`.
+        """
+        announcing = set(self.filtered("notice_days").ids)
+        ids = [due.item_id for charge in charges for due in charge.dues if due.rule_id in announcing]
+        rows = self.env["paylink.autopay.item"].sudo().search([("move_line_id", "in", ids)])
+        announced = {row.move_line_id.id: row.announced_amount for row in rows}
+        kept, more = [], set()
+        for charge in charges:
+            currency = self.env["res.currency"].browse(charge.dues[0].currency_id)
+            told = sum(announced.get(due.item_id, due.residual) for due in charge.dues)
+            if currency.compare_amounts(charge.total(), told) > 0:
+                more |= charge.item_ids()
+            else:
+                kept.append(charge)
+        rows.filtered(lambda row: row.move_line_id.id in more)._forget_notice()
+        return kept
 
     def _notice_facts(self, env, page, day, charges, items):
-        """What a notice says, in the language of ``env``: one amount for each charge."""
-        labels = items._paylink_labels()
+        """What a notice says of these items, in the language of ``env``: one amount for each charge."""
+        ids, labels = set(items.ids), items._paylink_labels()
+        amounts = [sum(part for item_id, part in charge.shares().items() if item_id in ids) for charge in charges]
         names = list(dict.fromkeys(labels.values()))
         rest = len(names) - MAX_NAMED
         named = ", ".join(names[:MAX_NAMED])
         Currency, tokens = env["res.currency"], env["payment.token"].sudo().browse({c.token_id for c in charges})
         return {
             "amount": " + ".join(
-                Currency.browse(charge.dues[0].currency_id)._paylink_text(
-                    env, charge.total(), page.company_id, page.partner_id
-                )
-                for charge in charges
+                Currency.browse(charge.dues[0].currency_id)._paylink_text(env, amount, page.company_id, page.partner_id)
+                for charge, amount in zip(charges, amounts, strict=True)
             ),
             "day": format_date(env, day),
             "documents": env._("%(names)s and %(count)s more", names=named, count=rest) if rest > 0 else named,

@@ -47,6 +47,15 @@ class Charge(NamedTuple):
         """The same in the company's currency."""
         return sum(row.amount for row in (*self.dues, *self.credits))
 
+    def shares(self):
+        """How much of it is for each debt, by id of item, in its currency: credits pay the first ones."""
+        credit, found = -sum(row.residual for row in self.credits), {}
+        for due in self.dues:
+            covered = min(credit, due.residual)
+            found[due.item_id] = due.residual - covered
+            credit -= covered
+        return found
+
     def item_ids(self):
         """The ids of all its journal items."""
         return {row.item_id for row in (*self.dues, *self.credits)}
@@ -79,7 +88,8 @@ class PaylinkAutopayRulePick(models.Model):
         """Whether it is time to tell the customer of ``c``, and nobody did."""
         if not self.notice_days:
             return SQL("FALSE")
-        return SQL("c.noticed_on IS NULL AND %s <= %s", self._charge_day_sql(), date + timedelta(days=self.notice_days))
+        soon = SQL("%s <= %s", self._charge_day_sql(), date + timedelta(days=self.notice_days))
+        return SQL("%s AND NOT %s", soon, self._told_sql(date))
 
     def _pick_by(self, date, last, customers, wanted, is_today=False):
         """The items that the first of the rules that they fit wants now; what it wants later no other rule takes.

@@ -64,7 +64,7 @@ class PaylinkAutopayRuleRun(models.Model):
         """
         if rules := self._still_on():
             charges, _others = rules._charges(rules._pick(date, customers.ids), date)
-            rules._charge(charges)
+            rules._charge(rules._as_announced(charges))
 
     def _still_on(self):
         """Those that are on, with the company's switch, as others have left it."""

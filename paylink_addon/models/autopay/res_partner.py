@@ -83,7 +83,10 @@ class ResPartner(models.Model):
         may = self.env.su or not names or self.env.user.has_group(GROUP)
         if not may and any(partner[name] != vals[name] for partner in self for name in names):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
-        return super().write(vals)
+        off = self.filtered(lambda partner: not partner.paylink_autopay) if vals.get("paylink_autopay") else self[:0]
+        result = super().write(vals)
+        self.env["paylink.autopay.item"]._of_customers(off, self.env.company)._forget_notice()
+        return result
 
     # === BUSINESS METHODS === #
 

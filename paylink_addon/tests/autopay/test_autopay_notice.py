@@ -46,6 +46,65 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
         self.assertFalse(self._run_rules(days=2))
         self.assertTrue(self._run_rules(days=3))
 
+    def test_never_more_than_announced(self):
+        """Nor to another method, nor long after it: it is announced anew, for a later day."""
+
+        def use_credit_up():
+            other = self._due_invoice(amount=30, late=-60)
+            (self._items(other) | self._items(self.credit)).reconcile()
+
+        def raise_amount():
+            self.invoice.button_draft()
+            self.invoice.invoice_line_ids.price_unit = 150
+            self.invoice.action_post()
+
+        def skip_and_resume():
+            self._row(self.invoice).sudo()._skip(True)
+            self._row(self.invoice).sudo()._skip(False)
+
+        def off_and_on():
+            self.marie.with_company(self.company).paylink_autopay = False
+            self.marie.with_company(self.company).paylink_autopay = True
+
+        for name, change, day, charged in (
+            ("as announced", lambda: None, 3, 70),
+            ("a new credit", lambda: self._invoice(amount=10, move_type="out_refund"), 3, 60),
+            ("the credit is used up", use_credit_up, 3, 0),
+            ("the amount is raised", raise_amount, 3, 0),
+            ("another method", lambda: self._profile(self.marie), 3, 0),
+            ("skipped and resumed", skip_and_resume, 3, 0),
+            ("off and on again", off_and_on, 3, 0),
+            ("a month later", lambda: None, 33, 0),
+        ):
+            with self.subTest(name), self.env.cr.savepoint() as savepoint:
+                self.invoice = self._due_invoice(late=-3)
+                self.credit = self._invoice(amount=30, move_type="out_refund")
+                self.assertIn("70,00", self._announce().body_html)
+                change()
+                self.assertEqual(sum(self._run_rules(days=day).mapped("amount")), charged)
+                if not charged:
+                    self.assertTrue(self._announce(days=day))
+                    self.assertFalse(self._run_rules(days=day + 2))
+                    self.assertTrue(self._run_rules(days=day + 3))
+                savepoint.rollback()
+            self.env.invalidate_all()
+
+    def test_credit_is_announced_once(self):
+        """What is deducted from one charge is not deducted from the notice of the next."""
+        self._due_invoice(late=-3)
+        self._due_invoice(late=-5)
+        self._invoice(amount=30, move_type="out_refund")
+        for day, amount in ((0, "70,00"), (2, "100,00")):
+            self.assertIn(amount, self._announce(days=day).body_html)
+        self.assertEqual([self._run_rules(days=day).amount for day in (3, 5)], [70, 100])
+
+    def test_invoiced_contact_is_told(self):
+        """Where the customer has no address of their own."""
+        contact = self._customer("Contact", email="contact@example.com", parent_id=self.marie.id)
+        self.marie.email = False
+        self._due_invoice(contact, late=-3)
+        self.assertEqual(self._announce().email_to, "contact@example.com")
+
     def test_two_documents_of_a_day_are_one_notice(self):
         moves = self._due_invoice(late=-3) | self._due_invoice(amount=60, late=-3)
         self._invoice(amount=30, move_type="out_refund")
@@ -102,6 +161,14 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
                     tx.sudo().paylink_sent_at = self.env.cr.now()
                 answer = self._post("/object", item=item.id, sure="1")
                 self.assertEqual((tx.state, "being charged just now" in answer.text), (state, is_sent))
+
+    def test_page_shows_what_was_announced(self):
+        """However long before."""
+        self.rule.notice_days = 90
+        invoice = self._due_invoice(late=-88)
+        self.assertTrue(self._announce())
+        self.authenticate(None, None)
+        self.assertIn(invoice.name, self._post("").text)
 
     def test_customer_ends_it(self):
         invoice = self._due_invoice(late=-3)

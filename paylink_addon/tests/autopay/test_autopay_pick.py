@@ -87,6 +87,7 @@ class TestAutopayPick(AutopayCommon):
             "no follow-up": (lambda move: self._items(move).write({"no_followup": True}), False),
             "draft again": (lambda move: move.button_draft(), False),
             "skipped": (lambda move: self.env["paylink.autopay.item"]._of_items(self._items(move))._skip(True), False),
+            "archived": (customer(active=False), False),
             "switched off": (customer(paylink_autopay=False), False),
             "no profile": (customer(paylink_token_id=False), False),
             "cap": (customer(paylink_autopay_has_cap=True, paylink_autopay_cap=99), False),
@@ -123,6 +124,16 @@ class TestAutopayPick(AutopayCommon):
                 "item_ids": [Command.set(link.line_ids.move_line_id.ids)],
             }
         )
+
+    def test_method_works_on_the_day(self):
+        """Whether it has expired is a question of the day of the charge, not of today."""
+        rule = self._rule(notice_days=3)
+        self._due_invoice(late=-3)
+        for day, reason in ((2, "profile_works"), (3, None)):
+            with self.subTest(expires=day):
+                self.token.paylink_expires_on = self._days(day)
+                (plan,) = rule._plans(self.today)
+                self.assertEqual((plan.reason, bool(rule._pick_notices(self.today))), (reason, not reason))
 
     def test_other_companies(self):
         """Neither their rules, nor their switch, nor their profiles are ours."""
