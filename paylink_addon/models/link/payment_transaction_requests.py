@@ -149,7 +149,7 @@ class PaymentTransactionRequests(models.Model):
 
     def _paylink_send_after_commit(self):
         """Send what is to be sent right after this database transaction, if it is committed: see
-        :meth:`_paylink_send_now`.
+        :meth:`_paylink_send_now`. Whoever has asked for it waits for the answer, and sees it.
         """
         ids, registry = self.ids, self.env.registry
 
@@ -158,7 +158,8 @@ class PaymentTransactionRequests(models.Model):
             try:
                 with registry.cursor() as cr:
                     env = api.Environment(cr, SUPERUSER_ID, {})
-                    env["payment.transaction"].browse(ids)._paylink_send_now()
+                    wishes = env["payment.transaction"].browse(ids)
+                    wishes.with_context(paylink_request=True)._paylink_send_now()
             except Exception:
                 _logger.exception("What is to be sent for transactions %s is left to the job", ids)
 

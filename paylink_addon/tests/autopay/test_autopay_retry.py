@@ -172,6 +172,24 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
                 self.assertTrue(self._row(invoice).is_ended)
                 self.assertEqual((bool(self._sent(link)), bool(self._tasks(link))), (sent, tasks))
 
+    def test_declined_by_hand(self):
+        """Who has clicked sees it: the customer is not written to, unless the answer comes later."""
+        self.fake.set_outcome(self.token.provider_ref, "generic_decline")
+        for at_once in (True, False):
+            with self.subTest(at_once=at_once):
+                invoice = self._due_invoice()
+                invoice.with_user(self.manager).action_paylink_charge_now()
+                self.env.flush_all()
+                if at_once:
+                    self.env.cr.postcommit.run()
+                else:
+                    self.env.cr.postcommit.clear()
+                    self.send_waiting()
+                self.env.invalidate_all()
+                link = self.env["payment.transaction"].search([("token_id", "=", self.token.id)], limit=1).paylink_id
+                self.assertEqual((link.line_ids.move_line_id.move_id, link.transaction_ids.state), (invoice, "error"))
+                self.assertEqual(bool(self._sent(link)), not at_once)
+
     def test_unknown_outcome(self):
         """It is looked up, never sent under another key."""
         invoice = self._due_invoice()
