@@ -85,7 +85,7 @@ class PaymentTransaction(models.Model):
     # === CONSTRAINTS === #
 
     @api.constrains("token_id")
-    def _check_token_is_active(self):
+    def _check_token_is_active(self):  # pylint: disable=missing-return
         """One by one: Odoo's reads the token of a single transaction, and runs of charges make many at once."""
         for tx in self:
             super(PaymentTransaction, tx)._check_token_is_active()
