@@ -23,6 +23,7 @@ STATUSES = [
     ("expired", "Expired"),
     ("cancelled", "Canceled"),
 ]
+SEQUENCE = {"code": "paylink.card.request", "prefix": "PC/%(range_year)s/", "padding": 5, "use_date_range": True}
 
 
 class PaylinkCardRequest(models.Model):
@@ -190,11 +191,23 @@ class PaylinkCardRequest(models.Model):
         """Number the requests; they last as long as their template says."""
         Template = self.env["paylink.card.template"].sudo()
         self._complete_newcomers(vals_list)
+        numberless = [vals for vals in vals_list if vals.get("name", "/") == "/"]
+        for vals, name in zip(numberless, self._next_names(len(numberless)), strict=True):
+            vals["name"] = name
         for vals in vals_list:
-            if vals.get("name", "/") == "/":
-                vals["name"] = self.env["ir.sequence"].sudo().next_by_code("paylink.card.request")
             if "expires_at" not in vals and vals.get("template_id"):
                 vals["expires_at"] = Template.browse(vals["template_id"])._expires_at()
+
+    @api.model
+    def _next_names(self, count):
+        """The next ``count`` numbers, drawn at once; somebody may have deleted their sequence."""
+        if not count:
+            return []
+        company, sequences = self.env.company.sudo(), self.env["ir.sequence"].sudo()
+        known = [("code", "=", self._name), ("company_id", "in", (company.id, False))]
+        sequence = sequences.search(known, order="company_id", limit=1)
+        sequence = sequence or sequences.create({"name": self._description, "company_id": False, **SEQUENCE})
+        return company._paylink_draw(sequence, count, company._paylink_today())
 
     # === ACTIONS === #
 

@@ -130,6 +130,10 @@ class PaylinkCardTemplate(models.Model):
             field=self._fields[missing[0]]._description_string(self.env),
         )
 
+    def _wording_problems(self, langs):
+        """Of several languages: :meth:`_wording_problem` by code."""
+        return {lang: self._wording_problem(lang) for lang in langs}
+
     def _is_said_in(self, name, lang):
         """Odoo keeps what is written in another language as English, too: that alone makes no English of a sentence."""
         wordings = self._fields[name]._get_stored_translations(self) or {}

@@ -311,9 +311,10 @@ class PaymentTokenLife(models.Model):
             return dict.fromkeys(self, text)
         impossible = template._storing_problems(company, self.partner_id.with_env(env))
         reach = env["paylink.card.request"]._recipient_problem
+        unsaid = template._wording_problems({partner._paylink_lang() for partner in self.partner_id})
         problems = {
             token: reach(partner, partner.email, partner.phone, bool(partner.email), not partner.email)
-            or template._wording_problem(partner._paylink_lang())
+            or unsaid[partner._paylink_lang()]
             or impossible.get(partner)
             for token in self
             for partner in token.partner_id.with_env(env)

@@ -23,13 +23,14 @@ class TestWords(TransactionCase):
         }
 
     def test_menus_open_screens_of_their_names(self):
+        """A screen may say it in fewer words: *Rules* of *Reminder Rules*."""
         ours = self.env["ir.model.data"].search([("module", "=like", "paylink_addon%"), ("model", "=", "ir.ui.menu")])
         for menu in self.env["ir.ui.menu"].browse(ours.mapped("res_id")):
             action = menu.action
             if not action or action._name != "ir.actions.act_window" or not action.res_model.startswith("paylink."):
                 continue
             with self.subTest(menu.complete_name):
-                self.assertEqual(menu.name.lower(), action.name.lower())
+                self.assertIn(action.name.lower(), menu.name.lower())
 
     def test_banks_and_people(self):
         for english, french in self.french.items():

@@ -73,8 +73,9 @@ class PaylinkCardSendLine(models.TransientModel):
             lambda line: (line._template(), line.wizard_id.company_id)
         ).items():
             storing = template.sudo()._storing_problems(company, lines._customers()) if template else {}
+            unsaid = template.sudo()._wording_problems(set(lines.mapped("lang"))) if template else {}
             for line in lines:
-                line.problem = line._problem() or storing.get(line._customers())
+                line.problem = line._problem() or unsaid.get(line.lang) or storing.get(line._customers())
 
     @api.depends("partner_id", "email", "wizard_id.kind")
     def _compute_open_request_id(self):
@@ -109,7 +110,7 @@ class PaylinkCardSendLine(models.TransientModel):
             return self.env._("There is no template for it: make one under Configuration → Card Request Templates.")
         return self.env["paylink.card.request"]._recipient_problem(
             self._customers(), self.email, self.phone, wizard.send_email, wizard.send_sms
-        ) or template.sudo()._wording_problem(self.lang)
+        )
 
     def _request_values(self):
         """The values of the ``paylink.card.request``."""
