@@ -182,7 +182,9 @@ class TestJobs(PaylinkCommon):
 
     def test_stored_methods(self):
         bad, good = (
-            self.env["payment.token"].create(
+            self.env["payment.token"]
+            .sudo()
+            .create(
                 {
                     "provider_id": self.provider.id,
                     "payment_method_id": self.payment_method_id,

@@ -146,7 +146,7 @@ class TestAuthorized(PaymentManagerCommon):
             for state, authorized, count in cases:
                 values = {"state": state, "amount_authorized": authorized, "amount_paid": 0, "amount_refunded": 0}
                 values["amount_taken_back"] = 0
-                values |= {"unread": False, "can_cancel": True}
+                values |= {"unread": False, "can_cancel": True, "is_over": state == "cancelled"}
                 shown = [b for b in buttons if not safe_eval(b.get("invisible", "False"), dict(values))]
                 cancel = [button for button in shown if button.get("name") == "action_cancel"]
                 questions |= {button.get("confirm") for button in cancel}
