@@ -222,7 +222,8 @@ class PaylinkRequestMixin(models.AbstractModel):
         """Those of ``tokens`` that are of requests, as a set."""
         if not tokens:
             return set()
-        models_ = [self.env[name] for name in self._inherit_children]
+        names = self.env.registry.descendants([self._name], "_inherit")
+        models_ = [self.env[name] for name in names if not self.env[name]._abstract and self.env[name]._auto]
         for model in models_:
             model.flush_model(["access_token"])
         queries = [

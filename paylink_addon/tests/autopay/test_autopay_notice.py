@@ -160,7 +160,7 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
                 if is_sent:
                     tx.sudo().paylink_sent_at = self.env.cr.now()
                 answer = self._post("/object", item=item.id, sure="1")
-                self.assertEqual((tx.state, "being charged just now" in answer.text), (state, is_sent))
+                self.assertEqual((tx.state, "paiement est en cours" in answer.text), (state, is_sent))
 
     def test_page_shows_what_was_announced(self):
         """However long before."""

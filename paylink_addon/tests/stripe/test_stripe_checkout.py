@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 from freezegun import freeze_time
@@ -130,7 +131,9 @@ class TestStripeCheckout(StripeCommon):
         invoice.ref = "changed"
         link.sudo().line_ids[0].name = "Something else"
         self.assertEqual(self.checkout(tx).status_code, 303)
-        self.assertEqual(len({str(entry.params) for entry in self.requests("POST", SESSIONS)}), 1)
+        self.assertEqual(
+            len({json.dumps(entry.params, sort_keys=True) for entry in self.requests("POST", SESSIONS)}), 1
+        )
 
     def test_customer_is_used_again(self):
         for _time in range(2):
