@@ -102,7 +102,9 @@ class PaylinkAutopayRuleRun(models.Model):
             token = Token.browse(charge.token_id)
             rows = self.env["paylink.autopay.item"]._of_items(link.line_ids.move_line_id)
             rows.link_id = link  # whatever comes of it: the next run makes no other one
-            if values := link._charge_values(token):
+            values = link._charge_values(token)
+            # A credit may have been used up since it was deducted: the next run looks at what that means.
+            if values and link.currency_id.compare_amounts(values["amount"], charge.total()) <= 0:
                 rows._note_started(self.browse(charge.rule_id), token)
                 made.append(values | {"paylink_autopay": True})
         transactions = Transaction.create(made)

@@ -47,6 +47,17 @@ class TestAutopayRun(AutopayCommon):
         self._send_and_book()
         self.assertEqual(self.env["payment.transaction"].search([("paylink_autopay", "=", True)]).state, "done")
 
+    def test_credit_that_is_used_up_meanwhile(self):
+        """Between the choice and the wish: not more is charged than was chosen, and announced."""
+        rule = self._rule()
+        self._due_invoice()
+        credit, other = self._invoice(amount=30, move_type="out_refund"), self._due_invoice(amount=30, late=-20)
+        charges, _others = rule._charges(rule._pick(self.today), self.today)
+        self.assertEqual([charge.total() for charge in charges], [70])
+        (self._items(credit) | self._items(other)).reconcile()
+        self.assertFalse(rule._charge(charges))
+        self.assertEqual(self._run_rules().amount, 100)
+
     def test_together_and_less_credits(self):
         """One charge settles two invoices and uses the credit note up."""
         self._rule()
