@@ -30,6 +30,9 @@ class PaymentToken(models.Model):
     paylink_waits = fields.Boolean(
         compute="_compute_paylink_waits", help="A new customer has stored it: nobody has said yet whose it is."
     )
+    paylink_can_remove = fields.Boolean(
+        compute="_compute_paylink_can_remove", help="What waits to be linked is its owner's to remove."
+    )
 
     # === COMPUTE METHODS === #
 
@@ -47,6 +50,13 @@ class PaymentToken(models.Model):
     def _compute_paylink_waits(self):
         for token in self:
             token.paylink_waits = token.sudo().paylink_card_request_id.linking == "to_link"
+
+    @api.depends("paylink_waits")
+    @api.depends_context("uid")
+    def _compute_paylink_can_remove(self):
+        for token in self:
+            request = token.sudo().paylink_card_request_id.with_env(token.env)
+            token.paylink_can_remove = not token.paylink_waits or request.has_access("write")
 
     def _search_paylink_is_default(self, operator, value):
         if operator != "in" or True not in value:
