@@ -52,7 +52,7 @@ class PaylinkAutopayItem(models.Model):
         string="Open item", compute="_compute_item_name", help="The installment, where there are several."
     )
     currency_id = fields.Many2one(related="move_line_id.currency_id")
-    amount = fields.Monetary(related="move_line_id.amount_currency")
+    amount = fields.Monetary("Amount", related="move_line_id.amount_currency")
     noticed_on = fields.Date(string="Announced on", readonly=True)
     charge_on = fields.Date(string="Announced for", readonly=True)
     announced_amount = fields.Monetary(readonly=True)

@@ -376,13 +376,17 @@ class TestSend(PaylinkCommon):
         self.assertIn("456", self._renewed(link).amount_display)
 
     def test_client_cannot_choose_what_is_asked(self):
-        """Groups are read again from the selected records, whatever a client sends back."""
+        """Groups are read again from the selected records; a message that tells anything else is not sent."""
         invoice, foreign = self._invoice(amount=100), self._invoice(self.john, amount=999)
         wizard = self._wizard(invoice)
         for values in ({"amount_due": 1}, {"documents": foreign.name}):
             with self.assertRaises(AccessError):
                 wizard.line_ids.write(values)
-        wizard.line_ids.sudo().write({"amount_due": 1, "amount": 1, "documents": foreign.name})
+        for values in ({"amount_due": 1, "amount": 1}, {"documents": foreign.name}):
+            with self.assertRaisesRegex(UserError, "changed in the meantime"), self.cr.savepoint():
+                wizard.line_ids.sudo().write(values)
+                wizard.action_send()
+        wizard.invalidate_recordset()
         link = self._sent(wizard)
         self.assertEqual(link.line_ids.move_id, invoice)
         self.assertEqual(link.amount_due, 100)
