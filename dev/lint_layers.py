@@ -31,7 +31,8 @@ MAY_CALL = {
     "stripe": ("link", "dispute"),
     "card": ("link", "deposit", "stripe"),
     "autopay": ("card", "link", "deposit", "stripe"),
-    "reminder": ("link", "deposit", "statement", "dispute", "autopay"),
+    "bank": ("link", "deposit", "statement", "stripe"),
+    "reminder": ("link", "deposit", "statement", "dispute", "autopay", "bank"),
 }
 XML_FOLDERS = ("views", "wizards", "data")
 # Attributes that hold no names, or names that XML ids may have.

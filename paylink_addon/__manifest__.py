@@ -79,6 +79,8 @@
         "views/autopay/paylink_autopay_item_views.xml",
         "views/autopay/paylink_autopay_inherited_views.xml",
         "views/autopay/autopay_page_templates.xml",
+        # bank
+        "views/bank/res_config_settings_views.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",
         "data/reminder/mail_templates_reminders.xml",

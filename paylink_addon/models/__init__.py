@@ -8,4 +8,5 @@ from . import dispute
 from . import stripe
 from . import card
 from . import autopay
+from . import bank
 from . import reminder

@@ -17,4 +17,5 @@ from .dispute import *
 from .stripe import *
 from .card import *
 from .autopay import *
+from .bank import *
 from .reminder import *
