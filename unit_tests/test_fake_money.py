@@ -142,6 +142,35 @@ class TestMoney(FakeCase):
         with self.assertRaises(ValueError):
             self.fake.payout(currency="usd")
 
+    def test_balance_is_the_sum_of_its_transactions(self):
+        """Whatever moved it: payments, what Stripe corrects and charges for, money from the bank, payouts that fail."""
+        self.paid()
+        self.paid(amount=700, currency="cad")
+        self.fake.adjust(-150)
+        self.fake.adjust(-300, category="fee")
+        self.fake.top_up(2000)
+        for undo in (self.fake.fail_payout, self.fake.cancel_payout, None):
+            payout = self.fake.payout(statement_descriptor="ACME")
+            if undo:
+                undo(payout["id"])
+        self.fake.pay_payout(payout["id"], trace="TRN-77")
+        self.fake.adjust(99)
+        payout = self.api.payout(payout["id"])
+        self.assertEqual((payout["trace_id"]["value"], payout["statement_descriptor"]), ("TRN-77", "ACME"))
+        booked = list(self.api.transactions(expand=["data.source"]))
+        self.assertEqual(
+            {(one["type"], one["reporting_category"]) for one in booked if not one["source"]},
+            {("adjustment", "other_adjustment"), ("stripe_fee", "fee")},
+        )
+        self.assertEqual({one["source"]["object"] for one in booked if one["source"]}, {"charge", "topup", "payout"})
+        for days, parts in ((0, (99 - 4900, 4900)), (2, (99, 0))):
+            self.fake.advance(days * DAY)
+            found = self.api.balance()
+            of = {name: {one["currency"]: one["amount"] for one in found[name]} for name in ("available", "pending")}
+            self.assertEqual((of["available"]["eur"], of["pending"]["eur"]), parts)
+            total = {code: of["available"][code] + of["pending"][code] for code in ("eur", "cad")}
+            self.assertEqual(total, self.fake.balance())
+
     def test_other_currency_is_settled_in_the_account_s(self):
         self.fake.account.rates["jpy"] = "0.62"
         intent = self.paid(amount=1000, currency="jpy")["payment_intent"]

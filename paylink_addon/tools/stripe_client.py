@@ -190,6 +190,7 @@ class StripeApi:
     setup_intent = _reads("setup_intents.retrieve")
     mandate = _reads("mandates.retrieve")
 
+    balance = _reads("balance.retrieve")
     payout = _reads("payouts.retrieve")
     payouts = _lists("payouts.list")
     transactions = _lists("balance_transactions.list")  # of a payout: `payout=`, once its reconciliation is completed

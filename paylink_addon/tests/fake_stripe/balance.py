@@ -1,4 +1,4 @@
-"""Money: what amounts are allowed, balance transactions with their fees, and payouts."""
+"""Money: what amounts are allowed, the balance and its transactions with their fees, and payouts."""
 
 from decimal import Decimal
 
@@ -7,6 +7,7 @@ from stripe import params as p
 from .errors import ApiError
 from .lists import listing, offer
 from .routing import route
+from .shapes import complete
 from .world import timer
 
 # https://docs.stripe.com/currencies: special cases, three decimals, minimum (in minor units; 1 where not listed).
@@ -59,14 +60,15 @@ def fee_of(method_type, amount):
     return (amount * rate + 5000) // 10000 + fixed
 
 
-def transaction(realm, source, kind, category, amount, *, fee=0, fee_text="Stripe processing fees"):
+def transaction(realm, source, kind, category, amount, *, fee=0, fee_text="Stripe processing fees", waits=2 * DAYS):
     """Book on the account's balance.
 
-    :param dict source: the object that it is about, with its ``currency``
+    :param dict source: the object that it is about, with its ``currency``; what has no ``id`` is no object
     :param str kind: type of the balance transaction
     :param str category: its reporting category
     :param int amount: minor units of the source's currency; negative takes
     :param int fee: minor units of the settlement currency; negative gives back
+    :param int waits: seconds until it is available
     :return: the balance transaction
     """
     settled, currency, rate = realm.account.settle(amount, source["currency"])
@@ -75,7 +77,7 @@ def transaction(realm, source, kind, category, amount, *, fee=0, fee_text="Strip
         "balance_transaction",
         "txn",
         amount=settled,
-        available_on=realm.now() + 2 * DAYS,
+        available_on=realm.now() + waits,
         balance_type="payments",
         currency=currency,
         description=source.get("description"),
@@ -84,8 +86,8 @@ def transaction(realm, source, kind, category, amount, *, fee=0, fee_text="Strip
         fee_details=[details] if fee else [],
         net=settled - fee,
         reporting_category=category,
-        source=source["id"],
-        status="pending",
+        source=source.get("id"),
+        status="pending" if waits else "available",
         type=kind,
     )
 
@@ -97,12 +99,58 @@ def make_available(realm):
             found["status"] = "available"
 
 
+# === WHAT IS NO PAYMENT === #
+
+
+def adjust(realm, amount, currency, category="other_adjustment", text="Adjustment"):
+    """Stripe corrects the balance: no object stands behind it.
+
+    :param str category: the reporting category; ``fee``: what Stripe charges for its services
+    """
+    kind = {"fee": "stripe_fee", "tax": "tax_fee"}.get(category, "adjustment")
+    return transaction(realm, {"currency": currency, "description": text}, kind, category, amount, waits=0)
+
+
+def top_up(realm, amount, currency):
+    """The merchant's bank sends money to the balance; the top-up."""
+    found = realm.add(
+        "topup",
+        "tu",
+        amount=amount,
+        currency=currency,
+        description="Top-up",
+        metadata={},
+        status="succeeded",
+        initiated_by="user",
+    )
+    found["balance_transaction"] = transaction(realm, found, "topup", "topup", amount, waits=0)["id"]
+    realm.emit("topup.succeeded", found)
+    return found
+
+
+@route("GET", "/v1/balance", p.BalanceRetrieveParams)
+def retrieve_balance(realm, _params):
+    """What is available and what is pending, by currency; a currency that once was there stays."""
+    sums = {"available": {}, "pending": {}}
+    for one in realm.all("balance_transaction"):
+        for status, found in sums.items():
+            found[one["currency"]] = found.get(one["currency"], 0) + (one["net"] if one["status"] == status else 0)
+    parts = {
+        status: [
+            {"amount": amount, "currency": code, "source_types": {"card": amount}} for code, amount in found.items()
+        ]
+        for status, found in sums.items()
+    }
+    return complete({"object": "balance", "livemode": realm.livemode, **parts})
+
+
 # === PAYOUTS === #
 
 
-def payout(realm, currency=None):
+def payout(realm, currency=None, **values):
     """Pay out everything in a currency that has not been paid out yet.
 
+    :param values: of the payout, such as its ``statement_descriptor``
     :return: the payout, ``pending``
     :raise ValueError: there is nothing
     """
@@ -111,20 +159,22 @@ def payout(realm, currency=None):
     due = [one for one in realm.all("balance_transaction") if one["id"] not in paid_out and one["currency"] == currency]
     if not due:
         raise ValueError(f"Nothing to pay out in {currency}.")
-    found = _new_payout(realm, currency, sum(one["net"] for one in due))
-    booked = transaction(realm, found, "payout", "payout", -found["amount"])
+    found = _new_payout(realm, currency, sum(one["net"] for one in due), **values)
+    booked = transaction(realm, found, "payout", "payout", -found["amount"], waits=0)
     realm.hidden[found["id"]]["transactions"] = [one["id"] for one in due] + [booked["id"]]
     found["balance_transaction"] = booked["id"]
     realm.emit("payout.created", found)
     return found
 
 
-def _new_payout(realm, currency, amount):
+def _new_payout(realm, currency, amount, **values):
+    trace = {"status": "pending", "value": None}
     return realm.add(
         "payout",
         "po",
         hidden={"transactions": []},
         amount=amount,
+        trace_id=trace,
         arrival_date=realm.now() + 2 * DAYS,
         automatic=True,
         currency=currency,
@@ -136,18 +186,23 @@ def _new_payout(realm, currency, amount):
         source_type="card",
         status="pending",
         type="bank_account",
+        **values,
     )
 
 
-def pay_payout(realm, found):
-    """The money arrives; its composition is known."""
+def pay_payout(realm, found, trace=None):
+    """The money arrives; its composition is known.
+
+    :param str trace: what the bank's line says of it, where the bank tells
+    """
+    found["trace_id"] = {"status": "supported" if trace else "unsupported", "value": trace}
     realm.update(found, "payout.updated", "payout.paid", status="paid")
     realm.update(found, "payout.reconciliation_completed", reconciliation_status="completed")
 
 
 def fail_payout(realm, found, code="account_closed"):
     """The bank sends the money back, also after the payout was paid."""
-    booked = transaction(realm, found, "payout_failure", "payout_reversal", found["amount"])
+    booked = transaction(realm, found, "payout_failure", "payout_reversal", found["amount"], waits=0)
     realm.update(
         found,
         "payout.failed",
@@ -156,6 +211,12 @@ def fail_payout(realm, found, code="account_closed"):
         failure_message="The bank account has been closed.",
         failure_balance_transaction=booked["id"],
     )
+
+
+def cancel_payout(realm, found):
+    """The merchant cancels a payout that is not under way yet."""
+    booked = transaction(realm, found, "payout_cancel", "payout_reversal", found["amount"], waits=0)
+    realm.update(found, "payout.canceled", status="canceled", failure_balance_transaction=booked["id"])
 
 
 offer("payout", "/v1/payouts", p.PayoutRetrieveParams, p.PayoutListParams)

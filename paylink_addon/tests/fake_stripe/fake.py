@@ -199,14 +199,27 @@ class FakeStripe:
     def close_dispute(self, dispute_id, won, fee_back=True):
         return self._do(disputes.close_dispute, dispute_id, won, fee_back)
 
-    def payout(self, key=None, currency=None):
+    def payout(self, key=None, currency=None, **values):
         """Pay out the balance; the payout."""
         with self.world.lock:
             self.world.tick()
-            return money.payout(self.realm(key), currency)
+            return money.payout(self.realm(key), currency, **values)
 
-    def pay_payout(self, payout_id):
-        return self._do(money.pay_payout, payout_id)
+    def pay_payout(self, payout_id, trace=None):
+        return self._do(money.pay_payout, payout_id, trace)
+
+    def cancel_payout(self, payout_id):
+        return self._do(money.cancel_payout, payout_id)
+
+    def top_up(self, amount, currency=None, key=None):
+        """Send money from the bank to the balance; the top-up."""
+        with self.world.lock:
+            return money.top_up(self.realm(key), amount, currency or self.account.currency)
+
+    def adjust(self, amount, currency=None, key=None, **values):
+        """Correct the balance, as :func:`.balance.adjust` says; the balance transaction."""
+        with self.world.lock:
+            return money.adjust(self.realm(key), amount, currency or self.account.currency, **values)
 
     def fail_payout(self, payout_id):
         return self._do(money.fail_payout, payout_id)
