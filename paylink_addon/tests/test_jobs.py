@@ -1,8 +1,10 @@
 import logging
 from datetime import timedelta
 from functools import wraps
+from unittest.mock import patch
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from psycopg2 import OperationalError
 
@@ -172,6 +174,28 @@ class TestJobs(PaylinkCommon):
         self._spoil(bad.paylink_id, "_give_task")
         self._run("ir_cron_paylink_book")
         self.assertEqual((bool(bad.payment_id), bool(good.payment_id)), (False, True))
+
+    def test_booking_in_sets(self):
+        """Payments are made, posted and reconciled together; one that can't be keeps no other from the books."""
+        for spoiled, posted in ((False, [3]), (True, [1, 1])):
+            with self.subTest(spoiled=spoiled):
+                confirmed = self.env["payment.transaction"].concat(
+                    *(self._attempt(self._link(self._invoice())) for _number in range(3))
+                )
+                confirmed._set_done()
+                if spoiled:
+                    self._spoil(confirmed[1].paylink_id, "_settle_open_items", UserError("The books are closed."))
+                sizes, post = [], self.registry["account.payment"].action_post
+
+                def counting(payments, sizes=sizes, post=post):
+                    sizes.append(len(payments))
+                    return post(payments)
+
+                with patch.object(self.registry["account.payment"], "action_post", counting):
+                    self._run_cron("ir_cron_paylink_book")
+                self.assertEqual(sizes, posted)
+                self.assertEqual([bool(tx.payment_id) for tx in confirmed], [True, not spoiled, True])
+                self.assertEqual([len(tx.paylink_id.activity_ids) for tx in confirmed], [0, int(spoiled), 0])
 
     def test_telling(self):
         bad, good = (self._pay(self._link(self._invoice())) for _number in range(2))

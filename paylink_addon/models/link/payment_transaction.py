@@ -506,16 +506,24 @@ class PaymentTransaction(models.Model):
     def _cron_paylink_book(self):
         """Book confirmed payments of links that are not in the ledger yet, however old; tell a person what fails.
 
-        Odoo's own job gives up after four days without a word.
+        Odoo's own job gives up after four days without a word. The books come first: people are told when they are
+        committed.
         """
-        waiting = self.search(
+        waiting = self.with_context(paylink_booked_at_once=True).search(
             [("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)], order="id"
         )
         job = self.env["paylink.job.mixin"]
         job._in_turn(
-            lambda: job._each(waiting, lambda tx: tx._paylink_try_to_book(), take=False, place=ON_REQUEST),
+            lambda: job._each(waiting, lambda txs: txs._paylink_book_all(), size=BATCH, take=False, place=ON_REQUEST),
             self._paylink_tell_booked,
         )
+
+    def _paylink_book_all(self):
+        """Post-process a set at once; where that fails, the job comes with each of it, and what is wrong is told."""
+        if len(self) == 1:
+            self._paylink_try_to_book()
+        else:
+            self._post_process()
 
     def _paylink_try_to_book(self):
         """Post-process; on failure undo it, and give the link's owner a task with the reason."""
