@@ -61,6 +61,7 @@ CONTROLLERS = {
     "card_portal": "card",
     "stripe": "stripe",
     "stripe_webhook": "stripe",
+    "transfer": "bank",
 }
 
 LONGEST = 600

@@ -80,7 +80,9 @@
         "views/autopay/paylink_autopay_inherited_views.xml",
         "views/autopay/autopay_page_templates.xml",
         # bank
+        "data/bank/paylink_bank_subtypes.xml",
         "views/bank/res_config_settings_views.xml",
+        "views/bank/pay_transfer_templates.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",
         "data/reminder/mail_templates_reminders.xml",

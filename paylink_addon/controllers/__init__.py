@@ -1,1 +1,14 @@
-from . import account, autopay, card, card_open, card_portal, deposit, pay, portal, status, stripe, stripe_webhook
+from . import (
+    account,
+    autopay,
+    card,
+    card_open,
+    card_portal,
+    deposit,
+    pay,
+    portal,
+    status,
+    stripe,
+    stripe_webhook,
+    transfer,
+)

@@ -325,9 +325,6 @@ class PaylinkLink(models.Model):
             return self._page_subject_general()
         return self.env._("Deposit on order %(name)s", name=self.sale_order_id.name)
 
-    def _document_reference_deposit(self):
-        return self.sale_order_id.name
-
     def _page_extras_deposit(self):
         return {"order": self._page_order(), "invoices": self._page_invoices()}
 

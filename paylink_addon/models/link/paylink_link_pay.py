@@ -7,8 +7,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, LazyTranslate, format_date, ormcache
 
-from odoo.addons.account.tools import is_valid_structured_reference
-
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
 from ...tools import days
 from ...tools.parameters import whole_number
@@ -16,8 +14,6 @@ from ...tools.texts import one_line, said
 from .paylink_link_amounts import Coming
 
 _lt = LazyTranslate(__name__)
-# What the reason of a SEPA transfer holds.
-MAX_REFERENCE = 140
 
 
 class PageMoney(NamedTuple):
@@ -362,12 +358,18 @@ class PaylinkLinkPay(models.Model):
         bank = self._transfer_account()
         if not bank:
             return False
-        bank.fetch(["acc_number", "sanitized_acc_number", "acc_holder_name", "bank_id", "partner_id", "write_date"])
+        bank.fetch(
+            [
+                *("acc_number", "sanitized_acc_number", "acc_holder_name", "bank_id", "partner_id", "write_date"),
+                "clearing_number",
+            ]
+        )
         return {
             "beneficiary": bank.acc_holder_name or bank.partner_id.name,
             "account": bank.acc_number,
             "is_iban": bank.acc_type == "iban",
             "bic": bank.bank_bic,
+            "clearing": bank.acc_type != "iban" and bank.clearing_number,
             "reference": self._transfer_reference(),
             "has_qr": self._has_transfer_qr(bank.id, bank.write_date, self.currency_id.id),
         }
@@ -390,19 +392,8 @@ class PaylinkLinkPay(models.Model):
         return bank if not bank or bank.active else self.company_id._paylink_bank_account()
 
     def _transfer_reference(self):
-        """What the customer gives as the reason of a transfer: the number of the document, by which the books know it,
-        then that of the link. A structured reference of an invoice stands alone, as banks want it.
-        """
-        document = self._of_kind("document_reference")
-        if document and is_valid_structured_reference(document):
-            return document
-        both = " ".join(filter(None, [document, self.name]))
-        return both if len(both) <= MAX_REFERENCE else self.name
-
-    def _document_reference_general(self):
-        debts = self.line_ids.filtered(lambda line: line.amount > 0)
-        invoice = debts.move_id if len(debts.move_id) == 1 and all(debts.mapped("is_invoice")) else debts.move_id[:0]
-        return invoice.payment_reference or invoice.name
+        """Hook: what the customer gives as the reason of a transfer. Here: our number."""
+        return self.name
 
     def _transfer_text(self, amount):
         """What the EPC QR code of a transfer of ``amount`` says, or ``None`` where it can't be one by SEPA."""

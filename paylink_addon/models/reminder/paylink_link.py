@@ -19,6 +19,28 @@ class PaylinkLink(models.Model):
         for link in self:
             link.reminder_count = counts.get(link.id, 0)
 
+    def _after_claim(self):
+        """Nobody is reminded of what is on its way, as the customer says: a promise to pay, until some days later."""
+        result = super()._after_claim()
+        link = self.sudo()
+        until = link._claim_ends_on()
+        if until < link.company_id._paylink_today():
+            return result
+        env = link.company_id._paylink_env()
+        link.env["paylink.reminder.hold"].create(
+            [
+                {
+                    "kind": "promise",
+                    "company_id": link.company_id.id,
+                    "move_id": move.id,
+                    "date_until": until,
+                    "note": env._("A transfer was announced on the payment page."),
+                }
+                for move in link.line_ids.filtered("is_invoice").move_id
+            ]
+        )
+        return result
+
     def action_view_reminders(self):
         """Show the messages that had the link."""
         self.ensure_one()

@@ -167,29 +167,6 @@ class TestCustomerTexts(PaylinkCommon, HttpCase):
                 if place not in ("SMS", "help"):
                     self.assertLess(text.index(invoice.name), text.index(link.name), text)
 
-    def test_reference_of_a_transfer(self):
-        """What the books know the document by, so that the bank's line finds it, and what we know it by."""
-        one, other = self._invoice(amount=100), self._invoice(amount=50)
-        note = self._invoice(amount=10, move_type="out_refund")
-        structured = self._invoice(amount=20)
-        structured.payment_reference = "RF18539007547034"
-        cases = [
-            (one, "{document} {link}"),
-            (one | note, "{document} {link}"),
-            (one | other, "{link}"),
-            (structured, "RF18539007547034"),
-        ]
-        for moves, expected in cases:
-            with self.subTest(moves.mapped("name")):
-                link = self._link(moves)
-                reference = expected.format(document=one.name, link=link.name)
-                self.assertEqual(link._transfer_values()["reference"], reference)
-                euro = self._link(self._invoice(currency_id=self.currency_euro.id))
-                self.assertIn(euro._transfer_values()["reference"], euro._transfer_qr_text())
-        one.payment_reference = "x" * 200
-        link = self._link(one)
-        self.assertEqual(link._transfer_values()["reference"], link.name)
-
     def test_purpose_of_what_has_no_document(self):
         link = self._free_link(40, partner_id=self.john.id, reference="Contract 7")
         for place, text in self._texts(link).items():

@@ -1,0 +1,128 @@
+from datetime import timedelta
+
+from lxml import html
+from odoo.tests import HttpCase, tagged
+
+from odoo.addons.account.tools import is_valid_structured_reference_iso
+
+from ...tools import creditor_reference
+from .bank_common import BankCommon
+
+
+@tagged("post_install", "-at_install")
+class TestBankPage(BankCommon, HttpCase):
+    """How customers are told to pay by transfer, and what they say of it."""
+
+    def _page(self, link, path="", **options):
+        response = self.url_open(f"/pay/{link.access_token}{path}", **options)
+        return response, html.fromstring(response.text)
+
+    def _claim(self, link, date=None, amount="100"):
+        data = {"date": str(date or link._today()), "amount": amount}
+        return self._page(link, "/transferred", data=data)
+
+    def _copied(self, page):
+        """What the buttons of the page copy."""
+        return {name: page.get_element_by_id(name).text_content().strip() for name in page.xpath("//button/@data-copy")}
+
+    # === THE REFERENCE === #
+
+    def test_each_link_has_a_reference_of_its_own(self):
+        """All that customers pay: what was ticked in an account, too."""
+        invoices = [self._invoice() for _number in range(7)]
+        statement = self.env["paylink.statement"]._for_customers(self.marie)
+        ticked = statement._pay_link(set(self._items(self.env["account.move"].union(*invoices)).ids))
+        links = ticked | self._link(invoices[0]) | self._free_link(10)
+        self.assertEqual(len(set(links.mapped("transfer_reference"))), 3)
+        for link in links:
+            self.assertTrue(is_valid_structured_reference_iso(link.transfer_reference))
+            self.assertEqual(link.transfer_reference[4:6], creditor_reference.PREFIX)
+        self.assertEqual(len(ticked.line_ids), 7)
+        copied = links[2].sudo().copy()
+        self.assertNotIn(copied.transfer_reference, [False, *links.mapped("transfer_reference")])
+
+    def test_page_shows_what_a_transfer_needs(self):
+        link = self._link(self._invoice(currency_id=self.currency_euro.id))
+        _response, page = self._page(link)
+        copied = self._copied(page)
+        self.assertEqual(copied["pl-beneficiary"], "Menuiserie Lambert")
+        self.assertEqual(copied["pl-iban"], self.bank_account.acc_number)
+        self.assertEqual(copied["pl-reference"], creditor_reference.written(link.transfer_reference))
+        lines = link._transfer_qr_text().split("\n")
+        self.assertEqual((lines[3], lines[5], lines[9]), ("SCT", "Menuiserie Lambert", link.transfer_reference))
+        self.assertEqual(lines[10], "")
+
+    def test_canada(self):
+        """Transit and institution beside the account, and the address for Interac e-Transfers; no QR code."""
+        self.company.country_id = self.env.ref("base.ca")
+        self.company.paylink_interac_email = "paiements@example.ca"
+        self.bank_account.write({"acc_number": "1234567", "clearing_number": "00012-003"})
+        cad = self.env.ref("base.CAD")
+        cad.active = True
+        link = self._free_link(80, currency_id=cad.id)
+        _response, page = self._page(link)
+        copied = self._copied(page)
+        self.assertEqual(copied["pl-clearing"], "00012-003")
+        self.assertEqual(copied["pl-interac"], "paiements@example.ca")
+        self.assertEqual(copied["pl-message"], creditor_reference.written(link.transfer_reference))
+        self.assertFalse(page.xpath("//figure[@class='pl-qr']"))
+        self.bank_account.active = False
+        self.assertIn("pl-interac", self._copied(self._page(link)[1]))
+        self.assertNotIn("pl-interac", self._copied(self._page(self._free_link(80))[1]))
+
+    # === ANNOUNCED TRANSFERS === #
+
+    def test_announced_transfer_books_nothing(self):
+        """It is on the timeline and on the page, the owner is told, nobody is reminded for some days."""
+        invoice = self._invoice()
+        link = self._link(invoice)
+        before = self.env["account.move"].search_count([])
+        self.assertEqual(self._claim(link, amount="99,50")[0].status_code, 200)
+        self.env.invalidate_all()
+        self.assertEqual((link.state, link.amount_due, invoice.amount_residual), ("open", 100.0, 100.0))
+        self.assertEqual(self.env["account.move"].search_count([]), before)
+        self.assertFalse(link.transaction_ids)
+        self.assertEqual((link.transfer_claim_date, link.transfer_claim_amount), (link._today(), 99.5))
+        self.assertEqual(len(self._time_line(link, "transfer_claimed")), 1)
+        self.assertTrue(link.unread)
+        self.assertIn("99,50", self._page(link)[1].text_content())
+        hold = self.env["paylink.reminder.hold"].search([("move_id", "=", invoice.id)])
+        self.assertEqual(hold.date_until, link._today() + timedelta(days=self.company.paylink_claim_days))
+
+    def test_what_is_no_announcement(self):
+        """Only a form that was sent, of a link that can be paid, with a day and an amount."""
+        link = self._link(self._invoice())
+        today = link._today()
+        for date, amount in (
+            ("", "100"),
+            ("soon", "100"),
+            (today + timedelta(days=400), "100"),
+            ("1950-01-01", "100"),
+            (today, ""),
+            (today, "-5"),
+            (today, "0"),
+            (today, "nan"),
+            (today, "inf"),
+            (today, "1e300"),
+            (today, "<script>"),
+        ):
+            with self.subTest(date=date, amount=amount):
+                response, page = self._claim(link, date or "x", amount)
+                self.assertEqual(response.status_code, 422)
+                self.assertTrue(page.xpath("//details[@id='pl-claim']//p[@role='alert']"))
+        self._page(link, f"/transferred?date={today}&amount=100")
+        self.assertEqual(self.url_open("/pay/nobody/transferred", data={"date": today}).status_code, 404)
+        paid = self._link(self._invoice())
+        self._pay(paid)
+        self._claim(paid)
+        self.env.invalidate_all()
+        self.assertFalse((link | paid).filtered("transfer_claim_date"))
+
+    def test_announcements_are_limited(self):
+        link = self._link(self._invoice())
+        for _number in range(5):
+            self.assertEqual(self._claim(link)[0].status_code, 200)
+        self.assertEqual(self._claim(link)[0].status_code, 422)
+        self.env.invalidate_all()
+        self.assertEqual(link.transfer_claim_count, 5)
+        self.assertFalse(self._page(link)[1].xpath("//details[@id='pl-claim']"))

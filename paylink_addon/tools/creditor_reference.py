@@ -1,0 +1,91 @@
+"""The references that we give to transfers, ISO 11649, and how they are found again in what banks write.
+
+``RF``, two check digits, our own ``PL``, nine digits: ``RF18 PL12 3456 789``. The letters keep it apart from those that
+Odoo makes of its invoices. Numbers that follow each other lie far apart: who errs, or guesses, hits nobody else's.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from stdnum.iso7064 import mod_97_10
+
+PREFIX = "PL"
+DIGITS = 9
+# A bijection of the numbers below 10^9: the factor has no divisor in common with it.
+_MODULUS, _FACTOR, _SHIFT = 10**DIGITS, 387420489, 271828183
+_INVERSE = pow(_FACTOR, -1, _MODULUS)
+# What may stand between two signs: banks cut labels into pieces and fill them up.
+_GAP = r"[^A-Z0-9]{0,4}"
+_PATTERN = re.compile(
+    rf"(?P<r>R{_GAP})?(?P<f>F{_GAP})?(?P<check>(?<!\d)\d{_GAP}\d){_GAP}(?P<p>P{_GAP})?(?P<l>L{_GAP})?"
+    rf"(?P<number>\d(?:{_GAP}\d){{{DIGITS - 1}}})(?!\d)"
+)
+_BEFORE = re.compile(r"\d[^A-Z0-9]{0,4}$")
+_AFTER = re.compile(r"[^A-Z0-9]{0,4}\d")
+# How the pieces of a reference are written where they were not cut at random: as one, or in fours.
+_TIDY = re.compile(r"\d{9}|\d{2}\W\d{4}\W\d{3}")
+# Longer texts are no labels.
+LONGEST = 4000
+
+
+class Found(NamedTuple):
+    """A reference that a text holds.
+
+    ``is_sure``: it can't be a piece of something longer, and its letters say whose it is.
+    """
+
+    number: int
+    is_sure: bool
+
+
+def make(number):
+    """The reference of the ``number``-th thing, without spaces. Numbers start with 1 and stay below 10^9."""
+    body = f"{PREFIX}{(number * _FACTOR + _SHIFT) % _MODULUS:0{DIGITS}d}"
+    return f"RF{mod_97_10.calc_check_digits(f'{body}RF')}{body}"
+
+
+def written(reference):
+    """``reference`` in groups of four, as people read it."""
+    return " ".join(reference[start : start + 4] for start in range(0, len(reference), 4))
+
+
+def plain(text):
+    """A text of a bank with capital letters and plain digits, without accents."""
+    text = unicodedata.normalize("NFKD", (text or "")[:LONGEST]).upper()
+    return "".join(sign for sign in text if not unicodedata.combining(sign))
+
+
+def find(text):
+    """The references of ours that ``text`` (see :func:`plain`) holds, each once, as :class:`Found`.
+
+    Letters may be missing, spaces and line breaks too many: the check digits have to be right all the same. A number
+    that is part of a longer one is none.
+    """
+    found = {}
+    position = 0
+    while match := _PATTERN.search(text, position):
+        position = match.start("check") + 1
+        digits = re.sub(r"\D", "", match["number"])
+        check = re.sub(r"\D", "", match["check"])
+        if reading := _read(text, match, check, digits):
+            found[reading.number] = found.get(reading.number, False) or reading.is_sure
+    return [Found(number, is_sure) for number, is_sure in found.items()]
+
+
+def _read(text, match, check, digits):
+    if not mod_97_10.is_valid(f"{PREFIX}{digits}RF{check}"):
+        return None
+    letters = sum(bool(match[name]) for name in "rfpl")
+    is_tidy = bool(_TIDY.fullmatch(match["number"]))
+    is_cut = bool(_AFTER.match(text, match.end())) and not (letters and is_tidy and _is_apart(text, match.end()))
+    start = match.start()
+    if not match["r"] and not match["f"] and not (letters and text[start - 1 : start].isspace()):
+        is_cut = is_cut or bool(_BEFORE.search(text, max(start - 5, 0), start))
+    number = (int(digits) - _SHIFT) * _INVERSE % _MODULUS
+    return Found(number, letters > 0 and not is_cut) if not is_cut or letters else None
+
+
+def _is_apart(text, end):
+    """Whether a space, not a sign that joins, follows."""
+    return text[end : end + 1].isspace()
