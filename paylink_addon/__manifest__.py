@@ -13,6 +13,7 @@
         "security/paylink_rules.xml",
         "security/paylink_card_rules.xml",
         "security/paylink_autopay_rules.xml",
+        "security/paylink_bank_rules.xml",
         "security/paylink_reminder_rules.xml",
         # messaging
         "views/messaging/res_partner_address_views.xml",
@@ -81,8 +82,10 @@
         "views/autopay/autopay_page_templates.xml",
         # bank
         "data/bank/paylink_bank_subtypes.xml",
+        "data/bank/paylink_bank_data.xml",
         "views/bank/res_config_settings_views.xml",
         "views/bank/pay_transfer_templates.xml",
+        "views/bank/paylink_bank_match_views.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",
         "data/reminder/mail_templates_reminders.xml",

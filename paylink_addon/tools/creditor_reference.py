@@ -76,16 +76,12 @@ def find(text):
 def _read(text, match, check, digits):
     if not mod_97_10.is_valid(f"{PREFIX}{digits}RF{check}"):
         return None
-    letters = sum(bool(match[name]) for name in "rfpl")
-    is_tidy = bool(_TIDY.fullmatch(match["number"]))
-    is_cut = bool(_AFTER.match(text, match.end())) and not (letters and is_tidy and _is_apart(text, match.end()))
-    start = match.start()
-    if not match["r"] and not match["f"] and not (letters and text[start - 1 : start].isspace()):
+    letters = [bool(match[name]) for name in "rfpl"]
+    start, end = match.span()
+    is_cut = bool(_AFTER.match(text, end))
+    if is_cut and all(letters) and _TIDY.fullmatch(match["number"]) and text[end].isspace():
+        is_cut = False
+    if not any(letters[:2]) and not (all(letters[2:]) and text[start - 1 : start].isspace()):
         is_cut = is_cut or bool(_BEFORE.search(text, max(start - 5, 0), start))
     number = (int(digits) - _SHIFT) * _INVERSE % _MODULUS
-    return Found(number, letters > 0 and not is_cut) if not is_cut or letters else None
-
-
-def _is_apart(text, end):
-    """Whether a space, not a sign that joins, follows."""
-    return text[end : end + 1].isspace()
+    return Found(number, any(letters) and not is_cut) if not is_cut or any(letters) else None

@@ -34,6 +34,36 @@ class PaylinkLink(models.Model):
         for link in self:
             link.transfer_reference = creditor_reference.make(link.id) if link.id else False
 
+    def _state_depends(self):
+        return [*super()._state_depends(), "transaction_ids.paylink_withdrawn_at"]
+
+    def _is_unpaid_again(self):
+        """Also what a transfer had paid that was taken back since."""
+        withdrawn = self.sudo().transaction_ids.filtered("paylink_withdrawn_at")
+        return super()._is_unpaid_again() or any(
+            self.paid_at and tx.paylink_withdrawn_at >= self.paid_at for tx in withdrawn
+        )
+
+    # === THE BOOKS === #
+
+    def _prepare_payment(self, transaction):
+        """A transfer is in the journal whose line shows it."""
+        values = super()._prepare_payment(transaction)
+        if match := transaction.paylink_match_id:
+            journal = match.journal_id
+            lines = journal.inbound_payment_method_line_ids
+            line = lines.filtered(lambda own: own.code == "manual")[:1] or lines[:1]
+            values |= {"journal_id": journal.id, "payment_method_line_id": line.id}
+        return values
+
+    def _booked_on(self, transaction):
+        """A transfer is booked on the day of the bank's line."""
+        return transaction.paylink_match_id.line_date or super()._booked_on(transaction)
+
+    def _booked_entries(self):
+        """And the entries of the lines that have settled something themselves."""
+        return super()._booked_entries() | self.sudo().transaction_ids.paylink_match_id.move_id
+
     # === WHAT PEOPLE READ === #
 
     @api.model

@@ -1,4 +1,7 @@
-from odoo import fields, models
+from odoo import Command, fields, models
+
+from ...tools.locks import hold_and_touch
+from .payment_transaction_transfer import TRANSFER
 
 
 class ResCompany(models.Model):
@@ -24,3 +27,28 @@ class ResCompany(models.Model):
         default=5,
         help="How long reminders wait after a customer has said that a transfer is made.",
     )
+
+    # === TRANSFERS === #
+
+    def _paylink_transfer_provider(self):
+        """The provider that stands for transfers, in sudo mode; it is made when the first one is matched.
+
+        Of two that both find none, the second one waits for the company, fails on what the first one has touched, and
+        is run again.
+        """
+        self.ensure_one()
+        Provider = self.env["payment.provider"].sudo()
+        domain = [("code", "=", TRANSFER), ("company_id", "=", self.id)]
+        if not (provider := Provider.search(domain, limit=1)):
+            hold_and_touch(self)
+            method = self.env.ref("payment.payment_method_bank_transfer")
+            provider = Provider.create(
+                {
+                    "name": self.env._("Bank Transfer"),
+                    "code": TRANSFER,
+                    "company_id": self.id,
+                    "state": "disabled",
+                    "payment_method_ids": [Command.set(method.ids)],
+                }
+            )
+        return provider

@@ -280,7 +280,7 @@ class PaylinkLink(models.Model):
             )
             kept = link.amount_paid - link.amount_taken_back
             link.amount_kept = kept - link.amount_refunded
-            if not nothing_due and link._is_lost():
+            if not nothing_due and link._is_unpaid_again():
                 link.paid_at = False
             elif nothing_due and kept > 0 and not link.paid_at:
                 link.paid_at = now
@@ -354,6 +354,10 @@ class PaylinkLink(models.Model):
     def _is_lost(self):
         """Hook: whether a customer's bank has taken a payment back for good."""
         return False
+
+    def _is_unpaid_again(self):
+        """Hook: whether what had paid the link has turned out to be no payment of it."""
+        return self._is_lost()
 
     @api.depends("line_ids.move_line_id.amount_residual_currency", "amount", "transaction_ids.state")
     def _compute_amount_due(self):

@@ -262,7 +262,7 @@ class PaylinkLinkBooks(models.Model):
     def _document_notes_general(self, transaction):
         """On each invoice."""
         env = self.company_id._paylink_env()
-        facts = {"payment": transaction.payment_id._get_html_link(), "link": self._get_html_link()}
+        facts = {"payment": transaction._paylink_entry()._get_html_link(), "link": self._get_html_link()}
         if transaction.operation != "refund":
             text = env._("Payment %(payment)s by collection link %(link)s.", **facts)
             return [(move, text) for move in transaction.invoice_ids]
@@ -380,11 +380,11 @@ class PaylinkLinkBooks(models.Model):
             "customer: refund it, or use it for another document.",
             partner=self.partner_id.display_name,
             amount=amount,
-            payment=transaction.payment_id.name,
+            payment=transaction._paylink_entry().name,
         )
 
     def _excess_general(self, transaction):
-        return transaction.payment_id._paylink_open_credit()
+        return transaction._paylink_open_credit()
 
     def _excess_free(self, _transaction):
         """A free amount is a credit by intention."""

@@ -457,6 +457,14 @@ class PaymentTransaction(models.Model):
         self.env["paylink.link"].with_company(self.company_id)._book(self)
         return self.payment_id
 
+    def _paylink_entry(self):
+        """Hook: what has booked the transaction: its payment, or another record of the books; or an empty one."""
+        return self.payment_id
+
+    def _paylink_open_credit(self):
+        """Hook: what of it has not been reconciled with anything, in its currency."""
+        return self.payment_id._paylink_open_credit()
+
     # === WHAT FOLLOWS FROM A CHANGE OF STATE === #
 
     def _paylink_changed(self, before, message):

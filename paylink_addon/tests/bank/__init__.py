@@ -1,1 +1,2 @@
+from . import test_bank_match
 from . import test_bank_page

@@ -1,0 +1,398 @@
+"""Stage of ``account.bank.statement.line``: what lines of banks may pay, read for all of them in a few queries."""
+
+import re
+from collections import defaultdict
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ...const import LIVE_STATES
+from ...tools.bank_matching import Line, Target, World, decide, numbers
+from ...tools.creditor_reference import find, plain
+
+_TAG = re.compile(r"<[^>]*>")
+# What a number of a document looks like without the signs between its pieces; of moves there is an index of it.
+NUMBER_SQL = "regexp_replace(upper({}), '[^A-Z0-9]', '', 'g')"
+
+
+class AccountBankStatementLineFind(models.Model):
+    """The database is asked as often for one line as for thousands; what fits is decided in ``tools/bank_matching``."""
+
+    _inherit = "account.bank.statement.line"
+
+    def _paylink_decide(self):
+        """What these lines pay: a list of ``bank_matching.Decision``. Nothing is written."""
+        self.env.flush_all()
+        lines = self._paylink_read_lines()
+        return decide(lines, self._paylink_world(lines)) if lines else []
+
+    # === THE LINES === #
+
+    def _paylink_read_lines(self):
+        """Those of these lines that bring money and are not reconciled, as ``bank_matching.Line``."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT line.id, line.company_id, COALESCE(line.foreign_currency_id, line.currency_id),
+                       CASE WHEN line.foreign_currency_id IS NULL THEN line.amount ELSE line.amount_currency END,
+                       move.date, line.payment_ref, move.ref, move.narration, line.transaction_details,
+                       line.partner_name, COALESCE(account.sanitized_acc_number, line.account_number),
+                       partner.commercial_partner_id
+                  FROM account_bank_statement_line line
+                  JOIN account_move move ON move.id = line.move_id AND move.state = 'posted'
+             LEFT JOIN res_partner_bank account ON account.id = move.partner_bank_id
+             LEFT JOIN res_partner partner ON partner.id = line.partner_id
+                 WHERE line.id IN %s AND line.is_reconciled IS NOT TRUE AND line.amount > 0
+              ORDER BY move.date, line.id
+                """,
+                tuple(self.ids) or (0,),
+            )
+        )
+        owners = self._paylink_account_owners({(row[1], _account(row[10])) for row in rows if row[10]})
+        refused, limits = self._paylink_refused(), self._paylink_fee_limits({row[1] for row in rows})
+        return [
+            Line(
+                id=row[0],
+                place=(row[1], row[2]),
+                amount=self._paylink_minor(row[3], row[2]),
+                date=row[4],
+                text=plain("\n".join(_texts(row[5:10]))),
+                payer=plain(row[9]),
+                customers=owners.get((row[1], _account(row[10])), frozenset()),
+                partner=row[11],
+                refused=refused.get(row[0], frozenset()),
+                fee_limit=limits.get((row[1], row[2]), 0),
+            )
+            for row in rows
+        ]
+
+    @api.model
+    def _paylink_minor(self, amount, currency_id):
+        """An amount as a whole number of the smallest unit of its currency."""
+        return round((amount or 0.0) * 10 ** self.env["res.currency"].browse(currency_id).decimal_places)
+
+    @api.model
+    def _paylink_account_owners(self, accounts):
+        """The customers who own accounts: sets of ids of commercial partners by ``(company, number)``.
+
+        :param accounts: pairs of a company's id and a number without spaces
+        """
+        if not accounts:
+            return {}
+        found = defaultdict(set)
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT wanted.company_id, wanted.number, partner.commercial_partner_id
+                  FROM unnest(%s, %s) AS wanted(company_id, number)
+                  JOIN res_partner_bank account ON account.sanitized_acc_number = wanted.number AND account.active
+                                               AND (account.company_id IS NULL
+                                                    OR account.company_id = wanted.company_id)
+                  JOIN res_partner partner ON partner.id = account.partner_id
+                """,
+                [company_id for company_id, _number in accounts],
+                [number for _company_id, number in accounts],
+            )
+        )
+        for company_id, number, customer in rows:
+            found[company_id, number].add(customer)
+        return {key: frozenset(customers) for key, customers in found.items()}
+
+    def _paylink_refused(self):
+        """What was undone or rejected of each line: it is not proposed again."""
+        matches = self.env["paylink.bank.match"].search(
+            [("line_id", "in", self.ids), ("state", "in", ("undone", "rejected"))]
+        )
+        found = defaultdict(set)
+        for match in matches:
+            found[match.line_id.id] |= {frozenset(match.item_ids.ids), *match.link_ids.ids}
+            found[match.line_id.id] |= {
+                frozenset(link.line_ids.move_line_id.ids) for link in match.link_ids if link.line_ids
+            }
+        return {line_id: frozenset(keys) for line_id, keys in found.items()}
+
+    @api.model
+    def _paylink_fee_limits(self, company_ids):
+        """What banks may have kept of a transfer, by company and currency: only in the company's own currency."""
+        companies = self.env["res.company"].browse(company_ids)
+        return {
+            (company.id, company.currency_id.id): self._paylink_minor(
+                company.paylink_bank_fee_limit, company.currency_id.id
+            )
+            for company in companies
+        }
+
+    # === WHAT MAY BE PAID === #
+
+    @api.model
+    def _paylink_world(self, lines):
+        """What these lines are compared with, as ``bank_matching.World``: what one stage finds, the next leaves out."""
+        world, places = World(), {line.place for line in lines}
+        references = {line.id: [found.number for found in find(line.text)] for line in lines}
+        wanted = {number for found in references.values() for number in found}
+        for place, target in self._paylink_link_targets(places, SQL("link.id IN %s", tuple(wanted) or (0,))):
+            world.links[place, target.link_id] = target
+        left = [
+            line
+            for line in lines
+            if line.refused or not any((line.place, number) in world.links for number in references[line.id])
+        ]
+        if left:
+            self._paylink_add_numbers(world, places, left)
+            left = [line for line in left if line.refused or not self._paylink_has_number(world, line)]
+        if left:
+            self._paylink_add_owed(world, places, left)
+            self._paylink_add_named(world, places, left)
+        return world
+
+    @api.model
+    def _paylink_has_number(self, world, line):
+        return bool(world.numbers) and any((line.place, number) in world.numbers for number in numbers(line.text))
+
+    @api.model
+    def _paylink_add_numbers(self, world, places, lines):
+        wanted = list({number for line in lines for number in numbers(line.text)})
+        if not wanted:
+            return
+        number = SQL(NUMBER_SQL.format("link.name"))
+        for place, target, found in self._paylink_link_targets(
+            places, SQL("%s = ANY(%s) AND link.issued_at IS NOT NULL", number, wanted), number
+        ):
+            world.numbers.setdefault((place, found), []).append(target)
+        for found, place, target in self._paylink_document_targets(places, wanted):
+            world.numbers.setdefault((place, found), []).append(target)
+
+    @api.model
+    def _paylink_document_targets(self, places, wanted):
+        """The open items of invoices by their numbers, or their payment references: ``(number, place, target)``."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT found.number, array_agg(item.id), %(sums)s
+                  FROM (SELECT id, %(name)s AS number FROM account_move move
+                         WHERE %(name)s = ANY(%(wanted)s) AND %(which)s
+                         UNION
+                        SELECT id, %(payment)s FROM account_move move
+                         WHERE %(payment)s = ANY(%(wanted)s) AND %(which)s) found
+                  JOIN account_move_line item ON item.move_id = found.id
+                  JOIN res_partner partner ON partner.id = item.partner_id
+                  JOIN res_partner customer ON customer.id = partner.commercial_partner_id
+                 WHERE item.display_type = 'payment_term' AND %(open)s
+              GROUP BY found.number, found.id, %(whose)s
+                """,
+                name=SQL(NUMBER_SQL.format("move.name")),
+                payment=SQL(NUMBER_SQL.format("move.payment_reference")),
+                wanted=wanted,
+                which=SQL("move.move_type IN ('out_invoice', 'out_receipt') AND move.state = 'posted'"),
+                sums=_SUMS,
+                whose=_WHOSE,
+                open=self._paylink_open_sql(places),
+            )
+        )
+        return [(row[0], *self._paylink_target(None, row[1], row[2:])) for row in rows]
+
+    @api.model
+    def _paylink_add_owed(self, world, places, lines):
+        """What the payers of these lines owe: each item, each link, and all of it."""
+        customers = {customer for line in lines for customer in (line.customers or {line.partner}) if customer}
+        if not customers:
+            return
+        wanted = tuple(customers)
+        found = defaultdict(list)
+        for place, target in self._paylink_item_targets(
+            places, SQL("partner.commercial_partner_id IN %s", wanted), with_credits=True
+        ):
+            found[place, target.customer].append(target)
+        for key, targets in found.items():
+            world.owed[key] = [target for target in targets if target.due > 0]
+            if len(targets) > 1:
+                world.owed[key].append(_sum(targets))
+        live = SQL("partner.commercial_partner_id IN %s AND link.state IN %s", wanted, LIVE_STATES)
+        for place, target in self._paylink_link_targets(places, live):
+            world.owed.setdefault((place, target.customer), []).append(target)
+
+    @api.model
+    def _paylink_add_named(self, world, places, lines):
+        """What anybody owes of the amounts of lines of which the payer's account is not known, or has announced."""
+        wanted = {(*line.place, line.amount) for line in lines if not line.customers}
+        if not wanted:
+            return
+        amounts = self._paylink_amounts_sql(wanted)
+        for place, target in self._paylink_item_targets(
+            places, SQL("(item.company_id, item.currency_id, item.amount_residual_currency) IN (%s)", amounts)
+        ):
+            world.named.setdefault((place, target.due), []).append(target)
+        announced = SQL(
+            """link.state IN %s AND (
+                  (link.transfer_claim_date IS NOT NULL
+                   AND (link.company_id, link.currency_id, link.transfer_claim_amount) IN (%s))
+               OR (link.kind != 'open_items' AND (link.company_id, link.currency_id, link.amount) IN (%s)))""",
+            LIVE_STATES,
+            amounts,
+            amounts,
+        )
+        for place, target in self._paylink_link_targets(places, announced):
+            world.named.setdefault((place, target.due), []).append(target)
+            if target.claimed:
+                world.claims.setdefault((place, target.claimed), []).append(target)
+
+    @api.model
+    def _paylink_amounts_sql(self, wanted):
+        digits = {
+            currency_id: 10 ** self.env["res.currency"].browse(currency_id).decimal_places
+            for _c, currency_id, _a in wanted
+        }
+        companies, currencies, amounts = zip(*wanted, strict=True)
+        decimals = [f"{amount / digits[currency]:.6f}" for currency, amount in zip(currencies, amounts, strict=True)]
+        return SQL(
+            "SELECT * FROM unnest(%s::int[], %s::int[], %s::numeric[])", list(companies), list(currencies), decimals
+        )
+
+    @api.model
+    def _paylink_item_targets(self, places, condition, *, with_credits=False):
+        """Open items, each as ``(place, Target)``."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT array_agg(item.id), %(sums)s
+                  FROM account_move_line item
+                  JOIN res_partner partner ON partner.id = item.partner_id
+                  JOIN res_partner customer ON customer.id = partner.commercial_partner_id
+                 WHERE %(condition)s AND %(open)s AND (%(with_credits)s OR item.amount_residual_currency > 0)
+              GROUP BY item.id, %(whose)s
+                """,
+                sums=_SUMS,
+                whose=_WHOSE,
+                condition=condition,
+                open=self._paylink_open_sql(places),
+                with_credits=with_credits,
+            )
+        )
+        return [self._paylink_target(None, row[0], row[1:]) for row in rows]
+
+    @api.model
+    def _paylink_open_sql(self, places):
+        """The condition of open receivable items of these places."""
+        return SQL(
+            """item.reconciled IS NOT TRUE AND item.parent_state = 'posted' AND item.account_id IN %s
+               AND (item.company_id, item.currency_id) IN %s""",
+            tuple(self._paylink_receivables({company_id for company_id, _currency_id in places})) or (0,),
+            tuple(places),
+        )
+
+    @api.model
+    def _paylink_receivables(self, company_ids):
+        roots = self.env["res.company"].browse(company_ids).root_id
+        Account = self.env["account.account"].sudo().with_context(active_test=False)
+        return Account.search([("account_type", "=", "asset_receivable"), ("company_ids", "child_of", roots.ids)]).ids
+
+    @api.model
+    def _paylink_link_targets(self, places, condition, more=None):
+        """Links, each as ``(place, Target)``, and what ``more`` (SQL) says of it."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT link.id, array_agg(item.id) FILTER (WHERE item.id IS NOT NULL), link.company_id,
+                       link.currency_id, partner.commercial_partner_id, customer.name,
+                       COALESCE(sum(item.amount_residual_currency), 0), COALESCE(sum(%(enough)s), 0),
+                       min(item.discount_date), link.kind, link.is_limited, link.allow_partial,
+                       link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0), link.state,
+                       CASE WHEN link.transfer_claim_date IS NOT NULL THEN link.transfer_claim_amount END, %(more)s
+                  FROM paylink_link link
+                  JOIN res_partner partner ON partner.id = link.partner_id
+                  JOIN res_partner customer ON customer.id = partner.commercial_partner_id
+             LEFT JOIN paylink_link_line line ON line.link_id = link.id
+             LEFT JOIN account_move_line item ON item.id = line.move_line_id AND item.reconciled IS NOT TRUE
+                                             AND item.parent_state = 'posted'
+                 WHERE %(condition)s AND (link.company_id, link.currency_id) IN %(places)s
+              GROUP BY link.id, partner.commercial_partner_id, customer.name
+                """,
+                enough=_ENOUGH,
+                more=more or SQL("NULL"),
+                condition=condition,
+                places=tuple(places),
+            )
+        )
+        return [(*self._paylink_link_target(row), row[-1])[: 3 if more else 2] for row in rows]
+
+    @api.model
+    def _paylink_link_target(self, row):
+        (link_id, items, company_id, currency_id, customer, name, due, enough, until, kind, is_limited, allows_part) = (
+            row[:12]
+        )
+        left, state, claimed = row[12:15]
+        if kind != "open_items":
+            due = enough = left
+        elif is_limited:
+            due, enough = min(due, left), min(enough, left)
+        due, enough = (self._paylink_minor(max(amount, 0.0), currency_id) for amount in (due, enough))
+        target = Target(
+            link_id=link_id,
+            items=frozenset(items or ()),
+            due=due,
+            customer=customer,
+            name=plain(name),
+            discounted=enough,
+            discount_until=until if enough != due else None,
+            allows_part=bool(allows_part),
+            state=state,
+            claimed=claimed and self._paylink_minor(claimed, currency_id),
+        )
+        return (company_id, currency_id), target
+
+    @api.model
+    def _paylink_target(self, link_id, items, row):
+        """The target of open items that :data:`_SUMS` has summed up, with its place."""
+        company_id, currency_id, customer, name, due, enough, until = row
+        due, enough = (self._paylink_minor(amount, currency_id) for amount in (due, enough))
+        target = Target(
+            link_id=link_id,
+            items=frozenset(items),
+            due=due,
+            customer=customer,
+            name=plain(name),
+            discounted=enough,
+            discount_until=until if enough != due else None,
+        )
+        return (company_id, currency_id), target
+
+
+# What is enough for an item while its early payment discount lasts.
+_ENOUGH = SQL(
+    """CASE WHEN item.discount_date IS NOT NULL AND item.amount_residual_currency = item.amount_currency
+            THEN item.discount_amount_currency ELSE item.amount_residual_currency END"""
+)
+_SUMS = SQL(
+    """item.company_id, item.currency_id, partner.commercial_partner_id, customer.name,
+       sum(item.amount_residual_currency), sum(%s), min(item.discount_date)""",
+    _ENOUGH,
+)
+_WHOSE = SQL("item.company_id, item.currency_id, partner.commercial_partner_id, customer.name")
+
+
+def _account(number):
+    """A number of an account without signs, in capital letters, as Odoo stores it."""
+    return re.sub(r"\W+", "", number or "").upper()
+
+
+def _texts(parts):
+    """All texts that a line has, of whatever kind its format gives it."""
+    for part in parts:
+        if isinstance(part, dict):
+            yield from _texts(part.values())
+        elif isinstance(part, list | tuple):
+            yield from _texts(part)
+        elif part not in (None, False, True):
+            yield _TAG.sub(" ", str(part))
+
+
+def _sum(targets):
+    """All of it as one target."""
+    first = targets[0]
+    return Target(
+        link_id=None,
+        items=frozenset().union(*(target.items for target in targets)),
+        due=sum(target.due for target in targets),
+        customer=first.customer,
+        name=first.name,
+    )

@@ -1,0 +1,169 @@
+"""Stage of ``account.bank.statement.line``: lines find what they pay as soon as they are there."""
+
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from psycopg2 import OperationalError
+
+from ...tools import days
+
+_logger = logging.getLogger(__name__)
+# Of how many lines of a run is decided at once, and how many are reconciled in one transaction at most.
+BATCH = 1000
+# Who is faster gets what two lines want: the other one is looked at again.
+ROUNDS = 4
+
+
+class AccountBankStatementLineMatch(models.Model):
+    """Lines of banks find what they pay as soon as they are there, however they came."""
+
+    _inherit = "account.bank.statement.line"
+
+    paylink_match_ids = fields.One2many(
+        "paylink.bank.match", "line_id", string="Matches with Collection Links", readonly=True
+    )
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """What is proven is reconciled at once, the rest proposed. Nothing of that keeps a line from being there."""
+        lines = super().create(vals_list)
+        lines._paylink_match_new()
+        return lines
+
+    def write(self, vals):
+        """What a line pays follows its amount: whoever changes it takes the match back."""
+        if {"amount", "amount_currency", "foreign_currency_id", "journal_id"} & vals.keys():
+            self._paylink_accepted()._undo()
+        return super().write(vals)
+
+    def unlink(self):
+        """A line that goes takes with it what it had paid."""
+        self._paylink_accepted()._undo()
+        return super().unlink()
+
+    # === ACTIONS === #
+
+    def action_paylink_match(self):
+        """Look for what these lines pay, and say what became of it."""
+        self._paylink_check_accountant()
+        done = self.sudo()._paylink_match()
+        return self._paylink_told(done)
+
+    @api.model
+    def _paylink_check_accountant(self):
+        """Matching is for those who keep the books, and for payment managers; by whatever client."""
+        user = self.env.user
+        allowed = ("account.group_account_invoice", "paylink_addon.group_payment_manager")
+        if not self.env.su and not any(user.has_group(group) for group in allowed):
+            raise AccessError(self.env._("Matching bank lines is for accountants and payment managers."))
+        if self:
+            self.check_access("read")
+            if self.company_id - self.env.companies:
+                raise AccessError(self.env._("It belongs to another company: switch to it."))
+
+    def _paylink_told(self, matches):
+        """What a click has done, as a notification that leads on to the list."""
+        accepted = matches.filtered(lambda match: match.state == "accepted")
+        lines = self.filtered(lambda line: not line.is_reconciled and line.amount > 0)
+        text = self.env._(
+            "%(done)s of %(count)s lines are matched; of %(left)s there are proposals.",
+            done=len(accepted.line_id),
+            count=len(accepted.line_id | lines),
+            left=len(matches.filtered(lambda match: match.state == "proposed").line_id),
+        )
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {"message": text, "type": "success", "next": {"type": "ir.actions.client", "tag": "soft_reload"}},
+        }
+
+    # === MATCHING === #
+
+    def _paylink_match_new(self):
+        """Match new lines; what fails is undone, logged, and left to the job."""
+        lines = self.sudo()._paylink_to_match()
+        if not lines:
+            return
+        try:
+            with self.env.cr.savepoint():
+                lines._paylink_match()
+        except Exception as error:
+            if not isinstance(error, OperationalError):
+                _logger.exception("Bank lines could not be matched")
+            self.env.invalidate_all()
+            self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_match")
+
+    def _paylink_to_match(self):
+        """Those that customers may have made: money that came to a bank's journal, and is not reconciled."""
+        return self.filtered(
+            lambda line: (
+                line.journal_id._paylink_takes_transfers()
+                and line.state == "posted"
+                and not line.is_reconciled
+                and line.amount > 0
+            )
+        )
+
+    def _paylink_match(self):
+        """Reconcile what is proven and propose the rest: anew, what was proposed before is forgotten.
+
+        :return: the matches that are there now: accepted by this, and proposed
+        """
+        Match = self.env["paylink.bank.match"]
+        found, left = Match, self._paylink_to_match()
+        for _round in range(ROUNDS):
+            decisions = left._paylink_decide()
+            proven, taken = [], set()
+            for decision in decisions:
+                if decision.proof and not decision.keys & taken:
+                    proven.append(decision)
+                    taken |= decision.keys
+            accepted = Match._create_of(proven)._accept_proven()
+            found |= accepted
+            left -= accepted.line_id
+            if not accepted or len(accepted) == sum(decision.proof for decision in decisions):
+                break
+        open_ids = set(left.ids)
+        return found | left._paylink_propose([decision for decision in decisions if decision.line.id in open_ids])
+
+    def _paylink_propose(self, decisions):
+        """Store what is proposed of these lines; what has been proposed just so stays, all else is forgotten."""
+        Match = self.env["paylink.bank.match"]
+        before = Match.search([("line_id", "in", self.ids), ("state", "=", "proposed")])
+        known = {match._fingerprint(): match for match in before}
+        prepared = {Match._fingerprint_of(vals): vals for vals in Match._prepare_of(decisions)}
+        stale = before.filtered(lambda match: match._fingerprint() not in prepared)
+        stay, new = before - stale, [vals for key, vals in prepared.items() if key not in known]
+        stale.unlink()
+        return stay | Match.create(new)
+
+    def _paylink_accepted(self):
+        """The matches of these lines that stand, in sudo mode."""
+        Match = self.env["paylink.bank.match"].sudo()
+        if not self:
+            return Match
+        return Match.search([("line_id", "in", self.ids), ("state", "=", "accepted")])
+
+    @api.model
+    def _paylink_open_domain(self):
+        """Money that came to a bank, and is not reconciled."""
+        return [
+            ("is_reconciled", "=", False),
+            ("amount", ">", 0),
+            ("state", "=", "posted"),
+            ("journal_id.type", "=", "bank"),
+        ]
+
+    # === CRON === #
+
+    @api.model
+    def _cron_paylink_match(self):
+        """Look again at lines that nobody has reconciled: links may have been made after them."""
+        recent = ("date", ">=", fields.Date.subtract(days.today(days.EARLIEST), days=90))
+        domain = [*self._paylink_open_domain(), recent]
+        self.env["paylink.job.mixin"]._each(
+            self.search(domain, order="id"), lambda lines: lines._paylink_match(), size=BATCH
+        )

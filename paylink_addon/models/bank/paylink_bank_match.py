@@ -1,0 +1,233 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tools import LazyTranslate, format_amount
+
+_lt = LazyTranslate(__name__)
+
+STATES = [("proposed", "Proposed"), ("accepted", "Matched"), ("undone", "Undone"), ("rejected", "Rejected")]
+# Why something is proposed, or was matched: what is stored are the codes.
+REASONS = {
+    "reference": _lt("our reference is in the label"),
+    "bare_reference": _lt("digits of our reference are in the label"),
+    "link_number": _lt("the number of the link is in the label"),
+    "invoice_number": _lt("the number of the invoice is in the label"),
+    "iban": _lt("it came from the customer's account"),
+    "partner": _lt("the customer is named on the bank line"),
+    "name": _lt("the payer has the customer's name"),
+    "claimed": _lt("the customer has announced it"),
+    "amount": _lt("the amount is exactly what is due"),
+    "several": _lt("it is for several at once"),
+    "fees": _lt("it is short by no more than bank fees"),
+    "over": _lt("it is more than what is due"),
+    "part": _lt("it is less than what is due"),
+    "ambiguous": _lt("other things fit as well"),
+    "contested": _lt("another bank line fits as well"),
+    "other_payer": _lt("it came from somebody else's account"),
+    "paid_already": _lt("nothing is due anymore"),
+    "cancelled": _lt("the link was canceled"),
+}
+
+
+class PaylinkBankMatch(models.Model):
+    """What a bank line pays: proposed, and matched once it is proven or somebody accepts it.
+
+    What is matched can be undone: then the link, and the books, are as they were. What was undone or rejected is not
+    proposed again.
+    """
+
+    _name = "paylink.bank.match"
+    _inherit = ["paylink.guard.mixin"]
+    _description = "Match of a Bank Line"
+    _order = "line_date desc, line_id desc, score desc, id"
+    _rec_name = "documents"
+
+    line_id = fields.Many2one(
+        "account.bank.statement.line", string="Bank Line", required=True, index=True, readonly=True, ondelete="cascade"
+    )
+    move_id = fields.Many2one(related="line_id.move_id", store=True, index=True)
+    company_id = fields.Many2one(related="line_id.company_id", store=True, index=True)
+    journal_id = fields.Many2one(related="line_id.journal_id", store=True)
+    line_date = fields.Date(related="line_id.date", string="Date", store=True)
+    label = fields.Char(related="line_id.payment_ref", string="Bank Label")
+    payer = fields.Char(compute="_compute_texts", compute_sudo=True, help="As the bank calls them.")
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    amount = fields.Monetary(readonly=True, help="What came.")
+    due = fields.Monetary(readonly=True, help="What was due of it when it was found.")
+    link_ids = fields.Many2many("paylink.link", string="Collection Links", readonly=True)
+    item_ids = fields.Many2many("account.move.line", string="Open Items", readonly=True)
+    partner_id = fields.Many2one("res.partner", string="Customer", readonly=True, index="btree_not_null")
+    documents = fields.Char(compute="_compute_texts", compute_sudo=True, string="Pays")
+    score = fields.Integer(readonly=True, help="How likely it is; 100: it is proven.")
+    reasons = fields.Char(readonly=True)
+    why = fields.Char(compute="_compute_why")
+    state = fields.Selection(STATES, required=True, default="proposed", readonly=True, index=True)
+    is_automatic = fields.Boolean(string="By itself", readonly=True, help="It was proven: nobody had to accept it.")
+    user_id = fields.Many2one("res.users", string="Decided by", readonly=True)
+    decided_at = fields.Datetime(string="Decided on", readonly=True)
+    transaction_ids = fields.One2many("payment.transaction", "paylink_match_id", readonly=True)
+
+    # Two people, or two jobs, may accept something of one line: it is matched once.
+    _accepted_unique = models.UniqueIndex(
+        "(line_id) WHERE state = 'accepted'", "This bank line has been matched already."
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("link_ids", "item_ids", "line_id.partner_name")
+    def _compute_texts(self):
+        for match in self:
+            items = match.item_ids - match.link_ids.line_ids.move_line_id
+            names = [*match.link_ids.mapped("display_name"), *dict.fromkeys(items.mapped("move_id.name"))]
+            match.documents = ", ".join(filter(None, names))
+            match.payer = match.line_id.partner_name or match.line_id.partner_id.display_name
+
+    @api.depends("reasons")
+    @api.depends_context("lang")
+    def _compute_why(self):
+        for match in self:
+            texts = [self.env._(REASONS[code]) for code in (match.reasons or "").split(",") if code in REASONS]
+            text = ", ".join(texts)
+            match.why = text[:1].upper() + text[1:]
+
+    # === MAKING === #
+
+    @api.model
+    def _create_of(self, decisions):
+        return self.create(self._prepare_of(decisions))
+
+    @api.model
+    def _prepare_of(self, decisions):
+        """The values of matches of ``bank_matching.Decision``."""
+        prepared = []
+        for decision in decisions:
+            line, targets = decision.line, decision.targets
+            digits = 10 ** self.env["res.currency"].browse(line.place[1]).decimal_places
+            customers = {target.customer for target in targets}
+            prepared.append(
+                {
+                    "line_id": line.id,
+                    "currency_id": line.place[1],
+                    "amount": line.amount / digits,
+                    "due": sum(target.due for target in targets) / digits,
+                    "link_ids": [Command.set(sorted(target.link_id for target in targets if target.link_id))],
+                    "item_ids": [Command.set(sorted(frozenset().union(*(target.items for target in targets))))],
+                    "partner_id": next(iter(customers)) if len(customers) == 1 else False,
+                    "score": decision.score,
+                    "reasons": ",".join(decision.reasons),
+                }
+            )
+        return prepared
+
+    @api.model
+    def _fingerprint_of(self, vals):
+        """What tells whether the same is proposed."""
+        links, items = vals["link_ids"][0][2], vals["item_ids"][0][2]
+        return vals["line_id"], tuple(links), tuple(items), vals["reasons"]
+
+    def _fingerprint(self):
+        return self.line_id.id, tuple(sorted(self.link_ids.ids)), tuple(sorted(self.item_ids.ids)), self.reasons
+
+    # === ACTIONS === #
+
+    @api.model
+    def action_match_all(self, *_ids):
+        """Look again for what all open lines of the user's companies pay."""
+        Line = self.env["account.bank.statement.line"]
+        Line._paylink_check_accountant()
+        domain = [*Line._paylink_open_domain(), ("company_id", "in", self.env.companies.ids)]
+        lines = Line.sudo().search(domain)
+        return lines._paylink_told(lines._paylink_match())
+
+    def action_accept(self):
+        """Reconcile the bank lines with what is proposed; say what was done, and what was left out and why."""
+        matches = self._for_decision()
+        proposed = matches.filtered(lambda match: match.state == "proposed")
+        chosen, left = proposed._one_per_line()
+        left |= {match: _lt("It has been decided already.") for match in matches - proposed}
+        done, failed = chosen._accept()
+        return self._told(done, left | failed)
+
+    def action_reject(self):
+        """It is something else: it is not proposed again."""
+        matches = self._for_decision()
+        matches._check_state("proposed")
+        matches._decide("rejected")
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def action_undo(self):
+        """Take the reconciliation back: the bank line is open again, and so is what it had paid."""
+        matches = self._for_decision()
+        matches._check_state("accepted")
+        matches._undo()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def action_open_line(self):
+        """Show the entry of the bank line."""
+        self.ensure_one()
+        return self.line_id.move_id._get_records_action()
+
+    def _for_decision(self):
+        """The matches of the user's companies, in sudo mode: who decides keeps the books, or manages payments."""
+        self.env["account.bank.statement.line"]._paylink_check_accountant()
+        self.check_access("read")
+        if self.company_id - self.env.companies:
+            raise AccessError(self.env._("It belongs to another company: switch to it."))
+        return self.sudo()
+
+    def _check_state(self, state):
+        if self.filtered(lambda match: match.state != state):
+            raise UserError(self.env._("Somebody has decided on it in the meantime: reload the list."))
+
+    def _one_per_line(self):
+        """The likeliest of each line; where two are alike, none: a person has to choose.
+
+        :return: them, and why the others are left out, by match
+        """
+        chosen, left = self.browse(), {}
+        for own in self.grouped("line_id").values():
+            best, *others = own.sorted(lambda match: (-match.score, match.id))
+            if others and others[0].score == best.score:
+                left |= dict.fromkeys(own, _lt("Several fit alike: accept one of them."))
+            else:
+                chosen |= best
+                left |= dict.fromkeys(others, _lt("Something likelier was accepted."))
+        return chosen, left
+
+    def _told(self, done, left):
+        """What a click has done, in words."""
+        lines = [self.env._("%(count)s bank lines matched.", count=len(done))]
+        for match, reason in left.items():
+            lines.append(
+                self.env._(
+                    "%(label)s: left out. %(reason)s",
+                    label=match.label or match.line_id.name or "",
+                    reason=self.env._(reason) if not isinstance(reason, str) else reason,
+                )
+            )
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "message": "\n".join(lines[:10]),
+                "type": "warning" if left else "success",
+                "sticky": bool(left),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    # === HELPERS === #
+
+    def _decide(self, state, *, automatic=False):
+        """Note who has decided what, and when."""
+        self.write(
+            {
+                "state": state,
+                "is_automatic": automatic,
+                "user_id": False if automatic else self.env.uid,
+                "decided_at": fields.Datetime.now(),
+            }
+        )
+
+    def _amount_text(self, env):
+        return format_amount(env, self.amount, self.currency_id)

@@ -1,0 +1,335 @@
+"""Stage of ``paylink.bank.match``: how matches get into the books, and out of them."""
+
+from datetime import timedelta
+
+from odoo import api, models
+from odoo.fields import Command
+from odoo.tools import LazyTranslate
+from psycopg2 import OperationalError
+
+from ...tools import days
+from ...tools.locks import hold, hold_and_touch
+from ...tools.texts import reason
+
+_lt = LazyTranslate(__name__)
+# How many lines are reconciled in one plan.
+BATCH = 200
+
+
+class PaylinkBankMatchBooks(models.Model):
+    """The line's own entry settles open items: its line on the suspense account becomes the customers'. What is no
+    open item (a deposit, a free amount, a wallet) is booked by the kind of its link, as any payment by it is, and the
+    line is reconciled with that payment.
+
+    Each link that gets something has a transaction for it: so whatever follows from a payment, follows from a transfer.
+    """
+
+    _inherit = "paylink.bank.match"
+
+    # === ACCEPTING === #
+
+    def _accept_proven(self):
+        """Reconcile what is proven, as far as that is still so: who else works on the same is not waited for in vain.
+
+        :return: what was accepted; the others are gone: they are looked at again
+        """
+        done, left = self._accept(automatic=True)
+        self.browse().concat(*left).unlink()
+        return done
+
+    def _accept(self, *, automatic=False):
+        """Reconcile these matches, many at a time; what fails does so alone.
+
+        :param bool automatic: only what is proven, and still so
+        :return: what was accepted, and why the others were not, by match
+        """
+        done, left = self.browse(), {}
+        for start in range(0, len(self), BATCH):
+            accepted, failed = self[start : start + BATCH]._accept_batch(automatic)
+            done |= accepted
+            left |= failed
+        return done, left
+
+    def _accept_batch(self, automatic):
+        try:
+            with self.env.cr.savepoint():
+                return self._accept_together(automatic)
+        except Exception as error:
+            self.env.invalidate_all()
+            if len(self) == 1:
+                if isinstance(error, OperationalError) and not automatic:
+                    raise
+                return self.browse(), {self: reason(error)}
+        done, left = self.browse(), {}
+        for match in self:
+            accepted, failed = match._accept_batch(automatic)
+            done |= accepted
+            left |= failed
+        return done, left
+
+    def _accept_together(self, automatic):
+        """Payers of links take their rows first; then the lines. Who has waited for them looks at what is there now."""
+        links, lines = self.link_ids, self.line_id
+        if links:
+            links._wait_and_hold()
+        hold_and_touch(lines)
+        problems = {match: problem for match in self if (problem := match._problem(automatic))}
+        ready = self.browse(match.id for match in self if match not in problems)
+        if ready:
+            ready._book(automatic)
+            ready._decide("accepted", automatic=automatic)
+            rivals = self.search([("line_id", "in", ready.line_id.ids), ("state", "=", "proposed")])
+            rivals.unlink()
+        return ready, problems
+
+    def _problem(self, automatic):
+        """Why it can't be reconciled (now), or ``False``."""
+        line = self.line_id
+        _liquidity, suspense, others = line._seek_for_lines()
+        if self.state != "proposed" or line.is_reconciled or line.state != "posted" or others or len(suspense) != 1:
+            return _lt("The bank line has been reconciled in the meantime.")
+        if self.currency_id.compare_amounts(-suspense.amount_currency, self.amount):
+            return _lt("The bank line has been changed in the meantime.")
+        if not automatic:
+            return False
+        due = self._due_now()
+        return not self._is_still_proven(due) and _lt("What is due has changed in the meantime.")
+
+    def _due_now(self):
+        """What is due of it on the day of the line, in its currency."""
+        own = self.with_context(paylink_day=self.line_date)
+        due = sum(own.link_ids._due_amounts().values()) if own.link_ids else 0.0
+        items = own.item_ids - own.link_ids.line_ids.move_line_id
+        return due + sum(items._paylink_due(self.line_date).values())
+
+    def _is_still_proven(self, due):
+        found, compared = self.reasons.split(","), self.currency_id.compare_amounts(self.amount, due)
+        if "paid_already" in found:
+            return self.currency_id.is_zero(due)
+        return compared == 0 if "amount" in found else compared > 0 < due if "over" in found else compared < 0
+
+    # === BOOKING === #
+
+    def _book(self, automatic):
+        """Book and reconcile all of these in one plan."""
+        transactions = self._create_transactions()
+        direct = transactions.filtered(lambda tx: tx.paylink_id.kind == "open_items")
+        (transactions - direct)._paylink_book_transfers()
+        plan = [group for match in self for group in match._settle()]
+        if plan:
+            self.env["account.move.line"]._reconcile_plan(plan)
+        direct._paylink_after_transfers()
+
+    def _create_transactions(self):
+        """A transaction for each link that gets something of a line."""
+        vals_list = [vals for match in self for vals in match._prepare_transactions()]
+        return (
+            self.env["payment.transaction"].sudo().create(vals_list)
+            if vals_list
+            else (self.env["payment.transaction"].sudo())
+        )
+
+    def _prepare_transactions(self):
+        """Of several links each gets what is due, and the last one what is more."""
+        due = self.with_context(paylink_day=self.line_date).link_ids._due_amounts() if len(self.link_ids) > 1 else {}
+        left = self.amount + self._fees()
+        prepared = []
+        for index, link in enumerate(self.link_ids.sorted("id"), start=1):
+            amount = min(left, due[link.id]) if index < len(self.link_ids) else left
+            left = self.currency_id.round(left - amount)
+            if self.currency_id.compare_amounts(amount, 0) > 0:
+                prepared.append(self._prepare_transaction(link, amount))
+        return prepared
+
+    def _prepare_transaction(self, link, amount):
+        provider = self.company_id._paylink_transfer_provider()
+        is_direct = link.kind == "open_items"
+        return {
+            "provider_id": provider.id,
+            "payment_method_id": provider.with_context(active_test=False).payment_method_ids[:1].id,
+            "reference": f"{link.name}-T{self.id}",
+            "provider_reference": link.transfer_reference,
+            "amount": amount,
+            "currency_id": self.currency_id.id,
+            "partner_id": link.partner_id.id,
+            "operation": "offline",
+            "state": "done" if is_direct else "draft",
+            "last_state_change": self._noon(),
+            "is_post_processed": is_direct,
+            "paylink_id": link.id,
+            "paylink_day": self.line_date,
+            "paylink_match_id": self.id,
+            **link._of_kind("attempt_documents"),
+        }
+
+    def _noon(self):
+        """A moment on the day of the line."""
+        return days.beginning(self.line_date, self.company_id.paylink_tz) + timedelta(hours=12)
+
+    def _fees(self):
+        """What the bank has kept of it, where that is booked: the company has an account for it."""
+        if "fees" not in self.reasons.split(",") or not self.company_id.paylink_bank_fee_account_id:
+            return 0.0
+        return max(self.currency_id.round(self._due_now() - self.amount), 0.0)
+
+    # === THE ENTRY OF THE LINE === #
+
+    def _settle(self):
+        """Put what was paid in the place of the line's suspense account.
+
+        :return: what is to be reconciled with each other, as a list of ``account.move.line``
+        """
+        values, items, groups = self._fee_values(), self.env["account.move.line"], []
+        for tx in self.transaction_ids:
+            own, settled, liquidity = tx._paylink_counterparts()
+            values += own
+            items |= settled
+            groups.append(liquidity)
+        rest = self.item_ids - self.link_ids.line_ids.move_line_id
+        if not self.link_ids:
+            own, settled = self._counterparts_of_items(rest)
+            values += own
+            items |= settled
+        new = self._replace_suspense(values)
+        groups = [group | self._fitting(new, group) for group in filter(None, groups)]
+        groups += [
+            group
+            for group in (new.filtered(lambda line: line.account_id.account_type == "asset_receivable") + items)
+            .grouped("account_id")
+            .values()
+            if len({line.balance > 0 for line in group}) == 2
+        ]
+        return groups
+
+    @staticmethod
+    def _fitting(new, liquidity):
+        """The line that is the payment's: of the same account and amount."""
+        found = new.filtered(
+            lambda line: line.account_id == liquidity.account_id and line.amount_currency == -liquidity.amount_currency
+        )
+        return found[:1]
+
+    def _fee_values(self):
+        if not (fees := self._fees()):
+            return []
+        account = self.company_id.paylink_bank_fee_account_id
+        return [{"account_id": account.id, "amount_currency": fees, "name": self.env._("Bank fees")}]
+
+    def _counterparts_of_items(self, items):
+        """What settles items that no link asks for; the early payment discount and accounts as those of a link have."""
+        link = self.env["paylink.link"].new(
+            {
+                "kind": "open_items",
+                "company_id": self.company_id.id,
+                "currency_id": self.currency_id.id,
+                "partner_id": self.partner_id.id or items.partner_id[:1].id,
+            }
+        )
+        transaction = self.env["payment.transaction"].new(
+            {
+                "amount": self.amount + self._fees(),
+                "currency_id": self.currency_id.id,
+                "partner_id": link.partner_id.id,
+                "paylink_day": self.line_date,
+                "paylink_match_id": self.id,
+                "reference": self.line_id.payment_ref,
+            }
+        )
+        values, settled = link._settle_items(items, transaction)
+        return self._counterpart_values(link.partner_id, transaction.amount, values), settled
+
+    def _counterpart_values(self, partner, amount, values):
+        """The values of the lines that an amount is booked on, as ``paylink.link`` hooks ``settle`` say it."""
+        customer = partner.commercial_partner_id
+        account = (
+            values.get("destination_account_id")
+            or customer.with_company(self.company_id).property_account_receivable_id.id
+        )
+        others = [dict(line) for line in values.get("write_off_line_vals", ())]
+        main = amount + sum(line["amount_currency"] for line in others)
+        return [{"account_id": account, "partner_id": customer.id, "amount_currency": -main}, *others]
+
+    def _replace_suspense(self, values):
+        """Write the lines that take the place of the suspense line; what is left of a rounding is the first one's.
+
+        :return: them
+        """
+        line = self.line_id
+        liquidity, suspense, _others = line._seek_for_lines()
+        total, balance = suspense.amount_currency, suspense.balance
+        rate = balance / total if total else 1.0
+        company_currency = self.company_id.currency_id
+        first, *others = values
+        for own in others:
+            own.setdefault("balance", company_currency.round(own["amount_currency"] * rate))
+        first["balance"] = company_currency.round(balance - sum(own["balance"] for own in others))
+        first["amount_currency"] = self.currency_id.round(total - sum(own["amount_currency"] for own in others))
+        for own in values:
+            own.setdefault("name", line.payment_ref)
+            own["currency_id"] = self.currency_id.id
+        partner_id = self.partner_id.id or first["partner_id"]
+        books = line.move_id.with_context(skip_account_move_synchronization=True, skip_readonly_check=True)
+        books.write(
+            {
+                "partner_id": partner_id,
+                "line_ids": [
+                    Command.update(liquidity.id, {"partner_id": partner_id}),
+                    Command.update(suspense.id, first),
+                    *(Command.create(own) for own in others),
+                ],
+            }
+        )
+        line.with_context(skip_account_move_synchronization=True).partner_id = partner_id
+        return line.move_id.line_ids - liquidity
+
+    # === UNDOING === #
+
+    def _undo(self):
+        """Take matches back: the lines are open again, and what they had paid is due again. Links follow."""
+        standing = self.with_context(paylink_undoing=True).filtered(lambda match: match.state == "accepted")
+        if not standing:
+            return
+        if links := standing.link_ids:
+            links._wait_and_hold()
+        hold(standing.line_id)
+        lines = standing.line_id.filtered(lambda line: not line._seek_for_lines()[1])
+        lines.action_undo_reconciliation()
+        standing._withdraw()
+
+    def _withdraw(self):
+        """The links have not got this money; the books say so already."""
+        matches = self.with_context(paylink_undoing=True)
+        matches.transaction_ids._paylink_withdraw_transfers()
+        matches._decide("undone")
+        for match in matches:
+            texts = {link.id: match._amount_text(link.company_id._paylink_env()) for link in match.link_ids}
+            match.link_ids._log_events("transfer_undone", texts, author=match.user_id.partner_id or None)
+
+    @api.model
+    def _look_again(self, moves):
+        """Matches whose lines settle nothing anymore, because somebody has taken the reconciliation back, are undone.
+
+        :param moves: ``account.move`` of which something was reconciled
+        """
+        if self.env.context.get("paylink_undoing") or not moves:
+            return
+        standing = self.sudo().search([("move_id", "in", moves.ids), ("state", "=", "accepted")])
+        standing.filtered(lambda match: not match._is_in_books())._withdraw_rest()
+
+    def _is_in_books(self):
+        """Whether the line still settles what it was matched with."""
+        partials = self.move_id.line_ids.matched_debit_ids | self.move_id.line_ids.matched_credit_ids
+        others = (partials.debit_move_id | partials.credit_move_id).filtered(lambda line: line.move_id != self.move_id)
+        if payments := self.transaction_ids.payment_id:
+            return payments.move_id <= others.move_id
+        return not self.item_ids or self.item_ids <= others or not self._was_settling()
+
+    def _was_settling(self):
+        return bool(self.item_ids)
+
+    def _withdraw_rest(self):
+        """What somebody has un-reconciled by hand stays as it is in the books; the links follow."""
+        if self:
+            if links := self.link_ids:
+                links._wait_and_hold()
+            self._withdraw()

@@ -1,0 +1,391 @@
+"""Which link or invoice a bank line pays: the decision alone, over what :mod:`..models.bank` has read.
+
+**Proof** is a reference of ours with the right check digits and an amount that fits; the whole number of a link with
+exactly its amount, unless the payer is somebody else; numbers of invoices with exactly their amount, from a payer who
+is known; or an amount that, of all that the owner of the paying account owes, only one thing has. All else is a
+**proposal**: it has a score, and says why. Amounts are whole numbers of the smallest unit of the line's currency.
+"""
+
+import re
+from datetime import date
+from typing import NamedTuple
+
+from .creditor_reference import find
+
+# A piece of a number, such as those of FAC/2026/00012; and what joins two pieces for which it is one number.
+_PIECE = re.compile(r"[A-Z0-9]+")
+_JOINED = re.compile(r"[-/._]")
+_LONGEST_NUMBER, _LEAST_DIGITS, _MOST_PIECES = 24, 4, 5
+# What people and companies are called beside their names.
+_TITLES = frozenset(
+    [
+        "M",
+        "MR",
+        "MME",
+        "MLLE",
+        "MRS",
+        "MS",
+        "MONSIEUR",
+        "MADAME",
+        "OU",
+        "ET",
+        "SARL",
+        "SAS",
+        "SASU",
+        "SA",
+        "EURL",
+        "SCI",
+        "INC",
+        "LTD",
+        "LTEE",
+        "LIMITED",
+    ]
+)
+# So many proposals are shown of a line at most, and so many customers looked at for an amount alone.
+MOST_PROPOSALS, MOST_NAMES = 5, 50
+
+SCORES = {
+    "reference": 60,
+    "bare_reference": 50,
+    "link_number": 50,
+    "invoice_number": 45,
+    "iban": 40,
+    "partner": 30,
+    "name": 25,
+    "claimed": 15,
+    "amount": 38,
+    "several": -3,
+    "fees": 25,
+    "over": 5,
+    "part": 5,
+    "ambiguous": -15,
+    "contested": -15,
+    "other_payer": -25,
+    "paid_already": -15,
+    "cancelled": -25,
+}
+
+
+class Target(NamedTuple):
+    """What may be paid: a link, or open items of one customer.
+
+    ``due``: what is open; ``discounted``: what is enough until ``discount_until``; ``claimed``: what the customer has
+    announced. ``state``: a link's, else ``open``.
+    """
+
+    link_id: int | None
+    items: frozenset
+    due: int
+    customer: int
+    name: str = ""
+    discounted: int = 0
+    discount_until: date | None = None
+    allows_part: bool = False
+    state: str = "open"
+    claimed: int | None = None
+
+    @property
+    def key(self):
+        """What tells whether two are the same thing."""
+        return self.items or self.link_id
+
+    def fits(self, line):
+        """Whether the amount of ``line`` is exactly what is due on its day."""
+        return line.amount == self.due > 0 or (
+            self.discount_until is not None and line.date <= self.discount_until and line.amount == self.discounted > 0
+        )
+
+
+class Line(NamedTuple):
+    """A line of a bank: money that came. Its texts are :func:`~.creditor_reference.plain`.
+
+    ``customers``: those who own the account that paid; ``partner``: whom somebody has named on the line; ``refused``:
+    the keys of what was undone or rejected.
+    """
+
+    id: int
+    place: tuple
+    amount: int
+    date: date
+    text: str
+    payer: str
+    customers: frozenset = frozenset()
+    partner: int | None = None
+    refused: frozenset = frozenset()
+    fee_limit: int = 0
+
+
+class Decision(NamedTuple):
+    """What a line pays: all of ``targets`` together. With a ``proof`` nobody has to be asked."""
+
+    line: Line
+    targets: tuple
+    reasons: tuple
+    proof: bool = False
+
+    @property
+    def score(self):
+        """Between 1 and 99; 100 for what is proven."""
+        return 100 if self.proof else max(1, min(99, sum(SCORES[reason] for reason in self.reasons)))
+
+    @property
+    def keys(self):
+        """What it takes, for others to see that they want the same."""
+        return {key for target in self.targets for key in (target.items or [("link", target.link_id)])}
+
+
+class World:
+    """What the lines are compared with. Each place is a company and a currency.
+
+    - ``links``: :class:`Target` by ``(place, number)``: the id that a reference holds
+    - ``numbers``: lists of targets by ``(place, number as text without signs)``
+    - ``owed``: lists of targets by ``(place, customer)``: each open item, each live link, and all of it
+    - ``named``: lists of targets by ``(place, amount)``: open items and links of anybody with this amount
+    - ``claims``: lists of targets by ``(place, announced amount)``
+    """
+
+    def __init__(self):
+        self.links, self.numbers, self.owed, self.named, self.claims = {}, {}, {}, {}, {}
+
+
+def numbers(text):
+    """What may be numbers of documents in ``text``: pieces that stand together, without the signs between them."""
+    pieces = list(_PIECE.finditer(text))
+    found = set()
+    for start, first in enumerate(pieces):
+        if not _begins(text, first):
+            continue
+        whole = ""
+        for index in range(start, min(start + _MOST_PIECES, len(pieces))):
+            piece = pieces[index]
+            if index > start and piece.start() - pieces[index - 1].end() > 3:
+                break
+            whole += piece.group()
+            if len(whole) > _LONGEST_NUMBER:
+                break
+            if sum(map(str.isdigit, whole)) >= _LEAST_DIGITS and _ends(text, piece):
+                found.add(whole)
+    return found
+
+
+def _begins(text, piece):
+    """Whether no number goes on with it."""
+    before = text[max(piece.start() - 2, 0) : piece.start()]
+    return not (_JOINED.match(before[-1:]) and before[:1].isdigit())
+
+
+def _ends(text, piece):
+    """Whether it does not go on after it."""
+    after = text[piece.end() : piece.end() + 2]
+    return not (_JOINED.match(after[:1]) and after[1:].isdigit())
+
+
+def name_words(name):
+    """The words of a name, without titles and forms of companies."""
+    return frozenset(_PIECE.findall(name)) - _TITLES
+
+
+def decide(lines, world):
+    """What each of ``lines`` pays: a list of :class:`Decision`, several for a line where it is not clear.
+
+    What two lines want for the same amount alone, neither gets without being asked.
+    """
+    decisions = [decision for line in lines for decision in _decide_one(line, world)]
+    return _uncontested(decisions)
+
+
+def _decide_one(line, world):
+    for look in (_by_reference, _by_number, _by_payer, _by_name, _by_claim):
+        found = [decision for decision in look(line, world) if not _is_refused(decision)]
+        if found:
+            break
+    else:
+        return []
+    found = [_without_proof(decision) if line.refused else decision for decision in found]
+    proven = [decision for decision in found if decision.proof]
+    return proven[:1] or sorted(found, key=lambda decision: -decision.score)[:MOST_PROPOSALS]
+
+
+def _is_refused(decision):
+    return bool(decision.line.refused & {target.key for target in decision.targets})
+
+
+def _without_proof(decision, *reasons):
+    return decision._replace(proof=False, reasons=(*decision.reasons, *reasons))
+
+
+def _uncontested(decisions):
+    """A reference says what is meant, an amount does not: what several lines want for that is only proposed."""
+    wanted = {}
+    for decision in decisions:
+        if decision.proof:
+            for key in decision.keys:
+                wanted.setdefault(key, []).append(decision)
+    contested = {key for key, found in wanted.items() if len({decision.line.id for decision in found}) > 1}
+    return [
+        _without_proof(decision, "contested")
+        if decision.proof and "reference" not in decision.reasons and decision.keys & contested
+        else decision
+        for decision in decisions
+    ]
+
+
+# === BY A REFERENCE OF OURS === #
+
+
+def _by_reference(line, world):
+    found = {}
+    for number, is_sure in find(line.text):
+        if target := world.links.get((line.place, number)):
+            found[target] = is_sure
+    if not found:
+        return []
+    targets = tuple(found)
+    reasons = ("reference" if all(found.values()) else "bare_reference",)
+    if len(targets) > 1:
+        return [_of_several(line, targets, reasons, is_sure=all(found.values()))]
+    return [_of_one(line, targets[0], reasons, may_differ=True)]
+
+
+def _of_one(line, target, reasons, *, may_differ=False):
+    """The decision for one target that the line names.
+
+    :param bool may_differ: whether another amount may be proven, too: a part where that is allowed, or more
+    """
+    sure = reasons[0] != "bare_reference"
+    known = _payer_reasons(line, target)
+    reasons = (*reasons, *known)
+    if target.state in ("draft", "cancelled"):
+        return Decision(line, (target,), (*reasons, "cancelled"))
+    if target.fits(line):
+        proof = sure or "iban" in known or "name" in known
+        return Decision(line, (target,), (*reasons, "amount"), proof)
+    if target.due <= 0:
+        is_own = target.state == "paid" and "other_payer" not in known
+        return Decision(line, (target,), (*reasons, "paid_already"), sure and may_differ and is_own)
+    if line.amount > target.due:
+        return Decision(line, (target,), (*reasons, "over"), sure and may_differ)
+    if target.due - line.amount <= line.fee_limit:
+        return Decision(line, (target,), (*reasons, "fees"))
+    return Decision(line, (target,), (*reasons, "part"), sure and may_differ and target.allows_part)
+
+
+def _of_several(line, targets, reasons, *, is_sure):
+    """All that a line names: together, if that is what came."""
+    fits = sum(target.due for target in targets) == line.amount and all(target.due > 0 for target in targets)
+    apart = len({key for target in targets for key in (target.items or [target.link_id])}) == sum(
+        len(target.items) or 1 for target in targets
+    )
+    usable = all(target.state not in ("draft", "cancelled") for target in targets)
+    reasons = (*reasons, "several", *(["amount"] if fits else ["ambiguous"]))
+    return Decision(line, targets, reasons, is_sure and fits and apart and usable)
+
+
+def _payer_reasons(line, target):
+    """What the payer tells of a target: the account is the customer's, or somebody else's; or the name is."""
+    if line.customers:
+        return ("iban",) if line.customers == {target.customer} else ("other_payer",)
+    if line.partner:
+        return ("partner",) if line.partner == target.customer else ("other_payer",)
+    return ("name",) if _has_name(line, target) else ()
+
+
+def _has_name(line, target):
+    words = name_words(target.name)
+    return len("".join(words)) > 3 and len(words) > 1 and words <= name_words(line.payer or line.text)
+
+
+# === BY A NUMBER === #
+
+
+def _by_number(line, world):
+    links, documents = {}, {}
+    for number in numbers(line.text):
+        for target in world.numbers.get((line.place, number), ()):
+            (links if target.link_id else documents)[target.key] = target
+    asked = frozenset(item for target in links.values() for item in target.items)
+    documents = {key: target for key, target in documents.items() if not (asked and key <= asked)}
+    if links and documents:
+        return [
+            _without_proof(_of_one(line, target, ("link_number",)), "ambiguous")
+            for target in (*links.values(), *documents.values())
+        ]
+    if len(links) == 1:
+        decision = _of_one(line, *links.values(), ("link_number",))
+        return [_without_proof(decision) if "other_payer" in decision.reasons else decision]
+    if links:
+        return [_of_several(line, tuple(links.values()), ("link_number",), is_sure=False)]
+    return _by_documents(line, tuple(documents.values()))
+
+
+def _by_documents(line, documents):
+    """Numbers of invoices may be anybody's: they are proof from a payer who is known."""
+    if len(documents) == 1:
+        decision = _of_one(line, documents[0], ("invoice_number",))
+        return [decision if {"iban", "name"} & set(decision.reasons) else _without_proof(decision)]
+    if not documents:
+        return []
+    known = [_payer_reasons(line, target) for target in documents]
+    is_known = all({"iban", "name"} & set(reasons) for reasons in known)
+    together = _of_several(line, documents, ("invoice_number",), is_sure=is_known)
+    if "amount" in together.reasons:
+        return [together]
+    fitting = [_of_one(line, target, ("invoice_number",)) for target in documents if target.fits(line)]
+    return [_without_proof(decision, "ambiguous") for decision in fitting] or [together]
+
+
+# === BY THE PAYER === #
+
+
+def _by_payer(line, world):
+    """Of what the owner of the account owes, what has exactly this amount; if one thing only, that is proof."""
+    if line.customers:
+        customers, reason = line.customers, "iban"
+    elif line.partner:
+        customers, reason = {line.partner}, "partner"
+    else:
+        return []
+    owed = {target.key: target for customer in customers for target in world.owed.get((line.place, customer), ())}
+    fitting = [target for target in owed.values() if target.fits(line)]
+    reasons = (reason, "amount")
+    if len(fitting) == 1:
+        proof = reason == "iban" and len(customers) == 1
+        return [_with_claim(line, Decision(line, (fitting[0],), reasons, proof))]
+    if fitting:
+        return [_with_claim(line, Decision(line, (target,), (*reasons, "ambiguous"))) for target in fitting]
+    return _by_payer_nearly(line, list(owed.values()), reason)
+
+
+def _by_payer_nearly(line, owed, reason):
+    """Nothing has this amount: what is short by fees, or the only thing that is owed."""
+    short = [target for target in owed if 0 < target.due - line.amount <= line.fee_limit]
+    if short:
+        reasons = (reason, "fees", *(["ambiguous"] if len(short) > 1 else []))
+        return [Decision(line, (target,), reasons) for target in short]
+    if len(owed) == 1 and owed[0].due > 0:
+        return [Decision(line, (owed[0],), (reason, "over" if line.amount > owed[0].due else "part"))]
+    return []
+
+
+def _by_name(line, world):
+    """Names are no proof: two customers may be called alike."""
+    near = world.named.get((line.place, line.amount), ())
+    if len(near) > MOST_NAMES and not line.payer:
+        return []
+    found = {target.key: target for target in near if _has_name(line, target)}
+    unclear = ("ambiguous",) if len(found) > 1 else ()
+    return [_with_claim(line, Decision(line, (target,), ("name", "amount", *unclear))) for target in found.values()]
+
+
+def _by_claim(line, world):
+    found = world.claims.get((line.place, line.amount), ())
+    unclear = ("ambiguous",) if len(found) > 1 else ()
+    return [
+        Decision(line, (target,), ("claimed", "amount" if target.fits(line) else "part", *unclear)) for target in found
+    ]
+
+
+def _with_claim(line, decision):
+    """What the customer has announced is likelier."""
+    claimed = any(target.claimed == line.amount for target in decision.targets)
+    return decision._replace(reasons=(*decision.reasons, "claimed")) if claimed else decision
