@@ -3,7 +3,6 @@
 from functools import partial
 
 from odoo import api, models
-from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 # How many customers are done in one transaction.
@@ -96,25 +95,22 @@ class PaylinkAutopayRuleRun(models.Model):
         if not charges:
             return Transaction
         links = self._links_of(charges)
-        links[0].union(*links)._wait_and_hold()
-        made = []
+        together = links[0].union(*links)
+        together._wait_and_hold()
+        Row = self.env["paylink.autopay.item"].sudo()
+        rows = {row.move_line_id: row for row in Row._of_items(together.line_ids.move_line_id)}
+        tokens = {link.id: Token.browse(charge.token_id) for charge, link in zip(charges, links, strict=True)}
+        values, made = together._charge_values(tokens), []
         for charge, link in zip(charges, links, strict=True):
-            token = Token.browse(charge.token_id)
-            rows = self.env["paylink.autopay.item"]._of_items(link.line_ids.move_line_id)
-            rows.link_id = link  # whatever comes of it: the next run makes no other one
-            values = link._charge_values(token)
+            own = Row.concat(*(rows[item] for item in link.line_ids.move_line_id))
+            own.link_id = link  # whatever comes of it: the next run makes no other one
+            found = values.get(link.id)
             # A credit may have been used up since it was deducted: the next run looks at what that means.
-            if values and link.currency_id.compare_amounts(values["amount"], charge.total()) <= 0:
-                rows._note_started(self.browse(charge.rule_id), token)
-                made.append(values | {"paylink_autopay": True})
+            if found and link.currency_id.compare_amounts(found["amount"], charge.total()) <= 0:
+                own._note_started(self.browse(charge.rule_id), tokens[link.id])
+                made.append(found | {"paylink_autopay": True})
         transactions = Transaction.create(made)
-        for tx in transactions:
-            tx._log_sent_message()
-            try:
-                tx._paylink_wish("charge")
-            except UserError as error:  # an amount that the provider can't take
-                tx._set_error(str(error))
-        Transaction._paylink_wake_sender()
+        transactions._paylink_wish_charges()
         return transactions
 
     # === LINKS === #

@@ -58,12 +58,13 @@ class PaymentTransaction(models.Model):
         result = super()._paylink_changed(before, message)
         if self.env.context.get("paylink_withdraws"):
             return result  # it was never tried
-        if self.paylink_autopay and self._paylink_is_incoming() and self.state != before:
+        has_ended = self.state != before and self.state in ("done", "error", "cancel")
+        if self.paylink_autopay and self._paylink_is_incoming() and has_ended:
             Row = self.env["paylink.autopay.item"]
             rows = Row._of_charge(self)
             if self.state == "done":
                 rows._note_charged()
-            elif self.state in ("error", "cancel"):
+            else:
                 rows._note_failed(self.sudo())
                 self.paylink_id._run_steps([Row._tell_failed, Row._end_plan], self.sudo())
         return result

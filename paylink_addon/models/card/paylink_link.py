@@ -18,24 +18,28 @@ class PaylinkLink(models.Model):
         """
         self.ensure_one()
         self._wait_and_hold()
-        values = self._charge_values(token)
+        values = self._charge_values({self.id: token})
         if not values:
             raise UserError(self.env._("Nothing is left to pay here, or a payment is in progress: reload the page."))
-        transaction = self.env["payment.transaction"].sudo().create(values)
+        transaction = self.env["payment.transaction"].sudo().create(list(values.values()))
         transaction._log_sent_message()
         transaction._paylink_wish_and_send("charge")
         return transaction
 
-    def _charge_values(self, token):
-        """The values of the transaction that charges ``token`` for all that may be paid by this link now.
+    def _charge_values(self, tokens):
+        """The values of the transactions that charge stored methods for all that may be paid by these links now.
 
-        The rows are held (see :meth:`_wait_and_hold`). ``None``: nothing is left to charge, or it is on its way.
+        The rows are held (see :meth:`_wait_and_hold`).
+
+        :param dict tokens: the method by id of the link
+        :return: values by id of the link: not of those of which nothing is left to charge, or it is on its way
         """
-        self.ensure_one()
-        amount = self._payable_amount()
-        if amount <= 0 or self.cancel_requested_at or not self._is_live():
-            return None
-        self._open_drafts()._paylink_close(_lt("It is charged to the stored payment method."))
+        amounts = self._payable_amounts()
+        ready = self.filtered(lambda link: amounts[link.id] > 0 and not link.cancel_requested_at and link._is_live())
+        ready._open_drafts()._paylink_close(_lt("It is charged to the stored payment method."))
+        return {link.id: link._charge_value(tokens[link.id], amounts[link.id]) for link in ready}
+
+    def _charge_value(self, token, amount):
         return {
             "provider_id": token.provider_id.id,
             "payment_method_id": token.payment_method_id.id,

@@ -99,6 +99,23 @@ class PaylinkLinkAmounts(models.Model):
         coming = Coming(*self.env.execute_query(link._coming_sql())[0])
         return link._payable_of(link._due_amounts()[link.id], coming)
 
+    def _payable_amounts(self):
+        """The same of many links, by id: what is on its way is looked up once; most have nothing."""
+        links = self.sudo()
+        items = links.line_ids.move_line_id
+        query = SQL(
+            "SELECT DISTINCT item_id FROM (%s) coming",
+            self.env["payment.transaction"]._paylink_coming_sql(items=items),
+        )
+        coming = {row[0] for row in self.env.execute_query(query)}
+        due, nothing = links._due_amounts(), Coming(0.0, 0.0)
+        return {
+            link.id: link._payable_of(due[link.id], nothing)
+            if (own := link.line_ids.move_line_id) and coming.isdisjoint(own.ids)
+            else link._payable_amount()
+            for link in links
+        }
+
     def _payable_of(self, due, coming):
         """What of ``due`` may be paid now.
 

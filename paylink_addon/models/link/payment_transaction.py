@@ -263,9 +263,22 @@ class PaymentTransaction(models.Model):
         updated._paylink_have_booked()
         released = (updated & ours).filtered(lambda tx: tx.state == "cancel" and before[tx.id] == "authorized")
         released.sudo().paylink_released = True
+        (updated & ours)._paylink_log_changes(before, state_message or "")
         for tx in updated & ours:
             tx._paylink_changed(before[tx.id], state_message or "")
         return updated
+
+    def _paylink_log_changes(self, before, message):
+        """Tell on the links what has changed: at once, as far as each is of another link.
+
+        :param dict before: the states until now, by id
+        :param str message: what the provider says
+        """
+        told = self.grouped(lambda tx: (tx._paylink_event_name(before[tx.id]), tx.paylink_user_id))
+        for (name, author), changed in told.items():
+            for transactions in changed._paylink_rounds() if name else ():
+                texts = {tx.paylink_id.id: message or tx._paylink_moved_text() for tx in transactions}
+                transactions.paylink_id._log_events(name, texts, author=author.partner_id)
 
     def _paylink_late_sources(self, target):
         """From which states, besides Odoo's, the transaction may still come to ``target``.
@@ -468,16 +481,13 @@ class PaymentTransaction(models.Model):
     # === WHAT FOLLOWS FROM A CHANGE OF STATE === #
 
     def _paylink_changed(self, before, message):
-        """Tell on the link what has changed, and end a cancellation that waits for it.
+        """Do what follows from a change of state, and end a cancellation that waits for it.
 
         :param str before: the state until now
         :param str message: what the provider says
         """
         self.ensure_one()
         link = self.paylink_id
-        if name := self._paylink_event_name(before):
-            text = message or self._paylink_moved_text()
-            link._log_events(name, {link.id: text}, author=self.paylink_user_id.partner_id)
         if self.state == "authorized" and self._paylink_is_incoming():
             link._run_steps([link._announce_authorization], self)
         if link.cancel_requested_at:

@@ -50,7 +50,7 @@ class PaymentTransactionRequests(models.Model):
     The provider's part are hooks, found by its code (:meth:`_paylink_of_provider`). Where a provider has none of its
     own, the one that ends in ``_general`` asks by Odoo's methods:
 
-    - ``_paylink_prepare_<code>(todo)``: refuse now what it could never do, and set the state that a wish has;
+    - ``_paylink_prepare_<code>(todo)``: refuse now what it could never do; whether it is in progress from now on;
     - ``_paylink_ask_<code>(todo)``: send the request, with ``paylink_key`` as its key, and return the answers as
       ``(provider_code, payment_data)``, or ``None`` where there is none yet. Whoever applies them ends the wish;
     - ``_paylink_seek_<code>(todo)``: what became of a request that was sent before, in the same form; nothing where it
@@ -119,16 +119,33 @@ class PaymentTransactionRequests(models.Model):
         return source._create_child_transaction(amount, is_refund=todo == "refund", **values)
 
     def _paylink_wish(self, todo):
-        """Store what is to be asked; it is sent after the commit.
+        """Store what is to be asked, of each; it is sent after the commit.
 
         :param str todo: a key of :data:`TODO`
         :raises UserError: the provider could never do it
         """
-        self.ensure_one()
+        started = self.filtered(lambda tx: tx._paylink_check_wish(todo))
+        started._set_pending()
+        self._paylink_queue(todo)
+
+    def _paylink_check_wish(self, todo):
+        """Whether the transaction is in progress as soon as the wish is stored: see :meth:`_paylink_wish`."""
         if todo == "charge":
             self._paylink_check_limits()
-        self._paylink_of_provider("prepare")(todo)
-        self._paylink_queue(todo)
+        return self._paylink_of_provider("prepare")(todo)
+
+    def _paylink_wish_charges(self):
+        """Store the wishes to charge stored methods, all at once; what can't be charged fails, and keeps no other."""
+        self._log_sent_message()
+        fitting = self.browse()
+        for tx in self:
+            try:
+                tx._paylink_check_wish("charge")
+                fitting |= tx
+            except UserError as error:  # an amount that the provider can't take
+                tx._set_error(str(error))
+        fitting._paylink_wish("charge")
+        self._paylink_wake_sender()
 
     def _paylink_queue(self, todo):
         """Have something sent by the job, if nobody sends it before.
@@ -316,8 +333,7 @@ class PaymentTransactionRequests(models.Model):
 
     def _paylink_prepare_general(self, todo):
         """Once a charge is stored, money may be under way; a refund, capture or void waits for the provider's word."""
-        if todo == "charge":
-            self._set_pending()
+        return todo == "charge"
 
     def _paylink_ask_general(self, todo):
         """Ask by Odoo's own method, which applies the answers itself, in the database transaction that it is called in.

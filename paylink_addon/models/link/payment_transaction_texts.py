@@ -60,15 +60,38 @@ class PaymentTransactionTexts(models.Model):
         return self.company_id._paylink_env() if self.source_transaction_id else self._paylink_customer_env()
 
     def _log_message_on_linked_documents(self, message):
-        """One batch for all documents of a link, instead of a post on each.
-
-        Of money that has come they are told when it is booked: see ``paylink.link._log_on_documents``.
-        """
+        """One batch for all documents of a link, or of several, instead of a post on each."""
         self.ensure_one()
         if not self.paylink_id:
             return super()._log_message_on_linked_documents(message)
-        if self.state != "done" and self.id not in self.env.context.get("paylink_booked_ids", ()):
-            self.invoice_ids._message_log_batch(
-                dict.fromkeys(self.invoice_ids.ids, message), author_id=self._paylink_author().id
-            )
-        return None
+        messages = self.env.context.get("paylink_messages")
+        if messages is None:
+            return self._paylink_log_on_documents([(self, message)])
+        return messages.append((self, message))
+
+    def _log_sent_message(self):
+        """Those of links in one batch."""
+        messages = []
+        super(PaymentTransactionTexts, self.with_context(paylink_messages=messages))._log_sent_message()
+        self._paylink_log_on_documents(messages)
+
+    def _log_received_message(self):
+        """Likewise."""
+        messages = []
+        super(PaymentTransactionTexts, self.with_context(paylink_messages=messages))._log_received_message()
+        self._paylink_log_on_documents(messages)
+
+    def _paylink_log_on_documents(self, messages):
+        """Tell on the documents of payments by links what becomes of these.
+
+        Of money that has come they are told when it is booked: see ``paylink.link._log_on_documents``.
+
+        :param list messages: ``(transaction, message)``
+        """
+        booked, texts = self.env.context.get("paylink_booked_ids", ()), {}
+        for tx, message in messages:
+            for document in tx.invoice_ids if tx.state != "done" and tx.id not in booked else ():
+                texts.setdefault(tx._paylink_author(), {}).setdefault(document.id, []).append(message)
+        for author, found in texts.items():
+            bodies = {document_id: Markup("<br/>").join(parts) for document_id, parts in found.items()}
+            self.env["account.move"].browse(bodies)._message_log_batch(bodies, author_id=author.id)

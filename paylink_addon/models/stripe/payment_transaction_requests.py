@@ -72,7 +72,7 @@ class PaymentTransactionRequests(models.Model):
         """
         if todo != "void":
             self._paylink_stripe_minor()
-        self._set_pending()
+        return True
 
     def _paylink_ask_stripe_checkout(self, todo):
         """Send a request; a refusal is an answer, too.

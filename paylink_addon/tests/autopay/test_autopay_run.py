@@ -34,6 +34,25 @@ class TestAutopayRun(AutopayCommon):
         tokens = self.token | self._profile(self.john)
         made = self._run_rules()
         self.assertEqual((made.token_id, made.paylink_id.line_ids.move_line_id.move_id), (tokens, moves))
+        rows = self.env["paylink.autopay.item"].search([("move_id", "in", moves.ids)])
+        self.assertEqual({row.move_id: row.link_id for row in rows}, dict(zip(moves, made.paylink_id, strict=True)))
+
+    def test_wishes_are_stored_in_sets(self):
+        """However many customers: each costs no more than its reference, which Odoo looks up one by one."""
+        rule, costs = self._rule()._of_company(self.company), []
+        for number in (2, 6):
+            customers = self.env["res.partner"].create([{"name": f"Customer {n}"} for n in range(number)])
+            for customer in customers:
+                self._profile(customer)
+                self._due_invoice(customer)
+            charges, _others = rule._charges(rule._pick(self.today, customers.ids), self.today)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.assertEqual(len(rule._charge(charges)), number)
+            self.env.flush_all()
+            costs.append(self.env.cr.sql_log_count - before)
+        self.assertLessEqual(costs[1] - costs[0], 4, costs)
 
     def test_nothing_leaves_before_the_switch(self):
         self.company.paylink_autopay = False
@@ -93,7 +112,7 @@ class TestAutopayRun(AutopayCommon):
         """The next run takes that of the one before."""
         self._rule()
         invoice = self._due_invoice()
-        with patch.object(self.registry["paylink.link"], "_charge_values", return_value=None):
+        with patch.object(self.registry["paylink.link"], "_charge_values", return_value={}):
             self._run_rules()
             self._run_rules()
         self.assertEqual(len(self.env["paylink.link"].search([("by_autopay", "=", True)])), 1)
