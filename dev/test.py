@@ -25,6 +25,7 @@ from .targets import chosen, every
 LOGS = CACHE / f"logs-{digest(ROOT)}"
 # All tests inside Odoo are divided into so many shares, and so many parts run beside each other.
 SHARES = 4
+FIRST = "odoo-1"
 WIDTH = min(max(os.cpu_count() or 1, 2), SHARES + 1)
 
 
@@ -51,13 +52,20 @@ def main(arguments):
 
 
 def parts(there):
-    """The tests, divided into what one process runs, the longest first: what is outside Odoo, shares of what is inside.
+    """The tests, divided into what one process runs, the longest first: shares of what is inside Odoo; then what is
+    outside it, file by file, which are short, so that all cores are busy until the end.
 
     :rtype: dict
     """
     inside = [target for target in there if target.is_inside]
-    outside = [target for target in there if not target.is_inside]
-    return {"outside": outside} | {f"odoo-{share + 1}": inside[share::SHARES] for share in range(SHARES)}
+    found = {f"odoo-{share + 1}": inside[share::SHARES] for share in range(SHARES)}
+    for target in there:
+        folder = target.place.parts[0]
+        if folder == "live_tests":
+            found[f"live-{target.place.stem.removeprefix('test_')}"] = [target]
+        elif not target.is_inside:
+            found.setdefault(folder, []).append(target)
+    return found
 
 
 def _run_everything(there, outcome):
@@ -120,7 +128,8 @@ def _run_targets(targets, outcome, name=""):
     """
     if inside := [target for target in targets if target.is_inside]:
         stems = "+".join(dict.fromkeys(target.place.stem for target in inside))
-        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60]))
+        # What the others start from is there; the first share installs all the same, and hears what that says.
+        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60], name in ("", FIRST)))
         miss(inside, outcome)
     _run_outside(targets, outcome)
 
@@ -133,15 +142,18 @@ def _run_outside(targets, outcome):
             outcome.add(run(found))
 
 
-def _run_in_odoo(tags, name):
-    """Install the add-ons in a copy of the base database and run the tests of ``tags``.
+def _run_in_odoo(tags, name, installs=True):
+    """Run the tests of ``tags``, in a copy of a database.
 
+    :param bool installs: install the add-ons in one without; else in one with them
     :rtype: Outcome
     """
     odoo = the_odoo()
     log_path = LOGS / f"{name}.log"
-    with odoo.scratch(odoo.base()) as database, step(f"Odoo's tests: {name}"), log_path.open("w") as log:
-        options = ["--init", ",".join(ADDONS), "--test-tags", ",".join(tags), "--stop-after-init"]
+    source = odoo.base() if installs else odoo.with_addons()
+    with odoo.scratch(source) as database, step(f"Odoo's tests: {name}"), log_path.open("w") as log:
+        options = ["--init", ",".join(ADDONS)] if installs else ["--test-enable"]
+        options += ["--test-tags", ",".join(tags), "--stop-after-init"]
         options += ["--http-interface=127.0.0.1", f"--http-port={free_port()}", f"--gevent-port={free_port()}"]
         command = odoo.command(database, *options)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
