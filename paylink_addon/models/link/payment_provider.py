@@ -1,11 +1,13 @@
 from typing import NamedTuple
 
 from odoo import api, models
+from odoo.exceptions import ValidationError
 from odoo.tools import SQL, float_compare, is_html_empty, ormcache
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
+from ...tools.answers import NoAnswer, may_be_done
 from ...tools.hooks import named_hook
 from ...tools.money import MoneyError, exact_amount
 
@@ -43,6 +45,22 @@ class Limits(NamedTuple):
 
 class PaymentProvider(models.Model):
     _inherit = "payment.provider"
+
+    # === ASKING === #
+
+    def _send_api_request(self, method, endpoint, **options):
+        """Where we ask for money to be moved, a request that was not answered is not taken for refused.
+
+        Some providers swallow Odoo's error themselves, and give the transaction up.
+
+        :raise NoAnswer: the outcome is unknown
+        """
+        try:
+            return super()._send_api_request(method, endpoint, **options)
+        except ValidationError as error:
+            if self.env.context.get("paylink_answers") is not None and may_be_done(error):
+                raise NoAnswer(str(error)) from error
+            raise
 
     # === LIMITS === #
     # Whether a provider can take an amount in a currency: Odoo's own search of providers asks it, and so do all pages

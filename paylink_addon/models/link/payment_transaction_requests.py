@@ -10,7 +10,9 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.modules import module
 from odoo.tools import format_amount, split_every
 from psycopg2 import OperationalError
+from requests.exceptions import RequestException
 
+from ...tools.answers import NoAnswer, may_be_done
 from ...tools.hooks import named_hook
 from ...tools.locks import WAIT, a_slot, hold_and_touch
 from .payment_transaction import ON_REQUEST
@@ -55,7 +57,7 @@ class PaymentTransactionRequests(models.Model):
       ``(provider_code, payment_data)``, or ``None`` where there is none yet. Whoever applies them ends the wish;
     - ``_paylink_seek_<code>(todo)``: what became of a request that was sent before, in the same form; nothing where it
       has to be sent again. Of a provider without this hook a request is sent once: if it does not answer, the
-      transaction stays in progress until its own message comes;
+      transaction stays in progress until its own message comes, or somebody has looked there (``paylink_answer``);
     - ``_paylink_answered_<code>()``: what follows from the answers to a request that moves money;
     - ``_paylink_not_sent_<code>(error)``: what to do about an exception; the database transaction is undone already.
     """
@@ -74,6 +76,15 @@ class PaymentTransactionRequests(models.Model):
     )
     paylink_sent_at = fields.Datetime(
         string="First sent", copy=False, readonly=True, help="Set before a request that moves money is sent."
+    )
+
+    paylink_answer = fields.Selection(
+        [("awaited", "Awaited"), ("lost", "Lost")],
+        string="Provider's Answer",
+        copy=False,
+        readonly=True,
+        index="btree_not_null",
+        help="Of providers that can't be asked later what became of a request: it was sent, and is not answered.",
     )
 
     # === ASKING === #
@@ -224,7 +235,8 @@ class PaymentTransactionRequests(models.Model):
     @api.model
     def _paylink_send_beside(self):
         """Send what is charged to stored methods side by side, each with a cursor of its own; what fails there is left
-        to :meth:`_paylink_send_waiting`, with what else waits. Commits.
+        to :meth:`_paylink_send_waiting`, with what else waits. The first one of each provider goes ahead: what speaks
+        against all of its charges is known then. Commits.
 
         :return: whether all were tried; else the time was up
         """
@@ -236,7 +248,9 @@ class PaymentTransactionRequests(models.Model):
             return True
         send = partial(_send_one, self.env.registry, getattr(threading.current_thread(), "dbname", None))
         with ThreadPoolExecutor(BESIDE) as pool:
-            for ids in split_every(BATCH, charges.ids):
+            first = [own.ids[:1] for own in charges.grouped("provider_id").values()]
+            others = charges.browse(tx_id for tx_id in charges.ids if [tx_id] not in first)
+            for ids in (*first, *split_every(BATCH, others.ids)):
                 self.env.cr.commit()  # pylint: disable=invalid-commit
                 list(pool.map(send, ids))
                 left -= len(ids)
@@ -272,6 +286,8 @@ class PaymentTransactionRequests(models.Model):
         todo = self.paylink_todo
         if not todo:
             return
+        if self._paylink_is_put_off(todo):
+            return
         moves_money = todo in MONEY
         if moves_money and not self.paylink_sent_at and self._paylink_take_back():
             self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -283,6 +299,10 @@ class PaymentTransactionRequests(models.Model):
         self._paylink_apply(answers)
         if moves_money and not self.env.context.get("paylink_beside"):
             self._paylink_of_provider("answered")()
+
+    def _paylink_is_put_off(self, todo):
+        """Hook: whether a request is of no use now, and left to a later run of the job."""
+        return False
 
     def _paylink_take_back(self):
         """Hook: give up a request that nobody wants anymore, right before it is sent for the first time.
@@ -302,7 +322,7 @@ class PaymentTransactionRequests(models.Model):
         if not sent_before:
             self.paylink_sent_at = fields.Datetime.now()
             if not hasattr(self, f"_paylink_seek_{self.provider_code}"):
-                self.paylink_todo = False
+                self.write({"paylink_todo": False, "paylink_answer": "awaited"})
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return sent_before
 
@@ -345,20 +365,37 @@ class PaymentTransactionRequests(models.Model):
         try:
             try:
                 getattr(asking, SENDERS[todo])()
-            except ValidationError as error:  # as in Odoo's `_refund`, `_charge_with_token`…
-                asking._set_error(str(error))
+                self.paylink_answer = False
+            except (ValidationError, NoAnswer, RequestException) as error:
+                asking._paylink_note_failure(error, is_answered=bool(answers))
             self.env.cr.commit()  # pylint: disable=invalid-commit
         except OperationalError:
             self.env.cr.rollback()
             return answers
         return []
 
+    def _paylink_note_failure(self, error, is_answered):
+        """What was asked for was refused, as in Odoo's ``_refund`` or ``_charge_with_token``; or nobody knows what
+        became of it: then it stays in progress, and people are told.
+
+        :param bool is_answered: the provider has said something that could not be taken in
+        """
+        if is_answered or may_be_done(error):
+            _logger.info("%s: the outcome is unknown: %s", self.reference, error)
+            self.paylink_answer = "lost"
+            self._paylink_wake_sender()
+        else:
+            self.paylink_answer = False
+            self._set_error(str(error))
+
     def _process(self, provider_code, payment_data):
         """Keep what a provider answers for who has asked: a conflict must not lose it."""
         answers = self.env.context.get("paylink_answers")
         if answers is not None:
             answers.append((provider_code, payment_data))
-        return super()._process(provider_code, payment_data)
+        found = super()._process(provider_code, payment_data)
+        found.filtered("paylink_answer").sudo().paylink_answer = False
+        return found
 
     def _paylink_answered_general(self):
         """Booking what has come is left to the page that the customer comes back to, and to the job."""

@@ -26,6 +26,9 @@ class PaymentTransactionTasks(models.Model):
     def _paylink_done_refund_unanswered(self, _task):
         return self.state != "draft"
 
+    def _paylink_done_charge_unanswered(self, _task):
+        return self.state not in ("draft", "pending")
+
     def _paylink_done_refund_failed(self, _task):
         """It was refunded after all, or again since."""
         refunds = self.source_transaction_id.child_transaction_ids._paylink_refunds()
