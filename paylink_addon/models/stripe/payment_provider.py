@@ -1,5 +1,6 @@
 import contextlib
 import secrets
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -25,6 +26,8 @@ def _secret(**values):
     return fields.Char(groups="base.group_system", copy=False, exportable=False, **values)
 
 
+# How long automatic charges wait when Stripe has refused the key; less than from one run of their job to the next.
+KEY_PAUSE = timedelta(minutes=4)
 WEBHOOK_PATH = "/paylink/stripe/webhook"
 # What says with which secrets a provider's messages are signed.
 SIGNING_FIELDS = {"code", "paylink_stripe_webhook_secret", "paylink_stripe_webhook_secret_old"}
@@ -80,6 +83,13 @@ class PaymentProvider(models.Model):
         copy=False,
         groups="base.group_system",
         help="Customers could not pay: Stripe has refused the key, and taken none since.",
+    )
+    paylink_stripe_pause_until = fields.Datetime(
+        string="Nothing is charged until",
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+        help="Stripe has refused the key: it is not asked for each charge that waits.",
     )
 
     # === CONSTRAINTS === #
@@ -204,6 +214,7 @@ class PaymentProvider(models.Model):
                 "paylink_stripe_account_name": False,
                 "paylink_stripe_country": False,
                 "paylink_stripe_takes_debits": False,
+                "paylink_stripe_pause_until": False,
             }
         )
 
@@ -349,6 +360,7 @@ class PaymentProvider(models.Model):
     def _paylink_stripe_note_key(self, refused):
         """Note whether Stripe has refused the key or taken it: the task to mend it ends with that."""
         provider = self.sudo()
+        provider.paylink_stripe_pause_until = refused and fields.Datetime.now() + KEY_PAUSE
         if provider.paylink_stripe_key_refused != refused:
             provider.paylink_stripe_key_refused = refused
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.tools import LazyTranslate
+from odoo.tools import LazyTranslate, format_amount
 
 from ...const import Task
 from ...tools.locks import unless_busy
@@ -101,6 +101,14 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_waits_for_key(self):
         """Hook: whether a request that nobody waits for is sent when the provider's key works again."""
         return False
+
+    def _paylink_is_put_off(self, todo):
+        """While Stripe refuses the key it is asked once a run, not for each charge."""
+        until = self.provider_id.sudo().paylink_stripe_pause_until
+        is_paused = until and until > fields.Datetime.now() and not self.paylink_sent_at
+        return bool(is_paused and todo == "charge" and self._paylink_waits_for_key()) or super()._paylink_is_put_off(
+            todo
+        )
 
     def _paylink_stripe_is_gone(self, error):
         """Whether Stripe does not have the stored method anymore; not that the key is another account's."""
@@ -286,6 +294,16 @@ class PaymentTransactionRequests(models.Model):
 
     def _paylink_key_texts(self, reason, env):
         provider = self.provider_id.with_env(env).name
+        if self.operation == "offline":
+            amount = format_amount(env, self.amount, self.currency_id)
+            return env._("Nobody can pay by %(provider)s: its key is refused", provider=provider), env._(
+                "%(amount)s was to be charged to the stored method of %(partner)s (%(reference)s) by %(provider)s, and "
+                "could not be. Nothing can be charged or paid at the moment, because Stripe refuses the key. The "
+                "reason: %(reason)s An administrator must check “Stripe Secret Key” on the provider and, for a "
+                "restricted key, its permissions.",
+                amount=amount,
+                **self.with_env(env)._paylink_task_facts(reason),
+            )
         return env._("Nobody can pay by %(provider)s: its key is refused", provider=provider), env._(
             "%(partner)s tried to pay %(reference)s by %(provider)s and could not. Nobody can at the moment, because "
             "Stripe refuses the key. The reason: %(reason)s An administrator must check “Stripe Secret Key” on the "

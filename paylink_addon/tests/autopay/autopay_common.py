@@ -47,6 +47,16 @@ class AutopayMixin:
         self.env.invalidate_all()
         return self.env["payment.transaction"].search([], order="id") - before
 
+    def _charge_dialog(self, move, user=None):
+        """What an invoice opens to be charged."""
+        action = move.with_user(user or self.manager).action_paylink_charge_now()
+        return (
+            self.env[action["res_model"]].with_user(user or self.manager).with_context(**action["context"]).create({})
+        )
+
+    def _charge_by_hand(self, move, user=None):
+        return self._charge_dialog(move, user).action_charge()
+
     def _row(self, move):
         return self.env["paylink.autopay.item"].search([("move_id", "=", move.id)])
 

@@ -1,6 +1,8 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from freezegun import freeze_time
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -145,6 +147,25 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
         self._run_cron("ir_cron_paylink_book")
         self.assertEqual((tx.state, invoice.payment_state), ("done", "paid"))
 
+    def test_refused_key_is_asked_for_once(self):
+        """Not for each charge that waits; the task says what was tried."""
+        self.rule.grouping, key = "document", self.provider.paylink_stripe_secret_key
+        invoices = self._due_invoice() | self._due_invoice() | self._due_invoice()
+        self.provider.paylink_stripe_secret_key = "sk_test_unknown"
+        charges = self._run_rules()
+        self.assertEqual(len(charges), 3)
+        self._run_cron("ir_cron_paylink_send")
+        self.assertEqual(len(self.requests("POST", INTENTS)), 1)
+        task = self.env["mail.activity"].sudo().search([("paylink_key", "=like", "provider_key_refused%")], limit=1)
+        self.assertIn("was to be charged", task.note)
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=5)):
+            self._run_cron("ir_cron_paylink_send")
+        self.assertEqual(len(self.requests("POST", INTENTS)), 2)
+        self.provider.paylink_stripe_secret_key = key
+        self._run_cron("ir_cron_paylink_send")
+        self._run_cron("ir_cron_paylink_book")
+        self.assertEqual(set(invoices.mapped("payment_state")), {"paid"})
+
     def test_customer_must_confirm(self):
         """The link goes out at once, and its page takes the payment."""
         invoice = self._due_invoice()
@@ -178,7 +199,7 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
         for at_once in (True, False):
             with self.subTest(at_once=at_once):
                 invoice = self._due_invoice()
-                invoice.with_user(self.manager).action_paylink_charge_now()
+                self._charge_by_hand(invoice)
                 self.env.flush_all()
                 if at_once:
                     self.env.cr.postcommit.run()
