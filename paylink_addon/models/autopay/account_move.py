@@ -1,8 +1,8 @@
+from operator import itemgetter
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_date
-
-from ...tools.locks import hold_and_touch
 
 GROUP = "paylink_addon.group_paylink_user"
 
@@ -26,7 +26,7 @@ class AccountMove(models.Model):
     @api.depends("state", "amount_residual", "partner_id")
     @api.depends_context("uid", "lang", "company")
     def _compute_paylink_autopay(self):
-        """What the rules of each company have in mind with its invoices, in a constant number of queries."""
+        """What the rules of each company have in mind with its invoices."""
         self.paylink_autopay_plan = False
         self.paylink_autopay_skipped = self.paylink_can_charge = False
         asked = self._origin.filtered(
@@ -54,23 +54,39 @@ class AccountMove(models.Model):
         if not company.sudo().paylink_autopay:
             return dict.fromkeys(on.ids, self.env._("Automatic payments are off."))
         rules = self.env["paylink.autopay.rule"].sudo().with_company(company).search([("company_id", "=", company.id)])
-        plans = rules._plans(company._paylink_today(), items=items.ids)
+        customers = on.sudo().commercial_partner_id
+        charged, left = rules._foresee(company._paylink_today(), customers=customers.ids)
         found = dict.fromkeys(items.move_id.ids, self.env._("No rule charges it."))
-        for plan in reversed(plans):  # of installments, the next one
-            found[plan.due.move_id] = self._paylink_plan_text(rules, plan)
-        return found
+        wanted, texts = set(items.ids), []
+        for plan, reason in left:
+            if plan.due.item_id in wanted:
+                texts.append(
+                    (plan.due.day, plan.due, self._paylink_reason_text(rules.browse(plan.due.rule_id), reason))
+                )
+        for day, charge in charged:
+            shares = charge.shares()
+            texts += [
+                (day, due, self._paylink_plan_text(day, charge, due, shares[due.item_id]))
+                for due in charge.dues
+                if due.item_id in wanted
+            ]
+        # Of installments, the next one.
+        return found | {due.move_id: text for _day, due, text in sorted(texts, key=itemgetter(0), reverse=True)}
 
-    def _paylink_plan_text(self, rules, plan):
-        rule = rules.browse(plan.due.rule_id)
-        if plan.reason:
-            return self.env._("Not charged automatically. %(reason)s", reason=rule._reason_text(plan.reason))
-        item = self.env["account.move.line"].sudo().browse(plan.due.item_id)
+    def _paylink_plan_text(self, day, charge, due, share):
+        """:param float share: how much of the charge is for ``due``, less credits"""
+        if not share:
+            return self._paylink_reason_text(self.env["paylink.autopay.rule"].sudo().browse(charge.rule_id), "covered")
+        item = self.env["account.move.line"].sudo().browse(due.item_id)
         return self.env._(
             "Planned on %(date)s: %(amount)s, %(method)s",
-            date=format_date(self.env, plan.due.day),
-            amount=item._paylink_amount_text(self.env, plan.due.residual),
-            method=self.env["payment.token"].sudo().browse(plan.due.token_id).display_name,
+            date=format_date(self.env, day),
+            amount=item._paylink_amount_text(self.env, share),
+            method=self.env["payment.token"].sudo().browse(charge.token_id).display_name,
         )
+
+    def _paylink_reason_text(self, rule, reason):
+        return self.env._("Not charged automatically. %(reason)s", reason=rule._reason_text(reason))
 
     # === ACTIONS === #
 
@@ -90,7 +106,8 @@ class AccountMove(models.Model):
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def action_paylink_charge_now(self):
-        """Charge what is open of this invoice to the customer's default method, at once: whatever the rules say.
+        """Open the dialog that charges what is open of this invoice to the customer's default method, at once, whatever
+        the rules say: it shows how much, to which method and what for.
 
         :raises UserError: it can't be charged now, and why
         """
@@ -100,14 +117,10 @@ class AccountMove(models.Model):
         items = self._paylink_open_items()
         self._paylink_check_chargeable(token, items)
         token._paylink_check_manage()
-        hold_and_touch(items, token)
         if items._paylink_in_flight():
             raise UserError(self.env._("%(name)s: a payment is in progress.", name=self.name))
-        values = {"partner_id": self.partner_id.id}
-        link = self.env["paylink.link"].with_company(self.company_id)._create_for_items([(values, items)])
-        link._issue()
-        link.sudo()._charge_stored(token.sudo())
-        return link._get_records_action(name=self.env._("Charged"))
+        action = self.env["paylink.profile.charge"]._action_open(token)
+        return action | {"context": action["context"] | {"paylink_item_ids": items.ids}}
 
     def _paylink_check_chargeable(self, token, items):
         """:raises UserError: why it can't be charged"""

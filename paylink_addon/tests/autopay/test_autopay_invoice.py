@@ -45,9 +45,13 @@ class TestAutopayInvoice(AutopayCommon):
                 invoice.with_user(user).action_paylink_autopay_skip()
 
     def test_charge_now(self):
-        """Whatever the rules say; once, however often it is clicked."""
-        invoice = self._due_invoice(late=-20)
-        invoice.with_user(self.manager).action_paylink_charge_now()
+        """Whatever the rules say, when it was seen how much, to what and what for; once, however often one clicks."""
+        invoice, _other = self._due_invoice(late=-20), self._due_invoice(amount=7)
+        dialog = self._charge_dialog(invoice)
+        self.assertFalse(self.env["payment.transaction"].search([("token_id", "=", self.token.id)]))
+        self.assertEqual((dialog.total, dialog.token_id, dialog.line_ids.name), (100, self.token, invoice.name))
+        for _time in range(2):
+            dialog.action_charge()
         self._run_cron("ir_cron_paylink_send")
         tx = self.env["payment.transaction"].search([("token_id", "=", self.token.id)])
         self.assertEqual((tx.state, tx.amount, tx.paylink_id.user_id), ("done", 100, self.manager))
@@ -55,6 +59,20 @@ class TestAutopayInvoice(AutopayCommon):
             invoice.with_user(self.manager).action_paylink_charge_now()
         self._run_cron("ir_cron_paylink_book")
         self.assertEqual(invoice.payment_state, "paid")
+
+    def test_company_of_the_invoice(self):
+        """Not the one that the user works in: dialogs that charge it, or ask for a card."""
+        invoice, other = self._due_invoice(), self._other_company(name="Other")
+        manager = self.manager
+        manager.company_ids += other
+        elsewhere = invoice.with_user(manager).with_context(allowed_company_ids=[other.id, self.company.id])
+        context = elsewhere.action_paylink_charge_now()["context"]
+        dialog = elsewhere.env["paylink.profile.charge"].with_context(**context).create({})
+        self.assertEqual((dialog.total, dialog.currency_id), (100, self.company.currency_id))
+        dialog.action_charge()
+        self.assertEqual(dialog.link_id.company_id, self.company)
+        card = elsewhere.env["paylink.card.send"].with_context(active_model="account.move", active_ids=invoice.ids)
+        self.assertEqual(card.create({}).company_id, self.company)
 
     def test_charge_now_is_refused(self):
         """Without the right, without a method that works, for what is on its way, disputed, or paid."""

@@ -9,6 +9,8 @@ CUSTOMERS = {
     "sale.order": "partner_id",
     "payment.token": "partner_id",
 }
+# Those that belong to one company; customers are asked by the one that the user works in.
+OF_COMPANY = ("account.move", "sale.order", "payment.token")
 
 
 class PaylinkCardSend(models.TransientModel):
@@ -52,9 +54,10 @@ class PaylinkCardSend(models.TransientModel):
 
     @api.depends("source_model", "source_ids")
     def _compute_company_id(self):
-        """That of the stored method, whichever the user works in."""
+        """That of the stored methods or documents, whichever the user works in."""
         for wizard in self:
-            own = wizard._sources().company_id if wizard.source_model == "payment.token" else self.env.company
+            sources = wizard._sources()
+            own = sources.company_id if wizard.source_model in OF_COMPANY else self.env.company
             wizard.company_id = own[:1] or self.env.company
 
     @api.depends("source_model")
@@ -101,9 +104,11 @@ class PaylinkCardSend(models.TransientModel):
     def _lines(self):
         """The values of the lines."""
         sources = self._sources()
-        if sources._name == "payment.token":
-            if len(sources.company_id) > 1:
+        if sources._name in OF_COMPANY and len(sources.company_id) > 1:
+            if sources._name == "payment.token":
                 raise UserError(self.env._("Choose payment profiles of one company: each asks for its own."))
+            raise UserError(self.env._("Choose documents of one company: each asks for its own."))
+        if sources._name == "payment.token":
             return [
                 {"partner_id": token.partner_id.id, "replaces_id": token.id} for token in sources.filtered("active")
             ]

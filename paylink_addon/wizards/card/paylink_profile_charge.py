@@ -36,7 +36,8 @@ class PaylinkProfileCharge(models.TransientModel):
     def _compute_total(self):
         for wizard in self:
             chosen = wizard.line_ids.filtered("is_chosen")
-            currency = chosen.currency_id[:1] or wizard.line_ids.currency_id[:1] or wizard.env.company.currency_id
+            company = wizard.token_id.company_id or wizard.env.company
+            currency = chosen.currency_id[:1] or wizard.line_ids.currency_id[:1] or company.currency_id
             wizard.currency_id = currency
             is_mixed = len(chosen.currency_id) > 1
             wizard.total = 0 if is_mixed else sum(chosen.mapped("amount"))
@@ -58,15 +59,17 @@ class PaylinkProfileCharge(models.TransientModel):
 
     @api.model
     def default_get(self, fields_list):
-        """A line for each open item; the only one is chosen."""
+        """A line for each open item, of which the only one is chosen; from a document those of it, all chosen."""
         values = super().default_get(fields_list)
         if "line_ids" in fields_list and values.get("source_ids"):
             wizard = self.new({name: values[name] for name in ("source_model", "source_ids")})
-            items = wizard._items()
+            items, asked = wizard._items(), self.env.context.get("paylink_item_ids")
+            if asked:
+                items = items.filtered(lambda item: item.id in asked)
             due = items._paylink_due()
+            is_chosen = bool(asked) or len(items) == 1
             values["line_ids"] = [
-                Command.create({"item_id": item.id, "shown": due[item.id], "is_chosen": len(items) == 1})
-                for item in items
+                Command.create({"item_id": item.id, "shown": due[item.id], "is_chosen": is_chosen}) for item in items
             ]
         return values
 
@@ -111,7 +114,8 @@ class PaylinkProfileCharge(models.TransientModel):
             )
         self._check_shown(items, chosen)
         customer = token.sudo().partner_id
-        link = self.env["paylink.link"]._create_for_items([({}, items)], partner_id=customer.id)
+        Link = self.env["paylink.link"].with_company(token.company_id)
+        link = Link._create_for_items([({}, items)], partner_id=customer.id)
         link._issue()
         charge = link.sudo()._charge_stored(token.sudo())
         if charge.currency_id.compare_amounts(charge.amount, sum(chosen.mapped("shown"))):
