@@ -90,6 +90,7 @@ class Task:
     DEPOSIT_FOREIGN = "deposit_foreign"  # paid, and its order has become another customer's
     # On the link, else on the payment that was to be refunded or captured; one for each transaction.
     REFUND_UNANSWERED = "refund_unanswered"  # nobody knows whether the provider has made it
+    CHARGE_UNANSWERED = "charge_unanswered"  # likewise of a charge, capture or release
     REFUND_FAILED = "refund_failed"
     CAPTURE_FAILED = "capture_failed"
     # On the document, for the salesperson, else the payment managers; one for each transaction.
@@ -108,6 +109,9 @@ class Task:
     AUTOPAY_OFF = "autopay_off"  # the customer has switched it off
     # On a customer, likewise.
     AUTOPAY_ADDRESS = "autopay_address"  # a charge can't be announced: there is no e-mail address
+    AUTOPAY_LEFT_OUT = "autopay_left_out"  # a limit, the provider or an address keeps it from being charged
+    # On the autopay rule itself, likewise.
+    AUTOPAY_TEMPLATE = "autopay_template"  # the e-mail that announces charges was deleted
     # For the payment managers: on the link where there is one.
     EVENT = "provider_event"  # a message was refused, or could not be handled; one for each
     ANSWER_REFUSED = "provider_answer_refused"  # one for each transaction, ever

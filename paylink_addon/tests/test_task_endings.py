@@ -185,6 +185,28 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         self.marie.email = False
         return self.marie, None, lambda: self.marie.write({"email": "marie@example.com"})
 
+    def _left_out(self, reason):
+        """A row of what is due and not charged; the customer has automatic payment."""
+        self.marie.with_company(self.company).paylink_autopay = True
+        row = self.env["paylink.autopay.item"]._of_items(self._items(self._invoice()))
+        row.rule_id = self.env["paylink.autopay.rule"].create({"name": "All"})
+        row.left_out = reason
+        return row
+
+    def case_autopay_left_out(self):
+        """One is paid, the other one is skipped."""
+        first, second = self._left_out("cap"), self._left_out("refused")
+        return (
+            self.marie,
+            self._autopay_page(),
+            lambda: self._pay(self._link(first.move_id)),
+            lambda: second._skip(True),
+        )
+
+    def case_autopay_template(self):
+        row = self._left_out("template")
+        return row.rule_id, None, lambda: row.write({"left_out": False})
+
     def case_autopay_failed(self):
         """The charge is not tried again; the customer pays by its link."""
         tx = self._attempt(self._link(self._invoice()))
@@ -244,6 +266,11 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
     def case_refund_unanswered(self):
         refund = self.refund(self._pay(self._link(self._invoice())))
         return refund.paylink_id, refund, refund._set_done
+
+    def case_charge_unanswered(self):
+        tx = self._attempt(self._link(self._invoice()))
+        tx._set_pending()
+        return tx.paylink_id, tx, tx._set_done
 
     def case_refund_failed(self):
         """Refunded again, in two parts."""

@@ -8,4 +8,4 @@ class AccountPartialReconcile(models.Model):
         """What has been paid need not be charged, whoever objects."""
         items = self.debit_move_id | self.credit_move_id
         rows = self.env["paylink.autopay.item"].sudo().search([("move_line_id", "in", items.ids)])
-        return [*super()._paylink_task_subjects(), rows]
+        return [*super()._paylink_task_subjects(), *rows._paylink_task_subjects()]

@@ -1,12 +1,14 @@
 import logging
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import format_date
+from odoo.tools import SQL, format_date
 
 from ...const import Task
 from ...tools.texts import said
+from ..messaging.paylink_sending_mixin import FAILED_STATUSES, NO_ADDRESS
 
 _logger = logging.getLogger(__name__)
 # Why a charge came to nothing, as far as the plan of further tries goes.
@@ -19,6 +21,22 @@ DECLINES = [
     ("hard", "Refused for good"),
     ("canceled", "The charge was withdrawn"),
 ]
+# Why a charge can't be announced.
+UNTOLD = ("template", "address", "undelivered")
+# Why something is not charged on its day although nothing speaks against charging it: names of reasons, see
+# ``paylink.autopay.rule._reason_texts``.
+LEFT_OUT = [
+    ("cap", "More than the limit per charge"),
+    ("month_cap", "More than the limit of the month"),
+    ("refused", "Not accepted by the provider"),
+    ("template", "The e-mail that announces it is missing"),
+    ("address", "No e-mail address to announce it"),
+    ("undelivered", "Announcement not delivered"),
+]
+# Of what of this the task on the customer is; the others have tasks of their own.
+TOLD = ("cap", "month_cap", "refused", "undelivered")
+# After how long a notice that a mail server did not take is sent anew.
+TRY_AGAIN = timedelta(days=1)
 
 
 class PaylinkAutopayItem(models.Model):
@@ -58,6 +76,16 @@ class PaylinkAutopayItem(models.Model):
     announced_amount = fields.Monetary(readonly=True)
     announced_token_id = fields.Many2one(
         "payment.token", string="Announced Payment Profile", readonly=True, ondelete="set null"
+    )
+    notice_message_id = fields.Many2one(
+        "mail.message", readonly=True, ondelete="set null", index="btree_not_null", help="By which it was announced."
+    )
+    notice_email = fields.Char(string="Announced to", readonly=True)
+    left_out = fields.Selection(
+        LEFT_OUT,
+        string="Left out",
+        readonly=True,
+        help="Why it is not charged on its day. Reminders go on, and each run looks at it again.",
     )
     tries = fields.Integer(readonly=True)
     next_on = fields.Date(string="Next Try", readonly=True)
@@ -121,6 +149,102 @@ class PaylinkAutopayItem(models.Model):
     def _forget_notice(self):
         """What was said does not hold anymore: the customer is told anew before the charge."""
         self.write({"noticed_on": False, "charge_on": False, "announced_amount": 0, "announced_token_id": False})
+
+    @api.model
+    def _failed_notices_sql(self):
+        """A query of the ids of the messages that were delivered to nobody."""
+        return SQL(
+            """
+            SELECT n.mail_message_id FROM mail_notification n
+             WHERE n.notification_status IN %(failed)s
+               AND NOT EXISTS (SELECT 1 FROM mail_notification other
+                                WHERE other.mail_message_id = n.mail_message_id
+                                  AND other.notification_status NOT IN %(failed)s)
+            """,
+            failed=FAILED_STATUSES,
+        )
+
+    @api.model
+    def _addresses_in_vain(self, item_ids):
+        """Where notices about these items were not delivered, and would not be now, and forget these notices.
+
+        What a mail server only did not take for the moment is worth another try after a day.
+
+        :return: a set of ``(customer id, addresses)``
+        """
+        self.env.flush_all()
+        failed = self.sudo().search(
+            [
+                ("move_line_id", "in", list(item_ids)),
+                ("notice_message_id", "in", SQL("(%s)", self._failed_notices_sql())),
+            ]
+        )
+        failed.filtered("noticed_on")._forget_notice()
+        again = fields.Datetime.now() - TRY_AGAIN
+        return {
+            (row.partner_id.id, row.notice_email)
+            for row in failed
+            if row.notice_message_id.date > again
+            or any(
+                fate.notification_status == "bounce" or fate.failure_type in NO_ADDRESS
+                for fate in row.notice_message_id.notification_ids
+            )
+        }
+
+    # === LEFT OUT === #
+
+    @api.model
+    def _note_left_out(self, dues, reasons):
+        """Mark what of ``dues`` is not charged on its day, so that it is reminded of, and have people told once; the
+        others lose their mark.
+
+        :param list dues: ``Due`` of ``paylink_autopay_rule_pick.py``
+        :param dict reasons: why some are left out, by id of item; those that are no matter of a mark are ignored
+        """
+        names = dict(LEFT_OUT)
+        reasons = {item_id: name for item_id, name in reasons.items() if name in names}
+        rules = {due.item_id: due.rule_id for due in dues}
+        marked = self.sudo().search([("move_line_id", "in", list(rules)), ("left_out", "!=", False)])
+        items = self.env["account.move.line"].browse([item_id for item_id in rules if item_id in reasons])
+        changed = (marked | self._of_items(items)).filtered(
+            lambda row: row.left_out != reasons.get(row.move_line_id.id, False)
+        )
+        for row in changed:
+            row.left_out = reasons.get(row.move_line_id.id, False)
+            row.rule_id = rules[row.move_line_id.id]
+        changed._tell_left_out()
+
+    @api.model
+    def _of_company_left_out(self, company, seen):
+        """The rows of ``company`` whose mark no run has looked at: nobody would charge them now anyway.
+
+        :param set seen: the ids of items that were looked at
+        """
+        domain = [("company_id", "=", company.id), ("left_out", "!=", False), ("move_line_id", "not in", list(seen))]
+        return self.sudo().search(domain)
+
+    def _keep_no_mark(self):
+        self.left_out = False
+        self._tell_left_out()
+
+    def _tell_left_out(self):
+        """Give who is responsible one task for each customer of whom something is left out; it says what it is now.
+
+        Who has no address is told of by a task of its own (``Task.AUTOPAY_ADDRESS``).
+        """
+        tasks = self.env["paylink.task.mixin"]
+        for rule in self.filtered(lambda row: row.left_out == "template").rule_id:
+            tasks._give(rule, Task.AUTOPAY_TEMPLATE, rule._template_texts, rule._responsible())
+        for company, rows in self.grouped("company_id").items():
+            new = rows.filtered(lambda row: row.left_out in TOLD)
+            users = new.rule_id.with_company(company)._responsible()
+            pages = self.env["paylink.autopay.page"].with_company(company)
+            for page in pages._for_customers(rows.partner_id, company, users[:1]):
+                mine = new.filtered(lambda row, page=page: row.partner_id == page.partner_id)
+                tasks._reword(page.partner_id, Task.AUTOPAY_LEFT_OUT, page._left_out_texts, about=page)
+                if mine:
+                    owner = mine.rule_id.with_company(company)._responsible()[:1]
+                    tasks._give(page.partner_id, Task.AUTOPAY_LEFT_OUT, page._left_out_texts, owner, about=page)
 
     # === SKIPPED === #
 
@@ -221,7 +345,12 @@ class PaylinkAutopayItem(models.Model):
     # === TASKS === #
 
     def _paylink_ends_tasks_by(self):
-        return super()._paylink_ends_tasks_by() | {"is_skipped"}
+        return super()._paylink_ends_tasks_by() | {"is_skipped", "left_out"}
+
+    def _paylink_task_subjects(self):
+        """Also the pages of their customers, and their rules."""
+        pages = self.env["paylink.autopay.page"].sudo().search([("partner_id", "in", self.partner_id.ids)])
+        return [*super()._paylink_task_subjects(), pages, self.rule_id]
 
     def _paylink_done_autopay_objection(self, _task):
         """It is paid, or may be charged again."""

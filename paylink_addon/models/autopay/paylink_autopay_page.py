@@ -1,13 +1,18 @@
 from functools import partial
 
+from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.tools import clean_context, format_date
 
 from ...const import AUTOPAY_PATH, Task
 from ...tools.addresses import BadAddress, split_emails
+from .paylink_autopay_item import TOLD
+from .paylink_autopay_rule_pick import less_credits
 
 # How far the customer sees ahead, in days, at least.
 DAYS_AHEAD = 60
+# How many items a task names.
+MAX_NAMED = 20
 
 
 class PaylinkAutopayPage(models.Model):
@@ -80,6 +85,7 @@ class PaylinkAutopayPage(models.Model):
         :param dict facts: what it says: ``amount``, ``day``, ``documents``, ``method`` (texts)
         :param str emails: where it goes
         :param template: ``mail.template`` of this model
+        :return: the ``mail.mail``
         """
         self.ensure_one()
         told = self.with_context(lang=self.lang, paylink_noticed=tuple(facts.items()))
@@ -88,8 +94,9 @@ class PaylinkAutopayPage(models.Model):
             email_to={self.id: emails},
             layout="paylink_addon.mail_layout_autopay",
         )
-        told._create_emails(values)
+        mail = told._create_emails(values)
         self._note_sent()
+        return mail
 
     @api.model
     def _emails_of(self, partner):
@@ -149,22 +156,29 @@ class PaylinkAutopayPage(models.Model):
         charged, _left = rules._foresee(today, fields.Date.add(today, days=ahead), self.partner_id.ids)
         Item, Token = self.env["account.move.line"], self.env["payment.token"]
         stored = [
-            self._page_row(today, tx.token_id, item, item.amount_residual_currency)
+            self._page_row(today, tx.token_id, Item.browse(item_id), share)
             for tx in self.partner_id._paylink_autopay_unsent(company)
-            for item in tx.paylink_id.line_ids.move_line_id
-            if item.amount_residual_currency > 0
+            for item_id, share in self._stored_shares(tx).items()
         ]
         return stored + [
-            self._page_row(day, Token.browse(charge.token_id), Item.browse(due.item_id), due.residual)
+            self._page_row(day, Token.browse(charge.token_id), Item.browse(item_id), share)
             for day, charge in charged
-            for due in charge.dues
+            for item_id, share in charge.shares().items()
         ]
 
-    def _page_row(self, day, token, item, residual):
+    def _stored_shares(self, transaction):
+        """How much of a charge that is stored is for each debt, by id of item."""
+        items = transaction.paylink_id.line_ids.move_line_id
+        debts = items.filtered(lambda item: item.amount_residual_currency > 0)
+        credit = -sum((items - debts).mapped("amount_residual_currency"))
+        return less_credits({item.id: item.amount_residual_currency for item in debts}, credit)
+
+    def _page_row(self, day, token, item, share):
+        """:param float share: how much of the charge is for it, less credits"""
         return {
             "id": item.id,
             "name": item._paylink_customer_name(item._paylink_labels()[item.id], self.env),
-            "amount": item._paylink_amount_text(self.env, residual),
+            "amount": item._paylink_amount_text(self.env, share) if share else self.env._("Covered by your credits"),
             "day": format_date(self.env, day),
             "method": token.display_name,
         }
@@ -226,6 +240,34 @@ class PaylinkAutopayPage(models.Model):
             "one on the contact.",
             partner=self.partner_id.display_name,
         )
+
+    def _left_out_rows(self):
+        """What of the customer is not charged on its day, and is still to be dealt with."""
+        rows = self.env["paylink.autopay.item"].sudo()
+        domain = [("partner_id", "=", self.partner_id.id), ("company_id", "=", self.company_id.id)]
+        found = rows.search([*domain, ("left_out", "in", TOLD), ("is_skipped", "=", False)], order="id")
+        return found.filtered(lambda row: not row.move_line_id.reconciled)
+
+    def _left_out_texts(self, env):
+        """What is not charged, each with its reason."""
+        rows = self._left_out_rows().with_env(env(su=True))
+        shown = [
+            Markup("<li>%s: %s</li>") % (row.name or row.move_id.name, row.rule_id._reason_text(row.left_out))
+            for row in rows[:MAX_NAMED]
+        ]
+        if len(rows) > MAX_NAMED:
+            shown.append(Markup("<li>%s</li>") % env._("%(count)s more", count=len(rows) - MAX_NAMED))
+        text = env._(
+            "This is due and not charged to %(partner)s automatically. Reminders go on, where there are any. Each run "
+            "looks at it again; else ask the customer otherwise, or skip it on the document:",
+            partner=self.partner_id.display_name,
+        )
+        note = Markup("<p>%s</p><ul>%s</ul>") % (text, Markup("").join(shown))
+        return env._("Something is not charged automatically"), note
+
+    def _paylink_done_autopay_left_out(self, _task):
+        """Nothing is left out anymore."""
+        return not (self._customer().paylink_autopay and self._left_out_rows())
 
     def _paylink_done_autopay_off(self, _task):
         """The customer has it again."""

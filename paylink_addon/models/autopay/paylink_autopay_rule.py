@@ -129,6 +129,24 @@ class PaylinkAutopayRule(models.Model):
             "params": {"type": "success", "message": self.env._("What is due today is being charged.")},
         }
 
+    # === WHO === #
+
+    def _responsible(self):
+        """Who gets the tasks of these rules: an administrator where nobody does."""
+        return self.user_id.filtered("active") or self.env.company._paylink_administrator()
+
+    def _template_texts(self, env):
+        return env._("Automatic payments can't be announced: the e-mail was deleted"), env._(
+            "The rule “%(rule)s” tells customers before they are charged, and the template of that e-mail was deleted: "
+            "nothing is charged. Update Paylink under Apps to have it back, or set the rule's notice to 0 days.",
+            rule=self.with_env(env).name,
+        )
+
+    def _paylink_done_autopay_template(self, _task):
+        """What it keeps from being charged is announced, or has become somebody else's business."""
+        rows = self.env["paylink.autopay.item"].sudo()
+        return not rows.search_count([("rule_id", "=", self.id), ("left_out", "=", "template")], limit=1)
+
     # === PLANS === #
 
     def _offset(self):

@@ -21,7 +21,7 @@ class PaylinkAutopayRuleFilters(models.Model):
     _common_conditions = (
         *("open", "followed", "not_blocked", "no_payment", "not_charged_back"),
         *("not_promised", "not_objected", "not_skipped", "not_charged"),
-        *("customer_active", "customer_on", "profile", "profile_fits", "profile_works", "cap", "plan"),
+        *("customer_active", "customer_on", "profile", "profile_fits", "profile_works", "plan"),
     )
     _rule_conditions = (
         *("customers", "memo", "date", "terms", "amount", "amount_max", "journals", "salespeople"),
@@ -73,13 +73,20 @@ class PaylinkAutopayRuleFilters(models.Model):
             self._planned_day_sql(date),
         )
 
-    def _common_cap(self, _date):
-        """By itself it is not more than the customer's limit per charge."""
-        return SQL("(c.cap IS NULL OR c.amount <= c.cap)")
-
     def _common_plan(self, _date):
         """There are tries left with this method."""
         return SQL("(c.is_ended IS NOT TRUE OR c.tried_token_id IS DISTINCT FROM c.token_id)")
+
+    # === WHAT EACH RUN LOOKS AT ANEW === #
+    # Limits and announcements are no conditions: what they leave out is marked (see ``paylink.autopay.item.left_out``).
+
+    def _not_left_out_sql(self):
+        """Nothing is known that keeps ``c`` from being charged on its day."""
+        return SQL("c.left_out IS NULL AND (c.cap IS NULL OR c.amount <= c.cap)")
+
+    def _untold_sql(self, name):
+        """``c`` could not be announced, for the reason ``name``."""
+        return SQL("c.left_out = %s", name) if self.notice_days else SQL("FALSE")
 
     # === WHAT A RULE LEAVES OUT === #
 
@@ -124,7 +131,7 @@ class PaylinkAutopayRuleFilters(models.Model):
         :param items: ids of journal items
         :return: SQL of a query with the columns of :meth:`_candidates_sql`, and ``is_on``, ``is_active``,
             ``cap`` (NULL: none), ``token_id``, ``token_fits``, ``token_expires_on``, ``token_refused_at``, and those of
-            the row of the item; ``noticed_on`` of a notice that named another method is NULL
+            the row of the item; ``noticed_on`` of a notice that named another method, or arrived nowhere, is NULL
         """
         company = self.company_id.ensure_one()
         # Who may be charged, once each: looked up for every item, it would take most of the time (bench/cards.py).
@@ -134,13 +141,16 @@ class PaylinkAutopayRuleFilters(models.Model):
             SELECT c.*, payer.is_on, payer.is_active, payer.cap, payer.token_id, payer.token_expires_on,
                    payer.token_refused_at,
                    payer.token_fits, item.is_skipped, item.is_charged, item.is_ended, item.token_id AS tried_token_id,
-                   item.link_id AS tried_link_id, item.charge_on, item.next_on, item.tries,
-                   CASE WHEN item.announced_token_id = payer.token_id THEN item.noticed_on END AS noticed_on
+                   item.link_id AS tried_link_id, item.charge_on, item.next_on, item.tries, item.left_out,
+                   CASE WHEN item.announced_token_id = payer.token_id
+                         AND COALESCE(item.notice_message_id NOT IN (%(failed)s), TRUE)
+                        THEN item.noticed_on END AS noticed_on
               FROM (%(candidates)s) c
               JOIN payer ON payer.id = c.customer_id
          LEFT JOIN paylink_autopay_item item ON item.move_line_id = c.item_id
             """,
             payers=self._payers_sql(company, customers, items),
+            failed=self.env["paylink.autopay.item"]._failed_notices_sql(),
             candidates=self._candidates_sql(
                 company, customers, items, None if items is not None else self._within_sql(date)
             ),
@@ -211,9 +221,11 @@ class PaylinkAutopayRuleFilters(models.Model):
                 "The stored payment method expires before the charge, or its bank has refused it for good."
             ),
             "cap": self.env._("It is more than the customer's limit per charge."),
-            "cap_together": self.env._("All that is due together is more than the customer's limit per charge."),
             "month_cap": self.env._("It is more than what is left of the customer's limit of this month."),
             "refused": self.env._("The provider can't take this amount or currency."),
+            "template": self.env._("The e-mail that announces charges was deleted: install its template again."),
+            "address": self.env._("It can't be announced: the customer has no e-mail address that works."),
+            "undelivered": self.env._("Its announcement was not delivered: correct the customer's e-mail address."),
             "plan": self.env._("It was declined, and is not tried again with this payment method."),
             "amount_max": self.env._("The amount is above the rule's maximum."),
             "notice": self.env._("The customer has not been told of it yet."),

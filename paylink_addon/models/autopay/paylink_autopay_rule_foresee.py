@@ -6,6 +6,7 @@ from typing import NamedTuple
 from odoo import models
 from odoo.tools import SQL
 
+from .paylink_autopay_item import UNTOLD
 from .paylink_autopay_rule_pick import Due
 
 
@@ -21,13 +22,14 @@ class PaylinkAutopayRuleForesee(models.Model):
 
     _inherit = "paylink.autopay.rule"
 
-    def _plans(self, today, last=None, customers=None, items=None):
+    def _plans(self, today, last=None, customers=None, items=None, *, announcing=False):
         """What the rules of one company have in mind with each open item of customers who have automatic payment.
 
         :param today: the day it is for the company
         :param last: the last due day that matters, default any
         :param customers: ids of commercial partners, default all
         :param items: ids of journal items, whoever their customers are
+        :param bool announcing: what could not be announced before is looked at anew
         :return: a list of :class:`Plan`, one for each item
         """
         if not self:
@@ -46,14 +48,14 @@ class PaylinkAutopayRuleForesee(models.Model):
             """,
             self._chargeable_sql(last, customers, items),
             self._condition_names(),
-            SQL(" UNION ALL ").join(rule._plan_sql(today, rank) for rank, rule in enumerate(ranked)),
+            SQL(" UNION ALL ").join(rule._plan_sql(today, rank, announcing) for rank, rule in enumerate(ranked)),
         )
         return [Plan(Due(*row), reason) for *row, reason in self.env.execute_query(query)]
 
     def _condition_names(self):
-        return [*self._common_conditions, *self._rule_conditions]
+        return [*self._common_conditions, *self._rule_conditions, *UNTOLD]
 
-    def _plan_sql(self, today, rank):
+    def _plan_sql(self, today, rank, announcing):
         """When this rule charges each candidate, and the number of the first condition that speaks against it.
 
         What is only a question of the day speaks against nothing. Of two rules the one that had less against it tells.
@@ -66,6 +68,8 @@ class PaylinkAutopayRuleForesee(models.Model):
             SQL("WHEN (%s) IS NOT TRUE THEN %s", condition, names.index(name) + 1)
             for name, condition in conditions.items()
         ]
+        if not announcing:
+            cases += [SQL("WHEN %s THEN %s", self._untold_sql(name), names.index(name) + 1) for name in UNTOLD]
         return SQL(
             """SELECT c.customer_id, c.contact_id, c.item_id, c.move_id, c.currency_id, c.residual::float8,
                       c.amount::float8, c.due_date, c.token_id, c.tried_link_id, %s AS day, %s AS rule_id,
@@ -92,8 +96,9 @@ class PaylinkAutopayRuleForesee(models.Model):
         self.env.flush_all()
         return SQL(" UNION ALL ").join(
             SQL(
-                "SELECT c.item_id FROM (%s) c WHERE %s",
+                "SELECT c.item_id FROM (%s) c WHERE %s AND %s",
                 self._chargeable_sql(None),
+                rule._not_left_out_sql(),
                 SQL(" AND ").join(rule._sorted_conditions(today)[0]),
             )
             for rule in self
@@ -101,21 +106,27 @@ class PaylinkAutopayRuleForesee(models.Model):
 
     # === DAY BY DAY === #
 
-    def _foresee(self, today, last, customers=None):
+    def _foresee(self, today, last=None, customers=None, *, announcing=False):
         """What will be charged from ``today`` to ``last``, should nobody pay until then, and what is left out, and why.
 
+        :param last: default: whenever it is
+        :param bool announcing: see :meth:`_plans`
         :return: (a list of ``(day, charge)``, a list of ``(plan, name of the reason)``)
         """
-        plans = self._plans(today, last + timedelta(days=max(self.mapped("notice_days"), default=0)), customers)
+        latest = last and last + timedelta(days=max(self.mapped("notice_days"), default=0))
+        plans = self._plans(today, latest, customers, announcing=announcing)
         due, left = {}, []
         for plan in plans:
             if plan.reason:
                 left.append((plan, plan.reason))
-            elif plan.due.day <= last:
+            elif not last or plan.due.day <= last:
                 due.setdefault(plan.due.day, []).append(plan)
-        charged, spent, used = [], {}, set()
-        for day, own in sorted(due.items()):
+        charged, covered, spent, used = [], [], {}, set()
+        for day, new in sorted(due.items()):
+            own = covered + new  # what credits have covered so far is still open
             charges, others = self._charges([plan.due for plan in own], day, spent, used)
             charged += [(day, charge) for charge in charges]
-            left += [(plan, others[plan.due.item_id]) for plan in own if plan.due.item_id in others]
-        return charged, left
+            others = [(plan, others[plan.due.item_id]) for plan in own if plan.due.item_id in others]
+            covered = [plan for plan, reason in others if reason == "covered"]
+            left += [(plan, reason) for plan, reason in others if reason != "covered"]
+        return charged, left + [(plan, "covered") for plan in covered]

@@ -24,43 +24,66 @@ class PaylinkAutopayRuleNotice(models.Model):
         A customer gets one for each day of charges; its e-mail and what is noted are stored together, or neither is.
         """
         rules = self._still_on()
-        wanted = {due.item_id for due in rules._pick_notices(date, customers.ids)} if rules else set()
-        template = self.env.ref("paylink_addon.mail_template_autopay", raise_if_not_found=False)
-        if not wanted or not template:
+        dues = rules._pick_notices(date, customers.ids) if rules else []
+        if not dues:
             return
-        charged, _left = rules._foresee(date, date + timedelta(days=max(rules.mapped("notice_days"))), customers.ids)
+        template = self.env.ref("paylink_addon.mail_template_autopay", raise_if_not_found=False)
+        if template:
+            reasons = rules._announce_dues(date, dues, template)
+        else:
+            reasons = dict.fromkeys((due.item_id for due in dues), "template")
+        self.env["paylink.autopay.item"]._note_left_out(dues, reasons)
+
+    def _announce_dues(self, date, dues, template):
+        """Announce these, together with what is charged on the same days.
+
+        :return: why others are left out: a name of a reason by id of item
+        """
+        wanted, customers = {due.item_id for due in dues}, {due.customer_id for due in dues}
+        last = date + timedelta(days=max(self.mapped("notice_days")))
+        charged, left = self._foresee(date, last, customers, announcing=True)
+        reasons = {plan.due.item_id: reason for plan, reason in left}
         told = groupby(
             ((day, charge) for day, charge in charged if any(due.item_id in wanted for due in charge.dues)),
             lambda row: (row[1].dues[0].customer_id, row[0]),
         )
-        owner = rules.user_id.filtered("active")[:1] or self.env.company._paylink_administrator()
         partners = self.env["res.partner"].sudo().browse(dict.fromkeys(customer_id for (customer_id, _day), _ in told))
+        owner = self._responsible()[:1]
         pages = self.env["paylink.autopay.page"]._for_customers(partners, self.env.company, owner)
         pages = pages.grouped("partner_id")
+        useless = self.env["paylink.autopay.item"]._addresses_in_vain(wanted)
         for (customer_id, day), rows in told:
             page, charges = pages[partners.browse(customer_id)], [charge for _day, charge in rows]
-            self._announce_one(page, template, day, date, charges, wanted)
+            mine = [due for charge in charges for due in charge.dues if due.item_id in wanted]
+            if reason := self._announce_one(page, template, day, date, charges, mine, useless):
+                reasons |= dict.fromkeys((due.item_id for due in mine), reason)
+        return reasons
 
-    def _announce_one(self, page, template, day, date, charges, wanted):
+    def _announce_one(self, page, template, day, date, charges, dues, useless):
         """Tell a customer of what is charged on ``day``.
 
-        :param set wanted: the ids of the items that the customer was not told of yet
+        :param list dues: what of it the customer was not told of yet
+        :param set useless: where notices to these customers were not delivered, as ``(customer id, addresses)``
+        :return: the name of the reason why that is not possible, or ``None``
         """
-        dues = [due for charge in charges for due in charge.dues if due.item_id in wanted]
         emails = self._notice_emails(page, dues)
         if not emails:
-            users = self.browse(dues[0].rule_id).user_id.filtered("active") or self.env.company._paylink_administrator()
+            users = self.browse(dues[0].rule_id)._responsible()
             self.env["paylink.task.mixin"]._give(page.partner_id, Task.AUTOPAY_ADDRESS, page._no_address_texts, users)
-            return
+            return "address"
+        if (page.partner_id.id, emails) in useless:
+            return "undelivered"
         items = self.env["account.move.line"].sudo().browse([due.item_id for due in dues])
         page.lang = page.partner_id._paylink_lang(page.lang)
         env = page.with_context(lang=page.lang).env
-        page._announce(self._notice_facts(env, page, day, charges, items), emails, template)
+        mail = page._announce(self._notice_facts(env, page, day, charges, items), emails, template)
         rows = self.env["paylink.autopay.item"]._of_items(items)
+        rows.write({"notice_message_id": mail.mail_message_id.id, "notice_email": emails})
         rows = rows.grouped(lambda row: row.move_line_id.id)
         for charge in charges:
             told = [rows[due.item_id].id for due in charge.dues if due.item_id in rows]
             self.env["paylink.autopay.item"].sudo().browse(told)._note_announced(charge, date, day, emails)
+        return None
 
     def _notice_emails(self, page, dues):
         """Where a notice goes: to the customer, else to the contacts that were invoiced; as text."""

@@ -1,6 +1,7 @@
 """Stage of ``paylink.autopay.rule``: what is to be charged on a day, and together with what."""
 
 from datetime import date, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from odoo import models
@@ -49,16 +50,23 @@ class Charge(NamedTuple):
 
     def shares(self):
         """How much of it is for each debt, by id of item, in its currency: credits pay the first ones."""
-        credit, found = -sum(row.residual for row in self.credits), {}
-        for due in self.dues:
-            covered = min(credit, due.residual)
-            found[due.item_id] = due.residual - covered
-            credit -= covered
-        return found
+        return less_credits(
+            {due.item_id: due.residual for due in self.dues}, -sum(row.residual for row in self.credits)
+        )
 
     def item_ids(self):
         """The ids of all its journal items."""
         return {row.item_id for row in (*self.dues, *self.credits)}
+
+
+def less_credits(debts, credit):
+    """What is left of ``debts``, amounts by id, when ``credit`` has paid the first ones."""
+    found = {}
+    for item_id, residual in debts.items():
+        covered = min(credit, residual)
+        found[item_id] = residual - covered
+        credit -= covered
+    return found
 
 
 class PaylinkAutopayRulePick(models.Model):
@@ -213,7 +221,10 @@ class PaylinkAutopayRulePick(models.Model):
     # === LIMITS === #
 
     def _within_limits(self, charges, date, left_out, spent):
-        """Those that are neither more than the customer's limits nor what the provider can't take."""
+        """What of these is neither more than the customer's limits nor what the provider can't take.
+
+        What is too much for one charge is split: the oldest that fit come first.
+        """
         Partner = self.env["res.partner"].sudo().with_company(self.company_id)
         customers = Partner.browse({charge.dues[0].customer_id for charge in charges})
         tokens = self.env["payment.token"].sudo().browse({charge.token_id for charge in charges})
@@ -222,27 +233,68 @@ class PaylinkAutopayRulePick(models.Model):
         kept = []
         for charge in charges:
             customer, token = by_id[charge.dues[0].customer_id], token_by_id[charge.token_id]
-            amount, month = charge.in_company_currency(), (customer.id, date.year, date.month)
-            if reason := self._over_limit(
-                charge, customer, amount + spent.get(month, 0.0), month_left
-            ) or self._refusal(charge, token):
-                left_out |= dict.fromkeys((due.item_id for due in charge.dues), reason)
-                continue
-            spent[month] = spent.get(month, 0.0) + amount
-            kept.append(charge)
+            month = (customer.id, date.year, date.month)
+            left = month_left.get(customer.id)
+            left = None if left is None else left - spent.get(month, 0.0)
+            for part in self._parts(charge, partial(self._too_much, customer, token), left, left_out):
+                if reason := self._refusal(part, token):
+                    left_out |= dict.fromkeys((due.item_id for due in part.dues), reason)
+                    continue
+                spent[month] = spent.get(month, 0.0) + part.in_company_currency()
+                kept.append(part)
         return kept
 
-    def _over_limit(self, charge, customer, of_month, month_left):
-        """The name of the reason why a charge is not made, or ``False``.
+    def _parts(self, charge, too_much, left, left_out):
+        """Split a charge.
 
-        :param float of_month: what would be charged in the month with it, of what is not stored yet
+        :param too_much: a function of a charge: the name of the reason why it is too much, or ``None``
+        :param float left: what all parts may come to, in the company's currency; ``None``: anything
         """
-        over, amount = self.company_id.currency_id.compare_amounts, charge.in_company_currency()
-        if customer.paylink_autopay_has_cap and over(amount, customer.paylink_autopay_cap) > 0:
-            return "cap_together" if len(charge.dues) > 1 else "cap"
-        if customer.id in month_left and over(of_month, month_left[customer.id]) > 0:
-            return "month_cap"
-        return False
+
+        def over_month(part):
+            over = left is not None and self.company_id.currency_id.compare_amounts(part.in_company_currency(), left)
+            return "month_cap" if over > 0 else None
+
+        if not too_much(charge) and not over_month(charge):
+            return [charge]
+        parts, part = [], charge._replace(dues=[])
+        for due in charge.dues:
+            more, alone = part._replace(dues=[*part.dues, due]), charge._replace(dues=[due], credits=[])
+            if part.dues and too_much(more) and not too_much(alone):
+                parts.append(part)
+                left = None if left is None else left - part.in_company_currency()
+                part, more = alone._replace(dues=[]), alone
+            if reason := too_much(more) or over_month(more):
+                left_out[due.item_id] = reason
+            else:
+                part = more
+        return self._not_covered([*parts, part], left_out)
+
+    def _not_covered(self, parts, left_out):
+        """Those that come to something: what credits cover is not charged."""
+        kept = []
+        for part in parts:
+            if (
+                part.dues
+                and self.env["res.currency"].browse(part.dues[0].currency_id).compare_amounts(part.total(), 0) > 0
+            ):
+                kept.append(part)
+            else:
+                left_out |= dict.fromkeys((due.item_id for due in part.dues), "covered")
+        return kept
+
+    def _too_much(self, customer, token, charge):
+        """The name of the reason why it is too much for one charge to ``token``, or ``None``."""
+        currency = self.env["res.currency"].browse(charge.dues[0].currency_id)
+        if self._over_cap(customer, charge.in_company_currency()):
+            return "cap"
+        most = token.provider_id._paylink_limits(currency).most
+        return "refused" if most and currency.compare_amounts(charge.total(), most) > 0 else None
+
+    def _over_cap(self, customer, amount):
+        """Whether ``amount``, in the company's currency, is more than the customer's limit per charge."""
+        over = self.company_id.currency_id.compare_amounts(amount, customer.paylink_autopay_cap) > 0
+        return customer.paylink_autopay_has_cap and over
 
     def _refusal(self, charge, token):
         """Likewise, where it is the method or its provider that can't take it."""

@@ -39,9 +39,15 @@ class PaylinkAutopayRuleRun(models.Model):
         if not company.paylink_autopay or not rules:
             return True
         date = date or company._paylink_today()
-        return rules._for_each_customer(rules._pick_notices(date), partial(rules._announce_to, date)) and (
-            rules._for_each_customer(rules._pick(date), partial(rules._charge_customers, date))
-        )
+        announced = rules._pick_notices(date)
+        if not rules._for_each_customer(announced, partial(rules._announce_to, date)):
+            return False
+        charged = rules._pick(date)
+        if not rules._for_each_customer(charged, partial(rules._charge_customers, date)):
+            return False
+        seen = {due.item_id for due in (*announced, *charged)}
+        self.env["paylink.autopay.item"]._of_company_left_out(company, seen)._keep_no_mark()
+        return True
 
     def _for_each_customer(self, dues, work):
         """Do ``work`` with some of the customers of ``dues`` at a time, each set in a transaction of its own."""
@@ -62,7 +68,9 @@ class PaylinkAutopayRuleRun(models.Model):
         Each transaction sees anew what is switched on.
         """
         if rules := self._still_on():
-            charges, _others = rules._charges(rules._pick(date, customers.ids), date)
+            dues = rules._pick(date, customers.ids)
+            charges, others = rules._charges(dues, date)
+            self.env["paylink.autopay.item"]._note_left_out(dues, others)
             rules._charge(rules._as_announced(charges))
 
     def _still_on(self):
@@ -142,5 +150,4 @@ class PaylinkAutopayRuleRun(models.Model):
         rule = self.browse(charge.rule_id)
         contacts = {due.contact_id for due in charge.dues}
         partner = self.env["res.partner"].sudo().browse(contacts if len(contacts) == 1 else charge.dues[0].customer_id)
-        owner = rule.user_id.filtered("active") or self.env.company._paylink_administrator()
-        return {"partner_id": partner.id, "user_id": owner.id, "send_email": bool(partner.email)}
+        return {"partner_id": partner.id, "user_id": rule._responsible().id, "send_email": bool(partner.email)}

@@ -87,7 +87,11 @@ class PaymentTransaction(models.Model):
         items = rows.move_line_id.filtered(lambda item: item.balance > 0)
         rule = rows.rule_id[:1].with_company(self.company_id)
         rule = rule and rule._still_on()
-        return bool(rule) and not self._paylink_exceeds(self._paylink_needed()) and rule._allows(items, self.token_id)
+        if not rule or self._paylink_exceeds(self._paylink_needed()):
+            return False
+        customer = self.partner_id.commercial_partner_id.with_company(self.company_id)
+        amount = self.currency_id._convert(self.amount, self.company_id.currency_id, self.company_id, self.paylink_day)
+        return not rule._over_cap(customer, amount) and rule._allows(items, self.token_id)
 
     def _paylink_withdraw_autopay(self):
         """Give up charges by rule that were not sent yet; their plan goes on as if they had never been stored."""
@@ -109,6 +113,8 @@ class PaymentTransaction(models.Model):
         code = self.paylink_stripe_decline_code
         if self.paylink_never_again:
             return "hard"
+        if self.paylink_answer:
+            return "technical"  # nobody knew what had become of it, until a person has looked
         if self._paylink_is_stripe() and not code:
             return "technical"  # Stripe has refused or never received it: no bank has said anything
         return "authentication" if self.paylink_action_needed else KINDS.get(code, "other")

@@ -15,6 +15,7 @@ from ...tools.gsm import GSM_LIMITS, UCS2_LIMITS, fitting, sms_size, sms_text
 from ...tools.texts import one_line
 
 FAILED_STATUSES = ("exception", "bounce")
+NO_ADDRESS = ("mail_email_invalid", "mail_email_missing")
 CUSTOMER_MESSAGES = ("email_outgoing", "sms")
 # Less than this of what is paid would be a riddle in an SMS.
 PURPOSE_LENGTH = 12

@@ -93,6 +93,13 @@ class PaylinkTaskMixin(models.AbstractModel):
             changed.date_deadline = deadline
 
     @api.model
+    def _reword(self, records, key, texts, about=None):
+        """Say anew what the open tasks of this key are about: it has changed. See :meth:`_give`."""
+        for task in self._tasks(records, key, about):
+            summary, note = texts(self.with_context(lang=task.user_id.lang).env)
+            task.write({"summary": summary, "note": _html(note, task.res_id)})
+
+    @api.model
     def _end(self, records, key, about=None, feedback=None):
         """End the open tasks of this key, whoever has them.
 

@@ -5,13 +5,12 @@ from odoo.tools import SQL
 from ...const import Task
 from ...tools.addresses import usable_emails
 from ..link.paylink_link_amounts import PURPOSE_WORDS
-from ..messaging.paylink_sending_mixin import FAILED_STATUSES
+from ..messaging.paylink_sending_mixin import FAILED_STATUSES, NO_ADDRESS
 
 # How often an e-mail that a mail server did not take is tried in all.
 MAX_TRIES = 4
 # What the mail server refuses for good: a reply 5xx or a status 5.x.x, not a port or an address. All else may pass.
 REFUSED = r"(?:^|[(\s])5[0-57]\d[ ,-]|(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![\d.])"  # read by PostgreSQL
-NO_ADDRESS = ("mail_email_invalid", "mail_email_missing")
 BATCH = 500
 
 

@@ -52,7 +52,7 @@ class TestAutopayCaps(AutopayCommon):
         rule.grouping = "customer"
         customer.write({"paylink_autopay_has_cap": True, "paylink_autopay_cap": 150})
         self._due_invoice(amount=100)
-        self.assertEqual(self._amounts(rule), ([], ["cap_together"]))
+        self.assertEqual(self._amounts(rule), ([(100, 1, 0)], ["month_cap"]))
 
     def test_limit_of_a_parent_company(self):
         """What a subsidiary is charged counts for its own limit, not for that of its parent; a contact's counts."""

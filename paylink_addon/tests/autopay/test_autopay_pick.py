@@ -90,8 +90,6 @@ class TestAutopayPick(AutopayCommon):
             "archived": (customer(active=False), False),
             "switched off": (customer(paylink_autopay=False), False),
             "no profile": (customer(paylink_token_id=False), False),
-            "cap": (customer(paylink_autopay_has_cap=True, paylink_autopay_cap=99), False),
-            "cap that is enough": (customer(paylink_autopay_has_cap=True, paylink_autopay_cap=100), True),
             "archived profile": (token(active=False), False),
             "expired profile": (token(paylink_expires_on=self._days(-1)), False),
             "refused profile": (token(paylink_refused_at="2026-01-01"), False),
