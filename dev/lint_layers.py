@@ -33,6 +33,7 @@ MAY_CALL = {
     "autopay": ("card", "link", "deposit", "stripe"),
     "bank": ("link", "deposit", "statement", "stripe"),
     "reminder": ("link", "deposit", "statement", "dispute", "autopay", "bank"),
+    "desk": ("link", "deposit", "statement", "dispute", "stripe", "card", "autopay", "bank", "reminder"),
 }
 XML_FOLDERS = ("views", "wizards", "data")
 # Attributes that hold no names, or names that XML ids may have.
@@ -56,6 +57,7 @@ CONTROLLERS = {
     "deposit": "deposit",
     "account": "statement",
     "autopay": "autopay",
+    "export": "desk",
     "card": "card",
     "card_open": "card",
     "card_portal": "card",

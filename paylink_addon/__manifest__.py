@@ -6,7 +6,7 @@
     "author": "Paylink",
     "license": "LGPL-3",
     "depends": ["account_payment", "sale", "sms", "account_qr_code_sepa", "resource"],
-    "external_dependencies": {"python": ["phonenumbers", "stripe"]},
+    "external_dependencies": {"python": ["phonenumbers", "stripe", "xlsxwriter"]},
     "data": [
         "security/paylink_groups.xml",
         "security/ir.model.access.csv",
@@ -15,6 +15,7 @@
         "security/paylink_autopay_rules.xml",
         "security/paylink_bank_rules.xml",
         "security/paylink_reminder_rules.xml",
+        "security/paylink_desk_rules.xml",
         # messaging
         "views/messaging/res_partner_address_views.xml",
         # link
@@ -95,6 +96,10 @@
         "views/reminder/paylink_reminder_rule_views.xml",
         "views/reminder/paylink_reminder_views.xml",
         "views/reminder/paylink_reminder_inherited_views.xml",
+        # desk
+        "data/desk/paylink_export_columns.xml",
+        "wizards/desk/paylink_export_views.xml",
+        "views/desk/paylink_link_views.xml",
     ],
     "assets": {
         "web.assets_backend": [

@@ -5,6 +5,7 @@ from . import (
     card_open,
     card_portal,
     deposit,
+    export,
     pay,
     portal,
     status,

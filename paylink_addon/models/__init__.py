@@ -10,3 +10,4 @@ from . import card
 from . import autopay
 from . import bank
 from . import reminder
+from . import desk

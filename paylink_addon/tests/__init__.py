@@ -19,3 +19,4 @@ from .card import *
 from .autopay import *
 from .bank import *
 from .reminder import *
+from .desk import *

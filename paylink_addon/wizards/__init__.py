@@ -7,3 +7,4 @@ from . import stripe
 from . import card
 from . import autopay
 from . import reminder
+from . import desk

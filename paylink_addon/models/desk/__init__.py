@@ -1,0 +1,3 @@
+from . import paylink_export_column
+from . import paylink_link
+from . import res_users_settings

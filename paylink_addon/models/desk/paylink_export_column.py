@@ -1,0 +1,132 @@
+from odoo import fields, models
+from odoo.exceptions import AccessError
+from odoo.tools import SQL
+
+# What is written for each type of field; all else is a text.
+KINDS = {"integer": "number", "monetary": "money", "date": "date", "datetime": "datetime"}
+
+
+class PaylinkExportColumn(models.Model):
+    """A column of the Excel file of collection links: a stored field of theirs, or an SQL expression.
+
+    What stands in a column is told by a method named after its code (``_column_documents``), where there is one, else
+    by the field of this name. Siblings add a record, and a method where they need one.
+    """
+
+    _name = "paylink.export.column"
+    _description = "Column of an Excel File"
+    _order = "sequence, id"
+
+    name = fields.Char(required=True, translate=True)
+    code = fields.Char(required=True)
+    sequence = fields.Integer()
+    width = fields.Integer(default=14, help="In characters.")
+    is_default = fields.Boolean(string="Chosen at first", default=True)
+
+    _code_unique = models.UniqueIndex("(code)")
+
+    def _readable(self):
+        """Those of the columns whose field the user may read."""
+        return self.filtered(lambda column: column._can_read())
+
+    def _can_read(self):
+        links = self.env["paylink.link"]
+        field = links._fields.get(self.code)
+        try:
+            return field is None or links._check_field_access(field, "read") is None
+        except AccessError:
+            return False
+
+    def _field(self):
+        """The field of links that the column shows; ``None`` of what has an expression of its own."""
+        return None if hasattr(self, f"_column_{self.code}") else self.env["paylink.link"]._fields[self.code]
+
+    def _kind(self):
+        """What its cells are: see ``Column`` of ``tools/spreadsheet.py``."""
+        field = self._field()
+        return KINDS.get(field.type, "text") if field else "text"
+
+    def _labels(self):
+        """What people read, by what is stored: of selections, in the user's language."""
+        field = self._field()
+        return dict(field._description_selection(self.env)) if field and field.type == "selection" else {}
+
+    def _sql(self, query, timezone):
+        """What is selected.
+
+        :param query: a ``Query`` on links
+        :param str timezone: of moments, as the database knows it
+        """
+        field = self._field()
+        if field is None:
+            return getattr(self, f"_column_{self.code}")(query.table)
+        value = self.env["paylink.link"]._field_to_sql(query.table, field.name, query)
+        if field.type == "datetime":
+            return SQL("(%s AT TIME ZONE 'UTC') AT TIME ZONE %s", value, timezone)
+        if field.type == "many2one":
+            return self._name_sql(field, query)
+        return value
+
+    def _name_sql(self, field, query):
+        """The name of a record, which whoever may read the link may know: lists show it, too."""
+        model = self.env[field.comodel_name]
+        alias = query.make_alias(query.table, field.name)
+        condition = SQL("%s = %s", SQL.identifier(alias, "id"), SQL.identifier(query.table, field.name))
+        query.add_join("LEFT JOIN", alias, model._table, condition)
+        return SQL.identifier(alias, "complete_name" if "complete_name" in model._fields else model._rec_name)
+
+    # === EXPRESSIONS === #
+
+    def _column_user_id(self, link):
+        return SQL(
+            """(SELECT partner.name FROM res_users owner JOIN res_partner partner ON partner.id = owner.partner_id
+                 WHERE owner.id = %s)""",
+            SQL.identifier(link, "user_id"),
+        )
+
+    def _column_documents(self, link):
+        """The documents that are asked for, or what else the link is for."""
+        return SQL(
+            """COALESCE(
+                (SELECT string_agg(DISTINCT move.name, ', ')
+                   FROM paylink_link_line line
+                   JOIN account_move_line item ON item.id = line.move_line_id
+                   JOIN account_move move ON move.id = item.move_id
+                  WHERE line.link_id = %(id)s),
+                (SELECT sale.name FROM sale_order sale WHERE sale.id = %(order)s),
+                %(reference)s)""",
+            id=SQL.identifier(link, "id"),
+            order=SQL.identifier(link, "sale_order_id"),
+            reference=SQL.identifier(link, "reference"),
+        )
+
+    def _column_channels(self, link):
+        """By which ways it was to be sent."""
+        return SQL(
+            "concat_ws(', ', CASE WHEN %s THEN %s END, CASE WHEN %s THEN %s END)",
+            SQL.identifier(link, "send_email"),
+            self.env._("E-mail"),
+            SQL.identifier(link, "send_sms"),
+            self.env._("SMS"),
+        )
+
+    def _column_method(self, link):
+        """How the last payment was made."""
+        return self._of_payment_sql(link, "payment_method", "payment_method_id")
+
+    def _column_provider(self, link):
+        return self._of_payment_sql(link, "payment_provider", "provider_id")
+
+    def _of_payment_sql(self, link, table, column):
+        """The name, in the user's language, of what the last payment of a link was made by."""
+        return SQL(
+            """(SELECT COALESCE(named.name->>%(lang)s, named.name->>'en_US')
+                  FROM payment_transaction payment JOIN %(table)s named ON named.id = payment.%(column)s
+                 WHERE payment.paylink_id = %(id)s AND payment.state IN ('done', 'authorized', 'pending')
+                   AND payment.operation != 'refund'
+              ORDER BY payment.state = 'done' DESC, payment.id DESC LIMIT 1)""",
+            lang=self.env.lang or "en_US",
+            table=SQL.identifier(table),
+            column=SQL.identifier(column),
+            id=SQL.identifier(link, "id"),
+        )

@@ -1,0 +1,213 @@
+import io
+from datetime import datetime
+
+from odoo import Command
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import HttpCase, tagged
+from openpyxl import load_workbook
+
+from ...tools import spreadsheet
+from ..browser_common import ToursCommon
+from ..common import PaylinkCommon
+
+
+class ExportCommon(PaylinkCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if not getattr(cls, "seller", None):
+            cls.seller = cls._user("seller", "paylink_addon.group_paylink_user,base.group_allow_export", lang="fr_FR")
+        cls.boss = cls._user("boss", "paylink_addon.group_paylink_all,base.group_allow_export", tz="America/Toronto")
+
+    def _free(self, amount, user=None, **values):
+        """A link of its own amount, of ``user``."""
+        values = {"partner_id": self.marie.id, "amount": amount, "user_id": (user or self.seller).id, **values}
+        return self.env["paylink.link"].create(values)
+
+    def _dialog(self, user=None, domain=None, **values):
+        export = self.env["paylink.export"].with_user(user or self.boss)
+        return export.with_context(lang=export.env.user.lang, paylink_export_domain=domain or []).create(values)
+
+    def _columns(self, *codes):
+        found = self.env["paylink.export.column"].search([("code", "in", codes)])
+        return {"column_ids": [Command.set(found.ids)]}
+
+    def _file(self, dialog):
+        """The file of a dialog, opened, without the server."""
+        return load_workbook(io.BytesIO(b"".join(spreadsheet.stream(dialog._as_table()))))
+
+    def _rows(self, dialog):
+        return [[cell.value for cell in row] for row in self._file(dialog).worksheets[0].iter_rows()]
+
+
+@tagged("post_install", "-at_install")
+class TestExport(ExportCommon):
+    """The Excel file of a list of links."""
+
+    def test_file_agrees_with_the_database(self):
+        ours, foreign = self.company.currency_id, self.setup_other_currency("JPY", rounding=1.0)
+        invoice = self._invoice(amount=1234.56)
+        paid = self._link(invoice, user_id=self.seller.id)
+        self._pay(paid)
+        links = paid + self._free(0.3) + self._free(5000, currency_id=foreign.id, partner_id=self.john.id)
+        self.env.flush_all()
+        self.cr.execute("UPDATE paylink_link SET create_date = '2026-02-01 03:30' WHERE id = %s", [links[2].id])
+        codes = ("name", "partner_id", "documents", "kind", "status", "amount", "amount_kept", "create_date", "method")
+        book = self._file(self._dialog(domain=[["id", "in", links.ids]], **self._columns(*codes)))
+        sheet = book.worksheets[0]
+        titles, last, middle, first, _empty, *totals = ([cell.value for cell in row] for row in sheet.iter_rows())
+        self.assertEqual(
+            titles, ["Number", "Customer", "For", "Kind", "Status", "Asked", "Received", "Payment Method", "Made on"]
+        )
+        method = paid.transaction_ids.payment_method_id.name
+        self.assertEqual(
+            first[:8], [paid.name, "Marie Dubois", invoice.name, "Open items", "Paid", 1234.56, 1234.56, method]
+        )
+        self.assertEqual(middle[5:7], [0.3, 0])
+        self.assertEqual(last[5], 5000)
+        self.assertEqual(
+            last[8], datetime.fromisoformat("2026-01-31 22:30"), "as the reader's clock in Toronto shows it"
+        )
+        sums = {row[0]: row[5:7] for row in totals}
+        self.assertEqual(sums, {"Total JPY": [5000, 0], f"Total {ours.name}": [1234.86, 1234.56]})
+        self.assertEqual(sheet.freeze_panes, "A2")
+        self.assertEqual(sheet.auto_filter.ref, "A1:I4")
+        formats = [sheet.cell(row, 6).number_format for row in (2, 3)]
+        self.assertEqual(formats, ["[$¥]#,##0", "[$$]#,##0.00"])
+        self.assertEqual([sheet.cell(2, 9).is_date, sheet.cell(2, 6).data_type], [True, "n"])
+        months = [[cell.value for cell in row] for row in book.worksheets[1].iter_rows(min_row=2)]
+        self.assertIn([datetime.fromisoformat("2026-01-01"), "Draft", "JPY", 1, 5000, 0], months)
+        self.assertEqual(sum(row[3] for row in months), 3)
+        self.assertAlmostEqual(sum(row[4] for row in months if row[2] == ours.name), 1234.86)
+
+    def test_texts_never_become_formulas(self):
+        texts = {
+            "=1+1": "=1+1",
+            "+33 6": "+33 6",
+            "-5": "-5",
+            "@SUM(A1)": "@SUM(A1)",
+            "\t=1": "\t=1",
+            "007": "007",
+            "a<b>&c \N{GRINNING FACE}": "a<b>&c \N{GRINNING FACE}",
+            "bell \x07": "bell ",
+            "x" * 40_000: "x" * spreadsheet.MAX_TEXT,
+        }
+        links = self.env["paylink.link"].concat(*(self._free(1, reference=text) for text in texts))
+        dialog = self._dialog(domain=[["id", "in", links.ids]], **self._columns("name", "reference"))
+        cells = [row[1] for row in self._file(dialog).worksheets[0].iter_rows(min_row=2, max_row=len(texts) + 1)]
+        for cell, text in zip(cells, reversed(texts.values()), strict=True):
+            with self.subTest(text[:20]):
+                self.assertEqual((cell.value, cell.data_type), (text, "s"))
+                self.assertEqual(cell.quotePrefix, text.startswith(spreadsheet.LIKE_FORMULA))
+
+    def test_file_is_in_the_users_language(self):
+        self._free(1)
+        rows = self._rows(self._dialog(self.seller, **self._columns("name", "status", "amount")))
+        self.assertEqual(rows[0], ["Numéro", "Statut", "Demandé"])
+        self.assertEqual(rows[1][1], "Brouillon")
+
+    def test_only_what_the_user_may_see(self):
+        mine, other = self._free(1), self._free(2, user=self.boss)
+        self.assertEqual(self._rows(self._dialog(self.seller, **self._columns("name")))[1:2], [[mine.name]])
+        names = [
+            row[0]
+            for row in self._rows(self._dialog(domain=[["id", "in", (mine + other).ids]], **self._columns("name")))
+        ]
+        self.assertEqual(names[1:3], [other.name, mine.name])
+        dialog = self._dialog(self.seller, domain=[["id", "=", other.id]])
+        with self.assertRaisesRegex(UserError, "nothing to export|rien à exporter"):
+            dialog.action_export()
+
+    def test_bad_inputs(self):
+        self._free(1)
+        clerk = self._user("clerk", "paylink_addon.group_paylink_user")
+        clerk.group_ids -= self.env.ref("base.group_allow_export")
+        cases = (
+            (self._dialog(self.boss), {"domain": "nonsense"}, UserError, "can't be read"),
+            (self._dialog(self.boss), {"domain": '[["no_field", "=", 1]]'}, UserError, "can't be read"),
+            (self._dialog(self.boss), {"domain": '[["id"]]'}, UserError, "can't be read"),
+            (self._dialog(self.boss), {"domain": '{"a": 1}'}, UserError, "can't be read"),
+            (self._dialog(self.boss), {"column_ids": [Command.clear()]}, UserError, "at least one column"),
+            (self._dialog(self.boss), {"domain": '[["id", "=", 0]]'}, UserError, "nothing to export"),
+            (self._dialog(clerk), {"domain": "[]"}, AccessError, "not allowed"),
+        )
+        for dialog, values, error, message in cases:
+            with self.subTest(values), self.assertRaisesRegex(error, message), self.cr.savepoint():
+                dialog.write(values)
+                dialog.action_export()
+
+    def test_ticked_links(self):
+        links = self._free(1) + self._free(2) + self._free(3)
+        context = {"active_model": "paylink.link", "active_ids": links[:2].ids, "active_domain": []}
+        dialog = self.env["paylink.export"].with_user(self.boss).with_context(**context).create({})
+        self.assertEqual(dialog.count, 2)
+        self.env["ir.config_parameter"].set_param("web.active_ids_limit", 2)
+        context["active_domain"] = [["id", "in", links.ids]]
+        dialog = self.env["paylink.export"].with_user(self.boss).with_context(**context).create({})
+        self.assertEqual(dialog.count, 3, "a list hands over so many ids at most")
+
+    def test_columns_are_remembered(self):
+        self._free(1)
+        self._dialog(**self._columns("name", "email")).action_export()
+        self.assertEqual(self._dialog().column_ids.mapped("code"), ["name", "email"])
+        self.assertIn("amount", self._dialog(self.seller).column_ids.mapped("code"), "of somebody else")
+
+    def test_every_column_can_be_written(self):
+        self._pay(self._link(self._invoice()))
+        columns = self.env["paylink.export.column"].search([])
+        dialog = self._dialog(column_ids=[Command.set(columns.ids)])
+        rows = self._rows(dialog)
+        self.assertEqual(len(rows[0]), len(columns))
+        self.assertIn("Demo", str(rows[1]))
+
+    def test_same_queries_for_any_number(self):
+        links = self._free(1)
+        counts = []
+        for _turn in range(3):  # the first fills what is kept for all
+            dialog = self._dialog(domain=[["id", "in", links.ids]])
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            self._file(dialog)
+            counts.append(self.cr.sql_log_count - before)
+            links = self.env["paylink.link"].create([{"partner_id": self.marie.id, "amount": 1} for _ in range(50)])
+        self.assertEqual(*counts[1:])
+
+
+@tagged("post_install", "-at_install")
+class TestExportFile(HttpCase, ExportCommon):
+    """The file as a browser gets it."""
+
+    def test_download(self):
+        self._free(7)
+        dialog = self._dialog()
+        url = dialog.action_export()["params"]["url"]
+        self.authenticate("boss", "boss")
+        answer = self.url_open(url)
+        self.assertEqual(answer.status_code, 200)
+        self.assertRegex(answer.headers["Content-Disposition"], r"Collection%20links%20\d{4}-\d\d-\d\d\.xlsx")
+        self.assertEqual(load_workbook(io.BytesIO(answer.content)).worksheets[0]["A1"].value, "Number")
+
+    def test_only_ones_own(self):
+        self._free(7)
+        url = self._dialog().action_export()["params"]["url"]
+        for login in ("seller", None):
+            with self.subTest(login):
+                self.authenticate(login, login)
+                answer = self.url_open(url, allow_redirects=False)
+                self.assertIn(answer.status_code, (303, 404))
+                self.assertNotIn(b"PK", answer.content[:2])
+
+
+@tagged("post_install", "-at_install")
+class TestExportTours(ToursCommon, ExportCommon):
+    seller_groups = "paylink_addon.group_paylink_user,base.group_allow_export"
+
+    def test_export_what_the_list_shows(self):
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        self.start_tour("/odoo/payment-links", "paylink_export", login="camille")
+        export = self.env["paylink.export"].with_user(self.seller).search([("create_uid", "=", self.seller.id)])
+        self.assertEqual(self._rows(export)[1][0], link.name)
+        chosen = self.seller.sudo().res_users_settings_ids.paylink_export_columns
+        self.assertNotIn("partner_id", chosen)
+        self.assertIn("amount", chosen)

@@ -1,0 +1,218 @@
+"""Excel files of any length, given out while their rows are read: no more than a batch of them is ever in memory.
+
+XlsxWriter makes the file with its styles, headers, totals and further sheets, and one sample row for the table. The
+rows themselves are written into its place, straight into the compressed answer: XlsxWriter can give nothing out before
+it has seen the last row. See https://xlsxwriter.readthedocs.io/working_with_memory.html and ECMA-376, part 1, 18.3.1.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+
+import xlsxwriter
+from xlsxwriter.utility import xl_col_to_name
+
+# What a sheet holds, with its header (Excel's specifications and limits).
+MAX_ROWS = 1_048_576
+MAX_TEXT = 32_767
+TABLE_SHEET = "xl/worksheets/sheet1.xml"
+SAMPLE_ROW = 1
+# Excel counts days from here on; its own 29 February 1900, which never was, is older than all that is written here.
+EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  days of a sheet have no time zone
+DAY = 86_400
+# A text that begins like this becomes a formula as soon as somebody edits its cell, or saves the sheet as CSV.
+LIKE_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# What Excel reads as an escaped character (ECMA-376, part 1, 22.9.2.19).
+ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+
+
+class Money(NamedTuple):
+    """An amount, in major units, and the name of its currency."""
+
+    amount: object
+    currency: str
+
+
+@dataclass
+class Column:
+    """A column of a table.
+
+    ``kind``: *text*, *number*, *date*, *datetime* (without a time zone: the reader's) or *money*; ``width``: in
+    characters.
+    """
+
+    title: str
+    kind: str = "text"
+    width: int = 14
+
+
+@dataclass
+class Table:
+    """What is written: the first sheet of a file.
+
+    ``rows`` yields batches: lists of rows, with a value (or ``None``) for each column; ``count`` is how many rows there
+    are in all. ``totals``: rows that stand in bold below the others, outside of what is filtered. ``currencies``: the
+    formats of numbers, such as ``#,##0.00 [$€]``, by the names that :class:`Money` uses. ``finish(workbook)`` adds
+    further sheets.
+    """
+
+    title: str
+    columns: list
+    rows: object
+    count: int
+    totals: list = ()
+    currencies: dict = field(default_factory=dict)
+    finish: Callable = lambda workbook: None
+
+
+def stream(table):
+    """Yield the parts of an Excel file, as soon as there are some.
+
+    :param Table table: with the header and the totals, at most :data:`MAX_ROWS` rows
+    """
+    skeleton, styles = _skeleton(table)
+    sink = _Sink()
+    with zipfile.ZipFile(skeleton) as source, zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as file:
+        for entry in source.infolist():
+            if entry.filename != TABLE_SHEET:
+                file.writestr(entry.filename, source.read(entry))
+        yield sink.take()
+        head, tail = _around_sample(source.read(TABLE_SHEET).decode())
+        with file.open(TABLE_SHEET, "w") as sheet:
+            sheet.write(head.encode())
+            writer = _RowWriter(table.columns, styles)
+            for batch in table.rows:
+                sheet.write(writer.rows(batch).encode())
+                yield sink.take()
+            writer.number += 1
+            sheet.write(writer.rows(table.totals, bold=True).encode())
+            sheet.write(tail.encode())
+    yield sink.take()
+
+
+# === WHAT IS AROUND THE ROWS === #
+
+
+def _skeleton(table):
+    """A file with all but the rows, as XlsxWriter makes it, and the number of the style of each kind of cell."""
+    target = io.BytesIO()
+    workbook = xlsxwriter.Workbook(target, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    sheet = workbook.add_worksheet(table.title)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, table.count, len(table.columns) - 1)
+    header = workbook.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+    for index, column in enumerate(table.columns):
+        sheet.set_column(index, index, column.width)
+        sheet.write_string(0, index, column.title, header)
+    formats = _formats(workbook, table)
+    for index, style in enumerate(formats.values()):
+        sheet.write_blank(SAMPLE_ROW, index, None, style)
+    table.finish(workbook)
+    workbook.close()
+    numbers = re.findall(r' s="(\d+)"', _sample(_read(target, TABLE_SHEET)).group())
+    return target, dict(zip(formats, numbers, strict=True))
+
+
+def _formats(workbook, table):
+    """The styles of cells by kind, or by currency, and whether they are bold."""
+    kinds = {
+        "text": {"num_format": "@"},
+        "quoted": {"quote_prefix": True},
+        "number": {"num_format": "0"},
+        "date": {"num_format": 14},  # the short formats of whoever opens the file
+        "datetime": {"num_format": 22},
+        **{("money", name): {"num_format": pattern} for name, pattern in table.currencies.items()},
+    }
+    return {
+        (kind, bold): workbook.add_format(values | ({"bold": True} if bold else {}))
+        for kind, values in kinds.items()
+        for bold in (False, True)
+    }
+
+
+def _read(file, name):
+    with zipfile.ZipFile(file) as archive:
+        return archive.read(name).decode()
+
+
+def _sample(xml):
+    return re.search(rf'<row r="{SAMPLE_ROW + 1}".*?</row>', xml, re.S)
+
+
+def _around_sample(xml):
+    """What comes before and after the rows."""
+    found = _sample(xml)
+    return xml[: found.start()], xml[found.end() :]
+
+
+# === THE ROWS === #
+
+
+class _RowWriter:
+    """Writes rows as SpreadsheetML. Texts stand in their cells: a table of all of them would be kept in memory."""
+
+    def __init__(self, columns, styles):
+        self.styles = styles
+        self.number = SAMPLE_ROW
+        write = {"text": self._text, "number": self._number, "money": self._money}
+        self.cells = [
+            (xl_col_to_name(index), write.get(column.kind, self._date), column.kind)
+            for index, column in enumerate(columns)
+        ]
+
+    def rows(self, batch, bold=False):
+        """The XML of these rows, which follow those written before."""
+        parts = []
+        for row in batch:
+            self.number += 1
+            parts.append(f'<row r="{self.number}">')
+            parts += [
+                write(f'r="{name}{self.number}"', value, kind, bold)
+                for (name, write, kind), value in zip(self.cells, row, strict=True)
+                if value is not None and value is not False
+            ]
+            parts.append("</row>")
+        return "".join(parts)
+
+    def _text(self, place, value, kind, bold):
+        text = FORBIDDEN.sub("", str(value))[:MAX_TEXT]
+        style = self.styles["quoted" if text.startswith(LIKE_FORMULA) else kind, bold]
+        text = escape(ESCAPED.sub("_x005F_", text))
+        return f'<c {place} s="{style}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+
+    def _number(self, place, value, kind, bold):
+        return f'<c {place} s="{self.styles[kind, bold]}"><v>{value}</v></c>'
+
+    def _date(self, place, value, kind, bold):
+        moment = value if isinstance(value, datetime) else datetime.combine(value, time.min)
+        passed = moment - EPOCH
+        return f'<c {place} s="{self.styles[kind, bold]}"><v>{passed.days + passed.seconds / DAY}</v></c>'
+
+    def _money(self, place, value, kind, bold):
+        return f'<c {place} s="{self.styles[(kind, value.currency), bold]}"><v>{value.amount}</v></c>'
+
+
+class _Sink(io.RawIOBase):
+    """Where the compressed file is written to, a part at a time; it can't be gone back in."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts = []
+
+    def writable(self):
+        return True
+
+    def write(self, data):  # pylint: disable=method-required-super
+        self.parts.append(bytes(data))
+        return len(data)
+
+    def take(self):
+        """What was written since."""
+        parts, self.parts = b"".join(self.parts), []
+        return parts

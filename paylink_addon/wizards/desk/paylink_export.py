@@ -1,0 +1,103 @@
+import json
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+
+from ...tools.spreadsheet import MAX_ROWS
+
+# Beside the links: the header, and a total for each currency.
+ROOM = MAX_ROWS - 200
+
+
+class PaylinkExport(models.TransientModel):
+    """The links of a list as an Excel file, with the columns that the user chooses."""
+
+    _name = "paylink.export"
+    _inherit = "paylink.dialog.mixin"
+    _description = "Export of Collection Links to Excel"
+    _open_to_clients = frozenset({"domain"})
+
+    domain = fields.Char(required=True, default="[]", help="The filter of the list, as JSON.")
+    count = fields.Integer(string="Links", compute="_compute_count")
+    column_ids = fields.Many2many(
+        "paylink.export.column", string="Columns", default=lambda self: self._default_columns()
+    )
+
+    @api.model
+    def default_get(self, fields_list):
+        """The filter of the list from which the dialog is opened."""
+        values = super().default_get(fields_list)
+        if "domain" in fields_list:
+            values["domain"] = json.dumps(self._chosen_domain(), default=str)
+        return values
+
+    @api.model
+    def _chosen_domain(self):
+        """The ticked links; where there are more than a list hands over at once, or none, those of its filter."""
+        context = self.env.context
+        active_ids = context.get("active_ids") if context.get("active_model") == "paylink.link" else None
+        limit = int(self.env["ir.config_parameter"].sudo().get_param("web.active_ids_limit", 20000))
+        if active_ids and (len(active_ids) < limit or "active_domain" not in context):
+            return [["id", "in", active_ids]]
+        return context.get("paylink_export_domain") or context.get("active_domain") or []
+
+    @api.model
+    def _default_columns(self):
+        """Those that the user chose last."""
+        columns = self.env["paylink.export.column"].search([("code", "!=", False)])._readable()
+        chosen = self.env["res.users.settings"]._find_or_create_for_user(self.env.user).paylink_export_columns
+        return columns.filtered(lambda column: column.code in chosen if chosen else column.is_default)
+
+    @api.depends("domain")
+    def _compute_count(self):
+        for wizard in self:
+            wizard.count = self.env["paylink.link"].search_count(wizard._domain())
+
+    def _domain(self):
+        """The filter as a domain.
+
+        :raises UserError: where it is none
+        """
+        self.ensure_one()
+        try:
+            domain = Domain(json.loads(self.domain or "[]"))
+            self.env["paylink.link"]._search(domain)
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                self.env._("The filter of the list can't be read. Close this window, filter again, and export again.")
+            ) from error
+        return domain
+
+    # === ACTIONS === #
+
+    def action_export(self):
+        """Give out the file, and remember the columns."""
+        self._check_export()
+        settings = self.env["res.users.settings"]._find_or_create_for_user(self.env.user)
+        settings.sudo().paylink_export_columns = self.column_ids.mapped("code")
+        url = f"/paylink/export/{self.id}"
+        return {"type": "ir.actions.client", "tag": "paylink_addon.download", "params": {"url": url}}
+
+    def _check_export(self):
+        """Raise unless the user may export, and there is something that fits."""
+        self.ensure_one()
+        if not self.env.user.has_group("base.group_allow_export"):
+            raise AccessError(self.env._("You are not allowed to export: ask an administrator."))
+        if not self.column_ids:
+            raise UserError(self.env._("Choose at least one column."))
+        if not self.count:
+            raise UserError(self.env._("There is nothing to export: no link fits the filter of the list."))
+        if self.count > ROOM:
+            raise UserError(
+                self.env._(
+                    "Excel holds %(limit)s rows, and these are %(count)s: narrow the filter, by year for example.",
+                    limit=ROOM,
+                    count=self.count,
+                )
+            )
+
+    def _as_table(self):
+        """What the file shows: see ``paylink.link._excel_table``."""
+        self._check_export()
+        return self.env["paylink.link"]._excel_table(self._domain(), self.column_ids.sorted()._readable())
