@@ -1,4 +1,5 @@
 from . import test_wallet
+from . import test_wallet_bank
 from . import test_wallet_disputes
 from . import test_wallet_merge
 from . import test_wallet_orders

@@ -159,8 +159,30 @@ class AccountBankStatementLineFind(models.Model):
             places, SQL("%s = ANY(%s) AND link.issued_at IS NOT NULL", number, wanted), number
         ):
             world.numbers.setdefault((place, found), []).append(target)
+        told = self._paylink_announced_references(wanted)
+        for place, target in self._paylink_link_targets(places, SQL("link.id IN %s", tuple(told) or (0,))):
+            for found in told[target.link_id]:
+                world.numbers.setdefault((place, found), []).append(target)
         for found, place, target in self._paylink_document_targets(places, wanted):
             world.numbers.setdefault((place, found), []).append(target)
+
+    @api.model
+    def _paylink_announced_references(self, wanted):
+        """What Odoo's provider of wire transfers has told customers to give: numbers by the id of the link."""
+        number = SQL(NUMBER_SQL.format("tx.reference"))
+        found = defaultdict(list)
+        rows = self.env.execute_query(
+            SQL(
+                """SELECT tx.paylink_id, %s FROM payment_transaction tx
+                    WHERE tx.state = 'pending' AND tx.paylink_id IS NOT NULL AND %s = ANY(%s)""",
+                number,
+                number,
+                wanted,
+            )
+        )
+        for link_id, text in rows:
+            found[link_id].append(text)
+        return found
 
     @api.model
     def _paylink_document_targets(self, places, wanted):

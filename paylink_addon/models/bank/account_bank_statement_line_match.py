@@ -11,6 +11,8 @@ from ...tools import days
 _logger = logging.getLogger(__name__)
 # Of how many lines of a run is decided at once, and how many are reconciled in one transaction at most.
 BATCH = 1000
+# What a line brings.
+DECISIVE = frozenset({"amount", "amount_currency", "foreign_currency_id", "journal_id"})
 # Who is faster gets what two lines want: the other one is looked at again.
 ROUNDS = 4
 
@@ -35,9 +37,16 @@ class AccountBankStatementLineMatch(models.Model):
 
     def write(self, vals):
         """What a line pays follows its amount: whoever changes it takes the match back."""
-        if {"amount", "amount_currency", "foreign_currency_id", "journal_id"} & vals.keys():
-            self._paylink_accepted()._undo()
+        if DECISIVE & vals.keys():
+            self.filtered(lambda line: line._paylink_differs(vals))._paylink_accepted()._undo()
         return super().write(vals)
+
+    def _paylink_differs(self, vals):
+        """Whether these values change what the line brings; Odoo writes them again whenever its entry is changed."""
+        self.ensure_one()
+        return any(
+            self._fields[name].convert_to_write(self[name], self) != vals[name] for name in DECISIVE & vals.keys()
+        )
 
     def unlink(self):
         """A line that goes takes with it what it had paid."""
@@ -124,10 +133,11 @@ class AccountBankStatementLineMatch(models.Model):
             accepted = Match._create_of(proven)._accept_proven()
             found |= accepted
             left -= accepted.line_id
-            if not accepted or len(accepted) == sum(decision.proof for decision in decisions):
-                break
-        open_ids = set(left.ids)
-        return found | left._paylink_propose([decision for decision in decisions if decision.line.id in open_ids])
+            open_ids = set(left.ids)
+            decisions = [decision for decision in decisions if decision.line.id in open_ids]
+            if not accepted or not any(decision.keys & taken for decision in decisions):
+                break  # what is left is as it was found
+        return found | left._paylink_propose(decisions)
 
     def _paylink_propose(self, decisions):
         """Store what is proposed of these lines; what has been proposed just so stays, all else is forgotten."""

@@ -118,7 +118,19 @@ class PaylinkBankMatchBooks(models.Model):
         plan = [group for match in self for group in match._settle()]
         if plan:
             self.env["account.move.line"]._reconcile_plan(plan)
+        for match in self:
+            match._keep_settled()
         direct._paylink_after_transfers()
+
+    def _keep_settled(self):
+        """Of what it was found for, some may not have needed it: what is settled tells whether it stands."""
+        if settled := self.item_ids & self._counterparts():
+            self.item_ids = settled
+
+    def _counterparts(self):
+        """The lines of other entries that the line's own is reconciled with."""
+        partials = self.move_id.line_ids.matched_debit_ids | self.move_id.line_ids.matched_credit_ids
+        return (partials.debit_move_id | partials.credit_move_id).filtered(lambda line: line.move_id != self.move_id)
 
     def _create_transactions(self):
         """A transaction for each link that gets something of a line."""
@@ -168,7 +180,7 @@ class PaylinkBankMatchBooks(models.Model):
 
     def _fees(self):
         """What the bank has kept of it, where that is booked: the company has an account for it."""
-        if "fees" not in self.reasons.split(",") or not self.company_id.paylink_bank_fee_account_id:
+        if "fees" not in self.reasons.split(",") or not self.company_id._paylink_bank_fee_account():
             return 0.0
         return max(self.currency_id.round(self._due_now() - self.amount), 0.0)
 
@@ -212,7 +224,7 @@ class PaylinkBankMatchBooks(models.Model):
     def _fee_values(self):
         if not (fees := self._fees()):
             return []
-        account = self.company_id.paylink_bank_fee_account_id
+        account = self.company_id._paylink_bank_fee_account()
         return [{"account_id": account.id, "amount_currency": fees, "name": self.env._("Bank fees")}]
 
     def _counterparts_of_items(self, items):
@@ -318,14 +330,10 @@ class PaylinkBankMatchBooks(models.Model):
 
     def _is_in_books(self):
         """Whether the line still settles what it was matched with."""
-        partials = self.move_id.line_ids.matched_debit_ids | self.move_id.line_ids.matched_credit_ids
-        others = (partials.debit_move_id | partials.credit_move_id).filtered(lambda line: line.move_id != self.move_id)
+        others = self._counterparts()
         if payments := self.transaction_ids.payment_id:
             return payments.move_id <= others.move_id
-        return not self.item_ids or self.item_ids <= others or not self._was_settling()
-
-    def _was_settling(self):
-        return bool(self.item_ids)
+        return self.item_ids <= others
 
     def _withdraw_rest(self):
         """What somebody has un-reconciled by hand stays as it is in the books; the links follow."""

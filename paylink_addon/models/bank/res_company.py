@@ -20,7 +20,7 @@ class ResCompany(models.Model):
         string="Account of Bank Fees",
         check_company=True,
         domain="[('account_type', 'in', ('expense', 'expense_direct_cost'))]",
-        help="Where the fees go that banks have kept of customers' transfers.",
+        help="Where the fees go that banks have kept of customers' transfers. Empty: the account of bank fees.",
     )
     paylink_claim_days = fields.Integer(
         string="Days without reminders",
@@ -29,6 +29,11 @@ class ResCompany(models.Model):
     )
 
     # === TRANSFERS === #
+
+    def _paylink_bank_fee_account(self):
+        """The account for what banks keep of transfers: the one chosen, while it is in use, else that of all fees."""
+        own = self.paylink_bank_fee_account_id
+        return own if own.active else self._paylink_fee_account()
 
     def _paylink_transfer_provider(self):
         """The provider that stands for transfers, in sudo mode; it is made when the first one is matched.

@@ -1,2 +1,4 @@
+from . import test_bank_kinds
 from . import test_bank_match
 from . import test_bank_page
+from . import test_bank_races

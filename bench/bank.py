@@ -1,0 +1,129 @@
+"""Lines of banks find what they pay, beside one SQL join; they are reconciled, beside Odoo's own way in batch."""
+
+from dev.live import fresh_database
+
+from .common import Table, environment, measure
+from .links import make_invoices
+from .reminders import copies, make_items, prepare
+
+ITEMS, LINES, FEWER = 100_000, 5_000, 1_250
+RECONCILED = 200
+# What any way of finding them has to ask at least.
+JOIN = """
+    SELECT line.id, item.id
+      FROM account_bank_statement_line line
+      JOIN paylink_link link ON link.transfer_reference = line.payment_ref
+      JOIN paylink_link_line asked ON asked.link_id = link.id
+      JOIN account_move_line item ON item.id = asked.move_line_id AND item.reconciled IS NOT TRUE
+                                 AND item.amount_residual_currency = line.amount
+     WHERE line.id IN %s AND line.is_reconciled IS NOT TRUE
+"""
+
+
+def main():
+    """Measure finding among many open items, then reconciling, each against what can't be done without."""
+    table = Table(f"{LINES} bank lines, {ITEMS} open items")
+    with fresh_database("bench_bank") as database, environment(database) as env:
+        prepare(env)
+        find(env, table)
+    with fresh_database("bench_bank") as database, environment(database) as env:
+        reconcile(env, table)
+    return table.show()
+
+
+def find(env, table):
+    """Finding: nothing is written."""
+    lines = make_lines(env)
+    lines[:10]._paylink_decide()  # starts warm
+    floor = measure(env, lambda: join(env, lines), repeat=3)
+    ours = measure(env, lines._paylink_decide, repeat=3)
+    assert len(floor.result) == sum(decision.proof for decision in ours.result) == LINES
+    table.add("finding (s)", ours.seconds, floor.seconds, ratio=ours.seconds / floor.seconds, at_most=5)
+    table.add("queries", ours.queries, floor.queries)
+    fewer = measure(env, lines[:FEWER]._paylink_decide, repeat=3).per(FEWER)
+    growth = ours.per(LINES).seconds / fewer.seconds
+    table.add(f"per line, {LINES} against {FEWER}", growth, ratio=growth, at_most=1.3)
+
+
+def reconcile(env, table):
+    """Matching, with all that follows for the links, beside Odoo's reconciliation of as many lines in one plan."""
+    invoices = make_invoices(env, 2 * RECONCILED + 4)
+    ours, theirs = invoices[::2], invoices[1::2]
+    items = ours._paylink_open_items()
+    links = env["paylink.link"]._create_for_items([({"partner_id": item.partner_id.id}, item) for item in items])
+    links._issue()
+    mine = bank_lines(env, ours)
+    for line, link in zip(mine, links, strict=True):
+        env.cr.execute(
+            "UPDATE account_bank_statement_line SET payment_ref = %s WHERE id = %s", [link.transfer_reference, line.id]
+        )
+    env.invalidate_all()
+    peers = bank_lines(env, theirs)
+    mine[:2]._paylink_match()  # both start warm
+    by_odoo(peers[:2], theirs[:2])
+    matched = measure(env, mine[2:]._paylink_match).per(RECONCILED)
+    peer = measure(env, lambda: by_odoo(peers[2:], theirs[2:])).per(RECONCILED)
+    assert set(links.mapped("state")) == {"paid"}
+    assert all(peers.mapped("is_reconciled"))
+    ratio = matched.seconds / peer.seconds
+    table.add(
+        "matched and reconciled, per line (ms)", matched.seconds * 1e3, peer.seconds * 1e3, ratio=ratio, at_most=1.3
+    )
+    table.add("queries", matched.queries, peer.queries, ratio=matched.queries / peer.queries)
+
+
+def bank_lines(env, invoices):
+    """A line of the bank's journal for each, that tells nothing."""
+    journal = env["account.journal"].search([("type", "=", "bank"), ("company_id", "=", env.company.id)], limit=1)
+    return env["account.bank.statement.line"].create(
+        [
+            {"journal_id": journal.id, "date": "2026-02-01", "payment_ref": "VIR", "amount": invoice.amount_total}
+            for invoice in invoices
+        ]
+    )
+
+
+def by_odoo(lines, invoices):
+    """What Odoo itself does: the counterpart instead of the suspense account, then one plan."""
+    plan = []
+    for line, invoice in zip(lines, invoices, strict=True):
+        _liquidity, suspense, _others = line._seek_for_lines()
+        item = invoice.line_ids.filtered(lambda own: own.account_id.account_type == "asset_receivable")
+        suspense.write({"account_id": item.account_id.id, "partner_id": item.partner_id.id})
+        plan.append(suspense + item)
+    env = lines.env
+    env["account.move.line"]._reconcile_plan(plan)
+    env.flush_all()
+
+
+def make_lines(env):
+    """Lines with the references of links for some of many open items: copies of one line, by SQL."""
+    make_items(env, ITEMS, 1)
+    is_open = [("account_type", "=", "asset_receivable"), ("reconciled", "=", False)]
+    items = env["account.move.line"].search(is_open, limit=LINES)
+    links = env["paylink.link"]._create_for_items([({"partner_id": item.partner_id.id}, item) for item in items])
+    links._issue()
+    line = bank_lines(env, env["account.move"].new({"currency_id": env.company.currency_id.id}))
+    env.flush_all()
+    moves = copies(env, "account_move", line.move_id.id, LINES, name="'BNK/' || n", sequence_number="n")
+    link = f"(SELECT link.{{}} FROM paylink_link link WHERE link.id = {min(links.ids)} + n - 1)"  # noqa: S608  our own ids
+    first = copies(
+        env,
+        "account_bank_statement_line",
+        line.id,
+        LINES,
+        move_id=f"{moves} + n - 1",
+        payment_ref=link.format("transfer_reference"),
+        amount=link.format("amount"),
+        is_reconciled="FALSE",
+        internal_index="n",
+    )
+    env.cr.execute("ANALYZE account_bank_statement_line, account_move, paylink_link, paylink_link_line")
+    env.invalidate_all()
+    return line.browse(range(first, first + LINES))
+
+
+def join(env, lines):
+    """The one join, with its rows."""
+    env.cr.execute(JOIN, [tuple(lines.ids)])
+    return env.cr.fetchall()
