@@ -63,6 +63,7 @@ SCORES = {
     "other_payer": -25,
     "paid_already": -15,
     "cancelled": -25,
+    "payment": 20,
 }
 
 
@@ -142,10 +143,16 @@ class World:
     - ``owed``: lists of targets by ``(place, customer)``: each open item, each live link, and all of it
     - ``named``: lists of targets by ``(place, amount)``: open items and links of anybody with this amount
     - ``claims``: lists of targets by ``(place, announced amount)``
+    - ``payments``: lists of targets by ``(place, amount)``: what somebody has registered by hand, of which the bank has
+      not shown the money yet
     """
 
     def __init__(self):
-        self.links, self.numbers, self.owed, self.named, self.claims = {}, {}, {}, {}, {}
+        self.links, self.numbers, self.owed, self.named, self.claims, self.payments = {}, {}, {}, {}, {}, {}
+
+    def registered(self, line, customers):
+        """What was registered by hand of ``customers`` with the amount of ``line``."""
+        return [target for target in self.payments.get((line.place, line.amount), ()) if target.customer in customers]
 
 
 def numbers(text):
@@ -244,7 +251,16 @@ def _by_reference(line, world):
     reasons = ("reference" if all(found.values()) else "bare_reference",)
     if len(targets) > 1:
         return [_of_several(line, targets, reasons, is_sure=all(found.values()))]
+    if targets[0].due <= 0 and (registered := world.registered(line, {targets[0].customer})):
+        return _by_registered(line, registered, reasons)
     return [_of_one(line, targets[0], reasons, may_differ=True)]
+
+
+def _by_registered(line, registered, reasons):
+    """Somebody has noted the transfer before the bank has shown it: the line is the money of that payment."""
+    unclear = ("ambiguous",) if len(registered) > 1 else ()
+    sure = reasons[0] in ("reference", "iban") and not unclear
+    return [Decision(line, (target,), (*reasons, "payment", "amount", *unclear), sure) for target in registered]
 
 
 def _of_one(line, target, reasons, *, may_differ=False):
@@ -346,7 +362,10 @@ def _by_payer(line, world):
     else:
         return []
     owed = {target.key: target for customer in customers for target in world.owed.get((line.place, customer), ())}
-    fitting = [target for target in owed.values() if target.fits(line)]
+    fitting, registered = [target for target in owed.values() if target.fits(line)], world.registered(line, customers)
+    if registered and not fitting and len(customers) == 1:
+        return _by_registered(line, registered, (reason,))
+    fitting += registered
     reasons = (reason, "amount")
     if len(fitting) == 1:
         proof = reason == "iban" and len(customers) == 1
@@ -369,7 +388,7 @@ def _by_payer_nearly(line, owed, reason):
 
 def _by_name(line, world):
     """Names are no proof: two customers may be called alike."""
-    near = world.named.get((line.place, line.amount), ())
+    near = [*world.named.get((line.place, line.amount), ()), *world.payments.get((line.place, line.amount), ())]
     if len(near) > MOST_NAMES and not line.payer:
         return []
     found = {target.key: target for target in near if _has_name(line, target)}

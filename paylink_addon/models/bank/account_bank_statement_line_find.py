@@ -143,6 +143,8 @@ class AccountBankStatementLineFind(models.Model):
         if left:
             self._paylink_add_owed(world, places, left)
             self._paylink_add_named(world, places, left)
+        if left or any(target.due <= 0 for target in world.links.values()):
+            self._paylink_add_payments(world, places, lines)
         return world
 
     @api.model
@@ -259,6 +261,40 @@ class AccountBankStatementLineFind(models.Model):
                 world.claims.setdefault((place, target.claimed), []).append(target)
 
     @api.model
+    def _paylink_add_payments(self, world, places, lines):
+        """What was registered by hand in the journals of these lines: the bank's line is to settle the outstanding
+        account. What a provider has brought comes with its payouts.
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT array_agg(item.id), %(sums)s
+                  FROM account_payment payment
+                  JOIN account_move_line item ON item.move_id = payment.move_id AND item.parent_state = 'posted'
+                                             AND item.account_id = payment.outstanding_account_id
+                                             AND item.reconciled IS NOT TRUE
+                  JOIN account_account account ON account.id = item.account_id AND account.reconcile
+                  JOIN res_partner partner ON partner.id = payment.partner_id
+                  JOIN res_partner customer ON customer.id = partner.commercial_partner_id
+                 WHERE payment.payment_transaction_id IS NULL AND payment.payment_type = 'inbound'
+                   AND payment.is_matched IS NOT TRUE AND payment.partner_type = 'customer'
+                   AND payment.journal_id IN (SELECT journal_id FROM account_bank_statement_line WHERE id IN %(lines)s)
+                   AND (item.company_id, item.currency_id, item.amount_residual_currency) IN (%(amounts)s)
+                   AND (item.company_id, item.currency_id) IN %(places)s
+              GROUP BY item.id, %(whose)s
+                """,
+                sums=_SUMS,
+                whose=_WHOSE,
+                lines=tuple(line.id for line in lines),
+                amounts=self._paylink_amounts_sql({(*line.place, line.amount) for line in lines}),
+                places=tuple(places),
+            )
+        )
+        for row in rows:
+            place, target = self._paylink_target(None, row[0], row[1:])
+            world.payments.setdefault((place, target.due), []).append(target)
+
+    @api.model
     def _paylink_amounts_sql(self, wanted):
         digits = {
             currency_id: 10 ** self.env["res.currency"].browse(currency_id).decimal_places
@@ -318,7 +354,8 @@ class AccountBankStatementLineFind(models.Model):
                        link.currency_id, partner.commercial_partner_id, customer.name,
                        COALESCE(sum(item.amount_residual_currency), 0), COALESCE(sum(%(enough)s), 0),
                        min(item.discount_date), link.kind, link.is_limited, link.allow_partial,
-                       link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0), link.state,
+                       link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0),
+                       CASE WHEN link.settled_elsewhere THEN 'settled' ELSE link.state END,
                        CASE WHEN link.transfer_claim_date IS NOT NULL THEN link.transfer_claim_amount END, %(more)s
                   FROM paylink_link link
                   JOIN res_partner partner ON partner.id = link.partner_id

@@ -26,6 +26,7 @@ REASONS = {
     "other_payer": _lt("it came from somebody else's account"),
     "paid_already": _lt("nothing is due anymore"),
     "cancelled": _lt("the link was canceled"),
+    "payment": _lt("the payment has been registered"),
 }
 
 

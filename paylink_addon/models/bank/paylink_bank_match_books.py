@@ -99,8 +99,11 @@ class PaylinkBankMatchBooks(models.Model):
         """What is due of it on the day of the line, in its currency."""
         own = self.with_context(paylink_day=self.line_date)
         due = sum(own.link_ids._due_amounts().values()) if own.link_ids else 0.0
-        items = own.item_ids - own.link_ids.line_ids.move_line_id
-        return due + sum(items._paylink_due(self.line_date).values())
+        asked = own.link_ids.line_ids.move_line_id
+        # What is registered without an entry, beside what is due, is on its way: it is the money that has come.
+        if left := asked._paylink_left():
+            due += sum((asked - left).mapped("amount_residual_currency"))
+        return due + sum((own.item_ids - asked)._paylink_due(self.line_date).values())
 
     def _is_still_proven(self, due):
         found, compared = self.reasons.split(","), self.currency_id.compare_amounts(self.amount, due)
@@ -204,11 +207,12 @@ class PaylinkBankMatchBooks(models.Model):
             items |= settled
         new = self._replace_suspense(values)
         groups = [group | self._fitting(new, group) for group in filter(None, groups)]
+        settling = new.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable" or line.account_id in items.account_id
+        )
         groups += [
             group
-            for group in (new.filtered(lambda line: line.account_id.account_type == "asset_receivable") + items)
-            .grouped("account_id")
-            .values()
+            for group in (settling + items).grouped("account_id").values()
             if len({line.balance > 0 for line in group}) == 2
         ]
         return groups
@@ -228,7 +232,14 @@ class PaylinkBankMatchBooks(models.Model):
         return [{"account_id": account.id, "amount_currency": fees, "name": self.env._("Bank fees")}]
 
     def _counterparts_of_items(self, items):
-        """What settles items that no link asks for; the early payment discount and accounts as those of a link have."""
+        """What settles items that no link asks for; the early payment discount and accounts as those of a link have.
+
+        What was registered by hand is on an outstanding account: it takes just what came.
+        """
+        if items.payment_id and items.account_id.account_type != "asset_receivable":
+            partner = items.partner_id
+            values = {"destination_account_id": items.account_id.id}
+            return self._counterpart_values(partner, self.amount, values), items
         link = self.env["paylink.link"].new(
             {
                 "kind": "open_items",

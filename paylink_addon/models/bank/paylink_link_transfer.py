@@ -1,5 +1,6 @@
 """Stage of ``paylink.link``: how it is paid by transfer: what the page shows, and what customers say there."""
 
+import re
 from datetime import timedelta
 
 from odoo import fields, models
@@ -41,7 +42,6 @@ class PaylinkLinkTransfer(models.Model):
             "claimed": claim and self._amount_text(self.transfer_claim_amount),
             "may_claim": self._may_claim_transfer(),
             "today": self._today(),
-            "amount": self._proposal(self._due_amounts()[self.id])[0],
         }
 
     def _interac_address(self):
@@ -85,7 +85,9 @@ class PaylinkLinkTransfer(models.Model):
         return day
 
     def _claimed_amount(self, text):
-        typed = self._typed_amounts(text[:LONGEST_TEXT].strip()) if isinstance(text, str) else []
+        # The page proposes what is due as it shows it, with the currency's sign.
+        bare = re.sub(r"^[^\d-]+|\D+$", "", text[:LONGEST_TEXT]) if isinstance(text, str) else ""
+        typed = self._typed_amounts(bare)
         if len(typed) != 1 or not 0 < typed[0] < LARGEST_NUMBER:
             raise UserError(self.env._("Enter the amount of your transfer, without separating thousands."))
         return typed[0]

@@ -30,6 +30,10 @@ class ResCompany(models.Model):
 
     # === TRANSFERS === #
 
+    def _paylink_can_be_paid(self):
+        """Also where customers can send Interac e-Transfers."""
+        return super()._paylink_can_be_paid() or bool(self.country_code == "CA" and self.paylink_interac_email)
+
     def _paylink_bank_fee_account(self):
         """The account for what banks keep of transfers: the one chosen, while it is in use, else that of all fees."""
         own = self.paylink_bank_fee_account_id

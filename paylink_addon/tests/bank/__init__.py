@@ -2,3 +2,4 @@ from . import test_bank_kinds
 from . import test_bank_match
 from . import test_bank_page
 from . import test_bank_races
+from . import test_bank_tours

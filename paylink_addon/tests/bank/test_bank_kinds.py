@@ -24,7 +24,7 @@ class TestBankKinds(BankMixin, DepositCommon):
         self.assertEqual((payment.amount, payment.date, payment.journal_id), (300, line.date, self.bank_journal))
         self.assertEqual(order._paylink_ceilings()[order.id], 700)
         line.paylink_match_ids.action_undo()
-        self.assertEqual((link.state, line.is_reconciled, payment.state), ("open", False, "canceled"))
+        self.assertEqual((link.state, line.is_reconciled, payment.state), ("open", False, "rejected"))
         self.assertEqual(order._paylink_ceilings()[order.id], 1000)
 
     def test_deposit_with_automatic_invoice(self):

@@ -214,6 +214,40 @@ class TestBankMatch(BankCommon):
         self.assertTrue(link.activity_ids)
         self.assertEqual(sum(self._open_items().mapped("amount_residual")), -100)
 
+    def test_payment_that_was_registered_before(self):
+        """The line is the money of that payment: nothing is a credit, and the link stays settled."""
+        for with_account in (True, False):
+            with self.subTest(with_account=with_account):
+                invoice = self._invoice(amount=100)
+                link = self._link(invoice)
+                wizard = self.env["account.payment.register"].with_context(
+                    active_model="account.move", active_ids=invoice.ids
+                )
+                payment = wizard.create({"journal_id": self.bank_journal.id})._create_payments()
+                self.assertTrue(payment.move_id)
+                more = {"account_number": MARIES} if with_account else {}
+                label = "VIREMENT" if with_account else link.transfer_reference
+                line = self._bank_line(label, 100, **more)
+                self.assertTrue(line.is_reconciled)
+                self.assertTrue(payment.is_matched)
+                self.assertFalse(self._open_items() & (payment.move_id | line.move_id).line_ids)
+                self.assertEqual((link.state, link.transaction_ids.ids), ("paid", []))
+                self._matches(line).action_undo()
+                self.assertFalse(payment.is_matched)
+                self.assertEqual(invoice.amount_residual, 0)
+                payment.action_draft()
+                payment.unlink()
+
+    def test_payment_without_an_entry(self):
+        """As Odoo Enterprise sets journals up: the line pays the invoice, which was in payment until then."""
+        self._journal_without_entries()
+        invoice = self._invoice(amount=100)
+        link = self._link(invoice)
+        self._register(invoice)
+        line = self._bank_line(link.transfer_reference, 100)
+        self.assertTrue(line.is_reconciled)
+        self.assertEqual((invoice.amount_residual, self._open_items().ids), (0, []))
+
     # === KINDS === #
 
     def test_free_amount_is_a_credit(self):
