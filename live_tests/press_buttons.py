@@ -412,8 +412,11 @@ def give(env, user):
 def complete(env, company):
     """What buttons need, and the demo data have not: what providers and banks do, an opportunity, pages of accounts."""
     env = env(context={**env.context, "allowed_company_ids": company.ids})
-    links = env["paylink.link"].search([("state", "=", "open"), ("kind", "=", "open_items")], limit=4)
-    authorized, paid = (attempt(env, link) for link in links.filtered(lambda link: link._payable_amount())[:2])
+    links = env["paylink.link"].search([("state", "=", "open"), ("kind", "=", "open_items")], limit=6)
+    payable = links.filtered(lambda link: link._payable_amount())
+    authorized, paid, silent = (attempt(env, link) for link in payable[:3])
+    silent._set_pending()
+    silent.paylink_answer = "lost"
     authorized._set_authorized()
     paid._set_done()
     paid._post_process()
@@ -452,6 +455,8 @@ def complete(env, company):
     connect_stripe(env, company)
     planned = env["account.move"].search([("partner_id.name", "=", "Marie Dubois"), ("amount_residual", ">", 0)])
     planned[:1].action_paylink_autopay_skip()
+    rows = env["paylink.autopay.item"]._of_items(planned[1:2]._paylink_open_items())
+    rows.link_id = links[:1]
 
 
 def connect_stripe(env, company):

@@ -94,6 +94,8 @@ class PaylinkAutopayItem(models.Model):
     is_ended = fields.Boolean(string="No Further Tries", readonly=True)
     is_skipped = fields.Boolean(string="Not to be charged", readonly=True, help="It is not charged automatically.")
     by_customer = fields.Boolean(string="By the customer", readonly=True)
+    can_charge = fields.Boolean(compute="_compute_can", help="The user may charge what is open of it by hand.")
+    can_open_link = fields.Boolean(compute="_compute_can")
 
     _item_unique = models.UniqueIndex("(move_line_id)")
 
@@ -104,6 +106,49 @@ class PaylinkAutopayItem(models.Model):
         labels = self.sudo().move_line_id._paylink_labels()
         for row in self:
             row.name = labels.get(row.sudo().move_line_id.id)
+
+    @api.depends("move_id", "link_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_can(self):
+        moves = self.sudo().move_id.sudo(False)._filtered_access("read")
+        links = self.sudo().link_id.sudo(False)._filtered_access("read")
+        for row in self:
+            item = row.sudo().move_line_id
+            token = item.partner_id.commercial_partner_id.with_company(item.company_id).paylink_token_id
+            is_due = item.move_id.state == "posted" and not item.reconciled and not row.is_charged
+            row.can_charge = bool(is_due and item.move_id.id in moves.ids and token._paylink_autopay_usable())
+            row.can_open_link = row.sudo().link_id.id in links.ids
+
+    # === ACTIONS === #
+
+    def action_skip(self):
+        """Do not charge these automatically."""
+        return self._skip_by_user(True)
+
+    def action_resume(self):
+        """Let the rules charge them again."""
+        return self._skip_by_user(False)
+
+    def _skip_by_user(self, is_skipped):
+        self._check_user()
+        self.check_access("read")
+        self.sudo()._skip(is_skipped)
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def action_charge_now(self):
+        """Open the dialog that charges what is open of the document by hand."""
+        self.ensure_one()
+        self._check_user()
+        self.check_access("read")
+        return self.sudo().move_id.sudo(False).action_paylink_charge_now()
+
+    def action_open_link(self):
+        """Open the collection link of the last charge."""
+        self.ensure_one()
+        self.check_access("read")
+        link = self.sudo().link_id.sudo(False)
+        link.check_access("read")
+        return link._get_records_action()
 
     # === OF ITEMS === #
 
@@ -316,6 +361,7 @@ class PaylinkAutopayItem(models.Model):
             kind, rule = tx._paylink_decline_kind(), ended.rule_id[:1]
             if not ended or kind == "canceled":
                 continue
+            tx.paylink_id.transaction_ids._paylink_stripe_close_declined()
             if kind == "authentication" or rule.at_end == "link":
                 self._ask_customer(tx)
             elif rule.at_end == "task" or not rule:

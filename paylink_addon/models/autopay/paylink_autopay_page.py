@@ -179,6 +179,7 @@ class PaylinkAutopayPage(models.Model):
             "id": item.id,
             "name": item._paylink_customer_name(item._paylink_labels()[item.id], self.env),
             "amount": item._paylink_amount_text(self.env, share) if share else self.env._("Covered by your credits"),
+            "is_charged": bool(share),
             "day": format_date(self.env, day),
             "method": token.display_name,
         }

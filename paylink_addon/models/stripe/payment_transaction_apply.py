@@ -12,6 +12,8 @@ _lt = LazyTranslate(__name__)
 
 # Where each state may be reached from when Stripe says so: what is older than the state changes nothing. Money that
 # has come is taken whatever we thought before.
+# Of PaymentIntents that can't be closed, or are.
+ENDED = ("canceled", "succeeded", "processing", "requires_capture")
 SOURCES = {
     "pending": ("draft",),
     "authorized": ("draft", "pending"),
@@ -128,7 +130,8 @@ class PaymentTransactionApply(models.Model):
 
     def _paylink_stripe_apply_payment_intent(self, intent):
         self._paylink_stripe_adopt(paylink_stripe_intent=intent["id"])
-        if self.paylink_todo == "charge":
+        closed = self.paylink_todo == "expire" and not self.paylink_stripe_session and intent["status"] in ENDED
+        if self.paylink_todo == "charge" or closed:
             self.paylink_todo = False
         if isinstance(intent.get("latest_charge"), dict):
             self._paylink_stripe_note(intent["latest_charge"])
@@ -163,7 +166,8 @@ class PaymentTransactionApply(models.Model):
             void.paylink_todo = False
             void._set_canceled()
         reasons = {"expired": _lt("The authorization was not captured in time.")}
-        self._paylink_stripe_set_state("cancel", reasons.get(intent.get("cancellation_reason")))
+        if self.state != "error":  # a declined charge is closed after that
+            self._paylink_stripe_set_state("cancel", reasons.get(intent.get("cancellation_reason")))
 
     # === FAILURES === #
 

@@ -350,6 +350,17 @@ class PaymentTransactionCheckout(models.Model):
             pages._paylink_wake_sender()
         return result
 
+    def _paylink_stripe_close_declined(self):
+        """Charges that came to nothing, and are not tried again, are closed at Stripe: nobody can confirm them late."""
+        declined = self.filtered(
+            lambda tx: (
+                tx._paylink_is_offline() and tx.state == "error" and tx.paylink_stripe_intent and not tx.paylink_todo
+            )
+        )
+        if declined:
+            declined._paylink_queue("expire")
+            declined._paylink_wake_sender()
+
     # === COMING BACK === #
 
     def _paylink_stripe_returned(self):

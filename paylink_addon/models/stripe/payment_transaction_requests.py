@@ -176,14 +176,19 @@ class PaymentTransactionRequests(models.Model):
     # === WHAT MOVES NO MONEY === #
 
     def _paylink_stripe_ask_expire(self):
-        """Close the page. Where the customer was faster, what they paid is taken instead."""
+        """Close the page, or the declined charge. Where the customer was faster, what they paid is taken instead."""
         stripe = self.provider_id._paylink_stripe()
         session_id, key = self.paylink_stripe_session, f"{self.paylink_key}-expire"
+        intent_id = self.paylink_stripe_intent
         self.env.cr.commit()  # pylint: disable=invalid-commit
         try:
-            return stripe.session_expire(session_id, key=key)
+            if session_id:
+                return stripe.session_expire(session_id, key=key)
+            return stripe.intent_cancel(intent_id, key=key)
         except StripeRefused:
-            return stripe.session(session_id, expand=SESSION_EXPAND)
+            if session_id:
+                return stripe.session(session_id, expand=SESSION_EXPAND)
+            return stripe.intent(intent_id, expand=INTENT_EXPAND)
         except StripeAbsent:
             return self._paylink_stripe_refusal(_lt("The payment page does not exist."))
 

@@ -60,6 +60,25 @@ class TestAutopayInvoice(AutopayCommon):
         self._run_cron("ir_cron_paylink_book")
         self.assertEqual(invoice.payment_state, "paid")
 
+    def test_from_the_list(self):
+        """Each automatic payment is skipped, taken up again, charged, and leads to its link: for who may do that."""
+        self._rule(at_end="task", retry_other="")
+        invoice = self._due_invoice()
+        self._run_rules()._set_error("No.")
+        row = self._row(invoice).with_user(self.manager)
+        self.assertTrue(row.can_charge and row.can_open_link)
+        row.action_skip()
+        self.assertTrue(row.is_skipped)
+        row.action_resume()
+        self.assertFalse(row.is_skipped)
+        self.assertEqual(row.action_open_link()["res_id"], self._row(invoice).link_id.id)
+        action = row.action_charge_now()
+        self.assertEqual(action["context"]["paylink_item_ids"], self._items(invoice).ids)
+        employee = self._row(invoice).with_user(self._user("employee", "base.group_user"))
+        for method in ("action_skip", "action_resume", "action_charge_now", "action_open_link"):
+            with self.subTest(method), self.assertRaises(AccessError):
+                getattr(employee, method)()
+
     def test_company_of_the_invoice(self):
         """Not the one that the user works in: dialogs that charge it, or ask for a card."""
         invoice, other = self._due_invoice(), self._other_company(name="Other")

@@ -58,6 +58,9 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
         self.assertTrue(self._sent(link))
         self.assertFalse(self._charge(days=90))
         self.assertEqual(len(self.requests("POST", INTENTS)), 3)
+        for tx in first | second | third:
+            self.assertEqual(len(self.requests("POST", f"{INTENTS}/{tx.paylink_stripe_intent}/cancel")), 1)
+            self.assertEqual((tx.state, tx.paylink_todo), ("error", False))
 
     def test_plan_succeeds_in_the_end(self):
         invoice = self._due_invoice()
