@@ -253,7 +253,7 @@ class PaylinkAutopayPage(models.Model):
         """What is not charged, each with its reason."""
         rows = self._left_out_rows().with_env(env(su=True))
         shown = [
-            Markup("<li>%s: %s</li>") % (row.name or row.move_id.name, row.rule_id._reason_text(row.left_out))
+            Markup("<li>%s – %s</li>") % (row.name or row.move_id.name, row.rule_id._reason_text(row.left_out))
             for row in rows[:MAX_NAMED]
         ]
         if len(rows) > MAX_NAMED:
