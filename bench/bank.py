@@ -25,9 +25,9 @@ def main():
     table = Table(f"{LINES} bank lines, {ITEMS} open items")
     with fresh_database("bench_bank") as database, environment(database) as env:
         prepare(env)
-        find(env, table)
+        find(env(su=True), table)
     with fresh_database("bench_bank") as database, environment(database) as env:
-        reconcile(env, table)
+        reconcile(env(su=True), table)
     return table.show()
 
 

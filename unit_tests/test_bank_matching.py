@@ -9,7 +9,7 @@ from typing import ClassVar
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from tools.bank_matching import Line, Target, World, decide, numbers
-from tools.creditor_reference import make, plain, written
+from tools.creditor_reference import find, make, plain, written
 
 PLACE = (1, 1)
 TODAY = date(2026, 11, 27)
@@ -139,9 +139,9 @@ class Books:
 
     def _make(self, number, amount, text, payer="", customers=(), partner=None):
         day = TODAY + timedelta(days=self.rng.randrange(5))
-        return Line(
-            number, PLACE, amount, day, plain(text), plain(payer), frozenset(customers), partner, frozenset(), 500
-        )
+        text, owners = plain(text), frozenset(customers)
+        made = text, tuple(find(text)), plain(payer), owners, partner, frozenset()
+        return Line(number, PLACE, amount, day, *made, 500)
 
     def _honest(self, number, target):
         """What the customer was told to give, and the amount; somebody else may pay for it."""

@@ -10,7 +10,7 @@ import re
 from datetime import date
 from typing import NamedTuple
 
-from .creditor_reference import find
+from .creditor_reference import plain
 
 # A piece of a number, such as those of FAC/2026/00012; and what joins two pieces for which it is one number.
 _PIECE = re.compile(r"[A-Z0-9]+")
@@ -70,8 +70,9 @@ SCORES = {
 class Target(NamedTuple):
     """What may be paid: a link, or open items of one customer.
 
-    ``due``: what is open; ``discounted``: what is enough until ``discount_until``; ``claimed``: what the customer has
-    announced. ``state``: a link's, else ``open``.
+    ``due``: what is open; ``asked``: what the page asks for at first, of invoices in installments; ``discounted``:
+    what is enough until ``discount_until``; ``claimed``: what the customer has announced; ``state``: a link's, else
+    ``open``.
     """
 
     link_id: int | None
@@ -84,6 +85,7 @@ class Target(NamedTuple):
     allows_part: bool = False
     state: str = "open"
     claimed: int | None = None
+    asked: int | None = None
 
     @property
     def key(self):
@@ -92,7 +94,9 @@ class Target(NamedTuple):
 
     def fits(self, line):
         """Whether the amount of ``line`` is exactly what is due on its day."""
-        return line.amount == self.due > 0 or (
+        if self.due > 0 and line.amount in (self.due, self.asked):
+            return True
+        return (
             self.discount_until is not None and line.date <= self.discount_until and line.amount == self.discounted > 0
         )
 
@@ -100,8 +104,8 @@ class Target(NamedTuple):
 class Line(NamedTuple):
     """A line of a bank: money that came. Its texts are :func:`~.creditor_reference.plain`.
 
-    ``customers``: those who own the account that paid; ``partner``: whom somebody has named on the line; ``refused``:
-    the keys of what was undone or rejected.
+    ``references``: what ``text`` holds of ours; ``customers``: those who own the account that paid; ``partner``: whom
+    somebody has named on the line; ``refused``: the keys of what was undone or rejected.
     """
 
     id: int
@@ -109,6 +113,7 @@ class Line(NamedTuple):
     amount: int
     date: date
     text: str
+    references: tuple
     payer: str
     customers: frozenset = frozenset()
     partner: int | None = None
@@ -242,7 +247,7 @@ def _uncontested(decisions):
 
 def _by_reference(line, world):
     found = {}
-    for number, is_sure in find(line.text):
+    for number, is_sure in line.references:
         if target := world.links.get((line.place, number)):
             found[target] = is_sure
     if not found:
@@ -307,7 +312,7 @@ def _payer_reasons(line, target):
 
 
 def _has_name(line, target):
-    words = name_words(target.name)
+    words = name_words(plain(target.name))
     return len("".join(words)) > 3 and len(words) > 1 and words <= name_words(line.payer or line.text)
 
 

@@ -26,7 +26,7 @@ _AFTER = re.compile(r"[^A-Z0-9]{0,4}\d")
 # How the pieces of a reference are written where they were not cut at random: as one, or in fours.
 _TIDY = re.compile(r"\d{9}|\d{2}\W\d{4}\W\d{3}")
 # Longer texts are no labels.
-LONGEST = 4000
+LONGEST = 8000
 
 
 class Found(NamedTuple):

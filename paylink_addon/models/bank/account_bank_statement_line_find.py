@@ -11,6 +11,8 @@ from ...tools.bank_matching import Line, Target, World, decide, numbers
 from ...tools.creditor_reference import find, plain
 
 _TAG = re.compile(r"<[^>]*>")
+# What one field may tell: none crowds out the others.
+LONGEST_TEXT = 2000
 # What a number of a document looks like without the signs between its pieces; of moves there is an index of it.
 NUMBER_SQL = "regexp_replace(upper({}), '[^A-Z0-9]', '', 'g')"
 
@@ -56,7 +58,8 @@ class AccountBankStatementLineFind(models.Model):
                 place=(row[1], row[2]),
                 amount=self._paylink_minor(row[3], row[2]),
                 date=row[4],
-                text=plain("\n".join(_texts(row[5:10]))),
+                text=(text := plain("\n".join(_texts(row[5:10])))),
+                references=tuple(find(text)),
                 payer=plain(row[9]),
                 customers=owners.get((row[1], _account(row[10])), frozenset()),
                 partner=row[11],
@@ -128,14 +131,14 @@ class AccountBankStatementLineFind(models.Model):
     def _paylink_world(self, lines):
         """What these lines are compared with, as ``bank_matching.World``: what one stage finds, the next leaves out."""
         world, places = World(), {line.place for line in lines}
-        references = {line.id: [found.number for found in find(line.text)] for line in lines}
-        wanted = {number for found in references.values() for number in found}
+        wanted = {found.number for line in lines for found in line.references}
         for place, target in self._paylink_link_targets(places, SQL("link.id IN %s", tuple(wanted) or (0,))):
             world.links[place, target.link_id] = target
+        self._paylink_add_asked(world, lines)
         left = [
             line
             for line in lines
-            if line.refused or not any((line.place, number) in world.links for number in references[line.id])
+            if line.refused or not any((line.place, found.number) in world.links for found in line.references)
         ]
         if left:
             self._paylink_add_numbers(world, places, left)
@@ -146,6 +149,23 @@ class AccountBankStatementLineFind(models.Model):
         if left or any(target.due <= 0 for target in world.links.values()):
             self._paylink_add_payments(world, places, lines)
         return world
+
+    @api.model
+    def _paylink_add_asked(self, world, lines):
+        """Of links in installments that get another amount than what is due: what their pages ask for at first."""
+        unlike = {}
+        for line in lines:
+            for found in line.references:
+                target = world.links.get((line.place, found.number))
+                if target and len(target.items) > 1 and target.due != line.amount:
+                    unlike[line.place, found.number] = target
+        if not unlike:
+            return
+        links = self.env["paylink.link"].browse([target.link_id for target in unlike.values()])
+        due = links._due_amounts()
+        for key, target in unlike.items():
+            asked, _lines = links.browse(target.link_id)._proposal(due[target.link_id])
+            world.links[key] = target._replace(asked=self._paylink_minor(asked, key[0][1]))
 
     @api.model
     def _paylink_has_number(self, world, line):
@@ -390,7 +410,7 @@ class AccountBankStatementLineFind(models.Model):
             items=frozenset(items or ()),
             due=due,
             customer=customer,
-            name=plain(name),
+            name=name,
             discounted=enough,
             discount_until=until if enough != due else None,
             allows_part=bool(allows_part),
@@ -409,7 +429,7 @@ class AccountBankStatementLineFind(models.Model):
             items=frozenset(items),
             due=due,
             customer=customer,
-            name=plain(name),
+            name=name,
             discounted=enough,
             discount_until=until if enough != due else None,
         )
@@ -442,7 +462,7 @@ def _texts(parts):
         elif isinstance(part, list | tuple):
             yield from _texts(part)
         elif part not in (None, False, True):
-            yield _TAG.sub(" ", str(part))
+            yield _TAG.sub(" ", str(part)[:LONGEST_TEXT])
 
 
 def _sum(targets):

@@ -175,5 +175,8 @@ class AccountBankStatementLineMatch(models.Model):
         recent = ("date", ">=", fields.Date.subtract(days.today(days.EARLIEST), days=90))
         domain = [*self._paylink_open_domain(), recent]
         self.env["paylink.job.mixin"]._each(
-            self.search(domain, order="id"), lambda lines: lines._paylink_match(), size=BATCH
+            self.search(domain, order="id"),
+            lambda lines: lines._paylink_match(),
+            size=BATCH,
+            place=lambda line: line.move_id,
         )

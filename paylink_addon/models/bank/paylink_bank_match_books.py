@@ -73,7 +73,8 @@ class PaylinkBankMatchBooks(models.Model):
         if links:
             links._wait_and_hold()
         hold_and_touch(lines)
-        problems = {match: problem for match in self if (problem := match._problem(automatic))}
+        due = self._due_now() if automatic else {}
+        problems = {match: problem for match in self if (problem := match._problem(due.get(match)))}
         ready = self.browse(match.id for match in self if match not in problems)
         if ready:
             ready._book(automatic)
@@ -82,34 +83,56 @@ class PaylinkBankMatchBooks(models.Model):
             rivals.unlink()
         return ready, problems
 
-    def _problem(self, automatic):
-        """Why it can't be reconciled (now), or ``False``."""
+    def _problem(self, due):
+        """Why it can't be reconciled (now), or ``False``.
+
+        :param due: what is due of it, where only what is still proven counts; else ``None``
+        """
         line = self.line_id
         _liquidity, suspense, others = line._seek_for_lines()
         if self.state != "proposed" or line.is_reconciled or line.state != "posted" or others or len(suspense) != 1:
             return _lt("The bank line has been reconciled in the meantime.")
         if self.currency_id.compare_amounts(-suspense.amount_currency, self.amount):
             return _lt("The bank line has been changed in the meantime.")
-        if not automatic:
-            return False
-        due = self._due_now()
-        return not self._is_still_proven(due) and _lt("What is due has changed in the meantime.")
+        return due is not None and not self._is_still_proven(due) and _lt("What is due has changed in the meantime.")
 
     def _due_now(self):
-        """What is due of it on the day of the line, in its currency."""
-        own = self.with_context(paylink_day=self.line_date)
-        due = sum(own.link_ids._due_amounts().values()) if own.link_ids else 0.0
-        asked = own.link_ids.line_ids.move_line_id
-        # What is registered without an entry, beside what is due, is on its way: it is the money that has come.
-        if left := asked._paylink_left():
-            due += sum((asked - left).mapped("amount_residual_currency"))
-        return due + sum((own.item_ids - asked)._paylink_due(self.line_date).values())
+        """What is due of each on the day of its line, in its currency."""
+        found = {}
+        for day, matches in self.grouped("line_date").items():
+            links = matches.with_context(paylink_day=day).link_ids
+            due = links._due_amounts() if links else {}
+            asked = links.line_ids.move_line_id
+            left = asked._paylink_left()
+            of_items = (matches.item_ids - asked)._paylink_due(day)
+            for match in matches:
+                found[match] = sum(due[link.id] for link in match.link_ids)
+                found[match] += match._registered_beside(left)
+                found[match] += sum(of_items.get(item.id, 0.0) for item in match.item_ids)
+        return found
+
+    def _registered_beside(self, left):
+        """What is registered without an entry, beside what is due, is on its way: it is the money that has come.
+
+        :param left: the items of which something is left to be asked for
+        """
+        asked = self.link_ids.line_ids.move_line_id
+        return sum((asked - left).mapped("amount_residual_currency")) if asked & left else 0.0
 
     def _is_still_proven(self, due):
         found, compared = self.reasons.split(","), self.currency_id.compare_amounts(self.amount, due)
         if "paid_already" in found:
             return self.currency_id.is_zero(due)
-        return compared == 0 if "amount" in found else compared > 0 < due if "over" in found else compared < 0
+        if "amount" in found:
+            return compared == 0 or self._is_asked_at_first(due)
+        return compared > 0 < due if "over" in found else compared < 0
+
+    def _is_asked_at_first(self, due):
+        """Whether it is what the page asks for at first, of invoices in installments."""
+        if len(self.link_ids) != 1:
+            return False
+        asked, _lines = self.link_ids.with_context(paylink_day=self.line_date)._proposal(due)
+        return not self.currency_id.compare_amounts(self.amount, asked)
 
     # === BOOKING === #
 
@@ -185,7 +208,7 @@ class PaylinkBankMatchBooks(models.Model):
         """What the bank has kept of it, where that is booked: the company has an account for it."""
         if "fees" not in self.reasons.split(",") or not self.company_id._paylink_bank_fee_account():
             return 0.0
-        return max(self.currency_id.round(self._due_now() - self.amount), 0.0)
+        return max(self.currency_id.round(self._due_now()[self] - self.amount), 0.0)
 
     # === THE ENTRY OF THE LINE === #
 
@@ -291,18 +314,13 @@ class PaylinkBankMatchBooks(models.Model):
             own.setdefault("name", line.payment_ref)
             own["currency_id"] = self.currency_id.id
         partner_id = self.partner_id.id or first["partner_id"]
-        books = line.move_id.with_context(skip_account_move_synchronization=True, skip_readonly_check=True)
-        books.write(
-            {
-                "partner_id": partner_id,
-                "line_ids": [
-                    Command.update(liquidity.id, {"partner_id": partner_id}),
-                    Command.update(suspense.id, first),
-                    *(Command.create(own) for own in others),
-                ],
-            }
-        )
-        line.with_context(skip_account_move_synchronization=True).partner_id = partner_id
+        unsynchronized = {"skip_account_move_synchronization": True, "skip_readonly_check": True}
+        if others:
+            commands = [Command.update(suspense.id, first), *(Command.create(own) for own in others)]
+            line.move_id.with_context(**unsynchronized).write({"line_ids": commands})
+        else:  # by far fewer queries
+            suspense.with_context(**unsynchronized).write({name: first[name] for name in ("account_id", "partner_id")})
+        line.with_context(**unsynchronized).partner_id = partner_id
         return line.move_id.line_ids - liquidity
 
     # === UNDOING === #

@@ -1,3 +1,4 @@
+from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -203,6 +204,25 @@ class TestBankMatch(BankCommon):
         line = self._bank_line(link.transfer_reference, due)
         self._assert_paid(link, line)
         self.assertEqual(invoice.payment_state, "paid")
+
+    def test_what_is_asked_for_at_first(self):
+        """Of an invoice in installments: who pays what the page asks for has paid that, and the rest is due later."""
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "Three",
+                "line_ids": [
+                    Command.create({"value": "percent", "value_amount": share, "nb_days": days})
+                    for share, days in ((30, 0), (30, 30), (40, 60))
+                ],
+            }
+        )
+        invoice = self._invoice(amount=1000, invoice_payment_term_id=term.id)
+        link = self._link(invoice, allow_partial=False)
+        line = self._bank_line(link.transfer_reference, 300)
+        self.assertTrue(line.is_reconciled)
+        self.assertEqual((link.state, link.amount_due, link.amount_paid), ("open", 700, 300))
+        self.assertEqual(invoice.payment_state, "partial")
+        self._assert_paid(link, self._bank_line(link.transfer_reference, 700), 1000)
 
     def test_money_that_comes_twice(self):
         link = self._link(self._invoice(amount=100))
