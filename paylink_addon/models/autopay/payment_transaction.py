@@ -113,8 +113,8 @@ class PaymentTransaction(models.Model):
         code = self.paylink_stripe_decline_code
         if self.paylink_never_again:
             return "hard"
-        if self.paylink_answer:
-            return "technical"  # nobody knew what had become of it, until a person has looked
+        if self.env.context.get("paylink_looked"):
+            return "technical"  # no bank has said anything: a person has looked
         if self._paylink_is_stripe() and not code:
             return "technical"  # Stripe has refused or never received it: no bank has said anything
         return "authentication" if self.paylink_action_needed else KINDS.get(code, "other")

@@ -9,6 +9,7 @@ from odoo.tools import SQL, LazyTranslate, format_date, ormcache
 
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
 from ...tools import days
+from ...tools.collected import Collected
 from ...tools.parameters import whole_number
 from ...tools.texts import one_line, said
 from .paylink_link_amounts import Coming
@@ -85,7 +86,7 @@ class PaylinkLinkPay(models.Model):
 
     def _for_page(self):
         """These as a page has them, which changes nothing: what is registered of their items is looked up once."""
-        return self.with_context(paylink_registered=[])
+        return self.with_context(paylink_registered=Collected())
 
     def _payer(self, user):
         """Whose saved methods ``user`` may pay with: none but the user's own, as a contact of the customer.

@@ -85,7 +85,9 @@ class PaymentTransactionManage(models.Model):
         The plan of an automatic payment goes on.
         """
         charge = self._paylink_take_unanswered()
-        charge._set_error(_lt("%(user)s: it was not charged.", user=self.env.user.name))
+        charge.with_context(paylink_looked=True)._set_error(
+            _lt("%(user)s: it was not charged.", user=self.env.user.name)
+        )
         charge.paylink_answer = False
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 

@@ -13,6 +13,7 @@ from psycopg2 import OperationalError
 from requests.exceptions import RequestException
 
 from ...tools.answers import NoAnswer, may_be_done
+from ...tools.collected import Collected
 from ...tools.hooks import named_hook
 from ...tools.locks import WAIT, a_slot, hold_and_touch
 from .payment_transaction import ON_REQUEST
@@ -360,7 +361,7 @@ class PaymentTransactionRequests(models.Model):
 
         :return: the answers that are still to be applied: all of them, if a conflict has undone it, else none
         """
-        answers = []
+        answers = Collected()
         asking = self.with_context(paylink_answers=answers)
         try:
             try:

@@ -4,6 +4,8 @@ from markupsafe import Markup
 from odoo import models
 from odoo.tools import LazyTranslate, format_amount
 
+from ...tools.collected import Collected
+
 _lt = LazyTranslate(__name__)
 # What documents say about it.
 DOCUMENT_TEXTS = {
@@ -71,13 +73,13 @@ class PaymentTransactionTexts(models.Model):
 
     def _log_sent_message(self):
         """Those of links in one batch."""
-        messages = []
+        messages = Collected()
         super(PaymentTransactionTexts, self.with_context(paylink_messages=messages))._log_sent_message()
         self._paylink_log_on_documents(messages)
 
     def _log_received_message(self):
         """Likewise."""
-        messages = []
+        messages = Collected()
         super(PaymentTransactionTexts, self.with_context(paylink_messages=messages))._log_received_message()
         self._paylink_log_on_documents(messages)
 

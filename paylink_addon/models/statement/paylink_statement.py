@@ -7,6 +7,7 @@ from psycopg2.errors import UniqueViolation
 
 from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
 from ...tools.addresses import usable_emails
+from ...tools.collected import Collected
 from ...tools.locks import hold_and_touch
 from ...tools.parameters import whole_number
 
@@ -274,7 +275,7 @@ class PaylinkStatement(models.Model):
 
         :param set ticked: ids of the items that the customer had ticked; ``None``: all that is due now
         """
-        items = self.with_context(paylink_registered=[])._open_items()[self.id]
+        items = self.with_context(paylink_registered=Collected())._open_items()[self.id]
         today = self._today()
         due, labels, busy = items._paylink_due(today), items._paylink_labels(), items._paylink_in_flight()
         discounted, registered = items._paylink_discounted(today), items._paylink_registered()

@@ -14,7 +14,7 @@ REQUEST = "odoo.addons.payment.models.payment_provider.requests.request"
 
 def _response(status):
     response = requests.Response()
-    response.status_code, response._content = status, b"No."
+    response.status_code, response._content = status, b"{}"
     return response
 
 
@@ -24,25 +24,31 @@ class TestAutopayUnknown(AutopayCommon):
 
     def setUp(self):
         super().setUp()
-        self.rule = self._rule(retry_technical="2", retry_other="5")
+        self.rule, self.kept = self._rule(retry_technical="2", retry_other="5"), []
         provider = type(self.env["payment.provider"])
         self.patch(provider, "_build_request_url", lambda *_args, **_options: "https://api.example.com/charges")
         self.patch(provider, "_parse_response_error", lambda _provider, response: response.text)
 
-    def _send(self, answer, todo="payment", swallow=False):
-        """Send what waits: ``answer`` is what the request comes back with, or raises."""
+    def _send(self, *answers, todo="payment", swallow=False, then=None):
+        """Send what waits: ``answers`` are what the requests come back with, or raise.
+
+        :param then: what is done with an answer: a function of the transaction
+        """
 
         def ask(tx):
+            self.kept.append(tx.env)  # the garbage collector comes when it likes
             try:
                 tx._send_api_request("POST", "/charges")
             except ValidationError as error:
                 if not swallow:
                     raise
                 tx._set_error(str(error))  # as Odoo's Stripe does
+            else:
+                then(tx)
 
         with (
             patch.object(type(self.env["payment.transaction"]), f"_send_{todo}_request", ask),
-            patch(REQUEST, side_effect=[answer]),
+            patch(REQUEST, side_effect=answers),
             mute_logger("odoo.addons.payment.models.payment_provider", "odoo.addons.paylink_addon"),
         ):
             self._run_cron("ir_cron_paylink_send")
@@ -68,9 +74,54 @@ class TestAutopayUnknown(AutopayCommon):
                     self.assertEqual(tx.state, "error" if is_known else "pending")
                     row = self._row(invoice)
                     self.assertEqual((row.tries, len(self._tasks(tx))), (1, 0) if is_known else (0, 1))
+                    self.assertEqual((row.decline, row.next_on), ("other", self._days(5)) if is_known else (False,) * 2)
                     if not is_known:
                         self.assertFalse(self._run_rules(days=60), "it may have been charged")
                     row.sudo()._skip(True)
+
+    def test_decline_is_no_technical_problem(self):
+        """A card that is declined in an answer is charged again by the plan for that."""
+        self.token.demo_simulated_state = "error"
+        invoice = self._due_invoice()
+        (tx,) = self._run_rules()
+        self._run_cron("ir_cron_paylink_send")
+        row = self._row(invoice)
+        self.assertEqual((tx.state, row.decline, row.next_on), ("error", "other", self._days(5)))
+
+    def test_answers_are_kept_apart(self):
+        """What one request is answered with is not taken for the answer to another."""
+
+        def answer(tx):
+            tx._process("demo", {"reference": tx.reference, "simulated_state": "pending"})
+            raise ValidationError("What it says could not be taken in.")
+
+        self._due_invoice()
+        self._profile(self.john)
+        self._due_invoice(self.john)
+        transactions = self._run_rules()
+        self._send(requests.exceptions.ReadTimeout(), _response(200), then=answer)
+        self.assertEqual(len(transactions), 2)
+        for tx in transactions:
+            self.assertEqual((tx.state, tx.paylink_answer), ("pending", "lost"))
+
+    def test_lines_of_documents_are_kept_apart(self):
+        """What nobody had anything to say of does not keep what is said of the next."""
+        silent, told = self._paying(self._due_invoice()), self._paying(self._due_invoice(self.john))
+        Transaction = type(self.env["payment.transaction"])
+        log = Transaction._log_message_on_linked_documents
+
+        def note(tx, message):
+            self.kept.append(tx.env)
+            return log(tx, message) if tx == told else None
+
+        self.patch(Transaction, "_log_message_on_linked_documents", note)
+        for tx in (silent, told):
+            before = len(tx.invoice_ids.message_ids)
+            tx._log_sent_message()
+            self.assertEqual(len(tx.invoice_ids.message_ids) - before, int(tx == told))
+
+    def _paying(self, invoice):
+        return self._attempt(self._link(invoice))
 
     def test_a_person_has_looked(self):
         """It was charged: it is booked. It was not: the plan goes on. Nobody else says so, and only once."""
@@ -103,13 +154,14 @@ class TestAutopayUnknown(AutopayCommon):
         """It tells after all: the task ends."""
         for outcome in ("done", "error"):
             with self.subTest(outcome):
-                self._due_invoice()
+                invoice = self._due_invoice()
                 (tx,) = self._run_rules()
                 self._send(requests.exceptions.ReadTimeout())
                 self.assertTrue(self._tasks(tx))
                 tx._process("demo", {"reference": tx.reference, "simulated_state": outcome})
                 self.env.cr.flush()
                 self.assertEqual((tx.state, tx.paylink_answer, len(self._tasks(tx))), (outcome, False, 0))
+                self.assertEqual(self._row(invoice).decline, "other" if outcome == "error" else False)
 
     def test_crash_before_the_answer(self):
         """After a day somebody is told; what was answered, and is in progress, is nobody's to look at."""
