@@ -84,6 +84,11 @@
         # bank
         "data/bank/paylink_bank_subtypes.xml",
         "data/bank/paylink_bank_data.xml",
+        "data/bank/paylink_balance_data.xml",
+        "wizards/bank/paylink_balance_setup_views.xml",
+        "views/bank/payout_views.xml",
+        "views/bank/balance_views.xml",
+        "views/bank/provider_views.xml",
         "views/bank/res_config_settings_views.xml",
         "views/bank/pay_transfer_templates.xml",
         "views/bank/paylink_bank_match_views.xml",

@@ -122,6 +122,8 @@ class Task:
     CHARGEBACK_LOST = "chargeback_lost"  # what it had paid is due again
     CHARGEBACK_EXCESS = "chargeback_excess"  # what came back is not needed anymore
     CHARGEBACK_FEE = "chargeback_fee"  # there is no account to book it on
+    # On the account at Stripe, for the payment managers.
+    BALANCE_DIFFERENCE = "balance_difference"  # the books do not say what Stripe says
     # On a customer, for who is responsible for the reminder rule.
     REMINDER_ADDRESS = "reminder_address"
     REMINDER_UNDELIVERED = "reminder_undelivered"

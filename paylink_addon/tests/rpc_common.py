@@ -167,6 +167,28 @@ class RpcCommon(DepositCommon):
         token = own | method | {"provider_ref": "Markprovider", "payment_details": "Markcard"}
         cls._mark(cls.env["payment.token"].sudo().create(token), "Markprovider", "Markcard")
 
+        cls._hide_account()
+
+    @classmethod
+    def _hide_account(cls):
+        """What another company has at Stripe, and what of it is paid out."""
+        account = cls.env["account.account"].sudo().search([("company_ids", "in", cls.other.ids)], limit=1)
+        names = ("outstanding_account_id", "former_account_id", "fee_account_id")
+        values = dict.fromkeys(names, account.id) | {"account": "acct_Markbalance", "company_id": cls.other.id}
+        balance = cls.env["paylink.balance"].sudo()
+        balance = balance.create(values | {"provider_id": cls.provider.id, "since": "2020-01-01"})
+        currency = cls.other.currency_id
+        balance._journal(currency)
+        own = {"balance_id": balance.id, "currency_id": currency.id, "amount": 3737.37}
+        payout = cls.env["paylink.payout"].sudo().create(own | {"name": "Markpayout", "status": "paid"})
+        values = {"name": "Markmovement", "created_at": "2020-01-01", "date": "2020-01-01", "is_kept": True}
+        move = cls.env["paylink.balance.move"].sudo().create(own | values | {"payout_id": payout.id})
+        cls.env.flush_all()
+        cls._mark(balance, "acct_Markbalance")
+        cls._mark(payout, "Markpayout", *cls._amounts("3737.37"))
+        cls._mark(move, "Markmovement", *cls._amounts("3737.37"))
+        cls._mark(cls.env["paylink.balance.day"].sudo().search([("balance_id", "=", balance.id)]))
+
     @classmethod
     def _hide_cards(cls):
         """What a colleague asks a customer to store, and the words of another company."""

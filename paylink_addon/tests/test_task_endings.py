@@ -321,6 +321,14 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         self._attempt(link)._set_error("No page")
         return link, None, lambda: self._attempt(link).write({"paylink_stripe_session": "cs_1"})
 
+    def case_balance_difference(self):
+        accounts = self.company_data["default_account_assets"], self.company_data["default_account_expense"]
+        values = dict.fromkeys(("outstanding_account_id", "former_account_id"), accounts[0].id)
+        values |= {"account": "acct_1", "company_id": self.company.id, "provider_id": self.provider.id}
+        values |= {"since": fields.Date.today(), "fee_account_id": accounts[1].id, "is_even": False}
+        balance = self.env["paylink.balance"].sudo().create(values)
+        return balance, None, lambda: balance.write({"is_even": True})
+
     def case_provider_key_refused(self):
         self.provider._paylink_stripe_note_key(refused=True)
         return None, self.provider, lambda: self.provider._paylink_stripe_note_key(refused=False)

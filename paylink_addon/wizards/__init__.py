@@ -6,5 +6,6 @@ from . import statement
 from . import stripe
 from . import card
 from . import autopay
+from . import bank
 from . import reminder
 from . import desk

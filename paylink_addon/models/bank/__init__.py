@@ -1,6 +1,8 @@
 # A model before its stages, which extend it.
+from . import account_bank_statement_line
 from . import account_bank_statement_line_find
 from . import account_bank_statement_line_match
+from . import account_journal
 from . import account_journal_transfer
 from . import account_move
 from . import account_partial_reconcile
@@ -8,7 +10,18 @@ from . import paylink_bank_match
 from . import paylink_bank_match_books
 from . import paylink_link
 from . import paylink_link_transfer
+from . import payment_provider
 from . import payment_provider_transfer
+from . import payment_transaction
 from . import payment_transaction_transfer
 from . import res_company
 from . import res_config_settings
+from . import paylink_balance
+from . import paylink_balance_read
+from . import paylink_balance_move
+from . import paylink_balance_move_book
+from . import paylink_balance_day
+from . import paylink_payout
+from . import paylink_dispute
+from . import paylink_event
+from . import paylink_link_consolidate

@@ -92,13 +92,14 @@ class AccountBankStatementLineMatch(models.Model):
     # === MATCHING === #
 
     def _paylink_match_new(self):
-        """Match new lines; what fails is undone, logged, and left to the job."""
-        lines = self.sudo()._paylink_to_match()
+        """Match new lines, with payouts first; what fails is undone, logged, and left to the jobs."""
+        lines = self.sudo().filtered(lambda line: line.journal_id._paylink_takes_transfers())
         if not lines:
             return
         try:
             with self.env.cr.savepoint():
-                lines._paylink_match()
+                self.env["paylink.payout"].sudo()._match_bank_lines(lines)
+                lines._paylink_to_match()._paylink_match()
         except Exception as error:
             if not isinstance(error, OperationalError):
                 _logger.exception("Bank lines could not be matched")

@@ -66,7 +66,14 @@ class AccountPayment(models.Model):
     # === BUSINESS METHODS === #
 
     def _get_outstanding_account(self, payment_type):
-        """Of money by links: one that is in use, where somebody has archived Odoo's."""
+        """Of money by a provider: its own, where it has one that is in use. Of money by links: one that is in use,
+        where somebody has archived Odoo's.
+
+        Odoo asks for it where it makes the entry of a payment at once, and then gives all the shared one.
+        """
+        own = self.payment_method_line_id.filtered("payment_provider_id").payment_account_id
+        if own.active:
+            return own
         account = super()._get_outstanding_account(payment_type)
         if account.active or not self.env.context.get("paylink_knows_reconciled"):
             return account

@@ -1,0 +1,250 @@
+from datetime import datetime, timezone
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import LazyTranslate, format_amount, format_date
+
+from ...tools.money import to_major
+from ...tools.texts import said
+from ..stripe.payment_transaction import id_of
+from .paylink_balance_read import KEPT_TYPES
+
+_lt = LazyTranslate(__name__)
+
+OPENING = "opening"
+# Stripe's reporting categories, as people read them. https://docs.stripe.com/reports/reporting-categories
+CATEGORIES = {
+    OPENING: _lt("Opening balance"),
+    "charge": _lt("Payment"),
+    "charge_failure": _lt("Failed payment"),
+    "partial_capture_reversal": _lt("Part not captured"),
+    "refund": _lt("Refund"),
+    "refund_failure": _lt("Failed refund"),
+    "dispute": _lt("Chargeback"),
+    "dispute_reversal": _lt("Chargeback won"),
+    "fee": _lt("Fee"),
+    "tax": _lt("Tax on fees"),
+    "network_cost": _lt("Network costs"),
+    "payout": _lt("Payout"),
+    "payout_reversal": _lt("Payout returned"),
+    "topup": _lt("Top-up"),
+    "topup_reversal": _lt("Top-up returned"),
+    "other_adjustment": _lt("Adjustment"),
+    "transfer": _lt("Transfer"),
+    "transfer_reversal": _lt("Transfer returned"),
+    "risk_reserved_funds": _lt("Reserve"),
+}
+PAYMENTS = ("charge", "charge_failure", "partial_capture_reversal", "refund", "refund_failure")
+DISPUTES = ("dispute", "dispute_reversal")
+FEES = ("fee", "tax", "network_cost")
+# Between this account and the company's bank.
+TRANSFERS = ("payout", "payout_reversal", "topup", "topup_reversal")
+
+
+class PaylinkBalanceMove(models.Model):
+    """One row of an account at Stripe (*balance transaction*), as Stripe says it, and the bank lines it has become.
+
+    Only the job writes it. https://docs.stripe.com/api/balance_transactions/object
+    """
+
+    _name = "paylink.balance.move"
+    _description = "Movement at Stripe"
+    _order = "created_at desc, id desc"
+    _log_access = False
+
+    balance_id = fields.Many2one("paylink.balance", required=True, readonly=True, ondelete="cascade")
+    company_id = fields.Many2one(related="balance_id.company_id", store=True, index=True)
+    name = fields.Char(string="Movement", required=True, readonly=True, help="As Stripe names it.")
+    kind = fields.Char(readonly=True)
+    category = fields.Char(readonly=True)
+    category_display = fields.Char(string="What moved", compute="_compute_category_display")
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    amount = fields.Monetary(readonly=True)
+    fee = fields.Monetary(readonly=True)
+    net = fields.Monetary(readonly=True)
+    created_at = fields.Datetime(string="Moved on", required=True, readonly=True)
+    date = fields.Date(required=True, readonly=True, help="The day for the company.")
+    source = fields.Char(
+        string="Object", readonly=True, index="btree_not_null", help="What it is about, as Stripe names it."
+    )
+    intent = fields.Char(readonly=True)
+    source_amount = fields.Float(readonly=True)
+    source_currency_id = fields.Many2one(
+        "res.currency", readonly=True, help="In which the customer has paid, where that is another one."
+    )
+    description = fields.Char(readonly=True)
+    transaction_id = fields.Many2one(
+        "payment.transaction", string="Payment", readonly=True, index="btree_not_null", ondelete="set null"
+    )
+    link_id = fields.Many2one(related="transaction_id.paylink_id", string="Collection Link")
+    payout_id = fields.Many2one(
+        "paylink.payout", readonly=True, index="btree_not_null", ondelete="set null", help="Which has paid it out."
+    )
+    payout_amount = fields.Monetary(related="payout_id.amount", string="Payout Amount")
+    bank_date = fields.Date(related="payout_id.bank_date")
+    bank_label = fields.Char(related="payout_id.bank_label")
+    line_id = fields.Many2one(
+        "account.bank.statement.line", string="Bank Line", readonly=True, index="btree_not_null", ondelete="set null"
+    )
+    fee_line_id = fields.Many2one(
+        "account.bank.statement.line",
+        string="Line of the Fee",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    is_kept = fields.Boolean(readonly=True, help="It moved on the first day or later: it is in the journal.")
+    is_open = fields.Boolean(
+        string="To reconcile",
+        compute="_compute_is_open",
+        search="_search_is_open",
+        help="Its line waits on the suspense account.",
+    )
+    why = fields.Char(string="Why it is open", compute="_compute_why")
+    error = fields.Char(string="Why it is not booked", readonly=True)
+
+    _name_unique = models.Constraint("UNIQUE (balance_id, name)", "What has moved at Stripe is stored once.")
+    _waiting_index = models.Index("(balance_id) WHERE is_kept AND (line_id IS NULL OR fee_line_id IS NULL)")
+    _day_index = models.Index("(balance_id, date) WHERE is_kept")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("category")
+    @api.depends_context("lang")
+    def _compute_category_display(self):
+        for move in self:
+            move.category_display = said(CATEGORIES.get(move.category, move.category), self.env)
+
+    @api.depends("line_id.is_reconciled")
+    def _compute_is_open(self):
+        for move in self:
+            move.is_open = bool(move.line_id) and not move.line_id.is_reconciled
+
+    def _search_is_open(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        is_open = Domain("line_id.is_reconciled", "=", False) & Domain("line_id", "!=", False)
+        return is_open if True in value else ~is_open
+
+    @api.depends("line_id.is_reconciled", "transaction_id.state", "transaction_id.payment_id")
+    @api.depends_context("lang")
+    def _compute_why(self):
+        for move in self:
+            move.why = move.error or (move._why_open() if move.is_open else False)
+
+    def _why_open(self):
+        if self.category not in PAYMENTS + DISPUTES:
+            return self.env._("Nothing in Odoo belongs to it: choose its account.")
+        if not self.transaction_id:
+            return self.env._("No payment in Odoo belongs to it: it was taken without Odoo.")
+        if self.transaction_id.sudo().state in ("draft", "pending", "authorized"):
+            return self.env._("The payment is in progress.")
+        return self.env._("The payment is not booked, is reconciled with something else, or has another amount.")
+
+    def _told(self, env):
+        """The row in words."""
+        move = self.with_env(env)
+        return env._(
+            "%(what)s of %(date)s, %(amount)s (%(name)s) %(why)s",
+            what=move.category_display,
+            date=format_date(env, move.date),
+            amount=format_amount(env, move.net, move.currency_id),
+            name=move.name,
+            why=move.error or "",
+        ).strip()
+
+    # === ACTIONS === #
+
+    def action_view_entry(self):
+        """Show the bank line's entry."""
+        self.ensure_one()
+        entries = (self.line_id | self.fee_line_id).move_id
+        action = self.env["ir.actions.act_window"]._for_xml_id("account.action_move_journal_line")
+        if len(entries) == 1:
+            return action | {"views": [(False, "form")], "res_id": entries.id}
+        return action | {"domain": [("id", "in", entries.ids)], "context": {}}
+
+    # === STORING === #
+
+    @api.model
+    def _store(self, balance, found, **values):
+        """Store what is not known yet, and with it the payouts that it tells of.
+
+        :param list found: Stripe's balance transactions, with their sources
+        :param values: what else holds for all of them: which payout has paid them out
+        """
+        found = [one for one in found if one.get("balance_type") in KEPT_TYPES]
+        self.env["paylink.payout"]._note(balance, [one["source"] for one in found if isinstance(one["source"], dict)])
+        names = [one["id"] for one in found]
+        known = self.search_fetch([("balance_id", "=", balance.id), ("name", "in", names)], ["name"])
+        if values:
+            known.write(values)
+        known_names = set(known.mapped("name"))
+        codes = {one["currency"].upper() for one in found}
+        codes |= {one["source"].get("currency", "").upper() for one in found if isinstance(one["source"], dict)}
+        Currency = self.env["res.currency"].with_context(active_test=False)
+        currencies = Currency.search([("name", "in", list(codes))]).grouped("name")
+        self.create(
+            [self._values(balance, one, currencies) | values for one in reversed(found) if one["id"] not in known_names]
+        )
+
+    @api.model
+    def _values(self, balance, found, currencies):
+        code = found["currency"].upper()
+        source = found["source"] if isinstance(found["source"], dict) else {}
+        created = datetime.fromtimestamp(found["created"], timezone.utc).replace(tzinfo=None)
+        amounts = {name: float(to_major(found[name], code)) for name in ("amount", "fee", "net")}
+        return {
+            "balance_id": balance.id,
+            "name": found["id"],
+            "kind": found["type"],
+            "category": found["reporting_category"],
+            "currency_id": currencies[code].id,
+            **amounts,
+            "created_at": created,
+            "date": balance.company_id._paylink_day(created),
+            "is_kept": created >= balance._start(),
+            "source": id_of(found["source"]),
+            "intent": id_of(source.get("payment_intent")),
+            "description": found.get("description"),
+            **self._foreign_values(found, source, currencies),
+        }
+
+    @api.model
+    def _foreign_values(self, found, source, currencies):
+        """What the customer has paid, where Stripe has converted it: the amount is the source's own, no rate's."""
+        code = (source.get("currency") or found["currency"]).upper()
+        if code == found["currency"].upper() or code not in currencies:
+            return {}
+        amount = float(to_major(source.get("amount_captured") or source["amount"], code))
+        return {"source_amount": amount if found["amount"] > 0 else -amount, "source_currency_id": currencies[code].id}
+
+    @api.model
+    def _create_opening(self, balance, currency, amount):
+        self.create(
+            {
+                "balance_id": balance.id,
+                "name": f"{OPENING}-{currency.name}",
+                "kind": OPENING,
+                "category": OPENING,
+                "currency_id": currency.id,
+                "amount": amount,
+                "net": amount,
+                "created_at": balance._start(),
+                "date": balance.since,
+                "is_kept": True,
+            }
+        )
+
+    # === DOMAINS === #
+
+    @api.model
+    def _kept_domain(self, balance):
+        return Domain("balance_id", "in", balance.ids) & Domain("is_kept", "=", True)
+
+    @api.model
+    def _waiting_domain(self, balance):
+        """What is not in the journal yet: where somebody has deleted its line, it comes back."""
+        gross = Domain("line_id", "=", False) & Domain("amount", "!=", 0)
+        fee = Domain("fee_line_id", "=", False) & Domain("fee", "!=", 0)
+        return self._kept_domain(balance) & (gross | fee)

@@ -1,0 +1,296 @@
+import re
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ...tools.money import to_major
+
+# https://docs.stripe.com/api/payouts/object#payout_object-status
+STATUSES = [
+    ("pending", "Planned"),
+    ("in_transit", "On its way"),
+    ("paid", "Paid out"),
+    ("failed", "Failed"),
+    ("canceled", "Canceled"),
+]
+RETURNED = ("failed", "canceled")
+# A payout that was paid may still fail for some days. https://docs.stripe.com/payouts#payout-failures
+WATCHED = timedelta(days=15)
+# How many days before and after the promised one the bank may show it.
+EARLY, LATE = timedelta(days=4), timedelta(days=12)
+MATCHED_AT_ONCE = 500
+# Shorter ones name nothing.
+SHORTEST = 5
+
+# What the categories of movements count as.
+SUMS = {
+    "charge": "charges",
+    "charge_failure": "charges",
+    "refund": "refunds",
+    "refund_failure": "refunds",
+    "dispute": "refunds",
+    "dispute_reversal": "refunds",
+    "fee": "fees",
+    "tax": "fees",
+    "network_cost": "fees",
+}
+
+
+class PaylinkPayout(models.Model):
+    """Money that Stripe sends to the bank: what it is made of, and the bank's line that it arrives with."""
+
+    _name = "paylink.payout"
+    _description = "Payout"
+    _order = "arrival_date desc, id desc"
+    _log_access = False
+
+    name = fields.Char(string="Payout", required=True, readonly=True, help="As Stripe names it.")
+    balance_id = fields.Many2one(
+        "paylink.balance", string="Account at Stripe", required=True, readonly=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(related="balance_id.company_id", store=True, index=True)
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    amount = fields.Monetary(readonly=True)
+    created_at = fields.Datetime(string="Made on", readonly=True)
+    arrival_date = fields.Date(string="Expected on", readonly=True)
+    status = fields.Selection(STATUSES, required=True, readonly=True)
+    reference = fields.Char(readonly=True, help="What the bank's line says of it, where Stripe knows that.")
+    descriptor = fields.Char(string="Label", readonly=True, help="What Stripe has the bank print.")
+    is_complete = fields.Boolean(readonly=True, help="Stripe knows what it is made of.")
+    is_composed = fields.Boolean(readonly=True, help="So does Odoo.")
+    is_stale = fields.Boolean(readonly=True, help="Stripe has told that something has changed.")
+    move_ids = fields.One2many("paylink.balance.move", "payout_id", string="Movements", readonly=True)
+    charges = fields.Monetary(string="Payments", compute="_compute_sums")
+    refunds = fields.Monetary(compute="_compute_sums", help="And chargebacks.")
+    others = fields.Monetary(compute="_compute_sums", help="Adjustments, top-ups, payouts that came back.")
+    fees = fields.Monetary(compute="_compute_sums")
+    net = fields.Monetary(compute="_compute_sums", help="What the movements come to: the amount of the payout.")
+    item_id = fields.Many2one("account.move.line", readonly=True, index="btree_not_null", ondelete="set null")
+    return_item_id = fields.Many2one(
+        "account.move.line",
+        string="Item that came back",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="Of a payout that the bank had shown, and has sent back.",
+    )
+    bank_line_id = fields.Many2one(
+        "account.bank.statement.line",
+        compute="_compute_bank_line_id",
+        store=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    bank_date = fields.Date(string="On the account on", related="bank_line_id.date")
+    bank_label = fields.Char(string="Label of the Bank", related="bank_line_id.payment_ref")
+
+    _name_unique = models.Constraint("UNIQUE (balance_id, name)", "A payout is stored once.")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("move_ids.amount", "move_ids.fee", "move_ids.category", "move_ids.payout_id")
+    def _compute_sums(self):
+        sums = {}
+        domain = [("payout_id", "in", self.ids), ("category", "!=", "payout")]
+        for payout, category, amount, fee in self.env["paylink.balance.move"]._read_group(
+            domain, ["payout_id", "category"], ["amount:sum", "fee:sum"]
+        ):
+            found = sums.setdefault(payout, {"charges": 0.0, "refunds": 0.0, "others": 0.0, "fees": 0.0})
+            found[SUMS.get(category, "others")] += amount
+            found["fees"] -= fee
+        for payout in self:
+            found = sums.get(payout._origin, dict.fromkeys(("charges", "refunds", "others", "fees"), 0.0))
+            payout.update(found | {"net": sum(found.values())})
+
+    @api.depends("item_id.matched_debit_ids", "item_id.matched_credit_ids")
+    def _compute_bank_line_id(self):
+        """The line of another journal that its item is reconciled with."""
+        for payout in self:
+            item = payout.item_id
+            others = item.matched_credit_ids.credit_move_id | item.matched_debit_ids.debit_move_id
+            lines = others.move_id.statement_line_id
+            payout.bank_line_id = lines.filtered(lambda line: not line.journal_id.paylink_balance_id)[:1]
+
+    # === ACTIONS === #
+
+    def action_view_moves(self):
+        """Show what it is made of."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_balance_move_action")
+        return action | {"domain": [("payout_id", "=", self.id)], "context": {}}
+
+    def action_view_entry(self):
+        """Show its entry in the journal of Stripe."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("account.action_move_journal_line")
+        return action | {"views": [(False, "form")], "res_id": self.item_id.move_id.id}
+
+    def action_view_bank_line(self):
+        """Show the entry of the bank's line."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("account.action_move_journal_line")
+        return action | {"views": [(False, "form")], "res_id": self.bank_line_id.move_id.id}
+
+    # === WHAT STRIPE SAYS === #
+
+    @api.model
+    def _note(self, balance, objects):
+        """Store payouts as Stripe says them.
+
+        :param list objects: Stripe's objects; those that are no payouts are left out
+        """
+        found = {one["id"]: one for one in objects if one["object"] == "payout"}
+        known = self.search([("balance_id", "=", balance.id), ("name", "in", list(found))])
+        for payout in known:
+            payout._apply(found.pop(payout.name))
+        self.create([{"balance_id": balance.id, "name": name, **self._values(one)} for name, one in found.items()])
+
+    def _apply(self, found):
+        """Bring it to what Stripe says of it now."""
+        self.write(self._values(found))
+
+    def _note_item(self, item, is_return):
+        """Note its item on the account of transfers. What comes back settles it, unless the bank has shown it before:
+        then the bank will show that it goes back, too.
+        """
+        if not is_return:
+            self.item_id = item
+        elif self.item_id and not self.item_id.reconciled:
+            (self.item_id.with_env(item.env) + item).reconcile()
+        else:
+            self.return_item_id = item
+
+    @api.model
+    def _values(self, found):
+        code = found["currency"].upper()
+        currency = self.env["res.currency"].with_context(active_test=False).search([("name", "=", code)], limit=1)
+        return {
+            "currency_id": currency.id,
+            "amount": float(to_major(found["amount"], code)),
+            "created_at": datetime.fromtimestamp(found["created"], timezone.utc).replace(tzinfo=None),
+            # A day, which Stripe writes as its midnight in UTC.
+            "arrival_date": datetime.fromtimestamp(found["arrival_date"], timezone.utc).date(),
+            "status": found["status"],
+            "reference": (found.get("trace_id") or {}).get("value"),
+            "descriptor": found.get("statement_descriptor"),
+            "is_complete": found.get("reconciliation_status") == "completed",
+            "is_stale": False,
+        }
+
+    @api.model
+    def _open_domain(self, balance):
+        """Of which there may be news."""
+        recent = fields.Datetime.now() - WATCHED
+        news = Domain("is_stale", "=", True) | Domain("status", "in", ("pending", "in_transit"))
+        unknown = Domain("is_composed", "=", False) & Domain("created_at", ">=", recent)
+        return Domain("balance_id", "=", balance.id) & (news | unknown)
+
+    # === THE BANK'S LINE === #
+
+    @api.model
+    def _match_waiting(self, balance):
+        """Look for the bank's lines of payouts that have none yet."""
+        amounts = {item.amount_residual_currency for item in self._unmatched(balance.company_id)}
+        if not amounts:
+            return
+        domain = Domain("is_reconciled", "=", False) & Domain("company_id", "=", balance.company_id.id)
+        domain &= Domain("journal_id.paylink_balance_id", "=", False) & Domain("amount", "in", list(amounts))
+        Line = self.env["account.bank.statement.line"]
+        self._match_bank_lines(Line.search(domain, order="id desc", limit=MATCHED_AT_ONCE))
+
+    @api.model
+    def _unmatched(self, company):
+        """The payouts on their way, and those on their way back, by their items."""
+        Payout = self.sudo()
+        found = {}
+        for name in ("item_id", "return_item_id"):
+            domain = [("company_id", "=", company.id), (name, "!=", False), (f"{name}.reconciled", "=", False)]
+            found |= {payout[name]: payout for payout in Payout.search(domain, order="id desc", limit=MATCHED_AT_ONCE)}
+        return found
+
+    @api.model
+    def _match_bank_lines(self, lines):
+        """Reconcile lines of the bank with the payouts that arrive with them, whichever came first.
+
+        Proof is the exact amount, and the reference of the payout in the label; or a label that names Stripe, in the
+        days in which it is expected, where no other payout and no other line have this amount.
+
+        :param lines: ``account.bank.statement.line`` of real banks
+        :return: those that were reconciled
+        """
+        matched = lines.browse()
+        waiting = lines.filtered(lambda line: not line.is_reconciled and not line.journal_id.paylink_balance_id)
+        for company, own in waiting.grouped("company_id").items():
+            for item, line in _pairs(self._unmatched(company), own).items():
+                matched |= self._reconcile(item, line)
+        return matched
+
+    @api.model
+    def _reconcile(self, item, line):
+        """Put the bank's line on the account of a payout's item, and reconcile both.
+
+        :return: the line, where that was possible
+        """
+        _liquidity, suspense, _others = line._seek_for_lines()
+        if len(suspense) != 1:
+            return line.browse()
+        books = item.company_id._paylink_in_books(suspense.sudo())
+        books.with_context(skip_readonly_check=True).write({"account_id": item.account_id.id})
+        (books + item.with_env(books.env)).reconcile()
+        return line
+
+    def _is_named_by(self, line):
+        """Whether the label has the reference, whatever stands between its signs, and not as a part of a longer one."""
+        label = _label(line)
+        return any(_has(label, word) for word in (self.reference, self.name) if word)
+
+    def _is_awaited_by(self, line):
+        """Whether the label names Stripe, or what Stripe has the bank print, in the days in which it is expected."""
+        words = [word for word in (self.descriptor, "STRIPE") if word]
+        is_due = self.arrival_date - EARLY <= line.date <= self.arrival_date + LATE
+        return is_due and any(_has(_label(line), word) for word in words)
+
+
+def _pairs(items, lines):
+    """Which line of the bank is which payout's: only what is proven, and told of one of each alone.
+
+    :param dict items: payouts by their items
+    :return: lines by items
+    """
+    by_amount = {}
+    for line in lines:
+        by_amount.setdefault((line.currency_id, line.currency_id.round(line.amount)), []).append(line)
+    found = {
+        item: by_amount.get((item.currency_id, item.currency_id.round(item.amount_residual_currency)), ())
+        for item in items
+    }
+    pairs = {}
+    for test in (PaylinkPayout._is_named_by, PaylinkPayout._is_awaited_by):
+        taken = set(pairs.values())
+        left = {
+            item: [line for line in own if line not in taken and test(items[item], line)]
+            for item, own in found.items()
+            if item not in pairs
+        }
+        pairs |= _alone(left)
+    return pairs
+
+
+def _alone(found):
+    """Those of ``{item: lines}`` that have one line, which no other has."""
+    counts = Counter(line for lines in found.values() for line in lines)
+    return {item: lines[0] for item, lines in found.items() if len(lines) == 1 and counts[lines[0]] == 1}
+
+
+def _label(line):
+    return " ".join(filter(None, [line.payment_ref, line.ref, line.partner_name])).upper()
+
+
+def _has(label, word):
+    """Whether ``label`` has ``word``, with anything that is no letter or digit between its signs."""
+    signs = re.sub(r"[^A-Z0-9]", "", word.upper())
+    if len(signs) < SHORTEST:
+        return False
+    return bool(re.search(r"(?<![A-Z0-9])" + r"[^A-Z0-9]*".join(signs) + r"(?![A-Z0-9])", label))

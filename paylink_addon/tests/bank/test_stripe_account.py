@@ -1,0 +1,120 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+
+from .stripe_account_common import StripeAccountCommon
+
+
+@tagged("post_install", "-at_install")
+class TestStripeAccount(StripeAccountCommon):
+    """Stripe's account as a bank account: set up, booked, reconciled."""
+
+    # === SET-UP === #
+
+    def test_set_up_makes_what_is_needed(self):
+        """Journal, account, an account of its own for payments on their way: no manual payment shares it."""
+        shared = self.provider._paylink_payment_method_line().payment_account_id
+        balance = self.use_as_account()
+        journal = self.provider.journal_id
+        self.assertEqual(
+            (journal.type, journal.paylink_balance_id, journal.company_id), ("bank", balance, self.company)
+        )
+        self.assertEqual(journal.default_account_id.account_type, "asset_cash")
+        line = self.provider._paylink_payment_method_line()
+        self.assertEqual((line.journal_id, line.payment_account_id), (journal, balance.outstanding_account_id))
+        self.assertTrue(line.payment_account_id.reconcile)
+        self.assertEqual(balance.former_account_id, shared)
+        lines = self.env["account.payment.method.line"].search(
+            [("payment_account_id", "=", balance.outstanding_account_id.id)]
+        )
+        self.assertEqual(lines, line)
+        tx = self.paid()
+        self.assertEqual(tx.payment_id.outstanding_account_id, balance.outstanding_account_id)
+        self.assertEqual(self.use_as_account(), balance, "a second time: nothing new")
+
+    def test_french_chart(self):
+        self.company.sudo().chart_template = "fr"
+        balance = self.use_as_account()
+        self.assertTrue(balance.journal_ids.default_account_id.with_company(self.company).code.startswith("517"))
+
+    def test_who_may_set_it_up(self):
+        for groups, may in (
+            ("account.group_account_manager", True),
+            ("base.group_system", True),
+            ("account.group_account_invoice", False),
+            ("paylink_addon.group_payment_manager", False),
+        ):
+            with self.subTest(groups):
+                user = self._user(groups, groups)
+                provider = self.provider.with_user(user)
+                if may:
+                    self.assertTrue(provider.action_paylink_use_as_account())
+                    self.env["paylink.balance.setup"].with_user(user).create(
+                        {"provider_id": self.provider.id}
+                    ).action_use()
+                else:
+                    with self.assertRaises(AccessError):
+                        provider._paylink_use_as_account({})
+
+    def test_another_company_can_not_keep_the_same_account(self):
+        self.use_as_account()
+        other = self._stripe_provider(self._other_company())
+        self._connect(other, self.fake.account)
+        with self.assertRaisesRegex(UserError, self.company.name):
+            self.use_as_account(other, fee_account_id=self.company_data["default_account_expense"].id)
+
+    # === WHAT MOVES === #
+
+    def test_all_that_moves_is_booked_and_reconciled(self):
+        """Payments, fees, refunds, chargebacks with fees, corrections, Stripe's own fees, money from the bank."""
+        balance = self.use_as_account()
+        paid = [self.paid(100 + number) for number in range(4)]
+        self.fake.refund(paid[0].paylink_stripe_intent, 1000)
+        self.fake.refund(paid[1].paylink_stripe_intent)
+        lost, won = (self.fake.dispute(tx.paylink_stripe_intent) for tx in paid[2:])
+        self.deliver_and_handle()
+        self.fake.close_dispute(lost["id"], won=False)
+        self.fake.close_dispute(won["id"], won=True)
+        self.fake.adjust(-300, category="fee")
+        self.fake.top_up(2000)
+        adjusted = self.fake.adjust(-77)["id"]
+        self.keep_up()
+        self.assert_even(balance)
+        self.assertEqual(self.moves().filtered("is_open").mapped("name"), [adjusted])
+        self.assertTrue(self.moves().filtered("is_open").why)
+        self.assertEqual(self.open_items(balance.outstanding_account_id), [])
+        self.assertTrue(
+            all(
+                payment.state == "paid"
+                for payment in self.env["account.payment"].search([("journal_id", "=", self.provider.journal_id.id)])
+            )
+        )
+        fees = self.env["account.move.line"].search(
+            [("account_id", "=", balance.fee_account_id.id), ("journal_id", "=", self.provider.journal_id.id)]
+        )
+        expected = sum(row.fee for row in self.fake.ledger()) + 300
+        self.assertEqual(round(sum(fees.mapped("balance")) * 100), expected)
+        self.assertFalse(self.env["paylink.dispute"].search([]).fee_move_id)
+        before = self.env["account.move"].search_count([])
+        self.keep_up()
+        self.assertEqual(self.env["account.move"].search_count([]), before, "once")
+
+    def open_items(self, account):
+        domain = [("account_id", "=", account.id), ("parent_state", "=", "posted"), ("reconciled", "=", False)]
+        return self.env["account.move.line"].search(domain).mapped("balance")
+
+    def test_money_before_its_payment(self):
+        """A debit is on Stripe's balance before it is a payment in the books; one that fails never is."""
+        balance = self.use_as_account()
+        self.currency_euro.active = True
+        values = {"currency_id": self.currency_euro.id}
+        txs = [self.start(self._link(self._invoice(**values))) for _number in range(2)]
+        for tx in txs:
+            self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
+        self.keep_up()
+        self.assertEqual(len(self.moves("charge").filtered("is_open")), 2)
+        for tx, succeeds in zip(txs, (True, False), strict=True):
+            self.fake.settle(self.fake.get(tx.paylink_stripe_session)["payment_intent"], succeeds)
+        self.keep_up()
+        self.assertFalse(self.moves().filtered("is_open"))
+        self.assertEqual(self.open_items(balance.outstanding_account_id), [])
+        self.assert_even(balance)

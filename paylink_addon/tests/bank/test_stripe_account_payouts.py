@@ -1,0 +1,135 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from .stripe_account_common import StripeAccountCommon
+
+
+@tagged("post_install", "-at_install")
+class TestStripeAccountPayouts(StripeAccountCommon):
+    """From the payment by the payout to the line of the bank."""
+
+    def setUp(self):
+        super().setUp()
+        self.balance = self.use_as_account()
+        self.transfer = self.company.transfer_account_id
+
+    def payout(self, trace=None, **values):
+        """Pay out what there is; the payout as Odoo knows it."""
+        payout_id = self.fake.payout(**values)["id"]
+        self.fake.pay_payout(payout_id, trace)
+        self.keep_up()
+        return self.env["paylink.payout"].search([("name", "=", payout_id)])
+
+    def open_transfers(self):
+        domain = [("account_id", "=", self.transfer.id), ("parent_state", "=", "posted"), ("reconciled", "=", False)]
+        return self.env["account.move.line"].search(domain).mapped("balance")
+
+    # === FROM PAYMENT TO BANK LINE === #
+
+    def test_consolidated_when_the_bank_shows_the_payout(self):
+        """The way is on the link, with amounts that add up; taken back, the link is not consolidated anymore."""
+        txs = [self.paid(100), self.paid(50)]
+        self.fake.refund(txs[1].paylink_stripe_intent, 1000)
+        links = txs[0].paylink_id | txs[1].paylink_id
+        payout = self.payout(trace="TRN4711X")
+        self.assertEqual((payout.status, payout.is_composed, payout.reference), ("paid", True, "TRN4711X"))
+        fees = sum(row.fee for row in self.fake.ledger()) / 100
+        self.assertEqual((payout.charges, payout.refunds, payout.others), (150, -10, 0))
+        self.assertAlmostEqual(payout.fees, -fees)
+        self.assertAlmostEqual(payout.net, payout.amount)
+        self.assertEqual(links.mapped("consolidated"), [False, False])
+        line = self.arrived(payout, "VIR SEPA STRIPE trn 4711-X RECU")
+        self.run_job("ir_cron_paylink_balance")
+        self.assertEqual((payout.bank_line_id, line.is_reconciled), (line, True))
+        self.assertEqual(links.mapped("consolidated"), [True, True])
+        self.assertEqual(set(links.mapped("consolidated_on")), {line.date})
+        moves = links[0].balance_move_ids
+        self.assertEqual((moves.amount, moves.amount - moves.fee), (100, moves.net))
+        self.assertEqual((moves.payout_id, moves.bank_label), (payout, line.payment_ref))
+        self.assertEqual(self.open_transfers(), [])
+        self.assert_even(self.balance)
+        found = self.env["paylink.link"].search([("state", "=", "paid"), ("consolidated", "=", False)])
+        self.assertFalse(found & links)
+        line.action_undo_reconciliation()
+        self.assertEqual((payout.bank_line_id, links.mapped("consolidated")), (line.browse(), [False, False]))
+        self.run_job("ir_cron_paylink_balance")
+        self.assertEqual(links.mapped("consolidated"), [True, True])
+
+    def test_the_bank_may_be_faster(self):
+        """Its line waits until the payout is known."""
+        self.paid(100)
+        payout_id = self.fake.payout(statement_descriptor="LAMBERT 75")["id"]
+        line = self._bank_line("VIR LAMBERT 75", self.fake.get(payout_id)["amount"] / 100)
+        self.assertFalse(line.is_reconciled)
+        self.fake.pay_payout(payout_id)
+        self.keep_up()
+        self.assertTrue(line.is_reconciled)
+
+    def test_what_is_no_proof(self):
+        """Another amount, a part of a longer reference, no word of Stripe, long ago; two lines alike: for a person."""
+        self.paid(100)
+        payout = self.payout(trace="TRN4711X")
+        late = payout.arrival_date + timedelta(days=60)
+        lines = [
+            self.arrived(payout, "STRIPE TRN4711X", payout.amount + 0.01),
+            self.arrived(payout, "VIR TRN4711XY"),
+            self.arrived(payout, "VIR DUPONT"),
+            self.arrived(payout, "STRIPE", date=late),
+            self.arrived(payout, "STRIPE", -payout.amount),
+        ]
+        alike = self._bank_lines(*[("STRIPE PAYMENTS", payout.amount)] * 2, date=payout.arrival_date)
+        self.run_job("ir_cron_paylink_balance")
+        for line in (*lines, *alike):
+            with self.subTest(line.payment_ref):
+                self.assertFalse(line.is_reconciled)
+        alike[0].unlink()
+        self.run_job("ir_cron_paylink_balance")
+        self.assertTrue(alike[1].is_reconciled)
+
+    # === FAILURES === #
+
+    def test_failed_payouts_come_back(self):
+        """Before the bank has shown it, after it, and cancelled: nothing stays on its way."""
+        self.paid(100)
+        links = self.env["paylink.link"].search([("state", "=", "paid")])
+        for undo, is_shown in (
+            (self.fake.cancel_payout, False),
+            (self.fake.fail_payout, False),
+            (self.fake.fail_payout, True),
+        ):
+            with self.subTest(undo=undo.__name__, is_shown=is_shown):
+                payout = self.payout()
+                if is_shown:
+                    self.arrived(payout, "STRIPE", date=payout.arrival_date)
+                    self.run_job("ir_cron_paylink_balance")
+                    self.assertTrue(payout.bank_line_id)
+                undo(payout.name)
+                self.keep_up()
+                self.assertIn(payout.status, ("failed", "canceled"))
+                if is_shown:
+                    self.assertEqual(self.open_transfers(), [-payout.amount])
+                    self.arrived(payout, "STRIPE REJET", -payout.amount, date=payout.arrival_date)
+                    self.run_job("ir_cron_paylink_balance")
+                self.assertEqual(self.open_transfers(), [])
+                self.assertFalse(any(links.mapped("consolidated")))
+                self.assert_even(self.balance)
+        payout = self.payout()
+        self.arrived(payout, "STRIPE", date=payout.arrival_date)
+        self.run_job("ir_cron_paylink_balance")
+        self.assertTrue(payout.bank_line_id)
+        self.assertEqual(self.open_transfers(), [])
+
+    def test_events_of_payouts_wake_the_job(self):
+        self.paid(100)
+        self.keep_up()
+        trigger = self.env["ir.cron.trigger"].search([])
+        payout_id = self.fake.payout()["id"]
+        self.deliver_and_handle()
+        woken = (self.env["ir.cron.trigger"].search([]) - trigger).cron_id
+        self.assertIn(self.env.ref("paylink_addon.ir_cron_paylink_balance"), woken)
+        self.assertEqual(self.stored("payout.created").mapped("state"), ["done"])
+        self.run_job("ir_cron_paylink_balance")
+        self.assertEqual(self.env["paylink.payout"].search([]).mapped("name"), [payout_id])
+        self.assertEqual(self.moves("payout").date, fields.Date.today())

@@ -1,0 +1,1 @@
+from . import paylink_balance_setup

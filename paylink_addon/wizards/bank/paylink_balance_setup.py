@@ -1,0 +1,67 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class PaylinkBalanceSetup(models.TransientModel):
+    """From which day on Stripe is kept as an account, and on which accounts its fees are booked."""
+
+    _name = "paylink.balance.setup"
+    _description = "Use Stripe as an Account"
+
+    provider_id = fields.Many2one(
+        "payment.provider", required=True, ondelete="cascade", domain="[('code', '=', 'stripe_checkout')]"
+    )
+    company_id = fields.Many2one(related="provider_id.company_id")
+    since = fields.Date(
+        string="From",
+        required=True,
+        default=lambda self: self.env.company._paylink_today(),
+        help="What moves at Stripe from this day on becomes lines of the new journal. What is there before is its "
+        "opening balance.",
+    )
+    fee_account_id = fields.Many2one(
+        "account.account",
+        string="Account of Fees",
+        compute="_compute_fee_account_id",
+        store=True,
+        readonly=False,
+        domain="[('account_type', 'in', ('expense', 'expense_direct_cost')), ('company_ids', 'in', company_id)]",
+    )
+    fee_tax_ids = fields.Many2many(
+        "account.tax",
+        string="Taxes of Fees",
+        domain="[('type_tax_use', '=', 'purchase'), ('company_id', '=', company_id)]",
+        help="None where Stripe charges none and none is due. Fees are taken to include them.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("provider_id")
+    def _compute_fee_account_id(self):
+        for setup in self:
+            setup.fee_account_id = setup.company_id._paylink_fee_account() if setup.company_id else False
+
+    # === ACTIONS === #
+
+    def action_use(self):
+        """Make the journal and the accounts, and show the account."""
+        self.ensure_one()
+        self.provider_id._paylink_check_keeper()
+        if self.since > self.company_id._paylink_today():
+            raise UserError(self.env._("“From” is in the future: choose today or an earlier day."))
+        if not self.fee_account_id:
+            raise UserError(self.env._("Choose the “Account of Fees”: the expenses on which Stripe's fees are booked."))
+        balance = self.provider_id._paylink_use_as_account(
+            {
+                "since": self.since,
+                "fee_account_id": self.fee_account_id.id,
+                "fee_tax_ids": [fields.Command.set(self.fee_tax_ids.ids)],
+            }
+        )
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "paylink.balance",
+            "res_id": balance.id,
+            "view_mode": "form",
+            "views": [(False, "form")],
+        }
