@@ -280,16 +280,16 @@ class PaylinkAutopayItem(models.Model):
         tasks = self.env["paylink.task.mixin"]
         for rule in self.filtered(lambda row: row.left_out == "template").rule_id:
             tasks._give(rule, Task.AUTOPAY_TEMPLATE, rule._template_texts, rule._responsible())
+        told = self.env["paylink.autopay.page"].sudo().browse(tasks._about(Task.AUTOPAY_LEFT_OUT) if self else ())
         for company, rows in self.grouped("company_id").items():
-            new = rows.filtered(lambda row: row.left_out in TOLD)
-            users = new.rule_id.with_company(company)._responsible()
-            pages = self.env["paylink.autopay.page"].with_company(company)
-            for page in pages._for_customers(rows.partner_id, company, users[:1]):
-                mine = new.filtered(lambda row, page=page: row.partner_id == page.partner_id)
+            for page in told.exists().filtered(lambda page, rows=rows: page.partner_id in rows.partner_id):
                 tasks._reword(page.partner_id, Task.AUTOPAY_LEFT_OUT, page._left_out_texts, about=page)
-                if mine:
-                    owner = mine.rule_id.with_company(company)._responsible()[:1]
-                    tasks._give(page.partner_id, Task.AUTOPAY_LEFT_OUT, page._left_out_texts, owner, about=page)
+            new = rows.filtered(lambda row: row.left_out in TOLD).grouped("partner_id")
+            owner = rows.rule_id.with_company(company)._responsible()[:1]
+            customers = self.env["res.partner"].concat(*new)
+            for page in told.with_company(company)._for_customers(customers, company, owner):
+                user = new[page.partner_id].rule_id.with_company(company)._responsible()[:1]
+                tasks._give(page.partner_id, Task.AUTOPAY_LEFT_OUT, page._left_out_texts, user, about=page)
 
     # === SKIPPED === #
 
