@@ -2,6 +2,7 @@
 from . import test_days
 from . import test_jobs
 from . import test_languages
+from . import test_locked_days
 from . import test_locks
 from . import test_messages
 from . import test_rpc

@@ -315,9 +315,10 @@ class TestDaysOfCustomer(DaysCommon, HttpCase):
                 self.assertEqual([document["overdue"] for document in link._page_documents()], [True, False])
                 rows = statement._page_sections()[0]["rows"]
                 self.assertEqual([row["overdue"] for row in rows], [True, False])
-                transaction.last_state_change = deposit.sale_order_id.date_order = paid.expires_at = at(clock, zone)
+                transaction.paylink_moved_at = deposit.sale_order_id.date_order = paid.expires_at = at(clock, zone)
                 english = paid.with_context(lang="en_US", tz="UTC")
-                self.assertEqual(english._page_values()["payments"][0]["date"], "03/10/2026")
+                booked_on = self.company._paylink_day(at(clock, zone))  # as in the books, wherever the customer is
+                self.assertEqual(english._page_values()["payments"][0]["date"], f"{booked_on:%m/%d/%Y}")
                 self.assertEqual(english._page_values()["expires"], f"03/10/2026 {clock[:5]}")
                 self.assertEqual(deposit.with_context(lang="en_US", tz="UTC")._page_order()["date"], "03/10/2026")
 

@@ -3,12 +3,12 @@
 Three clocks are used, each on purpose:
 
 - **The customer's**, where the customer acts or reads: whether a discount holds for who pays now, what is late on a
-  page, the dates and times of pages, messages and receipts. It is the contact's time zone, else the company's:
+  page, the dates and times of pages and messages. It is the contact's time zone, else the company's:
   ``res.partner._paylink_timezone``.
-- **The company's**, in the books and in all that the company does by itself: dates of payments and entries, rates of
-  currencies, ages of debts, reminders, promises and objections, the end of quotations, deadlines of chargebacks, the
-  year of a link's number: ``res.company._paylink_today``, ``_paylink_day`` and, for what Odoo itself dates,
-  ``_paylink_in_books``.
+- **The company's**, in the books and in all that the company does by itself: dates of payments and entries, also where
+  customers read them, on pages and receipts (``payment.transaction._paylink_moved_on``), rates of currencies, ages of
+  debts, reminders, promises and objections, the end of quotations, deadlines of chargebacks, the year of a link's
+  number: ``res.company._paylink_today``, ``_paylink_day`` and, for what Odoo itself dates, ``_paylink_in_books``.
 - **The reader's**, for the deadlines of tasks, of which Odoo says by the clock of who has them whether they are late,
   and for moments that employees are told.
 

@@ -103,7 +103,7 @@ def event_values(event):
         "account": _text(event.get("account")),
         "is_live": bool(event.get("livemode")),
         "api_version": _text(event.get("api_version")),
-        "created_at": _time(event.get("created")),
+        "created_at": moment_of(event.get("created")),
         "payload": json.dumps(stripped(data)),
     }
 
@@ -112,7 +112,7 @@ def _text(value):
     return _clean(value) if isinstance(value, str) else None
 
 
-def _time(seconds):
+def moment_of(seconds):
     """Seconds since the epoch as a naive time in UTC, or None."""
     try:
         return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)

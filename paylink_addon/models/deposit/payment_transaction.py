@@ -212,7 +212,15 @@ class PaymentTransaction(models.Model):
         for tx in deposits._paylink_received()._paylink_of_order().filtered(lambda tx: not tx.payment_id):
             payment = tx.with_context(paylink_received=tx.amount)
             tx._paylink_on_order(super(PaymentTransaction, payment)._invoice_sale_orders)
+        self._paylink_date_invoices()
         return result
+
+    def _paylink_date_invoices(self):
+        """What is invoiced because it was paid bears the day of the payment, which its taxes are due with."""
+        for tx in self._paylink_received():
+            for invoice in tx.invoice_ids.filtered(lambda move: move.state == "draft" and not move.invoice_date):
+                moved_on = tx._paylink_moved_on()
+                invoice.invoice_date = tx.company_id._paylink_open_day(moved_on, invoice.journal_id, has_tax=True)
 
     def _paylink_order_note(self):
         """What the order's chatter says of a payment or refund."""

@@ -102,6 +102,8 @@ class PaylinkDispute(models.Model):
         readonly=True,
         help="What the payment had settled; once the money was taken back: what is open again.",
     )
+    withdrawn_at = fields.Datetime(string="Taken back on", readonly=True, copy=False)
+    reinstated_at = fields.Datetime(string="Given back on", readonly=True, copy=False)
     withdrawal_id = fields.Many2one("account.payment", string="Taken back", readonly=True, copy=False)
     reinstatement_id = fields.Many2one("account.payment", string="Given back", readonly=True, copy=False)
     fee_currency_id = fields.Many2one("res.currency", string="Currency of the Fee", readonly=True)
@@ -227,7 +229,8 @@ class PaylinkDispute(models.Model):
         """One line on the link, and one on each of the invoices that the payment was for."""
         link, env = self.link_id, self.company_id._paylink_env()
         if link:
-            link._log_events(event, {link.id: self._facts(env)["amount"]})
+            moments = {"chargeback": self.withdrawn_at, "chargeback_won": self.reinstated_at}
+            link._log_events(event, {link.id: self._facts(env)["amount"]}, moments={link.id: moments.get(event)})
         invoices = self.item_ids.move_id.filtered(lambda move: move.is_invoice(include_receipts=True))
         bodies = dict.fromkeys(invoices.ids, self._event_text(event, env))
         invoices._message_log_batch(bodies, author_id=self.transaction_id._paylink_bot())
@@ -256,9 +259,10 @@ class PaylinkDispute(models.Model):
             return
         source = self._source()
         shares = self._shares(source)
-        payment = self._create_payment("outbound", shares, source)
+        payment = self._create_payment("outbound", shares, source, "withdrawn_at")
         self.withdrawal_id = payment
-        reopened = self._release(self._settled_partials(source), shares)
+        settled = self._settled_partials(source).with_context(paylink_booked_on=payment.date)
+        reopened = self._release(settled, shares)
         payment._paylink_reconcile([self._lines(source).filtered(lambda line: not line.reconciled)])
         if source._paylink_open_credit():
             source._paylink_reconcile([reopened])  # a part of the amount was charged back: the rest settles what it did
@@ -327,7 +331,7 @@ class PaylinkDispute(models.Model):
         taken = self.withdrawal_id
         shares = {line.account_id: line.amount_currency for line in self._lines(taken)}
         shares = shares or {taken.destination_account_id: taken.amount}  # what was paid was no receivable
-        payment = self._create_payment("inbound", shares, taken)
+        payment = self._create_payment("inbound", shares, taken, "reinstated_at")
         self.reinstatement_id = payment
         items = self.item_ids.filtered(lambda item: item._paylink_is_collectable())
         payment._paylink_reconcile([items | taken._paylink_receivable_lines()])
@@ -346,31 +350,35 @@ class PaylinkDispute(models.Model):
         if not due or not account:
             return
         if self.fee and not self.fee_move_id:
-            self.fee_move_id = self._create_fee_move(account, self.fee)
+            self.fee_move_id = self._create_fee_move(account, self.fee, "withdrawn_at")
         if self.fee_returned and not self.fee_returned_move_id:
-            self.fee_returned_move_id = self._create_fee_move(account, -self.fee_returned)
+            self.fee_returned_move_id = self._create_fee_move(account, -self.fee_returned, "reinstated_at")
 
     def _has_fees_to_book(self):
         charged, returned = self.fee and not self.fee_move_id, self.fee_returned and not self.fee_returned_move_id
         return bool(charged or returned)
 
-    def _create_fee_move(self, account, fee):
-        """The entry of a fee (negative: given back), between the account of the payments and the expenses."""
+    def _create_fee_move(self, account, fee, moved_at):
+        """The entry of a fee (negative: given back), between the account of the payments and the expenses.
+
+        :param str moved_at: the field that says when it was taken or given back
+        """
+        day = self._booked_on(moved_at)
         liquidity = self.withdrawal_id._seek_for_lines()[0].account_id[:1]
         Move = self.company_id._paylink_in_books(self.env["account.move"]).with_context(**QUIET)
         move = Move.create(
             {
                 "move_type": "entry",
                 "journal_id": self.withdrawal_id.journal_id.id,
-                "date": self.company_id._paylink_today(),
+                "date": day,
                 "ref": Move.env._("Fee of chargeback %(name)s", name=self.name),
-                "line_ids": [self._fee_line(account, fee), self._fee_line(liquidity, -fee)],
+                "line_ids": [self._fee_line(account, fee, day), self._fee_line(liquidity, -fee, day)],
             }
         )
         move.action_post()
         return move
 
-    def _fee_line(self, account, amount):
+    def _fee_line(self, account, amount, day):
         company, currency = self.company_id, self.fee_currency_id
         return Command.create(
             {
@@ -378,26 +386,37 @@ class PaylinkDispute(models.Model):
                 "account_id": account.id,
                 "currency_id": currency.id,
                 "amount_currency": amount,
-                "balance": currency._convert(amount, company.currency_id, company, company._paylink_today()),
+                "balance": currency._convert(amount, company.currency_id, company, day),
                 "tax_ids": [Command.clear()],  # no tax on it, whatever the account's default is
             }
         )
 
     # === HELPERS: PAYMENTS === #
 
-    def _create_payment(self, payment_type, shares, model):
+    def _booked_on(self, moved_at):
+        """The day in the books of what was taken or given back: of the moment that is noted, by default now.
+
+        :param str moved_at: the field that has it
+        """
+        if not self[moved_at]:
+            self[moved_at] = fields.Datetime.now()
+        return self.company_id._paylink_open_day(self.company_id._paylink_day(self[moved_at]))
+
+    def _create_payment(self, payment_type, shares, model, moved_at):
         """Post a payment of the chargeback; it is no transaction's: that has the one that is charged back.
 
         :param dict shares: amounts by receivable account
         :param model: the payment whose main account it has
+        :param str moved_at: the field that says when the money moved
         """
+        day = self._booked_on(moved_at)
         transaction = self.transaction_id
         main = model.destination_account_id if model.destination_account_id in shares else next(iter(shares))
         sign = 1 if payment_type == "outbound" else -1
         link = transaction.paylink_id.with_company(self.company_id)
         values = link._prepare_payment(transaction) | {
             "amount": self.currency_id.round(sum(shares.values())),
-            "date": self.company_id._paylink_today(),
+            "date": day,
             "payment_type": payment_type,
             "payment_transaction_id": False,
             "payment_token_id": False,
@@ -405,12 +424,14 @@ class PaylinkDispute(models.Model):
             "memo": f"{self.name} - {transaction.reference}",
             "destination_account_id": main.id,
             "write_off_line_vals": [
-                self._share_values(account, sign * share) for account, share in shares.items() if account != main
+                self._share_values(account, sign * share, day) for account, share in shares.items() if account != main
             ],
         }
-        return link._create_payments([values])
+        payment = link._create_payments([values])
+        payment._paylink_say_locked(self.company_id._paylink_day(self[moved_at]))
+        return payment
 
-    def _share_values(self, account, amount):
+    def _share_values(self, account, amount, day):
         company = self.company_id
         return {
             "name": self.name,
@@ -418,7 +439,7 @@ class PaylinkDispute(models.Model):
             "partner_id": self.partner_id.commercial_partner_id.id,
             "currency_id": self.currency_id.id,
             "amount_currency": amount,
-            "balance": self.currency_id._convert(amount, company.currency_id, company, company._paylink_today()),
+            "balance": self.currency_id._convert(amount, company.currency_id, company, day),
         }
 
     def _lines(self, payment):

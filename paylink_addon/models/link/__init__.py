@@ -15,6 +15,7 @@ from . import paylink_link_running
 from . import paylink_link_tasks
 from . import paylink_link_line
 from . import paylink_link_attempt
+from . import account_journal
 from . import account_move
 from . import account_move_line
 from . import account_move_send

@@ -78,6 +78,17 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _get_accounting_date(self, invoice_date, has_tax, lock_dates=None):
+        """What follows from money that has moved (VAT on payments, exchange differences, what is undone) is of its day,
+        or of the first open one after it: Odoo takes today, or the end of a month.
+
+        Context ``paylink_booked_on``: that day; ``date.min``: that which the entry has already.
+        """
+        booked_on = self.env.context.get("paylink_booked_on")
+        if not booked_on or self.is_invoice(include_receipts=True):
+            return super()._get_accounting_date(invoice_date, has_tax, lock_dates=lock_dates)
+        return self.company_id._paylink_open_day(max(invoice_date, booked_on), self.journal_id, has_tax)
+
     def _paylink_open_items(self):
         """The open receivable items of these moves, in sudo mode (only after access to the moves is checked)."""
         return (

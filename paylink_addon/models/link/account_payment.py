@@ -1,5 +1,6 @@
 from odoo import fields, models
 from odoo.fields import Domain
+from odoo.tools import format_date
 
 from ...const import VOID_STATES
 
@@ -113,6 +114,37 @@ class AccountPayment(models.Model):
         open_amount = -sum(self._paylink_receivable_lines().mapped("amount_residual_currency"))
         return self.currency_id.round(max(open_amount, 0.0))
 
+    # === THE RIGHT DAY === #
+
+    def _paylink_say_locked(self, moved_on=None):
+        """Say on payments that they, or the taxes that follow them, are booked later than the money moved, and why.
+
+        :param moved_on: the day; by default that of their transactions
+        """
+        texts = {payment.id: payment._paylink_locked_text(moved_on) for payment in self}
+        bodies = {payment_id: text for payment_id, text in texts.items() if text}
+        self.browse(bodies)._message_log_batch(bodies)
+
+    def _paylink_locked_text(self, moved_on):
+        self.ensure_one()
+        env, moved_on = self.company_id._paylink_env(), moved_on or self.payment_transaction_id._paylink_moved_on()
+        days = {"moved": format_date(env, moved_on), "booked": format_date(env, self.date)}
+        if self.date > moved_on:
+            return env._("The money moved on %(moved)s. That day is locked: it is booked on %(booked)s.", **days)
+        taxed_on = self.company_id._paylink_open_day(moved_on, has_tax=True)
+        if taxed_on == moved_on or not self._paylink_cash_basis_entries():
+            return ""
+        days["booked"] = format_date(env, taxed_on)
+        return env._(
+            "The money moved on %(moved)s. That tax period is locked: its taxes are booked on %(booked)s.", **days
+        )
+
+    def _paylink_cash_basis_entries(self):
+        """The entries of taxes that are due because of this payment."""
+        lines = self.move_id.line_ids
+        partials = lines.matched_debit_ids | lines.matched_credit_ids
+        return self.env["account.move"].sudo().search([("tax_cash_basis_rec_id", "in", partials.ids)])
+
     # === MONEY GIVEN BACK === #
 
     def _paylink_paid_documents(self):
@@ -142,26 +174,30 @@ class AccountPayment(models.Model):
         """Whether the payment is not in the books yet; Odoo's registration makes its entry, in draft, at once."""
         return bool(self) and (self.state == "draft" or self.move_id.state == "draft")
 
-    def _paylink_undo(self):
+    def _paylink_undo(self, moment=None):
         """Take payments out of the books whose money never moved, or has come back.
 
         What was posted once keeps its number and its entry: it is reversed, or cancelled if somebody has reset it to
         draft. Odoo's own way would delete it, and the next payment would take its number.
+
+        :param moment: when it came back (UTC); by default now
         """
         for payment in self.filtered(lambda payment: payment.state not in VOID_STATES):
             if payment.move_id.state == "posted":
-                payment._paylink_reverse()
+                payment._paylink_reverse(moment)
             elif payment.move_id.posted_before:
                 payment.move_id.button_cancel()
             else:
                 payment.action_cancel()
 
-    def _paylink_reverse(self):
+    def _paylink_reverse(self, moment=None):
         """Reverse the entry. What the payment had settled is open again; what the bank has shown stays matched."""
         self.ensure_one()
+        company = self.company_id
+        day = max(self.date, company._paylink_open_day(company._paylink_day(moment or fields.Datetime.now())))
         _liquidity, counterpart, others = self._seek_for_lines()
-        (counterpart | others).remove_move_reconcile()
-        values = {"date": self.company_id._paylink_today(), "ref": self.name}
+        (counterpart | others).with_context(paylink_booked_on=day).remove_move_reconcile()
+        values = {"date": day, "ref": self.name}
         reversal = self.company_id._paylink_in_books(self.move_id)._reverse_moves([values])
         reversal.with_context(move_reverse_cancel=True)._post(soft=False)
         self.action_reject()

@@ -283,7 +283,8 @@ class PaylinkLink(models.Model):
             if not nothing_due and link._is_unpaid_again():
                 link.paid_at = False
             elif nothing_due and kept > 0 and not link.paid_at:
-                link.paid_at = now
+                new = transactions._paylink_received().filtered(lambda tx: not tx.is_post_processed)
+                link.paid_at = max(filter(None, new.mapped("paylink_moved_at")), default=now)
             link.settled_elsewhere = bool(nothing_due and kept <= 0 and link.line_ids)
             link.state = link._derive_state(attempts, now)
             link.status = link._derive_status(transactions)

@@ -31,7 +31,8 @@ class PaylinkLinkAttempt(models.Model):
     _depends = {
         "payment.transaction": [
             *("paylink_id", "operation", "state", "source_transaction_id", "amount", "currency_id", "payment_id"),
-            *("last_state_change", "paylink_closed", "paylink_abandoned", "paylink_decline_count", "paylink_user_id"),
+            *("last_state_change", "paylink_moved_at", "paylink_user_id"),
+            *("paylink_closed", "paylink_abandoned", "paylink_decline_count"),
         ],
         "account.payment": ["move_id"],
         "paylink.link": ["company_id", "user_id"],
@@ -61,7 +62,8 @@ class PaylinkLinkAttempt(models.Model):
         return SQL(
             """
             SELECT tx.id, tx.id AS transaction_id, tx.paylink_id AS link_id, link.company_id, tx.currency_id,
-                   COALESCE(tx.last_state_change, tx.create_date) AS date, abs(tx.amount) AS amount,
+                   COALESCE(CASE WHEN tx.state = 'done' THEN tx.paylink_moved_at END, tx.last_state_change,
+                            tx.create_date) AS date, abs(tx.amount) AS amount,
                    tx.paylink_user_id AS user_id, tx.payment_id, payment.move_id,
                    CASE WHEN tx.operation = 'refund' THEN CASE tx.state WHEN 'done' THEN 'refunded'
                                                                         WHEN 'error' THEN 'refund_failed'

@@ -2,6 +2,7 @@
 
 import logging
 from collections import defaultdict
+from datetime import date
 from functools import partial
 
 from markupsafe import Markup
@@ -38,14 +39,12 @@ class PaylinkLinkBooks(models.Model):
         received = quiet - refunds
         settled = [tx.paylink_id._of_kind("settle", tx) for tx in received]
         payments = self._create_payments(
-            [
-                tx.paylink_id._prepare_payment(tx) | values
-                for tx, (values, _items) in zip(received, settled, strict=True)
-            ]
+            [tx.paylink_id._payment_values(tx, values) for tx, (values, _items) in zip(received, settled, strict=True)]
         )
         for tx, payment in zip(received, payments, strict=True):
             tx.payment_id = payment
         payments._paylink_reconcile([items for _values, items in settled])
+        payments._paylink_say_locked()
         quiet.env.flush_all()  # here nothing is tracked
         transactions.paylink_id._by_kind("after_booking", transactions)
 
@@ -58,11 +57,21 @@ class PaylinkLinkBooks(models.Model):
         for vals in vals_list:
             if not vals["write_off_line_vals"]:
                 del vals["write_off_line_vals"]
-        making = {"force_payment_move": True, "paylink_knows_reconciled": True, **QUIET}
+        making = {"force_payment_move": True, "paylink_knows_reconciled": True, "paylink_booked_on": date.min, **QUIET}
         books = self.env.company._paylink_in_books(self.env["account.payment"])
         payments = books.with_context(**making).create(vals_list)
         payments.action_post()
         return payments.with_context(paylink_knows_reconciled=False)
+
+    def _payment_values(self, transaction, settled):
+        """The values of a payment that settles something.
+
+        :param dict settled: what the hook ``settle`` says of it
+        """
+        values = self._prepare_payment(transaction) | settled
+        if any(_affects_taxes(line) for line in values["write_off_line_vals"]):
+            values["date"] = transaction._paylink_booked_on(has_tax=True)
+        return values
 
     def _prepare_payment(self, transaction):
         """The values of the ``account.payment``, as ``account_payment`` makes them for its own transactions."""
@@ -87,8 +96,8 @@ class PaylinkLinkBooks(models.Model):
         }
 
     def _booked_on(self, transaction):
-        """The day, for the company, on which the money moved: the provider has confirmed it then."""
-        return self.company_id._paylink_day(transaction.last_state_change or transaction.create_date)
+        """The day of the payment in the books."""
+        return transaction._paylink_booked_on()
 
     # === SETTLING === #
 
@@ -183,6 +192,7 @@ class PaylinkLinkBooks(models.Model):
         payment = self._create_payments([values | ({"destination_account_id": account.id} if account else {})])
         transaction.payment_id = payment
         payment._paylink_letter_refunds()
+        payment._paylink_say_locked()
 
     # === WHAT FOLLOWS === #
     # What follows from payments that have been booked: who is told, what is closed, which task somebody gets.
@@ -243,7 +253,8 @@ class PaylinkLinkBooks(models.Model):
         told = transactions.grouped(lambda tx: (tx._paylink_booked_event(), tx.paylink_user_id))
         for (name, author), changed in told.items():
             texts = {tx.paylink_id.id: tx._paylink_booked_text(tx.company_id._paylink_env()) for tx in changed}
-            changed.paylink_id._log_events(name, texts, author=author.partner_id)
+            moments = {tx.paylink_id.id: tx.paylink_moved_at for tx in changed}
+            changed.paylink_id._log_events(name, texts, author=author.partner_id, moments=moments)
 
     @api.model
     def _log_on_documents(self, transactions):
@@ -389,3 +400,8 @@ class PaylinkLinkBooks(models.Model):
     def _excess_free(self, _transaction):
         """A free amount is a credit by intention."""
         return 0.0
+
+
+def _affects_taxes(line):
+    """Whether a line (values of an ``account.move.line``) counts for a tax report."""
+    return any(command[2] for name in ("tax_ids", "tax_tag_ids") for command in line.get(name) or ())

@@ -206,7 +206,7 @@ class PaylinkLinkPay(models.Model):
         return [
             {
                 "amount": self._amount_text(tx.amount),
-                "date": format_date(self.env, self._day(tx.last_state_change)),
+                "date": format_date(self.env, tx._paylink_moved_on()),
                 "method": tx.paylink_method_display or tx.payment_method_id.name,
                 "reference": tx.reference,
                 "is_kept": tx._paylink_kept_amount(documents) > 0,
@@ -224,7 +224,7 @@ class PaylinkLinkPay(models.Model):
         return [
             {
                 "amount": self._amount_text(-tx.amount),
-                "date": format_date(self.env, self._day(tx.last_state_change)),
+                "date": format_date(self.env, tx._paylink_moved_on()),
                 "method": tx.source_transaction_id.paylink_method_display or tx.payment_method_id.name,
                 "reference": tx.reference,
             }

@@ -1,3 +1,4 @@
+from datetime import date
 from functools import partial
 from operator import methodcaller
 
@@ -47,6 +48,12 @@ class PaymentTransaction(models.Model):
         copy=False,
         readonly=True,
         help="Where the customer is. Discounts of that day are granted, however late the provider confirms.",
+    )
+    paylink_moved_at = fields.Datetime(
+        string="Moved on",
+        copy=False,
+        readonly=True,
+        help="When the money moved, as the provider says; else when it was heard of. It is booked on that day.",
     )
     paylink_closed = fields.Boolean(
         string="Closed by us",
@@ -260,6 +267,8 @@ class PaymentTransaction(models.Model):
             updated |= super(PaymentTransaction, transactions)._update_state(
                 (*allowed_states, *late), target_state, said(state_message, self.with_context(lang=lang).env)
             )
+        if target_state == "done":
+            updated._paylink_note_moved()
         updated._paylink_have_booked()
         released = (updated & ours).filtered(lambda tx: tx.state == "cancel" and before[tx.id] == "authorized")
         released.sudo().paylink_released = True
@@ -300,6 +309,28 @@ class PaymentTransaction(models.Model):
         confirmed = self.filtered(lambda tx: tx.paylink_id and tx.state == "done")
         if confirmed and not self.env.context.get("paylink_booked_at_once"):
             self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_book")
+
+    # === THE RIGHT DAY === #
+
+    def _paylink_note_moved(self, moment=None):
+        """Note when the money moved, once: what is booked late, or again, is booked on that day.
+
+        :param moment: what the provider says (UTC); ``None``: now, when it is heard of
+        """
+        for tx in self.sudo().filtered(lambda tx: not tx.paylink_moved_at):
+            tx.paylink_moved_at = moment or fields.Datetime.now()
+
+    def _paylink_moved_on(self):
+        """The day, for the company, on which the money moved: what people read, and what the books say."""
+        self.ensure_one()
+        return self.company_id._paylink_day(self.paylink_moved_at or self.last_state_change or self.create_date)
+
+    def _paylink_booked_on(self, has_tax=False):
+        """The same day in the books: where it is locked, the first open one.
+
+        :param bool has_tax: whether the entry counts for a tax report
+        """
+        return self.company_id._paylink_open_day(self._paylink_moved_on(), has_tax=has_tax)
 
     def _paylink_close(self, reason):
         """Give up attempts that the customer has not finished.
@@ -465,8 +496,11 @@ class PaymentTransaction(models.Model):
         """The payment of a link settles exactly its items, which may be no invoices, or parts of them."""
         self.ensure_one()
         if not self.paylink_id:
-            closing = self.with_context(paylink_closes_rivals=True)
-            return super(PaymentTransaction, closing)._create_payment(**extra_create_values)
+            closing = self.with_context(paylink_closes_rivals=True, paylink_booked_on=date.min)
+            dated = {"date": self._paylink_booked_on(), **extra_create_values}
+            payment = super(PaymentTransaction, closing)._create_payment(**dated)
+            payment._paylink_say_locked()
+            return payment
         self.env["paylink.link"].with_company(self.company_id)._book(self)
         return self.payment_id
 

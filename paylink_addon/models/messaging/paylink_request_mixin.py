@@ -292,15 +292,16 @@ class PaylinkRequestMixin(models.AbstractModel):
 
     # === TIMELINE === #
 
-    def _log_events(self, name, bodies=None, author=None):
+    def _log_events(self, name, bodies=None, author=None, moments=None):
         """Add one line to each request's chatter; its text is the subtype's description, in the reader's language.
 
         :param str name: what has happened (see :meth:`_event_subtype_id`)
         :param dict bodies: what to add to the text, by record id (a reason, an amount), in the company's language; see
             :func:`~..tools.texts.said`. What strangers have typed may stand in it: it is text, not HTML
         :param author: the ``res.partner`` whose doing it is; by default the user's
+        :param dict moments: when it has happened (UTC), by record id; by default now
         """
-        bodies = bodies or {}
+        bodies, moments = bodies or {}, moments or {}
         subtype_id = self._event_subtype_id(name)
         author = author and author.sudo()
         if not author:
@@ -317,6 +318,7 @@ class PaylinkRequestMixin(models.AbstractModel):
                     "email_from": author.email_formatted,
                     "reply_to": author.email_formatted,
                     "record_name": request.name,
+                    "date": moments.get(request.id) or fields.Datetime.now(),
                     "body": escape(said(bodies.get(request.id, ""), request.company_id._paylink_env())),
                 }
                 for request in self

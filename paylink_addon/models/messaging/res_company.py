@@ -1,4 +1,5 @@
 from collections import Counter
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
@@ -79,6 +80,16 @@ class ResCompany(models.Model):
     def _paylink_day(self, moment):
         """The day on which a ``moment`` (UTC) falls for the company."""
         return days.day(moment, self.paylink_tz)
+
+    def _paylink_open_day(self, day, journal=None, has_tax=False):
+        """The first day, from ``day`` on, that is locked neither for entries nor for who books.
+
+        :param journal: of sales or purchases, whose own locks count, too
+        :param bool has_tax: whether the entry counts for a tax report, so that the lock of tax periods counts, too
+        """
+        while locks := self._get_violated_lock_dates(day, has_tax, journal):
+            day = max(lock for lock, _name in locks) + timedelta(days=1)
+        return day
 
     def _paylink_in_books(self, records):
         """``records`` in the environment in which anything that touches the books of this company is done, whoever or

@@ -43,6 +43,20 @@ STRIPE_EVENTS = {
     "payout.reconciliation_completed": _lt("Payout: details complete"),
 }
 
+# What is paid when these happen. Of what only an object tells, the message may come late.
+MOVING_EVENTS = (
+    "payment_intent.succeeded",
+    "charge.succeeded",
+    "checkout.session.async_payment_succeeded",
+    "refund.failed",
+)
+# Of which it is known days after the charge whether they succeed, by Stripe's types.
+# https://docs.stripe.com/payments/payment-methods#payment-notification
+DELAYED_METHODS = (
+    *("sepa_debit", "acss_debit", "us_bank_account", "bacs_debit", "au_becs_debit", "nz_bank_account"),
+    *("boleto", "konbini", "oxxo", "multibanco", "customer_balance"),
+)
+
 # Stripe's types of payment methods, where Odoo has another code for them. Card brands come by their own name.
 STRIPE_METHODS = {
     "sepa_debit": "sepa_direct_debit",

@@ -3,6 +3,7 @@ from datetime import datetime, timezone
 from odoo import api, models
 
 from ...tools.money import to_major
+from ...tools.stripe_events import moment_of
 from ..dispute.paylink_dispute import RANKS, REASONS
 
 KNOWN_REASONS = {reason for reason, _label in REASONS}
@@ -70,8 +71,10 @@ class PaylinkDispute(models.Model):
         if not (booked or self.item_ids or self.withdrawal_id):
             self.item_ids = self._settled_partials(self._source()).debit_move_id
         if taken:
+            self.withdrawn_at = self.withdrawn_at or moment_of(taken[0]["created"])
             self._book_withdrawal()
         if given and self.withdrawal_id:
+            self.reinstated_at = self.reinstated_at or moment_of(given[0]["created"])
             self._book_reinstatement()
         self._stripe_note_fees(booked)
         if self.withdrawal_id:

@@ -16,7 +16,7 @@ from ...tools.stripe_client import API_VERSION, Questions
 from ...tools.stripe_errors import StripeFailure, redact
 from ...tools.stripe_events import event_values
 from ...tools.texts import said
-from .const import STRIPE_EVENTS
+from .const import MOVING_EVENTS, STRIPE_EVENTS
 from .payment_transaction import PaylinkStripeMismatch
 
 _logger = logging.getLogger(__name__)
@@ -297,7 +297,7 @@ class PaylinkEvent(models.Model):
         def apply(event):
             if tx := found[event]:
                 event.transaction_id = tx
-                tx._paylink_stripe_apply(event._object(), event.type)
+                tx._paylink_stripe_apply(event._told(), event.type)
             else:
                 event._ignore()
 
@@ -381,6 +381,12 @@ class PaylinkEvent(models.Model):
         if self.api_version in (False, API_VERSION) or not reader:
             return data
         return getattr(self.provider_id._paylink_stripe(), reader)(data["id"])
+
+    def _told(self):
+        """What the event is about, with the moment at which money moved if the event says it (``paylink_moved_at``)."""
+        is_own = self.api_version in (False, API_VERSION) and self.type == "checkout.session.completed"
+        moment = self.created_at if is_own or self.type in MOVING_EVENTS else None
+        return self._object() | {"paylink_moved_at": moment}
 
     def _ignore(self):
         """Note that the events are nothing to us: an unknown type, an object of somebody else."""

@@ -1,11 +1,14 @@
 """Stage of ``payment.transaction``: what the objects of Stripe's lead to."""
 
-from odoo import models
+from datetime import datetime
+
+from odoo import fields, models
 from odoo.tools import LazyTranslate
 
 from ...tools.money import to_major
+from ...tools.stripe_events import moment_of
 from ...tools.texts import said
-from .const import STRIPE_CODE, STRIPE_METHODS
+from .const import DELAYED_METHODS, MOVING_EVENTS, STRIPE_CODE, STRIPE_METHODS
 from .payment_transaction import id_of
 
 _lt = LazyTranslate(__name__)
@@ -109,7 +112,11 @@ class PaymentTransactionApply(models.Model):
         if session["status"] == "expired":
             self._paylink_stripe_set_state("cancel", _lt("The customer left the payment page."))
         elif isinstance(intent, dict):
-            self._apply_updates(intent | {"paylink_final": session["status"] == "complete"})
+            told = {
+                "paylink_final": session["status"] == "complete",
+                "paylink_moved_at": session.get("paylink_moved_at"),
+            }
+            self._apply_updates(intent | told)
         elif session["status"] == "complete":
             self._paylink_stripe_complete(session)
 
@@ -119,6 +126,7 @@ class PaymentTransactionApply(models.Model):
             stripe = self.provider_id._paylink_stripe()
             self._process(STRIPE_CODE, stripe.setup_intent(session["setup_intent"], expand=["payment_method"]))
         elif session["payment_status"] == "paid":
+            self._paylink_stripe_note_moved(session)
             self._paylink_stripe_set_state("done")
         elif self.state == "draft" and self.provider_id.capture_manually:
             # Unpaid is what is authorized, and what is still to be debited.
@@ -134,7 +142,8 @@ class PaymentTransactionApply(models.Model):
         if self.paylink_todo == "charge" or closed:
             self.paylink_todo = False
         if isinstance(intent.get("latest_charge"), dict):
-            self._paylink_stripe_note(intent["latest_charge"])
+            told = {"paylink_moved_at": intent.get("paylink_moved_at"), "capture_method": intent.get("capture_method")}
+            self._paylink_stripe_note(intent["latest_charge"] | told)
         if action := INTENT_STATUSES.get(intent["status"]):
             getattr(self, action)(intent)
 
@@ -151,6 +160,7 @@ class PaymentTransactionApply(models.Model):
         """The money has come: all of it, or what was captured of it."""
         if not self.paylink_stripe_charge:
             self.paylink_stripe_charge = id_of(intent.get("latest_charge"))
+        self._paylink_stripe_note_moved(intent)
         partly = intent["amount_received"] < intent["amount"]
         if partly:
             self._paylink_stripe_set_state("authorized")
@@ -235,6 +245,44 @@ class PaymentTransactionApply(models.Model):
         code = self.paylink_stripe_decline_code
         return DECLINES.get(code, DECLINED) if code else super()._paylink_last_reason()
 
+    # === THE RIGHT DAY === #
+
+    def _paylink_stripe_note_moved(self, obj):
+        """Note when the money moved, as the message that brought ``obj`` says it."""
+        if moment := obj.get("paylink_moved_at"):
+            self._paylink_note_moved(moment)
+
+    def _paylink_stripe_note_charged(self, charge):
+        """Note when the money of a charge moved.
+
+        A card is charged when its charge is made, unless that has only reserved the amount: then when it is captured,
+        which is when Stripe books it. A debit has moved when it is known that it succeeds.
+        """
+        if not (charge["paid"] and charge["captured"]):
+            return
+        kind = (charge.get("payment_method_details") or {}).get("type")
+        booked = charge.get("balance_transaction")
+        booked = booked if isinstance(booked, dict) else {}
+        if kind in DELAYED_METHODS:
+            moment = charge.get("paylink_moved_at") or self._paylink_stripe_told_at()
+            moment = moment or min(moment_of(booked.get("available_on")) or datetime.max, fields.Datetime.now())
+        elif self._paylink_stripe_is_reserved(charge):
+            moment = moment_of(booked.get("created"))
+        else:
+            moment = moment_of(charge["created"])
+        self._paylink_stripe_note_moved({"paylink_moved_at": moment})
+
+    def _paylink_stripe_is_reserved(self, charge):
+        """Whether the charge has reserved its amount, which was captured later."""
+        is_manual = charge.get("capture_method") == "manual"
+        return is_manual or self.state == "authorized" or bool(self.paylink_stripe_capture_before)
+
+    def _paylink_stripe_told_at(self):
+        """When it was paid, as a message says that waits to be handled."""
+        waiting = [("provider_id", "=", self.provider_id.id), ("state", "in", ("waiting", "failed", "refused"))]
+        about = [("object_key", "=", self.paylink_stripe_intent), ("type", "in", MOVING_EVENTS)]
+        return self.env["paylink.event"].sudo().search([*waiting, *about], order="created_at", limit=1).created_at
+
     # === CHARGES === #
 
     def _paylink_stripe_apply_charge(self, charge):
@@ -260,6 +308,7 @@ class PaymentTransactionApply(models.Model):
             self.paylink_method_display = self._paylink_stripe_method_name(kind, known)
             self._paylink_stripe_note_method(kind, known)
             self._paylink_stripe_note_capture(known)
+        self._paylink_stripe_note_charged(charge)
         booked = charge.get("balance_transaction")
         if isinstance(booked, dict):
             self._paylink_stripe_note_fee(booked)

@@ -9,6 +9,7 @@ from odoo.tools import LazyTranslate, format_amount
 from ...const import Task
 from ...tools.money import to_major, to_minor
 from ...tools.stripe_errors import StripeRefused
+from ...tools.stripe_events import moment_of
 from ...tools.texts import said
 from .payment_transaction import PaylinkStripeMismatch
 from .payment_transaction_apply import INTENT_EXPAND
@@ -101,7 +102,10 @@ class PaymentTransactionRefund(models.Model):
         target = REFUND_STATES.get(refund["status"], "pending")
         if self.state == "done" and target in ("error", "cancel"):
             self._paylink_stripe_undo_refund(refund)
-        elif target != "done" or self.state in ("draft", "pending"):  # what failed does not succeed later
+            return
+        if target == "done":
+            self._paylink_note_moved(moment_of(refund["created"]))
+        if target != "done" or self.state in ("draft", "pending"):  # what failed does not succeed later
             self._paylink_stripe_set_state(target, self._paylink_stripe_refund_reason(refund, target))
 
     def _paylink_stripe_new_refund(self, refund):
@@ -152,7 +156,7 @@ class PaymentTransactionRefund(models.Model):
         reason = self._paylink_stripe_refund_reason(refund, "error")
         self._set_error(reason, extra_allowed_states=("done",))
         self.is_post_processed = True  # nothing is left to book
-        self.payment_id._paylink_undo()
+        self.payment_id._paylink_undo(refund.get("paylink_moved_at"))
         self._paylink_stripe_report_failure(reason)
 
     # === WHAT A PERSON HAS TO KNOW === #
@@ -282,6 +286,8 @@ class PaymentTransactionRefund(models.Model):
 
     def _paylink_stripe_end_part(self, target, intent):
         self.write({"paylink_todo": False, "provider_reference": intent["id"]})
+        if target == "done":
+            self._paylink_note_moved(self.source_transaction_id.paylink_moved_at)
         self._paylink_stripe_set_state(target)
 
     def _void(self, amount_to_void=None):

@@ -1,5 +1,6 @@
 """Stage of ``payment.transaction``: stored methods and their charges."""
 
+from datetime import date
 from functools import partial
 
 from markupsafe import Markup
@@ -160,10 +161,13 @@ class PaymentTransactionToken(models.Model):
         self.payment_id._paylink_undo()
 
     def _paylink_post_payment(self):
-        if self.payment_id._paylink_is_waiting():
-            self.payment_id.action_post()
+        payment = self.payment_id.with_context(paylink_booked_on=date.min)
+        if payment._paylink_is_waiting():
+            payment.date = self._paylink_booked_on()
+            payment.action_post()
+            payment._paylink_say_locked()
         items = self.invoice_ids.line_ids.filtered(lambda line: line._paylink_is_collectable())
-        self.payment_id._paylink_reconcile([items])
+        payment._paylink_reconcile([items])
 
     # === CHARGES THAT FAIL === #
 

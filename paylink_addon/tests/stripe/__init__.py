@@ -9,6 +9,7 @@ from . import test_failures
 from . import test_ledgers
 from . import test_limits
 from . import test_overtaken
+from . import test_right_day
 from . import test_stripe_books
 from . import test_stripe_browser
 from . import test_stripe_changes
