@@ -126,17 +126,26 @@ class AccountPayment(models.Model):
         self.browse(bodies)._message_log_batch(bodies)
 
     def _paylink_locked_text(self, moved_on):
+        """Nothing, as mostly, where no day is locked."""
         self.ensure_one()
-        env, moved_on = self.company_id._paylink_env(), moved_on or self.payment_transaction_id._paylink_moved_on()
-        days = {"moved": format_date(env, moved_on), "booked": format_date(env, self.date)}
-        if self.date > moved_on:
-            return env._("The money moved on %(moved)s. That day is locked: it is booked on %(booked)s.", **days)
+        moved_on = moved_on or self.payment_transaction_id._paylink_moved_on()
         taxed_on = self.company_id._paylink_open_day(moved_on, has_tax=True)
-        if taxed_on == moved_on or not self._paylink_cash_basis_entries():
+        if max(self.date, taxed_on) <= moved_on:
             return ""
-        days["booked"] = format_date(env, taxed_on)
+        env = self.company_id._paylink_env()
+        moved, booked, taxed = (format_date(env, day) for day in (moved_on, self.date, taxed_on))
+        if self.date > moved_on:
+            return env._(
+                "The money moved on %(moved)s. That day is locked: it is booked on %(booked)s.",
+                moved=moved,
+                booked=booked,
+            )
+        if not self._paylink_cash_basis_entries():
+            return ""
         return env._(
-            "The money moved on %(moved)s. That tax period is locked: its taxes are booked on %(booked)s.", **days
+            "The money moved on %(moved)s. That tax period is locked: its taxes are booked on %(booked)s.",
+            moved=moved,
+            booked=taxed,
         )
 
     def _paylink_cash_basis_entries(self):

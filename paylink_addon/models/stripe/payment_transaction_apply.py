@@ -1,7 +1,5 @@
 """Stage of ``payment.transaction``: what the objects of Stripe's lead to."""
 
-from datetime import datetime
-
 from odoo import fields, models
 from odoo.tools import LazyTranslate
 
@@ -264,8 +262,8 @@ class PaymentTransactionApply(models.Model):
         booked = charge.get("balance_transaction")
         booked = booked if isinstance(booked, dict) else {}
         if kind in DELAYED_METHODS:
-            moment = charge.get("paylink_moved_at") or self._paylink_stripe_told_at()
-            moment = moment or min(moment_of(booked.get("available_on")) or datetime.max, fields.Datetime.now())
+            known = charge.get("paylink_moved_at") or self._paylink_stripe_told_at()
+            moment = known or min(filter(None, [moment_of(booked.get("available_on")), fields.Datetime.now()]))
         elif self._paylink_stripe_is_reserved(charge):
             moment = moment_of(booked.get("created"))
         else:
