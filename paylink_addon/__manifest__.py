@@ -16,6 +16,7 @@
         "security/paylink_bank_rules.xml",
         "security/paylink_reminder_rules.xml",
         "security/paylink_desk_rules.xml",
+        "security/paylink_receipt_rules.xml",
         # messaging
         "views/messaging/res_partner_address_views.xml",
         # link
@@ -92,6 +93,7 @@
         "views/bank/res_config_settings_views.xml",
         "views/bank/pay_transfer_templates.xml",
         "views/bank/paylink_bank_match_views.xml",
+        "views/bank/paylink_receipt_views.xml",
         # reminder
         "data/reminder/mail_layout_reminder.xml",
         "data/reminder/mail_templates_reminders.xml",

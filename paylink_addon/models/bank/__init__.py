@@ -14,6 +14,7 @@ from . import payment_provider
 from . import payment_provider_transfer
 from . import payment_transaction
 from . import payment_transaction_transfer
+from . import paylink_receipt
 from . import res_company
 from . import res_config_settings
 from . import paylink_balance

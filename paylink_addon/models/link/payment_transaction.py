@@ -55,6 +55,9 @@ class PaymentTransaction(models.Model):
         readonly=True,
         help="When the money moved, as the provider says; else when it was heard of. It is booked on that day.",
     )
+    paylink_moved_on = fields.Date(
+        string="Day of the Money", compute="_compute_paylink_moved_on", store=True, help="As the books have it."
+    )
     paylink_closed = fields.Boolean(
         string="Closed by us",
         readonly=True,
@@ -88,6 +91,13 @@ class PaymentTransaction(models.Model):
     )
 
     _paylink_untold_index = models.Index("(id) WHERE paylink_untold")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("paylink_moved_at")
+    def _compute_paylink_moved_on(self):
+        for tx in self:
+            tx.paylink_moved_on = tx.paylink_moved_at and tx.company_id._paylink_day(tx.paylink_moved_at)
 
     # === CONSTRAINTS === #
 

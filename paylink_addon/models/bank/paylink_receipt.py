@@ -1,0 +1,172 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+ACCOUNTANTS = "account.group_account_readonly,account.group_account_invoice"
+KINDS = [
+    ("payment", "Payment"),
+    ("refund", "Refund"),
+    ("taken", "Chargeback"),
+    ("given", "Chargeback given back"),
+]
+
+
+class PaylinkReceipt(models.Model):
+    """What came in from customers, and went back to them: by which method, when, and whether the bank has shown it.
+
+    A view: one row for each transaction whose money has moved, and for each payment of a customer that is no
+    transaction's (registered by hand, chargebacks). Rows of transactions have even ids, the others odd ones.
+    """
+
+    _name = "paylink.receipt"
+    _description = "Money received"
+    _auto = False
+    _order = "date desc, id desc"
+    _depends = {
+        "payment.transaction": [
+            *("paylink_moved_at", "paylink_moved_on", "payment_id", "paylink_id", "partner_id", "company_id"),
+            *("provider_id", "payment_method_id", "source_transaction_id", "operation", "state", "amount"),
+            *("currency_id", "is_post_processed", "reference"),
+        ],
+        "account.payment": [
+            *("date", "partner_id", "company_id", "journal_id", "payment_method_line_id", "currency_id", "amount"),
+            *("amount_company_currency_signed", "payment_type", "partner_type", "state", "is_matched"),
+            *("payment_transaction_id", "name", "paired_internal_transfer_payment_id"),
+        ],
+        "paylink.link": ["user_id"],
+        "paylink.dispute": ["withdrawal_id", "reinstatement_id", "link_id"],
+        "res.partner": ["user_id"],
+    }
+
+    name = fields.Char(string="Reference", readonly=True)
+    date = fields.Date(readonly=True, help="The day on which the money moved, for the company.")
+    moved_at = fields.Datetime(string="Moved on", readonly=True, help="As far as the provider has said it.")
+    kind = fields.Selection(KINDS, readonly=True)
+    method = fields.Char(readonly=True)
+    partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
+    user_id = fields.Many2one("res.users", string="Salesperson", readonly=True)
+    link_id = fields.Many2one("paylink.link", string="Collection Link", readonly=True)
+    transaction_id = fields.Many2one("payment.transaction", readonly=True, groups=ACCOUNTANTS)
+    payment_id = fields.Many2one("account.payment", readonly=True, groups=ACCOUNTANTS)
+    provider_id = fields.Many2one("payment.provider", readonly=True)
+    journal_id = fields.Many2one("account.journal", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    company_currency_id = fields.Many2one("res.currency", string="Currency of the Company", readonly=True)
+    amount = fields.Monetary(readonly=True, aggregator=None, help="As the customer has paid it.")
+    amount_company = fields.Monetary(
+        string="In company currency", currency_field="company_currency_id", readonly=True, aggregator="sum"
+    )
+    is_matched = fields.Boolean(
+        string="At the bank", readonly=True, help="A line of the bank, or of the provider's account, shows it."
+    )
+    bank_line_id = fields.Many2one(
+        "account.bank.statement.line",
+        string="Bank line",
+        compute="_compute_bank_line_id",
+        compute_sudo=True,
+        groups=ACCOUNTANTS,
+    )
+
+    # === QUERY === #
+
+    @property
+    def _table_query(self):
+        return SQL("%s UNION ALL %s", self._transactions_sql(), self._payments_sql())
+
+    def _transactions_sql(self):
+        """What has moved by providers; of an amount that was captured in parts, the parts."""
+        return SQL(
+            """
+            SELECT tx.id * 2 AS id, tx.paylink_moved_on AS date, tx.paylink_moved_at AS moved_at, tx.reference AS name,
+                   CASE WHEN tx.operation = 'refund' THEN 'refund' ELSE 'payment' END AS kind,
+                   %(method)s AS method, tx.partner_id, COALESCE(link.user_id, partner.user_id) AS user_id,
+                   tx.paylink_id AS link_id, tx.id AS transaction_id, tx.payment_id, tx.provider_id,
+                   payment.journal_id, tx.company_id, tx.currency_id, company.currency_id AS company_currency_id,
+                   tx.amount, COALESCE(payment.amount_company_currency_signed, %(converted)s) AS amount_company,
+                   CASE WHEN payment.id IS NULL THEN tx.is_post_processed ELSE payment.is_matched END AS is_matched
+              FROM payment_transaction tx
+              JOIN res_company company ON company.id = tx.company_id
+         LEFT JOIN payment_transaction source ON source.id = tx.source_transaction_id AND tx.operation = 'refund'
+         LEFT JOIN payment_method method ON method.id = COALESCE(source.payment_method_id, tx.payment_method_id)
+         LEFT JOIN account_payment payment ON payment.id = tx.payment_id
+         LEFT JOIN paylink_link link ON link.id = tx.paylink_id
+         LEFT JOIN res_partner partner ON partner.id = tx.partner_id
+             WHERE tx.state = 'done' AND tx.paylink_moved_on IS NOT NULL
+               AND tx.operation != 'validation'
+               AND NOT EXISTS (SELECT FROM payment_transaction part
+                                WHERE part.source_transaction_id = tx.id
+                                  AND part.operation != 'refund' AND part.state IN ('done', 'cancel'))
+            """,
+            method=self._method_sql("method.name"),
+            converted=self._converted_sql(),
+        )
+
+    def _payments_sql(self):
+        """What was registered by hand, and what banks have taken back, and given back."""
+        return SQL(
+            """
+            SELECT payment.id * 2 + 1, payment.date, NULL::timestamp, payment.name,
+                   CASE WHEN taken.id IS NOT NULL THEN 'taken' WHEN given.id IS NOT NULL THEN 'given'
+                        WHEN payment.payment_type = 'outbound' THEN 'refund' ELSE 'payment' END,
+                   COALESCE(%(method)s, line.name), payment.partner_id, COALESCE(link.user_id, partner.user_id),
+                   link.id, disputed.id, payment.id, line.payment_provider_id,
+                   payment.journal_id, payment.company_id, payment.currency_id, company.currency_id,
+                   CASE WHEN payment.payment_type = 'outbound' THEN -payment.amount ELSE payment.amount END,
+                   payment.amount_company_currency_signed, payment.is_matched
+              FROM account_payment payment
+              JOIN res_company company ON company.id = payment.company_id
+         LEFT JOIN account_payment_method_line line ON line.id = payment.payment_method_line_id
+         LEFT JOIN paylink_dispute taken ON taken.withdrawal_id = payment.id
+         LEFT JOIN paylink_dispute given ON given.reinstatement_id = payment.id
+         LEFT JOIN payment_transaction disputed ON disputed.id = COALESCE(taken.transaction_id, given.transaction_id)
+         LEFT JOIN payment_method method ON method.id = disputed.payment_method_id
+         LEFT JOIN paylink_link link ON link.id = disputed.paylink_id
+         LEFT JOIN res_partner partner ON partner.id = payment.partner_id
+             WHERE payment.partner_type = 'customer' AND payment.state IN ('in_process', 'paid')
+               AND payment.payment_transaction_id IS NULL AND payment.paired_internal_transfer_payment_id IS NULL
+            """,
+            method=self._method_sql("method.name"),
+        )
+
+    def _method_sql(self, column):
+        """A translated name in the reader's language."""
+        column = SQL(column)  # pylint: disable=sql-injection  a name of ours
+        return SQL("COALESCE(%s->>%s, %s->>'en_US')", column, self.env.lang or "en_US", column)
+
+    def _converted_sql(self):
+        """The amount of a transaction in the company's currency, where no payment says it: at the rate of its day."""
+        return SQL(
+            """CASE WHEN tx.currency_id = company.currency_id THEN tx.amount ELSE ROUND(
+                   tx.amount / COALESCE(%(foreign)s, 1) * COALESCE(%(own)s, 1), 2) END""",
+            foreign=self._rate_sql(SQL("tx.currency_id")),
+            own=self._rate_sql(SQL("company.currency_id")),
+        )
+
+    def _rate_sql(self, currency):
+        return SQL(
+            """(SELECT rate.rate FROM res_currency_rate rate
+                 WHERE rate.currency_id = %s AND rate.name <= tx.paylink_moved_on
+                   AND (rate.company_id IS NULL
+                        OR rate.company_id = SPLIT_PART(company.parent_path, '/', 1)::integer)
+              ORDER BY rate.company_id NULLS LAST, rate.name DESC LIMIT 1)""",
+            currency,
+        )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("payment_id")
+    def _compute_bank_line_id(self):
+        for receipt in self:
+            receipt.bank_line_id = receipt.payment_id.reconciled_statement_line_ids[:1]
+
+    # === ACTIONS === #
+
+    def action_open(self):
+        """Show the payment, or the link to who may not see payments."""
+        self.ensure_one()
+        self.check_access("read")
+        own = self.sudo()
+        for record in (own.payment_id, own.link_id, own.transaction_id):
+            if record and record.with_env(self.env).has_access("read"):
+                return record.with_env(self.env)._get_records_action()
+        return False
