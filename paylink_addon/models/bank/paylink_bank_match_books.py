@@ -193,6 +193,7 @@ class PaylinkBankMatchBooks(models.Model):
             "operation": "offline",
             "state": "done" if is_direct else "draft",
             "last_state_change": self._noon(),
+            "paylink_moved_at": self._noon(),
             "is_post_processed": is_direct,
             "paylink_id": link.id,
             "paylink_day": self.line_date,

@@ -97,7 +97,7 @@ class PaylinkReceipt(models.Model):
                                 WHERE part.source_transaction_id = tx.id
                                   AND part.operation != 'refund' AND part.state IN ('done', 'cancel'))
             """,
-            method=self._method_sql("method.name"),
+            method=self._method_sql(),
             converted=self._converted_sql(),
         )
 
@@ -125,13 +125,12 @@ class PaylinkReceipt(models.Model):
              WHERE payment.partner_type = 'customer' AND payment.state IN ('in_process', 'paid')
                AND payment.payment_transaction_id IS NULL AND payment.paired_internal_transfer_payment_id IS NULL
             """,
-            method=self._method_sql("method.name"),
+            method=self._method_sql(),
         )
 
-    def _method_sql(self, column):
-        """A translated name in the reader's language."""
-        column = SQL(column)  # pylint: disable=sql-injection  a name of ours
-        return SQL("COALESCE(%s->>%s, %s->>'en_US')", column, self.env.lang or "en_US", column)
+    def _method_sql(self):
+        """The name of the method (a ``payment.method``), in the reader's language."""
+        return SQL("COALESCE(method.name->>%s, method.name->>'en_US')", self.env.lang or "en_US")
 
     def _converted_sql(self):
         """The amount of a transaction in the company's currency, where no payment says it: at the rate of its day."""

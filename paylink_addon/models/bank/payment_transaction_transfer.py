@@ -35,7 +35,6 @@ class PaymentTransaction(models.Model):
         """Book transfers by the kind of their links, as payments of the bank's journal."""
         for tx in self:
             tx._set_done()
-            tx.last_state_change = tx.paylink_match_id._noon()
         self.with_context(paylink_booked_at_once=True)._post_process()
         self._paylink_tell_later()
 

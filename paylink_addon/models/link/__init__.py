@@ -27,6 +27,7 @@ from . import payment_transaction
 from . import payment_transaction_abandoned
 from . import payment_transaction_coming
 from . import payment_transaction_manage
+from . import payment_transaction_moved
 from . import payment_transaction_overtaken
 from . import payment_transaction_requests
 from . import payment_transaction_tasks

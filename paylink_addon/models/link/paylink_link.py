@@ -283,11 +283,20 @@ class PaylinkLink(models.Model):
             if not nothing_due and link._is_unpaid_again():
                 link.paid_at = False
             elif nothing_due and kept > 0 and not link.paid_at:
-                new = transactions._paylink_received().filtered(lambda tx: not tx.is_post_processed)
-                link.paid_at = max(filter(None, new.mapped("paylink_moved_at")), default=now)
+                link.paid_at = link._moment_of_payment(kept) or now
             link.settled_elsewhere = bool(nothing_due and kept <= 0 and link.line_ids)
             link.state = link._derive_state(attempts, now)
             link.status = link._derive_status(transactions)
+
+    def _moment_of_payment(self, kept):
+        """When the payments moved that leave nothing due; nothing, where something else has settled the rest.
+
+        :param float kept: what the payments have brought and kept
+        """
+        received = self.sudo().transaction_ids._paylink_received()
+        if self.currency_id.compare_amounts(kept, self.amount) < 0:  # a discount, or the last of several parts
+            received = received.filtered(lambda tx: not tx.is_post_processed)
+        return max(filter(None, received.mapped("paylink_moved_at")), default=None)
 
     def _derive_state(self, attempts, now):
         """The state that these attempts and the link's own dates lead to.

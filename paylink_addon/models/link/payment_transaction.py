@@ -49,15 +49,6 @@ class PaymentTransaction(models.Model):
         readonly=True,
         help="Where the customer is. Discounts of that day are granted, however late the provider confirms.",
     )
-    paylink_moved_at = fields.Datetime(
-        string="Moved on",
-        copy=False,
-        readonly=True,
-        help="When the money moved, as the provider says; else when it was heard of. It is booked on that day.",
-    )
-    paylink_moved_on = fields.Date(
-        string="Day of the Money", compute="_compute_paylink_moved_on", store=True, help="As the books have it."
-    )
     paylink_closed = fields.Boolean(
         string="Closed by us",
         readonly=True,
@@ -91,13 +82,6 @@ class PaymentTransaction(models.Model):
     )
 
     _paylink_untold_index = models.Index("(id) WHERE paylink_untold")
-
-    # === COMPUTE METHODS === #
-
-    @api.depends("paylink_moved_at")
-    def _compute_paylink_moved_on(self):
-        for tx in self:
-            tx.paylink_moved_on = tx.paylink_moved_at and tx.company_id._paylink_day(tx.paylink_moved_at)
 
     # === CONSTRAINTS === #
 
@@ -319,28 +303,6 @@ class PaymentTransaction(models.Model):
         confirmed = self.filtered(lambda tx: tx.paylink_id and tx.state == "done")
         if confirmed and not self.env.context.get("paylink_booked_at_once"):
             self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_book")
-
-    # === THE RIGHT DAY === #
-
-    def _paylink_note_moved(self, moment=None):
-        """Note when the money moved, once: what is booked late, or again, is booked on that day.
-
-        :param moment: what the provider says (UTC); ``None``: now, when it is heard of
-        """
-        for tx in self.sudo().filtered(lambda tx: not tx.paylink_moved_at):
-            tx.paylink_moved_at = moment or fields.Datetime.now()
-
-    def _paylink_moved_on(self):
-        """The day, for the company, on which the money moved: what people read, and what the books say."""
-        self.ensure_one()
-        return self.company_id._paylink_day(self.paylink_moved_at or self.last_state_change or self.create_date)
-
-    def _paylink_booked_on(self, has_tax=False):
-        """The same day in the books: where it is locked, the first open one.
-
-        :param bool has_tax: whether the entry counts for a tax report
-        """
-        return self.company_id._paylink_open_day(self._paylink_moved_on(), has_tax=has_tax)
 
     def _paylink_close(self, reason):
         """Give up attempts that the customer has not finished.

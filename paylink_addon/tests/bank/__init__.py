@@ -6,3 +6,5 @@ from . import test_bank_tours
 from . import test_stripe_account
 from . import test_stripe_account_payouts
 from . import test_stripe_account_reading
+from . import test_receipts
+from . import test_registered_places

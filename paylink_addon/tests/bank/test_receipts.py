@@ -2,6 +2,7 @@ from datetime import date, timedelta
 
 from freezegun import freeze_time
 from odoo import Command
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ..common import ROLES
@@ -133,7 +134,7 @@ class TestReceipts(BankCommon):
                 self.assertEqual(found[0].action_open()["res_model"], self._opens(user))
         self.assertFalse(self.env["paylink.receipt"].with_company(abroad).search([("company_id", "=", abroad.id)]))
         self.assertTrue(by_hand)
-        with self.assertRaises(Exception):
+        with self.assertRaises(AccessError):
             self._receipts(self._user("nobody", "base.group_user"))
 
     def _opens(self, user):

@@ -1,0 +1,48 @@
+"""Stage of ``payment.transaction``: when the money moved, and on which day it is booked."""
+
+from odoo import api, fields, models
+
+
+class PaymentTransactionMoved(models.Model):
+    """Money has moved when the provider says so, whenever that is heard of, and on that day for the company."""
+
+    _inherit = "payment.transaction"
+
+    paylink_moved_at = fields.Datetime(
+        string="Moved on",
+        copy=False,
+        readonly=True,
+        help="When the money moved, as the provider says; else when it was heard of. It is booked on that day.",
+    )
+    paylink_moved_on = fields.Date(
+        string="Day of the Money", compute="_compute_paylink_moved_on", store=True, help="As the books have it."
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("paylink_moved_at")
+    def _compute_paylink_moved_on(self):
+        for tx in self:
+            tx.paylink_moved_on = tx.paylink_moved_at and tx.company_id._paylink_day(tx.paylink_moved_at)
+
+    # === BUSINESS METHODS === #
+
+    def _paylink_note_moved(self, moment=None):
+        """Note when the money moved, once: what is booked late, or again, is booked on that day.
+
+        :param moment: what the provider says (UTC); ``None``: now, when it is heard of
+        """
+        for tx in self.sudo().filtered(lambda tx: not tx.paylink_moved_at):
+            tx.paylink_moved_at = moment or fields.Datetime.now()
+
+    def _paylink_moved_on(self):
+        """The day, for the company, on which the money moved: what people read, and what the books say."""
+        self.ensure_one()
+        return self.company_id._paylink_day(self.paylink_moved_at or self.last_state_change or self.create_date)
+
+    def _paylink_booked_on(self, has_tax=False):
+        """The same day in the books: where it is locked, the first open one.
+
+        :param bool has_tax: whether the entry counts for a tax report
+        """
+        return self.company_id._paylink_open_day(self._paylink_moved_on(), has_tax=has_tax)
