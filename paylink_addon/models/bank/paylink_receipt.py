@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
+from odoo.tools.sql import create_index
 
 ACCOUNTANTS = "account.group_account_readonly,account.group_account_invoice"
 KINDS = [
@@ -7,6 +8,15 @@ KINDS = [
     ("refund", "Refund"),
     ("taken", "Chargeback"),
     ("given", "Chargeback given back"),
+]
+# Only of what the query reads, in its words.
+MOVED = "state = 'done' AND paylink_moved_on IS NOT NULL AND operation <> 'validation'"
+BY_HAND = "partner_type = 'customer' AND payment_transaction_id IS NULL"
+INDEXES = [
+    ("paylink_receipt_tx_id", "payment_transaction", ["(id * 2)"], MOVED),
+    ("paylink_receipt_tx_day", "payment_transaction", ["paylink_moved_on DESC", "(id * 2) DESC"], MOVED),
+    ("paylink_receipt_payment_id", "account_payment", ["(id * 2 + 1)"], BY_HAND),
+    ("paylink_receipt_payment_day", "account_payment", ["date DESC", "(id * 2 + 1) DESC"], BY_HAND),
 ]
 
 
@@ -69,30 +79,46 @@ class PaylinkReceipt(models.Model):
 
     # === QUERY === #
 
+    def init(self):
+        """So that a page is read in the order of days, and its rows by their ids, without reading all the others."""
+        for name, table, columns, where in INDEXES:
+            create_index(self.env.cr, name, table, columns, where=where)
+
     @property
     def _table_query(self):
         return SQL("%s UNION ALL %s", self._transactions_sql(), self._payments_sql())
 
     def _transactions_sql(self):
-        """What has moved by providers; of an amount that was captured in parts, the parts."""
+        """What has moved by providers; of an amount that was captured in parts, the parts.
+
+        What other tables know is asked for row by row, as far as it is wanted: so the first page need not join all.
+        """
         return SQL(
             """
             SELECT tx.id * 2 AS id, tx.paylink_moved_on AS date, tx.paylink_moved_at AS moved_at, tx.reference AS name,
                    CASE WHEN tx.operation = 'refund' THEN 'refund' ELSE 'payment' END AS kind,
-                   %(method)s AS method, tx.partner_id, COALESCE(link.user_id, partner.user_id) AS user_id,
+                   (SELECT %(method)s FROM payment_method method WHERE method.id = COALESCE(
+                       (SELECT source.payment_method_id FROM payment_transaction source
+                         WHERE source.id = tx.source_transaction_id AND tx.operation = 'refund'),
+                       tx.payment_method_id)) AS method,
+                   tx.partner_id,
+                   COALESCE((SELECT link.user_id FROM paylink_link link WHERE link.id = tx.paylink_id),
+                            (SELECT partner.user_id FROM res_partner partner WHERE partner.id = tx.partner_id)
+                   ) AS user_id,
                    tx.paylink_id AS link_id, tx.id AS transaction_id, tx.payment_id, tx.provider_id,
-                   payment.journal_id, tx.company_id, tx.currency_id, company.currency_id AS company_currency_id,
-                   tx.amount, COALESCE(payment.amount_company_currency_signed, %(converted)s) AS amount_company,
-                   CASE WHEN payment.id IS NULL THEN tx.is_post_processed ELSE payment.is_matched END AS is_matched
+                   (SELECT payment.journal_id FROM account_payment payment WHERE payment.id = tx.payment_id
+                   ) AS journal_id,
+                   tx.company_id, tx.currency_id,
+                   (SELECT company.currency_id FROM res_company company WHERE company.id = tx.company_id
+                   ) AS company_currency_id,
+                   tx.amount,
+                   COALESCE((SELECT payment.amount_company_currency_signed FROM account_payment payment
+                              WHERE payment.id = tx.payment_id), %(converted)s) AS amount_company,
+                   CASE WHEN tx.payment_id IS NULL THEN tx.is_post_processed
+                        ELSE (SELECT payment.is_matched FROM account_payment payment WHERE payment.id = tx.payment_id)
+                   END AS is_matched
               FROM payment_transaction tx
-              JOIN res_company company ON company.id = tx.company_id
-         LEFT JOIN payment_transaction source ON source.id = tx.source_transaction_id AND tx.operation = 'refund'
-         LEFT JOIN payment_method method ON method.id = COALESCE(source.payment_method_id, tx.payment_method_id)
-         LEFT JOIN account_payment payment ON payment.id = tx.payment_id
-         LEFT JOIN paylink_link link ON link.id = tx.paylink_id
-         LEFT JOIN res_partner partner ON partner.id = tx.partner_id
-             WHERE tx.state = 'done' AND tx.paylink_moved_on IS NOT NULL
-               AND tx.operation != 'validation'
+             WHERE tx.state = 'done' AND tx.paylink_moved_on IS NOT NULL AND tx.operation <> 'validation'
                AND NOT EXISTS (SELECT FROM payment_transaction part
                                 WHERE part.source_transaction_id = tx.id
                                   AND part.operation != 'refund' AND part.state IN ('done', 'cancel'))
@@ -103,29 +129,39 @@ class PaylinkReceipt(models.Model):
 
     def _payments_sql(self):
         """What was registered by hand, and what banks have taken back, and given back."""
+        dispute = SQL(
+            "FROM paylink_dispute dispute WHERE dispute.withdrawal_id = payment.id"
+            " OR dispute.reinstatement_id = payment.id"
+        )
         return SQL(
             """
             SELECT payment.id * 2 + 1, payment.date, NULL::timestamp, payment.name,
-                   CASE WHEN taken.id IS NOT NULL THEN 'taken' WHEN given.id IS NOT NULL THEN 'given'
+                   CASE WHEN payment.id IN (SELECT withdrawal_id FROM paylink_dispute) THEN 'taken'
+                        WHEN payment.id IN (SELECT reinstatement_id FROM paylink_dispute) THEN 'given'
                         WHEN payment.payment_type = 'outbound' THEN 'refund' ELSE 'payment' END,
-                   COALESCE(%(method)s, line.name), payment.partner_id, COALESCE(link.user_id, partner.user_id),
-                   link.id, disputed.id, payment.id, line.payment_provider_id,
-                   payment.journal_id, payment.company_id, payment.currency_id, company.currency_id,
+                   COALESCE(
+                       (SELECT %(method)s FROM payment_method method WHERE method.id = (
+                           SELECT disputed.payment_method_id FROM payment_transaction disputed
+                            WHERE disputed.id = (SELECT dispute.transaction_id %(dispute)s))),
+                       (SELECT line.name FROM account_payment_method_line line
+                         WHERE line.id = payment.payment_method_line_id)),
+                   payment.partner_id,
+                   COALESCE((SELECT link.user_id FROM paylink_link link
+                              WHERE link.id = (SELECT dispute.link_id %(dispute)s)),
+                            (SELECT partner.user_id FROM res_partner partner WHERE partner.id = payment.partner_id)),
+                   (SELECT dispute.link_id %(dispute)s), (SELECT dispute.transaction_id %(dispute)s), payment.id,
+                   (SELECT line.payment_provider_id FROM account_payment_method_line line
+                     WHERE line.id = payment.payment_method_line_id),
+                   payment.journal_id, payment.company_id, payment.currency_id,
+                   (SELECT company.currency_id FROM res_company company WHERE company.id = payment.company_id),
                    CASE WHEN payment.payment_type = 'outbound' THEN -payment.amount ELSE payment.amount END,
                    payment.amount_company_currency_signed, payment.is_matched
               FROM account_payment payment
-              JOIN res_company company ON company.id = payment.company_id
-         LEFT JOIN account_payment_method_line line ON line.id = payment.payment_method_line_id
-         LEFT JOIN paylink_dispute taken ON taken.withdrawal_id = payment.id
-         LEFT JOIN paylink_dispute given ON given.reinstatement_id = payment.id
-         LEFT JOIN payment_transaction disputed ON disputed.id = COALESCE(taken.transaction_id, given.transaction_id)
-         LEFT JOIN payment_method method ON method.id = disputed.payment_method_id
-         LEFT JOIN paylink_link link ON link.id = disputed.paylink_id
-         LEFT JOIN res_partner partner ON partner.id = payment.partner_id
-             WHERE payment.partner_type = 'customer' AND payment.state IN ('in_process', 'paid')
-               AND payment.payment_transaction_id IS NULL AND payment.paired_internal_transfer_payment_id IS NULL
+             WHERE payment.partner_type = 'customer' AND payment.payment_transaction_id IS NULL
+               AND payment.state IN ('in_process', 'paid') AND payment.paired_internal_transfer_payment_id IS NULL
             """,
             method=self._method_sql(),
+            dispute=dispute,
         )
 
     def _method_sql(self):
@@ -135,8 +171,9 @@ class PaylinkReceipt(models.Model):
     def _converted_sql(self):
         """The amount of a transaction in the company's currency, where no payment says it: at the rate of its day."""
         return SQL(
-            """CASE WHEN tx.currency_id = company.currency_id THEN tx.amount ELSE ROUND(
-                   tx.amount / COALESCE(%(foreign)s, 1) * COALESCE(%(own)s, 1), 2) END""",
+            """(SELECT CASE WHEN tx.currency_id = company.currency_id THEN tx.amount ELSE ROUND(
+                       tx.amount / COALESCE(%(foreign)s, 1) * COALESCE(%(own)s, 1), 2) END
+                  FROM res_company company WHERE company.id = tx.company_id)""",
             foreign=self._rate_sql(SQL("tx.currency_id")),
             own=self._rate_sql(SQL("company.currency_id")),
         )
@@ -150,6 +187,15 @@ class PaylinkReceipt(models.Model):
               ORDER BY rate.company_id NULLS LAST, rate.name DESC LIMIT 1)""",
             currency,
         )
+
+    # === CRUD METHODS === #
+
+    @api.model
+    def search_fetch(self, domain, field_names=None, offset=0, limit=None, order=None):
+        """Rows are chosen first: what else there is to know is asked for those alone, and not to sort all by it."""
+        found = super().search_fetch(domain, [], offset=offset, limit=limit, order=order)
+        found.fetch(field_names)
+        return found
 
     # === COMPUTE METHODS === #
 

@@ -104,8 +104,12 @@ class PaylinkDispute(models.Model):
     )
     withdrawn_at = fields.Datetime(string="Taken back on", readonly=True, copy=False)
     reinstated_at = fields.Datetime(string="Given back on", readonly=True, copy=False)
-    withdrawal_id = fields.Many2one("account.payment", string="Taken back", readonly=True, copy=False)
-    reinstatement_id = fields.Many2one("account.payment", string="Given back", readonly=True, copy=False)
+    withdrawal_id = fields.Many2one(
+        "account.payment", string="Taken back", readonly=True, copy=False, index="btree_not_null"
+    )
+    reinstatement_id = fields.Many2one(
+        "account.payment", string="Given back", readonly=True, copy=False, index="btree_not_null"
+    )
     fee_currency_id = fields.Many2one("res.currency", string="Currency of the Fee", readonly=True)
     fee = fields.Monetary(string="Chargeback Fee", currency_field="fee_currency_id", readonly=True)
     fee_returned = fields.Monetary(string="Fee returned", currency_field="fee_currency_id", readonly=True)

@@ -88,7 +88,7 @@ class TestReceipts(BankCommon):
     def test_paid_this_month_by_method(self):
         """In the reader's language, in the company's currency."""
         cad = self.setup_other_currency("CAD", rates=[("2020-01-01", 2.0)])
-        self.provider.available_currency_ids = [Command.link(cad.id)]
+        self.provider.available_currency_ids = [Command.link(cad.id), Command.link(self.company.currency_id.id)]
         visa = self.env["payment.method"].with_context(active_test=False).search([("code", "=", "visa")], limit=1)
         visa.with_context(lang="fr_FR").name = "Carte Visa"
         self._paid(100).payment_method_id = visa
@@ -96,7 +96,7 @@ class TestReceipts(BankCommon):
         demo = self._paid(40, day=DAY - timedelta(days=1))
         self._paid(7, day=date(2026, 2, 28))
         self.env.flush_all()
-        for lang, name in (("en_US", "Visa"), ("fr_FR", "Carte Visa")):
+        for lang, name in (("en_US", visa.with_context(lang="en_US").name), ("fr_FR", "Carte Visa")):
             receipts = self.env["paylink.receipt"].with_user(self.accountant).with_context(lang=lang)
             domain = [("company_id", "=", self.company.id), ("date", ">=", "2026-03-01"), ("date", "<", "2026-04-01")]
             found = dict(receipts._read_group(domain, ["method"], ["amount_company:sum"]))
