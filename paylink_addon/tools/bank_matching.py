@@ -274,7 +274,7 @@ def _of_one(line, target, reasons, *, may_differ=False):
     :param bool may_differ: whether another amount may be proven, too: a part where that is allowed, or more
     """
     sure = reasons[0] != "bare_reference"
-    known = _payer_reasons(line, target)
+    known = _payer_reasons(line, target, by_name=reasons[0] != "reference")
     reasons = (*reasons, *known)
     if target.state in ("draft", "cancelled"):
         return Decision(line, (target,), (*reasons, "cancelled"))
@@ -302,13 +302,13 @@ def _of_several(line, targets, reasons, *, is_sure):
     return Decision(line, targets, reasons, is_sure and fits and apart and usable)
 
 
-def _payer_reasons(line, target):
+def _payer_reasons(line, target, *, by_name=True):
     """What the payer tells of a target: the account is the customer's, or somebody else's; or the name is."""
     if line.customers:
         return ("iban",) if line.customers == {target.customer} else ("other_payer",)
     if line.partner:
         return ("partner",) if line.partner == target.customer else ("other_payer",)
-    return ("name",) if _has_name(line, target) else ()
+    return ("name",) if by_name and _has_name(line, target) else ()
 
 
 def _has_name(line, target):

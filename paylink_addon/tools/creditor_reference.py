@@ -21,6 +21,9 @@ _PATTERN = re.compile(
     rf"(?P<r>R{_GAP})?(?P<f>F{_GAP})?(?P<check>(?<!\d)\d{_GAP}\d){_GAP}(?P<p>P{_GAP})?(?P<l>L{_GAP})?"
     rf"(?P<number>\d(?:{_GAP}\d){{{DIGITS - 1}}})(?!\d)"
 )
+_WHOLE = re.compile(rf"RF(\d\d){PREFIX}(\d{{{DIGITS}}})(?!\d)")
+_NO_DIGIT = re.compile(r"\D+")
+_PREFIX_NUMBER = "".join(str(int(letter, 36)) for letter in PREFIX)
 _BEFORE = re.compile(r"\d[^A-Z0-9]{0,4}$")
 _AFTER = re.compile(r"[^A-Z0-9]{0,4}\d")
 # How the pieces of a reference are written where they were not cut at random: as one, or in fours.
@@ -62,6 +65,9 @@ def find(text):
     Letters may be missing, spaces and line breaks too many: the check digits have to be right all the same. A number
     that is part of a longer one is none.
     """
+    whole = _WHOLE.findall(text)
+    if whole and len(_NO_DIGIT.sub("", text)) == 11 * len(whole):  # nothing else can be one; most labels are like that
+        return [Found(_number(digits), True) for check, digits in dict.fromkeys(whole) if _is_valid(check, digits)]
     found = {}
     position = 0
     while match := _PATTERN.search(text, position):
@@ -73,8 +79,17 @@ def find(text):
     return [Found(number, is_sure) for number, is_sure in found.items()]
 
 
+def _is_valid(check, digits):
+    """Whether the check digits are right: ISO 7064, with the letters as numbers."""
+    return int(f"{_PREFIX_NUMBER}{digits}2715{check}") % 97 == 1
+
+
+def _number(digits):
+    return (int(digits) - _SHIFT) * _INVERSE % _MODULUS
+
+
 def _read(text, match, check, digits):
-    if not mod_97_10.is_valid(f"{PREFIX}{digits}RF{check}"):
+    if not _is_valid(check, digits):
         return None
     letters = [bool(match[name]) for name in "rfpl"]
     start, end = match.span()
@@ -83,5 +98,5 @@ def _read(text, match, check, digits):
         is_cut = False
     if not any(letters[:2]) and not (all(letters[2:]) and text[start - 1 : start].isspace()):
         is_cut = is_cut or bool(_BEFORE.search(text, max(start - 5, 0), start))
-    number = (int(digits) - _SHIFT) * _INVERSE % _MODULUS
+    number = _number(digits)
     return Found(number, any(letters) and not is_cut) if not is_cut or any(letters) else None

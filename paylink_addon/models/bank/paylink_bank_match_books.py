@@ -10,6 +10,7 @@ from psycopg2 import OperationalError
 from ...tools import days
 from ...tools.locks import hold, hold_and_touch
 from ...tools.texts import reason
+from ..link.paylink_link_books import QUIET
 
 _lt = LazyTranslate(__name__)
 # How many lines are reconciled in one plan.
@@ -69,19 +70,21 @@ class PaylinkBankMatchBooks(models.Model):
 
     def _accept_together(self, automatic):
         """Payers of links take their rows first; then the lines. Who has waited for them looks at what is there now."""
-        links, lines = self.link_ids, self.line_id
+        quiet = self.with_context(**QUIET)  # what is told of payments stands on the link, and in one line on documents
+        links, lines = quiet.link_ids, quiet.line_id
         if links:
             links._wait_and_hold()
         hold_and_touch(lines)
-        due = self._due_now() if automatic else {}
-        problems = {match: problem for match in self if (problem := match._problem(due.get(match)))}
-        ready = self.browse(match.id for match in self if match not in problems)
+        due = quiet._due_now() if automatic else {}
+        problems = {match: problem for match in quiet if (problem := match._problem(due.get(match)))}
+        ready = quiet.browse(match.id for match in quiet if match not in problems)
         if ready:
-            ready._book(automatic)
+            ready._book()
             ready._decide("accepted", automatic=automatic)
             rivals = self.search([("line_id", "in", ready.line_id.ids), ("state", "=", "proposed")])
             rivals.unlink()
-        return ready, problems
+            quiet.env.flush_all()  # here nothing is tracked
+        return self & ready, problems
 
     def _problem(self, due):
         """Why it can't be reconciled (now), or ``False``.
@@ -136,7 +139,7 @@ class PaylinkBankMatchBooks(models.Model):
 
     # === BOOKING === #
 
-    def _book(self, automatic):
+    def _book(self):
         """Book and reconcile all of these in one plan."""
         transactions = self._create_transactions()
         direct = transactions.filtered(lambda tx: tx.paylink_id.kind == "open_items")
@@ -160,12 +163,14 @@ class PaylinkBankMatchBooks(models.Model):
 
     def _create_transactions(self):
         """A transaction for each link that gets something of a line."""
-        vals_list = [vals for match in self for vals in match._prepare_transactions()]
-        return (
-            self.env["payment.transaction"].sudo().create(vals_list)
-            if vals_list
-            else (self.env["payment.transaction"].sudo())
-        )
+        method = self.env.ref("payment.payment_method_bank_transfer").id
+        providers = {company: company._paylink_transfer_provider().id for company in self.link_ids.company_id}
+        vals_list = [
+            vals | {"provider_id": providers[match.company_id], "payment_method_id": method}
+            for match in self
+            for vals in match._prepare_transactions()
+        ]
+        return self.env["payment.transaction"].sudo().create(vals_list)
 
     def _prepare_transactions(self):
         """Of several links each gets what is due, and the last one what is more."""
@@ -180,11 +185,8 @@ class PaylinkBankMatchBooks(models.Model):
         return prepared
 
     def _prepare_transaction(self, link, amount):
-        provider = self.company_id._paylink_transfer_provider()
         is_direct = link.kind == "open_items"
         return {
-            "provider_id": provider.id,
-            "payment_method_id": provider.with_context(active_test=False).payment_method_ids[:1].id,
             "reference": f"{link.name}-T{self.id}",
             "provider_reference": link.transfer_reference,
             "amount": amount,
@@ -315,14 +317,19 @@ class PaylinkBankMatchBooks(models.Model):
             own.setdefault("name", line.payment_ref)
             own["currency_id"] = self.currency_id.id
         partner_id = self.partner_id.id or first["partner_id"]
-        unsynchronized = {"skip_account_move_synchronization": True, "skip_readonly_check": True}
+        # Nothing is reconciled with what has just been the suspense account's.
+        unsynchronized = {
+            "skip_account_move_synchronization": True,
+            "skip_readonly_check": True,
+            "paylink_knows_reconciled": True,
+        }
         if others:
             commands = [Command.update(suspense.id, first), *(Command.create(own) for own in others)]
             line.move_id.with_context(**unsynchronized).write({"line_ids": commands})
         else:  # by far fewer queries
             suspense.with_context(**unsynchronized).write({name: first[name] for name in ("account_id", "partner_id")})
         line.with_context(**unsynchronized).partner_id = partner_id
-        return line.move_id.line_ids - liquidity
+        return (line.move_id.line_ids - liquidity).with_env(self.env)
 
     # === UNDOING === #
 

@@ -146,7 +146,7 @@ class TestBankRaces(BankCommon):
         queries(lines[:2])
         few, many = queries(lines[2:4]), queries(lines[4:])
         self.assertTrue(all(line.is_reconciled for line in lines))
-        self.assertLessEqual((many - few) / 18, 18)
+        self.assertLessEqual((many - few) / 18, 14)
 
     def test_several_receivable_accounts(self):
         """Each item is settled on its own account, by lines of one entry."""
