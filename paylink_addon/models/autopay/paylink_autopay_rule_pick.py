@@ -114,13 +114,14 @@ class PaylinkAutopayRulePick(models.Model):
         ranked = sorted(wanted, key=lambda rule: (rule.sequence, rule.id))
         query = SQL(
             """
-            WITH candidate AS MATERIALIZED (%s)
+            WITH candidate AS %s (%s)
             SELECT customer_id, contact_id, item_id, move_id, currency_id, residual, amount, token_id, tried_link_id,
                    day, rule_id
               FROM (%s (%s) due %s) due
              WHERE is_wanted
           ORDER BY customer_id, due_date, item_id
             """,
+            SQL("MATERIALIZED" if len(ranked) > 1 else "NOT MATERIALIZED"),  # which costs as much as the choice itself
             self._chargeable_sql(last, customers),
             SQL("SELECT DISTINCT ON (item_id) * FROM" if len(ranked) > 1 else "SELECT * FROM"),
             SQL(" UNION ALL ").join(
