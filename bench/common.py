@@ -155,17 +155,20 @@ def _poster(url, waiting, lock, times, errors):
 
 
 class Table:
-    """Rows of what was measured; each may have a bound, and passes or fails."""
+    """Rows of what was measured. Each may have a bound, which it keeps on a busy machine too and fails without, and a
+    goal, which is shown beside it.
+    """
 
     def __init__(self, title):
         self.title, self.rows, self.failed = title, [], 0
 
-    def add(self, what, ours, peer=None, *, unit="", ratio=None, at_least=None, at_most=None):
+    def add(self, what, ours, peer=None, *, unit="", ratio=None, at_least=None, at_most=None, goal=None):
         """Add a row.
 
         :param ours: what ours took (or yielded), a number
         :param peer: the same of the peer or floor
         :param ratio: what the bound is on (default: peer / ours, "times faster"; ours where there is no peer)
+        :param goal: what it should be, on the same side as the bound; by default the bound
         """
         if ratio is None:
             ratio = peer / ours if peer is not None and ours else ours
@@ -173,14 +176,15 @@ class Table:
         self.failed += not passes
         verdict = "" if not bound else "PASS" if passes else "FAIL"
         peer_text = "" if peer is None else f"{_number(peer)}{unit}"
-        self.rows.append((what, f"{_number(ours)}{unit}", peer_text, _number(ratio), bound, verdict))
+        aim = "" if goal is None else _judge(ratio, *((None, goal) if at_least is None else (goal, None)))[0]
+        self.rows.append((what, f"{_number(ours)}{unit}", peer_text, _number(ratio), bound, verdict, aim))
 
     def show(self):
         """Print the table.
 
         :return: the exit code, 1 if a bound is not kept
         """
-        rows = [("", "ours", "peer", "ratio", "bound", ""), *self.rows]
+        rows = [("", "ours", "peer", "ratio", "bound", "", "goal"), *self.rows]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         print(f"\n{self.title}")
         for row in rows:

@@ -49,21 +49,21 @@ def measure_acknowledging(database):
         found = measure_rounds(odoo, data)
     for name, loads in found.items():
         say(f"{name}: " + ", ".join(f"{one.rate:.0f}/s (p99 {one.p99 * 1e3:.0f} ms)" for one in loads))
-    add(table, "new, beside an empty public route", found["new"], found["empty"], 0.85)
-    add(table, "new, beside payment_stripe", found["new"], found["peer"], 5)
-    add(table, "duplicates, beside payment_stripe", found["again"], found["peer_again"], 2.5)
+    add(table, "new, beside an empty public route", found["new"], found["empty"], 0.7, 0.85)
+    add(table, "new, beside payment_stripe", found["new"], found["peer"], 4, 5)
+    add(table, "duplicates, beside payment_stripe", found["again"], found["peer_again"], 2, 2.5)
     p99 = {name: statistics.median(one.p99 for one in loads) * 1e3 for name, loads in found.items()}
-    table.add("p99 of new ones (ms)", p99["new"], p99["peer"], ratio=p99["new"], at_most=250)
+    table.add("p99 of new ones (ms)", p99["new"], p99["peer"], ratio=p99["new"], at_most=500, goal=250)
     errors = sum(one.errors for loads in found.values() for one in loads)
     table.add("not acknowledged", errors, at_most=0)
     return table.show()
 
 
-def add(table, what, ours, peer, bound):
+def add(table, what, ours, peer, bound, goal):
     """A row for rates; what counts is the median ratio within a round, when the machine was equally busy for both."""
     ratio = statistics.median(one.rate / other.rate for one, other in zip(ours, peer, strict=True))
     rates = [statistics.median(one.rate for one in loads) for loads in (ours, peer)]
-    table.add(what, *rates, ratio=ratio, at_least=bound)
+    table.add(what, *rates, ratio=ratio, at_least=bound, goal=goal)
 
 
 def measure_rounds(odoo, data):
@@ -107,12 +107,12 @@ def measure_handling(database):
             steps = handle_ours(env, [ours]), tell(env), handle_peers(env, [peer])
             singles.append([measure(env, step) for step in steps])
         booked, told, peer = (median(costs) for costs in zip(*singles, strict=True))
-        compare(table, "a single one", booked, peer, 0.6)
+        compare(table, "a single one", booked, peer, 0.85, 0.6)
         compare(table, "… telling of it", told, peer)
         burst = measure(env, handle_ours(env, links[-BURST:])).per(BURST)
         told = measure(env, tell(env)).per(BURST)
         peer_burst = measure(env, handle_peers(env, peers[-BURST:])).per(BURST)
-        compare(table, f"in a burst of {BURST}", burst, peer_burst, 0.25)
+        compare(table, f"in a burst of {BURST}", burst, peer_burst, 0.4, 0.25)
         compare(table, "… telling of it", told, peer_burst)
     return table.show()
 
@@ -122,10 +122,10 @@ def median(costs):
     return sorted(costs, key=lambda cost: cost.seconds)[len(costs) // 2]
 
 
-def compare(table, what, ours, peer, bound=None):
+def compare(table, what, ours, peer, bound=None, goal=None):
     """Two rows; the bound is on the part of the peer's cost."""
-    table.add(what, ours.seconds * 1e3, peer.seconds * 1e3, ratio=ours.seconds / peer.seconds, at_most=bound)
-    table.add("queries", ours.queries, peer.queries, ratio=ours.queries / peer.queries, at_most=bound)
+    table.add(what, ours.seconds * 1e3, peer.seconds * 1e3, ratio=ours.seconds / peer.seconds, at_most=bound, goal=goal)
+    table.add("queries", ours.queries, peer.queries, ratio=ours.queries / peer.queries, at_most=bound, goal=goal)
 
 
 def handle_ours(env, transactions):
