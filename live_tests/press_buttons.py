@@ -154,9 +154,7 @@ class Presser:
     def press_list(self, records, view_id, what):
         """Press the buttons above a list that was made for its user, and those of its lines."""
         arch = etree.fromstring(records.get_view(view_id or None, "list")["arch"])
-        nodes = list(arch.iter("button"))
-        records = self.different(records, nodes)
-        for node in nodes:
+        for node in arch.iter("button"):
             self.press(f"{what}, list", records, node, records)
 
     def evaluated(self, text, context):
@@ -296,16 +294,13 @@ class Presser:
 
     def samples(self, model, nodes):
         """Records that look different: one for each combination of what the conditions of buttons ask for."""
-        return model if model._transient else self.different(model.search([], limit=400), nodes)
-
-    def different(self, records, nodes):
-        """Those of the records that look different."""
-        model = records.browse()
+        if model._transient:
+            return model
         around = [part for node in nodes for part in (node, *node.iterancestors())]
         conditions = " ".join(part.get("invisible") or "" for part in around)
         names = sorted((set(re.findall(r"\w+", conditions)) | {"state", "status", "kind"}) & set(model._fields))
         found = {}
-        for record in records:
+        for record in model.search([], limit=400):
             look = (record[name] if model._fields[name].type == "selection" else bool(record[name]) for name in names)
             found.setdefault(tuple(look), record)
         records = list(found.values())
