@@ -206,7 +206,7 @@ class PaylinkBalanceMoveBook(models.Model):
 
     def _booked_on(self):
         """The day on which it moved; of a locked one, the first that is open."""
-        return self.date
+        return self.company_id._paylink_open_day(self.date, has_tax=bool(self.fee and self.balance_id.fee_tax_ids))
 
     def _counterpart(self):
         """The account of what no payment is found for."""

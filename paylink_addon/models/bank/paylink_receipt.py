@@ -35,8 +35,10 @@ class PaylinkReceipt(models.Model):
         "payment.transaction": [
             *("paylink_moved_at", "paylink_moved_on", "payment_id", "paylink_id", "partner_id", "company_id"),
             *("provider_id", "payment_method_id", "source_transaction_id", "operation", "state", "amount"),
-            *("currency_id", "is_post_processed", "reference"),
+            *("currency_id", "is_post_processed", "reference", "paylink_withdrawn_at"),
         ],
+        "paylink.balance.move": ["transaction_id", "fee", "net", "currency_id", "payout_id", "category"],
+        "paylink.payout": ["bank_line_id"],
         "account.payment": [
             *("date", "partner_id", "company_id", "journal_id", "payment_method_line_id", "currency_id", "amount"),
             *("amount_company_currency_signed", "payment_type", "partner_type", "state", "is_matched"),
@@ -66,8 +68,17 @@ class PaylinkReceipt(models.Model):
     amount_company = fields.Monetary(
         string="In company currency", currency_field="company_currency_id", readonly=True, aggregator="sum"
     )
+    fee = fields.Monetary(
+        currency_field="settled_currency_id", readonly=True, help="What Stripe has kept, as far as its account is kept."
+    )
+    net = fields.Monetary(currency_field="settled_currency_id", readonly=True)
+    settled_currency_id = fields.Many2one("res.currency", string="Currency of the Account", readonly=True)
+    payout_id = fields.Many2one("paylink.payout", readonly=True, groups=ACCOUNTANTS)
     is_matched = fields.Boolean(
-        string="At the bank", readonly=True, help="A line of the bank, or of the provider's account, shows it."
+        string="Reconciled", readonly=True, help="A line of the bank, or of the account at Stripe, shows it."
+    )
+    is_consolidated = fields.Boolean(
+        string="At the bank", readonly=True, help="It is on the bank account, with its payout if it has one."
     )
     bank_line_id = fields.Many2one(
         "account.bank.statement.line",
@@ -114,17 +125,35 @@ class PaylinkReceipt(models.Model):
                    tx.amount,
                    COALESCE((SELECT payment.amount_company_currency_signed FROM account_payment payment
                               WHERE payment.id = tx.payment_id), %(converted)s) AS amount_company,
-                   CASE WHEN tx.payment_id IS NULL THEN tx.is_post_processed
-                        ELSE (SELECT payment.is_matched FROM account_payment payment WHERE payment.id = tx.payment_id)
-                   END AS is_matched
+                   (SELECT SUM(move.fee) %(moves)s) AS fee, (SELECT SUM(move.net) %(moves)s) AS net,
+                   (SELECT MIN(move.currency_id) %(moves)s) AS settled_currency_id,
+                   (SELECT MAX(move.payout_id) %(moves)s) AS payout_id,
+                   %(matched)s AS is_matched,
+                   COALESCE((SELECT BOOL_AND(EXISTS (SELECT FROM paylink_payout payout
+                                                      WHERE payout.id = move.payout_id
+                                                        AND payout.bank_line_id IS NOT NULL)) %(moves)s),
+                            %(matched)s) AS is_consolidated
               FROM payment_transaction tx
              WHERE tx.state = 'done' AND tx.paylink_moved_on IS NOT NULL AND tx.operation <> 'validation'
+               AND tx.paylink_withdrawn_at IS NULL
                AND NOT EXISTS (SELECT FROM payment_transaction part
                                 WHERE part.source_transaction_id = tx.id
                                   AND part.operation != 'refund' AND part.state IN ('done', 'cancel'))
             """,
             method=self._method_sql(),
             converted=self._converted_sql(),
+            matched=SQL(
+                """CASE WHEN tx.payment_id IS NULL THEN tx.is_post_processed
+                        ELSE (SELECT payment.is_matched FROM account_payment payment WHERE payment.id = tx.payment_id)
+                   END"""
+            ),
+            # Of a capture, the authorization has them; chargebacks are rows of their own.
+            moves=SQL(
+                """FROM paylink_balance_move move
+                  WHERE move.transaction_id IN (
+                            tx.id, CASE WHEN tx.operation <> 'refund' THEN tx.source_transaction_id END)
+                    AND move.category NOT IN ('dispute', 'dispute_reversal')"""
+            ),
         )
 
     def _payments_sql(self):
@@ -155,7 +184,8 @@ class PaylinkReceipt(models.Model):
                    payment.journal_id, payment.company_id, payment.currency_id,
                    (SELECT company.currency_id FROM res_company company WHERE company.id = payment.company_id),
                    CASE WHEN payment.payment_type = 'outbound' THEN -payment.amount ELSE payment.amount END,
-                   payment.amount_company_currency_signed, payment.is_matched
+                   payment.amount_company_currency_signed, NULL::numeric, NULL::numeric, NULL::integer, NULL::integer,
+                   payment.is_matched, payment.is_matched
               FROM account_payment payment
              WHERE payment.partner_type = 'customer' AND payment.payment_transaction_id IS NULL
                AND payment.state IN ('in_process', 'paid') AND payment.paired_internal_transfer_payment_id IS NULL
@@ -199,10 +229,12 @@ class PaylinkReceipt(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends("payment_id")
+    @api.depends("payment_id", "payout_id")
     def _compute_bank_line_id(self):
+        """That of the bank, of the payout if there is one; until then that of the account at Stripe."""
         for receipt in self:
-            receipt.bank_line_id = receipt.payment_id.reconciled_statement_line_ids[:1]
+            own = receipt.payment_id.reconciled_statement_line_ids[:1]
+            receipt.bank_line_id = receipt.payout_id.bank_line_id or own
 
     # === ACTIONS === #
 

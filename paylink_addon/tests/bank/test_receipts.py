@@ -7,6 +7,7 @@ from odoo.tests import tagged
 
 from ..common import ROLES
 from .bank_common import BankCommon
+from .stripe_account_common import StripeAccountCommon
 
 DAY = date(2026, 3, 31)
 
@@ -139,3 +140,36 @@ class TestReceipts(BankCommon):
 
     def _opens(self, user):
         return "account.payment" if user == self.accountant else "paylink.link"
+
+
+@tagged("post_install", "-at_install")
+class TestReceiptsOfAccount(StripeAccountCommon):
+    """With the account at Stripe kept: what it has cost, and with which payout it has come to the bank."""
+
+    def test_way_to_the_bank(self):
+        self.use_as_account()
+        tx = self.paid(100)
+        self.fake.refund(tx.paylink_stripe_intent, 1000)
+        self.deliver_and_handle()
+        payout_id = self.fake.payout()["id"]
+        self.fake.pay_payout(payout_id, "TRN4711X")
+        self.keep_up()
+        payout = self.env["paylink.payout"].search([("name", "=", payout_id)])
+        self.check("payment", tx, payout, False)
+        line = self.arrived(payout, "VIR SEPA STRIPE trn 4711-X RECU")
+        self.run_job("ir_cron_paylink_balance")
+        rows = self.check("payment", tx, payout, True)
+        self.assertEqual(rows.mapped("bank_line_id"), line)
+        self.assertAlmostEqual(sum(rows.mapped("net")), payout.amount)
+
+    def check(self, kind, tx, payout, consolidated):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        rows = self.env["paylink.receipt"].search([("link_id", "=", tx.paylink_id.id)])
+        paid = rows.filtered(lambda row: row.kind == kind)
+        self.assertEqual((paid.amount, paid.net), (100, 100 - paid.fee))
+        self.assertGreater(paid.fee, 0)
+        self.assertEqual(rows.mapped("payout_id"), payout)
+        self.assertEqual(rows.mapped("is_matched"), [True, True])
+        self.assertEqual(rows.mapped("is_consolidated"), [consolidated] * 2)
+        return rows
