@@ -37,6 +37,8 @@ INTENT_STATUSES = {
     "succeeded": "_paylink_stripe_received",
     "canceled": "_paylink_stripe_canceled",
 }
+# Those in which money has come, or is to come.
+UNDER_WAY = ("processing", "succeeded", "requires_capture")
 METHOD_NAMES = {
     "sepa_debit": "SEPA",
     "acss_debit": "PAD / DPA",  # as Canadians know it, in English and in French
@@ -73,11 +75,18 @@ class PaymentTransactionApply(models.Model):
         self.ensure_one()
         # We gave the attempt up while the customer was paying: that it is under way is news, too.
         revived = self.state == "cancel" and self.paylink_closed and target in ("pending", "authorized")
-        if self.state not in SOURCES[target] and not revived:
+        if self.state not in SOURCES[target] and not (revived and self._paylink_stripe_is_under_way()):
             return False
         getattr(self, SETTERS[target])(state_message=message)
         self._paylink_stripe_want_details()
         return True
+
+    def _paylink_stripe_is_under_way(self):
+        """Whether it still is: the message that says so may be older than the one of its end."""
+        intent = self.paylink_stripe_intent
+        if self.operation == "validation" or not intent:
+            return True
+        return self._paylink_stripe_fetch(intent)["status"] in UNDER_WAY
 
     def _paylink_stripe_want_details(self):
         """Have the method and the fee asked for, unless they are known or there is something else to do first."""
@@ -199,7 +208,7 @@ class PaymentTransactionApply(models.Model):
             return False
         if charge == self.paylink_stripe_charge:
             return True
-        return self._paylink_stripe_fetch(intent["id"])["status"] not in ("processing", "succeeded", "requires_capture")
+        return not self._paylink_stripe_is_under_way()
 
     def _paylink_stripe_fail(self, error, charge=None):
         """The payment has failed; the customer reads why."""

@@ -239,6 +239,18 @@ class TestStripeTries(StripeCommon):
         self.assertEqual((tx.state, link.state, tx.paylink_fee), ("done", "paid", 0.35))
         self.assertEqual((tx.payment_method_id.code, link.attempt_count), ("sepa_direct_debit", 1))
 
+    def test_late_news_of_a_failed_debit_that_was_closed(self):
+        """The invoice was paid by another page meanwhile: whatever comes last, the debit that failed is over."""
+        for name, order in (("the beginning last", reversed), ("the end last", list)):
+            with self.subTest(name):
+                link = self._link(self._invoice(currency_id=self.currency_euro.id))
+                tx = self.start(link)
+                self.fake.pay(tx.paylink_stripe_session, "sepa_debit")
+                tx._paylink_close("Paid otherwise.")
+                self.fake.settle(self.fake.get(tx.paylink_stripe_session)["payment_intent"], succeed=False)
+                self.apply_events(order=lambda events, order=order: list(order(events)))
+                self.assertEqual(tx.state, "cancel")
+
     def test_sepa_fails(self):
         """In whatever order the messages come, alone or all."""
         orders = {"in order": list, "reversed": lambda events: list(reversed(events))}
