@@ -5,7 +5,9 @@ from . import test_languages
 from . import test_locked_days
 from . import test_locks
 from . import test_messages
+
 from . import test_rpc
+from . import test_rpc_rights
 from . import test_task_endings
 from . import test_titles
 from . import test_upgrade

@@ -1,7 +1,31 @@
+import inspect
+
 from odoo import Command
+from odoo.exceptions import AccessError
+from odoo.service.model import get_public_method
 
 from .deposit.deposit_common import DepositCommon
 
+OURS = "paylink."
+# Where our classes are, those of the add-ons beside this one too.
+MODULES = "odoo.addons.paylink_addon"
+# What a client says where a method wants something.
+ARGUMENTS = {
+    "vals": {},
+    "vals_list": [{}],
+    "values": {},
+    "fields_list": ["display_name"],
+    "fields": ["display_name"],
+    "field_names": [],
+    "fields_spec": {"display_name": {}},
+    "message": "x",
+    "barcode_type": "QR",
+    "value": "x",
+    "field_name": "name",
+    "translations": {"en_US": "x"},
+}
+# Of these models all may be read.
+EVERYBODYS = {"res.lang"}
 SPACES = str.maketrans("", "", "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE} ")
 
 
@@ -265,3 +289,46 @@ class RpcCommon(DepositCommon):
         whole, cents = text.split(".")
         grouped = f"{whole[:-3]},{whole[-3:]}"
         return text, f"{grouped}.{cents}", f"{whole},{cents}"
+
+    # === MODELS AND METHODS === #
+
+    def _models(self):
+        names = sorted(name for name in self.env.registry if name.startswith(OURS))
+        return [name for name in names if not self.env[name]._abstract]
+
+    def _inherited(self):
+        """Models of Odoo's on which we have fields, or methods."""
+        return sorted(
+            name
+            for name, model in self.env.registry.items()
+            if not name.startswith(OURS)
+            and not model._abstract
+            and (any(field.startswith("paylink_") for field in model._fields) or self._methods(name))
+        )
+
+    def _methods(self, model):
+        """The names of the public methods that we define."""
+        return sorted(
+            {
+                name
+                for cls in type(self.env[model]).__mro__
+                if cls.__module__.startswith(MODULES)
+                for name, found in vars(cls).items()
+                if not name.startswith("_") and inspect.isfunction(found) and self._is_public(model, name)
+            }
+        )
+
+    def _arguments(self, model, method):
+        """What a client has to say of a method, but for the ids."""
+        parameters = list(inspect.signature(getattr(type(self.env[model]), method)).parameters.values())[1:]
+        return [ARGUMENTS[p.name] for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+
+    def _is_public(self, model, method):
+        """Whether clients may call it: neither underscored, nor ``@api.private`` in any class."""
+        try:
+            return bool(get_public_method(self.env[model], method))
+        except AccessError:
+            return False
+
+    def _has_ids(self, model):
+        return lambda method: not getattr(getattr(type(self.env[model]), method), "_api_model", False)

@@ -1,4 +1,3 @@
-import inspect
 import json
 import re
 import traceback
@@ -15,38 +14,18 @@ from odoo.tools import mute_logger
 from psycopg2 import IntegrityError
 
 from .common import ROLES
-from .rpc_common import SPACES, RpcCommon
+from .rpc_common import EVERYBODYS, OURS, SPACES, RpcCommon
 
-OURS = "paylink."
-# Where our classes are, those of the add-ons beside this one too.
-MODULES = "odoo.addons.paylink_addon"
 # What refuses a call. Odoo turns what the database refuses into an error in words.
 REFUSALS = (UserError, RedirectWarning, IntegrityError)
 # Odoo's dialogs that lead into what we do, without a class of ours.
 DIALOGS = ("payment.refund.wizard",)
 # What else the dialogs of Odoo that we extend can be told to do.
 CONFIRM = ("action_create_payments", "action_refund", "action_merge")
-# What a client says where a method wants something.
-ARGUMENTS = {
-    "vals": {},
-    "vals_list": [{}],
-    "values": {},
-    "fields_list": ["display_name"],
-    "fields": ["display_name"],
-    "field_names": [],
-    "fields_spec": {"display_name": {}},
-    "message": "x",
-    "barcode_type": "QR",
-    "value": "x",
-    "field_name": "name",
-    "translations": {"en_US": "x"},
-}
 IN_ADDONS = re.compile(r"/paylink_addon\w*/(?:models|wizards|tools)/")
 WRITING = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(\w+)', re.IGNORECASE)
 READING = ("web_read", "read", "export_data", "search_read", "web_search_read", "search_count", "name_search")
 READING += ("fields_get", "formatted_read_group")
-# Of these models all may be read.
-EVERYBODYS = {"res.lang"}
 # What Odoo calls by way of ours, and fails in.
 PASSED_ON = ("create", "write", "onchange", "default_get", "_compute_field_value")
 # Written by whoever calls whatever: who is there, and what jobs are to do.
@@ -144,20 +123,6 @@ class TestRpc(RpcCommon):
 
     # === MODELS, FIELDS, METHODS === #
 
-    def _models(self):
-        names = sorted(name for name in self.env.registry if name.startswith(OURS))
-        return [name for name in names if not self.env[name]._abstract]
-
-    def _inherited(self):
-        """Models of Odoo's on which we have fields, or methods."""
-        return sorted(
-            name
-            for name, model in self.env.registry.items()
-            if not name.startswith(OURS)
-            and not model._abstract
-            and (any(field.startswith("paylink_") for field in model._fields) or self._methods(name))
-        )
-
     def _dialogs(self):
         """Dialogs of Odoo's that we extend."""
         return [name for name in self._inherited() if self.env[name]._transient] + list(DIALOGS)
@@ -180,23 +145,6 @@ class TestRpc(RpcCommon):
             name: {"fields": {"display_name": {}}} if fields_[name].relational else {}
             for name in self._our_fields(model)
         }
-
-    def _methods(self, model):
-        """The names of the public methods that we define."""
-        return sorted(
-            {
-                name
-                for cls in type(self.env[model]).__mro__
-                if cls.__module__.startswith(MODULES)
-                for name, found in vars(cls).items()
-                if not name.startswith("_") and inspect.isfunction(found)
-            }
-        )
-
-    def _arguments(self, model, method):
-        """What a client has to say of a method, but for the ids."""
-        parameters = list(inspect.signature(getattr(type(self.env[model]), method)).parameters.values())[1:]
-        return [ARGUMENTS[p.name] for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
 
     # === READING === #
 
@@ -280,9 +228,6 @@ class TestRpc(RpcCommon):
         models_ = {name for name in (*self._models(), *self._inherited()) if not self.env[name]._transient}
         tried = {name for name in models_ if any(map(self._has_ids(name), self._methods(name)))}
         self.assertEqual(tried - set(self.hidden), EVERYBODYS)
-
-    def _has_ids(self, model):
-        return lambda method: not getattr(getattr(type(self.env[model]), method), "_api_model", False)
 
     def _harmless(self):
         """Tables in which a user may leave something whoever it is: dialogs, calls to jobs."""

@@ -142,5 +142,7 @@ class AccountMove(models.Model):
     def action_paylink_view_autopay(self):
         """Show what automatic payment has done with the invoice."""
         self.ensure_one()
+        self.check_access("read")
+        self.env["paylink.autopay.item"].check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_autopay_item_action")
         return action | {"domain": [("move_id", "=", self.id)]}

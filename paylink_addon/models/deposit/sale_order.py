@@ -208,11 +208,14 @@ class SaleOrder(models.Model):
 
     def action_paylink_view_links(self):
         """Show the links of these orders that the user may see."""
+        self.check_access("read")
         links = self.env["paylink.link"].search([("sale_order_id", "in", self.ids)])
         return links._get_records_action(name=self.env._("Collection Links"))
 
     def action_paylink_send_invoices(self):
         """Open the wizard that sends collection links, for what is invoiced of these orders and not paid."""
+        self.check_access("read")
+        self.env["paylink.send"].check_access("create")
         invoices = self._paylink_invoices().filtered("paylink_can_send")
         if not invoices:
             raise UserError(self.env._("No invoice of these orders that you may see is left to be paid."))
@@ -220,6 +223,7 @@ class SaleOrder(models.Model):
 
     def action_paylink_view_invoice_links(self):
         """Show the links for the invoices of these orders that the user may see."""
+        self.check_access("read")
         links = self.env["paylink.link"].search([("line_ids.move_id", "in", self._paylink_invoices().ids)])
         return links._get_records_action(name=self.env._("Collection Links"))
 

@@ -73,6 +73,7 @@ class AccountMove(models.Model):
     def action_paylink_view_links(self):
         """Show all links of the invoice."""
         self.ensure_one()
+        self.check_access("read")
         links = self.env["paylink.link"].search([("line_ids.move_id", "in", self.ids)])
         return links._get_records_action(name=self.env._("Collection Links"))
 

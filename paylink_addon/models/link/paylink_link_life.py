@@ -115,6 +115,7 @@ class PaylinkLinkLife(models.Model):
     def action_view_transactions(self):
         """Show the transactions of the link."""
         self.ensure_one()
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("payment.action_payment_transaction")
         return action | {"domain": [("paylink_id", "=", self.id)], "context": {}}
 

@@ -111,6 +111,7 @@ class PaylinkRuleMixin(models.AbstractModel):
     @api.readonly
     def rules_status(self):
         """What lists say above: whether the rules of the user's company are on, are run just now, may be switched."""
+        self.check_access("read")
         company = self.env.company
         return {
             "is_off": not company[self._switch_name],

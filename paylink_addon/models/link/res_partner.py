@@ -37,6 +37,7 @@ class ResPartner(models.Model):
     def action_paylink_view_links(self):
         """Show the links of the customer."""
         self.ensure_one()
+        self.check_access("read")
         links = self.env["paylink.link"].search([("partner_id", "child_of", self.id)])
         return links._get_records_action(name=self.env._("Payments of %(name)s", name=self.display_name)) | {
             "domain": [("partner_id", "child_of", self.id)],

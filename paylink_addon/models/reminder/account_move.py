@@ -34,6 +34,7 @@ class AccountMove(models.Model):
     def action_paylink_view_reminders(self):
         """Show the reminders of the invoice."""
         self.ensure_one()
+        self.check_access("read")
         return self.env["paylink.reminder"]._action_sent([("move_id", "=", self.id)])
 
     def action_paylink_promise(self):
@@ -62,6 +63,7 @@ class AccountMove(models.Model):
     def action_paylink_attachments(self):
         """Choose which files go out with reminders of the invoice."""
         self.ensure_one()
+        self.check_access("read")
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Files sent with e-mails"),

@@ -44,6 +44,7 @@ class PaylinkLink(models.Model):
     def action_view_reminders(self):
         """Show the messages that had the link."""
         self.ensure_one()
+        self.check_access("read")
         messages = self.env["paylink.reminder.message"].search([("link_ids", "in", self.ids)])
         return messages._get_records_action(name=self.env._("Reminders"))
 

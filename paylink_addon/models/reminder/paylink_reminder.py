@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
@@ -121,7 +121,7 @@ class PaylinkReminder(models.Model):
     def action_retry(self):
         """Let those that failed before a message was made have another try, by the next run, however late it is."""
         if not self.env.user.has_group("paylink_addon.group_paylink_all"):
-            raise UserError(
+            raise AccessError(
                 self.env._("You need the “All Payments” right to try reminders again: ask an administrator.")
             )
         self.check_access("read")
@@ -143,6 +143,7 @@ class PaylinkReminder(models.Model):
     @api.model
     def _action_sent(self, domain):
         """The list of those of ``domain``, at first the sent ones."""
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_reminder_action")
         return action | {"domain": domain, "context": {"search_default_sent": 1}}
 

@@ -215,6 +215,7 @@ class PaylinkReminderHold(models.Model):
     @api.model
     def _action_new(self, kind, **defaults):
         """The dialog that notes a promise or an objection."""
+        self.check_access("create")
         return {
             "type": "ir.actions.act_window",
             "name": dict(self._fields["kind"]._description_selection(self.env))[kind],

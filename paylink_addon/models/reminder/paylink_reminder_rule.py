@@ -172,4 +172,5 @@ class PaylinkReminderRule(models.Model):
     def action_view_reminders(self):
         """Show what was sent by the rule."""
         self.ensure_one()
+        self.check_access("read")
         return self.env["paylink.reminder"]._action_sent([("rule_id", "=", self.id)])

@@ -42,6 +42,7 @@ class ResPartner(models.Model):
     def action_paylink_view_reminders(self):
         """Show the reminders of the customer."""
         self.ensure_one()
+        self.check_access("read")
         return self.env["paylink.reminder"]._action_sent([("customer_id", "=", self.commercial_partner_id.id)])
 
     def action_paylink_promise(self):

@@ -76,6 +76,8 @@ class PaymentProviderSweep(models.Model):
     def action_paylink_view_events(self):
         """Show the events of this provider."""
         self.ensure_one()
+        self.check_access("read")
+        self.env["paylink.event"].check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_event_action")
         return action | {"domain": [("provider_id", "=", self.id)], "context": {}}
 

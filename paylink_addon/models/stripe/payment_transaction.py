@@ -120,6 +120,8 @@ class PaymentTransaction(models.Model):
     def action_paylink_view_events(self):
         """Show who looks after payments what the provider has told about this transaction."""
         self.ensure_one()
+        self.check_access("read")
+        self.env["paylink.event"].check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_event_action")
         return action | {"domain": [("transaction_id", "=", self.id)], "context": {}}
 

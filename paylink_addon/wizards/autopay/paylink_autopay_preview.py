@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError
 from odoo.tools import format_amount, groupby
 
 # How far one can look ahead.
@@ -38,7 +38,7 @@ class PaylinkAutopayPreview(models.TransientModel):
         """Make a line for each charge, and for each customer of whom something is left out, of those the user sees."""
         self.ensure_one()
         if not self.env.user.has_group("paylink_addon.group_paylink_all"):
-            raise UserError(self.env._("You need the “All Payments” right to preview charges: ask an administrator."))
+            raise AccessError(self.env._("You need the “All Payments” right to preview charges: ask an administrator."))
         rules = self.env["paylink.autopay.rule"].sudo().with_company(self.company_id)
         rules = rules.search([("company_id", "=", self.company_id.id)])
         today = self.company_id._paylink_today()

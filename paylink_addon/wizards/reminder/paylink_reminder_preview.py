@@ -2,7 +2,7 @@ import time
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError
 from odoo.tools import format_amount, groupby
 
 from ...models.reminder.paylink_reminder_rule_foresee import DAYS_AHEAD
@@ -55,7 +55,9 @@ class PaylinkReminderPreview(models.TransientModel):
         """The rules that the user may read, as the run has them."""
         rules = self.env["paylink.reminder.rule"]
         if not self.env.user.has_group("paylink_addon.group_paylink_all"):
-            raise UserError(self.env._("You need the “All Payments” right to preview reminders: ask an administrator."))
+            raise AccessError(
+                self.env._("You need the “All Payments” right to preview reminders: ask an administrator.")
+            )
         return rules.search([("company_id", "=", self.company_id.id)]).sudo()
 
     # === WHAT WILL BE SENT === #
