@@ -87,8 +87,11 @@ class PaymentTransaction(models.Model):
 
     @api.constrains("token_id")
     def _check_token_is_active(self):  # pylint: disable=missing-return
-        """One by one: Odoo's reads the token of a single transaction, and runs of charges make many at once."""
-        for tx in self:
+        """One by one: Odoo's reads the token of a single transaction, and runs of charges make many at once.
+
+        What was paid by a method that is removed since can be refunded, captured and released: that charges nothing.
+        """
+        for tx in self.filtered(lambda tx: not tx.source_transaction_id):
             super(PaymentTransaction, tx)._check_token_is_active()
 
     # === CREATION === #

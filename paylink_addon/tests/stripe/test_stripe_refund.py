@@ -68,6 +68,22 @@ class TestStripeRefund(StripeCommon):
         self.assertFalse(self.requests("POST", REFUNDS))
         self.assertEqual(self._refund(portal, 40).payment_id.payment_type, "outbound")
 
+    def test_method_that_is_removed_since(self):
+        """What it has paid can be refunded: in Odoo, and in Stripe's dashboard."""
+        token = self._stored()
+        values = {"token_id": token.id, "operation": "offline"}
+        tx = self._attempt(self.link, **values)
+        tx._paylink_wish("charge")
+        self.send_waiting()
+        tx._post_process()
+        with self._request(token) as own:
+            own.sudo()._paylink_remove("us")
+        self.assertEqual((tx.state, token.active), ("done", False))
+        self.assertEqual(self._refund(tx, 30).state, "done")
+        self.fake.refund(tx.paylink_stripe_charge, 2000)
+        self.apply_events()
+        self.assertEqual(sorted(tx.child_transaction_ids.mapped("amount")), [-30, -20])
+
     def test_refund_is_sent_after_the_commit(self):
         """A database transaction that is run again must not refund twice: it only stores the wish."""
         tx = self.pay_on_page(self.link)
