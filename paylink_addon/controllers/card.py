@@ -73,6 +73,15 @@ class PaylinkCard(FormPageMixin, http.Controller):
         ticket = card.env["paylink.card.code"]._send(card.template_id, card.email, {}, ip, request=card)
         return self._render_card(card, problem=not ticket and later_problem(card.env), ticket=ticket)
 
+    @http.route(f"{CARD_PATH}/<string:token>/help", **PAGE)
+    def card_help(self, token, **_params):
+        """What happens on the page, whether it is safe, whom to call."""
+        card = self._card(token)
+        if not card:
+            return self._render_unknown()
+        values = card._page_values() | {"languages": self._spoken(card), "lang": card.env.lang}
+        return self._render("paylink_addon.page_card_help", values)
+
     # === WHAT THE PAGE CALLS === #
 
     @http.route(f"{CARD_PATH}/<string:token>/opened", **FORM)

@@ -32,6 +32,14 @@ class PaylinkCardOpen(PageMixin, http.Controller):
         template = self._template(token)
         return self._render_ask(template) if template._is_usable() else self._render_closed(template)
 
+    @http.route(f"{CARD_OPEN_PATH}/<string:token>/help", **PAGE)
+    def open_help(self, token, **_params):
+        """What happens on the page, whether it is safe, whom to call."""
+        template = self._template(token)
+        if not template._is_usable():
+            return self._render_closed(template)
+        return self._render("paylink_addon.page_card_help", self._values(template))
+
     @http.route(f"{CARD_OPEN_PATH}/<string:token>/ask", **FORM_PAGE)
     def open_ask(self, token, website="", **params):
         """Send a code to the address that was typed, whose ever it is."""

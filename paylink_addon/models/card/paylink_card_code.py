@@ -10,9 +10,9 @@ from ...tools.locks import hold_and_touch
 from ...tools.parameters import whole_number
 
 # How many codes are sent in an hour, at most; and of one address three times as many in a day. Who has many networks,
-# as IPv6 gives them to whoever asks, gets three times as many as one network. What is sent to go on with a request
+# as IPv6 gives them to whoever asks, has a limit for all of them (``site``). What is sent to go on with a request
 # counts apart: who fills the page keeps nobody from that.
-CAPS = {"address": 3, "network": 10, "page": 100}
+CAPS = {"address": 3, "network": 10, "page": 100, "site": 30}
 PARAMETER = "paylink_addon.max_card_codes_per_%s"
 LASTS = timedelta(minutes=15)
 KEPT = timedelta(days=1)
@@ -96,7 +96,7 @@ class PaylinkCardCode(models.Model):
         """Which code of the hour it would be for the address, or ``None``: there were too many. One query."""
         caps = {name: whole_number(self.env, PARAMETER % name, cap) for name, cap in CAPS.items()}
         [(in_hour, *counts)] = self.env.execute_query(self._room_query(values))
-        limits = (3 * caps["address"], *caps.values(), 3 * caps["network"])
+        limits = (3 * caps["address"], *caps.values())
         _of_day, _of_address, _of_network, of_page, _of_site = full = [
             count >= limit for count, limit in zip(counts, limits, strict=True)
         ]

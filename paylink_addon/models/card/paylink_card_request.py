@@ -79,7 +79,12 @@ class PaylinkCardRequest(models.Model):
     # What the customer has agreed to on the page. It is kept with the method, too.
     consent_text = fields.Text(string="Agreed to", readonly=True, copy=False)
     consent_version = fields.Integer(string="Version of what was agreed to", readonly=True, copy=False)
-    consent_lang = fields.Char(string="Language of what was agreed to", readonly=True, copy=False)
+    consent_lang = fields.Selection(
+        selection=lambda self: self.env["res.lang"]._paylink_known(),
+        string="Language of what was agreed to",
+        readonly=True,
+        copy=False,
+    )
     consent_at = fields.Datetime(string="Agreed on", readonly=True, copy=False)
     consent_ip = fields.Char(
         string="Agreed from", readonly=True, copy=False, groups="paylink_addon.group_payment_manager"

@@ -150,8 +150,8 @@ class PaylinkCardRequestPerson(models.Model):
 
     def action_copy_open_address(self):
         """Return the address of the page for anyone to the client, which copies it: the first one that there is."""
-        domain = [("kind", "=", "generic"), ("is_open", "=", True), ("company_id", "=", self.env.company.id)]
-        template = self.env["paylink.card.template"].search(domain, limit=1)
+        self.check_access("read")
+        template = self.env.company._paylink_open_template()
         if not template:
             raise UserError(
                 self.env._("There is no page for anyone: a payment manager makes one (Card Request Templates).")

@@ -56,6 +56,7 @@ class PaylinkCardRequestStore(models.Model):
         return {
             "link": None,
             "card": self,
+            "storing_help": True,
             "addressee": self._addressee(),
             "person": self._person() if self._asks_who() else None,
             "company": self.company_id,

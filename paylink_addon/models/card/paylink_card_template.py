@@ -41,6 +41,11 @@ class PaylinkCardTemplate(models.Model):
         translate=True,
         help="What the customer agrees to, word by word. It is kept with the method, with its version.",
     )
+    unsaid_in = fields.Char(
+        string="Not worded in",
+        compute="_compute_unsaid_in",
+        help="Installed languages in which something is missing: nobody can be asked in them.",
+    )
     consent_version = fields.Integer(string="Version of the consent", default=1, readonly=True, copy=False)
     method_ids = fields.Many2many(
         "payment.method",
@@ -63,6 +68,17 @@ class PaylinkCardTemplate(models.Model):
     _expiry_possible = models.Constraint(
         f"CHECK(expiry_days BETWEEN 0 AND {LONGEST_EXPIRY})", "A request lasts at most a year: enter 0 to 365 days."
     )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(*WORDING)
+    def _compute_unsaid_in(self):
+        languages = self.env["res.lang"].get_installed()
+        for template in self:
+            unsaid = (
+                [name for code, name in languages if template._origin._wording_problem(code)] if template.id else []
+            )
+            template.unsaid_in = ", ".join(name.rpartition(" / ")[2] for name in unsaid)
 
     # === CONSTRAINTS === #
 

@@ -40,7 +40,8 @@ class PaylinkCardTemplateOpen(models.Model):
         help="Gets the requests that come by the page. Empty: a payment manager.",
     )
     visit_count = fields.Integer(string="Visits", readonly=True, copy=False)
-    full_at = fields.Datetime(string="Too many codes on", readonly=True, copy=False)
+    full_at = fields.Datetime(string="Has refused visitors since", readonly=True, copy=False)
+    is_full = fields.Boolean(compute="_compute_is_full", help="More codes were asked for than it sends in an hour.")
     submission_count = fields.Integer(string="Submissions", compute="_compute_submission_count")
 
     _public_token_unique = models.UniqueIndex("(public_token)")
@@ -53,6 +54,11 @@ class PaylinkCardTemplateOpen(models.Model):
             base = template.company_id.sudo()._paylink_base_url()
             is_public = template.kind == "generic" and template.public_token
             template.public_url = is_public and f"{base}{CARD_OPEN_PATH}/{template.public_token}"
+
+    @api.depends("full_at")
+    def _compute_is_full(self):
+        for template in self:
+            template.is_full = template._was_told_full()
 
     def _compute_submission_count(self):
         """How many have proved an address on the page."""
@@ -192,6 +198,7 @@ class PaylinkCardTemplateOpen(models.Model):
         """The values of all states of the page, in the language of the context."""
         return {
             "link": None,
+            "storing_help": True,
             "company": self.company_id,
             "base": f"{CARD_OPEN_PATH}/{self.public_token}",
             "title": self.title,

@@ -15,10 +15,17 @@ class PaymentToken(models.Model):
     )
     paylink_consent = fields.Text(string="Agreed to", readonly=True, copy=False)
     paylink_consent_version = fields.Integer(string="Version", readonly=True, copy=False)
-    paylink_consent_lang = fields.Char(string="Language", readonly=True, copy=False)
+    paylink_consent_lang = fields.Selection(
+        selection=lambda self: self.env["res.lang"]._paylink_known(), string="Language", readonly=True, copy=False
+    )
     paylink_consent_at = fields.Datetime(string="Agreed on", readonly=True, copy=False)
     paylink_consent_ip = fields.Char(
         string="Agreed from", readonly=True, copy=False, groups="paylink_addon.group_payment_manager"
+    )
+    paylink_owner_name = fields.Char(
+        string="Customer",
+        compute="_compute_paylink_owner_name",
+        help="Of whom nobody has linked yet: what they have said of themselves.",
     )
     paylink_is_default = fields.Boolean(
         string="Default",
@@ -41,6 +48,13 @@ class PaymentToken(models.Model):
         for token in self:
             last = token.paylink_expires_on
             token.paylink_is_expired = bool(last and last < token.company_id._paylink_today())
+
+    @api.depends("partner_id", "paylink_card_request_id.customer_name")
+    def _compute_paylink_owner_name(self):
+        for token in self:
+            request = token.sudo().paylink_card_request_id
+            waits = request.is_new and token.partner_id == request.partner_id
+            token.paylink_owner_name = request.customer_name if waits else token.sudo().partner_id.display_name
 
     def _compute_paylink_is_default(self):
         for token in self:

@@ -24,6 +24,12 @@ class ResLang(models.Model):
         return None
 
     @api.model
+    def _paylink_known(self):
+        """All languages, those that were given up as well, as ``(code, name)``, each named in itself."""
+        known = self.sudo().with_context(active_test=False).search_fetch([], ["code", "name"])
+        return [(lang.code, lang.name.rpartition(" / ")[2]) for lang in known]
+
+    @api.model
     def _paylink_translations(self, text):
         """``text`` in each installed language, as names have to be that everybody reads, whoever has them made.
 

@@ -1,4 +1,5 @@
 from . import test_card_browser
+from . import test_card_details
 from . import test_card_link
 from . import test_card_link_tours
 from . import test_card_methods
