@@ -7,6 +7,33 @@ themselves, a customer whom all companies share. What is made by the server alon
 """
 
 TABLE = {
+    "account.bank.statement.line": {
+        "action_paylink_match": "C",
+    },
+    "paylink.bank.match": {
+        "action_accept": "MC",
+        "action_match_all": "MCX",
+        "action_open_line": "C",
+        "action_reject": "MC",
+        "action_undo": "MC",
+        "(read)": "MC",
+        "(write)": "",
+        "(create)": "",
+        "(unlink)": "",
+    },
+    "paylink.export": {
+        "action_export": "",
+        "(read)": "OAMCX",
+        "(write)": "OAMCX",
+        "(create)": "OAMCX",
+        "(unlink)": "OAMCX",
+    },
+    "paylink.export.column": {
+        "(read)": "OAMCX",
+        "(write)": "",
+        "(create)": "",
+        "(unlink)": "",
+    },
     "paylink.account.item": {
         "action_settle": "",
         "(read)": "OAMCX",
@@ -77,7 +104,7 @@ TABLE = {
     "paylink.card.request": {
         "action_cancel": "OM",
         "action_copy": "OAM",
-        "action_copy_open_address": "OAMCX",
+        "action_copy_open_address": "OAM",
         "action_create_customer": "OAM",
         "action_link": "OAM",
         "action_mark_read": "OAM",
@@ -357,6 +384,8 @@ TABLE = {
     },
     "payment.transaction": {
         "action_capture": "M",
+        "action_paylink_charged": "M",
+        "action_paylink_not_charged": "M",
         "action_paylink_not_refunded": "M",
         "action_paylink_view_events": "M",
         "action_post_process": "M",

@@ -276,12 +276,18 @@ class RpcCommon(DepositCommon):
     @classmethod
     def _hide_bank(cls, other):
         """What another company's bank has shown, and what it may pay."""
-        journal = cls.env["account.journal"].search([("company_id", "=", other.id), ("type", "=", "bank")], limit=1)
+        match = cls._bank_match(other)
+        cls._mark(match.line_id, "Markotherlabel")
+        cls._mark(match, "Markotherlabel", *cls._amounts("4646.46"))
+
+    @classmethod
+    def _bank_match(cls, company):
+        """A line that the bank of ``company`` has shown, and what it may pay."""
+        journal = cls.env["account.journal"].search([("company_id", "=", company.id), ("type", "=", "bank")], limit=1)
         values = {"journal_id": journal.id, "payment_ref": "Markotherlabel", "amount": 4646.46, "date": "2020-01-01"}
         line = cls.env["account.bank.statement.line"].create(values)
         match = {"line_id": line.id, "currency_id": line.currency_id.id, "amount": 4646.46}
-        cls._mark(line, "Markotherlabel")
-        cls._mark(cls.env["paylink.bank.match"].sudo().create(match), "Markotherlabel", *cls._amounts("4646.46"))
+        return cls.env["paylink.bank.match"].sudo().create(match)
 
     @staticmethod
     def _amounts(text):

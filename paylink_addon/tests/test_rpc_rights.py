@@ -67,7 +67,8 @@ class TestRights(RpcCommon):
             env["paylink.statement"]._for_customers(cls.marie),
             env["paylink.reminder.hold"].create({"kind": "objection", "partner_id": cls.marie.id}),
         ]
-        found.append(found[6].step_ids)
+        match = cls._bank_match(cls.company)
+        found += [found[6].step_ids, match, match.line_id]
         return {record._name: record.with_env(env) for record in found}
 
     # === WHAT IS SO === #
@@ -124,7 +125,6 @@ class TestRights(RpcCommon):
         """The table names each public method of ours, and who may call it: a new one is to be added there."""
         with mute_logger("odoo.sql_db", "odoo.models"):
             found = {model: self._found(model) for model in [*self._models(), *self._inherited()]}
-        self.assertEqual(found.keys() - TABLE.keys() - {model for model in found if not found[model]}, set())
-        for model in TABLE:
+        for model in sorted(found.keys() | TABLE.keys()):
             with self.subTest(model):
-                self.assertEqual(found.get(model), TABLE[model])
+                self.assertEqual(found.get(model, {}), TABLE.get(model, {}))
