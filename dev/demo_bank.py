@@ -1,6 +1,17 @@
-"""Bank lines of the demo company: one that found its link, some that wait for a decision."""
+"""The bank of the demo company: lines that found their link or wait for a decision, and an account at Stripe."""
+
+from datetime import datetime, timezone
 
 from odoo import fields
+
+# Kind, reporting category, object, amount and fee in cents.
+STRIPE_ROWS = (
+    ("charge", "charge", "charge", 24000, 385),
+    ("charge", "charge", "charge", 9900, 174),
+    ("refund", "refund", "refund", -2500, 0),
+    ("stripe_fee", "fee", None, -300, 0),
+    ("payout", "payout", "payout", -30541, 0),
+)
 
 
 def make_bank(env, customers):
@@ -35,3 +46,54 @@ def make_bank(env, customers):
             for label, amount, name in rows
         ]
     )
+    make_stripe_account(env, bank)
+
+
+def make_stripe_account(env, bank):
+    """What has moved at Stripe and was paid out, as Stripe would tell it; nothing is asked of it."""
+    provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", env.company.id)])[
+        :1
+    ]
+    expense = env["account.account"].search([("account_type", "=", "expense")], limit=1)
+    outstanding = provider._paylink_former_account()
+    balance = env["paylink.balance"].sudo()
+    balance = balance.create(
+        {
+            "account": "acct_demo",
+            "company_id": env.company.id,
+            "provider_id": provider.id,
+            "since": fields.Date.today(),
+            "outstanding_account_id": outstanding.id,
+            "former_account_id": outstanding.id,
+            "fee_account_id": expense.id,
+            "is_opened": True,
+        }
+    )
+    Move = env["paylink.balance.move"].sudo()
+    Move._store(balance, [_stripe_row(env, *row) for row in STRIPE_ROWS])
+    payout = env["paylink.payout"].sudo().search([("balance_id", "=", balance.id)])
+    Move.search([("balance_id", "=", balance.id), ("category", "!=", "payout")]).payout_id = payout
+    payout.write({"is_complete": True, "is_composed": True})
+    Move.search(Move._waiting_domain(balance), order="id")._book()
+    line = {"journal_id": bank.id, "date": fields.Date.today(), "payment_ref": "VIR STRIPE TR4711-DEMO"}
+    env["account.bank.statement.line"].sudo().create(line | {"amount": payout.amount})
+
+
+def _stripe_row(env, kind, category, what, amount, fee):
+    """A balance transaction with its source."""
+    now, code = int(datetime.now(timezone.utc).timestamp()), env.company.currency_id.name.lower()
+    number = abs(amount)
+    source = {"id": f"demo_{kind}_{number}", "object": what, "amount": number, "currency": code, "created": now}
+    if what == "payout":
+        source |= {"arrival_date": now, "status": "paid", "trace_id": {"value": "TR4711DEMO"}}
+    return {
+        "id": f"txn_demo_{kind}_{number}",
+        "type": kind,
+        "reporting_category": category,
+        "amount": amount,
+        "fee": fee,
+        "net": amount - fee,
+        "currency": code,
+        "created": now,
+        "source": source if what else None,
+    }

@@ -22,6 +22,7 @@ ANSWERED = {
     ": action_look_up": "neither a customer nor an invoice is chosen",
     ": action_renew": "what the link asked for has been paid otherwise",
     ": action_paylink_stripe_connect": "no key of Stripe's has been entered",
+    ": action_use": "no key of Stripe's has been entered",
 }
 
 
