@@ -219,7 +219,8 @@ def _decide_one(line, world):
 
 
 def _is_refused(decision):
-    return bool(decision.line.refused & {target.key for target in decision.targets})
+    refused = decision.line.refused
+    return bool(refused) and bool(refused & {target.key for target in decision.targets})
 
 
 def _without_proof(decision, *reasons):

@@ -17,6 +17,21 @@ LONGEST_TEXT = 2000
 NUMBER_SQL = "regexp_replace(upper({}), '[^A-Z0-9]', '', 'g')"
 
 
+class _Digits(dict):
+    """How many of the smallest unit a currency has, by its id."""
+
+    def __init__(self, env):
+        super().__init__()
+        self.env = env
+
+    def __missing__(self, currency_id):
+        self[currency_id] = 10 ** self.env["res.currency"].browse(currency_id).decimal_places
+        return self[currency_id]
+
+    def __bool__(self):
+        return True
+
+
 class AccountBankStatementLineFind(models.Model):
     """The database is asked as often for one line as for thousands; what fits is decided in ``tools/bank_matching``."""
 
@@ -25,8 +40,9 @@ class AccountBankStatementLineFind(models.Model):
     def _paylink_decide(self):
         """What these lines pay: a list of ``bank_matching.Decision``. Nothing is written."""
         self.env.flush_all()
-        lines = self._paylink_read_lines()
-        return decide(lines, self._paylink_world(lines)) if lines else []
+        reading = self.with_context(paylink_digits=_Digits(self.env))
+        lines = reading._paylink_read_lines()
+        return decide(lines, reading._paylink_world(lines)) if lines else []
 
     # === THE LINES === #
 
@@ -72,7 +88,9 @@ class AccountBankStatementLineFind(models.Model):
     @api.model
     def _paylink_minor(self, amount, currency_id):
         """An amount as a whole number of the smallest unit of its currency."""
-        return round((amount or 0.0) * 10 ** self.env["res.currency"].browse(currency_id).decimal_places)
+        known = self.env.context.get("paylink_digits")  # read once for all lines
+        digits = known[currency_id] if known else _Digits(self.env)[currency_id]
+        return round((amount or 0.0) * digits)
 
     @api.model
     def _paylink_account_owners(self, accounts):
