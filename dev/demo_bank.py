@@ -46,6 +46,7 @@ def make_bank(env, customers):
             for label, amount, name in rows
         ]
     )
+    links.sudo().transaction_ids.filtered("paylink_untold")._paylink_tell()  # as the job does
     make_stripe_account(env, bank)
 
 
