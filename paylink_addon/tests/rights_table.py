@@ -42,6 +42,10 @@ TABLE = {
         "(unlink)": "",
     },
     "paylink.autopay.item": {
+        "action_charge_now": "C",
+        "action_open_link": "OAMC",
+        "action_resume": "OAMC",
+        "action_skip": "OAMC",
         "(read)": "OAMC",
         "(write)": "",
         "(create)": "",
