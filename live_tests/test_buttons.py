@@ -21,6 +21,7 @@ ANSWERED = {
     ": action_retry": "the reminders ticked in the list were sent",
     ": action_look_up": "neither a customer nor an invoice is chosen",
     ": action_renew": "what the link asked for has been paid otherwise",
+    ": action_reject": "what was ticked in the list has been accepted just before",
     ": action_paylink_stripe_connect": "no key of Stripe's has been entered",
     ": action_use": "no key of Stripe's has been entered",
 }

@@ -151,16 +151,12 @@ class PaylinkBankMatch(models.Model):
 
     def action_reject(self):
         """It is something else: it is not proposed again."""
-        matches = self._for_decision()
-        matches._check_state("proposed")
-        matches._decide("rejected")
+        self._for_decision()._in_state("proposed")._decide("rejected")
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def action_undo(self):
         """Take the reconciliation back: the bank line is open again, and so is what it had paid."""
-        matches = self._for_decision()
-        matches._check_state("accepted")
-        matches._undo()
+        self._for_decision()._in_state("accepted")._undo()
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def action_open_line(self):
@@ -176,9 +172,12 @@ class PaylinkBankMatch(models.Model):
             raise AccessError(self.env._("It belongs to another company: switch to it."))
         return self.sudo()
 
-    def _check_state(self, state):
-        if self.filtered(lambda match: match.state != state):
+    def _in_state(self, state):
+        """Those that are still in this state; it is an error if none is."""
+        found = self.filtered(lambda match: match.state == state)
+        if self and not found:
             raise UserError(self.env._("Somebody has decided on it in the meantime: reload the list."))
+        return found
 
     def _one_per_line(self):
         """The likeliest of each line; where two are alike, none: a person has to choose.
