@@ -1,6 +1,7 @@
 """What bank lines pay: labels and amounts made to mislead. Plain unittest: run by `make test`."""
 
 import random
+import time
 import unittest
 from collections import Counter
 from datetime import date, timedelta
@@ -37,7 +38,6 @@ WORDS = [
     "EUR 150,00",
     "12345678901",
 ]
-KINDS = ["honest", "honest", "silent", "spoiled", "longer", "other_number", "namesake", "other_payer"]
 LINES, EXAMPLES = 10, 1000
 
 
@@ -50,6 +50,115 @@ class TestNumbers(unittest.TestCase):
         for text in ("FAC/2026/000123", "1FAC/2026/00012", "FAC/2026/00012/3", "7/FAC/2026/00012", "FAC/2026", "00012"):
             with self.subTest(text):
                 self.assertNotIn(wanted, numbers(plain(text)))
+
+
+class TestDecisions(unittest.TestCase):
+    """One link of 100 of Marie's, and what becomes of lines that name it."""
+
+    MARIE, JOHN, BANK, OTHER_BANK = 1, 2, 10, 11
+    LINK = Target(7, frozenset([70]), 100, MARIE, "MARIE DUBOIS")
+    PAYMENT = Target(None, frozenset([99]), 100, MARIE, "MARIE DUBOIS")
+
+    def _world(self, link=LINK, payments=(), journal=BANK, owed=(LINK,)):
+        world = World()
+        world.links[PLACE, link.link_id] = link
+        world.numbers[PLACE, "LINK000007"] = [link]
+        world.numbers[PLACE, "INV202600001"] = [link._replace(link_id=None)]
+        world.owed[PLACE, self.MARIE] = list(owed)
+        for payment in payments:
+            world.payments.setdefault((PLACE, journal, payment.due), []).append(payment)
+        return world
+
+    def _line(self, text, amount=100, **more):
+        more = {"customers": frozenset(), "journal": self.BANK, **more}
+        text, payer = plain(text), plain(more.pop("payer", ""))
+        return Line(1, PLACE, amount, TODAY, text, tuple(find(text)), payer, **more)
+
+    def _decided(self, line, world):
+        """Pairs of what is paid (the first item) and whether that is proven."""
+        return sorted((min(found.targets[0].items), found.proof) for found in decide([line], world))
+
+    def test_only_exact_amounts_are_proof(self):
+        """Parts where a link allows them; nothing from somebody else's account."""
+        part, own, other = self.LINK._replace(allows_part=True), frozenset([self.MARIE]), frozenset([self.JOHN])
+        paid = self.LINK._replace(due=0, state="paid", items=frozenset([70]))
+        for link, amount, customers, proof in (
+            (self.LINK, 100, (), True),
+            (self.LINK, 100, own, True),
+            (self.LINK, 100, own | other, True),
+            (self.LINK, 100, other, False),
+            (self.LINK, 101, (), False),
+            (self.LINK, 101, own, False),
+            (self.LINK, 60, own, False),
+            (part, 60, (), True),
+            (part, 60, other, False),
+            (part, 101, own, False),
+            (paid, 100, own, False),
+            (paid, 40, (), False),
+        ):
+            with self.subTest(link=link, amount=amount, customers=customers):
+                line = self._line(make(7), amount, customers=frozenset(customers))
+                self.assertEqual(self._decided(line, self._world(link)), [(70, proof)])
+
+    def test_what_was_registered_by_hand_may_be_the_same_money(self):
+        """Half of 200 was registered, half is due: a line of 100 may be either, whatever it names."""
+        marie = frozenset([self.MARIE])
+        for text in (make(7), "LINK-000007", "INV/2026/00001", make(7)[2:4] + make(7)[6:], "VIR"):
+            with self.subTest(text):
+                line = self._line(text, customers=marie)
+                world = self._world(payments=[self.PAYMENT])
+                self.assertEqual(self._decided(line, world), [(70, False), (99, False)])
+        part = self.LINK._replace(allows_part=True, due=150)
+        world = self._world(part, [self.PAYMENT], owed=[part])
+        self.assertEqual(self._decided(self._line(make(7), customers=marie), world), [(70, False), (99, False)])
+
+    def test_what_was_registered_by_hand(self):
+        """Where nothing else has the amount, the line is its money; in the journal where it was registered."""
+        marie, john, paid = frozenset([self.MARIE]), frozenset([self.JOHN]), self.LINK._replace(due=0, state="paid")
+        for name, link, text, customers, found in (
+            ("paid link", paid, make(7), (), [(99, True)]),
+            ("paid link by number", paid, "LINK/000007", (), [(99, False)]),
+            ("more is due", self.LINK._replace(due=150), make(7), (), [(99, True)]),
+            ("less is due", self.LINK._replace(due=50), make(7), (), [(99, True)]),
+            ("somebody else's account", paid, make(7), john, [(99, False)]),
+            ("the account alone", paid, "VIR", marie, [(99, True)]),
+        ):
+            with self.subTest(name):
+                world = self._world(link, [self.PAYMENT], owed=[])
+                self.assertEqual(self._decided(self._line(text, customers=frozenset(customers)), world), found)
+        elsewhere = self._world(paid, [self.PAYMENT], self.OTHER_BANK, owed=[])
+        self.assertEqual(self._decided(self._line(make(7)), elsewhere), [(70, False)])
+        self.assertEqual(self._decided(self._line("VIR", customers=marie), elsewhere), [])
+        self.assertEqual(self._decided(self._line("VIR", payer="Marie Dubois"), elsewhere), [])
+
+    def test_claims_are_of_about_the_same_days(self):
+        for days, is_proposed in ((0, True), (3, True), (-2, True), (60, False), (-30, False)):
+            with self.subTest(days=days):
+                claimed = self.LINK._replace(claimed=90, claimed_on=TODAY - timedelta(days=days))
+                world = World()
+                world.claims[PLACE, 90] = [claimed]
+                self.assertEqual(bool(decide([self._line("VIR", 90)], world)), is_proposed)
+
+    def test_thousands_of_equal_amounts(self):
+        """A subscription: as many customers owe the same, and pay with nothing but their names, or their accounts."""
+        world, count, day = World(), 4000, TODAY
+        first, last = [f"FIRST{number}" for number in range(80)], [f"LAST{number}" for number in range(50)]
+        owed = [
+            Target(None, frozenset([number]), 5000, number % 50, f"{first[number % 80]} {last[number // 80]}")
+            for number in range(count)
+        ]
+        for target in owed:
+            world.owed.setdefault((PLACE, target.customer), []).append(target)
+        world.named[PLACE, 5000] = owed
+        lines = [
+            Line(number, PLACE, 5000 + number % 2, day, "", (), target.name, frozenset([target.customer] * (number % 2)))
+            for number, target in enumerate(owed)
+        ]
+        start = time.process_time()
+        found = decide(lines, world)
+        self.assertLess(time.process_time() - start, 2)
+        proposed = {decision.line.id: decision.targets for decision in found if decision.line.amount == 5000}
+        self.assertEqual(proposed, {number: (owed[number],) for number in range(0, count, 2)})
 
 
 class Books:

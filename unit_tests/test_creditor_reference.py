@@ -53,7 +53,18 @@ class TestCreditorReference(unittest.TestCase):
     def test_what_is_not_sure(self):
         """Digits alone may be anybody's; so is what goes on in a way that no reference is written."""
         check, digits = self.check, self.digits
-        for label in (f"{check}{digits}", f"RF{check}PL{digits[:4]} {digits[4:]} 77", f"RF{check}PL{digits}-77"):
+        for label in (
+            f"{check}{digits}",
+            f"RF{check}PL{digits[:4]} {digits[4:]} 77",
+            f"RF{check}PL{digits}-77",
+            f"VIR {check}{digits}",
+            f"REF {check}{digits}",
+            f"OF {check}{digits}",
+            f"F{check}{digits}",
+            f"RF{check}{digits}AB",
+            f"XRF{check}{digits}",
+            f"AB{check}PL{digits}",
+        ):
             with self.subTest(label):
                 self.assertEqual(self._found(label), [(NUMBER, False)])
 
@@ -75,6 +86,9 @@ class TestCreditorReference(unittest.TestCase):
             "RF18539007547034",
             "FR7630006000011234567890189",
             f"RF{check}XX{digits}",
+            f"A4F{check}{digits}B1",
+            f"VIR{check}{digits}",
+            f"{check}{digits}AB",
         ]
         for label in labels:
             with self.subTest(label):

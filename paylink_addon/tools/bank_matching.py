@@ -1,13 +1,18 @@
 """Which link or invoice a bank line pays: the decision alone, over what :mod:`..models.bank` has read.
 
-**Proof** is a reference of ours with the right check digits and an amount that fits; the whole number of a link with
-exactly its amount, unless the payer is somebody else; numbers of invoices with exactly their amount, from a payer who
-is known; or an amount that, of all that the owner of the paying account owes, only one thing has. All else is a
-**proposal**: it has a score, and says why. Amounts are whole numbers of the smallest unit of the line's currency.
+**Proof** is a reference of ours with the right check digits, or the whole number of a link, and exactly what is due;
+numbers of invoices with exactly their amount, from a payer who is known; or an amount that, of all that the owner of the
+paying account owes, only one thing has. Of a link that may be paid in parts, its reference is proof of any part. What
+comes from the account of another customer is never proof, nor is anything where a payment that was registered by hand
+may be the same money. All else is a **proposal**: it has a score, and says why. Amounts are whole numbers of the
+smallest unit of the line's currency.
 """
 
 import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from datetime import date
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from .creditor_reference import plain
@@ -41,8 +46,10 @@ _TITLES = frozenset(
         "LIMITED",
     ]
 )
-# So many proposals are shown of a line at most, and so many customers looked at for an amount alone.
+# So many proposals are shown of a line at most, and so many looked at of what is named, or announced, alike.
 MOST_PROPOSALS, MOST_NAMES = 5, 50
+# How many days after the day that a customer has named a transfer arrives.
+CLAIM_EARLY, CLAIM_LATE = -5, 21
 
 SCORES = {
     "reference": 60,
@@ -71,8 +78,8 @@ class Target(NamedTuple):
     """What may be paid: a link, or open items of one customer.
 
     ``due``: what is open; ``asked``: what the page asks for at first, of invoices in installments; ``discounted``:
-    what is enough until ``discount_until``; ``claimed``: what the customer has announced; ``state``: a link's, else
-    ``open``.
+    what is enough until ``discount_until``; ``claimed``: what the customer has announced, to have been sent on
+    ``claimed_on``; ``state``: a link's, else ``open``.
     """
 
     link_id: int | None
@@ -85,6 +92,7 @@ class Target(NamedTuple):
     allows_part: bool = False
     state: str = "open"
     claimed: int | None = None
+    claimed_on: date | None = None
     asked: int | None = None
 
     @property
@@ -93,12 +101,18 @@ class Target(NamedTuple):
         return self.items or self.link_id
 
     def fits(self, line):
-        """Whether the amount of ``line`` is exactly what is due on its day."""
-        if self.due > 0 and line.amount in (self.due, self.asked):
-            return True
-        return (
-            self.discount_until is not None and line.date <= self.discount_until and line.amount == self.discounted > 0
-        )
+        """Whether the amount of ``line`` is exactly what is due on its day, with or without its discount, or asked for."""
+        return self.due > 0 < line.amount and line.amount in (self.due, self.due_on(line.date), self.asked)
+
+    def due_on(self, day):
+        """What is due on a day: less the early payment discount while it lasts."""
+        return self.discounted if self.discount_until is not None and day <= self.discount_until else self.due
+
+    def is_claimed(self, line):
+        """Whether the customer has announced a transfer of this amount, about this day."""
+        if self.claimed != line.amount or self.claimed_on is None:
+            return False
+        return CLAIM_EARLY <= (line.date - self.claimed_on).days <= CLAIM_LATE
 
 
 class Line(NamedTuple):
@@ -119,6 +133,7 @@ class Line(NamedTuple):
     partner: int | None = None
     refused: frozenset = frozenset()
     fee_limit: int = 0
+    journal: int | None = None
 
 
 class Decision(NamedTuple):
@@ -148,16 +163,99 @@ class World:
     - ``owed``: lists of targets by ``(place, customer)``: each open item, each live link, and all of it
     - ``named``: lists of targets by ``(place, amount)``: open items and links of anybody with this amount
     - ``claims``: lists of targets by ``(place, announced amount)``
-    - ``payments``: lists of targets by ``(place, amount)``: what somebody has registered by hand, of which the bank has
-      not shown the money yet
+    - ``payments``: lists of targets by ``(place, journal, amount)``: what somebody has registered by hand, of which the
+      bank has not shown the money yet
+
+    Thousands may owe the same amount: what a line is compared with is looked up, never gone through line by line.
     """
 
     def __init__(self):
         self.links, self.numbers, self.owed, self.named, self.claims, self.payments = {}, {}, {}, {}, {}, {}
+        self._views = {}
+
+    def _view(self, which, key):
+        if not (targets := getattr(self, which).get(key)):
+            return _NOTHING
+        return self._views.setdefault((which, key), _View(targets))
 
     def registered(self, line, customers):
         """What was registered by hand of ``customers`` with the amount of ``line``."""
-        return [target for target in self.payments.get((line.place, line.amount), ()) if target.customer in customers]
+        view = self._view("payments", (line.place, line.journal, line.amount))
+        return [target for customer in sorted(customers) for target in view.by_customer.get(customer, ())]
+
+    def owed_by(self, line, customers):
+        """What ``customers`` owe, as one view for each."""
+        return [self._view("owed", (line.place, customer)) for customer in sorted(customers)]
+
+    def called(self, line, words):
+        """What has the amount of ``line``, of customers whose names are among ``words``."""
+        views = (
+            self._view("named", (line.place, line.amount)),
+            self._view("payments", (line.place, line.journal, line.amount)),
+        )
+        found = [target for view in views for target in view.called(words)]
+        return {target.key: target for target in found}
+
+
+class _View:
+    """Ways to find some of many targets."""
+
+    def __init__(self, targets):
+        self._targets = targets
+
+    @cached_property
+    def by_customer(self):
+        found = defaultdict(list)
+        for target in self._targets:
+            found[target.customer].append(target)
+        return found
+
+    @cached_property
+    def by_amount(self):
+        """By what is enough for them, on some day at least."""
+        found = defaultdict(list)
+        for target in {(target.key, target.due): target for target in self._targets}.values():
+            for amount in {target.due, target.discounted if target.discount_until else target.due}:
+                found[amount].append(target)
+        return found
+
+    @cached_property
+    def by_due(self):
+        """Each thing once, what is least first."""
+        return sorted({target.key: target for target in self._targets}.values(), key=lambda target: target.due)
+
+    def short(self, line):
+        """What is due by a little more than ``line`` brings: a bank may have kept as much."""
+        start = bisect_right(self.by_due, line.amount, key=lambda target: target.due)
+        end = bisect_right(self.by_due, line.amount + line.fee_limit, key=lambda target: target.due)
+        return self.by_due[start:end]
+
+    @cached_property
+    def _by_word(self):
+        """Names with what they owe, by the word that the fewest of these names have."""
+        names = defaultdict(list)
+        for target in self._targets:
+            if words := _customer_words(target.name):
+                names[words].append(target)
+        often = Counter(word for words in names for word in words)
+        found = defaultdict(list)
+        for words, targets in names.items():
+            if _is_name(words):
+                found[min(words, key=lambda word: (often[word], word))].append((words, targets[:MOST_NAMES]))
+        return found
+
+    def called(self, words):
+        """Of those whose names are among ``words``, some of each name."""
+        return [
+            target
+            for word in sorted(words)
+            for name, targets in self._by_word.get(word, ())
+            if name <= words
+            for target in targets
+        ]
+
+
+_NOTHING = _View(())
 
 
 def numbers(text):
@@ -192,9 +290,21 @@ def _ends(text, piece):
     return not (_JOINED.match(after[:1]) and after[1:].isdigit())
 
 
+@lru_cache(maxsize=10_000)
 def name_words(name):
     """The words of a name, without titles and forms of companies."""
     return frozenset(_PIECE.findall(name)) - _TITLES
+
+
+@lru_cache(maxsize=100_000)
+def _customer_words(name):
+    """The same of a name as it is written in Odoo."""
+    return name_words(plain(name))
+
+
+def _is_name(words):
+    """Whether these words tell anything: two, of more than initials."""
+    return len("".join(words)) > 3 and len(words) > 1
 
 
 def decide(lines, world):
@@ -256,40 +366,52 @@ def _by_reference(line, world):
     targets = tuple(found)
     reasons = ("reference" if all(found.values()) else "bare_reference",)
     if len(targets) > 1:
-        return [_of_several(line, targets, reasons, is_sure=all(found.values()))]
-    if targets[0].due <= 0 and (registered := world.registered(line, {targets[0].customer})):
-        return _by_registered(line, registered, reasons)
-    return [_of_one(line, targets[0], reasons, may_differ=True)]
+        decision = _of_several(line, targets, reasons, is_sure=all(found.values()))
+    else:
+        decision = _of_one(line, targets[0], reasons, may_be_part=True)
+    return _or_registered(line, [decision], reasons, world)
+
+
+def _or_registered(line, decisions, reasons, world):
+    """Somebody may have noted the transfer before the bank has shown it: then the line is the money of that payment.
+
+    Where the amount is that of a payment and what is due as well, nobody can tell.
+    """
+    customers = {target.customer for decision in decisions for target in decision.targets}
+    if not (registered := world.registered(line, customers)):
+        return decisions
+    known = {reason for target in registered for reason in _payer_reasons(line, target)}
+    paid = _by_registered(line, registered, (*reasons, *sorted(known)))
+    fitting = [decision for decision in decisions if decision.proof or "amount" in decision.reasons]
+    return [_without_proof(decision, "ambiguous") for decision in (*fitting, *paid)] if fitting else paid
 
 
 def _by_registered(line, registered, reasons):
-    """Somebody has noted the transfer before the bank has shown it: the line is the money of that payment."""
+    """The line is the money of a payment that was registered by hand; of several, nobody can tell which."""
     unclear = ("ambiguous",) if len(registered) > 1 else ()
-    sure = reasons[0] in ("reference", "iban") and not unclear
-    return [Decision(line, (target,), (*reasons, "payment", "amount", *unclear), sure) for target in registered]
+    sure = {"reference", "iban"} & set(reasons) and "other_payer" not in reasons and not unclear
+    return [Decision(line, (target,), (*reasons, "payment", "amount", *unclear), bool(sure)) for target in registered]
 
 
-def _of_one(line, target, reasons, *, may_differ=False):
+def _of_one(line, target, reasons, *, may_be_part=False):
     """The decision for one target that the line names.
 
-    :param bool may_differ: whether another amount may be proven, too: a part where that is allowed, or more
+    :param bool may_be_part: whether a part may be proven, too, where the link allows it
     """
-    sure = reasons[0] != "bare_reference"
     known = _payer_reasons(line, target, by_name=reasons[0] != "reference")
+    sure = reasons[0] != "bare_reference" and "other_payer" not in known
     reasons = (*reasons, *known)
     if target.state in ("draft", "cancelled"):
         return Decision(line, (target,), (*reasons, "cancelled"))
     if target.fits(line):
-        proof = sure or "iban" in known or "name" in known
-        return Decision(line, (target,), (*reasons, "amount"), proof)
+        return Decision(line, (target,), (*reasons, "amount"), sure or bool({"iban", "name"} & set(known)))
     if target.due <= 0:
-        is_own = target.state == "paid" and "other_payer" not in known
-        return Decision(line, (target,), (*reasons, "paid_already"), sure and may_differ and is_own)
+        return Decision(line, (target,), (*reasons, "paid_already"))
     if line.amount > target.due:
-        return Decision(line, (target,), (*reasons, "over"), sure and may_differ)
+        return Decision(line, (target,), (*reasons, "over"))
     if target.due - line.amount <= line.fee_limit:
         return Decision(line, (target,), (*reasons, "fees"))
-    return Decision(line, (target,), (*reasons, "part"), sure and may_differ and target.allows_part)
+    return Decision(line, (target,), (*reasons, "part"), sure and may_be_part and target.allows_part)
 
 
 def _of_several(line, targets, reasons, *, is_sure):
@@ -299,22 +421,28 @@ def _of_several(line, targets, reasons, *, is_sure):
         len(target.items) or 1 for target in targets
     )
     usable = all(target.state not in ("draft", "cancelled") for target in targets)
-    reasons = (*reasons, "several", *(["amount"] if fits else ["ambiguous"]))
-    return Decision(line, targets, reasons, is_sure and fits and apart and usable)
+    foreign = any("other_payer" in _payer_reasons(line, target) for target in targets)
+    reasons = (*reasons, "several", "amount" if fits else "ambiguous", *(["other_payer"] if foreign else []))
+    return Decision(line, targets, reasons, is_sure and fits and apart and usable and not foreign)
 
 
 def _payer_reasons(line, target, *, by_name=True):
-    """What the payer tells of a target: the account is the customer's, or somebody else's; or the name is."""
-    if line.customers:
-        return ("iban",) if line.customers == {target.customer} else ("other_payer",)
-    if line.partner:
+    """What the payer tells of a target: the account is the customer's, or somebody else's; or the name is.
+
+    An account that the customer shares with others tells nothing of its own.
+    """
+    if line.customers == {target.customer}:
+        return ("iban",)
+    if line.customers and target.customer not in line.customers:
+        return ("other_payer",)
+    if line.partner and not line.customers:
         return ("partner",) if line.partner == target.customer else ("other_payer",)
     return ("name",) if by_name and _has_name(line, target) else ()
 
 
 def _has_name(line, target):
-    words = name_words(plain(target.name))
-    return len("".join(words)) > 3 and len(words) > 1 and words <= name_words(line.payer or line.text)
+    words = _customer_words(target.name)
+    return _is_name(words) and words <= name_words(line.payer or line.text)
 
 
 # === BY A NUMBER === #
@@ -327,17 +455,19 @@ def _by_number(line, world):
             (links if target.link_id else documents)[target.key] = target
     asked = frozenset(item for target in links.values() for item in target.items)
     documents = {key: target for key, target in documents.items() if not (asked and key <= asked)}
-    if links and documents:
+    found = _by_documents(line, tuple(documents.values())) if not links else _by_links(line, links, documents)
+    return _or_registered(line, found, ("link_number" if links else "invoice_number",), world)
+
+
+def _by_links(line, links, documents):
+    if documents:
         return [
             _without_proof(_of_one(line, target, ("link_number",)), "ambiguous")
             for target in (*links.values(), *documents.values())
         ]
     if len(links) == 1:
-        decision = _of_one(line, *links.values(), ("link_number",))
-        return [_without_proof(decision) if "other_payer" in decision.reasons else decision]
-    if links:
-        return [_of_several(line, tuple(links.values()), ("link_number",), is_sure=False)]
-    return _by_documents(line, tuple(documents.values()))
+        return [_of_one(line, *links.values(), ("link_number",))]
+    return [_of_several(line, tuple(links.values()), ("link_number",), is_sure=False)]
 
 
 def _by_documents(line, documents):
@@ -367,8 +497,9 @@ def _by_payer(line, world):
         customers, reason = {line.partner}, "partner"
     else:
         return []
-    owed = {target.key: target for customer in customers for target in world.owed.get((line.place, customer), ())}
-    fitting, registered = [target for target in owed.values() if target.fits(line)], world.registered(line, customers)
+    views, registered = world.owed_by(line, customers), world.registered(line, customers)
+    same = {target.key: target for view in views for target in view.by_amount.get(line.amount, ())}
+    fitting = [target for target in same.values() if target.fits(line)]
     if registered and not fitting and len(customers) == 1:
         return _by_registered(line, registered, (reason,))
     fitting += registered
@@ -378,15 +509,16 @@ def _by_payer(line, world):
         return [_with_claim(line, Decision(line, (fitting[0],), reasons, proof))]
     if fitting:
         return [_with_claim(line, Decision(line, (target,), (*reasons, "ambiguous"))) for target in fitting]
-    return _by_payer_nearly(line, list(owed.values()), reason)
+    return _by_payer_nearly(line, views, reason)
 
 
-def _by_payer_nearly(line, owed, reason):
+def _by_payer_nearly(line, views, reason):
     """Nothing has this amount: what is short by fees, or the only thing that is owed."""
-    short = [target for target in owed if 0 < target.due - line.amount <= line.fee_limit]
+    short = [target for view in views for target in view.short(line)]
     if short:
         reasons = (reason, "fees", *(["ambiguous"] if len(short) > 1 else []))
         return [Decision(line, (target,), reasons) for target in short]
+    owed = [target for view in views for target in view.by_due[:2]]
     if len(owed) == 1 and owed[0].due > 0:
         return [Decision(line, (owed[0],), (reason, "over" if line.amount > owed[0].due else "part"))]
     return []
@@ -394,16 +526,13 @@ def _by_payer_nearly(line, owed, reason):
 
 def _by_name(line, world):
     """Names are no proof: two customers may be called alike."""
-    near = [*world.named.get((line.place, line.amount), ()), *world.payments.get((line.place, line.amount), ())]
-    if len(near) > MOST_NAMES and not line.payer:
-        return []
-    found = {target.key: target for target in near if _has_name(line, target)}
+    found = world.called(line, name_words(line.payer or line.text))
     unclear = ("ambiguous",) if len(found) > 1 else ()
     return [_with_claim(line, Decision(line, (target,), ("name", "amount", *unclear))) for target in found.values()]
 
 
 def _by_claim(line, world):
-    found = world.claims.get((line.place, line.amount), ())
+    found = [target for target in world.claims.get((line.place, line.amount), ()) if target.is_claimed(line)]
     unclear = ("ambiguous",) if len(found) > 1 else ()
     return [
         Decision(line, (target,), ("claimed", "amount" if target.fits(line) else "part", *unclear)) for target in found
@@ -412,5 +541,5 @@ def _by_claim(line, world):
 
 def _with_claim(line, decision):
     """What the customer has announced is likelier."""
-    claimed = any(target.claimed == line.amount for target in decision.targets)
+    claimed = any(target.is_claimed(line) for target in decision.targets)
     return decision._replace(reasons=(*decision.reasons, "claimed")) if claimed else decision

@@ -35,7 +35,7 @@ LONGEST = 8000
 class Found(NamedTuple):
     """A reference that a text holds.
 
-    ``is_sure``: it can't be a piece of something longer, and its letters say whose it is.
+    ``is_sure``: it can't be a piece of something longer, and says whose it is: ``RF`` or ``PL`` are there as a whole.
     """
 
     number: int
@@ -91,12 +91,22 @@ def _number(digits):
 def _read(text, match, check, digits):
     if not _is_valid(check, digits):
         return None
-    letters = [bool(match[name]) for name in "rfpl"]
     start, end = match.span()
+    has_rf, has_pl = match["r"] and match["f"], match["p"] and match["l"]
     is_cut = bool(_AFTER.match(text, end))
-    if is_cut and all(letters) and _TIDY.fullmatch(match["number"]) and text[end].isspace():
+    if is_cut and has_rf and has_pl and _TIDY.fullmatch(match["number"]) and text[end].isspace():
         is_cut = False
-    if not any(letters[:2]) and not (all(letters[2:]) and text[start - 1 : start].isspace()):
-        is_cut = is_cut or bool(_BEFORE.search(text, max(start - 5, 0), start))
-    number = _number(digits)
-    return Found(number, any(letters) and not is_cut) if not is_cut or any(letters) else None
+    if not has_rf and not (has_pl and text[start - 1 : start].isspace()):
+        is_cut = is_cut or bool(_BEFORE.search(text, max(match.start("check") - 5, 0), match.start("check")))
+    # Banks glue words to a whole one; where letters lack, a piece of some other word or number would look alike.
+    is_whole = bool(has_rf and has_pl) or _stands_free(text, match, has_rf)
+    if (is_cut or not is_whole) and not (has_rf or has_pl):
+        return None
+    return Found(_number(digits), bool(has_rf or has_pl) and is_whole and not is_cut)
+
+
+def _stands_free(text, match, has_rf):
+    """Whether it begins and ends where a word does."""
+    heads = ["r"] if has_rf else [name for name in ("r", "f", "check") if match[name]]
+    begins = any(not text[match.start(head) - 1 : match.start(head)].isalnum() for head in heads)
+    return begins and not text[match.end() : match.end() + 1].isalnum()

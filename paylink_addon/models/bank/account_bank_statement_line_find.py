@@ -9,12 +9,11 @@ from odoo.tools import SQL
 from ...const import LIVE_STATES
 from ...tools.bank_matching import Line, Target, World, decide, numbers
 from ...tools.creditor_reference import find, plain
+from .account_move import NUMBER, WHICH
 
 _TAG = re.compile(r"<[^>]*>")
 # What one field may tell: none crowds out the others.
 LONGEST_TEXT = 2000
-# What a number of a document looks like without the signs between its pieces; of moves there is an index of it.
-NUMBER_SQL = "regexp_replace(upper({}), '[^A-Z0-9]', '', 'g')"
 
 
 class _Digits(dict):
@@ -47,18 +46,19 @@ class AccountBankStatementLineFind(models.Model):
     # === THE LINES === #
 
     def _paylink_read_lines(self):
-        """Those of these lines that bring money and are not reconciled, as ``bank_matching.Line``."""
+        """Those of these lines that bring money and are not reconciled, as ``bank_matching.Line``.
+
+        The account that paid is the one that the bank has named: Odoo itself notes one of whoever is named on the line.
+        """
         rows = self.env.execute_query(
             SQL(
                 """
                 SELECT line.id, line.company_id, COALESCE(line.foreign_currency_id, line.currency_id),
                        CASE WHEN line.foreign_currency_id IS NULL THEN line.amount ELSE line.amount_currency END,
                        move.date, line.payment_ref, move.ref, move.narration, line.transaction_details,
-                       line.partner_name, COALESCE(account.sanitized_acc_number, line.account_number),
-                       partner.commercial_partner_id
+                       line.partner_name, line.account_number, partner.commercial_partner_id, line.journal_id
                   FROM account_bank_statement_line line
                   JOIN account_move move ON move.id = line.move_id AND move.state = 'posted'
-             LEFT JOIN res_partner_bank account ON account.id = move.partner_bank_id
              LEFT JOIN res_partner partner ON partner.id = line.partner_id
                  WHERE line.id IN %s AND line.is_reconciled IS NOT TRUE AND line.amount > 0
               ORDER BY move.date, line.id
@@ -81,6 +81,7 @@ class AccountBankStatementLineFind(models.Model):
                 partner=row[11],
                 refused=refused.get(row[0], frozenset()),
                 fee_limit=limits.get((row[1], row[2]), 0),
+                journal=row[12],
             )
             for row in rows
         ]
@@ -164,8 +165,7 @@ class AccountBankStatementLineFind(models.Model):
         if left:
             self._paylink_add_owed(world, places, left)
             self._paylink_add_named(world, places, left)
-        if left or any(target.due <= 0 for target in world.links.values()):
-            self._paylink_add_payments(world, places, lines)
+        self._paylink_add_payments(world, places, lines)
         return world
 
     @api.model
@@ -194,7 +194,7 @@ class AccountBankStatementLineFind(models.Model):
         wanted = list({number for line in lines for number in numbers(line.text)})
         if not wanted:
             return
-        number = SQL(NUMBER_SQL.format("link.name"))
+        number = SQL(NUMBER.format("link.name"))
         for place, target, found in self._paylink_link_targets(
             places, SQL("%s = ANY(%s) AND link.issued_at IS NOT NULL", number, wanted), number
         ):
@@ -209,7 +209,7 @@ class AccountBankStatementLineFind(models.Model):
     @api.model
     def _paylink_announced_references(self, wanted):
         """What Odoo's provider of wire transfers has told customers to give: numbers by the id of the link."""
-        number = SQL(NUMBER_SQL.format("tx.reference"))
+        number = SQL(NUMBER.format("tx.reference"))
         found = defaultdict(list)
         rows = self.env.execute_query(
             SQL(
@@ -231,10 +231,10 @@ class AccountBankStatementLineFind(models.Model):
             SQL(
                 """
                 SELECT found.number, array_agg(item.id), %(sums)s
-                  FROM (SELECT id, %(name)s AS number FROM account_move move
+                  FROM (SELECT id, %(name)s AS number FROM account_move
                          WHERE %(name)s = ANY(%(wanted)s) AND %(which)s
                          UNION
-                        SELECT id, %(payment)s FROM account_move move
+                        SELECT id, %(payment)s FROM account_move
                          WHERE %(payment)s = ANY(%(wanted)s) AND %(which)s) found
                   JOIN account_move_line item ON item.move_id = found.id
                   JOIN res_partner partner ON partner.id = item.partner_id
@@ -242,10 +242,10 @@ class AccountBankStatementLineFind(models.Model):
                  WHERE item.display_type = 'payment_term' AND %(open)s
               GROUP BY found.number, found.id, %(whose)s
                 """,
-                name=SQL(NUMBER_SQL.format("move.name")),
-                payment=SQL(NUMBER_SQL.format("move.payment_reference")),
+                name=SQL(NUMBER.format("name")),
+                payment=SQL(NUMBER.format("payment_reference")),
                 wanted=wanted,
-                which=SQL("move.move_type IN ('out_invoice', 'out_receipt') AND move.state = 'posted'"),
+                which=SQL(WHICH),
                 sums=_SUMS,
                 whose=_WHOSE,
                 open=self._paylink_open_sql(places),
@@ -300,13 +300,13 @@ class AccountBankStatementLineFind(models.Model):
 
     @api.model
     def _paylink_add_payments(self, world, places, lines):
-        """What was registered by hand in the journals of these lines: the bank's line is to settle the outstanding
+        """What was registered by hand, each in the journal of a line: the bank's line is to settle the outstanding
         account. What a provider has brought comes with its payouts.
         """
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT array_agg(item.id), %(sums)s
+                SELECT payment.journal_id, array_agg(item.id), %(sums)s
                   FROM account_payment payment
                   JOIN account_move_line item ON item.move_id = payment.move_id AND item.parent_state = 'posted'
                                              AND item.account_id = payment.outstanding_account_id
@@ -319,7 +319,7 @@ class AccountBankStatementLineFind(models.Model):
                    AND payment.journal_id IN (SELECT journal_id FROM account_bank_statement_line WHERE id IN %(lines)s)
                    AND (item.company_id, item.currency_id, item.amount_residual_currency) IN (%(amounts)s)
                    AND (item.company_id, item.currency_id) IN %(places)s
-              GROUP BY item.id, %(whose)s
+              GROUP BY payment.journal_id, item.id, %(whose)s
                 """,
                 sums=_SUMS,
                 whose=_WHOSE,
@@ -328,9 +328,9 @@ class AccountBankStatementLineFind(models.Model):
                 places=tuple(places),
             )
         )
-        for row in rows:
-            place, target = self._paylink_target(None, row[0], row[1:])
-            world.payments.setdefault((place, target.due), []).append(target)
+        for journal_id, items, *row in rows:
+            place, target = self._paylink_target(None, items, row)
+            world.payments.setdefault((place, journal_id, target.due), []).append(target)
 
     @api.model
     def _paylink_amounts_sql(self, wanted):
@@ -394,7 +394,8 @@ class AccountBankStatementLineFind(models.Model):
                        min(item.discount_date), link.kind, link.is_limited, link.allow_partial,
                        link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0),
                        CASE WHEN link.settled_elsewhere THEN 'settled' ELSE link.state END,
-                       CASE WHEN link.transfer_claim_date IS NOT NULL THEN link.transfer_claim_amount END, %(more)s
+                       CASE WHEN link.transfer_claim_date IS NOT NULL THEN link.transfer_claim_amount END,
+                       link.transfer_claim_date, %(more)s
                   FROM paylink_link link
                   JOIN res_partner partner ON partner.id = link.partner_id
                   JOIN res_partner customer ON customer.id = partner.commercial_partner_id
@@ -417,7 +418,7 @@ class AccountBankStatementLineFind(models.Model):
         (link_id, items, company_id, currency_id, customer, name, due, enough, until, kind, is_limited, allows_part) = (
             row[:12]
         )
-        left, state, claimed = row[12:15]
+        left, state, claimed, claimed_on = row[12:16]
         if kind != "open_items":
             due = enough = left
         elif is_limited:
@@ -434,6 +435,7 @@ class AccountBankStatementLineFind(models.Model):
             allows_part=bool(allows_part),
             state=state,
             claimed=claimed and self._paylink_minor(claimed, currency_id),
+            claimed_on=claimed_on,
         )
         return (company_id, currency_id), target
 

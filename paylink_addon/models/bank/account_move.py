@@ -1,5 +1,8 @@
 from odoo import models
 
+# What a number of a document looks like without the signs between its pieces. Who looks for one has to write it, and
+# the condition, just like this: there are indexes.
+NUMBER = "regexp_replace(upper({}), '[^A-Z0-9]', '', 'g')"
 WHICH = "move_type IN ('out_invoice', 'out_receipt') AND state = 'posted'"
 
 
@@ -8,7 +11,5 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
-    _paylink_number_index = models.Index(f"(regexp_replace(upper(name), '[^A-Z0-9]', '', 'g')) WHERE {WHICH}")
-    _paylink_payment_reference_index = models.Index(
-        f"(regexp_replace(upper(payment_reference), '[^A-Z0-9]', '', 'g')) WHERE {WHICH}"
-    )
+    _paylink_number_index = models.Index(f"({NUMBER.format('name')}) WHERE {WHICH}")
+    _paylink_payment_reference_index = models.Index(f"({NUMBER.format('payment_reference')}) WHERE {WHICH}")

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
 from ...tools import creditor_reference
+from .account_move import NUMBER
 
 
 class PaylinkLink(models.Model):
@@ -25,6 +26,7 @@ class PaylinkLink(models.Model):
     transfer_claim_count = fields.Integer(string="Announced Transfers", copy=False, readonly=True)
 
     _transfer_reference_unique = models.UniqueIndex("(transfer_reference)")
+    _number_index = models.Index(f"({NUMBER.format('name')})")
 
     # === COMPUTE METHODS === #
 

@@ -2,6 +2,8 @@
 
 from odoo import api, fields, models
 
+from .account_move import NUMBER
+
 TRANSFER = "paylink_transfer"
 
 
@@ -25,9 +27,10 @@ class PaymentTransaction(models.Model):
         help="When somebody has found that this transfer does not belong to the link.",
     )
 
-    def _paylink_transfers(self):
-        """Those that a line of the bank shows."""
-        return self.filtered("paylink_match_id")
+    # Which references Odoo's provider of wire transfers has told.
+    _paylink_number_index = models.Index(
+        f"({NUMBER.format('reference')}) WHERE state = 'pending' AND paylink_id IS NOT NULL"
+    )
 
     # === BOOKING === #
 

@@ -158,6 +158,8 @@ class TestBankMatch(BankCommon):
         """The rest is an open credit of the customer, and somebody's task."""
         link = self._link(self._invoice(amount=100))
         line = self._bank_line(link.transfer_reference, 130)
+        self._assert_open(line)
+        self._matches(line).action_accept()
         self._assert_paid(link, line, 130)
         credit = line.move_id.line_ids.filtered(lambda item: item.account_id.account_type == "asset_receivable")
         self.assertEqual(credit.amount_residual, -30)
@@ -225,9 +227,13 @@ class TestBankMatch(BankCommon):
         self._assert_paid(link, self._bank_line(link.transfer_reference, 700), 1000)
 
     def test_money_that_comes_twice(self):
+        """A person decides; then it is an open credit, and somebody's task."""
         link = self._link(self._invoice(amount=100))
         self._pay(link)
         line = self._bank_line(link.transfer_reference, 100)
+        self._assert_open(line)
+        self.assertEqual(self._matches(line, "proposed").reasons, "reference,paid_already")
+        self._matches(line).action_accept()
         self.assertTrue(line.is_reconciled)
         self.assertEqual((link.state, link.amount_paid), ("paid", 200))
         self._run_cron("ir_cron_paylink_book")
@@ -257,6 +263,61 @@ class TestBankMatch(BankCommon):
                 self.assertEqual(invoice.amount_residual, 0)
                 payment.action_draft()
                 payment.unlink()
+
+    def _registered(self, invoice, amount, journal):
+        wizard = self.env["account.payment.register"].with_context(active_model="account.move", active_ids=invoice.ids)
+        return wizard.create({"journal_id": journal.id, "amount": amount})._create_payments()
+
+    def test_half_registered_before(self):
+        """The line may be the money of the half that is noted already: the other half is not paid by it."""
+        invoice = self._invoice(amount=200)
+        link = self._link(invoice)
+        payment = self._registered(invoice, 100, self.bank_journal)
+        self.assertEqual((payment.is_matched, link.amount_due), (False, 100))
+        for label in (link.transfer_reference, link.name, invoice.name, "VIR"):
+            with self.subTest(label):
+                line = self._bank_line(label, 100, account_number=MARIES)
+                self._assert_open(line)
+                proposed = self._matches(line, "proposed").item_ids
+                self.assertEqual(proposed & payment.move_id.line_ids, payment._seek_for_lines()[0])
+                self.assertTrue(proposed & self._items(invoice))
+
+    def test_registered_elsewhere(self):
+        """What is registered in another journal is not the money of this one's lines, whatever else is looked at."""
+        other = self.bank_journal.copy({"name": "Other", "code": "OTHB"})
+        other.inbound_payment_method_line_ids.payment_account_id = (
+            self.bank_journal.inbound_payment_method_line_ids.payment_account_id[:1]
+        )
+        invoice = self._invoice(amount=100)
+        link = self._link(invoice)
+        payment = self._registered(invoice, 100, other)
+        self.assertTrue(payment.outstanding_account_id)
+        lines = self._bank_lines(
+            ("VIR", 100, {"account_number": MARIES}),
+            (link.transfer_reference, 100),
+            ("something", 5, {"journal_id": other.id}),
+        )
+        for line in lines:
+            self._assert_open(line)
+        self.assertFalse(payment.is_matched)
+        self.assertEqual(self._matches(lines[1]).reasons, "reference,paid_already")
+        self.assertTrue(self._bank_line("VIR", 100, account_number=MARIES, journal_id=other.id).is_reconciled)
+
+    def test_only_the_bank_says_whose_account_has_paid(self):
+        """Not who is named on the line, though Odoo notes an account of theirs."""
+        invoice = self._invoice(amount=50)
+        link = self._link(self._invoice(amount=70))
+        for label, amount, account, reason in (
+            ("VIR", 50, False, "partner,amount"),
+            (link.name, 70, JOHNS, "link_number,other_payer,amount"),
+            (link.transfer_reference, 70, JOHNS, "reference,other_payer,amount"),
+        ):
+            with self.subTest(label, account=account):
+                line = self._bank_line(label, amount, partner_id=self.marie.id, account_number=account)
+                self.assertTrue(line.move_id.partner_bank_id)
+                self._assert_open(line)
+                self.assertEqual(self._matches(line).mapped("reasons"), [reason])
+        self.assertEqual(invoice.amount_residual, 50)
 
     def test_payment_without_an_entry(self):
         """As Odoo Enterprise sets journals up: the line pays the invoice, which was in payment until then."""
