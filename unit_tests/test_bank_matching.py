@@ -151,7 +151,9 @@ class TestDecisions(unittest.TestCase):
             world.owed.setdefault((PLACE, target.customer), []).append(target)
         world.named[PLACE, 5000] = owed
         lines = [
-            Line(number, PLACE, 5000 + number % 2, day, "", (), target.name, frozenset([target.customer] * (number % 2)))
+            Line(
+                number, PLACE, 5000 + number % 2, day, "", (), target.name, frozenset([target.customer] * (number % 2))
+            )
             for number, target in enumerate(owed)
         ]
         start = time.process_time()

@@ -9,11 +9,11 @@ themselves, a customer whom all companies share. What is made by the server alon
 TABLE = {
     "account.bank.statement.line": {
         "action_paylink_match": "C",
+        "action_undo_reconciliation": "C",
     },
     "paylink.bank.match": {
         "action_accept": "MC",
         "action_match_all": "MCX",
-        "action_open_line": "C",
         "action_reject": "MC",
         "action_undo": "MC",
         "(read)": "MC",
@@ -349,6 +349,7 @@ TABLE = {
         "action_paylink_view_autopay": "C",
         "action_paylink_view_links": "C",
         "action_paylink_view_reminders": "C",
+        "button_cancel": "C",
         "button_draft": "C",
     },
     "account.move.send.batch.wizard": {

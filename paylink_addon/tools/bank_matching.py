@@ -1,10 +1,10 @@
 """Which link or invoice a bank line pays: the decision alone, over what :mod:`..models.bank` has read.
 
 **Proof** is a reference of ours with the right check digits, or the whole number of a link, and exactly what is due;
-numbers of invoices with exactly their amount, from a payer who is known; or an amount that, of all that the owner of the
-paying account owes, only one thing has. Of a link that may be paid in parts, its reference is proof of any part. What
-comes from the account of another customer is never proof, nor is anything where a payment that was registered by hand
-may be the same money. All else is a **proposal**: it has a score, and says why. Amounts are whole numbers of the
+numbers of invoices with exactly their amount, from a payer who is known; or an amount that, of all that the owner of
+the paying account owes, only one thing has. Of a link that may be paid in parts, its reference is proof of any part.
+What comes from the account of another customer is never proof, nor is anything where a payment that was registered by
+hand may be the same money. All else is a **proposal**: it has a score, and says why. Amounts are whole numbers of the
 smallest unit of the line's currency.
 """
 
@@ -101,7 +101,7 @@ class Target(NamedTuple):
         return self.items or self.link_id
 
     def fits(self, line):
-        """Whether the amount of ``line`` is exactly what is due on its day, with or without its discount, or asked for."""
+        """Whether the amount of ``line`` is exactly what is due, with or without a discount, or asked for."""
         return self.due > 0 < line.amount and line.amount in (self.due, self.due_on(line.date), self.asked)
 
     def due_on(self, day):

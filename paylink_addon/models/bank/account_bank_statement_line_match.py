@@ -7,12 +7,12 @@ from odoo.exceptions import AccessError
 from psycopg2 import OperationalError
 
 from ...tools import days
+from .paylink_bank_match import BATCH
 
 _logger = logging.getLogger(__name__)
-# Of how many lines of a run is decided at once, and how many are reconciled in one transaction at most.
-BATCH = 1000
-# What a line brings.
+# What a line brings; and what of it Odoo writes its entry anew for.
 DECISIVE = frozenset({"amount", "amount_currency", "foreign_currency_id", "journal_id"})
+WRITTEN_ANEW = frozenset({"payment_ref", "partner_id"})
 # Who is faster gets what two lines want: the other one is looked at again.
 ROUNDS = 4
 
@@ -37,20 +37,36 @@ class AccountBankStatementLineMatch(models.Model):
 
     def write(self, vals):
         """What a line pays follows its amount: whoever changes it takes the match back."""
-        if DECISIVE & vals.keys():
-            self.filtered(lambda line: line._paylink_differs(vals))._paylink_accepted()._undo()
+        if names := self._paylink_decisive() & vals.keys():
+            self.filtered(lambda line: line._paylink_differs(vals, names))._paylink_accepted()._undo("void")
         return super().write(vals)
 
-    def _paylink_differs(self, vals):
+    def _paylink_decisive(self):
+        """Fields that change what a line pays."""
+        context = self.env.context
+        if context.get("paylink_undoing"):
+            return frozenset()
+        return DECISIVE if context.get("skip_account_move_synchronization") else DECISIVE | WRITTEN_ANEW
+
+    def _paylink_differs(self, vals, names):
         """Whether these values change what the line brings; Odoo writes them again whenever its entry is changed."""
         self.ensure_one()
-        return any(
-            self._fields[name].convert_to_write(self[name], self) != vals[name] for name in DECISIVE & vals.keys()
-        )
+        return any(self._fields[name].convert_to_write(self[name], self) != vals[name] for name in names)
+
+    def action_undo_reconciliation(self):
+        """Whoever takes the reconciliation back undoes the match, also where it had settled nothing yet."""
+        result = super().action_undo_reconciliation()
+        self._paylink_look_again()
+        return result
+
+    def _paylink_look_again(self):
+        """Matches whose lines have become open again are none anymore."""
+        if not self.env.context.get("paylink_undoing"):
+            self._paylink_accepted().filtered(lambda match: not match._is_in_books())._withdraw_rest()
 
     def unlink(self):
         """A line that goes takes with it what it had paid."""
-        self._paylink_accepted()._undo()
+        self._paylink_accepted()._undo("void")
         return super().unlink()
 
     # === ACTIONS === #
@@ -123,29 +139,36 @@ class AccountBankStatementLineMatch(models.Model):
         :return: the matches that are there now: accepted by this, and proposed
         """
         Match = self.env["paylink.bank.match"]
-        found, left = Match, self._paylink_to_match()
+        found, left, problems = Match, self._paylink_to_match(), {}
         for _round in range(ROUNDS):
             decisions = left._paylink_decide()
             proven, taken = [], set()
             for decision in decisions:
-                if decision.proof and not decision.keys & taken:
+                if decision.proof and decision.line.id not in problems and not decision.keys & taken:
                     proven.append(decision)
                     taken |= decision.keys
-            accepted = Match._create_of(proven)._accept_proven()
+            accepted, failed = Match._create_of(proven)._accept_proven()
             found |= accepted
+            problems |= failed
             left -= accepted.line_id
             open_ids = set(left.ids)
             decisions = [decision for decision in decisions if decision.line.id in open_ids]
             if not accepted or not any(decision.keys & taken for decision in decisions):
                 break  # what is left is as it was found
-        return found | left._paylink_propose(decisions)
+        decisions = [
+            decision._replace(proof=decision.proof and decision.line.id not in problems) for decision in decisions
+        ]
+        return found | left._paylink_propose(decisions, problems)
 
-    def _paylink_propose(self, decisions):
-        """Store what is proposed of these lines; what has been proposed just so stays, all else is forgotten."""
+    def _paylink_propose(self, decisions, problems=None):
+        """Store what is proposed of these lines; what has been proposed just so stays, all else is forgotten.
+
+        :param dict problems: why something could not be booked, by the id of the line
+        """
         Match = self.env["paylink.bank.match"]
         before = Match.search([("line_id", "in", self.ids), ("state", "=", "proposed")])
         known = {match._fingerprint(): match for match in before}
-        prepared = {Match._fingerprint_of(vals): vals for vals in Match._prepare_of(decisions)}
+        prepared = {Match._fingerprint_of(vals): vals for vals in Match._prepare_of(decisions, problems)}
         stale = before.filtered(lambda match: match._fingerprint() not in prepared)
         stay, new = before - stale, [vals for key, vals in prepared.items() if key not in known]
         stale.unlink()
@@ -172,12 +195,16 @@ class AccountBankStatementLineMatch(models.Model):
 
     @api.model
     def _cron_paylink_match(self):
-        """Look again at lines that nobody has reconciled: links may have been made after them."""
-        recent = ("date", ">=", fields.Date.subtract(days.today(days.EARLIEST), days=90))
-        domain = [*self._paylink_open_domain(), recent]
+        """Look again at lines that nobody has reconciled: links may have been made after them.
+
+        What they pay is held before the lines are, as whoever accepts something does it.
+        """
+        since = fields.Date.subtract(days.today(days.EARLIEST), days=90)
+        domain = [*self._paylink_open_domain(), "|", ("date", ">=", since), ("create_date", ">=", since)]
         self.env["paylink.job.mixin"]._each(
             self.search(domain, order="id"),
             lambda lines: lines._paylink_match(),
             size=BATCH,
+            take=False,
             place=lambda line: line.move_id,
         )

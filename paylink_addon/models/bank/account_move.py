@@ -13,3 +13,22 @@ class AccountMove(models.Model):
 
     _paylink_number_index = models.Index(f"({NUMBER.format('name')}) WHERE {WHICH}")
     _paylink_payment_reference_index = models.Index(f"({NUMBER.format('payment_reference')}) WHERE {WHICH}")
+
+    # === LINES OF BANKS === #
+
+    def button_draft(self):
+        """The entry of a bank's line that is taken out of the books has paid nothing."""
+        result = super().button_draft()
+        self.statement_line_id._paylink_look_again()
+        return result
+
+    def button_cancel(self):
+        """See :meth:`button_draft`."""
+        result = super().button_cancel()
+        self.statement_line_id._paylink_look_again()
+        return result
+
+    def unlink(self):
+        """See :meth:`button_draft`."""
+        self.statement_line_id._paylink_accepted()._withdraw_rest("void")
+        return super().unlink()

@@ -5,7 +5,13 @@ from odoo.tools import LazyTranslate, format_amount
 
 _lt = LazyTranslate(__name__)
 
-STATES = [("proposed", "Proposed"), ("accepted", "Matched"), ("undone", "Undone"), ("rejected", "Rejected")]
+STATES = [
+    ("proposed", "Proposed"),
+    ("accepted", "Matched"),
+    ("undone", "Undone"),
+    ("void", "Line changed"),
+    ("rejected", "Rejected"),
+]
 # Why something is proposed, or was matched: what is stored are the codes.
 REASONS = {
     "reference": _lt("our reference is in the label"),
@@ -26,8 +32,12 @@ REASONS = {
     "other_payer": _lt("it came from somebody else's account"),
     "paid_already": _lt("nothing is due anymore"),
     "cancelled": _lt("the link was canceled"),
-    "payment": _lt("the payment has been registered"),
+    "payment": _lt("the payment has been registered by hand"),
 }
+# So many of what was left out are told of one by one; of so many lines a click looks at once, the job at the rest.
+MOST_TOLD, BATCH = 9, 1000
+# What tells who has paid, or for what; an amount, or what somebody has announced, does not.
+SIGNS = ("reference", "bare_reference", "link_number", "invoice_number", "iban", "partner", "name")
 
 
 class PaylinkBankMatch(models.Model):
@@ -61,6 +71,7 @@ class PaylinkBankMatch(models.Model):
     documents = fields.Char(compute="_compute_texts", compute_sudo=True, string="Pays")
     score = fields.Integer(readonly=True, help="How likely it is; 100: it is proven.")
     reasons = fields.Char(readonly=True)
+    problem = fields.Char(readonly=True, help="Why it could not be booked by itself, though it is proven.")
     why = fields.Char(compute="_compute_why")
     state = fields.Selection(STATES, required=True, default="proposed", readonly=True, index=True)
     is_automatic = fields.Boolean(string="By itself", readonly=True, help="It was proven: nobody had to accept it.")
@@ -83,13 +94,18 @@ class PaylinkBankMatch(models.Model):
             match.documents = ", ".join(filter(None, names))
             match.payer = match.line_id.partner_name or match.line_id.partner_id.display_name
 
-    @api.depends("reasons")
+    @api.depends("reasons", "problem")
     @api.depends_context("lang")
     def _compute_why(self):
         for match in self:
             texts = [self.env._(REASONS[code]) for code in (match.reasons or "").split(",") if code in REASONS]
             text = ", ".join(texts)
-            match.why = text[:1].upper() + text[1:]
+            text = text[:1].upper() + text[1:]
+            if match.problem:
+                text = self.env._(
+                    "%(reasons)s. It could not be booked: %(problem)s", reasons=text, problem=match.problem
+                )
+            match.why = text
 
     # === MAKING === #
 
@@ -98,8 +114,11 @@ class PaylinkBankMatch(models.Model):
         return self.create(self._prepare_of(decisions))
 
     @api.model
-    def _prepare_of(self, decisions):
-        """The values of matches of ``bank_matching.Decision``."""
+    def _prepare_of(self, decisions, problems=None):
+        """The values of matches of ``bank_matching.Decision``.
+
+        :param dict problems: why what is proven could not be booked, by the id of the line
+        """
         prepared = []
         for decision in decisions:
             line, targets = decision.line, decision.targets
@@ -110,11 +129,12 @@ class PaylinkBankMatch(models.Model):
                     "line_id": line.id,
                     "currency_id": line.place[1],
                     "amount": line.amount / digits,
-                    "due": sum(target.due for target in targets) / digits,
+                    "due": sum(target.due_on(line.date) for target in targets) / digits,
                     "link_ids": [Command.set(sorted(target.link_id for target in targets if target.link_id))],
                     "item_ids": [Command.set(sorted(frozenset().union(*(target.items for target in targets))))],
                     "partner_id": next(iter(customers)) if len(customers) == 1 else False,
                     "score": decision.score,
+                    "problem": (problems or {}).get(line.id, False),
                     "reasons": ",".join(decision.reasons),
                 }
             )
@@ -124,10 +144,11 @@ class PaylinkBankMatch(models.Model):
     def _fingerprint_of(self, vals):
         """What tells whether the same is proposed."""
         links, items = vals["link_ids"][0][2], vals["item_ids"][0][2]
-        return vals["line_id"], tuple(links), tuple(items), vals["reasons"]
+        return vals["line_id"], tuple(links), tuple(items), vals["reasons"], vals["due"], vals["problem"]
 
     def _fingerprint(self):
-        return self.line_id.id, tuple(sorted(self.link_ids.ids)), tuple(sorted(self.item_ids.ids)), self.reasons
+        links, items = tuple(sorted(self.link_ids.ids)), tuple(sorted(self.item_ids.ids))
+        return self.line_id.id, links, items, self.reasons, self.due, self.problem
 
     # === ACTIONS === #
 
@@ -137,7 +158,10 @@ class PaylinkBankMatch(models.Model):
         Line = self.env["account.bank.statement.line"]
         Line._paylink_check_accountant()
         domain = [*Line._paylink_open_domain(), ("company_id", "in", self.env.companies.ids)]
-        lines = Line.sudo().search(domain)
+        lines = Line.sudo().search(domain, order="date DESC, id DESC", limit=BATCH + 1)
+        if len(lines) > BATCH:
+            self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_match")
+        lines = lines[:BATCH]
         return lines._paylink_told(lines._paylink_match())
 
     def action_accept(self):
@@ -147,7 +171,10 @@ class PaylinkBankMatch(models.Model):
         chosen, left = proposed._one_per_line()
         left |= {match: _lt("It has been decided already.") for match in matches - proposed}
         done, failed = chosen._accept()
-        return self._told(done, left | failed)
+        answer = self._told(done, left | failed)
+        stale = self.sudo().browse().concat(*failed).line_id._paylink_to_match()
+        stale._paylink_propose(stale._paylink_decide())  # as it is now
+        return answer
 
     def action_reject(self):
         """It is something else: it is not proposed again."""
@@ -158,11 +185,6 @@ class PaylinkBankMatch(models.Model):
         """Take the reconciliation back: the bank line is open again, and so is what it had paid."""
         self._for_decision()._in_state("accepted")._undo()
         return {"type": "ir.actions.client", "tag": "soft_reload"}
-
-    def action_open_line(self):
-        """Show the entry of the bank line."""
-        self.ensure_one()
-        return self.line_id.move_id._get_records_action()
 
     def _for_decision(self):
         """The matches of the user's companies, in sudo mode: who decides keeps the books, or manages payments."""
@@ -187,7 +209,9 @@ class PaylinkBankMatch(models.Model):
         chosen, left = self.browse(), {}
         for own in self.grouped("line_id").values():
             best, *others = own.sorted(lambda match: (-match.score, match.id))
-            if others and others[0].score == best.score:
+            if best._has("claimed") and not best._has(*SIGNS) and len(self) > 1:
+                left |= dict.fromkeys(own, _lt("Nothing but the customer's word speaks for it: accept it alone."))
+            elif others and others[0].score == best.score:
                 left |= dict.fromkeys(own, _lt("Several fit alike: accept one of them."))
             else:
                 chosen |= best
@@ -197,7 +221,7 @@ class PaylinkBankMatch(models.Model):
     def _told(self, done, left):
         """What a click has done, in words."""
         lines = [self.env._("%(count)s bank lines matched.", count=len(done))]
-        for match, reason in left.items():
+        for match, reason in list(left.items())[:MOST_TOLD]:
             lines.append(
                 self.env._(
                     "%(label)s: left out. %(reason)s",
@@ -205,11 +229,13 @@ class PaylinkBankMatch(models.Model):
                     reason=self.env._(reason) if not isinstance(reason, str) else reason,
                 )
             )
+        if len(left) > MOST_TOLD:
+            lines.append(self.env._("%(count)s more were left out.", count=len(left) - MOST_TOLD))
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
-                "message": "\n".join(lines[:10]),
+                "message": "\n".join(lines),
                 "type": "warning" if left else "success",
                 "sticky": bool(left),
                 "next": {"type": "ir.actions.client", "tag": "soft_reload"},

@@ -1,8 +1,9 @@
 """Stage of ``paylink.bank.match``: how matches get into the books, and out of them."""
 
+import logging
 from datetime import timedelta
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.fields import Command
 from odoo.tools import LazyTranslate
 from psycopg2 import OperationalError
@@ -13,6 +14,7 @@ from ...tools.texts import reason
 from ..link.paylink_link_books import QUIET
 
 _lt = LazyTranslate(__name__)
+_logger = logging.getLogger(__name__)
 # How many lines are reconciled in one plan.
 BATCH = 200
 
@@ -27,16 +29,25 @@ class PaylinkBankMatchBooks(models.Model):
 
     _inherit = "paylink.bank.match"
 
+    fees = fields.Monetary(
+        string="Bank Fees", readonly=True, help="What the bank has kept: it is paid, and booked as fees."
+    )
+    line_partner_id = fields.Many2one(
+        "res.partner", string="Named on the Line", readonly=True, help="Before it was matched."
+    )
+
     # === ACCEPTING === #
 
     def _accept_proven(self):
         """Reconcile what is proven, as far as that is still so: who else works on the same is not waited for in vain.
 
-        :return: what was accepted; the others are gone: they are looked at again
+        :return: what was accepted, and why others could not be booked, by the id of their line. What was not accepted
+            is gone: it is looked at again
         """
         done, left = self._accept(automatic=True)
+        problems = {match.line_id.id: why for match, why in left.items() if isinstance(why, str)}
         self.browse().concat(*left).unlink()
-        return done
+        return done, problems
 
     def _accept(self, *, automatic=False):
         """Reconcile these matches, many at a time; what fails does so alone.
@@ -58,8 +69,12 @@ class PaylinkBankMatchBooks(models.Model):
         except Exception as error:
             self.env.invalidate_all()
             if len(self) == 1:
-                if isinstance(error, OperationalError) and not automatic:
-                    raise
+                if isinstance(error, OperationalError):
+                    if not automatic:
+                        raise
+                    return self.browse(), {self: _lt("Others are working on it.")}
+                if automatic:
+                    _logger.warning("Bank line %s could not be matched", self.line_id.id, exc_info=True)
                 return self.browse(), {self: reason(error)}
         done, left = self.browse(), {}
         for match in self:
@@ -75,10 +90,15 @@ class PaylinkBankMatchBooks(models.Model):
         if links:
             links._wait_and_hold()
         hold_and_touch(lines)
-        due = quiet._due_now() if automatic else {}
-        problems = {match: problem for match in quiet if (problem := match._problem(due.get(match)))}
+        due, problems, taken = quiet._due_now(), {}, set()
+        for match in quiet:
+            if problem := match._problem(due[match], taken, automatic):
+                problems[match] = problem
+            else:
+                taken |= match._wanted()
         ready = quiet.browse(match.id for match in quiet if match not in problems)
         if ready:
+            ready._keep_fees(due)
             ready._book()
             ready._decide("accepted", automatic=automatic)
             rivals = self.search([("line_id", "in", ready.line_id.ids), ("state", "=", "proposed")])
@@ -86,10 +106,11 @@ class PaylinkBankMatchBooks(models.Model):
             quiet.env.flush_all()  # here nothing is tracked
         return self & ready, problems
 
-    def _problem(self, due):
+    def _problem(self, due, taken, automatic):
         """Why it can't be reconciled (now), or ``False``.
 
-        :param due: what is due of it, where only what is still proven counts; else ``None``
+        :param due: what is due of it now
+        :param set taken: what others get at the same time: see :meth:`_wanted`
         """
         line = self.line_id
         _liquidity, suspense, others = line._seek_for_lines()
@@ -97,7 +118,30 @@ class PaylinkBankMatchBooks(models.Model):
             return _lt("The bank line has been reconciled in the meantime.")
         if self.currency_id.compare_amounts(-suspense.amount_currency, self.amount):
             return _lt("The bank line has been changed in the meantime.")
-        return due is not None and not self._is_still_proven(due) and _lt("What is due has changed in the meantime.")
+        if self._wanted() & taken:
+            return _lt("Another line was accepted for it.")
+        return not self._is_due(due, automatic) and _lt("What is due has changed in the meantime.")
+
+    def _has(self, *codes):
+        """Whether it was found for one of these reasons."""
+        return not set(codes).isdisjoint((self.reasons or "").split(","))
+
+    def _wanted(self):
+        """What no other line may get at the same time; more than what is due, anybody may bring."""
+        if self._has("paid_already"):
+            return set()
+        items = self.item_ids | self.link_ids.line_ids.move_line_id
+        return {*items.ids, *(("link", link.id) for link in self.link_ids if not link.line_ids)}
+
+    def _is_due(self, due, automatic):
+        """Whether as much is due as when it was found; whoever decides may see that more is due, never less."""
+        compare = self.currency_id.compare_amounts
+        if self._has("fees"):
+            limit = self.company_id.paylink_bank_fee_limit
+            return compare(self.amount, due) < 0 and compare(due - self.amount, limit) <= 0
+        if automatic:
+            return compare(due, self.due) == 0
+        return compare(due, min(self.amount, self.due)) >= 0
 
     def _due_now(self):
         """What is due of each on the day of its line, in its currency."""
@@ -122,21 +166,6 @@ class PaylinkBankMatchBooks(models.Model):
         asked = self.link_ids.line_ids.move_line_id
         return sum((asked - left).mapped("amount_residual_currency")) if asked & left else 0.0
 
-    def _is_still_proven(self, due):
-        found, compared = self.reasons.split(","), self.currency_id.compare_amounts(self.amount, due)
-        if "paid_already" in found:
-            return self.currency_id.is_zero(due)
-        if "amount" in found:
-            return compared == 0 or self._is_asked_at_first(due)
-        return compared > 0 < due if "over" in found else compared < 0
-
-    def _is_asked_at_first(self, due):
-        """Whether it is what the page asks for at first, of invoices in installments."""
-        if len(self.link_ids) != 1:
-            return False
-        asked, _lines = self.link_ids.with_context(paylink_day=self.line_date)._proposal(due)
-        return not self.currency_id.compare_amounts(self.amount, asked)
-
     # === BOOKING === #
 
     def _book(self):
@@ -153,8 +182,7 @@ class PaylinkBankMatchBooks(models.Model):
 
     def _keep_settled(self):
         """Of what it was found for, some may not have needed it: what is settled tells whether it stands."""
-        if settled := self.item_ids & self._counterparts():
-            self.item_ids = settled
+        self.item_ids &= self._counterparts()
 
     def _counterparts(self):
         """The lines of other entries that the line's own is reconciled with."""
@@ -175,7 +203,7 @@ class PaylinkBankMatchBooks(models.Model):
     def _prepare_transactions(self):
         """Of several links each gets what is due, and the last one what is more."""
         due = self.with_context(paylink_day=self.line_date).link_ids._due_amounts() if len(self.link_ids) > 1 else {}
-        left = self.amount + self._fees()
+        left = self.amount + self.fees
         prepared = []
         for index, link in enumerate(self.link_ids.sorted("id"), start=1):
             amount = min(left, due[link.id]) if index < len(self.link_ids) else left
@@ -207,11 +235,14 @@ class PaylinkBankMatchBooks(models.Model):
         """A moment on the day of the line."""
         return days.beginning(self.line_date, self.company_id.paylink_tz) + timedelta(hours=12)
 
-    def _fees(self):
-        """What the bank has kept of it, where that is booked: the company has an account for it."""
-        if "fees" not in self.reasons.split(",") or not self.company_id._paylink_bank_fee_account():
-            return 0.0
-        return max(self.currency_id.round(self._due_now()[self] - self.amount), 0.0)
+    def _keep_fees(self, due):
+        """What the bank has kept of it, where that is booked: the company has an account for it.
+
+        :param dict due: what is due of each, before anything is booked
+        """
+        for match in self.filtered(lambda match: match._has("fees")):
+            if match.company_id._paylink_bank_fee_account():
+                match.fees = match.currency_id.round(due[match] - match.amount)
 
     # === THE ENTRY OF THE LINE === #
 
@@ -228,9 +259,9 @@ class PaylinkBankMatchBooks(models.Model):
             groups.append(liquidity)
         rest = self.item_ids - self.link_ids.line_ids.move_line_id
         if not self.link_ids:
-            own, settled = self._counterparts_of_items(rest)
-            values += own
-            items |= settled
+            for own, settled in self._counterparts_by_customer(rest):
+                values += own
+                items |= settled
         new = self._replace_suspense(values)
         groups = [group | self._fitting(new, group) for group in filter(None, groups)]
         settling = new.filtered(
@@ -252,12 +283,21 @@ class PaylinkBankMatchBooks(models.Model):
         return found[:1]
 
     def _fee_values(self):
-        if not (fees := self._fees()):
+        if not self.fees:
             return []
         account = self.company_id._paylink_bank_fee_account()
-        return [{"account_id": account.id, "amount_currency": fees, "name": self.env._("Bank fees")}]
+        return [{"account_id": account.id, "amount_currency": self.fees, "name": self.env._("Bank fees")}]
 
-    def _counterparts_of_items(self, items):
+    def _counterparts_by_customer(self, items):
+        """Each customer gets what is due of theirs, the last one what is more: pairs of values and settled items."""
+        left, own_items = self.amount + self.fees, items.grouped(lambda item: item.partner_id.commercial_partner_id)
+        for index, own in enumerate(own_items.values(), start=1):
+            amount = min(left, sum(own._paylink_due(self.line_date).values())) if index < len(own_items) else left
+            left = self.currency_id.round(left - amount)
+            if self.currency_id.compare_amounts(amount, 0) > 0:
+                yield self._counterparts_of_items(own, amount)
+
+    def _counterparts_of_items(self, items, amount):
         """What settles items that no link asks for; the early payment discount and accounts as those of a link have.
 
         What was registered by hand is on an outstanding account: it takes just what came.
@@ -265,18 +305,18 @@ class PaylinkBankMatchBooks(models.Model):
         if items.payment_id and items.account_id.account_type != "asset_receivable":
             partner = items.partner_id
             values = {"destination_account_id": items.account_id.id}
-            return self._counterpart_values(partner, self.amount, values), items
+            return self._counterpart_values(partner, amount, values), items
         link = self.env["paylink.link"].new(
             {
                 "kind": "open_items",
                 "company_id": self.company_id.id,
                 "currency_id": self.currency_id.id,
-                "partner_id": self.partner_id.id or items.partner_id[:1].id,
+                "partner_id": items.partner_id.commercial_partner_id.id,
             }
         )
         transaction = self.env["payment.transaction"].new(
             {
-                "amount": self.amount + self._fees(),
+                "amount": amount,
                 "currency_id": self.currency_id.id,
                 "partner_id": link.partner_id.id,
                 "paylink_day": self.line_date,
@@ -316,7 +356,10 @@ class PaylinkBankMatchBooks(models.Model):
         for own in values:
             own.setdefault("name", line.payment_ref)
             own["currency_id"] = self.currency_id.id
-        partner_id = self.partner_id.id or first["partner_id"]
+        partners = {own["partner_id"] for own in values if own.get("partner_id")}
+        partner_id = partners.pop() if len(partners) == 1 else line.partner_id.id
+        if line.partner_id:
+            self.line_partner_id = line.partner_id
         # Nothing is reconciled with what has just been the suspense account's.
         unsynchronized = {
             "skip_account_move_synchronization": True,
@@ -333,8 +376,11 @@ class PaylinkBankMatchBooks(models.Model):
 
     # === UNDOING === #
 
-    def _undo(self):
-        """Take matches back: the lines are open again, and what they had paid is due again. Links follow."""
+    def _undo(self, state="undone"):
+        """Take matches back: the lines are as before, and what they had paid is due again. Links follow.
+
+        :param state: ``void`` where nobody has decided against them, but the line has become another one
+        """
         standing = self.with_context(paylink_undoing=True).filtered(lambda match: match.state == "accepted")
         if not standing:
             return
@@ -343,13 +389,15 @@ class PaylinkBankMatchBooks(models.Model):
         hold(standing.line_id)
         lines = standing.line_id.filtered(lambda line: not line._seek_for_lines()[1])
         lines.action_undo_reconciliation()
-        standing._withdraw()
+        for match in standing.filtered(lambda match: match.line_id.partner_id != match.line_partner_id):
+            match.line_id.partner_id = match.line_partner_id
+        standing._withdraw(state)
 
-    def _withdraw(self):
+    def _withdraw(self, state="undone"):
         """The links have not got this money; the books say so already."""
         matches = self.with_context(paylink_undoing=True)
         matches.transaction_ids._paylink_withdraw_transfers()
-        matches._decide("undone")
+        matches._decide(state)
         for match in matches:
             texts = {link.id: match._amount_text(link.company_id._paylink_env()) for link in match.link_ids}
             match.link_ids._log_events("transfer_undone", texts, author=match.user_id.partner_id or None)
@@ -366,15 +414,17 @@ class PaylinkBankMatchBooks(models.Model):
         standing.filtered(lambda match: not match._is_in_books())._withdraw_rest()
 
     def _is_in_books(self):
-        """Whether the line still settles what it was matched with."""
+        """Whether the line still settles anything of what it was matched with; what settled nothing was a credit."""
+        if self.line_id.state != "posted" or self.line_id._seek_for_lines()[1]:
+            return False
         others = self._counterparts()
         if payments := self.transaction_ids.payment_id:
-            return payments.move_id <= others.move_id
-        return self.item_ids <= others
+            return bool(payments.move_id & others.move_id)
+        return not self.item_ids or bool(self.item_ids & others)
 
-    def _withdraw_rest(self):
+    def _withdraw_rest(self, state="undone"):
         """What somebody has un-reconciled by hand stays as it is in the books; the links follow."""
         if self:
             if links := self.link_ids:
                 links._wait_and_hold()
-            self._withdraw()
+            self._withdraw(state)

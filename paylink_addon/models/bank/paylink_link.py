@@ -40,11 +40,12 @@ class PaylinkLink(models.Model):
         return [*super()._state_depends(), "transaction_ids.paylink_withdrawn_at"]
 
     def _is_unpaid_again(self):
-        """Also what a transfer had paid that was taken back since."""
+        """Also what a transfer had paid that was taken back since; not what other money has paid."""
+        if super()._is_unpaid_again():
+            return True
         withdrawn = self.sudo().transaction_ids.filtered("paylink_withdrawn_at")
-        return super()._is_unpaid_again() or any(
-            self.paid_at and tx.paylink_withdrawn_at >= self.paid_at for tx in withdrawn
-        )
+        is_withdrawn = any(self.paid_at and tx.paylink_withdrawn_at >= self.paid_at for tx in withdrawn)
+        return is_withdrawn and self.currency_id.compare_amounts(self.amount_paid, self.amount) < 0
 
     # === THE BOOKS === #
 

@@ -1,3 +1,4 @@
+from . import test_bank_books
 from . import test_bank_kinds
 from . import test_bank_match
 from . import test_bank_page

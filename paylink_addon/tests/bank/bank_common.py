@@ -25,6 +25,14 @@ class BankMixin:
     def _bank_line(cls, label, amount, **values):
         return cls._bank_lines((label, amount, values))
 
+    def _registered(self, invoice, amount, journal=None):
+        """A payment of an invoice that somebody has registered by hand, with an entry; the bank shows it later."""
+        wizard = self.env["account.payment.register"].with_context(active_model="account.move", active_ids=invoice.ids)
+        values = {"journal_id": (journal or self.bank_journal).id, "amount": amount}
+        payment = wizard.create(values)._create_payments()
+        self.assertTrue(payment.move_id)
+        return payment
+
     @classmethod
     def _iban(cls, partner, number):
         """An account of a customer's."""

@@ -246,11 +246,7 @@ class TestBankMatch(BankCommon):
             with self.subTest(with_account=with_account):
                 invoice = self._invoice(amount=100)
                 link = self._link(invoice)
-                wizard = self.env["account.payment.register"].with_context(
-                    active_model="account.move", active_ids=invoice.ids
-                )
-                payment = wizard.create({"journal_id": self.bank_journal.id})._create_payments()
-                self.assertTrue(payment.move_id)
+                payment = self._registered(invoice, 100)
                 more = {"account_number": MARIES} if with_account else {}
                 label = "VIREMENT" if with_account else link.transfer_reference
                 line = self._bank_line(label, 100, **more)
@@ -264,15 +260,11 @@ class TestBankMatch(BankCommon):
                 payment.action_draft()
                 payment.unlink()
 
-    def _registered(self, invoice, amount, journal):
-        wizard = self.env["account.payment.register"].with_context(active_model="account.move", active_ids=invoice.ids)
-        return wizard.create({"journal_id": journal.id, "amount": amount})._create_payments()
-
     def test_half_registered_before(self):
         """The line may be the money of the half that is noted already: the other half is not paid by it."""
         invoice = self._invoice(amount=200)
         link = self._link(invoice)
-        payment = self._registered(invoice, 100, self.bank_journal)
+        payment = self._registered(invoice, 100)
         self.assertEqual((payment.is_matched, link.amount_due), (False, 100))
         for label in (link.transfer_reference, link.name, invoice.name, "VIR"):
             with self.subTest(label):
@@ -442,5 +434,7 @@ class TestBankMatch(BankCommon):
             match.with_user(stranger).action_accept()
         with self.assertRaises(AccessError):
             match.with_user(accountant).write({"state": "accepted"})
+        action = self.env.ref("paylink_addon.paylink_bank_match_action_lines")
+        self.assertFalse(action.group_ids & manager.all_group_ids)  # who doesn't see lines is offered nothing for them
         match.with_user(manager).action_accept()
         self.assertEqual((match.state, match.user_id, invoice.payment_state), ("accepted", manager, "paid"))

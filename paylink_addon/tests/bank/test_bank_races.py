@@ -29,7 +29,7 @@ class TestBankRaces(BankCommon):
         line = self._later(link.transfer_reference, 100)
         match = self._deciding(line)
         self._pay(link)
-        self.assertFalse(match._accept_proven())
+        self.assertFalse(match._accept_proven()[0])
         self.assertFalse(line.is_reconciled)
         line.action_paylink_match()
         self.assertFalse(line.is_reconciled)
@@ -43,8 +43,8 @@ class TestBankRaces(BankCommon):
         link = self._link(self._invoice(amount=100))
         line = self._later(link.transfer_reference, 100)
         first, second = self._deciding(line), self._deciding(line)
-        self.assertEqual(first._accept_proven(), first)
-        self.assertFalse(second.exists() and second._accept_proven())
+        self.assertEqual(first._accept_proven()[0], first)
+        self.assertFalse(second.exists() and second._accept_proven()[0])
         self.assertEqual((len(link.transaction_ids), link.amount_paid), (1, 100))
 
     def test_others_hold_what_is_to_be_paid(self):
@@ -58,7 +58,7 @@ class TestBankRaces(BankCommon):
         self.assertEqual(link.state, "paid")
 
     def test_one_that_fails_holds_up_no_other(self):
-        """It stays a proposal, the others are matched."""
+        """It stays a proposal that says why, the others are matched; it is logged once, and tried again later."""
         links = [self._link(self._invoice(amount=amount)) for amount in (10, 20, 30)]
         settle = PaylinkBankMatchBooks._settle
 
@@ -67,11 +67,15 @@ class TestBankRaces(BankCommon):
                 raise ValueError("broken")
             return settle(match)
 
-        with patch.object(PaylinkBankMatchBooks, "_settle", fail):
+        logger = "odoo.addons.paylink_addon.models.bank.paylink_bank_match_books"
+        with patch.object(PaylinkBankMatchBooks, "_settle", fail), self.assertLogs(logger, "WARNING") as logged:
             lines = self._bank_lines(*((link.transfer_reference, link.amount) for link in links))
         self.assertEqual([line.is_reconciled for line in lines], [True, False, True])
         self.assertEqual([link.state for link in links], ["paid", "open", "paid"])
         self.assertFalse(links[1].transaction_ids)
+        proposed = lines[1].paylink_match_ids
+        self.assertIn("could not be booked: broken", proposed.why)
+        self.assertEqual((proposed.score < 100, len(logged.output)), (True, 1))
         lines[1].action_paylink_match()
         self.assertEqual(links[1].state, "paid")
 
