@@ -191,6 +191,8 @@ class RpcCommon(DepositCommon):
         token = own | method | {"provider_ref": "Markprovider", "payment_details": "Markcard"}
         cls._mark(cls.env["payment.token"].sudo().create(token), "Markprovider", "Markcard")
 
+        cls.env.flush_all()
+        cls._mark(cls.env["paylink.receipt"].sudo().search([("transaction_id", "=", paid.id)]))
         cls._hide_account()
 
     @classmethod

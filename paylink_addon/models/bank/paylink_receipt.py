@@ -85,7 +85,6 @@ class PaylinkReceipt(models.Model):
         string="Bank line",
         compute="_compute_bank_line_id",
         compute_sudo=True,
-        groups=ACCOUNTANTS,
     )
 
     # === QUERY === #
@@ -221,6 +220,8 @@ class PaylinkReceipt(models.Model):
     # === CRUD METHODS === #
 
     @api.model
+    @api.private
+    @api.readonly
     def search_fetch(self, domain, field_names=None, offset=0, limit=None, order=None):
         """Rows are chosen first: what else there is to know is asked for those alone, and not to sort all by it."""
         found = super().search_fetch(domain, [], offset=offset, limit=limit, order=order)
@@ -230,11 +231,13 @@ class PaylinkReceipt(models.Model):
     # === COMPUTE METHODS === #
 
     @api.depends("payment_id", "payout_id")
+    @api.depends_context("uid")
     def _compute_bank_line_id(self):
-        """That of the bank, of the payout if there is one; until then that of the account at Stripe."""
+        """For accountants: that of the bank, of the payout if there is one; until then that of the Stripe account."""
+        may_know = self.env.user.has_groups(ACCOUNTANTS)
         for receipt in self:
             own = receipt.payment_id.reconciled_statement_line_ids[:1]
-            receipt.bank_line_id = receipt.payout_id.bank_line_id or own
+            receipt.bank_line_id = may_know and (receipt.payout_id.bank_line_id or own)
 
     # === ACTIONS === #
 
