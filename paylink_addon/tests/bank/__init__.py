@@ -9,3 +9,4 @@ from . import test_stripe_account_payouts
 from . import test_stripe_account_reading
 from . import test_receipts
 from . import test_registered_places
+from . import test_stripe_account_month
