@@ -55,6 +55,18 @@ class TestStripeAccount(StripeAccountCommon):
                     with self.assertRaises(AccessError):
                         provider._paylink_use_as_account({})
 
+    def test_only_accounts_of_fees_are_changed_by_hand(self):
+        balance = self.use_as_account().with_user(self._user("keeper", "account.group_account_manager"))
+        balance.fee_account_id = self.company_data["default_account_expense"]
+        for name, value in (
+            ("since", "2020-01-01"),
+            ("read_until", "2020-01-01"),
+            ("is_even", False),
+            ("account", "x"),
+        ):
+            with self.subTest(name), self.assertRaises(AccessError):
+                balance.write({name: value})
+
     def test_another_company_can_not_keep_the_same_account(self):
         self.use_as_account()
         other = self._stripe_provider(self._other_company())
