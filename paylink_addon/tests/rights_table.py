@@ -9,7 +9,7 @@ themselves, a customer whom all companies share. What is made by the server alon
 TABLE = {
     "account.bank.statement.line": {
         "action_paylink_match": "C",
-        "action_undo_reconciliation": "C",
+        "action_undo_reconciliation": "",
     },
     "paylink.bank.match": {
         "action_accept": "MC",
