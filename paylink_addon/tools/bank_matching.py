@@ -339,6 +339,8 @@ def _without_proof(decision, *reasons):
 
 def _uncontested(decisions):
     """A reference says what is meant, an amount does not: what several lines want for that is only proposed."""
+    if not any(decision.proof and "reference" not in decision.reasons for decision in decisions):
+        return decisions
     wanted = {}
     for decision in decisions:
         if decision.proof:
@@ -360,13 +362,13 @@ def _by_reference(line, world):
     found = {}
     for number, is_sure in line.references:
         if target := world.links.get((line.place, number)):
-            found[target] = is_sure
+            found[number] = target, is_sure
     if not found:
         return []
-    targets = tuple(found)
-    reasons = ("reference" if all(found.values()) else "bare_reference",)
+    targets, sure = zip(*found.values(), strict=True)
+    reasons = ("reference" if all(sure) else "bare_reference",)
     if len(targets) > 1:
-        decision = _of_several(line, targets, reasons, is_sure=all(found.values()))
+        decision = _of_several(line, targets, reasons, is_sure=all(sure))
     else:
         decision = _of_one(line, targets[0], reasons, may_be_part=True)
     return _or_registered(line, [decision], reasons, world)
