@@ -71,13 +71,13 @@ class PaymentTransactionTexts(models.Model):
             return self._paylink_log_on_documents([(self, message)])
         return messages.append((self, message))
 
-    def _log_sent_message(self):
+    def _log_sent_message(self):  # pylint: disable=missing-return
         """Those of links in one batch."""
         messages = Collected()
         super(PaymentTransactionTexts, self.with_context(paylink_messages=messages))._log_sent_message()
         self._paylink_log_on_documents(messages)
 
-    def _log_received_message(self):
+    def _log_received_message(self):  # pylint: disable=missing-return
         """Likewise."""
         messages = Collected()
         super(PaymentTransactionTexts, self.with_context(paylink_messages=messages))._log_received_message()

@@ -93,7 +93,7 @@ class TestAutopayUnknown(AutopayCommon):
 
         def answer(tx):
             tx._process("demo", {"reference": tx.reference, "simulated_state": "pending"})
-            raise ValidationError("What it says could not be taken in.")
+            raise ValidationError("What it says could not be taken in.")  # pylint: disable=translation-required
 
         self._due_invoice()
         self._profile(self.john)
