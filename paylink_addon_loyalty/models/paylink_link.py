@@ -39,7 +39,8 @@ class PaylinkLink(models.Model):
     # === TASKS === #
 
     def _paylink_done_wallet_overdrawn(self, _task):
-        cards = self.transaction_ids._paylink_wallet_history().card_id
+        withdrawn = self.transaction_ids.filtered("paylink_withdrawn_at")  # these have no history anymore
+        cards = self.transaction_ids._paylink_wallet_history().card_id.union(*withdrawn._paylink_wallets().values())
         return all(card.currency_id.compare_amounts(card.points, 0) >= 0 for card in cards)
 
     def _paylink_done_wallet_archived(self, _task):

@@ -78,6 +78,14 @@ class PaymentTransaction(models.Model):
             program=program.name,
         )
 
+    def _paylink_withdrawn_note(self, env, balance):
+        return env._(
+            "The top-up of %(amount)s was undone, which is more than was left in the wallet: its balance is "
+            "%(balance)s. Ask the customer for the difference.",
+            amount=format_amount(env, self.amount, self.currency_id),
+            balance=balance,
+        )
+
     def _paylink_overdrawn_note(self, env, balance):
         return env._(
             "%(refund)s was refunded, which is more than was left in the wallet: its balance is %(balance)s. Ask the "

@@ -1,7 +1,11 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
-from odoo.tools import LazyTranslate, format_amount
+from odoo.tools import SQL, LazyTranslate, format_amount
+
+from .paylink_link_transfer import LONGEST_PAUSE
 
 _lt = LazyTranslate(__name__)
 
@@ -168,10 +172,11 @@ class PaylinkBankMatch(models.Model):
         """Reconcile the bank lines with what is proposed; say what was done, and what was left out and why."""
         matches = self._for_decision()
         proposed = matches.filtered(lambda match: match.state == "proposed")
+        labels = {match: match.label or match.line_id.name or "" for match in matches}  # some will be gone
         chosen, left = proposed._one_per_line()
         left |= {match: _lt("It has been decided already.") for match in matches - proposed}
         done, failed = chosen._accept()
-        answer = self._told(done, left | failed)
+        answer = self._told(done, left | failed, labels)
         stale = self.sudo().browse().concat(*failed).line_id._paylink_to_match()
         stale._paylink_propose(stale._paylink_decide())  # as it is now
         return answer
@@ -218,14 +223,14 @@ class PaylinkBankMatch(models.Model):
                 left |= dict.fromkeys(others, _lt("Something likelier was accepted."))
         return chosen, left
 
-    def _told(self, done, left):
+    def _told(self, done, left, labels):
         """What a click has done, in words."""
         lines = [self.env._("%(count)s bank lines matched.", count=len(done))]
         for match, reason in list(left.items())[:MOST_TOLD]:
             lines.append(
                 self.env._(
                     "%(label)s: left out. %(reason)s",
-                    label=match.label or match.line_id.name or "",
+                    label=labels[match],
                     reason=self.env._(reason) if not isinstance(reason, str) else reason,
                 )
             )
@@ -243,6 +248,27 @@ class PaylinkBankMatch(models.Model):
         }
 
     # === HELPERS === #
+
+    @api.model
+    def _arrived_sql(self, company, date):
+        """A query of the ids of documents for which money has come lately, as it seems: somebody has to decide on it.
+
+        What is known by a reference of ours, or by the customer's account; not for longer than an announcement counts.
+        """
+        since = date - timedelta(days=min(max(company.paylink_claim_days, 0), LONGEST_PAUSE))
+        return SQL(
+            """SELECT item.move_id
+                 FROM paylink_bank_match match
+            LEFT JOIN paylink_bank_match_paylink_link_rel asked ON asked.paylink_bank_match_id = match.id
+            LEFT JOIN paylink_link_line line ON line.link_id = asked.paylink_link_id
+            LEFT JOIN account_move_line_paylink_bank_match_rel paid ON paid.paylink_bank_match_id = match.id
+                 JOIN account_move_line item ON item.id IN (line.move_line_id, paid.account_move_line_id)
+                WHERE match.state = 'proposed' AND match.company_id = %s AND match.line_date >= %s
+                  AND string_to_array(match.reasons, ',') && %s""",
+            company.id,
+            since,
+            ["reference", "iban"],
+        )
 
     def _decide(self, state, *, automatic=False):
         """Note who has decided what, and when."""

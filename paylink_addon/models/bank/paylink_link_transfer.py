@@ -15,6 +15,8 @@ MOST_CLAIMS = 5
 # How many days ago, or ahead, that may have been.
 LONGEST_TEXT = 40
 LONGEST_AGO, LONGEST_AHEAD = timedelta(days=60), timedelta(days=10)
+# For so many days at most, whatever the company has set.
+LONGEST_PAUSE = 60
 
 
 class PaylinkLinkTransfer(models.Model):
@@ -112,4 +114,5 @@ class PaylinkLinkTransfer(models.Model):
 
     def _claim_ends_on(self):
         """The last day on which nobody is asked again because a transfer was announced."""
-        return self.transfer_claim_date + timedelta(days=max(self.company_id.paylink_claim_days, 0))
+        pause = timedelta(days=min(max(self.company_id.paylink_claim_days, 0), LONGEST_PAUSE))
+        return min(self.transfer_claim_date, self._today()) + pause

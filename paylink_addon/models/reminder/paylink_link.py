@@ -20,23 +20,28 @@ class PaylinkLink(models.Model):
             link.reminder_count = counts.get(link.id, 0)
 
     def _after_claim(self):
-        """Nobody is reminded of what is on its way, as the customer says: a promise to pay, until some days later."""
+        """Nobody is reminded of what is on its way, as the customer says: a promise to pay, until some days later.
+
+        Whoever says so again and again pauses nothing: see ``paylink.reminder.hold._paused_by_transfers``.
+        """
         result = super()._after_claim()
         link = self.sudo()
         until = link._claim_ends_on()
         if until < link.company_id._paylink_today():
             return result
-        env = link.company_id._paylink_env()
-        link.env["paylink.reminder.hold"].create(
+        env, Hold = link.company_id._paylink_env(), link.env["paylink.reminder.hold"]
+        moves = link.line_ids.filtered("is_invoice").move_id
+        Hold.create(
             [
                 {
                     "kind": "promise",
                     "company_id": link.company_id.id,
                     "move_id": move.id,
                     "date_until": until,
+                    "by_transfer": True,
                     "note": env._("A transfer was announced on the payment page."),
                 }
-                for move in link.line_ids.filtered("is_invoice").move_id
+                for move in moves - Hold._paused_by_transfers(moves)
             ]
         )
         return result

@@ -5,6 +5,9 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
+# So often within so many days the word of a customer who has made a transfer pauses the reminders of an invoice.
+MOST_PAUSES, LATELY = 2, timedelta(days=60)
+
 
 class PaylinkReminderHold(models.Model):
     """Why somebody is not reminded for a while: a promise to pay until a day, or an objection until it is settled.
@@ -46,6 +49,9 @@ class PaylinkReminderHold(models.Model):
     )
     date_until = fields.Date(string="Until", help="The last day without reminders.")
     note = fields.Char(help="What was said, and by whom.")
+    by_transfer = fields.Boolean(
+        string="Announced Transfer", readonly=True, copy=False, help="The customer has announced it on the page."
+    )
     user_id = fields.Many2one(
         "res.users", string="Noted by", default=lambda self: self.env.user, readonly=True, copy=False
     )
@@ -198,9 +204,22 @@ class PaylinkReminderHold(models.Model):
             company.id,
             date,
         )
-        return (
-            SQL("SELECT hold.partner_id %s AND hold.move_id IS NULL", holds),
-            SQL("SELECT hold.move_id %s AND hold.move_id IS NOT NULL", holds),
+        moves = SQL("SELECT hold.move_id %s AND hold.move_id IS NOT NULL", holds)
+        if kind == "promise":
+            moves = SQL("%s UNION %s", moves, self.env["paylink.bank.match"]._arrived_sql(company, date))
+        return SQL("SELECT hold.partner_id %s AND hold.move_id IS NULL", holds), moves
+
+    @api.model
+    def _paused_by_transfers(self, moves):
+        """Those of ``moves`` that an announced transfer pauses now, or that such have paused often enough lately."""
+        since = fields.Datetime.now() - LATELY
+        domain = [("move_id", "in", moves.ids), ("by_transfer", "=", True), ("create_date", ">=", since)]
+        holds = self.with_context(active_test=False).search(domain)
+        return moves.filtered(
+            lambda move: (
+                len(own := holds.filtered(lambda hold: hold.move_id == move)) >= MOST_PAUSES
+                or any(hold.active and not hold.is_over for hold in own)
+            )
         )
 
     @api.model

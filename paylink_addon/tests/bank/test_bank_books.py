@@ -93,6 +93,16 @@ class TestBankBooks(BankMixin, DepositCommon):
                 self.assertFalse(lines[1].paylink_match_ids)
                 lines[1].unlink()
 
+    def test_likeliest_of_a_line(self):
+        """Of all that is chosen of one line; what was less likely is gone, and told of."""
+        link, other = self._link(self._invoice(amount=50)), self._invoice(amount=50)
+        link.sudo().write({"transfer_claim_date": link._today(), "transfer_claim_amount": 50})
+        line = self._bank_line("VIR", 50, account_number=MARIES)
+        matches = line.paylink_match_ids
+        self.assertEqual(len(matches), 2)
+        self.assertIn("likelier", matches.action_accept()["params"]["message"])
+        self.assertEqual((line.is_reconciled, link.state, other.amount_residual), (True, "paid", 50))
+
     def test_what_only_the_customer_says_is_not_accepted_among_many(self):
         link = self._link(self._invoice(amount=40))
         link.sudo().write({"transfer_claim_date": link._today(), "transfer_claim_amount": 40})

@@ -118,6 +118,49 @@ class TestBankPage(BankCommon, HttpCase):
         self.env.invalidate_all()
         self.assertFalse((link | paid).filtered("transfer_claim_date"))
 
+    def test_word_of_a_customer_pauses_little(self):
+        """By whatever link, however often, for whatever day: two times within two months."""
+        invoice = self._invoice()
+        links = self._link(invoice) | self._link(invoice)
+        Hold = self.env["paylink.reminder.hold"].with_context(active_test=False)
+        self.company.paylink_claim_days = 10**9
+        self._claim(links[0], links._today() + timedelta(days=10), "0.01")
+        self.env.invalidate_all()
+        holds = Hold.search([("move_id", "=", invoice.id)])
+        self.assertEqual(holds.date_until, links[0]._today() + timedelta(days=60))
+        for link in links:
+            self._claim(link)
+        self.env.invalidate_all()
+        self.assertEqual(Hold.search([("move_id", "=", invoice.id)]), holds)
+        for _number in range(2):
+            Hold.search([("move_id", "=", invoice.id)]).active = False
+            self._claim(links[1])
+            self.env.invalidate_all()
+        self.assertEqual(len(Hold.search([("move_id", "=", invoice.id)])), 2)
+
+    def test_arrived_transfer_pauses_while_somebody_has_to_decide(self):
+        """What has come with our reference, or from the customer's account: nobody is reminded of it, or charged."""
+
+        def paused():
+            self.env.flush_all()
+            _customers, moves = self.env["paylink.reminder.hold"]._standing_sql(
+                "promise", self.company, self.company._paylink_today()
+            )
+            return {row[0] for row in self.env.execute_query(moves)}
+
+        self._iban(self.marie, "FR1420041010050500013M02606")
+        part, alike = self._invoice(amount=100), self._invoice(amount=70) | self._invoice(amount=70)
+        named, old = self._invoice(self.john, amount=33), self._invoice(amount=90)
+        line = self._bank_line(self._link(part, allow_partial=False).transfer_reference, 60)
+        self._bank_line("VIR", 70, account_number="FR1420041010050500013M02606")
+        self._bank_line("VIR", 33, partner_name="John Smith")
+        reference = self._link(old, allow_partial=False).transfer_reference
+        self._bank_line(reference, 60, date=self.company._paylink_today() - timedelta(days=20))
+        self.assertTrue(named)
+        self.assertEqual(paused(), set((part | alike).ids))
+        line.paylink_match_ids.action_reject()
+        self.assertEqual(paused(), set(alike.ids))
+
     def test_announcements_are_limited(self):
         link = self._link(self._invoice())
         for _number in range(5):
