@@ -1,10 +1,9 @@
-from datetime import datetime, timezone
-
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import LazyTranslate, format_amount, format_date
 
 from ...tools.money import to_major
+from ...tools.stripe_events import moment_of
 from ...tools.texts import said
 from ..stripe.payment_transaction import id_of
 from .paylink_balance_read import KEPT_TYPES
@@ -192,7 +191,7 @@ class PaylinkBalanceMove(models.Model):
     def _values(self, balance, found, currencies):
         code = found["currency"].upper()
         source = found["source"] if isinstance(found["source"], dict) else {}
-        created = datetime.fromtimestamp(found["created"], timezone.utc).replace(tzinfo=None)
+        created = moment_of(found["created"])
         amounts = {name: float(to_major(found[name], code)) for name in ("amount", "fee", "net")}
         return {
             "balance_id": balance.id,

@@ -1,11 +1,13 @@
 import re
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ...tools import days
 from ...tools.money import to_major
+from ...tools.stripe_events import moment_of
 
 # https://docs.stripe.com/api/payouts/object#payout_object-status
 STATUSES = [
@@ -169,9 +171,9 @@ class PaylinkPayout(models.Model):
         return {
             "currency_id": currency.id,
             "amount": float(to_major(found["amount"], code)),
-            "created_at": datetime.fromtimestamp(found["created"], timezone.utc).replace(tzinfo=None),
+            "created_at": moment_of(found["created"]),
             # A day, which Stripe writes as its midnight in UTC.
-            "arrival_date": datetime.fromtimestamp(found["arrival_date"], timezone.utc).date(),
+            "arrival_date": days.day(moment_of(found["arrival_date"]), "UTC"),
             "status": found["status"],
             "reference": (found.get("trace_id") or {}).get("value"),
             "descriptor": found.get("statement_descriptor"),
