@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+READERS = "account.group_account_readonly,account.group_account_invoice"
+
 
 class AccountJournal(models.Model):
     """The journal of an account at Stripe: what Stripe has said of it."""
@@ -7,17 +9,20 @@ class AccountJournal(models.Model):
     _inherit = "account.journal"
 
     paylink_balance_id = fields.Many2one(
-        "paylink.balance", string="Account at Stripe", readonly=True, copy=False, index="btree_not_null"
+        "paylink.balance", string="Account at Stripe", readonly=True, copy=False, index="btree_not_null", groups=READERS
     )
     paylink_said = fields.Monetary(
         string="Balance at Stripe",
         currency_field="paylink_said_currency_id",
         readonly=True,
         copy=False,
+        groups=READERS,
         help="Available and pending, as Stripe has said it last.",
     )
-    paylink_said_currency_id = fields.Many2one("res.currency", compute="_compute_paylink_said_currency_id")
-    paylink_said_at = fields.Datetime(string="Asked on", readonly=True, copy=False)
+    paylink_said_currency_id = fields.Many2one(
+        "res.currency", compute="_compute_paylink_said_currency_id", groups=READERS
+    )
+    paylink_said_at = fields.Datetime(string="Asked on", readonly=True, copy=False, groups=READERS)
 
     def _compute_paylink_said_currency_id(self):
         for journal in self:

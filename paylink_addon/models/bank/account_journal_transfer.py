@@ -11,4 +11,4 @@ class AccountJournal(models.Model):
 
         A journal that is not a bank's own, such as a provider's, says no.
         """
-        return self.type == "bank" and not self.paylink_balance_id
+        return self.type == "bank" and not self.sudo().paylink_balance_id

@@ -67,8 +67,8 @@ class PaylinkBalanceRead(models.Model):
         before = stripe.balance()
         self._read_moves(stripe)
         self._read_payouts(stripe)
-        said = self._said(before)
-        is_still = said == self._said(stripe.balance())
+        said = self._stripe_says(before)
+        is_still = said == self._stripe_says(stripe.balance())
         if is_still and not self.is_opened:
             self._open(said)
         Move = self.env["paylink.balance.move"]
@@ -121,7 +121,7 @@ class PaylinkBalanceRead(models.Model):
 
     # === COMPARING === #
 
-    def _said(self, balance):
+    def _stripe_says(self, balance):
         """What Stripe says there is, available and pending: major units by currency."""
         said = {}
         for part in (*balance["available"], *balance["pending"]):
@@ -133,7 +133,7 @@ class PaylinkBalanceRead(models.Model):
     def _open(self, said):
         """Once, when all since the first day is known: what was there before is what is there and has not moved since.
 
-        :param dict said: see :meth:`_said`
+        :param dict said: see :meth:`_stripe_says`
         """
         Move = self.env["paylink.balance.move"]
         moved = dict(Move._read_group([*Move._kept_domain(self)], ["currency_id"], ["net:sum"]))
@@ -146,7 +146,7 @@ class PaylinkBalanceRead(models.Model):
     def _compare(self, said):
         """Note what Stripe says; where the books say something else, somebody gets a task.
 
-        :param dict said: see :meth:`_said`
+        :param dict said: see :meth:`_stripe_says`
         """
         differences = {}
         now = fields.Datetime.now()

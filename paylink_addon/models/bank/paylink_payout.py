@@ -113,7 +113,7 @@ class PaylinkPayout(models.Model):
             item = payout.item_id
             others = item.matched_credit_ids.credit_move_id | item.matched_debit_ids.debit_move_id
             lines = others.move_id.statement_line_id
-            payout.bank_line_id = lines.filtered(lambda line: not line.journal_id.paylink_balance_id)[:1]
+            payout.bank_line_id = lines.filtered(lambda line: not line.journal_id.sudo().paylink_balance_id)[:1]
 
     # === ACTIONS === #
 
@@ -223,7 +223,7 @@ class PaylinkPayout(models.Model):
         :return: those that were reconciled
         """
         matched = lines.browse()
-        waiting = lines.filtered(lambda line: not line.is_reconciled and not line.journal_id.paylink_balance_id)
+        waiting = lines.filtered(lambda line: not line.is_reconciled and not line.journal_id.sudo().paylink_balance_id)
         for company, own in waiting.grouped("company_id").items():
             for item, line in _pairs(self._unmatched(company), own).items():
                 matched |= self._reconcile(item, line)
