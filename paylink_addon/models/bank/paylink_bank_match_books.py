@@ -32,9 +32,6 @@ class PaylinkBankMatchBooks(models.Model):
     fees = fields.Monetary(
         string="Bank Fees", readonly=True, help="What the bank has kept: it is paid, and booked as fees."
     )
-    line_partner_id = fields.Many2one(
-        "res.partner", string="Named on the Line", readonly=True, help="Before it was matched."
-    )
 
     # === ACCEPTING === #
 
@@ -358,8 +355,6 @@ class PaylinkBankMatchBooks(models.Model):
             own["currency_id"] = self.currency_id.id
         partners = {own["partner_id"] for own in values if own.get("partner_id")}
         partner_id = partners.pop() if len(partners) == 1 else line.partner_id.id
-        if line.partner_id:
-            self.line_partner_id = line.partner_id
         # Nothing is reconciled with what has just been the suspense account's.
         unsynchronized = {
             "skip_account_move_synchronization": True,
@@ -389,8 +384,6 @@ class PaylinkBankMatchBooks(models.Model):
         hold(standing.line_id)
         lines = standing.line_id.filtered(lambda line: not line._seek_for_lines()[1])
         lines.action_undo_reconciliation()
-        for match in standing.filtered(lambda match: match.line_id.partner_id != match.line_partner_id):
-            match.line_id.partner_id = match.line_partner_id
         standing._withdraw(state)
 
     def _withdraw(self, state="undone"):
