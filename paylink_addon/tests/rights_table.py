@@ -389,10 +389,9 @@ TABLE = {
     },
     "payment.transaction": {
         "action_capture": "M",
-        "action_paylink_charged": "M",
-        "action_paylink_not_charged": "M",
-        "action_paylink_not_refunded": "M",
         "action_paylink_view_events": "M",
+        "action_paylink_was_made": "M",
+        "action_paylink_was_not_made": "M",
         "action_post_process": "M",
         "action_refund": "M",
         "action_void": "M",

@@ -90,8 +90,15 @@ class PaymentTransaction(models.Model):
         if not rule or self._paylink_exceeds(self._paylink_needed()):
             return False
         customer = self.partner_id.commercial_partner_id.with_company(self.company_id)
-        amount = self.currency_id._convert(self.amount, self.company_id.currency_id, self.company_id, self.paylink_day)
-        return not rule._over_cap(customer, amount) and rule._allows(items, self.token_id)
+        return not rule._over_cap(customer, self._paylink_booked_amount()) and rule._allows(items, self.token_id)
+
+    def _paylink_booked_amount(self):
+        """Its amount in the company's currency, at the rates of what it is for: limits are measured by these, whatever
+        the rate of the day is (``Charge.in_company_currency``).
+        """
+        items = self.paylink_id.line_ids.move_line_id
+        residual = sum(items.mapped("amount_residual_currency"))
+        return self.amount * sum(items.mapped("amount_residual")) / residual if residual else 0.0
 
     def _paylink_withdraw_autopay(self):
         """Give up charges by rule that were not sent yet; their plan goes on as if they had never been stored."""

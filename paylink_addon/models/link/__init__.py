@@ -32,6 +32,7 @@ from . import payment_transaction_overtaken
 from . import payment_transaction_requests
 from . import payment_transaction_tasks
 from . import payment_transaction_texts
+from . import payment_transaction_unanswered
 from . import res_company
 from . import res_config_settings
 from . import res_partner

@@ -293,7 +293,8 @@ class PaylinkLinkLife(models.Model):
         transactions = self.sudo().transaction_ids._paylink_authorized()
         if not transactions:  # captured or released meanwhile
             self.sudo()._end_or_keep()
-        for tx in transactions:
+        # What was asked for already and not answered is not asked for once more: its answer ends the cancellation.
+        for tx in transactions.filtered(lambda tx: not tx._paylink_parts_under_way()):
             try:
                 tx.with_context(paylink_cancelling=True)._paylink_request("void")
             except UserError as error:  # not sent at all: disabled, or captured meanwhile
@@ -316,7 +317,8 @@ class PaylinkLinkLife(models.Model):
         """End or give up a cancellation that waited for this change of a transaction."""
         self.ensure_one()
         link = self.sudo()
-        refused = transaction.state == "error" and transaction.source_transaction_id
+        is_release = transaction.source_transaction_id and transaction.paylink_asked != "capture"
+        refused = transaction.state == "error" and is_release
         if refused and not self.env.context.get("paylink_cancelling"):  # whoever cancels right now is told there
             link._report_refusal(transaction.state_message or transaction.reference)
         elif not refused and not link.transaction_ids._paylink_authorized():

@@ -1,15 +1,19 @@
+from datetime import timedelta
 from typing import NamedTuple
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL, float_compare, is_html_empty, ormcache
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
-from ...tools.answers import NoAnswer, may_be_done
+from ...tools.answers import NoAnswer, NotSent, may_be_done, was_not_sent
 from ...tools.hooks import named_hook
 from ...tools.money import MoneyError, exact_amount
+
+# How long a provider that can't be reached is not tried again: until the next run of the job.
+PAUSE = timedelta(minutes=4)
 
 
 class Limits(NamedTuple):
@@ -46,6 +50,14 @@ class Limits(NamedTuple):
 class PaymentProvider(models.Model):
     _inherit = "payment.provider"
 
+    paylink_pause_until = fields.Datetime(
+        string="Not reached until",
+        copy=False,
+        readonly=True,
+        groups="base.group_system",
+        help="It could not be reached: what is to be sent to it waits.",
+    )
+
     # === ASKING === #
 
     def _send_api_request(self, method, endpoint, **options):
@@ -54,13 +66,27 @@ class PaymentProvider(models.Model):
         Some providers swallow Odoo's error themselves, and give the transaction up.
 
         :raise NoAnswer: the outcome is unknown
+        :raise NotSent: the provider has got nothing at all
         """
+        answers = self.env.context.get("paylink_answers")
+        if answers is None:
+            return super()._send_api_request(method, endpoint, **options)
         try:
             return super()._send_api_request(method, endpoint, **options)
         except ValidationError as error:
-            if self.env.context.get("paylink_answers") is not None and may_be_done(error):
+            if not answers.was_reached and was_not_sent(error):
+                raise NotSent(str(error)) from error
+            if may_be_done(error):
                 raise NoAnswer(str(error)) from error
             raise
+        finally:
+            answers.was_reached = True
+
+    def _paylink_pause(self):
+        """Send nothing for some minutes to a provider that can't be reached: each try would wait for it."""
+        now = fields.Datetime.now()
+        if not self.paylink_pause_until or self.paylink_pause_until < now:
+            self.paylink_pause_until = now + PAUSE
 
     # === LIMITS === #
     # Whether a provider can take an amount in a currency: Odoo's own search of providers asks it, and so do all pages

@@ -280,7 +280,7 @@ class PaymentTransaction(models.Model):
         :param dict before: the states until now, by id
         :param str message: what the provider says
         """
-        told = self.grouped(lambda tx: (tx._paylink_event_name(before[tx.id]), tx.paylink_user_id))
+        told = self.grouped(lambda tx: (tx._paylink_event_name(before[tx.id]), tx._paylink_told_by()))
         for (name, author), changed in told.items():
             for transactions in changed._paylink_rounds() if name else ():
                 texts = {tx.paylink_id.id: message or tx._paylink_moved_text() for tx in transactions}
@@ -512,8 +512,10 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         came_to_nothing = before == "pending" and self.state in ("error", "cancel") and self._paylink_is_incoming()
-        is_awaited = self.env.context.get("paylink_request")
-        return came_to_nothing and not self.paylink_closed and not is_awaited and self.provider_id.code != "custom"
+        if self.env.context.get("paylink_request") or self.paylink_closed or self.provider_id.code == "custom":
+            return False
+        # Of what somebody here had charged, and nobody knew the outcome of, the customer has never heard.
+        return came_to_nothing and not (self.env.context.get("paylink_looked") and self.operation == "offline")
 
     def _paylink_event_name(self, before):
         """Which line of the timeline tells the state, if any."""

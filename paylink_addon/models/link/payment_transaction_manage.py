@@ -2,24 +2,17 @@
 
 from datetime import timedelta
 
-from odoo import SUPERUSER_ID, api, fields, models
+from odoo import SUPERUSER_ID, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.fields import Domain
-from odoo.tools import LazyTranslate, format_amount
+from odoo.tools import format_amount
 
-from ...const import AUTHORIZATION_DAYS, IN_FLIGHT_STATES, Task
+from ...const import AUTHORIZATION_DAYS, IN_FLIGHT_STATES
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, exact_amount
 
-_lt = LazyTranslate(__name__)
-
-# What was sent but, after that time, not answered: somebody has to look what became of it. Until then it may still be
-# on its way, and who takes it back would make it twice.
-ANSWER_TIME = timedelta(days=1)
-
 
 class PaymentTransactionManage(models.Model):
-    """Who may do it, and how much of a payment; what was never answered is not forgotten."""
+    """Who may do it, and how much of a payment."""
 
     _inherit = "payment.transaction"
 
@@ -36,17 +29,6 @@ class PaymentTransactionManage(models.Model):
         readonly=True,
         help="The customer gets a message once the provider has confirmed it.",
     )
-    paylink_unanswered = fields.Boolean(string="Not answered", compute="_compute_paylink_unanswered")
-
-    _paylink_silent_index = models.Index("(create_date) WHERE operation = 'refund' AND state = 'draft'")
-
-    @api.depends("operation", "state", "paylink_todo", "paylink_sent_at", "paylink_answer")
-    def _compute_paylink_unanswered(self):
-        """It depends on the time, too: it is never stored."""
-        unanswered = self.sudo()._paylink_unanswered()
-        for tx in self:
-            tx.paylink_unanswered = tx.id in unanswered.ids
-
     # === ACTIONS === #
 
     # They need no rights on transactions for it; who has those, as accountants do, is none by them.
@@ -70,51 +52,6 @@ class PaymentTransactionManage(models.Model):
         transactions = self._paylink_for_action()
         transactions.check_access("write")
         return super(PaymentTransactionManage, transactions.sudo()).action_post_process()
-
-    # What was never answered, and can't be looked up: a person has looked at the provider's.
-
-    def action_paylink_not_refunded(self):
-        """Say of a refund that was never answered that the provider has not made it: it can be made again."""
-        refund = self._paylink_take_unanswered()
-        refund._set_canceled(state_message=_lt("%(user)s: it was not refunded.", user=self.env.user.name))
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
-
-    def action_paylink_not_charged(self):
-        """Say of a charge, capture or release likewise that nothing came of it.
-
-        The plan of an automatic payment goes on.
-        """
-        charge = self._paylink_take_unanswered()
-        charge.with_context(paylink_looked=True)._set_error(
-            _lt("%(user)s: it was not charged.", user=self.env.user.name)
-        )
-        charge.paylink_answer = False
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
-
-    def action_paylink_charged(self):
-        """Say of a charge likewise that the provider has made it: it is booked."""
-        charge = self._paylink_take_unanswered()
-        if charge.operation == "refund" or charge.source_transaction_id:
-            raise UserError(self.env._("%(reference)s is no charge.", reference=charge.reference))
-        charge._set_done(state_message=_lt("%(user)s: it was charged.", user=self.env.user.name))
-        charge.paylink_answer = False
-        return {"type": "ir.actions.client", "tag": "soft_reload"}
-
-    def _paylink_take_unanswered(self):
-        """Hold the transaction.
-
-        :return: the same in sudo mode
-        :raises AccessError: for others than payment managers
-        :raises UserError: it was answered meanwhile, or may still be
-        """
-        self.ensure_one()
-        transaction = self._paylink_as_manager()
-        hold_and_touch(transaction)
-        if not transaction._paylink_unanswered():
-            raise UserError(
-                self.env._("%(reference)s has been answered, or is still being sent.", reference=transaction.reference)
-            )
-        return transaction
 
     def _paylink_for_action(self):
         """These for an action of Odoo's: where one came by a link, for payment managers only.
@@ -156,9 +93,13 @@ class PaymentTransactionManage(models.Model):
     def _paylink_bot(self):
         return self.env["ir.model.data"]._xmlid_to_res_id("base.partner_root")
 
+    def _paylink_told_by(self):
+        """Who says what has become of the transaction, or has asked for it, if that was somebody."""
+        return self.env["res.users"].browse(self.env.context.get("paylink_looked")) or self.paylink_user_id
+
     def _paylink_author(self):
-        """In whose name it is told what becomes of the transaction: of who has asked for it, if that was somebody."""
-        return self.paylink_user_id.partner_id or self.env["res.partner"].browse(self._paylink_bot())
+        """In whose name it is told what becomes of the transaction."""
+        return self._paylink_told_by().partner_id or self.env["res.partner"].browse(self._paylink_bot())
 
     def _paylink_moved_text(self):
         """How much is released, or on its way back."""
@@ -216,11 +157,13 @@ class PaymentTransactionManage(models.Model):
     def _paylink_amount_left(self, todo):
         if todo == "refund":
             return self._paylink_refundable_amount()
-        left = self._paylink_authorized_amount()
-        if todo == "capture":  # what is being captured is not captured once more
-            parts = self.child_transaction_ids.filtered(lambda child: child.operation != "refund")
-            left -= sum(parts.filtered(lambda child: child._paylink_is_under_way()).mapped("amount"))
+        left = self._paylink_authorized_amount() - sum(self._paylink_parts_under_way().mapped("amount"))
         return self.currency_id.round(left)
+
+    def _paylink_parts_under_way(self):
+        """What is being captured or released of these: it is neither once more."""
+        parts = self.child_transaction_ids.filtered(lambda child: child.operation != "refund")
+        return parts.filtered(lambda child: child._paylink_is_under_way())
 
     def _paylink_is_under_way(self):
         """Whether a capture or release has been asked for, and may still be carried out."""
@@ -312,59 +255,6 @@ class PaymentTransactionManage(models.Model):
         if not self.paylink_reason:
             return amount
         return env._("%(amount)s (%(reason)s)", amount=amount, reason=self.paylink_reason)
-
-    def _paylink_unanswered(self):
-        """Those that were stored, but neither wait to be sent nor were answered: a server stopped in between, or the
-        provider said nothing. Where it is known that no answer comes, at once; else after some time.
-
-        Nobody knows whether the provider has carried them out. They count until a person has looked.
-        """
-        overdue = fields.Datetime.now() - ANSWER_TIME
-        return self.filtered(
-            lambda tx: (
-                tx.state in ("draft", "pending")
-                and not tx.paylink_todo
-                and (
-                    tx.paylink_answer == "lost"
-                    or (
-                        (tx.paylink_answer or (tx.operation == "refund" and tx.state == "draft"))
-                        and (tx.paylink_sent_at or tx.create_date) < overdue
-                    )
-                )
-            )
-        )
-
-    @api.model
-    def _paylink_tell_unanswered(self):
-        """Have the owners of the links look at what had no answer, once for each."""
-        overdue = fields.Datetime.now() - ANSWER_TIME
-        silent = (
-            Domain("operation", "=", "refund") & Domain("state", "=", "draft") & Domain("create_date", "<", overdue)
-        )
-        silent |= Domain("paylink_answer", "!=", False) & Domain("state", "in", ("draft", "pending"))
-        for tx in self.search(silent & Domain("paylink_id", "!=", False))._paylink_unanswered():
-            key = Task.REFUND_UNANSWERED if tx.operation == "refund" else Task.CHARGE_UNANSWERED
-            tx.paylink_id._give_task(key, tx._paylink_unanswered_texts, about=tx, ever=True)
-
-    def _paylink_unanswered_texts(self, env):
-        facts = {
-            "amount": format_amount(env, abs(self.amount), self.currency_id),
-            "partner": self.partner_id.display_name,
-            "reference": self.reference,
-        }
-        if self.operation == "refund":
-            return env._("Was %(amount)s refunded?", **facts), env._(
-                "The provider has not answered to the refund of %(amount)s to %(partner)s (%(reference)s). It counts "
-                "as refunded until a payment manager looks: if the provider does not know of it, open %(reference)s "
-                "and choose “Not refunded”.",
-                **facts,
-            )
-        return env._("Was %(amount)s charged?", **facts), env._(
-            "The provider has not answered to the charge of %(amount)s to %(partner)s (%(reference)s), so nobody knows "
-            "whether it was made. It is not charged again until then. Look at the provider's, open %(reference)s, and "
-            "choose “Charged” or “Not charged”. Nothing is to be done if the provider reports it meanwhile.",
-            **facts,
-        )
 
     def _paylink_refund_support(self):
         """``none``, ``full_only`` or ``partial``: what both the provider and the method can do."""

@@ -12,8 +12,7 @@ from odoo.tools import format_amount, split_every
 from psycopg2 import OperationalError
 from requests.exceptions import RequestException
 
-from ...tools.answers import NoAnswer, may_be_done
-from ...tools.collected import Collected
+from ...tools.answers import Answers, NoAnswer, NotSent, may_be_done
 from ...tools.hooks import named_hook
 from ...tools.locks import WAIT, a_slot, hold_and_touch
 from .payment_transaction import ON_REQUEST
@@ -75,6 +74,7 @@ class PaymentTransactionRequests(models.Model):
     paylink_todo = fields.Selection(
         TODO, string="To be sent to the provider", copy=False, readonly=True, index="btree_not_null"
     )
+    paylink_asked = fields.Selection(TODO, string="Asked of the provider", copy=False, readonly=True)
     paylink_sent_at = fields.Datetime(
         string="First sent", copy=False, readonly=True, help="Set before a request that moves money is sent."
     )
@@ -164,7 +164,8 @@ class PaymentTransactionRequests(models.Model):
 
         :param str todo: a key of :data:`TODO`, or what a provider has added
         """
-        self.write({"paylink_todo": todo, "paylink_sent_at": False})
+        asked = {"paylink_asked": todo} if todo in MONEY else {}
+        self.write({"paylink_todo": todo, "paylink_sent_at": False, **asked})
 
     @api.model
     def _paylink_wake_sender(self):
@@ -302,8 +303,11 @@ class PaymentTransactionRequests(models.Model):
             self._paylink_of_provider("answered")()
 
     def _paylink_is_put_off(self, todo):
-        """Hook: whether a request is of no use now, and left to a later run of the job."""
-        return False
+        """Hook: whether a request is of no use now, and left to a later run of the job: its provider can't be reached.
+        Who waits for the answer has it tried all the same.
+        """
+        until = self.provider_id.sudo().paylink_pause_until
+        return bool(until and until > fields.Datetime.now() and not self.env.context.get("paylink_request"))
 
     def _paylink_take_back(self):
         """Hook: give up a request that nobody wants anymore, right before it is sent for the first time.
@@ -361,12 +365,14 @@ class PaymentTransactionRequests(models.Model):
 
         :return: the answers that are still to be applied: all of them, if a conflict has undone it, else none
         """
-        answers = Collected()
+        answers = Answers()
         asking = self.with_context(paylink_answers=answers)
         try:
             try:
                 getattr(asking, SENDERS[todo])()
                 self.paylink_answer = False
+            except NotSent as error:
+                self._paylink_put_back(todo, error)
             except (ValidationError, NoAnswer, RequestException) as error:
                 asking._paylink_note_failure(error, is_answered=bool(answers))
             self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -374,6 +380,17 @@ class PaymentTransactionRequests(models.Model):
             self.env.cr.rollback()
             return answers
         return []
+
+    def _paylink_put_back(self, todo, error):
+        """Nothing was sent: the provider can't be reached. It is asked later, by the job. Commits.
+
+        :param str todo: a key of :data:`TODO`
+        """
+        _logger.info("%s could not be sent: %s", self.reference, error)
+        self.paylink_answer = False
+        self._paylink_queue(todo)
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        self.provider_id.sudo()._paylink_pause()
 
     def _paylink_note_failure(self, error, is_answered):
         """What was asked for was refused, as in Odoo's ``_refund`` or ``_charge_with_token``; or nobody knows what

@@ -54,6 +54,17 @@ class TestAutopayCaps(AutopayCommon):
         self._due_invoice(amount=100)
         self.assertEqual(self._amounts(rule), ([(100, 1, 0)], ["month_cap"]))
 
+    def test_limit_in_another_currency(self):
+        """It is measured at the rate of the invoice, when it is picked and when it is sent."""
+        today = self.today
+        cad = self.setup_other_currency("CAD", rates=[("2020-01-01", 1.25), (today, 1.0)])
+        self._rule()
+        self.marie.with_company(self.company).write({"paylink_autopay_has_cap": True, "paylink_autopay_cap": 1000})
+        self._due_invoice(amount=1100, currency_id=cad.id)
+        (charged,) = self._run_rules()
+        self._run_cron("ir_cron_paylink_send")
+        self.assertEqual(charged.state, "done")
+
     def test_limit_of_a_parent_company(self):
         """What a subsidiary is charged counts for its own limit, not for that of its parent; a contact's counts."""
         self._rule()

@@ -6,6 +6,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from urllib3.exceptions import NewConnectionError
 
 from .autopay_common import AutopayCommon
 
@@ -125,7 +126,7 @@ class TestAutopayUnknown(AutopayCommon):
 
     def test_a_person_has_looked(self):
         """It was charged: it is booked. It was not: the plan goes on. Nobody else says so, and only once."""
-        for method, state in (("action_paylink_charged", "done"), ("action_paylink_not_charged", "error")):
+        for method, state in (("action_paylink_was_made", "done"), ("action_paylink_was_not_made", "error")):
             with self.subTest(method):
                 invoice = self._due_invoice()
                 (tx,) = self._run_rules()
@@ -136,6 +137,7 @@ class TestAutopayUnknown(AutopayCommon):
                 self.assertTrue(mine.paylink_unanswered)
                 with self.assertRaises(AccessError):
                     getattr(tx.with_user(self._user(f"s{state}", "paylink_addon.group_paylink_user")), method)()
+                sent = tx.sudo().paylink_sent_at = fields.Datetime.now() - timedelta(days=3)
                 getattr(mine, method)()
                 self.env.cr.flush()
                 self.assertEqual((tx.state, self._tasks(tx)), (state, self.env["mail.activity"]))
@@ -145,10 +147,53 @@ class TestAutopayUnknown(AutopayCommon):
                 row = self._row(invoice)
                 if state == "done":
                     self.assertEqual((invoice.payment_state, row.is_charged), ("paid", True))
+                    self.assertEqual(tx.payment_id.date, self.company._paylink_day(sent))
                 else:
                     self.assertEqual((row.decline, row.next_on), ("technical", self._days(2)))
                     self.assertFalse(self._run_rules(days=1))
                     self.assertTrue(self._run_rules(days=2))
+
+    def test_customers_are_not_told_of_what_they_have_not_done(self):
+        """Nobody knew whether it was charged by hand. Who has paid on the page is told."""
+        for operation, told in (("offline", 0), ("online_token", 1)):
+            with self.subTest(operation):
+                invoice = self._due_invoice()
+                self._charge_by_hand(invoice)
+                tx = self.env["payment.transaction"].search([], order="id desc", limit=1)
+                tx.sudo().operation = operation
+                self._send(requests.exceptions.ReadTimeout())
+                tx.with_user(self.manager).action_paylink_was_not_made()
+                link = tx.paylink_id
+                self.assertEqual((tx.state, len(self._time_line(link, "failure_told"))), ("error", told))
+                self.assertNotIn(self.manager.name, tx.state_message)
+                failed = self._time_line(link, "attempt_failed")
+                self.assertEqual(failed.author_id, self.manager.partner_id)
+
+    def test_provider_that_can_not_be_reached(self):
+        """Nothing was sent: it is sent later, and nothing else is tried meanwhile; nobody has to look."""
+        offline = requests.exceptions.ConnectionError()
+        offline.__cause__ = NewConnectionError(None, "No route")
+        self._profile(self.john)
+        first, second = self._due_invoice(), self._due_invoice(self.john)
+        charges = self._run_rules()
+        self._send(offline)  # an answer for one
+        for tx in charges:
+            self.assertEqual((tx.state, tx.paylink_todo, tx.paylink_sent_at), ("pending", "charge", False))
+            self.assertFalse(self._tasks(tx))
+        self.assertFalse(self._run_rules(), "it waits to be sent")
+        self.provider.sudo().paylink_pause_until = fields.Datetime.now()
+        self._send(_response(402), _response(402))
+        self.assertEqual(charges.mapped("state"), ["error", "error"])
+        self.assertEqual([self._row(invoice).tries for invoice in (first, second)], [1, 1])
+
+    def test_second_request_that_is_not_sent(self):
+        """The first one may have charged."""
+        offline = requests.exceptions.ConnectionError()
+        offline.__cause__ = NewConnectionError(None, "No route")
+        self._due_invoice()
+        (tx,) = self._run_rules()
+        self._send(_response(200), offline, then=lambda tx: tx._send_api_request("GET", "/charges/1"))
+        self.assertEqual((tx.paylink_todo, tx.paylink_answer), (False, "lost"))
 
     def test_late_message(self):
         """It tells after all: the task ends."""
@@ -190,5 +235,5 @@ class TestAutopayUnknown(AutopayCommon):
         self._send(requests.exceptions.ReadTimeout(), todo="refund")
         self.assertEqual((refund.state, len(self._tasks(refund))), ("draft", 1))
         self.assertEqual(payment._paylink_refundable_amount(), 60)
-        refund.with_user(self.manager).action_paylink_not_refunded()
+        refund.with_user(self.manager).action_paylink_was_not_made()
         self.assertEqual((refund.state, payment._paylink_refundable_amount()), ("cancel", 100))

@@ -25,4 +25,5 @@ from . import test_settings
 from . import test_settings_screen
 from . import test_strange_requests
 from . import test_tours
+from . import test_unanswered
 from . import test_words
