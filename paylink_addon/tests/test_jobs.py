@@ -9,6 +9,7 @@ from odoo.tests import tagged
 from psycopg2 import OperationalError
 
 from ..const import Task
+from ..models.link import payment_transaction
 from .common import PaylinkCommon
 
 LOGGER = "odoo.addons.paylink_addon.models.messaging.paylink_job_mixin"
@@ -196,6 +197,22 @@ class TestJobs(PaylinkCommon):
                 self.assertEqual(sizes, posted)
                 self.assertEqual([bool(tx.payment_id) for tx in confirmed], [True, not spoiled, True])
                 self.assertEqual([len(tx.paylink_id.activity_ids) for tx in confirmed], [0, int(spoiled), 0])
+
+    def test_what_can_not_be_booked_comes_last(self):
+        """However many there are, and however slow, what is new is booked, and what is booked is told."""
+        bad, good, told = (self._attempt(self._link(self._invoice())) for _number in range(3))
+        bad._set_done()
+        self._spoil(bad.paylink_id, "_settle_open_items", UserError("The books are closed."))
+        self._run_cron("ir_cron_paylink_book")
+        self.assertTrue(bad.paylink_id.activity_ids)
+        (good | told)._set_done()
+        told.with_context(paylink_booked_at_once=True)._post_process()
+        with (
+            patch.object(payment_transaction, "BATCH", 1),
+            patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *_args, **_options: 0),  # time is up
+        ):
+            self._run_cron("ir_cron_paylink_book")
+        self.assertEqual((bool(good.payment_id), told.paylink_untold), (True, False))
 
     def test_telling(self):
         bad, good = (self._pay(self._link(self._invoice())) for _number in range(2))

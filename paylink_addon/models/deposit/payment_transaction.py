@@ -2,7 +2,7 @@ from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, format_amount
+from odoo.tools import SQL, format_amount, str2bool
 
 from ...const import Task
 from ...tools.locks import hold_and_touch
@@ -156,6 +156,14 @@ class PaymentTransaction(models.Model):
         if documents or self.paylink_id:
             return documents
         return [(order.name, order.amount_total) for order in self.sale_order_ids]
+
+    @api.model
+    def _paylink_set_size(self):
+        """With automatic invoices one: Odoo renders and sends them while it books, and whoever waits for the same rows
+        waits for that.
+        """
+        automatic = self.env["ir.config_parameter"].sudo().get_param("sale.automatic_invoice")
+        return 1 if str2bool(automatic, False) else super()._paylink_set_size()
 
     def _paylink_ready(self):
         """What belongs to an order waits for its invoice."""

@@ -379,6 +379,8 @@ class PaymentTransaction(models.Model):
         :return: them
         """
         ready = self.filtered("paylink_id")._paylink_ready()
+        # A refund gives back what is in the books: where that waits, it does, too.
+        ready = ready.filtered(lambda tx: tx.operation != "refund" or tx.source_transaction_id not in self - ready)
         for transactions in ready._paylink_rounds():
             self.env["paylink.link"].with_company(transactions.company_id)._book(transactions)
         return ready
@@ -535,17 +537,25 @@ class PaymentTransaction(models.Model):
     def _cron_paylink_book(self):
         """Book confirmed payments of links that are not in the ledger yet, however old; tell a person what fails.
 
-        Odoo's own job gives up after four days without a word. The books come first: people are told when they are
-        committed.
+        Odoo's own job gives up after four days without a word. What could not be booked before comes last, and who has
+        to know of what was booked before is told first: however long it takes, neither keeps the others waiting.
         """
         waiting = self.with_context(paylink_booked_at_once=True).search(
             [("paylink_id", "!=", False), ("state", "=", "done"), ("is_post_processed", "=", False)], order="id"
         )
-        job = self.env["paylink.job.mixin"]
+        stuck = set(self.env["paylink.task.mixin"]._tasks(waiting.paylink_id, Task.NOT_BOOKED).mapped("res_id"))
+        waiting = waiting.sorted(lambda tx: tx.paylink_id.id in stuck)
+        job, size = self.env["paylink.job.mixin"], self._paylink_set_size()
         job._in_turn(
-            lambda: job._each(waiting, lambda txs: txs._paylink_book_all(), size=BATCH, take=False, place=ON_REQUEST),
+            self._paylink_tell_booked,
+            lambda: job._each(waiting, lambda txs: txs._paylink_book_all(), size=size, take=False, place=ON_REQUEST),
             self._paylink_tell_booked,
         )
+
+    @api.model
+    def _paylink_set_size(self):
+        """Hook: how many are booked in one database transaction."""
+        return BATCH
 
     def _paylink_book_all(self):
         """Post-process a set at once; where that fails, the job comes with each of it, and what is wrong is told."""

@@ -136,7 +136,10 @@ class PaymentTransactionRequests(models.Model):
         :param str todo: a key of :data:`TODO`
         :raises UserError: the provider could never do it
         """
-        started = self.filtered(lambda tx: tx._paylink_check_wish(todo))
+        self._paylink_store_wish(todo, self.filtered(lambda tx: tx._paylink_check_wish(todo)))
+
+    def _paylink_store_wish(self, todo, started):
+        """:param started: which of these are in progress from now on"""
         started._set_pending()
         self._paylink_queue(todo)
 
@@ -149,14 +152,15 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_wish_charges(self):
         """Store the wishes to charge stored methods, all at once; what can't be charged fails, and keeps no other."""
         self._log_sent_message()
-        fitting = self.browse()
+        fitting = started = self.browse()
         for tx in self:
             try:
-                tx._paylink_check_wish("charge")
+                if tx._paylink_check_wish("charge"):
+                    started |= tx
                 fitting |= tx
             except UserError as error:  # an amount that the provider can't take
                 tx._set_error(str(error))
-        fitting._paylink_wish("charge")
+        fitting._paylink_store_wish("charge", started)
         self._paylink_wake_sender()
 
     def _paylink_queue(self, todo):

@@ -387,3 +387,36 @@ class TestDeposit(DepositCommon):
         transaction = self._force_attempt(link, amount)
         transaction.sale_order_ids = link.sale_order_id
         return transaction
+
+    def test_refund_is_booked_after_its_deposit(self):
+        """Both wait for the books to be open again: the refund belongs to the payment that it gives back."""
+        for automatic in (False, True):
+            with self.subTest(automatic=automatic):
+                self.env["ir.config_parameter"].set_param("sale.automatic_invoice", str(automatic))
+                deposit = self._attempt(self._deposit(self._order(), 300))
+                deposit._set_done()
+                refund = deposit._create_child_transaction(300, is_refund=True)
+                refund._set_done()
+                self._run_cron("ir_cron_paylink_book")
+                self.assertEqual((len(deposit.payment_id), len(refund.payment_id)), (1, 1))
+                self.assertLess(deposit.payment_id.id, refund.payment_id.id)
+                payments = deposit.payment_id | refund.payment_id
+                self.assertFalse(payments._paylink_receivable_lines(), "lettered")
+                self.assertFalse(deposit.sale_order_ids.invoice_ids.mapped("amount_residual"), "nothing is invoiced")
+
+    def test_automatic_invoices_are_made_one_by_one(self):
+        """Odoo sends them while it books: nobody else waits for that."""
+        for automatic, sizes in ((True, [1, 1]), (False, [2])):
+            with self.subTest(automatic=automatic):
+                self.env["ir.config_parameter"].set_param("sale.automatic_invoice", str(automatic))
+                for _number in range(2):
+                    self._attempt(self._deposit(self._order(), 300))._set_done()
+                Transaction, found = type(self.env["payment.transaction"]), []
+                claim = Transaction._paylink_claim
+                self.patch(
+                    Transaction,
+                    "_paylink_claim",
+                    lambda txs, found=found, claim=claim: (found.append(len(txs)), claim(txs))[1],
+                )
+                self._run_cron("ir_cron_paylink_book")
+                self.assertEqual(found, sizes)
