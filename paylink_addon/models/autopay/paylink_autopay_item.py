@@ -261,12 +261,19 @@ class PaylinkAutopayItem(models.Model):
 
     @api.model
     def _of_company_left_out(self, company, seen):
-        """The rows of ``company`` whose mark no run has looked at: nobody would charge them now anyway.
+        """The rows of ``company`` whose mark no run has looked at: nobody would charge them now anyway. Of those that
+        were announced once more the mark stays until that is delivered.
 
-        :param set seen: the ids of items that were looked at
+        :param seen: the ids of items that were looked at
         """
-        domain = [("company_id", "=", company.id), ("left_out", "!=", False), ("move_line_id", "not in", list(seen))]
-        return self.sudo().search(domain)
+        domain = Domain("company_id", "=", company.id) & Domain("left_out", "!=", False)
+        rows = self.sudo().search(domain & Domain("move_line_id", "not in", list(seen)))
+        return rows.filtered(lambda row: row.left_out != "undelivered" or not row._is_notice_on_its_way())
+
+    def _is_notice_on_its_way(self):
+        """Whether it was announced, and the mail server has not said anything of it yet."""
+        fates = set(self.notice_message_id.notification_ids.mapped("notification_status"))
+        return bool(self.noticed_on) and bool(fates) and fates <= {"ready", "process", "pending"}
 
     def _keep_no_mark(self):
         self.left_out = False

@@ -78,12 +78,13 @@ class PaylinkAutopayRuleNotice(models.Model):
         env = page.with_context(lang=page.lang).env
         mail = page._announce(self._notice_facts(env, page, day, charges, items), emails, template)
         rows = self.env["paylink.autopay.item"]._of_items(items)
+        is_tried_again = emails in rows.filtered(lambda row: row.left_out == "undelivered").mapped("notice_email")
         rows.write({"notice_message_id": mail.mail_message_id.id, "notice_email": emails})
         rows = rows.grouped(lambda row: row.move_line_id.id)
         for charge in charges:
             told = [rows[due.item_id].id for due in charge.dues if due.item_id in rows]
             self.env["paylink.autopay.item"].sudo().browse(told)._note_announced(charge, date, day, emails)
-        return None
+        return "undelivered" if is_tried_again else None  # until it is delivered
 
     def _notice_emails(self, page, dues):
         """Where a notice goes: to the customer, else to the contacts that were invoiced; as text."""

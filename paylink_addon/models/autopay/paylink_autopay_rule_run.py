@@ -24,8 +24,10 @@ class PaylinkAutopayRuleRun(models.Model):
 
     @api.model
     def _cron_charge(self):
-        """Charge for every company that wants it."""
+        """Charge for every company that wants it; of those that did, nothing is left marked."""
+        marked = self.env["paylink.autopay.item"].sudo()._read_group([("left_out", "!=", False)], ["company_id"])
         companies = self.env["res.company"].search([("paylink_autopay", "=", True)])
+        companies = companies.union(*(company.sudo(False) for (company,) in marked))
         self.env["paylink.job.mixin"]._in_turn(*(partial(self._run, company) for company in companies))
 
     @api.model
@@ -37,6 +39,7 @@ class PaylinkAutopayRuleRun(models.Model):
         """
         rules = self._of_company(company)
         if not company.paylink_autopay or not rules:
+            self.env["paylink.autopay.item"]._of_company_left_out(company, ())._keep_no_mark()
             return True
         date = date or company._paylink_today()
         announced = rules._pick_notices(date)

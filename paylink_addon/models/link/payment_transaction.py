@@ -337,6 +337,7 @@ class PaymentTransaction(models.Model):
             ready = unbooked._paylink_book_ready()
             booking = own.with_context(**own._paylink_booking_context(ready))
             result = super(PaymentTransaction, booking)._post_process()
+            unbooked._paylink_book_rest()
             own._paylink_after_booking(new, unbooked)
         return result
 
@@ -381,9 +382,18 @@ class PaymentTransaction(models.Model):
         ready = self.filtered("paylink_id")._paylink_ready()
         # A refund gives back what is in the books: where that waits, it does, too.
         ready = ready.filtered(lambda tx: tx.operation != "refund" or tx.source_transaction_id not in self - ready)
-        for transactions in ready._paylink_rounds():
-            self.env["paylink.link"].with_company(transactions.company_id)._book(transactions)
+        ready._paylink_book_in_rounds()
         return ready
+
+    def _paylink_book_rest(self):
+        """Book refunds of what has just been booked, and that itself where Odoo has not: of what was given back it
+        thinks that it was captured in parts.
+        """
+        self.filtered(lambda tx: tx.paylink_id and not tx.payment_id)._paylink_moved()._paylink_book_in_rounds()
+
+    def _paylink_book_in_rounds(self):
+        for transactions in self._paylink_rounds():
+            self.env["paylink.link"].with_company(transactions.company_id)._book(transactions)
 
     def _paylink_booking_context(self, ready):
         """What Odoo's post-processing has to know, as values of the context.
@@ -478,7 +488,9 @@ class PaymentTransaction(models.Model):
             payment = super(PaymentTransaction, closing)._create_payment(**dated)
             payment._paylink_say_locked()
             return payment
-        self.env["paylink.link"].with_company(self.company_id)._book(self)
+        source = self.source_transaction_id._paylink_received() if self.operation == "refund" else self.browse()
+        if not source or source.payment_id:  # else it is booked after that: see _paylink_book_rest
+            self.env["paylink.link"].with_company(self.company_id)._book(self)
         return self.payment_id
 
     def _paylink_entry(self):

@@ -96,7 +96,7 @@ class TestUnanswered(PaymentManagerCommon):
                 getattr(child, f"action_paylink_was_{'' if was_made else 'not_'}made")()
                 self.assertEqual(
                     (link.state, bool(link.cancel_requested_at)),
-                    ("cancelled", True) if was_made else ("pending", False),
+                    ("cancelled", False) if was_made else ("pending", False),
                 )
 
     def test_who_can_answer_is_told(self):
