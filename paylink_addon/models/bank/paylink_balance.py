@@ -169,16 +169,19 @@ class PaylinkBalance(models.Model):
 
     def action_view_days(self):
         """What Stripe says and what the books say, day by day."""
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_balance_day_action")
         return action | {"domain": [("balance_id", "in", self.ids)]}
 
     def action_view_payouts(self):
         """Show its payouts."""
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_payout_action")
         return action | {"domain": [("balance_id", "in", self.ids)]}
 
     def action_view_open(self):
         """Show the rows whose lines are not reconciled, and why."""
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_balance_move_action")
         return action | {"domain": [("balance_id", "in", self.ids)], "context": {"search_default_open": 1}}
 

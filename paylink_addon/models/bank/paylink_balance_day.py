@@ -67,6 +67,7 @@ class PaylinkBalanceDay(models.Model):
     @api.readonly
     def action_view_said(self):
         """Show Stripe's rows of this day."""
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_balance_move_action")
         domain = [
@@ -80,6 +81,7 @@ class PaylinkBalanceDay(models.Model):
     @api.readonly
     def action_view_booked(self):
         """Show the entries of this day."""
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("account.action_account_moves_all")
         domain = [

@@ -156,6 +156,7 @@ class PaylinkBalanceMove(models.Model):
 
     def action_view_entry(self):
         """Show the bank line's entry."""
+        self.check_access("read")
         self.ensure_one()
         entries = (self.line_id | self.fee_line_id).move_id
         action = self.env["ir.actions.act_window"]._for_xml_id("account.action_move_journal_line")

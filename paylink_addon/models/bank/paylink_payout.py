@@ -119,18 +119,21 @@ class PaylinkPayout(models.Model):
 
     def action_view_moves(self):
         """Show what it is made of."""
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_balance_move_action")
         return action | {"domain": [("payout_id", "=", self.id)], "context": {}}
 
     def action_view_entry(self):
         """Show its entry in the journal of Stripe."""
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("account.action_move_journal_line")
         return action | {"views": [(False, "form")], "res_id": self.item_id.move_id.id}
 
     def action_view_bank_line(self):
         """Show the entry of the bank's line."""
+        self.check_access("read")
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("account.action_move_journal_line")
         return action | {"views": [(False, "form")], "res_id": self.bank_line_id.move_id.id}

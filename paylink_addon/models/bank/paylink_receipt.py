@@ -243,8 +243,8 @@ class PaylinkReceipt(models.Model):
 
     def action_open(self):
         """Show the payment, or the link to who may not see payments."""
-        self.ensure_one()
         self.check_access("read")
+        self.ensure_one()
         own = self.sudo()
         for record in (own.payment_id, own.link_id, own.transaction_id):
             if record and record.with_env(self.env).has_access("read"):

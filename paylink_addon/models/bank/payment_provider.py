@@ -45,8 +45,8 @@ class PaymentProvider(models.Model):
 
     def action_paylink_use_as_account(self):
         """Ask from which day on, and on which accounts."""
-        self.ensure_one()
         self._paylink_check_keeper()
+        self.ensure_one()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Use Stripe as an Account"),
@@ -58,8 +58,8 @@ class PaymentProvider(models.Model):
 
     def action_paylink_view_balance(self):
         """Show what Stripe and the books say, day by day."""
-        self.ensure_one()
         self._paylink_check_keeper()
+        self.ensure_one()
         return self._paylink_balance().action_view_days()
 
     @api.model
