@@ -198,22 +198,27 @@ class RpcCommon(DepositCommon):
     @classmethod
     def _hide_account(cls):
         """What another company has at Stripe, and what of it is paid out."""
-        account = cls.env["account.account"].sudo().search([("company_ids", "in", cls.other.ids)], limit=1)
-        names = ("outstanding_account_id", "former_account_id", "fee_account_id")
-        values = dict.fromkeys(names, account.id) | {"account": "acct_Markbalance", "company_id": cls.other.id}
-        balance = cls.env["paylink.balance"].sudo()
-        balance = balance.create(values | {"provider_id": cls.provider.id, "since": "2020-01-01"})
-        currency = cls.other.currency_id
-        balance._journal(currency)
-        own = {"balance_id": balance.id, "currency_id": currency.id, "amount": 3737.37}
-        payout = cls.env["paylink.payout"].sudo().create(own | {"name": "Markpayout", "status": "paid"})
-        values = {"name": "Markmovement", "created_at": "2020-01-01", "date": "2020-01-01", "is_kept": True}
-        move = cls.env["paylink.balance.move"].sudo().create(own | values | {"payout_id": payout.id})
-        cls.env.flush_all()
+        balance, payout, move, days = cls._account(cls.other, "acct_Markbalance", "Markpayout", "Markmovement", 3737.37)
         cls._mark(balance, "acct_Markbalance")
         cls._mark(payout, "Markpayout", *cls._amounts("3737.37"))
         cls._mark(move, "Markmovement", *cls._amounts("3737.37"))
-        cls._mark(cls.env["paylink.balance.day"].sudo().search([("balance_id", "=", balance.id)]))
+        cls._mark(days)
+
+    @classmethod
+    def _account(cls, company, name, payout_name, move_name, amount):
+        """A company's account at Stripe, with a payout, a movement of it, and their days; in sudo mode."""
+        env = cls.env(su=True)
+        account = env["account.account"].search([("company_ids", "in", company.ids)], limit=1)
+        names = ("outstanding_account_id", "former_account_id", "fee_account_id")
+        values = dict.fromkeys(names, account.id) | {"account": name, "company_id": company.id}
+        balance = env["paylink.balance"].create(values | {"provider_id": cls.provider.id, "since": "2020-01-01"})
+        balance._journal(company.currency_id)
+        own = {"balance_id": balance.id, "currency_id": company.currency_id.id, "amount": amount}
+        payout = env["paylink.payout"].create(own | {"name": payout_name, "status": "paid"})
+        values = {"name": move_name, "created_at": "2020-01-01", "date": "2020-01-01", "is_kept": True}
+        move = env["paylink.balance.move"].create(own | values | {"payout_id": payout.id})
+        env.flush_all()
+        return balance, payout, move, env["paylink.balance.day"].search([("balance_id", "=", balance.id)])
 
     @classmethod
     def _hide_cards(cls):

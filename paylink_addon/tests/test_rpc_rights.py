@@ -71,6 +71,7 @@ class TestRights(RpcCommon):
         ]
         match = cls._bank_match(cls.company)
         found += [found[6].step_ids, match, match.line_id]
+        found += cls._account(cls.company, "acct_ours", "po_ours", "txn_ours", 10)
         return {record._name: record.with_env(env) for record in found}
 
     # === WHAT IS SO === #
