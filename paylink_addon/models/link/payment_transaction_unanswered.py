@@ -15,19 +15,19 @@ _lt = LazyTranslate(__name__)
 # What was sent but, after that time, not answered: somebody has to look what became of it. Until then it may still be
 # on its way, and who takes it back would make it twice.
 ANSWER_TIME = timedelta(days=1)
-# What follows from what the person has seen, by what was asked: a setter, and what is said of it. Of a charge customers
-# may read it.
+# What follows from what the person has seen, by what was asked: what is said of it, and a setter. Of a charge customers may
+# read it.
 WAS_MADE = {
-    "charge": ("_set_done", _lt("It was charged.")),
-    "refund": ("_set_done", _lt("It was refunded.")),
-    "capture": ("_set_done", _lt("It was captured.")),
-    "void": ("_set_canceled", _lt("It was released.")),
+    "charge": (_lt("It was charged."), "_set_done"),
+    "refund": (_lt("It was refunded."), "_set_done"),
+    "capture": (_lt("It was captured."), "_set_done"),
+    "void": (_lt("It was released."), "_set_canceled"),
 }
 WAS_NOT_MADE = {
-    "charge": ("_set_error", _lt("The payment was not carried out.")),
-    "refund": ("_set_canceled", _lt("It was not refunded.")),
-    "capture": ("_set_error", _lt("It was not captured.")),
-    "void": ("_set_error", _lt("It was not released.")),
+    "charge": (_lt("The payment was not carried out."), "_set_error"),
+    "refund": (_lt("It was not refunded."), "_set_canceled"),
+    "capture": (_lt("It was not captured."), "_set_error"),
+    "void": (_lt("It was not released."), "_set_error"),
 }
 
 
@@ -93,7 +93,7 @@ class PaymentTransactionUnanswered(models.Model):
     def _paylink_say(self, outcomes):
         """:param dict outcomes: :data:`WAS_MADE` or :data:`WAS_NOT_MADE`"""
         tx = self._paylink_take_unanswered().with_context(paylink_looked=self.env.uid)
-        setter, message = outcomes[tx._paylink_kind_asked()]
+        message, setter = outcomes[tx._paylink_kind_asked()]
         if setter == "_set_done":
             tx._paylink_note_moved(tx.paylink_sent_at or tx.create_date)
         getattr(tx, setter)(state_message=message)
