@@ -15,8 +15,8 @@ _lt = LazyTranslate(__name__)
 # What was sent but, after that time, not answered: somebody has to look what became of it. Until then it may still be
 # on its way, and who takes it back would make it twice.
 ANSWER_TIME = timedelta(days=1)
-# What follows from what the person has seen, by what was asked: what is said of it, and a setter. Of a charge customers may
-# read it.
+# What follows from what the person has seen, by what was asked: what is said of it, and a setter. Of a charge customers
+# may read it.
 WAS_MADE = {
     "charge": (_lt("It was charged."), "_set_done"),
     "refund": (_lt("It was refunded."), "_set_done"),
