@@ -72,7 +72,16 @@ class TestStripeAccount(StripeAccountCommon):
         other = self._stripe_provider(self._other_company())
         self._connect(other, self.fake.account)
         with self.assertRaisesRegex(UserError, self.company.name):
-            self.use_as_account(other, fee_account_id=self.company_data["default_account_expense"].id)
+            self.use_as_account(other, fee_account_id=self._expenses(other.company_id).id)
+
+    def test_fees_are_booked_on_accounts_of_the_company(self):
+        expenses = self._expenses(self._other_company())
+        with self.assertRaisesRegex(UserError, "company"):
+            self.use_as_account(fee_account_id=expenses.id)
+
+    def _expenses(self, company):
+        own = [("company_ids", "in", company.ids), ("account_type", "=", "expense")]
+        return self.env["account.account"].sudo().with_company(company).search(own, limit=1)
 
     # === WHAT MOVES === #
 

@@ -6,7 +6,9 @@ class PaylinkBalanceSetup(models.TransientModel):
     """From which day on Stripe is kept as an account, and on which accounts its fees are booked."""
 
     _name = "paylink.balance.setup"
+    _inherit = "paylink.dialog.mixin"
     _description = "Use Stripe as an Account"
+    _check_company_auto = True
 
     provider_id = fields.Many2one(
         "payment.provider", required=True, ondelete="cascade", domain="[('code', '=', 'stripe_checkout')]"
@@ -25,11 +27,13 @@ class PaylinkBalanceSetup(models.TransientModel):
         compute="_compute_fee_account_id",
         store=True,
         readonly=False,
+        check_company=True,
         domain="[('account_type', 'in', ('expense', 'expense_direct_cost')), ('company_ids', 'in', company_id)]",
     )
     fee_tax_ids = fields.Many2many(
         "account.tax",
         string="Taxes of Fees",
+        check_company=True,
         domain="[('type_tax_use', '=', 'purchase'), ('company_id', '=', company_id)]",
         help="None where Stripe charges none and none is due. Fees are taken to include them.",
     )
