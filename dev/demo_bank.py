@@ -55,7 +55,9 @@ def make_stripe_account(env, bank):
     provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", env.company.id)])[
         :1
     ]
-    expense = env["account.account"].search([("account_type", "=", "expense")], limit=1)
+    expense = env.company._paylink_fee_account() or env["account.account"].search(
+        [("account_type", "=", "expense")], limit=1
+    )
     outstanding = provider._paylink_former_account()
     balance = env["paylink.balance"].sudo()
     balance = balance.create(

@@ -17,7 +17,7 @@ CATEGORIES = {
     "charge": _lt("Payment"),
     "charge_failure": _lt("Failed payment"),
     "partial_capture_reversal": _lt("Part not captured"),
-    "refund": _lt("Refund"),
+    "refund": _lt("Refund to customer"),
     "refund_failure": _lt("Failed refund"),
     "dispute": _lt("Chargeback"),
     "dispute_reversal": _lt("Chargeback won"),

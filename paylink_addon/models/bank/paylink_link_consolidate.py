@@ -21,6 +21,13 @@ class PaylinkLinkConsolidate(models.Model):
         groups="account.group_account_readonly,account.group_account_invoice",
     )
 
+    transfer_line_ids = fields.Many2many(
+        "account.bank.statement.line",
+        string="Bank Lines of Transfers",
+        compute="_compute_transfer_line_ids",
+        groups="account.group_account_readonly,account.group_account_invoice",
+    )
+
     # === COMPUTE METHODS === #
 
     @api.depends(
@@ -40,6 +47,13 @@ class PaylinkLinkConsolidate(models.Model):
     def _compute_balance_move_ids(self):
         for link in self:
             link.balance_move_ids = link.sudo().transaction_ids.paylink_balance_move_ids.sorted("created_at")
+
+    @api.depends(
+        "transaction_ids.paylink_match_id.line_id", "transaction_ids.state", "transaction_ids.paylink_withdrawn_at"
+    )
+    def _compute_transfer_line_ids(self):
+        for link in self:
+            link.transfer_line_ids = link.sudo()._received_transactions().paylink_match_id.line_id
 
     # === WHAT HAS ARRIVED === #
 

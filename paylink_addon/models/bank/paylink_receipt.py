@@ -5,7 +5,7 @@ from odoo.tools.sql import create_index
 ACCOUNTANTS = "account.group_account_readonly,account.group_account_invoice"
 KINDS = [
     ("payment", "Payment"),
-    ("refund", "Refund"),
+    ("refund", "Refund to customer"),
     ("taken", "Chargeback"),
     ("given", "Chargeback given back"),
 ]

@@ -48,9 +48,9 @@ class TestStripeAccount(StripeAccountCommon):
                 provider = self.provider.with_user(user)
                 if may:
                     self.assertTrue(provider.action_paylink_use_as_account())
-                    self.env["paylink.balance.setup"].with_user(user).create(
-                        {"provider_id": self.provider.id}
-                    ).action_use()
+                    setup = self.env["paylink.balance.setup"].with_user(user).create({})
+                    self.assertEqual(setup.provider_id, provider, "There is only one")
+                    setup.action_use()
                 else:
                     with self.assertRaises(AccessError):
                         provider._paylink_use_as_account({})

@@ -11,7 +11,11 @@ class PaylinkBalanceSetup(models.TransientModel):
     _check_company_auto = True
 
     provider_id = fields.Many2one(
-        "payment.provider", required=True, ondelete="cascade", domain="[('code', '=', 'stripe_checkout')]"
+        "payment.provider",
+        required=True,
+        ondelete="cascade",
+        domain="[('code', '=', 'stripe_checkout')]",
+        default=lambda self: self._default_provider_id(),
     )
     company_id = fields.Many2one(related="provider_id.company_id")
     since = fields.Date(
@@ -37,6 +41,15 @@ class PaylinkBalanceSetup(models.TransientModel):
         domain="[('type_tax_use', '=', 'purchase'), ('company_id', '=', company_id)]",
         help="None where Stripe charges none and none is due. Fees are taken to include them.",
     )
+
+    # === DEFAULTS === #
+
+    @api.model
+    def _default_provider_id(self):
+        """The provider of the company, where there is only one to choose."""
+        domain = [("code", "=", "stripe_checkout"), ("company_id", "=", self.env.company.id)]
+        found = self.env["payment.provider"].search(domain, limit=2)
+        return found if len(found) == 1 else found.browse()
 
     # === COMPUTE METHODS === #
 
