@@ -48,9 +48,10 @@ class TestStripeAccount(StripeAccountCommon):
                 provider = self.provider.with_user(user)
                 if may:
                     self.assertTrue(provider.action_paylink_use_as_account())
-                    setup = self.env["paylink.balance.setup"].with_user(user).create({})
-                    self.assertEqual(setup.provider_id, provider, "There is only one")
-                    setup.action_use()
+                    Setup = self.env["paylink.balance.setup"].with_user(user)
+                    offered = Setup.default_get(["provider_id"]).get("provider_id")
+                    self.assertEqual(offered or False, not provider.paylink_balance_id and provider.id)
+                    Setup.create({"provider_id": provider.id}).action_use()
                 else:
                     with self.assertRaises(AccessError):
                         provider._paylink_use_as_account({})

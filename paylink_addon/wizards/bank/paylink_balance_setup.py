@@ -18,6 +18,7 @@ class PaylinkBalanceSetup(models.TransientModel):
         default=lambda self: self._default_provider_id(),
     )
     company_id = fields.Many2one(related="provider_id.company_id")
+    balance_id = fields.Many2one(related="provider_id.paylink_balance_id")
     since = fields.Date(
         string="From",
         required=True,
@@ -49,7 +50,7 @@ class PaylinkBalanceSetup(models.TransientModel):
         """The provider of the company, where there is only one to choose."""
         domain = [("code", "=", "stripe_checkout"), ("company_id", "=", self.env.company.id)]
         found = self.env["payment.provider"].search(domain, limit=2)
-        return found if len(found) == 1 else found.browse()
+        return found if len(found) == 1 and not found.paylink_balance_id else found.browse()
 
     # === COMPUTE METHODS === #
 
