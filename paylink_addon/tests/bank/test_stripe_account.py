@@ -56,6 +56,23 @@ class TestStripeAccount(StripeAccountCommon):
                     with self.assertRaises(AccessError):
                         provider._paylink_use_as_account({})
 
+    def test_accountants_find_the_menus(self):
+        """A menu below one that they don't have would be theirs in vain."""
+        shown = ["paylink_receipt_menu", "paylink_payout_menu", "paylink_balance_day_menu"]
+        shown.append("paylink_balance_menu_configuration")
+        for group, names in (
+            ("account.group_account_readonly", shown),
+            ("account.group_account_invoice", [*shown, "paylink_bank_match_menu"]),
+            ("account.group_account_manager", [*shown, "paylink_bank_match_menu", "paylink_balance_setup_menu"]),
+        ):
+            visible = self.env["ir.ui.menu"].with_user(self._user(f"menus of {group}", group))._visible_menu_ids()
+            for name in names:
+                with self.subTest(group=group, menu=name):
+                    menu = self.env.ref(f"paylink_addon.{name}")
+                    while menu:
+                        self.assertIn(menu.id, visible)
+                        menu = menu.parent_id
+
     def test_only_accounts_of_fees_are_changed_by_hand(self):
         balance = self.use_as_account().with_user(self._user("keeper", "account.group_account_manager"))
         balance.fee_account_id = self.company_data["default_account_expense"]
