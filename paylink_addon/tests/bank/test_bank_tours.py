@@ -2,6 +2,7 @@ from odoo.tests import tagged
 
 from ..browser_common import ToursCommon
 from .bank_common import BankMixin
+from .stripe_account_common import StripeAccountCommon
 
 
 @tagged("post_install", "-at_install")
@@ -18,3 +19,22 @@ class TestBankTours(BankMixin, ToursCommon):
         self.env.invalidate_all()
         self.assertEqual(lines.mapped("is_reconciled"), [False, True])
         self.assertEqual(invoices.mapped("payment_state"), ["not_paid", "paid"])
+
+
+@tagged("post_install", "-at_install")
+class TestStripeAccountTours(StripeAccountCommon, ToursCommon):
+    """An administrator who keeps the books uses Stripe as an account, in a real browser, in French."""
+
+    seller_groups = "base.group_system,account.group_account_manager"
+
+    def test_used_as_account(self):
+        """What has moved since the day that is chosen is read: charges, fees, a payout; it agrees with the books."""
+        self.paid(120)
+        self.fake.pay_payout(self.fake.payout()["id"])
+        path = f"/odoo/payment.provider/{self.provider.id}"
+        self.start_tour(path, "paylink_stripe_account", login="camille")
+        self.keep_up()
+        balance = self.env["paylink.balance"].search([("provider_id", "=", self.provider.id)])
+        self.assertEqual(self.provider.journal_id, balance.journal_ids)
+        self.assert_even(balance)
+        self.start_tour(path, "paylink_stripe_account_read", login="camille")
