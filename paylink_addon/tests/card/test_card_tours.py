@@ -15,9 +15,11 @@ class TestCardTours(PhoneCommon, ToursCommon, CardCommon):
     browser_size = "1366x768"
 
     def test_card_that_expires_is_replaced(self):
-        """From the profile to the request, and on the customer's phone to another card."""
-        old = self._store_card(self._card_request()).token_id
+        """From the owner's task by the profile to the request, and on the customer's phone to another card."""
+        self.company.paylink_card_renewal = "propose"
+        old = self._store_card(self._card_request(user_id=self.seller.id)).token_id
         old.sudo().paylink_expires_on = fields.Date.today() + timedelta(days=9)
+        self.env.ref("paylink_addon.ir_cron_paylink_card_renew").method_direct_trigger()
         self.start_tour(f"/odoo/res.partner/{self.marie.id}", "paylink_profile_update", login="camille")
         request = self.env["paylink.card.request"].search([("replaces_id", "=", old.id)])
         self.assertEqual((request.user_id, request.status), (self.seller, "not_opened"))

@@ -2,9 +2,10 @@ import { registry } from "@web/core/registry";
 
 const tours = registry.category("web_tour.tours");
 
-/** A seller asks the customer to replace a stored card, from its profile. */
+/** A seller, who has a task to do so, asks the customer to replace a stored card, from its profile. */
 tours.add("paylink_profile_update", {
     steps: () => [
+        { trigger: ".o-mail-Activity:contains(/Une carte enregistrée expire/)" },
         { trigger: "button[name=action_paylink_view_profiles]", run: "click" },
         { trigger: ".o_data_row .o_field_widget[name=paylink_profile_status]:contains(/Expire|Expires/)" },
         { trigger: ".o_data_row button[name=action_paylink_request_update]", run: "click" },
