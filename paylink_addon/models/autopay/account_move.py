@@ -19,6 +19,7 @@ class AccountMove(models.Model):
         help="When it will be charged, or why not.",
     )
     paylink_autopay_skipped = fields.Boolean(compute="_compute_paylink_autopay", groups=GROUP)
+    paylink_autopay_known = fields.Boolean("History", compute="_compute_paylink_autopay", groups=GROUP)
     paylink_can_charge = fields.Boolean(compute="_compute_paylink_autopay", groups=GROUP)
 
     # === COMPUTE METHODS === #
@@ -28,13 +29,12 @@ class AccountMove(models.Model):
     def _compute_paylink_autopay(self):
         """What the rules of each company have in mind with its invoices."""
         self.paylink_autopay_plan = False
-        self.paylink_autopay_skipped = self.paylink_can_charge = False
+        self.paylink_autopay_skipped = self.paylink_autopay_known = self.paylink_can_charge = False
         asked = self._origin.filtered(
             lambda move: move.state == "posted" and move.is_sale_document(include_receipts=True)
         )
-        skipped = (
-            self.env["paylink.autopay.item"].sudo().search([("move_id", "in", asked.ids), ("is_skipped", "=", True)])
-        )
+        rows = self.env["paylink.autopay.item"].sudo().search([("move_id", "in", asked.ids)])
+        known, skipped = rows.move_id, rows.filtered("is_skipped").move_id
         for company, moves in asked.grouped("company_id").items():
             texts = moves._paylink_autopay_texts(company)
             for move in self.filtered(lambda move, moves=moves: move._origin in moves):
@@ -42,7 +42,8 @@ class AccountMove(models.Model):
                 token = customer.paylink_token_id
                 usable = token._paylink_autopay_usable() and token._paylink_is_of(customer, company)
                 move.paylink_autopay_plan = texts.get(move._origin.id, False)
-                move.paylink_autopay_skipped = move._origin in skipped.move_id
+                move.paylink_autopay_known = move._origin in known
+                move.paylink_autopay_skipped = move._origin in skipped
                 move.paylink_can_charge = bool(usable and move.amount_residual and move.paylink_can_send)
 
     def _paylink_autopay_texts(self, company):

@@ -59,15 +59,22 @@ class PaymentTransaction(models.Model):
         if self.env.context.get("paylink_withdraws"):
             return result  # it was never tried
         has_ended = self.state != before and self.state in ("done", "error", "cancel")
-        if self.paylink_autopay and self._paylink_is_incoming() and has_ended:
+        if has_ended and self.paylink_id.by_autopay and self._paylink_is_incoming():
             Row = self.env["paylink.autopay.item"]
             rows = Row._of_charge(self)
-            if self.state == "done":
+            if self.state == "done" and self._paylink_ends_autopay():
                 rows._note_charged()
-            else:
+            elif self.state != "done" and self.paylink_autopay:
                 rows._note_failed(self.sudo())
                 self.paylink_id._run_steps([Row._tell_failed, Row._end_plan], self.sudo())
         return result
+
+    def _paylink_ends_autopay(self):
+        """Whether it is a charge by rule, or what the customer has paid in its place on the page of its link, who had
+        to confirm it or has chosen another way; after a part of it the rest may still be charged.
+        """
+        link = self.paylink_id
+        return self.paylink_autopay or link._due_amounts()[link.id] <= 0
 
     def _paylink_waits_for_key(self):
         """No bank has said anything, and every other charge fails as well: it is no try."""

@@ -42,3 +42,12 @@ tours.add("paylink_autopay_declined", {
         { trigger: ".o_data_row:contains(/Refusé/) .o_data_cell[name=next_on]:not(:empty)" },
     ],
 });
+
+/** Finds in the history of an invoice that what the customer had to confirm has been charged. */
+tours.add("paylink_autopay_confirmed", {
+    steps: () => [
+        { trigger: "button[name=action_paylink_view_autopay]", run: "click" },
+        { trigger: ".o_data_row .o_data_cell[name=decline]:contains(/Le client doit/)" },
+        { trigger: ".o_data_row .o_data_cell[name=is_charged] input:checked" },
+    ],
+});
