@@ -223,7 +223,7 @@ class PaymentTransactionRequests(models.Model):
         """
         unsent = self.filtered(lambda tx: tx.paylink_todo == "charge" and not tx.paylink_sent_at)
         unsent.paylink_todo = False
-        unsent._paylink_close(reason)
+        unsent.filtered(lambda tx: tx.state in ("draft", "pending"))._paylink_close(reason)
 
     # === SENDING === #
 
