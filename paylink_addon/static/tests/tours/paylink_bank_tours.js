@@ -36,7 +36,7 @@ tours.add("paylink_stripe_account_read", {
     steps: () => [
         { trigger: ".o_field_widget[name=paylink_balance_id] a", run: "click" },
         { trigger: ".o_field_widget[name=journal_ids] .o_data_cell[name=paylink_said_at]:not(:empty)" },
-        { trigger: "button[name=action_view_payouts]:contains(/Virements/)", run: "click" },
+        { trigger: "button[name=action_view_payouts]:contains(/Versements/)", run: "click" },
         { trigger: ".o_breadcrumb:contains(/Versements de Stripe/)" },
         { trigger: ".o_data_row:contains(/Versé/) .o_data_cell[name=charges]:contains(/120,00/)", run: "click" },
         { trigger: ".o_form_view button[name=action_view_moves]:contains(/Mouvements/)" },
