@@ -305,7 +305,7 @@ class Presser:
             found.setdefault(tuple(look), record)
         records = list(found.values())
         chosen = records[:SAMPLES]
-        for node in nodes:  # what only few show is tried, too
+        for node in map(self.outer, nodes):  # what only few show is tried, too
             if not any(self.is_shown(node, record) for record in chosen):
                 chosen += [record for record in records if self.is_shown(node, record)][:1]
         return model.concat(*chosen)
@@ -321,12 +321,18 @@ class Presser:
 
     def press_in_form(self, what, node, record):
         """Press a button of a record, or one of its lines."""
-        place = next((parent for parent in node.iterancestors("field") if parent.get("name")), None)
+        outer = self.outer(node)
+        place = None if outer is node else outer
         if place is not None and not self.is_shown(place, record):
             return
         for line in record if place is None else record[place.get("name")][:2]:
             if self.is_shown(node, line, until=place):
                 self.press_once(what, line, node)
+
+    @staticmethod
+    def outer(node):
+        """What of a button stands in the form of a record: the button, or the field in whose lines it is."""
+        return next((parent for parent in node.iterancestors("field") if parent.get("name")), node)
 
     def is_shown(self, node, record, until=None):
         """Whether nothing hides the node, up to another one, as far as the fields of ``record`` say it."""
