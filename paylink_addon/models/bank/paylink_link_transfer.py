@@ -12,8 +12,8 @@ from ..messaging.paylink_guard_mixin import LARGEST_NUMBER
 
 # How often a customer may say of one link that a transfer is made.
 MOST_CLAIMS = 5
-# How many days ago, or ahead, that may have been.
 LONGEST_TEXT = 40
+# How long ago, or ahead, that may have been.
 LONGEST_AGO, LONGEST_AHEAD = timedelta(days=60), timedelta(days=10)
 # For so many days at most, whatever the company has set.
 LONGEST_PAUSE = 60

@@ -1,5 +1,4 @@
 from odoo import fields, models
-from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 # What is written for each type of field; all else is a text.
@@ -27,15 +26,12 @@ class PaylinkExportColumn(models.Model):
 
     def _readable(self):
         """Those of the columns whose field the user may read."""
-        return self.filtered(lambda column: column._can_read())
-
-    def _can_read(self):
         links = self.env["paylink.link"]
-        field = links._fields.get(self.code)
-        try:
-            return field is None or links._check_field_access(field, "read") is None
-        except AccessError:
-            return False
+        return self.filtered(
+            lambda column: (
+                column.code not in links._fields or links._has_field_access(links._fields[column.code], "read")
+            )
+        )
 
     def _field(self):
         """The field of links that the column shows; ``None`` of what has an expression of its own."""

@@ -1,5 +1,6 @@
 """What really happened to the money, to compare with somebody else's books."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 
@@ -31,14 +32,18 @@ def payments(realm):
 
     :return: list of :class:`Payment`, oldest first
     """
-    return [_payment(realm, intent) for intent in realm.all("payment_intent")]
+    by_intent = {kind: _grouped(realm, kind, "payment_intent") for kind in ("charge", "refund", "dispute")}
+    by_source = _grouped(realm, "balance_transaction", "source")
+    return [
+        _payment(realm, intent, {kind: found.get(intent["id"], []) for kind, found in by_intent.items()}, by_source)
+        for intent in realm.all("payment_intent")
+    ]
 
 
-def _payment(realm, intent):
+def _payment(realm, intent, mine, by_source):
     session = realm.objects.get(realm.hidden[intent["id"]].get("session")) or {}
-    mine = {name: _of(realm, name, intent) for name in ("charge", "refund", "dispute")}
-    sources = {found["id"] for group in mine.values() for found in group}
-    booked = [found for found in realm.all("balance_transaction") if found["source"] in sources]
+    sources = [found["id"] for group in mine.values() for found in group]
+    booked = [found for source in sources for found in by_source.get(source, [])]
     return Payment(
         id=intent["id"],
         reference=session.get("client_reference_id"),
@@ -53,8 +58,12 @@ def _payment(realm, intent):
     )
 
 
-def _of(realm, kind, intent):
-    return [found for found in realm.all(kind) if found["payment_intent"] == intent["id"]]
+def _grouped(realm, kind, key):
+    """All objects of a kind, by one of their values: looked through once, however many payments there are."""
+    groups = defaultdict(list)
+    for found in realm.all(kind):
+        groups[found[key]].append(found)
+    return groups
 
 
 def balance(realm):
