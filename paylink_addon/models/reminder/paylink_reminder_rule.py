@@ -42,7 +42,6 @@ class PaylinkReminderRule(models.Model):
     moment = fields.Char(compute="_compute_moment")
     step_ids = fields.One2many("paylink.reminder.step", "rule_id", string="Rule Days", copy=True)
     days_display = fields.Char(string="Days", compute="_compute_days_display")
-    next_tone = fields.Selection(TONES, compute="_compute_next_tone")  # proposed for one more day: ever firmer
     reminder_count = fields.Integer(compute="_compute_reminder_count")
     user_id = fields.Many2one(
         "res.users",
@@ -140,11 +139,6 @@ class PaylinkReminderRule(models.Model):
     def _compute_days_display(self):
         for rule in self:
             rule.days_display = ", ".join(str(step.days) for step in rule.step_ids.sorted("days"))
-
-    @api.depends("step_ids")
-    def _compute_next_tone(self):
-        for rule in self:
-            rule.next_tone = TONES[min(len(rule.step_ids), len(TONES) - 1)][0]
 
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_reminder_count(self):

@@ -28,7 +28,13 @@ class PaylinkReminderStep(models.Model):
         compute="_compute_offset", store=True, precompute=True, help="Days after the due date; negative: before it."
     )
     tone = fields.Selection(
-        TONES, required=True, default="1", help="If several reminders are due for a customer, only the firmest is sent."
+        TONES,
+        required=True,
+        help="If several reminders are due for a customer, only the firmest is sent.",
+        compute="_compute_tone",
+        store=True,
+        readonly=False,
+        precompute=True,
     )
     mail_template_id = fields.Many2one(
         "mail.template",
@@ -72,6 +78,13 @@ class PaylinkReminderStep(models.Model):
     def _compute_offset(self):
         for step in self:
             step.offset = step.days * SIGNS[step.rule_id.moment or "after"]
+
+    @api.depends("rule_id")
+    def _compute_tone(self):
+        """Propose for one more day a firmer tone than for those that the rule has, as far as there is one."""
+        for step in self:
+            others = step.rule_id.step_ids - step
+            step.tone = TONES[min(len(others), len(TONES) - 1)][0]
 
     @api.depends("tone")
     def _compute_mail_template_id(self):

@@ -30,6 +30,33 @@ class TestReminderRules(ReminderCommon):
         self.assertEqual(rule.step_ids.mail_template_id, self.env.ref("paylink_addon.mail_template_reminder_before_2"))
         self.assertEqual(rule.step_ids.offset, -3)
 
+    def test_one_more_day_is_firmer_however_fast_it_is_added(self):
+        """As the web client asks for a new row: with the rows that are there, and nothing of what they led to."""
+        stored = self._rule(days=(3, 10), tones=("1", "2"))
+        made = [[0, f"virtual_{days}", {"days": days, "tone": "1"}] for days in (3, 10, 30)]
+        changed = [[2, stored.step_ids[0].id, 0]]
+        rows = {
+            "the first": ({"step_ids": []}, "1"),
+            "the second": ({"step_ids": made[:1]}, "2"),
+            "the third": ({"step_ids": made[:2]}, "3"),
+            "none is firmer": ({"step_ids": made}, "3"),
+            "of a stored rule": ({"id": stored.id}, "3"),
+            "of a stored rule with one row less": ({"id": stored.id, "step_ids": changed}, "2"),
+        }
+        spec = {"days": {}, "tone": {}, "mail_template_id": {}}
+        Step = self.env["paylink.reminder.step"].with_context(default_days=0)
+        for name, (rule, tone) in rows.items():
+            with self.subTest(name):
+                self.env.invalidate_all()  # each is a request of its own
+                values = Step.onchange({"rule_id": {"kind": "invoice", "condition": "after", **rule}}, [], spec)[
+                    "value"
+                ]
+                self.assertEqual(values["tone"], tone)
+                template = self.env.ref(f"paylink_addon.mail_template_reminder_after_{tone}")
+                self.assertEqual(values["mail_template_id"], template.id)
+        stored.write({"step_ids": [Command.create({"days": 20})]})
+        self.assertEqual(stored.step_ids.mapped("tone"), ["1", "2", "3"])
+
     def test_subsidiary_has_automatic_payment_of_its_own(self):
         group = self._customer("Group", is_company=True)
         subsidiary = self._customer("Subsidiary", is_company=True, parent_id=group.id)

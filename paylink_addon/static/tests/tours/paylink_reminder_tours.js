@@ -21,6 +21,7 @@ tours.add("paylink_reminder_rule", {
         ...addDay(2, 10),
         ...addDay(3, 30),
         { trigger: ".o_form_sheet .oe_title", run: "click" },
+        { trigger: `${row(3)} .o_data_cell[name=tone]:contains(Dernier rappel)` },
         { trigger: `${row(3)} .o_data_cell[name=mail_template_id]:not(:empty)` },
         { trigger: ".o_notebook a[name=who]", run: "click" },
         { trigger: `${field("customer_mode")} input[data-value=except]`, run: "click" },
