@@ -307,7 +307,7 @@ class PaymentTokenLife(models.Model):
         company = self.company_id.with_env(env)
         template = company._paylink_card_template("update")
         if not template:
-            text = env._("There is no template for it: make one under Configuration → Card Request Templates.")
+            text = env._("There is no template for it: make one under Stored Cards → Card Request Templates.")
             return dict.fromkeys(self, text)
         impossible = template._storing_problems(company, self.partner_id.with_env(env))
         reach = env["paylink.card.request"]._recipient_problem

@@ -59,7 +59,7 @@ class TestStripeAccount(StripeAccountCommon):
     def test_accountants_find_the_menus(self):
         """A menu below one that they don't have would be theirs in vain."""
         shown = ["paylink_receipt_menu", "paylink_payout_menu", "paylink_balance_day_menu"]
-        shown.append("paylink_balance_menu_configuration")
+        shown.append("paylink_balance_menu")
         for group, names in (
             ("account.group_account_readonly", shown),
             ("account.group_account_invoice", [*shown, "paylink_bank_match_menu"]),

@@ -100,3 +100,15 @@ class TestToursPhone(ToursCommon):
         links = self.env["paylink.link"].search([("partner_id", "=", self.marie.id)])
         self.assertEqual(sorted(links.mapped("email")), ["marie@example.com", "new@example.com"])
         self.assertEqual(sorted(links.mapped("amount")), [30, 80])
+
+
+@tagged("post_install", "-at_install")
+class TestMenuBar(ToursCommon):
+    """A small screen has room for all our menus, in French, for who sees most of them."""
+
+    browser_size = "1280x720"
+    seller_groups = "base.group_system,account.group_account_manager,paylink_addon.group_payment_manager"
+
+    def test_no_menu_is_left_for_another_one(self):
+        self.seller.company_ids |= self.env["res.company"].create({"name": "Établissements Lambert et Fils"})
+        self.start_tour("/odoo/action-paylink_addon.paylink_link_action", "paylink_menu_bar", login="camille")

@@ -107,7 +107,7 @@ class PaylinkCardSendLine(models.TransientModel):
         """Why this customer can't be asked, and what to do, or ``False``."""
         wizard, template = self.wizard_id, self._template()
         if not template:
-            return self.env._("There is no template for it: make one under Configuration → Card Request Templates.")
+            return self.env._("There is no template for it: make one under Stored Cards → Card Request Templates.")
         return self.env["paylink.card.request"]._recipient_problem(
             self._customers(), self.email, self.phone, wizard.send_email, wizard.send_sms
         )

@@ -196,3 +196,11 @@ tours.add("paylink_portal", {
         { trigger: ".pl-total" },
     ],
 });
+
+/** All menus stand in the bar: Odoo puts those for which there is no room into one more. */
+tours.add("paylink_menu_bar", {
+    steps: () => [
+        { trigger: ".o_menu_sections [data-menu-xmlid='paylink_addon.paylink_menu_configuration']" },
+        { trigger: ".o_menu_sections:not(:has(.o_menu_sections_more))", content: "nothing is left for the menu +" },
+    ],
+});
