@@ -36,7 +36,9 @@ def paths(text, top):
     (app,) = top
     places = top | {name: below for name, below in top[app].items() if below}
     starts = "|".join(re.escape(name) for name in sorted(places, key=len, reverse=True))
-    for match in re.finditer(rf"(?<!→ )\b({starts}){ARROW}", text):
+    for match in re.finditer(rf"\b({starts}){ARROW}", text):
+        if text[: match.start()].endswith(ARROW):
+            continue  # in the middle of a path: of ours, which is followed from its start, or of Odoo's
         path, rest, tree = match[1], text[match.end() :], places[match[1]]
         while tree:
             yield path, rest, tree
