@@ -7,7 +7,7 @@ from odoo.tools import mute_logger
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from ..tools import locks
-from ..tools.locks import a_slot, hold, hold_and_touch, take_free, take_name, take_slot, unless_busy
+from ..tools.locks import a_slot, hold, hold_and_touch, in_turn, take_free, take_name, take_slot, unless_busy
 
 
 @tagged("post_install", "-at_install")
@@ -60,6 +60,32 @@ class TestLocks(TransactionCase):
         with self.assertRaises(SerializationFailure), self.env.cr.savepoint(flush=False):
             hold_and_touch(self.mine)
         waiting.join()
+
+    def test_in_turn(self):
+        """Who has waited sees what was done meanwhile, although its transaction had begun, and is not run again."""
+        query = "SELECT count(*) FROM ir_config_parameter WHERE key = 'paylink.test.turn'"
+        first, second = (sql_db.db_connect(self.env.cr.dbname).cursor() for _n in range(2))
+        for cursor in (first, second):
+            self.addCleanup(cursor.close)
+        self.addCleanup(first.commit)
+        self.addCleanup(first.execute, "DELETE FROM ir_config_parameter WHERE key = 'paylink.test.turn'")
+        second.execute(query)
+        self.assertEqual(second.fetchone()[0], 0)
+        seen = []
+
+        def wait_and_look():
+            with in_turn(second, "paylink.test.turn"):
+                second.execute(query)
+                seen.append(second.fetchone()[0])
+
+        waiting = threading.Thread(target=wait_and_look)
+        with in_turn(first, "paylink.test.turn"):
+            waiting.start()
+            first.execute("INSERT INTO ir_config_parameter (key, value) VALUES ('paylink.test.turn', 'x')")
+            waiting.join(0.2)
+            self.assertTrue(waiting.is_alive())
+        waiting.join()
+        self.assertEqual(seen, [1])
 
     def test_names(self):
         self.assertTrue(take_name(self.other, "paylink.test"))

@@ -90,6 +90,24 @@ def a_slot(cr, name=None, wait=0.0):
             cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [lock])
 
 
+@contextmanager
+def in_turn(cr, name):
+    """Have what has this name done by one transaction after the other; each sees what those before have done. Whoever
+    comes waits: it is for what takes milliseconds, and is done so often that running it again would take much longer.
+    Commits before and after.
+    """
+    cr.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+    try:
+        cr.commit()  # pylint: disable=invalid-commit  # from now on new data are seen
+        yield
+        cr.commit()  # pylint: disable=invalid-commit
+    except BaseException:
+        cr.rollback()
+        raise
+    finally:
+        cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+
+
 def _slots():
     count = max(config["workers"] - 1, 1) if config["workers"] else THREADS
     return [f"{SLOTS}.{number}" for number in range(count)]

@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL, consteq, hmac
 
 from ...tools.addresses import one_mailbox
-from ...tools.locks import hold_and_touch
+from ...tools.locks import in_turn
 from ...tools.parameters import whole_number
 
 # How many codes are sent in an hour, at most; and of one address three times as many in a day. Who has many networks,
@@ -14,6 +14,8 @@ from ...tools.parameters import whole_number
 # counts apart: who fills the page keeps nobody from that.
 CAPS = {"address": 3, "network": 10, "page": 100, "site": 30}
 PARAMETER = "paylink_addon.max_card_codes_per_%s"
+# Two at the same moment do not both take the last place.
+TURN = "paylink.card.code"
 LASTS = timedelta(minutes=15)
 KEPT = timedelta(days=1)
 DIGITS = 6
@@ -45,12 +47,8 @@ class PaylinkCardCode(models.Model):
     address = fields.Char(required=True, help="The e-mail address, not to be read.")
     network = fields.Char()
     site = fields.Char(help="Of IPv6: the many networks that one may have.")
-    hour = fields.Integer(required=True)
-    number = fields.Integer(required=True, help="Which code of the hour it is for the address.")
 
     _ticket_unique = models.UniqueIndex("(ticket)")
-    # Two at the same moment are not both the third.
-    _number_unique = models.UniqueIndex("(address, hour, number)")
 
     # === SENDING === #
 
@@ -65,51 +63,45 @@ class PaylinkCardCode(models.Model):
         :param request: the ``paylink.card.request`` that goes on with it; by default one is made
         :return: the ticket for the form, or ``False``: later
         """
-        now = fields.Datetime.now()
-        address = hmac(self.env(su=True), "paylink.card.address", one_mailbox(email))
+        code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+        ticket = secrets.token_urlsafe(18)
         values = {
             "template_id": template.id,
             "request_id": request.id if request else None,
-            "ticket": secrets.token_urlsafe(18),
-            "sent_at": now,
+            "ticket": ticket,
+            "code_hash": self._hash(ticket, code),
+            "sent_at": fields.Datetime.now(),
             "tries": 0,
             "email": email,
             "said": fields.Json().convert_to_column(said, self),
-            "address": address,
+            "address": hmac(self.env(su=True), "paylink.card.address", one_mailbox(email)),
             "network": _network(ip),
             "site": _network(ip, SITE),
-            "hour": int(now.timestamp()) // 3600,
         }
-        number = self._room(template, values)
-        if number is None:
-            return False
-        self._in_turn_of_pages()
-        code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-        values |= {"number": number, "code_hash": self._hash(values["ticket"], code)}
-        if not self._insert(values):
+        if full := self._full(values) or self._insert(values):
+            if "page" in full:
+                template.sudo()._note_full(self._caps()["page"])
             return False
         self._mail(template, email, code)
-        return values["ticket"]
+        return ticket
 
     @api.model
-    def _room(self, template, values):
-        """Which code of the hour it would be for the address, or ``None``: there were too many. One query."""
-        caps = {name: whole_number(self.env, PARAMETER % name, cap) for name, cap in CAPS.items()}
-        [(in_hour, *counts)] = self.env.execute_query(self._room_query(values))
-        limits = (3 * caps["address"], *caps.values())
-        _of_day, _of_address, _of_network, of_page, _of_site = full = [
-            count >= limit for count, limit in zip(counts, limits, strict=True)
-        ]
-        if of_page:
-            template.sudo()._note_full(caps["page"])
-        return None if any(full) else in_hour
+    def _caps(self):
+        return {name: whole_number(self.env, PARAMETER % name, cap) for name, cap in CAPS.items()}
 
     @api.model
-    def _room_query(self, values):
+    def _full(self, values):
+        """Of what there were too many, by the names of :data:`CAPS`; nothing, if there is room. One query."""
+        caps = self._caps()
+        [counts] = self.env.execute_query(self._counts_query(values))
+        limits = {"day": 3 * caps["address"], **caps}
+        return [name for (name, limit), count in zip(limits.items(), counts, strict=True) if count >= limit]
+
+    @api.model
+    def _counts_query(self, values):
         return SQL(
             """
-            SELECT count(*) FILTER (WHERE address = %(address)s AND hour = %(hour)s),
-                   count(*) FILTER (WHERE address = %(address)s),
+            SELECT count(*) FILTER (WHERE address = %(address)s),
                    count(*) FILTER (WHERE address = %(address)s AND sent_at > %(since)s),
                    count(*) FILTER (WHERE network = %(network)s AND sent_at > %(since)s),
                    count(*) FILTER (
@@ -123,32 +115,25 @@ class PaylinkCardCode(models.Model):
                    address = %(address)s OR network = %(network)s OR site = %(site)s OR template_id = %(template_id)s
                )
             """,
-            **{name: values[name] for name in ("address", "hour", "network", "site", "template_id")},
+            **{name: values[name] for name in ("address", "network", "site", "template_id")},
             is_first=not values["request_id"],
             since=values["sent_at"] - timedelta(hours=1),
             day=values["sent_at"] - KEPT,
         )
 
     @api.model
-    def _in_turn_of_pages(self):
-        """Two at the same moment do not both take the last place: the second one is run again by Odoo, and counts."""
-        Template = self.env["paylink.card.template"].sudo().with_context(active_test=False)
-        hold_and_touch(Template.search([("kind", "=", "generic")]))
-
-    @api.model
     def _insert(self, values):
-        """Store a code: who does the same at the same moment is run again by Odoo, and counted then. What was typed is
-        in no log.
+        """Store a code, if there is room still; what was typed is in no log.
 
-        :return: whether it was stored
+        :return: as of :meth:`_full`
         """
-        query = SQL(
-            "INSERT INTO paylink_card_code (%s) VALUES %s ON CONFLICT DO NOTHING",
-            SQL(", ").join(map(SQL.identifier, values)),
-            tuple(values.values()),
-        )
-        self.env.cr.execute(query, log_exceptions=False)
-        return bool(self.env.cr.rowcount)
+        with in_turn(self.env.cr, TURN):
+            full = self._full(values)
+            if not full:
+                columns = SQL(", ").join(map(SQL.identifier, values))
+                query = SQL("INSERT INTO paylink_card_code (%s) VALUES %s", columns, tuple(values.values()))
+                self.env.cr.execute(query, log_exceptions=False)
+        return full
 
     @api.model
     def _hash(self, ticket, code):

@@ -9,6 +9,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
 from ...const import CARD_OPEN_PATH, TOKEN_BYTES, Task
+from ...tools.locks import unless_busy
 from ..messaging.paylink_request_mixin import TOKEN_PATTERN
 
 # How often it is told at most that too many have come by a page.
@@ -144,7 +145,9 @@ class PaylinkCardTemplateOpen(models.Model):
         return bool(self._options(self.company_id.sudo(), self.env["res.partner"])[1])
 
     def _note_visit(self):
-        """Count a person who has touched the page. Nobody waits for it: of two at the same moment one may not count."""
+        """Count a person who has touched the page. Nobody waits for it, and nothing is run again for it: of two at the
+        same moment one may not count.
+        """
         query = SQL(
             """
             UPDATE paylink_card_template SET visit_count = coalesce(visit_count, 0) + 1
@@ -152,7 +155,8 @@ class PaylinkCardTemplateOpen(models.Model):
             """,
             self.id,
         )
-        self.env.cr.execute(query, log_exceptions=False)
+        with unless_busy(self.env):
+            self.env.cr.execute(query, log_exceptions=False)
         self.invalidate_recordset(["visit_count"])
 
     def _note_full(self, count):
