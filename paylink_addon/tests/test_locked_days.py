@@ -93,42 +93,62 @@ class TestLockedDays(DaysCommon):
                 self.assertEqual((payment.date, self._vat_entries(move).mapped("date")), (DAY, [expected]))
                 self.assertEqual("That tax period is locked" in self._notes(payment), bool(locked))
 
-    def test_vat_of_what_goes_back(self):
-        """Of the day on which the money went back."""
-        move = self._taxed()
-        transaction = self._confirmed(move)
-        self._booked_late(transaction)
+    def _vat(self, move):
+        """The VAT on payments that each day declares, without days on which it comes to nothing."""
+        lines = self._vat_entries(move).line_ids.filtered("tax_repartition_line_id")
+        sums = {day: -sum(own.mapped("balance")) for day, own in lines.grouped("date").items()}
+        return {day: amount for day, amount in sums.items() if self.company.currency_id.compare_amounts(amount, 0)}
+
+    def _charged_back(self, transaction, part=1):
         with freeze_time(at("20:00:00", ZONE, LATE)):
-            dispute = (
-                self.env["paylink.dispute"]
-                .sudo()
-                .create(
-                    {
-                        "name": "dp_late",
-                        "provider_id": self.provider.id,
-                        "transaction_id": transaction.id,
-                        "currency_id": transaction.currency_id.id,
-                        "amount": transaction.amount,
-                        "status": "lost",
-                        "withdrawn_at": at("23:00:00", ZONE, OPEN),
-                    }
-                )
-            )
+            values = {
+                "name": f"dp_{transaction.id}",
+                "provider_id": self.provider.id,
+                "transaction_id": transaction.id,
+                "currency_id": transaction.currency_id.id,
+                "amount": transaction.amount * part,
+                "status": "lost",
+                "withdrawn_at": at("23:00:00", ZONE, OPEN),
+            }
+            dispute = self.env["paylink.dispute"].sudo().create(values)
             dispute._book_withdrawal()
-        self.assertEqual(dispute.withdrawal_id.date, OPEN)
-        self.assertEqual(self._vat_entries(move).mapped("date"), [DAY, OPEN])
+        return dispute
+
+    def test_vat_of_what_goes_back(self):
+        """Of the day on which the money went back, and of as much; what stays paid stays declared."""
+        for part, locked in ((1, False), (0.5, False), (0.5, LOCKED)):
+            with self.subTest(part=part, locked=locked):
+                self.company.tax_lock_date = False
+                move = self._taxed()
+                transaction = self._confirmed(move)
+                self._booked_late(transaction)
+                vat = self._vat(move)[DAY]
+                self.company.tax_lock_date = locked
+                dispute = self._charged_back(transaction, part)
+                self.assertEqual(dispute.withdrawal_id.date, OPEN)
+                self.assertEqual(self._vat(move), {DAY: vat, OPEN: -vat * part})
+                with freeze_time(at("20:00:00", ZONE, LATE)):
+                    dispute.reinstated_at = at("23:00:00", ZONE, LATE)
+                    dispute._book_reinstatement()
+                self.assertEqual(self._vat(move), {DAY: vat, OPEN: -vat * part, LATE: vat * part})
 
     def test_exchange_differences(self):
         rates = [("2020-01-01", 1.0), (DAY, 2.0), (DAY + timedelta(days=1), 8.0)]
         cad = self.setup_other_currency("CAD", rates=rates)
         self.provider.available_currency_ids = [Command.link(cad.id)]
         move = self._due_on(DAY, amount=200, currency_id=cad.id)
-        payment = self._booked_late(self._confirmed(move))
+        transaction = self._confirmed(move)
+        payment = self._booked_late(transaction)
         self.assertEqual(payment._seek_for_lines()[0].balance, 100)
         difference = self._items(move).matched_credit_ids.exchange_move_id or (
             move.line_ids.matched_credit_ids.exchange_move_id
         )
         self.assertEqual(difference.date, DAY)
+        known = self.env["account.move"].search([])
+        self._charged_back(transaction, 0.5)
+        made = self.env["account.move"].search([("id", "not in", known.ids)])
+        self.assertGreater(len(made), 2)
+        self.assertEqual(set(made.mapped("date")), {OPEN}, "what follows from a chargeback is of its day")
 
     def test_automatic_invoices(self):
         """An invoice that a payment makes is of its day, or the first that the taxes can still be declared for."""

@@ -265,8 +265,8 @@ class PaylinkDispute(models.Model):
         shares = self._shares(source)
         payment = self._create_payment("outbound", shares, source, "withdrawn_at")
         self.withdrawal_id = payment
-        settled = self._settled_partials(source).with_context(paylink_booked_on=payment.date)
-        reopened = self._release(settled, shares)
+        source = source.with_context(paylink_booked_on=payment.date)
+        reopened = self._release(self._settled_partials(source), shares)
         payment._paylink_reconcile([self._lines(source).filtered(lambda line: not line.reconciled)])
         if source._paylink_open_credit():
             source._paylink_reconcile([reopened])  # a part of the amount was charged back: the rest settles what it did

@@ -68,6 +68,15 @@ class AccountMove(models.Model):
             return Domain.FALSE
         return super()._search_reconciled_payment_ids(operator, value)
 
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Taxes that are due on payment: see :meth:`_get_accounting_date`, which Odoo does not ask for their day."""
+        if booked_on := self.env.context.get("paylink_booked_on"):
+            vals_list = [self._paylink_dated(vals, booked_on) for vals in vals_list]
+        return super().create(vals_list)
+
     # === ACTIONS === #
 
     def action_paylink_view_links(self):
@@ -89,6 +98,20 @@ class AccountMove(models.Model):
         if not booked_on or self.is_invoice(include_receipts=True):
             return super()._get_accounting_date(invoice_date, has_tax, lock_dates=lock_dates)
         return self.company_id._paylink_open_day(max(invoice_date, booked_on), self.journal_id, has_tax)
+
+    @api.model
+    def _paylink_dated(self, vals, booked_on):
+        """The values of an entry of taxes that are due on payment, with its day; those of others as they are.
+
+        What is reconciled anew, after a part of it was undone, is of the day on which it was undone: the day of the
+        payment has declared it.
+        """
+        if not vals.get("tax_cash_basis_rec_id"):
+            return vals
+        partial = self.env["account.partial.reconcile"].browse(vals["tax_cash_basis_rec_id"])
+        journal = self.env["account.journal"].browse(vals["journal_id"])
+        day = partial.company_id._paylink_open_day(max(partial.max_date, booked_on), journal, has_tax=True)
+        return vals | {"date": day}
 
     def _paylink_open_items(self):
         """The open receivable items of these moves, in sudo mode (only after access to the moves is checked)."""

@@ -1,3 +1,5 @@
+from datetime import date
+
 from odoo import fields, models
 from odoo.fields import Domain
 from odoo.tools import format_date
@@ -90,9 +92,12 @@ class AccountPayment(models.Model):
     def _paylink_reconcile(self, items):
         """Reconcile each payment with its ``items``, account by account, all in one plan.
 
+        What follows from it is of the day that the context says (``paylink_booked_on``), else of that of the entries.
+
         :param list items: an ``account.move.line`` record set for each payment
         """
-        knowing = self.with_context(paylink_knows_reconciled=True)
+        booked_on = self.env.context.get("paylink_booked_on") or date.min
+        knowing = self.with_context(paylink_knows_reconciled=True, paylink_booked_on=booked_on)
         plan = [
             group.with_env(knowing.env)
             for payment, own in zip(self, items, strict=True)
