@@ -22,8 +22,8 @@ def main():
     table = Table("From Stripe's rows to reconciled bank lines, per row")
     with fresh_database("bench_bank_account") as database, environment(database) as user_env:
         env = user_env(su=True)
-        balance, journal = _account(env)
-        ours, theirs = _payments(env, balance, journal, ROWS), _payments(env, balance, journal, PEERS)
+        balance, journal = account(env)
+        ours, theirs = payments(env, balance, journal, ROWS), payments(env, balance, journal, PEERS)
         peer = measure(env, lambda: _odoo(env, journal, balance, theirs)).per(PEERS)
         half = ROWS // 2
         first = measure(env, lambda: _day(env, balance, ours[:half]))
@@ -50,7 +50,7 @@ def _memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _account(env):
+def account(env):
     """An account at Stripe as the set-up leaves it, without asking Stripe."""
     provider = env.ref("paylink_addon.payment_provider_stripe")
     company = provider.company_id
@@ -65,7 +65,7 @@ def _account(env):
     return balance, journal
 
 
-def _payments(env, balance, journal, count):
+def payments(env, balance, journal, count):
     """Confirmed transactions with their payments in the books."""
     provider = balance.provider_id
     partner = env["res.partner"].create({"name": "Marie Dubois"})

@@ -54,6 +54,8 @@ TABLE = {
         "(unlink)": "",
     },
     "paylink.payout": {
+        "action_assign": "C",
+        "action_release": "C",
         "action_view_bank_line": "C",
         "action_view_entry": "C",
         "action_view_moves": "C",

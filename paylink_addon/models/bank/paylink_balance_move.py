@@ -80,8 +80,8 @@ class PaylinkBalanceMove(models.Model):
         "paylink.payout", readonly=True, index="btree_not_null", ondelete="set null", help="Which has paid it out."
     )
     payout_amount = fields.Monetary(related="payout_id.amount", string="Payout Amount")
-    bank_date = fields.Date(related="payout_id.bank_date")
-    bank_label = fields.Char(related="payout_id.bank_label")
+    bank_date = fields.Date(string="On the account on", related="payout_id.arrival_line_id.date")
+    bank_label = fields.Char(string="Label of the Bank", related="payout_id.arrival_line_id.payment_ref")
     line_id = fields.Many2one(
         "account.bank.statement.line", string="Bank Line", readonly=True, index="btree_not_null", ondelete="set null"
     )

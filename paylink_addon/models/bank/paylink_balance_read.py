@@ -117,6 +117,7 @@ class PaylinkBalanceRead(models.Model):
                 rows = stripe.transactions(payout=payout.name, expand=EXPAND, limit=PAGE)
                 self._store_pages(rows, payout_id=payout.id)
                 payout.is_composed = True
+                payout._note_composed()
             self.env.cr.commit()  # pylint: disable=invalid-commit
 
     # === COMPARING === #

@@ -33,7 +33,7 @@ class PaylinkLinkConsolidate(models.Model):
     @api.depends(
         "state",
         "transaction_ids.state",
-        "transaction_ids.paylink_balance_move_ids.payout_id.bank_line_id",
+        "transaction_ids.paylink_balance_move_ids.payout_id.arrival_line_id",
         "transaction_ids.paylink_match_id.state",
         "transaction_ids.paylink_withdrawn_at",
     )

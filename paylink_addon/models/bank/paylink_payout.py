@@ -3,6 +3,7 @@ from collections import Counter
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
 from ...tools import days
@@ -62,6 +63,12 @@ class PaylinkPayout(models.Model):
     descriptor = fields.Char(string="Label", readonly=True, help="What Stripe has the bank print.")
     is_complete = fields.Boolean(readonly=True, help="Stripe knows what it is made of.")
     is_composed = fields.Boolean(readonly=True, help="So does Odoo.")
+    is_automatic = fields.Boolean(
+        string="Automatic", default=True, readonly=True, help="Stripe says of automatic payouts alone what is in them."
+    )
+    is_assigned = fields.Boolean(
+        string="Assigned by hand", readonly=True, help="Somebody has let it have the oldest payments."
+    )
     is_stale = fields.Boolean(readonly=True, help="Stripe has told that something has changed.")
     move_ids = fields.One2many("paylink.balance.move", "payout_id", string="Movements", readonly=True)
     charges = fields.Monetary(string="Payments", compute="_compute_sums")
@@ -84,6 +91,24 @@ class PaylinkPayout(models.Model):
         store=True,
         index="btree_not_null",
         ondelete="set null",
+    )
+    again_id = fields.Many2one(
+        "paylink.payout",
+        string="Sent again with",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="Where it came back: the payout in which its money was sent once more.",
+    )
+    arrival_line_id = fields.Many2one(
+        "account.bank.statement.line",
+        string="Arrived with",
+        compute="_compute_arrival_line_id",
+        store=True,
+        recursive=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The bank's line with which its money has come to stay.",
     )
     bank_date = fields.Date(string="On the account on", related="bank_line_id.date")
     bank_label = fields.Char(string="Label of the Bank", related="bank_line_id.payment_ref")
@@ -115,7 +140,35 @@ class PaylinkPayout(models.Model):
             lines = others.move_id.statement_line_id
             payout.bank_line_id = lines.filtered(lambda line: not line.journal_id.sudo().paylink_balance_id)[:1]
 
+    @api.depends("bank_line_id", "status", "again_id.arrival_line_id")
+    def _compute_arrival_line_id(self):
+        """What came back is there as soon as the payout is that sent it again."""
+        for payout in self:
+            standing = payout.again_id.arrival_line_id if payout.status in RETURNED else payout.bank_line_id
+            payout.arrival_line_id = standing
+
     # === ACTIONS === #
+
+    def action_assign(self):
+        """Let manual payouts have the oldest payments that nothing has paid out yet: Stripe does not say which ones."""
+        own = self._for_assigning()
+        if any(payout.is_automatic for payout in own):
+            raise UserError(self.env._("Stripe says itself what an automatic payout is made of."))
+        for payout in own.sorted(lambda payout: (payout.created_at, payout.id)):
+            payout._assign()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def action_release(self):
+        """Take that back."""
+        self._for_assigning().filtered("is_assigned")._release()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _for_assigning(self):
+        """They, in sudo mode: which payments are in a payout is for those who keep the books."""
+        self.check_access("read")
+        if not self.env.user.has_group("account.group_account_invoice"):
+            raise AccessError(self.env._("Only accountants can say what a payout is made of."))
+        return self.sudo()
 
     def action_view_moves(self):
         """Show what it is made of."""
@@ -153,8 +206,10 @@ class PaylinkPayout(models.Model):
         self.create([{"balance_id": balance.id, "name": name, **self._values(one)} for name, one in found.items()])
 
     def _apply(self, found):
-        """Bring it to what Stripe says of it now."""
+        """Bring it to what Stripe says of it now. What somebody has assigned to it is not in it if it came back."""
         self.write(self._values(found))
+        if self.is_assigned and self.status in RETURNED:
+            self._release()
 
     def _note_item(self, item, is_return):
         """Note its item on the account of transfers. What comes back settles it, unless the bank has shown it before:
@@ -180,6 +235,7 @@ class PaylinkPayout(models.Model):
             "status": found["status"],
             "reference": (found.get("trace_id") or {}).get("value"),
             "descriptor": found.get("statement_descriptor"),
+            "is_automatic": found.get("automatic", True),
             "is_complete": found.get("reconciliation_status") == "completed",
             "is_stale": False,
         }
@@ -191,6 +247,45 @@ class PaylinkPayout(models.Model):
         news = Domain("is_stale", "=", True) | Domain("status", "in", ("pending", "in_transit"))
         unknown = Domain("is_composed", "=", False) & Domain("created_at", ">=", recent)
         return Domain("balance_id", "=", balance.id) & (news | unknown)
+
+    # === WHAT IT IS MADE OF === #
+
+    def _note_composed(self):
+        """What it is made of is known: payouts that came back are in it once more."""
+        returned = self.move_ids.filtered(lambda move: move.category == "payout_reversal").mapped("source")
+        self.search([("balance_id", "=", self.balance_id.id), ("name", "in", returned)]).again_id = self
+
+    def _assign(self):
+        """Take the oldest movements, as far as this and all manual payouts before it have paid them out in full."""
+        if self.status in RETURNED:
+            raise UserError(self.env._("This payout came back: nothing is in it."))
+        own = Domain("balance_id", "=", self.balance_id.id) & Domain("currency_id", "=", self.currency_id.id)
+        manual = self.search(own & Domain("is_automatic", "=", False), order="created_at, id")
+        left = sum(
+            payout.amount for payout in manual[: list(manual).index(self) + 1] if payout.status not in RETURNED
+        )
+        moves = self.move_ids.search(
+            own
+            & Domain("is_kept", "=", True)
+            & Domain("created_at", "<=", self.created_at)
+            & (Domain("payout_id", "=", False) | Domain("payout_id", "in", manual.ids))
+            & Domain("category", "!=", "payout")
+            & ~(Domain("category", "=", "payout_reversal") & Domain("source", "in", manual.mapped("name"))),
+            order="created_at, id",
+        )
+        for move in moves:
+            left = self.currency_id.round(left - move.net)
+            if left < 0:
+                break
+            if not move.payout_id:
+                move.payout_id = self
+        self.is_assigned = True
+        self._note_composed()
+
+    def _release(self):
+        """Nothing is in them for all that is known."""
+        self.move_ids.payout_id = False
+        self.is_assigned = False
 
     # === THE BANK'S LINE === #
 

@@ -38,7 +38,7 @@ class PaylinkReceipt(models.Model):
             *("currency_id", "is_post_processed", "reference", "paylink_withdrawn_at"),
         ],
         "paylink.balance.move": ["transaction_id", "fee", "net", "currency_id", "payout_id", "category"],
-        "paylink.payout": ["bank_line_id"],
+        "paylink.payout": ["arrival_line_id"],
         "account.payment": [
             *("date", "partner_id", "company_id", "journal_id", "payment_method_line_id", "currency_id", "amount"),
             *("amount_company_currency_signed", "payment_type", "partner_type", "state", "is_matched"),
@@ -130,7 +130,7 @@ class PaylinkReceipt(models.Model):
                    %(matched)s AS is_matched,
                    COALESCE((SELECT BOOL_AND(EXISTS (SELECT FROM paylink_payout payout
                                                       WHERE payout.id = move.payout_id
-                                                        AND payout.bank_line_id IS NOT NULL)) %(moves)s),
+                                                        AND payout.arrival_line_id IS NOT NULL)) %(moves)s),
                             %(matched)s) AS is_consolidated
               FROM payment_transaction tx
              WHERE tx.state = 'done' AND tx.paylink_moved_on IS NOT NULL AND tx.operation <> 'validation'
@@ -237,7 +237,7 @@ class PaylinkReceipt(models.Model):
         may_know = self.env.user.has_groups(ACCOUNTANTS)
         for receipt in self:
             own = receipt.payment_id.reconciled_statement_line_ids[:1]
-            receipt.bank_line_id = may_know and (receipt.payout_id.bank_line_id or own)
+            receipt.bank_line_id = may_know and (receipt.payout_id.arrival_line_id or own)
 
     # === ACTIONS === #
 

@@ -15,5 +15,5 @@ class PaymentTransaction(models.Model):
             return self.paylink_match_id.line_date
         moves = (self | self.source_transaction_id).paylink_balance_move_ids  # of a capture: its authorization has them
         charges = moves.filtered(lambda move: move.category == "charge")
-        lines = charges.payout_id.bank_line_id
+        lines = charges.payout_id.arrival_line_id
         return lines[:1].date if charges and len(lines) == len(charges.payout_id) == 1 else False

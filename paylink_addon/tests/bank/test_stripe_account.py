@@ -39,7 +39,7 @@ class TestStripeAccount(StripeAccountCommon):
     def test_who_may_set_it_up(self):
         for groups, may in (
             ("account.group_account_manager", True),
-            ("base.group_system", True),
+            ("base.group_system", False),
             ("account.group_account_invoice", False),
             ("paylink_addon.group_payment_manager", False),
         ):
@@ -55,6 +55,17 @@ class TestStripeAccount(StripeAccountCommon):
                 else:
                     with self.assertRaises(AccessError):
                         provider._paylink_use_as_account({})
+                    with self.assertRaises(AccessError):
+                        self.env["paylink.balance.setup"].with_user(user).create({"provider_id": self.provider.id})
+                    form = self._form_of_provider(user)
+                    self.assertNotIn("action_paylink_use_as_account", form)
+                    self.assertNotIn("paylink_balance_id", form)
+
+    def _form_of_provider(self, user):
+        """What the form of providers shows; nothing to those who may not read providers."""
+        Provider = self.env["payment.provider"].with_user(user)
+        view = self.env.ref("payment.payment_provider_form")
+        return Provider.get_view(view.id)["arch"] if Provider.has_access("read") else ""
 
     def test_accountants_find_the_menus(self):
         """A menu below one that they don't have would be theirs in vain."""

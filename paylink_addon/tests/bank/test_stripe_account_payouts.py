@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .stripe_account_common import StripeAccountCommon
@@ -105,6 +106,7 @@ class TestStripeAccountPayouts(StripeAccountCommon):
                     self.arrived(payout, "STRIPE", date=payout.arrival_date)
                     self.run_job("ir_cron_paylink_balance")
                     self.assertTrue(payout.bank_line_id)
+                    self.assertTrue(links.consolidated, "the money of those that came back is in it")
                 undo(payout.name)
                 self.keep_up()
                 self.assertIn(payout.status, ("failed", "canceled"))
@@ -116,10 +118,44 @@ class TestStripeAccountPayouts(StripeAccountCommon):
                 self.assertFalse(any(links.mapped("consolidated")))
                 self.assert_even(self.balance)
         payout = self.payout()
-        self.arrived(payout, "STRIPE", date=payout.arrival_date)
+        line = self.arrived(payout, "STRIPE", date=payout.arrival_date)
         self.run_job("ir_cron_paylink_balance")
         self.assertTrue(payout.bank_line_id)
         self.assertEqual(self.open_transfers(), [])
+        self.assertEqual((links.consolidated, links.balance_move_ids.bank_label), (True, line.payment_ref))
+        receipt = self.env["paylink.receipt"].search([("link_id", "=", links.id)])
+        self.assertEqual((receipt.is_consolidated, receipt.bank_line_id), (True, line))
+
+    def test_manual_payouts_take_the_oldest_payments_where_somebody_says_so(self):
+        """Stripe does not say what is in them: nothing is guessed; what is covered in part comes with the next one."""
+        links = [self.paid(amount).paylink_id for amount in (100, 50, 70)]
+        payouts = [self.manual_payout(amount) for amount in (12000, 5000)]
+        consolidated = lambda: [link.consolidated for link in links]  # noqa: E731
+        self.assertEqual(consolidated(), [False] * 3)
+        with self.assertRaises(AccessError):
+            payouts[0].with_user(self._user("reader", "account.group_account_readonly")).action_assign()
+        invoicing = self._user("invoicing", "account.group_account_invoice")
+        for payout, expected in zip(payouts, ([True, False, False], [True, True, False]), strict=True):
+            payout.with_user(invoicing).action_assign()
+            self.assertEqual(consolidated(), expected)
+        self.assertEqual(payouts[1].move_ids.link_id, links[1])
+        payouts[1].with_user(invoicing).action_release()
+        self.assertEqual(consolidated(), [True, False, False])
+        payouts[1].with_user(invoicing).action_assign()
+        self.fake.fail_payout(payouts[0].name)
+        self.keep_up()
+        self.assertEqual(consolidated(), [False, True, False], "what came back is not in it")
+        self.assertFalse(payouts[0].is_assigned)
+        with self.assertRaises(UserError):
+            payouts[0].with_user(invoicing).action_assign()
+        self.assert_even(self.balance)
+
+    def manual_payout(self, amount):
+        payout = self.payout(manual=amount)
+        self.arrived(payout, f"STRIPE {payout.name}", date=payout.arrival_date)
+        self.run_job("ir_cron_paylink_balance")
+        self.assertTrue(payout.bank_line_id)
+        return payout
 
     def test_events_of_payouts_wake_the_job(self):
         self.paid(100)

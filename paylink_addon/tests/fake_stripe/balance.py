@@ -147,19 +147,26 @@ def retrieve_balance(realm, _params):
 # === PAYOUTS === #
 
 
-def payout(realm, currency=None, **values):
+def payout(realm, currency=None, manual=None, **values):
     """Pay out everything in a currency that has not been paid out yet.
 
+    :param int manual: an amount that somebody pays out by hand, of whatever there is
     :param values: of the payout, such as its ``statement_descriptor``
     :return: the payout, ``pending``
     :raise ValueError: there is nothing
     """
     currency = currency or realm.account.currency
+    if manual:
+        values |= {"automatic": False, "reconciliation_status": "not_applicable"}
+        return _book_payout(realm, _new_payout(realm, currency, manual, **values), [])
     paid_out = {one for found in realm.all("payout") for one in realm.hidden[found["id"]]["transactions"]}
     due = [one for one in realm.all("balance_transaction") if one["id"] not in paid_out and one["currency"] == currency]
     if not due:
         raise ValueError(f"Nothing to pay out in {currency}.")
-    found = _new_payout(realm, currency, sum(one["net"] for one in due), **values)
+    return _book_payout(realm, _new_payout(realm, currency, sum(one["net"] for one in due), **values), due)
+
+
+def _book_payout(realm, found, due):
     booked = transaction(realm, found, "payout", "payout", -found["amount"], waits=0)
     realm.hidden[found["id"]]["transactions"] = [one["id"] for one in due] + [booked["id"]]
     found["balance_transaction"] = booked["id"]
@@ -168,26 +175,20 @@ def payout(realm, currency=None, **values):
 
 
 def _new_payout(realm, currency, amount, **values):
-    trace = {"status": "pending", "value": None}
-    return realm.add(
-        "payout",
-        "po",
-        hidden={"transactions": []},
-        amount=amount,
-        trace_id=trace,
-        arrival_date=realm.now() + 2 * DAYS,
-        automatic=True,
-        currency=currency,
-        description="STRIPE PAYOUT",
-        destination=f"ba_{realm.account.id}",
-        metadata={},
-        method="standard",
-        reconciliation_status="in_progress",
-        source_type="card",
-        status="pending",
-        type="bank_account",
-        **values,
-    )
+    common = {
+        "trace_id": {"status": "pending", "value": None},
+        "arrival_date": realm.now() + 2 * DAYS,
+        "automatic": True,
+        "description": "STRIPE PAYOUT",
+        "destination": f"ba_{realm.account.id}",
+        "metadata": {},
+        "method": "standard",
+        "reconciliation_status": "in_progress",
+        "source_type": "card",
+        "status": "pending",
+        "type": "bank_account",
+    }
+    return realm.add("payout", "po", hidden={"transactions": []}, amount=amount, currency=currency, **common | values)
 
 
 def pay_payout(realm, found, trace=None):
@@ -197,7 +198,8 @@ def pay_payout(realm, found, trace=None):
     """
     found["trace_id"] = {"status": "supported" if trace else "unsupported", "value": trace}
     realm.update(found, "payout.updated", "payout.paid", status="paid")
-    realm.update(found, "payout.reconciliation_completed", reconciliation_status="completed")
+    if found["automatic"]:
+        realm.update(found, "payout.reconciliation_completed", reconciliation_status="completed")
 
 
 def fail_payout(realm, found, code="account_closed"):
@@ -229,6 +231,11 @@ offer("balance_transaction", "/v1/balance_transactions", p.BalanceTransactionRet
 def list_transactions(realm, params):
     found = realm.all("balance_transaction")
     if "payout" in params:
-        payout_id = realm.get("payout", params.pop("payout"), "payout")["id"]
+        of = realm.get("payout", params.pop("payout"), "payout")
+        if not of["automatic"]:
+            raise ApiError(
+                "Balance transaction history can only be filtered on automatic transfers, not manual.", param="payout"
+            )
+        payout_id = of["id"]
         found = [one for one in found if one["id"] in realm.hidden[payout_id]["transactions"]]
     return listing(found, params, "/v1/balance_transactions")
