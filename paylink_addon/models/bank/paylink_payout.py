@@ -261,9 +261,7 @@ class PaylinkPayout(models.Model):
             raise UserError(self.env._("This payout came back: nothing is in it."))
         own = Domain("balance_id", "=", self.balance_id.id) & Domain("currency_id", "=", self.currency_id.id)
         manual = self.search(own & Domain("is_automatic", "=", False), order="created_at, id")
-        left = sum(
-            payout.amount for payout in manual[: list(manual).index(self) + 1] if payout.status not in RETURNED
-        )
+        left = sum(payout.amount for payout in manual[: list(manual).index(self) + 1] if payout.status not in RETURNED)
         moves = self.move_ids.search(
             own
             & Domain("is_kept", "=", True)

@@ -12,11 +12,18 @@ KINDS = [
 # Only of what the query reads, in its words.
 MOVED = "state = 'done' AND paylink_moved_on IS NOT NULL AND operation <> 'validation'"
 BY_HAND = "partner_type = 'customer' AND payment_transaction_id IS NULL"
+TX, PAYMENT = ("payment_transaction", ["(id * 2)"]), ("account_payment", ["(id * 2 + 1)"])
+TX_DAY = ("payment_transaction", ["paylink_moved_on DESC", "(id * 2) DESC"])
+PAYMENT_DAY = ("account_payment", ["date DESC", "(id * 2 + 1) DESC"])
+# What is looked for among all that there is: few rows, as a rule.
 INDEXES = [
-    ("paylink_receipt_tx_id", "payment_transaction", ["(id * 2)"], MOVED),
-    ("paylink_receipt_tx_day", "payment_transaction", ["paylink_moved_on DESC", "(id * 2) DESC"], MOVED),
-    ("paylink_receipt_payment_id", "account_payment", ["(id * 2 + 1)"], BY_HAND),
-    ("paylink_receipt_payment_day", "account_payment", ["date DESC", "(id * 2 + 1) DESC"], BY_HAND),
+    ("paylink_receipt_tx_id", *TX, MOVED),
+    ("paylink_receipt_tx_day", *TX_DAY, MOVED),
+    ("paylink_receipt_tx_open", *TX_DAY, f"{MOVED} AND paylink_is_matched IS NOT TRUE"),
+    ("paylink_receipt_tx_way", *TX_DAY, f"{MOVED} AND paylink_is_consolidated IS NOT TRUE"),
+    ("paylink_receipt_payment_id", *PAYMENT, BY_HAND),
+    ("paylink_receipt_payment_day", *PAYMENT_DAY, BY_HAND),
+    ("paylink_receipt_payment_open", *PAYMENT_DAY, f"{BY_HAND} AND is_matched IS NOT TRUE"),
 ]
 
 
@@ -35,10 +42,9 @@ class PaylinkReceipt(models.Model):
         "payment.transaction": [
             *("paylink_moved_at", "paylink_moved_on", "payment_id", "paylink_id", "partner_id", "company_id"),
             *("provider_id", "payment_method_id", "source_transaction_id", "operation", "state", "amount"),
-            *("currency_id", "is_post_processed", "reference", "paylink_withdrawn_at"),
+            *("currency_id", "reference", "paylink_withdrawn_at", "paylink_is_matched", "paylink_is_consolidated"),
         ],
         "paylink.balance.move": ["transaction_id", "fee", "net", "currency_id", "payout_id", "category"],
-        "paylink.payout": ["arrival_line_id"],
         "account.payment": [
             *("date", "partner_id", "company_id", "journal_id", "payment_method_line_id", "currency_id", "amount"),
             *("amount_company_currency_signed", "payment_type", "partner_type", "state", "is_matched"),
@@ -127,11 +133,7 @@ class PaylinkReceipt(models.Model):
                    (SELECT SUM(move.fee) %(moves)s) AS fee, (SELECT SUM(move.net) %(moves)s) AS net,
                    (SELECT MIN(move.currency_id) %(moves)s) AS settled_currency_id,
                    (SELECT MAX(move.payout_id) %(moves)s) AS payout_id,
-                   %(matched)s AS is_matched,
-                   COALESCE((SELECT BOOL_AND(EXISTS (SELECT FROM paylink_payout payout
-                                                      WHERE payout.id = move.payout_id
-                                                        AND payout.arrival_line_id IS NOT NULL)) %(moves)s),
-                            %(matched)s) AS is_consolidated
+                   tx.paylink_is_matched AS is_matched, tx.paylink_is_consolidated AS is_consolidated
               FROM payment_transaction tx
              WHERE tx.state = 'done' AND tx.paylink_moved_on IS NOT NULL AND tx.operation <> 'validation'
                AND tx.paylink_withdrawn_at IS NULL
@@ -141,11 +143,6 @@ class PaylinkReceipt(models.Model):
             """,
             method=self._method_sql(),
             converted=self._converted_sql(),
-            matched=SQL(
-                """CASE WHEN tx.payment_id IS NULL THEN tx.is_post_processed
-                        ELSE (SELECT payment.is_matched FROM account_payment payment WHERE payment.id = tx.payment_id)
-                   END"""
-            ),
             # Of a capture, the authorization has them; chargebacks are rows of their own.
             moves=SQL(
                 """FROM paylink_balance_move move
@@ -216,6 +213,26 @@ class PaylinkReceipt(models.Model):
               ORDER BY rate.company_id NULLS LAST, rate.name DESC LIMIT 1)""",
             currency,
         )
+
+    # === VIEWS === #
+
+    @api.model
+    def _get_view_cache_key(self, view_id=None, view_type="form", **options):
+        return (*super()._get_view_cache_key(view_id, view_type, **options), self._has_accounts())
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Where no account at Stripe is kept, nothing is known of fees and payouts: not even that they are zero."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        if not self._has_accounts():
+            for node in arch.xpath("//field[@name='fee' or @name='net' or @name='payout_id']"):
+                node.getparent().remove(node)
+        return arch, view
+
+    @api.model
+    def _has_accounts(self):
+        kept = [("company_id", "in", self.env.companies.ids)]
+        return bool(self.env["paylink.balance"].sudo().search_count(kept, limit=1))
 
     # === CRUD METHODS === #
 

@@ -162,6 +162,15 @@ class TestReceiptsOfAccount(StripeAccountCommon):
         self.assertEqual(rows.mapped("bank_line_id"), line)
         self.assertAlmostEqual(sum(rows.mapped("net")), payout.amount)
 
+    def test_fees_are_shown_where_they_are_known(self):
+        """A total of 0.00 would say that there are none."""
+        Receipt = self.env["paylink.receipt"].with_company(self.company)
+        for is_kept in (False, True):
+            arch = Receipt.get_view(view_type="list")["arch"]
+            self.assertEqual([f'name="{name}"' in arch for name in ("fee", "net", "payout_id")], [is_kept] * 3)
+            if not is_kept:
+                self.use_as_account()
+
     def check(self, kind, tx, payout, consolidated):
         self.env.flush_all()
         self.env.invalidate_all()
