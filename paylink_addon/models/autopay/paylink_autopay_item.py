@@ -33,6 +33,16 @@ LEFT_OUT = [
     ("address", "No e-mail address to announce it"),
     ("undelivered", "Announcement not delivered"),
 ]
+# What is shown of an item: the first of these that holds.
+STATUSES = [
+    ("charged", "Charged"),
+    ("skipped", "Not to be charged"),
+    ("ended", "No Further Tries"),
+    ("left_out", "Not charged"),
+    ("retry", "To be tried again"),
+    ("announced", "Announced"),
+    ("planned", "Planned"),
+]
 # Of what of this the task on the customer is; the others have tasks of their own.
 TOLD = ("cap", "month_cap", "refused", "undelivered")
 # After how long a notice that a mail server did not take is sent anew.
@@ -94,6 +104,8 @@ class PaylinkAutopayItem(models.Model):
     is_ended = fields.Boolean(string="No Further Tries", readonly=True)
     is_skipped = fields.Boolean(string="Not to be charged", readonly=True, help="It is not charged automatically.")
     by_customer = fields.Boolean(string="By the customer", readonly=True)
+    status = fields.Selection(STATUSES, compute="_compute_status")
+    reason = fields.Char(compute="_compute_status", help="Why it is not charged, or was declined last.")
     can_charge = fields.Boolean(compute="_compute_can", help="The user may charge what is open of it by hand.")
     can_open_link = fields.Boolean(compute="_compute_can")
 
@@ -106,6 +118,25 @@ class PaylinkAutopayItem(models.Model):
         labels = self.sudo().move_line_id._paylink_labels()
         for row in self:
             row.name = labels.get(row.sudo().move_line_id.id)
+
+    @api.depends("is_charged", "is_skipped", "is_ended", "left_out", "decline", "next_on", "charge_on")
+    @api.depends_context("lang")
+    def _compute_status(self):
+        reasons = {
+            name: dict(self._fields[name]._description_selection(self.env)) for name in ("left_out", "decline")
+        }
+        for row in self:
+            holds = {
+                "charged": row.is_charged,
+                "skipped": row.is_skipped,
+                "ended": row.is_ended,
+                "left_out": row.left_out,
+                "retry": row.next_on,
+                "announced": row.charge_on,
+            }
+            row.status = next((status for status, is_so in holds.items() if is_so), "planned")
+            why = {"left_out": "left_out", "ended": "decline", "retry": "decline"}.get(row.status)
+            row.reason = why and reasons[why].get(row[why])
 
     @api.depends("move_id", "link_id")
     @api.depends_context("uid", "allowed_company_ids")

@@ -72,7 +72,7 @@ class PaylinkBankMatch(models.Model):
     link_ids = fields.Many2many("paylink.link", string="Collection Links", readonly=True)
     item_ids = fields.Many2many("account.move.line", string="Open Items", readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True, index="btree_not_null")
-    documents = fields.Char(compute="_compute_texts", compute_sudo=True, string="Pays")
+    documents = fields.Char(compute="_compute_texts", compute_sudo=True, string="For")
     score = fields.Integer(readonly=True, help="How likely it is; 100: it is proven.")
     reasons = fields.Char(readonly=True)
     problem = fields.Char(readonly=True, help="Why it could not be booked by itself, though it is proven.")

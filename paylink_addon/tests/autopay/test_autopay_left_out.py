@@ -41,6 +41,25 @@ class TestAutopayLeftOut(AutopayCommon):
         lines = line.search(Preview._action_open()["domain"])
         return lines.filtered(lambda line: move.name in line.documents and line.state == "left_out").reason or ""
 
+    def test_one_status(self):
+        """However much is known of an item; the reason stands beside it, in the reader's language."""
+        row = self.env["paylink.autopay.item"].sudo()._of_items(self._due_invoice()._paylink_open_items())
+        known = (
+            ({}, "planned", False),
+            ({"charge_on": self.today}, "announced", False),
+            ({"decline": "funds", "next_on": self.today, "tries": 1}, "retry", "Not enough money"),
+            ({"left_out": "cap"}, "left_out", "More than the limit per charge"),
+            ({"left_out": False, "is_ended": True, "next_on": False}, "ended", "Not enough money"),
+            ({"is_skipped": True}, "skipped", False),
+            ({"is_charged": True, "is_skipped": False}, "charged", False),
+        )
+        for values, status, reason in known:
+            row.write(values)
+            with self.subTest(status):
+                self.assertEqual((row.status, row.reason), (status, reason))
+        arch = row.get_view(view_type="list")["arch"]
+        self.assertEqual(arch.count('widget="badge"'), 1)
+
     def test_left_out_and_taken_up_again(self):
         """By each limit, on the day of the charge or of its notice."""
         big = {"paylink_autopay_cap": 500, "paylink_autopay_month_cap": 500}

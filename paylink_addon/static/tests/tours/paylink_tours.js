@@ -204,3 +204,39 @@ tours.add("paylink_menu_bar", {
         { trigger: ".o_menu_sections:not(:has(.o_menu_sections_more))", content: "nothing is left for the menu +" },
     ],
 });
+
+const CUT = [
+    ".o_list_view thead th .text-truncate",
+    ".o_list_view .badge",
+    ".o_control_panel_breadcrumbs .o_last_breadcrumb_item span",
+].join();
+
+/** Opens the list of each menu of ours, and looks for what is cut. */
+tours.add("paylink_titles", {
+    steps: () => [
+        {
+            trigger: ".o_list_view",
+            timeout: 60000,
+            async run() {
+                const { action, menu } = odoo.__WOWL_DEBUG__.root.env.services;
+                const { appID } = menu.getAll().find((one) => one.xmlid === "paylink_addon.paylink_menu_root");
+                const ours = menu.getAll().filter((one) => one.appID === appID && one.actionModel === "ir.actions.act_window");
+                const cut = [];
+                let opened = 0;
+                for (const { actionID, name } of ours) {
+                    await action.doAction(actionID, { clearBreadcrumbs: true });
+                    await new Promise((resolve) => setTimeout(resolve, 300));
+                    opened += Boolean(document.querySelector(".o_list_view"));
+                    for (const element of document.querySelectorAll(CUT)) {
+                        if (element.clientWidth && element.scrollWidth > element.clientWidth + 1) {
+                            cut.push(`${name}: ${element.innerText}`);
+                        }
+                    }
+                }
+                if (cut.length || opened < 12) {
+                    throw new Error(`${opened} lists, cut: ${cut.join()}`);
+                }
+            },
+        },
+    ],
+});
