@@ -39,7 +39,7 @@ tours.add("paylink_autopay_declined", {
     steps: () => [
         { trigger: `${field("paylink_autopay_plan")}:contains(/Prévu le .*100,00.*4242/)` },
         { trigger: "button[name=action_paylink_view_autopay]", run: "click" },
-        { trigger: ".o_data_row:contains(/(À réessayer|To be tried again)\s*(Refusé|Declined)/) .o_data_cell[name=next_on]:not(:empty)" },
+        { trigger: ".o_data_row:contains(/(À réessayer|To be tried again)[^]*(Refusé|Declined)/) .o_data_cell[name=next_on]:not(:empty)" },
     ],
 });
 
