@@ -122,9 +122,7 @@ class PaylinkAutopayItem(models.Model):
     @api.depends("is_charged", "is_skipped", "is_ended", "left_out", "decline", "next_on", "charge_on")
     @api.depends_context("lang")
     def _compute_status(self):
-        reasons = {
-            name: dict(self._fields[name]._description_selection(self.env)) for name in ("left_out", "decline")
-        }
+        reasons = {name: dict(self._fields[name]._description_selection(self.env)) for name in ("left_out", "decline")}
         for row in self:
             holds = {
                 "charged": row.is_charged,

@@ -1,12 +1,27 @@
 import re
 
 import polib
+from lxml import etree
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_path
 
 # What banks do, and what people note: never the same word.
 BANKS = re.compile(r"chargeback|litige", re.IGNORECASE)
 PEOPLE = re.compile(r"\bobject(s|ed|ions?)?\b|contest", re.IGNORECASE)
+# What is called by one word in English, by which word in French, and by which ones never.
+ONE_WORD = (
+    (r"\bpayouts?\b", r"versement|versé", r"virement"),
+    (r"\bchargebacks?\b", r"litiges? bancaires?", None),
+    (r"(?<!%\()\bproviders?\b", r"fournisseur", r"prestataire"),
+    (r"payment managers?\b", r"gestionnaires? des paiements", r"responsables? des paiements"),
+    (r"\bbank('s)? lines?\b", r"lignes? bancaires?", None),
+    (r"\breminders?\b", None, r"\b(les?|des?|la|une?|sans|aux?) relances?\b"),
+    (r"\bwallets?\b(?!, direct)", r"cagnotte|e-wallet", r"portefeuille"),
+    (r"\battempts?\b", r"tentative", r"\bessais?\b"),
+    (r"\bbooks\b", None, r"\blivres\b"),
+    (r"\bmethods?\b", None, r"\bmodes? de paiement|\bméthode"),
+    ("", None, r"\bjetons?\b(?! de paiement)"),
+)
 # What is done with an authorized amount.
 CAPTURE = re.compile(r"\bcaptur", re.IGNORECASE)
 
@@ -19,7 +34,10 @@ class TestWords(TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.french = {
-            entry.msgid: entry.msgstr for entry in polib.pofile(file_path("paylink_addon/i18n/fr.po")) if entry.msgstr
+            entry.msgid: entry.msgstr
+            for addon in ("paylink_addon", "paylink_addon_crm", "paylink_addon_loyalty")
+            for entry in polib.pofile(file_path(f"{addon}/i18n/fr.po"))
+            if entry.msgstr and not entry.obsolete
         }
 
     def test_menus_open_screens_of_their_names(self):
@@ -49,3 +67,39 @@ class TestWords(TransactionCase):
         menu = self.env.ref("paylink_addon.paylink_provider_menu").with_context(lang="fr_FR")
         odoos = self.env.ref("account_payment.payment_provider_menu").with_context(lang="fr_FR")
         self.assertEqual(menu.name, odoos.name)
+
+    def test_menus_of_one_menu_have_names_of_their_own(self):
+        root = self.env.ref("paylink_addon.paylink_menu_root").with_context(lang="fr_FR")
+        for parent in self.env["ir.ui.menu"].search([("id", "child_of", root.id)]).with_env(root.env):
+            names = parent.child_id.mapped("name")
+            with self.subTest(parent.complete_name):
+                self.assertEqual(len(names), len(set(names)))
+
+    def test_one_word_for_one_thing(self):
+        for english, french in self.french.items():
+            for asked, word, others in ONE_WORD:
+                if not re.search(asked, english, re.IGNORECASE):
+                    continue
+                with self.subTest(english, asked=asked):
+                    self.assertTrue(not word or re.search(word, french, re.IGNORECASE), french)
+                    self.assertFalse(others and re.search(others, french, re.IGNORECASE), french)
+
+    def test_labels_are_quoted_as_they_stand_on_the_screen(self):
+        for english, french in self.french.items():
+            for label in re.findall(r"“([^”%]+)”", english):
+                if label in self.french:
+                    with self.subTest(english):
+                        self.assertIn(f"« {self.french[label]} »", french.replace("\N{NO-BREAK SPACE}", " "))
+
+    def test_dialogs_are_left_by_one_word(self):
+        """Never *Cancel*, which is done to links, requests and payments."""
+        names = self.env["ir.model.data"].search([("model", "=", "ir.ui.view"), ("module", "=like", "paylink%")])
+        views = self.env["ir.ui.view"].browse(names.mapped("res_id"))
+        buttons = [
+            (view.name, node.get("string"))
+            for view in views
+            for node in etree.fromstring(view.arch).iter("button")
+            if node.get("special") == "cancel"
+        ]
+        self.assertGreater(len(buttons), 8)
+        self.assertEqual({string for _name, string in buttons}, {"Close"}, buttons)
