@@ -25,9 +25,12 @@ SAMPLE_ROW = 1
 # Excel counts days from here on; its own 29 February 1900, which never was, is older than all that is written here.
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  days of a sheet have no time zone
 DAY = 86_400
-# A text that begins like this becomes a formula as soon as somebody edits its cell, or saves the sheet as CSV.
+# A text that begins like this becomes a formula as soon as somebody edits its cell. Who saves the sheet as CSV, which
+# has no types, and opens that again, gets formulas of it all the same.
 LIKE_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# About as many bytes has a cell, at most, on average over a large sheet.
+CELL = 200
 # What Excel reads as an escaped character (ECMA-376, part 1, 22.9.2.19).
 ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
@@ -84,7 +87,9 @@ def stream(table):
                 file.writestr(entry.filename, source.read(entry))
         yield sink.take()
         head, tail = _around_sample(source.read(TABLE_SHEET).decode())
-        with file.open(TABLE_SHEET, "w") as sheet:
+        # Not always: Excel wants to repair what says so without need.
+        is_huge = table.count * len(table.columns) * CELL > zipfile.ZIP64_LIMIT
+        with file.open(TABLE_SHEET, "w", force_zip64=is_huge) as sheet:
             sheet.write(head.encode())
             writer = _RowWriter(table.columns, styles)
             for batch in table.rows:
@@ -181,10 +186,11 @@ class _RowWriter:
         return "".join(parts)
 
     def _text(self, place, value, kind, bold):
-        text = FORBIDDEN.sub("", str(value))[:MAX_TEXT]
+        text = _cut(FORBIDDEN.sub("", str(value)))
         style = self.styles["quoted" if text.startswith(LIKE_FORMULA) else kind, bold]
-        text = escape(ESCAPED.sub("_x005F_", text))
-        return f'<c {place} s="{style}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+        blanks = ' xml:space="preserve"' if text != text.strip() else ""
+        text = escape(ESCAPED.sub("_x005F_", text), {"\r": "_x000D_"})
+        return f'<c {place} s="{style}" t="inlineStr"><is><t{blanks}>{text}</t></is></c>'
 
     def _number(self, place, value, kind, bold):
         return f'<c {place} s="{self.styles[kind, bold]}"><v>{value}</v></c>'
@@ -196,6 +202,13 @@ class _RowWriter:
 
     def _money(self, place, value, kind, bold):
         return f'<c {place} s="{self.styles[(kind, value.currency), bold]}"><v>{value.amount}</v></c>'
+
+
+def _cut(text):
+    """As much of a text as a cell holds: Excel counts what is beyond the first 65,536 characters of Unicode twice."""
+    if len(text) * 2 <= MAX_TEXT:
+        return text
+    return text.encode("utf-16-le")[: MAX_TEXT * 2].decode("utf-16-le", errors="ignore")
 
 
 class _Sink(io.RawIOBase):

@@ -1,6 +1,10 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ...tools import days
+
+# Moments whose day is that of the books: the company's clock shows them, the reader's all others.
+OF_MONEY = ("paid_at",)
 # What is written for each type of field; all else is a text.
 KINDS = {"integer": "number", "monetary": "money", "date": "date", "datetime": "datetime"}
 
@@ -58,10 +62,19 @@ class PaylinkExportColumn(models.Model):
             return getattr(self, f"_column_{self.code}")(query.table)
         value = self.env["paylink.link"]._field_to_sql(query.table, field.name, query)
         if field.type == "datetime":
-            return SQL("(%s AT TIME ZONE 'UTC') AT TIME ZONE %s", value, timezone)
+            zone = self._company_zone_sql(query) if field.name in OF_MONEY else timezone
+            return SQL("(%s AT TIME ZONE 'UTC') AT TIME ZONE %s", value, zone)
         if field.type == "many2one":
             return self._name_sql(field, query)
         return value
+
+    def _company_zone_sql(self, query):
+        """The time zone of the company of each link, as the database knows it."""
+        zones = {company: days.in_database(self.env.cr, company.paylink_tz) for company in self.env.companies.sudo()}
+        if len(set(zones.values())) == 1:
+            return SQL("%s", next(iter(zones.values())))
+        cases = SQL(" ").join(SQL("WHEN %s THEN %s", company.id, zone) for company, zone in zones.items())
+        return SQL("CASE %s %s END", SQL.identifier(query.table, "company_id"), cases)
 
     def _name_sql(self, field, query):
         """The name of a record, which whoever may read the link may know: lists show it, too."""

@@ -1,4 +1,5 @@
 import functools
+from collections import Counter, defaultdict
 
 from odoo import models
 from odoo.tools import SQL
@@ -7,7 +8,6 @@ from ...tools import days
 from ...tools.spreadsheet import Column, Money, Table
 
 BATCH = 2000
-MONEY_BY_MONTH = ("amount", "amount_kept")
 
 
 class PaylinkLink(models.Model):
@@ -25,6 +25,7 @@ class PaylinkLink(models.Model):
         :param columns: ``paylink.export.column`` records, at least one
         :rtype: Table
         """
+        columns = columns.with_env(self.env)
         self.flush_model()
         self.env["payment.transaction"].flush_model()
         totals = self._excel_totals(domain, columns)
@@ -34,10 +35,7 @@ class PaylinkLink(models.Model):
             rows=self._excel_rows(domain, columns),
             count=sum(total["count"] for total in totals),
             totals=[self._excel_total(total, columns) for total in totals],
-            currencies={
-                currency.name: _pattern(currency)
-                for currency in self.env["res.currency"].browse(total["currency_id"] for total in totals)
-            },
+            currencies=_patterns(self.env["res.currency"].browse(total["currency_id"] for total in totals)),
             finish=functools.partial(self._add_months, domain),
         )
 
@@ -110,36 +108,53 @@ class PaylinkLink(models.Model):
         sheet.autofilter(0, 0, len(rows), len(titles) - 1)
         sheet.set_column(0, len(titles) - 1, 18)
         sheet.write_row(0, 0, titles, bold)
-        formats = {}
+        patterns = _patterns(self.env["res.currency"].union(*(currency for _month, _status, currency, *_rest in rows)))
+        formats = {name: workbook.add_format({"num_format": pattern}) for name, pattern in patterns.items()}
         for index, (month, status, currency, count, *amounts) in enumerate(rows, 1):
-            money = formats.setdefault(currency, workbook.add_format({"num_format": _pattern(currency)}))
             sheet.write_datetime(index, 0, month, month_format)
             sheet.write_string(index, 1, status)
             sheet.write_string(index, 2, currency.name)
             sheet.write_number(index, 3, count)
             for column, amount in enumerate(amounts, 4):
-                sheet.write_number(index, column, amount, money)
+                sheet.write_number(index, column, amount, formats[currency.name])
 
     def _months(self, domain):
-        """``(month, status, currency, count, asked, received)``, by the month in which the links were made."""
+        """``(month, status, currency, count, asked, received)``: links are of the month in which they were made, money
+        is of that in which it moved, as in *Receipts*.
+        """
         links = self.with_context(tz=self._excel_timezone())
+        rows = defaultdict(lambda: [0, 0.0, 0.0])
+        made = links._read_group(domain, ["create_date:month", "status", "currency_id"], ["__count", "amount:sum"])
+        for month, status, currency, count, asked in made:
+            rows[month.date(), status, currency][:2] = count, asked
+        # What has come for links is whose they are: the links that are asked for are those that the user may see.
+        receipts = self.env["paylink.receipt"].sudo()
+        of_links = [("link_id", "in", self._search(domain))]
+        came = receipts._read_group(of_links, ["date:month", "link_id.status", "currency_id"], ["amount:sum"])
+        for month, status, currency, received in came:
+            rows[month, status, currency.sudo(False)][2] = received
         labels = dict(self._fields["status"]._description_selection(self.env))
-        groups = links._read_group(
-            domain,
-            ["create_date:month", "status", "currency_id"],
-            ["__count", *(f"{name}:sum" for name in MONEY_BY_MONTH)],
-        )
         return [
-            (month.replace(tzinfo=None), labels.get(status, ""), currency, *figures)
-            for month, status, currency, *figures in groups
+            (month, labels.get(status, ""), currency, *rows[month, status, currency])
+            for month, status, currency in sorted(rows, key=lambda key: (key[0], key[1] or "", key[2].name))
         ]
 
 
-def _pattern(currency):
-    """How Excel writes amounts of a currency."""
-    symbol = currency.symbol.replace("]", "").replace('"', "") or currency.name
+def _patterns(currencies):
+    """How Excel writes amounts of these currencies, by name; where one symbol stands for several, with their codes."""
+    symbols = Counter(currency.symbol for currency in currencies)
+    return {
+        currency.name: _pattern(currency, currency.symbol if symbols[currency.symbol] == 1 else currency.name)
+        for currency in currencies
+    }
+
+
+def _pattern(currency, symbol):
+    """A currency has any symbol; some signs would end it in a pattern, or begin a language."""
+    symbol = (symbol or "").replace('"', "") or currency.name
+    symbol = f'"{symbol}"' if set(symbol) & set("[]-") else f"[${symbol}]"
     digits = "#,##0" + ("." + "0" * currency.decimal_places if currency.decimal_places else "")
-    return f"[${symbol}]{digits}" if currency.position == "before" else f"{digits} [${symbol}]"
+    return f"{symbol}{digits}" if currency.position == "before" else f"{digits} {symbol}"
 
 
 def _shown(kind, labels):

@@ -1,12 +1,17 @@
 import io
+import zipfile
 from datetime import datetime
+from unittest.mock import patch
 
+from freezegun import freeze_time
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
+from odoo.tools import mute_logger
 from openpyxl import load_workbook
 
 from ...tools import spreadsheet
+from ...wizards.desk import paylink_export
 from ..browser_common import ToursCommon
 from ..common import PaylinkCommon
 
@@ -100,6 +105,52 @@ class TestExport(ExportCommon):
                 self.assertEqual((cell.value, cell.data_type), (text, "s"))
                 self.assertEqual(cell.quotePrefix, text.startswith(spreadsheet.LIKE_FORMULA))
 
+    def test_texts_are_cut_as_excel_counts(self):
+        """What Unicode has beyond its first 65,536 characters counts twice; a carriage return alone is kept as one."""
+        link = self._free(1, reference="\N{GRINNING FACE}" * 20_000) + self._free(1, reference="a\rb")
+        dialog = self._dialog(domain=[["id", "in", link.ids]], **self._columns("reference"))
+        with zipfile.ZipFile(io.BytesIO(b"".join(spreadsheet.stream(dialog._as_table())))) as file:
+            sheet = file.read(spreadsheet.TABLE_SHEET).decode()
+        self.assertEqual(sheet.count("\N{GRINNING FACE}"), spreadsheet.MAX_TEXT // 2)
+        self.assertIn("a_x000D_b", sheet)
+
+    def test_huge_file(self):
+        """What is larger than a plain archive can say is written as a large one, which readers know."""
+        links = self.env["paylink.link"].create([{"partner_id": self.marie.id, "amount": 1}] * 60)
+        dialog = self._dialog(domain=[["id", "in", links.ids]])
+        with patch.object(zipfile, "ZIP64_LIMIT", 20_000):
+            rows = self._rows(dialog)
+        self.assertEqual(len(rows), 63)
+
+    def test_one_symbol_of_several_currencies(self):
+        """Amounts of US and Canadian dollars can be told apart."""
+        for symbol, expected in (("$", {"[$CAD]#,##0.00", "[$USD]#,##0.00"}), ("C-", {'"C-"#,##0.00', "[$$]#,##0.00"})):
+            cad = self.setup_other_currency("CAD", symbol=symbol, position="before")
+            links = self._free(100) + self._free(100, currency_id=cad.id)
+            book = self._file(self._dialog(domain=[["id", "in", links.ids]], **self._columns("amount")))
+            for sheet, column in zip(book.worksheets, (1, 5), strict=True):
+                found = {sheet.cell(row, column).number_format for row in (2, 3)}
+                self.assertEqual(found, expected)
+
+    def test_months_of_the_money(self):
+        """Links are of the month in which they were made, money is of that in which it came, for the company; so is the
+        day on which a link was paid, whose clock a reader elsewhere would not see.
+        """
+        self.company.paylink_tz = "Europe/Paris"
+        with freeze_time("2026-03-31 22:30:00"):  # in Paris it is April, in Montréal it is March
+            link = self._link(self._invoice(amount=500, invoice_date="2026-01-05"))
+            self._pay(link)
+        self.env.flush_all()
+        self.cr.execute("UPDATE paylink_link SET create_date = '2026-01-20 12:00' WHERE id = %s", [link.id])
+        book = self._file(self._dialog(domain=[["id", "=", link.id]], **self._columns("name", "paid_at")))
+        found = [
+            [cell.value for cell in row][:1] + [cell.value for cell in row][3:]
+            for row in book.worksheets[1].iter_rows(min_row=2)
+        ]
+        january, april = (datetime.fromisoformat(f"2026-0{month}-01") for month in (1, 4))
+        self.assertEqual(found, [[january, 1, 500, 0], [april, 0, 0, 500]])
+        self.assertEqual(book.worksheets[0].cell(2, 2).value, datetime.fromisoformat("2026-04-01 00:30"))
+
     def test_file_is_in_the_users_language(self):
         self._free(1)
         rows = self._rows(self._dialog(self.seller, **self._columns("name", "status", "amount")))
@@ -127,6 +178,8 @@ class TestExport(ExportCommon):
             (self._dialog(self.boss), {"domain": '[["no_field", "=", 1]]'}, UserError, "can't be read"),
             (self._dialog(self.boss), {"domain": '[["id"]]'}, UserError, "can't be read"),
             (self._dialog(self.boss), {"domain": '{"a": 1}'}, UserError, "can't be read"),
+            (self._dialog(self.boss), {"domain": '[["id", "in", [[1, 2]]]]'}, UserError, "can't be read"),
+            (self._dialog(self.boss), {"domain": '[["create_date", ">", "no day"]]'}, UserError, "can't be read"),
             (self._dialog(self.boss), {"column_ids": [Command.clear()]}, UserError, "at least one column"),
             (self._dialog(self.boss), {"domain": '[["id", "=", 0]]'}, UserError, "nothing to export"),
             (self._dialog(clerk), {"domain": "[]"}, AccessError, "not allowed"),
@@ -187,6 +240,58 @@ class TestExportFile(HttpCase, ExportCommon):
         self.assertEqual(answer.status_code, 200)
         self.assertRegex(answer.headers["Content-Disposition"], r"Collection%20links%20\d{4}-\d\d-\d\d\.xlsx")
         self.assertEqual(load_workbook(io.BytesIO(answer.content)).worksheets[0]["A1"].value, "Number")
+
+    def test_companies_of_the_list(self):
+        """Those that are chosen in the web client, whatever others the user has; its browser asks without them."""
+        abroad = self._other_company()
+        self.boss.company_ids |= abroad
+        own = self._free(7)
+        other = self._free(9, company_id=abroad.id, partner_id=self.env["res.partner"].create({"name": "B"}).id)
+        self.authenticate("boss", "boss")
+        for companies, links in ((self.company, own), (abroad, other), (self.company | abroad, own | other)):
+            with self.subTest(companies.mapped("name")):
+                domain = [["id", "in", (own | other).ids]]
+                dialog = (
+                    self.env["paylink.export"]
+                    .with_user(self.boss)
+                    .with_context(allowed_company_ids=companies.ids, paylink_export_domain=domain)
+                )
+                dialog = dialog.create(self._columns("name", "amount"))
+                self.assertEqual(dialog.count, len(links))
+                answer = self.url_open(dialog.action_export()["params"]["url"])
+                book = load_workbook(io.BytesIO(answer.content))
+                names = {row[0].value for row in book.worksheets[0].iter_rows(min_row=2, max_row=len(links) + 1)}
+                self.assertEqual(names, set(links.mapped("name")))
+                self.assertEqual(
+                    sum(row[4].value for row in book.worksheets[1].iter_rows(min_row=2)), sum(links.mapped("amount"))
+                )
+        self.boss.company_ids -= abroad
+        with mute_logger("odoo.http"):
+            self.assertNotEqual(self.url_open(f"/paylink/export/{dialog.id}").status_code, 200)
+
+    def test_export_is_noted(self):
+        """As Odoo notes its own: who, how many, what."""
+        link = self._free(7)
+        dialog = self._dialog(domain=[["id", "=", link.id]], **self._columns("name", "email"))
+        self.authenticate("boss", "boss")
+        with self.assertLogs("odoo.addons.paylink_addon.controllers.export") as logs:
+            self.url_open(dialog.action_export()["params"]["url"])
+        expected = f"User {self.boss.id} exported 1 'paylink.link' records from 127.0.0.1. Fields: name,email. Domain: "
+        self.assertIn(expected, logs.output[0])
+
+    def test_one_file_at_a_time(self):
+        """Whoever has one being made is told so, by the dialog and by the address."""
+        dialog = self._dialog(domain=[["id", "=", self._free(7).id]])
+        url = dialog.action_export()["params"]["url"]
+        self.authenticate("boss", "boss")
+        for name in ("take_name", "take_slot"):
+            with self.subTest(name), patch.object(paylink_export, name, lambda *_args: False):
+                with self.assertRaisesRegex(UserError, "Another file"):
+                    dialog.action_export()
+                with mute_logger("odoo.http"):
+                    answer = self.url_open(url)
+                self.assertGreaterEqual(answer.status_code, 400)
+                self.assertIn("Another file", answer.text)
 
     def test_only_ones_own(self):
         self._free(7)

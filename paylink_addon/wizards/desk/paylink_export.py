@@ -1,9 +1,11 @@
 import json
 
+import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
+from ...tools.locks import take_name, take_slot
 from ...tools.spreadsheet import MAX_ROWS
 
 # Beside the links: the header, and a total for each currency.
@@ -19,6 +21,11 @@ class PaylinkExport(models.TransientModel):
     _open_to_clients = frozenset({"domain"})
 
     domain = fields.Char(required=True, default="[]", help="The filter of the list, as JSON.")
+    companies = fields.Json(
+        readonly=True,
+        default=lambda self: self.env.companies.ids,
+        help="Those that the list shows; who downloads the file says none, and would get what all companies have.",
+    )
     count = fields.Integer(string="Links", compute="_compute_count")
     column_ids = fields.Many2many(
         "paylink.export.column", string="Columns", default=lambda self: self._default_columns()
@@ -49,10 +56,14 @@ class PaylinkExport(models.TransientModel):
         chosen = self.env["res.users.settings"]._find_or_create_for_user(self.env.user).paylink_export_columns
         return columns.filtered(lambda column: column.code in chosen if chosen else column.is_default)
 
-    @api.depends("domain")
+    @api.depends("domain", "companies")
     def _compute_count(self):
         for wizard in self:
-            wizard.count = self.env["paylink.link"].search_count(wizard._domain())
+            wizard.count = wizard._links().search_count(wizard._domain())
+
+    def _links(self):
+        """No links yet: their model, in the companies of the list; Odoo checks that the user (still) has them."""
+        return self.env["paylink.link"].with_context(allowed_company_ids=self.companies)
 
     def _domain(self):
         """The filter as a domain.
@@ -62,8 +73,9 @@ class PaylinkExport(models.TransientModel):
         self.ensure_one()
         try:
             domain = Domain(json.loads(self.domain or "[]"))
-            self.env["paylink.link"]._search(domain)
-        except (ValueError, TypeError, KeyError) as error:
+            with self.env.cr.savepoint():
+                self._links().search_count(domain, limit=1)
+        except (ValueError, TypeError, KeyError, psycopg2.DataError, psycopg2.ProgrammingError) as error:
             raise UserError(
                 self.env._("The filter of the list can't be read. Close this window, filter again, and export again.")
             ) from error
@@ -74,6 +86,7 @@ class PaylinkExport(models.TransientModel):
     def action_export(self):
         """Give out the file, and remember the columns."""
         self._check_export()
+        self._take_turn(self.env.cr)
         settings = self.env["res.users.settings"]._find_or_create_for_user(self.env.user)
         settings.sudo().paylink_export_columns = self.column_ids.mapped("code")
         url = f"/paylink/export/{self.id}"
@@ -97,7 +110,21 @@ class PaylinkExport(models.TransientModel):
                 )
             )
 
+    def _take_turn(self, cr):
+        """Have this user make one file at a time, and all of them leave a worker for everybody else.
+
+        :param cr: whose transaction ends with the file
+        :raises UserError: where that is not so now
+        """
+        if not (take_name(cr, f"paylink.export.{self.env.uid}") and take_slot(cr)):
+            raise UserError(
+                self.env._("Another file is being made. Please wait until it is complete, then export this one.")
+            )
+
+    def _chosen_columns(self):
+        return self.column_ids.sorted()._readable()
+
     def _as_table(self):
         """What the file shows: see ``paylink.link._excel_table``."""
         self._check_export()
-        return self.env["paylink.link"]._excel_table(self._domain(), self.column_ids.sorted()._readable())
+        return self._links()._excel_table(self._domain(), self._chosen_columns())
