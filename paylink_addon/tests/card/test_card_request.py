@@ -54,6 +54,42 @@ class TestCardRequest(CardCommon):
         dialog.action_send()
         self.assertEqual(self.env["paylink.card.request"].search_count([("partner_id", "=", self.marie.id)]), 1)
 
+    def test_of_many_each_is_asked_by_what_works(self):
+        """As of links: one channel that does not work keeps nobody from being asked by the other."""
+        cases = {
+            "Both": ({"email": "both@lambert.fr", "phone": "+33612345678"}, (True, True), ""),
+            "Landline": ({"email": "l@lambert.fr", "phone": "+33142685300"}, (True, False), "Not sent by SMS.*mobile"),
+            "Bad e-mail": (
+                {"email": "nonsense", "phone": "+33639981235"},
+                (False, True),
+                "Not sent by e-mail.*nonsense",
+            ),
+            "Doubtful": ({"email": "l@gmial.com", "phone": "+33612345678"}, (True, True), "Did you mean gmail.com"),
+            "Nothing": ({"email": "nonsense", "phone": "+33142685300"}, None, ""),
+        }
+        partners = {name: self._customer(name, **values) for name, (values, _ways, _text) in cases.items()}
+        dialog = self._dialog(self.env["res.partner"].union(*partners.values()), send_email=True, send_sms=True)
+        dialog.action_send()
+        for name, (_values, ways, text) in cases.items():
+            with self.subTest(name):
+                line = dialog.line_ids.filtered(lambda line, name=name: line.partner_id == partners[name])
+                request = dialog.request_ids.filtered(lambda one, name=name: one.partner_id == partners[name])
+                self.assertEqual(bool(line.problem), ways is None)
+                self.assertRegex(line.warning or "", text or "^$")
+                self.assertEqual(ways and (request.send_email, request.send_sms), ways)
+        only = self._dialog(partners["Landline"], send_email=True, send_sms=True)
+        self.assertIn("not a mobile number", only.line_ids.problem, "the only one is corrected")
+
+    def test_request_of_a_colleague_is_mentioned(self):
+        """Not shown: only that there is one, and whose."""
+        request = self._card_request(user_id=self.colleague.id)
+        dialog = self._dialog(self.marie | self.john, user=self.seller)
+        marie, john = dialog.line_ids.sorted(lambda line: line.partner_id != self.marie)
+        self.assertIn(self.colleague.name, marie.warning)
+        self.assertFalse(marie.open_request_id or john.warning)
+        self.assertNotIn(request.name, marie.warning)
+        self.assertFalse(self._dialog(self.marie, user=self.colleague).line_ids.warning, "one's own is shown as such")
+
     def test_same_queries_for_any_number(self):
         customers = [self._customer(f"Customer {number}", email=f"c{number}@example.com") for number in range(25)]
         counts = []

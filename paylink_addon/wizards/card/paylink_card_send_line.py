@@ -37,6 +37,9 @@ class PaylinkCardSendLine(models.TransientModel):
         help="What is stored is then this customer's at once. Otherwise it waits until you link it.",
     )
     problem = fields.Char(compute="_compute_problem")
+    warning = fields.Char(compute="_compute_problem")
+    by_email = fields.Boolean(compute="_compute_problem")
+    by_sms = fields.Boolean(compute="_compute_problem")
     open_request_id = fields.Many2one("paylink.card.request", compute="_compute_open_request_id")
 
     # === COMPUTE METHODS === #
@@ -67,15 +70,24 @@ class PaylinkCardSendLine(models.TransientModel):
             line.ask_known = bool(line.known_id)
 
     @api.depends("partner_id", "email", "phone", "lang", "ask_known", "wizard_id.template_id", "wizard_id.send_email")
-    @api.depends("wizard_id.send_sms")
+    @api.depends("wizard_id.send_sms", "wizard_id.line_ids")
     def _compute_problem(self):
+        """Of many, who can be reached by one of the channels chosen is sent by that one; the only one is corrected."""
+        unwanted = self.env["paylink.card.send"]._unwanted_emails(self.mapped("email"))
+        colleagues = self._colleagues_texts()
         for (template, company), lines in self.grouped(
             lambda line: (line._template(), line.wizard_id.company_id)
         ).items():
             storing = template.sudo()._storing_problems(company, lines._customers()) if template else {}
             unsaid = template.sudo()._wording_problems(set(lines.mapped("lang"))) if template else {}
             for line in lines:
-                line.problem = line._problem() or unsaid.get(line.lang) or storing.get(line._customers())
+                wizard, customer = line.wizard_id, line._customers()
+                ways = wizard.send_email, wizard.send_sms
+                reach = wizard._reach(customer, line.email, line.phone, *ways, unwanted)
+                line.by_email, line.by_sms = reach.by_email, reach.by_sms
+                line.problem = line._problem(reach) or unsaid.get(line.lang) or storing.get(customer)
+                texts = [colleagues.get(line), not line._is_only() and reach.left_out, *reach.doubts]
+                line.warning = " ".join(filter(None, texts))
 
     @api.depends("partner_id", "email", "wizard_id.kind")
     def _compute_open_request_id(self):
@@ -103,14 +115,46 @@ class PaylinkCardSendLine(models.TransientModel):
             return wizard.company_id.sudo()._paylink_card_template("existing").sudo(False)
         return wizard.template_id
 
-    def _problem(self):
+    def _is_only(self):
+        return len(self.wizard_id.line_ids) <= 1
+
+    def _problem(self, reach):
         """Why this customer can't be asked, and what to do, or ``False``."""
-        wizard, template = self.wizard_id, self._template()
-        if not template:
+        wizard = self.wizard_id
+        if not self._template():
             return self.env._("There is no template for it: make one under Stored Cards → Card Request Templates.")
+        if reach.problem or not self._is_only():
+            return reach.problem
         return self.env["paylink.card.request"]._recipient_problem(
             self._customers(), self.email, self.phone, wizard.send_email, wizard.send_sms
         )
+
+    def _colleagues_texts(self):
+        """That colleagues have asked the same customer, or address, already: nothing else of their requests, and their
+        names only if the user may know them. By line.
+        """
+        Request = self.env["paylink.card.request"].sudo()
+        live = [("state", "in", ("open", "failed")), ("user_id", "not in", [self.env.uid, False])]
+        live.append(("company_id", "in", self.wizard_id.company_id.ids))
+        asked = Request.search([*live, ("partner_id", "in", self._customers().ids)]).grouped("partner_id")
+        emails = [line.email for line in self if not line._customers() and line.email]
+        written = Request.search([*live, ("is_new", "=", True), ("email", "in", emails)]).grouped("email")
+        texts = {}
+        for line in self:
+            customer = line._customers()
+            requests = asked.get(customer, Request) if customer else written.get(line.email, Request)
+            if requests:
+                names = requests.user_id.with_env(self.env)._filtered_access("read").mapped("name")
+                texts[line] = self._colleagues_text(", ".join(names))
+        return texts
+
+    @api.model
+    def _colleagues_text(self, names):
+        if names:
+            return self.env._(
+                "%(names)s asked for a card already, and waits for an answer: ask them first.", names=names
+            )
+        return self.env._("A colleague asked for a card already, and waits for an answer: ask around first.")
 
     def _request_values(self):
         """The values of the ``paylink.card.request``."""
@@ -122,6 +166,6 @@ class PaylinkCardSendLine(models.TransientModel):
             "email": self.email,
             "phone": self.phone,
             "lang": self.lang,
-            "send_email": self.wizard_id.send_email,
-            "send_sms": self.wizard_id.send_sms,
+            "send_email": self.by_email,
+            "send_sms": self.by_sms,
         }
