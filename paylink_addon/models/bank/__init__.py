@@ -21,6 +21,7 @@ from . import paylink_balance
 from . import paylink_balance_read
 from . import paylink_balance_move
 from . import paylink_balance_move_book
+from . import paylink_balance_move_match
 from . import paylink_balance_day
 from . import paylink_payout
 from . import paylink_dispute

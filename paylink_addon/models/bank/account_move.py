@@ -32,3 +32,9 @@ class AccountMove(models.Model):
         """See :meth:`button_draft`."""
         self.statement_line_id._paylink_accepted()._withdraw_rest("void")
         return super().unlink()
+
+    def _paylink_can_change(self):
+        """Whether this posted entry may still be changed: its day is not locked, and it is not secured."""
+        self.ensure_one()
+        has_tax = bool(self.line_ids.filtered(lambda item: item.tax_ids or item.tax_line_id))
+        return not self.inalterable_hash and not self._get_violated_lock_dates(self.date, has_tax)

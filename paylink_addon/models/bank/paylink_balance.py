@@ -42,6 +42,7 @@ class PaylinkBalance(models.Model):
     fee_tax_ids = fields.Many2many(
         "account.tax", string="Taxes of Fees", check_company=True, domain="[('type_tax_use', '=', 'purchase')]"
     )
+    is_tax_named = fields.Boolean(readonly=True, help="Stripe itself says what is tax in its fees.")
     journal_ids = fields.One2many("account.journal", "paylink_balance_id", readonly=True)
     read_until = fields.Datetime(readonly=True, help="What had moved until then is known.")
     is_opened = fields.Boolean(readonly=True, help="What was at Stripe before the first day is known.")

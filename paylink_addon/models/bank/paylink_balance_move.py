@@ -38,6 +38,8 @@ DISPUTES = ("dispute", "dispute_reversal")
 FEES = ("fee", "tax", "network_cost")
 # Between this account and the company's bank.
 TRANSFERS = ("payout", "payout_reversal", "topup", "topup_reversal")
+# What waits for another entry: a payment in the books, or a line of the bank. Payouts are listed on their own.
+AWAITED = (*PAYMENTS, *DISPUTES, "topup", "topup_reversal")
 
 
 class PaylinkBalanceMove(models.Model):
@@ -60,6 +62,7 @@ class PaylinkBalanceMove(models.Model):
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     amount = fields.Monetary(readonly=True)
     fee = fields.Monetary(readonly=True)
+    fee_tax = fields.Monetary(string="Tax in the fee", readonly=True, help="As Stripe names it.")
     net = fields.Monetary(readonly=True)
     created_at = fields.Datetime(string="Moved on", required=True, readonly=True)
     date = fields.Date(required=True, readonly=True, help="The day for the company.")
@@ -97,7 +100,7 @@ class PaylinkBalanceMove(models.Model):
         string="To reconcile",
         compute="_compute_is_open",
         search="_search_is_open",
-        help="Its line waits on the suspense account.",
+        help="Its line waits on the suspense account, or for its payment.",
     )
     why = fields.Char(string="Why it is open", compute="_compute_why")
     error = fields.Char(string="Why it is not booked", readonly=True)
@@ -114,30 +117,54 @@ class PaylinkBalanceMove(models.Model):
         for move in self:
             move.category_display = said(CATEGORIES.get(move.category, move.category), self.env)
 
-    @api.depends("line_id.is_reconciled")
+    @api.depends("category", "line_id.is_reconciled", "line_id.line_ids.reconciled", "fee_line_id.is_reconciled")
     def _compute_is_open(self):
         for move in self:
-            move.is_open = bool(move.line_id) and not move.line_id.is_reconciled
+            move.is_open = bool(move._open_items())
 
     def _search_is_open(self, operator, value):
         if operator != "in":
             return NotImplemented
-        is_open = Domain("line_id.is_reconciled", "=", False) & Domain("line_id", "!=", False)
+        waits = Domain("account_id.reconcile", "=", True) & Domain("reconciled", "=", False)
+        waits &= Domain("parent_state", "=", "posted") & Domain("account_type", "!=", "asset_cash")
+        is_open = Domain("category", "in", AWAITED) & Domain("line_id.move_id.line_ids", "any", waits)
+        for name in ("line_id", "fee_line_id"):
+            is_open |= Domain(name, "!=", False) & Domain(f"{name}.is_reconciled", "=", False)
         return is_open if True in value else ~is_open
 
-    @api.depends("line_id.is_reconciled", "transaction_id.state", "transaction_id.payment_id")
+    def _open_items(self):
+        """What keeps it open: items on the suspense account, and one that waits for what it settles."""
+        lines = self.line_id | self.fee_line_id
+        suspense = lines.filtered(lambda line: not line.is_reconciled).move_id.line_ids.filtered(
+            lambda item: item.account_id == item.journal_id.suspense_account_id
+        )
+        own = self.filtered(lambda move: move.category in AWAITED).line_id.move_id.line_ids
+        return suspense | own.filtered(
+            lambda item: (
+                item.account_id.reconcile
+                and not item.reconciled
+                and item.parent_state == "posted"
+                and item.account_type != "asset_cash"
+            )
+        )
+
+    @api.depends("is_open", "transaction_id.state", "transaction_id.payment_id")
     @api.depends_context("lang")
     def _compute_why(self):
         for move in self:
             move.why = move.error or (move._why_open() if move.is_open else False)
 
     def _why_open(self):
+        if self.category in TRANSFERS and self.line_id.is_reconciled:
+            return self.env._("The bank has not shown it yet.")
         if self.category not in PAYMENTS + DISPUTES:
             return self.env._("Nothing in Odoo belongs to it: choose its account.")
         if not self.transaction_id:
             return self.env._("No payment in Odoo belongs to it: it was taken without Odoo.")
         if self.transaction_id.sudo().state in ("draft", "pending", "authorized"):
             return self.env._("The payment is in progress.")
+        if not all(entry._paylink_can_change() for entry in self._open_items().sudo().move_id):
+            return self.env._("Its day is locked, or its entry secured: reconcile it by hand.")
         return self.env._("The payment is not booked, is reconciled with something else, or has another amount.")
 
     def _told(self, env):
@@ -182,6 +209,8 @@ class PaylinkBalanceMove(models.Model):
         known_names = set(known.mapped("name"))
         codes = {one["currency"].upper() for one in found}
         codes |= {one["source"].get("currency", "").upper() for one in found if isinstance(one["source"], dict)}
+        if not balance.is_tax_named and any(one["reporting_category"] == "tax" or _fee_tax(one) for one in found):
+            balance.is_tax_named = True
         Currency = self.env["res.currency"].with_context(active_test=False)
         currencies = Currency.search([("name", "in", list(codes))]).grouped("name")
         self.create(
@@ -194,6 +223,7 @@ class PaylinkBalanceMove(models.Model):
         source = found["source"] if isinstance(found["source"], dict) else {}
         created = moment_of(found["created"])
         amounts = {name: float(to_major(found[name], code)) for name in ("amount", "fee", "net")}
+        amounts["fee_tax"] = float(to_major(_fee_tax(found), code))
         return {
             "balance_id": balance.id,
             "name": found["id"],
@@ -248,3 +278,8 @@ class PaylinkBalanceMove(models.Model):
         gross = Domain("line_id", "=", False) & Domain("amount", "!=", 0)
         fee = Domain("fee_line_id", "=", False) & Domain("fee", "!=", 0)
         return self._kept_domain(balance) & (gross | fee)
+
+
+def _fee_tax(found):
+    """How much of its fee Stripe calls tax, in minor units."""
+    return sum(part["amount"] for part in found.get("fee_details") or () if part["type"] == "tax")

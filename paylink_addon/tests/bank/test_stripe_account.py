@@ -125,12 +125,14 @@ class TestStripeAccount(StripeAccountCommon):
         self.fake.close_dispute(lost["id"], won=False)
         self.fake.close_dispute(won["id"], won=True)
         self.fake.adjust(-300, category="fee")
-        self.fake.top_up(2000)
+        topped_up = self.fake.top_up(2000)["balance_transaction"]
         adjusted = self.fake.adjust(-77)["id"]
         self.keep_up()
         self.assert_even(balance)
-        self.assertEqual(self.moves().filtered("is_open").mapped("name"), [adjusted])
-        self.assertTrue(self.moves().filtered("is_open").why)
+        listed = self.moves().filtered("is_open")
+        self.assertEqual(listed.mapped("name"), [topped_up, adjusted])
+        self.assertIn("bank", listed[0].why)
+        self.assertIn("account", listed[1].why)
         self.assertEqual(self.open_items(balance.outstanding_account_id), [])
         self.assertTrue(
             all(

@@ -6,7 +6,7 @@ from odoo.tests import tagged
 
 from ...models.bank import paylink_balance_move_book, paylink_balance_read
 from ...models.bank.paylink_balance_move import PaylinkBalanceMove
-from ...models.bank.paylink_balance_move_book import PaylinkBalanceMoveBook
+from ...models.bank.paylink_balance_move_match import PaylinkBalanceMoveMatch
 from ...tools.stripe_errors import StripeTransient
 from .stripe_account_common import StripeAccountCommon
 
@@ -28,7 +28,7 @@ class TestStripeAccountReading(StripeAccountCommon):
             patch.object(paylink_balance_read, "PAGE", 3),
             patch.object(paylink_balance_move_book, "BATCH", 3),
         ):
-            for cls, name in ((PaylinkBalanceMove, "_store"), (PaylinkBalanceMoveBook, "_reconcile")):
+            for cls, name in ((PaylinkBalanceMove, "_store"), (PaylinkBalanceMoveMatch, "_reconcile")):
                 for dies_on in range(1, 4):
                     with self.subTest(name, dies_on=dies_on):
                         self.adjusted(10)
@@ -190,28 +190,6 @@ class TestStripeAccountReading(StripeAccountCommon):
         entry.button_draft()
         self.run_job("ir_cron_paylink_balance")
         self.assertFalse(tasks.exists())
-        self.assert_even(balance)
-
-    # === TAXES OF FEES === #
-
-    def test_fees_with_taxes_come_to_what_was_kept(self):
-        tax = self.env["account.tax"].create(
-            {"name": "20 %", "amount": 20, "type_tax_use": "purchase", "company_id": self.company.id}
-        )
-        balance = self.use_as_account(fee_tax_ids=[Command.set(tax.ids)])
-        self.paid(100)
-        tx = self.paid(33.33)
-        found = self.fake.dispute(tx.paylink_stripe_intent)
-        self.deliver_and_handle()
-        self.fake.close_dispute(found["id"], won=True)
-        self.keep_up()
-        for move in self.moves().filtered("fee"):
-            items = move.fee_line_id.move_id.line_ids
-            self.assertAlmostEqual(sum(items.mapped("balance")), 0)
-            taxed = items.filtered("tax_line_id")
-            expense = items.filtered(lambda item: item.account_id == balance.fee_account_id and item.tax_ids == tax)
-            self.assertAlmostEqual(sum((taxed | expense).mapped("balance")), move.fee)
-            self.assertAlmostEqual(taxed.balance, round(move.fee / 6, 2), delta=0.011)
         self.assert_even(balance)
 
     # === SETS === #
