@@ -42,3 +42,17 @@ class TestTitles(TransactionCase):
         if width := node.get("width"):
             return int(width.removesuffix("px"))
         return None if node.get("widget") else WIDTHS.get(field.type)
+
+    def test_lists_of_menus_are_cards_on_phones(self):
+        """Odoo shows cards there where an action has some; a list that wide is not read, nor its buttons found."""
+        lists = {"paylink.reminder.preview.line"}  # what stands above it, only lists have
+        ours = self.env["ir.model.data"].search([("module", "=like", "paylink_addon%"), ("model", "=", "ir.ui.menu")])
+        actions = [menu.action for menu in self.env["ir.ui.menu"].browse(ours.mapped("res_id")) if menu.action]
+        for action in (action for action in actions if action._name == "ir.actions.act_window"):
+            model = action.res_model
+            if "list" in action.view_mode and model.startswith("paylink.") and model not in lists:
+                with self.subTest(action.name):
+                    self.assertIn("kanban", action.view_mode)
+                    self.assertTrue(
+                        self.env["ir.ui.view"].search_count([("model", "=", model), ("type", "=", "kanban")])
+                    )
