@@ -59,7 +59,6 @@ class PaylinkAutopayItem(models.Model):
     _inherit = ["paylink.guard.mixin", "paylink.customer.mixin", "paylink.ending.mixin"]
     _description = "Automatic Payment of an Item"
     _order = "id desc"
-    _rec_name = "move_id"
 
     move_line_id = fields.Many2one(
         "account.move.line", string="Journal Item", required=True, readonly=True, ondelete="cascade"
@@ -136,10 +135,17 @@ class PaylinkAutopayItem(models.Model):
             why = {"left_out": "left_out", "ended": "decline", "retry": "decline"}.get(row.status)
             row.reason = why and reasons[why].get(row[why])
 
+    @api.depends("name")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        for row in self:
+            row.display_name = row.name
+
     @api.depends("move_id", "link_id")
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_can(self):
         moves = self.sudo().move_id.sudo(False)._filtered_access("read")
+        moves -= moves.sudo().line_ids._paylink_in_flight().move_id
         links = self.sudo().link_id.sudo(False)._filtered_access("read")
         for row in self:
             item = row.sudo().move_line_id

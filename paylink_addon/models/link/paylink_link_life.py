@@ -38,6 +38,7 @@ class PaylinkLinkLife(models.Model):
         string="On its way", compute="_compute_in_flight", help="The provider has not confirmed it yet."
     )
     capture_before = fields.Datetime(compute="_compute_in_flight")
+    can_refund = fields.Boolean(compute="_compute_can_refund", help="A payment can be given back through its provider.")
 
     # === COMPUTE METHODS === #
 
@@ -50,6 +51,11 @@ class PaylinkLinkLife(models.Model):
             link.amount_authorized = authorized._paylink_authorized_amount()
             link.amount_pending = sum(pending.mapped("amount"))
             link.capture_before = min((tx._paylink_capture_before() for tx in authorized), default=False)
+
+    @api.depends("amount_paid", "amount_refunded", "amount_taken_back")
+    def _compute_can_refund(self):
+        for link in self:
+            link.can_refund = bool(link.amount_paid and link.sudo().transaction_ids._paylink_refundable())
 
     # === ACTIONS === #
 

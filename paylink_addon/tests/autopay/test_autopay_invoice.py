@@ -79,6 +79,19 @@ class TestAutopayInvoice(AutopayCommon):
             with self.subTest(method), self.assertRaises(AccessError):
                 getattr(employee, method)()
 
+    def test_list_of_a_salesperson(self):
+        """Who sees invoices of their own sees what became of those, and can charge what nobody is paying."""
+        self._rule(at_end="task", retry_other="")
+        seller = self._user("seller", "sales_team.group_sale_salesman,paylink_addon.group_paylink_user")
+        own, others = (self._due_invoice(invoice_user_id=user.id) for user in (seller, self.manager))
+        self._run_rules()._set_error("No.")
+        rows = self.env["paylink.autopay.item"].with_user(seller).search_read([], ["display_name", "amount", "can_charge"])
+        self.assertEqual([(row["display_name"], row["can_charge"]) for row in rows], [(own.name, True)])
+        with self.assertRaises(AccessError):
+            self._row(others).with_user(seller).action_skip()
+        self._attempt(self._link(own))._set_pending()
+        self.assertFalse(self._row(own).with_user(seller).can_charge)
+
     def test_company_of_the_invoice(self):
         """Not the one that the user works in: dialogs that charge it, or ask for a card."""
         invoice, other = self._due_invoice(), self._other_company(name="Other")

@@ -144,8 +144,7 @@ class TestAuthorized(PaymentManagerCommon):
             view = self.env["paylink.link"].with_user(user).get_view(view_type="form")
             buttons = etree.fromstring(view["arch"]).findall(".//header/button")
             for state, authorized, count in cases:
-                values = {"state": state, "amount_authorized": authorized, "amount_paid": 0, "amount_refunded": 0}
-                values["amount_taken_back"] = 0
+                values = {"state": state, "amount_authorized": authorized, "can_refund": False}
                 values |= {"unread": False, "can_cancel": True, "is_over": state == "cancelled"}
                 shown = [b for b in buttons if not safe_eval(b.get("invisible", "False"), dict(values))]
                 cancel = [button for button in shown if button.get("name") == "action_cancel"]
@@ -314,11 +313,22 @@ class TestRefundByManager(PaymentManagerCommon):
         transaction.action_refund(100)
         self.assertEqual(link.amount_refunded, 100)
 
+    def test_refund_is_offered_where_it_can_be_made(self):
+        """Not of what somebody has paid by transfer."""
+        link = self._link(self._invoice(amount=100))
+        self._pay(link)
+        self.assertTrue(link.can_refund)
+        self.patch(type(self.provider), "support_refund", "none")
+        self.env.invalidate_all()
+        self.assertFalse(link.can_refund)
+
     def test_second_click_refunds_nothing(self):
         link = self._link(self._invoice(amount=100))
         self._pay(link)
         first, second = self._wizard(link), self._wizard(link)
+        self.assertTrue(link.can_refund)
         self._refund_by(first)
+        self.assertFalse(link.can_refund)
         with self.assertRaisesRegex(UserError, "Nothing is left to refund"):
             self._refund_by(second)
         self.assertEqual(link.amount_refunded, 100)
