@@ -85,7 +85,9 @@ class TestAutopayInvoice(AutopayCommon):
         seller = self._user("seller", "sales_team.group_sale_salesman,paylink_addon.group_paylink_user")
         own, others = (self._due_invoice(invoice_user_id=user.id) for user in (seller, self.manager))
         self._run_rules()._set_error("No.")
-        rows = self.env["paylink.autopay.item"].with_user(seller).search_read([], ["display_name", "amount", "can_charge"])
+        rows = (
+            self.env["paylink.autopay.item"].with_user(seller).search_read([], ["display_name", "amount", "can_charge"])
+        )
         self.assertEqual([(row["display_name"], row["can_charge"]) for row in rows], [(own.name, True)])
         with self.assertRaises(AccessError):
             self._row(others).with_user(seller).action_skip()
