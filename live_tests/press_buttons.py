@@ -463,6 +463,9 @@ def complete(env, company):
     planned[:1].action_paylink_autopay_skip()
     rows = env["paylink.autopay.item"]._of_items(planned[1:2]._paylink_open_items())
     rows.link_id = links[:1]
+    due = planned[:1].copy({"invoice_date": fields.Date.today(), "invoice_payment_term_id": False})
+    due.action_post()
+    env["paylink.autopay.item"]._of_items(due._paylink_open_items())
 
 
 def connect_stripe(env, company):
@@ -470,7 +473,10 @@ def connect_stripe(env, company):
     company.paylink_base_url = "https://pay.example.com"
     provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", company.id)])
     provider.write({"paylink_stripe_secret_key": os.environ["STRIPE_SECRET_KEY"], "state": "test"})
+    provider.action_paylink_stripe_connect()
     provider.action_paylink_stripe_create_webhook()
+    balance = env["paylink.balance"].search([("company_id", "=", company.id)], limit=1)
+    provider.copy({"company_id": company.id}).paylink_stripe_account = balance.account
     payment = {"provider_id": provider.id, "payment_method_id": env.ref("payment.payment_method_card").id}
     payer = {"partner_id": company.partner_id.id, "amount": 1, "currency_id": company.currency_id.id}
     env["payment.transaction"].create({**payment, **payer, "reference": "stripe-1"})
