@@ -8,7 +8,7 @@ KINDS = [
     ("existing", "A customer stores a method"),
     ("update", "A customer replaces a stored method"),
     ("new", "A new customer stores a method"),
-    ("generic", "Anyone stores a method, on a page with an address of its own"),
+    ("generic", "Anyone, on a public page"),
 ]
 # What customers read.
 WORDING = ("title", "text", "consent")

@@ -203,6 +203,7 @@ class PaylinkCardTemplateOpen(models.Model):
         return {
             "link": None,
             "storing_help": True,
+            "is_open": True,
             "company": self.company_id,
             "base": f"{CARD_OPEN_PATH}/{self.public_token}",
             "title": self.title,

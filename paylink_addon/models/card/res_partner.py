@@ -33,6 +33,21 @@ class ResPartner(models.Model):
                 self.env._("This contact stands for new customers who have stored a payment method: it stays archived.")
             )
 
+    @api.constrains("paylink_token_id")
+    def _check_paylink_token(self):
+        """What is charged by default is the customer's own, in the company that charges it."""
+        for partner in self:
+            token = partner.sudo().paylink_token_id
+            if token and not token._paylink_is_of(partner.commercial_partner_id, self.env.company):
+                raise ValidationError(
+                    self.env._(
+                        "%(method)s is not a payment profile of %(partner)s in %(company)s: choose one of theirs.",
+                        method=token.display_name,
+                        partner=partner.display_name,
+                        company=self.env.company.name,
+                    )
+                )
+
     # === CRUD METHODS === #
 
     def write(self, vals):

@@ -1,3 +1,4 @@
+from . import test_card_bad_input
 from . import test_card_browser
 from . import test_card_details
 from . import test_card_link
