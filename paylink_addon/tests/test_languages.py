@@ -6,6 +6,8 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import LazyTranslate, html2plaintext, mute_logger
 
+from .bank.bank_common import BankMixin
+from .card.card_common import CardCommon
 from .deposit.deposit_common import DepositCommon
 from .reminder.reminder_common import ReminderCommon
 
@@ -19,7 +21,7 @@ ENGLISH = re.compile(
 
 
 @tagged("post_install", "-at_install")
-class TestLanguages(ReminderCommon, DepositCommon):
+class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
     """What is stored for people is in the language of who reads it: of a French company everything is in French,
     although its customers read English, and whoever acts (a job, a webhook, an administrator) works in English.
     """
@@ -226,6 +228,67 @@ class TestLanguages(ReminderCommon, DepositCommon):
     def note_failed_run(self):
         rule = self._rule(days=(3,))
         rule._report_failure(rule, ValueError(""))
+
+    # === STORED METHODS, AUTOMATIC PAYMENTS === #
+
+    def request(self, **values):
+        return self._card_request(self.john, user_id=self.manager.id, **values)
+
+    def note_card_stored(self):
+        self._store_card(self.request())
+
+    def note_card_refused(self):
+        self._store_card(self.request(), state="error")
+
+    def note_card_cancelled(self):
+        self.request().action_cancel()
+
+    def note_card_expired(self):
+        request = self.request(expires_at=fields.Datetime.now() + timedelta(days=1))
+        request.sudo().expires_at = fields.Datetime.now() - timedelta(days=1)
+        request._cron_expire()
+
+    def note_newcomer(self):
+        self._stored_by_newcomer(self._new_request(user_id=self.manager.id))
+
+    def note_method_withdrawn(self):
+        token = self._store_card(self.request()).token_id
+        self.john.sudo().with_company(self.company).write({"paylink_autopay": True, "paylink_token_id": token.id})
+        token._paylink_gone()
+
+    def autopay_page(self):
+        return self.env["paylink.autopay.page"]._for_customers(self.john, self.company, self.manager)
+
+    def note_autopay_off(self):
+        self.john.sudo().with_company(self.company).paylink_autopay = True
+        self.autopay_page()._page_switch_off()
+
+    def note_autopay_left_out(self):
+        invoice = self._due_invoice(late=1, partner=self.john)
+        row = self.env["paylink.autopay.item"].sudo()._of_items(invoice._paylink_open_items())
+        row.left_out = "cap"
+        self.john.sudo().with_company(self.company).paylink_autopay = True
+        row._tell_left_out()
+
+    def note_skipped(self):
+        self._due_invoice(late=1, partner=self.john).action_paylink_autopay_skip()
+
+    # === THE BANK === #
+
+    def note_transfer_announced(self):
+        self.link()._claim_transfer(str(fields.Date.today()), "100")
+
+    def matched(self):
+        self._prepare_bank()
+        link = self.link()
+        self._bank_line(f"VIR {link.transfer_reference}", 100)
+        return self.env["paylink.bank.match"].search([("link_ids", "in", link.ids)])
+
+    def note_matched(self):
+        self.assertEqual(self.matched().state, "accepted")
+
+    def note_match_undone(self):
+        self.matched().action_undo()
 
     # === JOBS === #
 

@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_date
 
 from ...tools import creditor_reference
+from ...tools.addresses import usable_emails
 from ..messaging.paylink_guard_mixin import LARGEST_NUMBER
 
 # How often a customer may say of one link that a transfer is made.
@@ -49,7 +50,8 @@ class PaylinkLinkTransfer(models.Model):
     def _interac_address(self):
         """Where Interac e-Transfers go: money in Canadian dollars, of companies in Canada."""
         is_canadian = self.currency_id.name == "CAD" and self.company_id.country_code == "CA"
-        return is_canadian and self.company_id.paylink_interac_email
+        addresses = usable_emails(self.company_id.paylink_interac_email or "")
+        return is_canadian and addresses and addresses[0]
 
     # === WHAT THE CUSTOMER SAYS === #
 

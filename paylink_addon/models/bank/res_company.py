@@ -1,5 +1,7 @@
-from odoo import Command, fields, models
+from odoo import Command, api, fields, models
+from odoo.exceptions import ValidationError
 
+from ...tools.addresses import usable_emails
 from ...tools.locks import hold_and_touch
 from .payment_transaction_transfer import TRANSFER
 
@@ -27,6 +29,15 @@ class ResCompany(models.Model):
         default=5,
         help="How long reminders wait after a customer has said that a transfer is made.",
     )
+
+    @api.constrains("paylink_interac_email")
+    def _check_paylink_interac_email(self):
+        """Money is sent there: one address, and a real one."""
+        for company in self.filtered("paylink_interac_email"):
+            if len(usable_emails(company.paylink_interac_email)) != 1:
+                raise ValidationError(
+                    self.env._("“%(value)s” is not an e-mail address: correct it.", value=company.paylink_interac_email)
+                )
 
     # === TRANSFERS === #
 

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from lxml import html
+from odoo.exceptions import ValidationError
 from odoo.tests import HttpCase, tagged
 
 from odoo.addons.account.tools import is_valid_structured_reference_iso
@@ -71,6 +72,20 @@ class TestBankPage(BankCommon, HttpCase):
         self.assertNotIn("pl-interac", self._copied(self._page(self._free_link(80))[1]))
 
     # === ANNOUNCED TRANSFERS === #
+
+    def test_address_for_interac_is_one_that_works(self):
+        """Money is sent there: what people paste is read as all addresses are, and shown without names and signs."""
+        self.company.country_id = self.env.ref("base.ca")
+        cad = self.env.ref("base.CAD")
+        cad.active = True
+        link = self._free_link(80, currency_id=cad.id)
+        for typed in ('"Lambert, Paul" <Paiements@example.ca>', "paiements@example.ca\u200b", " paiements@example.ca"):
+            with self.subTest(typed=typed):
+                self.company.paylink_interac_email = typed
+                self.assertEqual(self._copied(self._page(link)[1])["pl-interac"], "paiements@example.ca")
+        for typed in ("nonsense", "a@example.ca, b@example.ca"):
+            with self.subTest(typed=typed), self.assertRaisesRegex(ValidationError, "is not an e-mail address"):
+                self.company.paylink_interac_email = typed
 
     def test_announced_transfer_books_nothing(self):
         """It is on the timeline and on the page, the owner is told, nobody is reminded for some days."""
