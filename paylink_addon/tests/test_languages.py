@@ -263,13 +263,6 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
         self.john.sudo().with_company(self.company).paylink_autopay = True
         self.autopay_page()._page_switch_off()
 
-    def note_autopay_left_out(self):
-        invoice = self._due_invoice(late=1, partner=self.john)
-        row = self.env["paylink.autopay.item"].sudo()._of_items(invoice._paylink_open_items())
-        row.left_out = "cap"
-        self.john.sudo().with_company(self.company).paylink_autopay = True
-        row._tell_left_out()
-
     def note_skipped(self):
         self._due_invoice(late=1, partner=self.john).action_paylink_autopay_skip()
 
