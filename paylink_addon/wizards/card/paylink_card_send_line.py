@@ -38,6 +38,7 @@ class PaylinkCardSendLine(models.TransientModel):
     )
     problem = fields.Char(compute="_compute_problem")
     warning = fields.Char(compute="_compute_problem")
+    remark = fields.Char(compute="_compute_problem", help="What keeps it from being sent, or is to be known before.")
     by_email = fields.Boolean(compute="_compute_problem")
     by_sms = fields.Boolean(compute="_compute_problem")
     open_request_id = fields.Many2one("paylink.card.request", compute="_compute_open_request_id")
@@ -88,6 +89,7 @@ class PaylinkCardSendLine(models.TransientModel):
                 line.problem = line._problem(reach) or unsaid.get(line.lang) or storing.get(customer)
                 texts = [colleagues.get(line), not line._is_only() and reach.left_out, *reach.doubts]
                 line.warning = " ".join(filter(None, texts))
+                line.remark = line.problem or line.warning
 
     @api.depends("partner_id", "email", "wizard_id.kind")
     def _compute_open_request_id(self):
