@@ -246,7 +246,7 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
     def note_card_expired(self):
         request = self.request(expires_at=fields.Datetime.now() + timedelta(days=1))
         request.sudo().expires_at = fields.Datetime.now() - timedelta(days=1)
-        request._cron_expire()
+        request._expire()
 
     def note_newcomer(self):
         self._stored_by_newcomer(self._new_request(user_id=self.manager.id))
