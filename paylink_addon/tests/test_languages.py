@@ -237,9 +237,6 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
     def note_card_stored(self):
         self._store_card(self.request())
 
-    def note_card_refused(self):
-        self._store_card(self.request(), state="error")
-
     def note_card_cancelled(self):
         self.request().action_cancel()
 
@@ -276,9 +273,6 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
         link = self.link()
         self._bank_line(f"VIR {link.transfer_reference}", 100)
         return self.env["paylink.bank.match"].search([("link_ids", "in", link.ids)])
-
-    def note_matched(self):
-        self.assertEqual(self.matched().state, "accepted")
 
     def note_match_undone(self):
         self.matched().action_undo()
