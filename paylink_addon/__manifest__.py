@@ -87,6 +87,7 @@
         "data/bank/paylink_bank_data.xml",
         "data/bank/paylink_balance_data.xml",
         "wizards/bank/paylink_balance_setup_views.xml",
+        "wizards/bank/paylink_bank_match_choose_views.xml",
         "views/bank/payout_views.xml",
         "views/bank/balance_views.xml",
         "views/bank/provider_views.xml",

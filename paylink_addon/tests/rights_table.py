@@ -13,6 +13,7 @@ TABLE = {
     },
     "paylink.bank.match": {
         "action_accept": "MC",
+        "action_choose": "MC",
         "action_match_all": "MCX",
         "action_reject": "MC",
         "action_undo": "MC",
@@ -20,6 +21,16 @@ TABLE = {
         "(write)": "",
         "(create)": "",
         "(unlink)": "",
+    },
+    "account.journal": {
+        "action_paylink_to_match": "MC",
+    },
+    "paylink.bank.match.choose": {
+        "action_match": "MCX",
+        "(read)": "MCX",
+        "(write)": "MCX",
+        "(create)": "MCX",
+        "(unlink)": "MCX",
     },
     "paylink.balance": {
         "action_read": "C",

@@ -284,6 +284,7 @@ class RpcCommon(DepositCommon):
     def _hide_bank(cls, other):
         """What another company's bank has shown, and what it may pay."""
         match = cls._bank_match(other)
+        cls._mark(match.journal_id)
         cls._mark(match.line_id, "Markotherlabel")
         cls._mark(match, "Markotherlabel", *cls._amounts("4646.46"))
 

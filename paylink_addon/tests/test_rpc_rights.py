@@ -70,7 +70,7 @@ class TestRights(RpcCommon):
             env["paylink.reminder.hold"].create({"kind": "objection", "partner_id": cls.marie.id}),
         ]
         match = cls._bank_match(cls.company)
-        found += [found[6].step_ids, match, match.line_id]
+        found += [found[6].step_ids, match, match.line_id, match.journal_id]
         found += cls._account(cls.company, "acct_ours", "po_ours", "txn_ours", 10)
         return {record._name: record.with_env(env) for record in found}
 

@@ -149,7 +149,7 @@ class AccountBankStatementLineFind(models.Model):
     @api.model
     def _paylink_world(self, lines):
         """What these lines are compared with, as ``bank_matching.World``: what one stage finds, the next leaves out."""
-        world, places = World(), {line.place for line in lines}
+        world, places = World(), self._paylink_places({line.place for line in lines})
         wanted = {found.number for line in lines for found in line.references}
         for place, target in self._paylink_link_targets(places, SQL("link.id IN %s", tuple(wanted) or (0,))):
             world.links[place, target.link_id] = target
@@ -167,6 +167,22 @@ class AccountBankStatementLineFind(models.Model):
             self._paylink_add_named(world, places, left)
         self._paylink_add_payments(world, places, lines)
         return world
+
+    @api.model
+    def _paylink_places(self, places):
+        """Where there may be what is paid: in the company of the bank and in its branches, as Odoo reconciles them.
+
+        :param set places: companies and currencies of lines
+        :return: places of lines, by places where there may be something for them
+        """
+        found = defaultdict(list)
+        companies = self.env["res.company"].sudo().browse(company_id for company_id, _currency_id in places)
+        for company in companies.search([("id", "child_of", companies.ids)]):
+            for parent in company.parent_ids & companies:
+                for place in places:
+                    if place[0] == parent.id:
+                        found[company.id, place[1]].append(place)
+        return found
 
     @api.model
     def _paylink_add_asked(self, world, lines):
@@ -251,7 +267,8 @@ class AccountBankStatementLineFind(models.Model):
                 open=self._paylink_open_sql(places),
             )
         )
-        return [(row[0], *self._paylink_target(None, row[1], row[2:])) for row in rows]
+        found = ((row[0], *self._paylink_target(None, row[1], row[2:])) for row in rows)
+        return [(number, place, target) for number, own, target in found for place in places[own]]
 
     @api.model
     def _paylink_add_owed(self, world, places, lines):
@@ -276,7 +293,7 @@ class AccountBankStatementLineFind(models.Model):
     @api.model
     def _paylink_add_named(self, world, places, lines):
         """What anybody owes of the amounts of lines of which the payer's account is not known, or has announced."""
-        wanted = {(*line.place, line.amount) for line in lines if not line.customers}
+        wanted = self._paylink_wanted_amounts(places, [line for line in lines if not line.customers])
         if not wanted:
             return
         amounts = self._paylink_amounts_sql(wanted)
@@ -324,13 +341,22 @@ class AccountBankStatementLineFind(models.Model):
                 sums=_SUMS,
                 whose=_WHOSE,
                 lines=tuple(line.id for line in lines),
-                amounts=self._paylink_amounts_sql({(*line.place, line.amount) for line in lines}),
+                amounts=self._paylink_amounts_sql(self._paylink_wanted_amounts(places, lines)),
                 places=tuple(places),
             )
         )
         for journal_id, items, *row in rows:
-            place, target = self._paylink_target(None, items, row)
-            world.payments.setdefault((place, journal_id, target.due), []).append(target)
+            own, target = self._paylink_target(None, items, row)
+            for place in places[own]:
+                world.payments.setdefault((place, journal_id, target.due), []).append(target)
+
+    @api.model
+    def _paylink_wanted_amounts(self, places, lines):
+        """The amounts of lines, with each place where there may be something for them."""
+        by_place = defaultdict(set)
+        for line in lines:
+            by_place[line.place].add(line.amount)
+        return {(*own, amount) for own, found in places.items() for place in found for amount in by_place[place]}
 
     @api.model
     def _paylink_amounts_sql(self, wanted):
@@ -364,7 +390,8 @@ class AccountBankStatementLineFind(models.Model):
                 with_credits=with_credits,
             )
         )
-        return [self._paylink_target(None, row[0], row[1:]) for row in rows]
+        found = (self._paylink_target(None, row[0], row[1:]) for row in rows)
+        return [(place, target) for own, target in found for place in places[own]]
 
     @api.model
     def _paylink_open_sql(self, places):
@@ -411,7 +438,8 @@ class AccountBankStatementLineFind(models.Model):
                 places=tuple(places),
             )
         )
-        return [(*self._paylink_link_target(row), row[-1])[: 3 if more else 2] for row in rows]
+        found = (((*self._paylink_link_target(row), row[-1])[: 3 if more else 2]) for row in rows)
+        return [(place, *rest) for own, *rest in found for place in places[own]]
 
     @api.model
     def _paylink_link_target(self, row):

@@ -7,7 +7,7 @@ from odoo.exceptions import AccessError
 from psycopg2 import OperationalError
 
 from ...tools import days
-from .paylink_bank_match import BATCH
+from .paylink_bank_match import BATCH, WAITING
 
 _logger = logging.getLogger(__name__)
 # What a line brings; and what of it Odoo writes its entry anew for.
@@ -163,16 +163,53 @@ class AccountBankStatementLineMatch(models.Model):
     def _paylink_propose(self, decisions, problems=None):
         """Store what is proposed of these lines; what has been proposed just so stays, all else is forgotten.
 
+        Lines for which there is nothing to propose have a row, too, which says why.
+
         :param dict problems: why something could not be booked, by the id of the line
         """
         Match = self.env["paylink.bank.match"]
-        before = Match.search([("line_id", "in", self.ids), ("state", "=", "proposed")])
+        before = Match.search([("line_id", "in", self.ids), ("state", "in", WAITING)])
         known = {match._fingerprint(): match for match in before}
-        prepared = {Match._fingerprint_of(vals): vals for vals in Match._prepare_of(decisions, problems)}
+        unknown = self.browse(set(self.ids) - {decision.line.id for decision in decisions})
+        prepared = [*Match._prepare_of(decisions, problems), *unknown._paylink_prepare_unknown()]
+        prepared = {Match._fingerprint_of(vals): vals for vals in prepared}
         stale = before.filtered(lambda match: match._fingerprint() not in prepared)
         stay, new = before - stale, [vals for key, vals in prepared.items() if key not in known]
         stale.unlink()
         return stay | Match.create(new)
+
+    def _paylink_prepare_unknown(self):
+        """The values of the rows of lines for which nothing was found, but of those that somebody has put away."""
+        if not self:
+            return []
+        Match = self.env["paylink.bank.match"]
+        refused = Match.search([("line_id", "in", self.ids), ("state", "in", ("rejected", "undone"))])
+        put_away = refused.filtered(
+            lambda match: match.state == "rejected" and not match.link_ids and not match.item_ids
+        )
+        named, rows = self._paylink_named_abroad(), []
+        for line in self - put_away.line_id:
+            links = named.get(line.id, self.env["paylink.link"])
+            reasons = ["other_currency" if links else "refused" if line in refused.line_id else "nothing"]
+            rows.append(Match._prepare_unknown(line, reasons, links))
+        return rows
+
+    def _paylink_named_abroad(self):
+        """Links that lines name by our reference, and that are in another currency: by the id of the line."""
+        found = {
+            line.id: {reference.number for reference in line.references if reference.is_sure}
+            for line in self._paylink_read_lines()
+        }
+        links = self.env["paylink.link"].search([("id", "in", list(set().union(*found.values())))])
+        by_id = {link.id: link for link in links}
+        named = {}
+        for line in self:
+            own = links.browse(number for number in found.get(line.id, ()) if number in by_id)
+            currency = line.foreign_currency_id or line.currency_id
+            family = own.filtered(lambda link, of=line: link.company_id.root_id == of.company_id.root_id)
+            if abroad := family.filtered(lambda link, of=currency: link.currency_id != of):
+                named[line.id] = abroad
+        return named
 
     def _paylink_accepted(self):
         """The matches of these lines that stand, in sudo mode."""

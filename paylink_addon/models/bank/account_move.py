@@ -30,7 +30,9 @@ class AccountMove(models.Model):
 
     def unlink(self):
         """See :meth:`button_draft`."""
-        self.statement_line_id._paylink_accepted()._withdraw_rest("void")
+        lines = self.statement_line_id
+        lines._paylink_accepted()._withdraw_rest("void")
+        lines.sudo().paylink_match_ids.unlink()  # with their lines, which the database deletes
         return super().unlink()
 
     def _paylink_can_change(self):

@@ -10,6 +10,7 @@ from .paylink_link_transfer import LONGEST_PAUSE
 _lt = LazyTranslate(__name__)
 
 STATES = [
+    ("unknown", "Nothing found"),
     ("proposed", "Proposed"),
     ("accepted", "Matched"),
     ("undone", "Undone"),
@@ -37,7 +38,13 @@ REASONS = {
     "paid_already": _lt("nothing is due anymore"),
     "cancelled": _lt("the link was canceled"),
     "payment": _lt("the payment has been registered by hand"),
+    "nothing": _lt("no link, invoice or customer was found in its label, its payer or its amount"),
+    "other_currency": _lt("it names something in another currency: enter its amount in that currency on the bank line"),
+    "refused": _lt("what was found has been rejected or undone"),
+    "chosen": _lt("somebody has chosen it"),
 }
+# What waits for a person.
+WAITING = ("unknown", "proposed")
 # So many of what was left out are told of one by one; of so many lines a click looks at once, the job at the rest.
 MOST_TOLD, BATCH = 9, 1000
 # What tells who has paid, or for what; an amount, or what somebody has announced, does not.
@@ -78,6 +85,7 @@ class PaylinkBankMatch(models.Model):
     problem = fields.Char(readonly=True, help="Why it could not be booked by itself, though it is proven.")
     why = fields.Char(compute="_compute_why")
     state = fields.Selection(STATES, required=True, default="proposed", readonly=True, index=True)
+    is_reconciled = fields.Boolean(related="line_id.is_reconciled")
     is_automatic = fields.Boolean(string="By itself", readonly=True, help="It was proven: nobody had to accept it.")
     user_id = fields.Many2one("res.users", string="Decided by", readonly=True)
     decided_at = fields.Datetime(string="Decided on", readonly=True)
@@ -145,6 +153,48 @@ class PaylinkBankMatch(models.Model):
         return prepared
 
     @api.model
+    def _prepare_unknown(self, line, reasons, links):
+        """The values of the row of a line for which there is nothing to accept, so that somebody sees it.
+
+        :param links: what it names, and can't pay as it is
+        """
+        currency = line.foreign_currency_id or line.currency_id
+        return {
+            "line_id": line.id,
+            "currency_id": currency.id,
+            "amount": line.amount_currency if line.foreign_currency_id else line.amount,
+            "due": 0.0,
+            "link_ids": [Command.set(sorted(links.ids))],
+            "item_ids": [Command.set([])],
+            "partner_id": links.partner_id.commercial_partner_id.id if len(links) == 1 else False,
+            "problem": False,
+            "reasons": ",".join(reasons),
+            "state": "unknown",
+        }
+
+    def _create_chosen(self, links, items, partner):
+        """The match of what somebody has chosen for this line, not accepted yet.
+
+        :param items: open items, besides those of the links
+        :param partner: whose it is, where there is nothing that it pays
+        """
+        asked = links.line_ids.move_line_id.filtered(lambda item: not item.reconciled)
+        customers = (links.partner_id | items.partner_id).commercial_partner_id or partner.commercial_partner_id
+        chosen = self.create(
+            self._prepare_unknown(self.line_id, ["chosen"], links)
+            | {
+                "state": "proposed",
+                "item_ids": [Command.set((asked | items).ids)],
+                "partner_id": customers.id if len(customers) == 1 else False,
+            }
+        )
+        chosen.due = chosen._due_now()[chosen]
+        compared = chosen.currency_id.compare_amounts(chosen.amount, chosen.due)
+        if chosen.item_ids or links:
+            chosen.reasons = f"chosen,{('amount', 'over', 'part')[compared]}"
+        return chosen
+
+    @api.model
     def _fingerprint_of(self, vals):
         """What tells whether the same is proposed."""
         links, items = vals["link_ids"][0][2], vals["item_ids"][0][2]
@@ -174,7 +224,9 @@ class PaylinkBankMatch(models.Model):
         proposed = matches.filtered(lambda match: match.state == "proposed")
         labels = {match: match.label or match.line_id.name or "" for match in matches}  # some will be gone
         chosen, left = proposed._one_per_line()
-        left |= {match: _lt("It has been decided already.") for match in matches - proposed}
+        unknown = matches.filtered(lambda match: match.state == "unknown")
+        left |= {match: _lt("It has been decided already.") for match in matches - proposed - unknown}
+        left |= dict.fromkeys(unknown, _lt("Nothing was found for it: look for it by hand."))
         done, failed = chosen._accept()
         answer = self._told(done, left | failed, labels)
         stale = self.sudo().browse().concat(*failed).line_id._paylink_to_match()
@@ -183,8 +235,18 @@ class PaylinkBankMatch(models.Model):
 
     def action_reject(self):
         """It is something else: it is not proposed again."""
-        self._for_decision()._in_state("proposed")._decide("rejected")
+        rejected = self._for_decision()._in_state(*WAITING)
+        rejected._decide("rejected")
+        lines = rejected.line_id._paylink_to_match()
+        lines._paylink_propose(lines._paylink_decide())  # what is left of them
         return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def action_choose(self):
+        """Look by hand for what a line pays."""
+        self._for_decision()._in_state(*WAITING)
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_bank_match_choose_action")
+        return action | {"context": {"default_match_id": self.id}}
 
     def action_undo(self):
         """Take the reconciliation back: the bank line is open again, and so is what it had paid."""
@@ -199,9 +261,9 @@ class PaylinkBankMatch(models.Model):
             raise AccessError(self.env._("It belongs to another company: switch to it."))
         return self.sudo()
 
-    def _in_state(self, state):
-        """Those that are still in this state; it is an error if none is."""
-        found = self.filtered(lambda match: match.state == state)
+    def _in_state(self, *states):
+        """Those that are still in one of these states; it is an error if none is."""
+        found = self.filtered(lambda match: match.state in states)
         if self and not found:
             raise UserError(self.env._("Somebody has decided on it in the meantime: reload the list."))
         return found
@@ -263,9 +325,9 @@ class PaylinkBankMatch(models.Model):
             LEFT JOIN paylink_link_line line ON line.link_id = asked.paylink_link_id
             LEFT JOIN account_move_line_paylink_bank_match_rel paid ON paid.paylink_bank_match_id = match.id
                  JOIN account_move_line item ON item.id IN (line.move_line_id, paid.account_move_line_id)
-                WHERE match.state = 'proposed' AND match.company_id = %s AND match.line_date >= %s
+                WHERE match.state = 'proposed' AND match.company_id IN %s AND match.line_date >= %s
                   AND string_to_array(match.reasons, ',') && %s""",
-            company.id,
+            tuple(company.parent_ids.ids),
             since,
             ["reference", "iban"],
         )

@@ -1,17 +1,20 @@
 """Stage of ``paylink.bank.match``: how matches get into the books, and out of them."""
 
 import logging
-from datetime import timedelta
+from collections import defaultdict
+from datetime import date, timedelta
 
+from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.fields import Command
-from odoo.tools import LazyTranslate
+from odoo.tools import LazyTranslate, format_date
 from psycopg2 import OperationalError
 
 from ...tools import days
 from ...tools.locks import hold, hold_and_touch
 from ...tools.texts import reason
 from ..link.paylink_link_books import QUIET
+from .paylink_bank_match import WAITING
 
 _lt = LazyTranslate(__name__)
 _logger = logging.getLogger(__name__)
@@ -82,7 +85,9 @@ class PaylinkBankMatchBooks(models.Model):
 
     def _accept_together(self, automatic):
         """Payers of links take their rows first; then the lines. Who has waited for them looks at what is there now."""
-        quiet = self.with_context(**QUIET)  # what is told of payments stands on the link, and in one line on documents
+        # What is told of payments stands on the link, and in one line on documents. Taxes that are due on payment are
+        # of the day of the line, or the first open one.
+        quiet = self.with_context(**QUIET, paylink_booked_on=date.min)
         links, lines = quiet.link_ids, quiet.line_id
         if links:
             links._wait_and_hold()
@@ -98,7 +103,7 @@ class PaylinkBankMatchBooks(models.Model):
             ready._keep_fees(due)
             ready._book()
             ready._decide("accepted", automatic=automatic)
-            rivals = self.search([("line_id", "in", ready.line_id.ids), ("state", "=", "proposed")])
+            rivals = self.search([("line_id", "in", ready.line_id.ids), ("state", "in", WAITING)])
             rivals.unlink()
             quiet.env.flush_all()  # here nothing is tracked
         return self & ready, problems
@@ -176,6 +181,36 @@ class PaylinkBankMatchBooks(models.Model):
         for match in self:
             match._keep_settled()
         direct._paylink_after_transfers()
+        self._close_announced()
+        self.filtered(lambda match: not match.link_ids)._note_on_documents()
+
+    def _close_announced(self):
+        """Wire transfers that Odoo's provider has noted as pending have come: nothing waits for them anymore."""
+        announced = (self.link_ids.transaction_ids | self.item_ids.move_id.transaction_ids).filtered(
+            lambda tx: tx.state == "pending" and tx.provider_id.code == "custom"
+        )
+        for tx in announced:
+            still_due = (
+                tx.paylink_id.state != "paid" if tx.paylink_id else any(tx.invoice_ids.mapped("amount_residual"))
+            )
+            if not still_due:
+                tx._paylink_close(_lt("The transfer has come: a bank line shows it."))
+
+    def _note_on_documents(self):
+        """What no link tells is noted on the invoices that were paid, in the company's language."""
+        notes = defaultdict(list)
+        for match in self:
+            env = match.company_id._paylink_env()
+            text = env._(
+                "Transfer of %(amount)s of %(day)s: %(label)s",
+                amount=match._amount_text(env),
+                day=format_date(env, match.line_date),
+                label=match.label or match.line_id.name or "",
+            )
+            for move in match.item_ids.move_id.filtered(lambda move: move.is_invoice(include_receipts=True)):
+                notes[move.id].append(text)
+        bodies = {move_id: Markup("<br/>").join(texts) for move_id, texts in notes.items()}
+        self.env["account.move"].browse(bodies)._message_log_batch(bodies)
 
     def _keep_settled(self):
         """Of what it was found for, some may not have needed it: what is settled tells whether it stands."""
@@ -190,11 +225,9 @@ class PaylinkBankMatchBooks(models.Model):
         """A transaction for each link that gets something of a line."""
         method = self.env.ref("payment.payment_method_bank_transfer").id
         providers = {company: company._paylink_transfer_provider().id for company in self.link_ids.company_id}
-        vals_list = [
-            vals | {"provider_id": providers[match.company_id], "payment_method_id": method}
-            for match in self
-            for vals in match._prepare_transactions()
-        ]
+        vals_list = [vals | {"payment_method_id": method} for match in self for vals in match._prepare_transactions()]
+        for vals in vals_list:
+            vals["provider_id"] = providers[self.env["paylink.link"].browse(vals["paylink_id"]).company_id]
         return self.env["payment.transaction"].sudo().create(vals_list)
 
     def _prepare_transactions(self):
@@ -259,6 +292,8 @@ class PaylinkBankMatchBooks(models.Model):
             for own, settled in self._counterparts_by_customer(rest):
                 values += own
                 items |= settled
+            if not rest:  # an open credit of the customer
+                values += self._counterpart_values(self.partner_id, self.amount, {})
         new = self._replace_suspense(values)
         groups = [group | self._fitting(new, group) for group in filter(None, groups)]
         settling = new.filtered(

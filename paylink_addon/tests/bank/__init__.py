@@ -1,5 +1,6 @@
 from . import test_bank_books
 from . import test_bank_kinds
+from . import test_bank_left
 from . import test_bank_match
 from . import test_bank_page
 from . import test_bank_races
