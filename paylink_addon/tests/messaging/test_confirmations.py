@@ -2,7 +2,10 @@ from lxml import etree
 from odoo.tests import TransactionCase, tagged
 
 # What can't be undone once somebody has clicked it, and opens no dialog of its own that asks.
-SERIOUS = ("action_send", "action_cancel", "action_void", "action_revoke", "action_replace_token", "action_delete")
+SERIOUS = (
+    *("action_send", "action_cancel", "action_void", "action_revoke", "action_replace_token", "action_delete"),
+    *("action_paylink_remove", "action_undo", "action_undo_link"),
+)
 
 
 @tagged("post_install", "-at_install")
