@@ -19,7 +19,7 @@ ONE_WORD = (
     (r"\bwallets?\b(?!, direct)", r"cagnotte|e-wallet", r"portefeuille"),
     (r"\battempts?\b", r"tentative", r"\bessais?\b"),
     (r"\bbooks\b", None, r"\blivres\b"),
-    (r"\bmethods?\b", None, r"\bmodes? de paiement|\bméthode"),
+    (r"(?<!^payment )\bmethods?\b", None, r"\bmodes? de paiement|\bméthode"),  # the portal has Odoo's own title
     ("", None, r"\bjetons?\b(?! de paiement)"),
 )
 # What is done with an authorized amount.
