@@ -36,6 +36,7 @@ LEFT_OUT = [
 # What is shown of an item: the first of these that holds.
 STATUSES = [
     ("charged", "Charged"),
+    ("in_progress", "In progress"),
     ("skipped", "Not to be charged"),
     ("ended", "No Further Tries"),
     ("left_out", "Not charged"),
@@ -122,9 +123,11 @@ class PaylinkAutopayItem(models.Model):
     @api.depends_context("lang")
     def _compute_status(self):
         reasons = {name: dict(self._fields[name]._description_selection(self.env)) for name in ("left_out", "decline")}
+        in_flight = self.sudo().move_line_id._paylink_in_flight()
         for row in self:
             holds = {
                 "charged": row.is_charged,
+                "in_progress": row.sudo().move_line_id in in_flight,
                 "skipped": row.is_skipped,
                 "ended": row.is_ended,
                 "left_out": row.left_out,

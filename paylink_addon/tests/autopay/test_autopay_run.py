@@ -20,12 +20,34 @@ class TestAutopayRun(AutopayCommon):
             (link.kind, link.state, link.user_id, link.by_autopay), ("open_items", "pending", rule.user_id, True)
         )
         self.assertFalse(self._run_rules(), "it is on its way")
+        self.assertEqual(self._row(invoice).status, "in_progress")
         self._send_and_book()
+        self.assertEqual(self._row(invoice).status, "charged")
         self.assertEqual((tx.state, link.state, invoice.payment_state), ("done", "paid", "paid"))
         self.assertTrue(self._customer_mails(link), "the receipt")
         self.assertTrue(self._row(invoice).is_charged)
         invoice.line_ids.remove_move_reconcile()
         self.assertFalse(self._run_rules(), "what was charged once is somebody's to look at")
+
+    def test_customer_pays_a_part_in_its_place(self):
+        """After a charge that was declined, on the page of its link: the rest is charged as planned."""
+        self.company.paylink_allow_partial = True
+        self.token.demo_simulated_state = "error"
+        self._rule(retry_other="3")
+        invoice = self._due_invoice()
+        link = self._run_rules().paylink_id
+        self._send_and_book()
+        row = self._row(invoice)
+        self.assertEqual((row.status, row.next_on), ("retry", self._days(3)))
+        part = self._attempt(link, 40)
+        part._set_done()
+        part._post_process()
+        self.assertEqual((invoice.amount_residual, row.is_charged), (60, False))
+        self.token.demo_simulated_state = "done"
+        rest = self._run_rules(days=3)
+        self.assertEqual((rest.amount, rest.token_id), (60, self.token))
+        self._send_and_book()
+        self.assertEqual((invoice.payment_state, row.is_charged), ("paid", True))
 
     def test_several_customers_at_once(self):
         """Each is charged to their own method, in one run."""
