@@ -124,6 +124,7 @@ class Task:
     CHARGEBACK_FEE = "chargeback_fee"  # there is no account to book it on
     # On the account at Stripe, for the payment managers.
     BALANCE_DIFFERENCE = "balance_difference"  # the books do not say what Stripe says
+    BALANCE_UNREAD = "balance_unread"  # it could not be read or booked for a day
     # On a customer, for who is responsible for the reminder rule.
     REMINDER_ADDRESS = "reminder_address"
     REMINDER_UNDELIVERED = "reminder_undelivered"

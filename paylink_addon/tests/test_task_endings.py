@@ -321,6 +321,11 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         self._attempt(link)._set_error("No page")
         return link, None, lambda: self._attempt(link).write({"paylink_stripe_session": "cs_1"})
 
+    def case_balance_unread(self):
+        balance = self.case_balance_difference()[0]
+        balance.error = "No answer"
+        return balance, None, lambda: balance.write({"error": False})
+
     def case_balance_difference(self):
         accounts = self.company_data["default_account_assets"], self.company_data["default_account_expense"]
         values = dict.fromkeys(("outstanding_account_id", "former_account_id"), accounts[0].id)

@@ -1,4 +1,5 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 READERS = "account.group_account_readonly,account.group_account_invoice"
 
@@ -23,6 +24,16 @@ class AccountJournal(models.Model):
         "res.currency", compute="_compute_paylink_said_currency_id", groups=READERS
     )
     paylink_said_at = fields.Datetime(string="Asked on", readonly=True, copy=False, groups=READERS)
+
+    @api.constrains("active")
+    def _check_paylink_kept(self):
+        for journal in self:
+            if journal.paylink_balance_id and not journal.active:
+                raise UserError(
+                    self.env._(
+                        "What moves at Stripe is booked in “%(journal)s”: it can't be archived.", journal=journal.name
+                    )
+                )
 
     def _compute_paylink_said_currency_id(self):
         for journal in self:

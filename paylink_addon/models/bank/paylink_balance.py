@@ -43,11 +43,15 @@ class PaylinkBalance(models.Model):
         "account.tax", string="Taxes of Fees", check_company=True, domain="[('type_tax_use', '=', 'purchase')]"
     )
     is_tax_named = fields.Boolean(readonly=True, help="Stripe itself says what is tax in its fees.")
-    journal_ids = fields.One2many("account.journal", "paylink_balance_id", readonly=True)
+    journal_ids = fields.One2many(
+        "account.journal", "paylink_balance_id", readonly=True, context={"active_test": False}
+    )
     read_until = fields.Datetime(readonly=True, help="What had moved until then is known.")
     is_opened = fields.Boolean(readonly=True, help="What was at Stripe before the first day is known.")
+    opened_at = fields.Datetime(readonly=True)
     is_even = fields.Boolean(default=True, readonly=True, help="The books say what Stripe says.")
-    error = fields.Char(string="Last reading failed", readonly=True)
+    kept_up_at = fields.Datetime(string="Kept up with on", readonly=True)
+    error = fields.Char(string="Why it is not kept up with", readonly=True)
     provider_name = fields.Char(string="Name", compute="_compute_provider_name", compute_sudo=True)
     open_count = fields.Integer(compute="_compute_open_count")
 
@@ -90,12 +94,23 @@ class PaylinkBalance(models.Model):
 
         :raise StripeRefused: there is none anymore
         """
-        keyed = self._keyed()
+        keyed = self._keyed() or self._ask_whose_key()
         if not keyed:
             raise StripeRefused(
                 self.company_id._paylink_env()._("No provider has a key of this Stripe account in this mode anymore.")
             )
         return (keyed & self.provider_id.sudo() or keyed[0])._paylink_stripe()
+
+    def _ask_whose_key(self):
+        """A key may have been entered of which nobody has asked yet whose it is.
+
+        :return: see :meth:`_keyed`
+        """
+        domain = [("company_id", "=", self.company_id.id), ("paylink_stripe_account", "=", False)]
+        domain.append(("paylink_stripe_secret_key", "!=", False))
+        for provider in self.env["payment.provider"].sudo().search(domain):
+            provider._paylink_stripe_connect()
+        return self._keyed()
 
     def _start(self):
         """The moment at which the first day begins."""
@@ -161,6 +176,7 @@ class PaylinkBalance(models.Model):
     def action_read(self):
         """Have it read as soon as possible."""
         self.check_access("read")
+        self.env["payment.provider"]._paylink_check_keeper()
         self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_balance")
         return {
             "type": "ir.actions.client",
@@ -192,14 +208,34 @@ class PaylinkBalance(models.Model):
         return self.company_id._paylink_managers()
 
     def _paylink_ends_tasks_by(self):
-        return super()._paylink_ends_tasks_by() | {"is_even"}
+        return super()._paylink_ends_tasks_by() | {"is_even", "error"}
 
     def _paylink_done_balance_difference(self, _task):
         return self.is_even
 
-    def _tell_difference(self, differences):
-        """Give the payment managers a task with what explains the differences.
+    def _paylink_done_balance_unread(self, _task):
+        return not self.error
 
-        :param dict differences: (what Stripe says, what the books say) by journal
+    def _tell_difference(self, differences):
+        """Give the payment managers a task with what explains the differences; one that is there says what is so now.
+
+        :param dict differences: (what Stripe says, what the books say) by currency
         """
-        self._give_task(Task.BALANCE_DIFFERENCE, lambda env: self.with_env(env)._difference_texts(differences))
+
+        def texts(env):
+            return self.with_env(env)._difference_texts(differences)
+
+        self.env["paylink.task.mixin"]._reword(self, Task.BALANCE_DIFFERENCE, texts)
+        self._give_task(Task.BALANCE_DIFFERENCE, texts)
+
+    def _tell_failure(self):
+        """Give the payment managers a task: money moves, and the journal stands still."""
+
+        def texts(env):
+            return env._("Stripe's account is not kept up with"), env._(
+                "Nothing has been read or booked for more than a day. It is tried again each hour. The reason: %(why)s",
+                why=self.error,
+            )
+
+        self.env["paylink.task.mixin"]._reword(self, Task.BALANCE_UNREAD, texts)
+        self._give_task(Task.BALANCE_UNREAD, texts)

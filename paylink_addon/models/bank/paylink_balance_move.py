@@ -1,16 +1,15 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import LazyTranslate, format_amount, format_date
+from odoo.tools import SQL, LazyTranslate, format_amount, format_date
 
 from ...tools.money import to_major
 from ...tools.stripe_events import moment_of
 from ...tools.texts import said
 from ..stripe.payment_transaction import id_of
-from .paylink_balance_read import KEPT_TYPES
+from .paylink_balance_read import KEPT_TYPES, OPENING, TOLD_AT_ONCE
 
 _lt = LazyTranslate(__name__)
 
-OPENING = "opening"
 # Stripe's reporting categories, as people read them. https://docs.stripe.com/reports/reporting-categories
 CATEGORIES = {
     OPENING: _lt("Opening balance"),
@@ -160,12 +159,20 @@ class PaylinkBalanceMove(models.Model):
         if self.category not in PAYMENTS + DISPUTES:
             return self.env._("Nothing in Odoo belongs to it: choose its account.")
         if not self.transaction_id:
-            return self.env._("No payment in Odoo belongs to it: it was taken without Odoo.")
+            return self._why_unknown()
         if self.transaction_id.sudo().state in ("draft", "pending", "authorized"):
             return self.env._("The payment is in progress.")
         if not all(entry._paylink_can_change() for entry in self._open_items().sudo().move_id):
             return self.env._("Its day is locked, or its entry secured: reconcile it by hand.")
         return self.env._("The payment is not booked, is reconciled with something else, or has another amount.")
+
+    def _why_unknown(self):
+        """Why no payment is known of it."""
+        domain = [("paylink_stripe_intent", "=", self.intent), ("company_id", "!=", self.company_id.id)]
+        other = self.env["payment.transaction"].sudo().search(domain, limit=1) if self.intent else None
+        if other:
+            return self.env._("It is a payment of %(company)s.", company=other.company_id.name)
+        return self.env._("No payment in Odoo belongs to it: it was taken without Odoo.")
 
     def _told(self, env):
         """The row in words."""
@@ -199,23 +206,71 @@ class PaylinkBalanceMove(models.Model):
 
         :param list found: Stripe's balance transactions, with their sources
         :param values: what else holds for all of them: which payout has paid them out
+        :return: those that are new
         """
-        found = [one for one in found if one.get("balance_type") in KEPT_TYPES]
-        self.env["paylink.payout"]._note(balance, [one["source"] for one in found if isinstance(one["source"], dict)])
+        found = [
+            one for one in found if one.get("balance_type") in KEPT_TYPES and (values or self._concerns(balance, one))
+        ]
+        self.env["paylink.payout"]._note(balance, _sources(found))
         names = [one["id"] for one in found]
         known = self.search_fetch([("balance_id", "=", balance.id), ("name", "in", names)], ["name"])
         if values:
             known.write(values)
         known_names = set(known.mapped("name"))
-        codes = {one["currency"].upper() for one in found}
-        codes |= {one["source"].get("currency", "").upper() for one in found if isinstance(one["source"], dict)}
         if not balance.is_tax_named and any(one["reporting_category"] == "tax" or _fee_tax(one) for one in found):
             balance.is_tax_named = True
+        codes = {one["currency"].upper() for one in found}
+        codes |= {source.get("currency", "").upper() for source in _sources(found)}
         Currency = self.env["res.currency"].with_context(active_test=False)
         currencies = Currency.search([("name", "in", list(codes))]).grouped("name")
-        self.create(
-            [self._values(balance, one, currencies) | values for one in reversed(found) if one["id"] not in known_names]
+        new = [one for one in reversed(found) if one["id"] not in known_names]
+        made = self.create([self._values(balance, one, currencies) | values for one in new])
+        early = made.filtered(lambda move: not move.is_kept)
+        left = early - early._keep_unbooked(new) if early else early
+        if not values:
+            left.unlink()  # of before the first day: what was there then is the opening balance
+            made -= left
+        balance._note_late(made)
+        return made
+
+    @api.model
+    def _concerns(self, balance, found):
+        """Whether a row is one of the journal, or may be: see :meth:`_keep_unbooked`."""
+        if moment_of(found["created"]) >= balance._start():
+            return True
+        return not balance.is_opened and found["reporting_category"] in PAYMENTS + DISPUTES
+
+    def _keep_unbooked(self, found):
+        """Keep what had moved before the first day, and will be in the books only after it: its payment will be booked
+        on the new account (a debit on its way, a message that comes late). The opening balance is less by that.
+
+        :param list found: Stripe's balance transactions, with their sources
+        :return: those that are kept
+        """
+        balance = self.balance_id
+        if balance.is_opened:
+            return self.browse()
+        self._find_transactions()
+        ours, entries = balance._named_as_ours(found), self._find_payments()
+        late = self.filtered(
+            lambda move: (
+                move.category in PAYMENTS + DISPUTES and move.name in ours and move._is_unbooked(entries.get(move))
+            )
         )
+        late.write({"is_kept": True, "date": balance.since})
+        return late
+
+    def _is_unbooked(self, entry):
+        """Whether its payment is not in the books yet, or is there on the new account already.
+
+        :param entry: the ``account.move`` of its payment, if any
+        """
+        if entry:
+            return entry.origin_payment_id.outstanding_account_id == self.balance_id.outstanding_account_id
+        transaction = self.transaction_id.sudo()
+        if not transaction or self.category in DISPUTES:
+            return True
+        return not (transaction | transaction._paylink_settled_parts()).payment_id
 
     @api.model
     def _values(self, balance, found, currencies):
@@ -278,6 +333,34 @@ class PaylinkBalanceMove(models.Model):
         gross = Domain("line_id", "=", False) & Domain("amount", "!=", 0)
         fee = Domain("fee_line_id", "=", False) & Domain("fee", "!=", 0)
         return self._kept_domain(balance) & (gross | fee)
+
+    @api.model
+    def _changed(self, balance):
+        """Rows whose entries somebody has changed, or taken out of the books."""
+        query = SQL(
+            """
+            SELECT move.id
+              FROM paylink_balance_move move
+              JOIN account_bank_statement_line line ON line.id IN (move.line_id, move.fee_line_id)
+              JOIN account_move entry ON entry.id = line.move_id
+             WHERE move.balance_id = %s
+               AND move.is_kept
+               AND (entry.state <> 'posted'
+                    OR NOT entry.journal_id = ANY(%s)
+                    OR line.amount <> CASE WHEN line.id = move.line_id THEN move.amount ELSE -move.fee END)
+          ORDER BY move.id
+             LIMIT %s
+            """,
+            balance.id,
+            balance.journal_ids.ids,
+            TOLD_AT_ONCE,
+        )
+        return self.browse(row_id for (row_id,) in self.env.execute_query(query))
+
+
+def _sources(found):
+    """The objects that balance transactions are about, where Stripe has sent them."""
+    return [one["source"] for one in found if isinstance(one["source"], dict)]
 
 
 def _fee_tax(found):

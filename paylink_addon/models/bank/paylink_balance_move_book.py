@@ -1,6 +1,7 @@
 """Stage of ``paylink.balance.move``: how rows become bank lines."""
 
 from odoo import Command, api, models
+from odoo.fields import Domain
 
 from ...tools.texts import reason
 from ..link.paylink_link_books import QUIET
@@ -18,12 +19,14 @@ class PaylinkBalanceMoveBook(models.Model):
     # === JOB === #
 
     @api.model
-    def _book_waiting(self, balance):
+    def _book_waiting(self, balance, again=True):
         """Book what is not in the journals yet, oldest first; what can't be booked says why, and keeps back nothing.
 
+        :param bool again: also what could not be booked before
         :return: whether all were done; else the time is up
         """
-        waiting = self.search(self._waiting_domain(balance), order="created_at, id")
+        domain = self._waiting_domain(balance) & (Domain.TRUE if again else Domain("error", "=", False))
+        waiting = self.search(domain, order="created_at, id")
         return self.env["paylink.job.mixin"]._each(
             waiting, lambda moves: moves._book(), size=BATCH, tell=lambda move, error: move._note_error(error)
         )

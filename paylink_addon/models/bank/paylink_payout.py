@@ -1,3 +1,4 @@
+import logging
 import re
 from collections import Counter
 from datetime import timedelta
@@ -10,6 +11,7 @@ from ...tools import days
 from ...tools.money import to_major
 from ...tools.stripe_events import moment_of
 
+_logger = logging.getLogger(__name__)
 # https://docs.stripe.com/api/payouts/object#payout_object-status
 STATUSES = [
     ("pending", "Planned"),
@@ -21,6 +23,8 @@ STATUSES = [
 RETURNED = ("failed", "canceled")
 # A payout that was paid may still fail for some days. https://docs.stripe.com/payouts#payout-failures
 WATCHED = timedelta(days=15)
+# What may have changed without a word is asked for so often.
+ASKED_EACH = timedelta(minutes=30)
 # How many days before and after the promised one the bank may show it.
 EARLY, LATE = timedelta(days=4), timedelta(days=12)
 MATCHED_AT_ONCE = 500
@@ -70,6 +74,7 @@ class PaylinkPayout(models.Model):
         string="Assigned by hand", readonly=True, help="Somebody has let it have the oldest payments."
     )
     is_stale = fields.Boolean(readonly=True, help="Stripe has told that something has changed.")
+    asked_at = fields.Datetime(readonly=True, help="When Stripe was asked for it last.")
     move_ids = fields.One2many("paylink.balance.move", "payout_id", string="Movements", readonly=True)
     charges = fields.Monetary(string="Payments", compute="_compute_sums")
     refunds = fields.Monetary(compute="_compute_sums", help="And chargebacks.")
@@ -243,10 +248,13 @@ class PaylinkPayout(models.Model):
     @api.model
     def _open_domain(self, balance):
         """Of which there may be news."""
-        recent = fields.Datetime.now() - WATCHED
-        news = Domain("is_stale", "=", True) | Domain("status", "in", ("pending", "in_transit"))
-        unknown = Domain("is_composed", "=", False) & Domain("created_at", ">=", recent)
-        return Domain("balance_id", "=", balance.id) & (news | unknown)
+        now = fields.Datetime.now()
+        news = Domain("status", "in", ("pending", "in_transit"))
+        # What is in manual ones Stripe never says; of others it says that once and for all.
+        unknown = Domain("is_composed", "=", False) & Domain("is_automatic", "=", True)
+        unknown &= Domain("is_complete", "=", True) | Domain("created_at", ">=", now - WATCHED)
+        due = Domain("asked_at", "=", False) | Domain("asked_at", "<", now - ASKED_EACH)
+        return Domain("balance_id", "=", balance.id) & (Domain("is_stale", "=", True) | (due & (news | unknown)))
 
     # === WHAT IT IS MADE OF === #
 
@@ -289,14 +297,39 @@ class PaylinkPayout(models.Model):
 
     @api.model
     def _match_waiting(self, balance):
-        """Look for the bank's lines of payouts that have none yet."""
-        amounts = {item.amount_residual_currency for item in self._unmatched(balance.company_id)}
+        """Look for the bank's lines of payouts that have none yet. What can't be done with one is told, and keeps back
+        nothing else.
+
+        :return: whether all were done; else the time is up
+        """
+        pairs = self._find_bank_lines(balance.company_id)
+        return self.env["paylink.job.mixin"]._each(
+            self.union(*(payout for _item, _line, payout in pairs)),
+            lambda payout: [self._reconcile(item, line) for item, line, of in pairs if of == payout],
+            take=False,
+            place=lambda payout: payout.balance_id,
+        )
+
+    @api.model
+    def _find_bank_lines(self, company, lines=None):
+        """The bank's lines that are proven to be those of payouts.
+
+        :param lines: new ones: only these amounts are looked for; whoever else has them counts all the same
+        :return: list of (the payout's item, the bank's line, the payout)
+        """
+        items = self._unmatched(company)
+        amounts = {item.amount_residual_currency for item in items}
+        if lines is not None:
+            amounts &= set(lines.mapped("amount"))
         if not amounts:
-            return
-        domain = Domain("is_reconciled", "=", False) & Domain("company_id", "=", balance.company_id.id)
-        domain &= Domain("journal_id.paylink_balance_id", "=", False) & Domain("amount", "in", list(amounts))
-        Line = self.env["account.bank.statement.line"]
-        self._match_bank_lines(Line.search(domain, order="id desc", limit=MATCHED_AT_ONCE))
+            return []
+        transfer = Domain("account_id", "=", company.transfer_account_id.id)
+        transfer &= Domain("reconciled", "=", False) & Domain("parent_state", "=", "posted")
+        is_open = Domain("is_reconciled", "=", False) | Domain("move_id.line_ids", "any", transfer)
+        domain = is_open & Domain("company_id", "=", company.id) & Domain("amount", "in", list(amounts))
+        domain &= Domain("journal_id.paylink_balance_id", "=", False)
+        found = self.env["account.bank.statement.line"].sudo().search(domain, order="id desc", limit=MATCHED_AT_ONCE)
+        return [(item, line, items[item]) for item, line in _pairs(items, found).items()]
 
     @api.model
     def _unmatched(self, company):
@@ -315,29 +348,40 @@ class PaylinkPayout(models.Model):
         Proof is the exact amount, and the reference of the payout in the label; or a label that names Stripe, in the
         days in which it is expected, where no other payout and no other line have this amount.
 
-        :param lines: ``account.bank.statement.line`` of real banks
-        :return: those that were reconciled
+        :param lines: ``account.bank.statement.line`` of real banks, new ones; what fails with one is left to the job
         """
-        matched = lines.browse()
         waiting = lines.filtered(lambda line: not line.is_reconciled and not line.journal_id.sudo().paylink_balance_id)
         for company, own in waiting.grouped("company_id").items():
-            for item, line in _pairs(self._unmatched(company), own).items():
-                matched |= self._reconcile(item, line)
-        return matched
+            for item, line, payout in self._find_bank_lines(company, own):
+                try:
+                    with self.env.cr.savepoint():
+                        self._reconcile(item, line)
+                except UserError as error:
+                    _logger.info("Payout %s is not reconciled: %s", payout.id, error)
+                    self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_balance")
 
     @api.model
     def _reconcile(self, item, line):
-        """Put the bank's line on the account of a payout's item, and reconcile both.
+        """Reconcile the bank's line with a payout's item; first it is put on the account of that, if it is not there.
 
-        :return: the line, where that was possible
+        :raise UserError: the line can't be changed anymore
         """
-        _liquidity, suspense, _others = line._seek_for_lines()
-        if len(suspense) != 1:
-            return line.browse()
-        books = item.company_id._paylink_in_books(suspense.sudo())
-        books.with_context(skip_readonly_check=True).write({"account_id": item.account_id.id})
+        _liquidity, suspense, others = line._seek_for_lines()
+        there = others.filtered(lambda one: one.account_id == item.account_id and not one.reconciled)
+        own = there if len(there) == 1 else suspense
+        if len(own) != 1:
+            return
+        books = item.company_id._paylink_in_books(own.sudo())
+        if own.account_id != item.account_id:
+            if not line.move_id._paylink_can_change():
+                raise UserError(
+                    self.env._(
+                        "Its day is locked, or its entry is secured: reconcile %(line)s by hand.",
+                        line=line.display_name,
+                    )
+                )
+            books.with_context(skip_readonly_check=True).write({"account_id": item.account_id.id})
         (books + item.with_env(books.env)).reconcile()
-        return line
 
     def _is_named_by(self, line):
         """Whether the label has the reference, whatever stands between its signs, and not as a part of a longer one."""
@@ -345,7 +389,11 @@ class PaylinkPayout(models.Model):
         return any(_has(label, word) for word in (self.reference, self.name) if word)
 
     def _is_awaited_by(self, line):
-        """Whether the label names Stripe, or what Stripe has the bank print, in the days in which it is expected."""
+        """Whether the label names Stripe, or what Stripe has the bank print, in the days in which it is expected; and
+        nobody else's payouts could be meant.
+        """
+        if self.company_id._paylink_has_unkept_stripe():
+            return False
         words = [word for word in (self.descriptor, "STRIPE") if word]
         is_due = self.arrival_date - EARLY <= line.date <= self.arrival_date + LATE
         return is_due and any(_has(_label(line), word) for word in words)

@@ -21,6 +21,13 @@ class PaymentProvider(models.Model):
         groups="account.group_account_manager",
     )
 
+    paylink_former_journal_id = fields.Many2one(
+        "account.journal", readonly=True, copy=False, groups="base.group_system", ondelete="set null"
+    )
+    paylink_former_account_id = fields.Many2one(
+        "account.account", readonly=True, copy=False, groups="base.group_system", ondelete="set null"
+    )
+
     # === COMPUTE METHODS === #
 
     @api.depends("code", "paylink_stripe_account", "paylink_stripe_secret_key")
@@ -91,10 +98,42 @@ class PaymentProvider(models.Model):
         provider._paylink_note_account(said)
         balance = provider._paylink_balance() or provider._paylink_new_balance(values)
         journal = balance._journal(provider._paylink_settlement_currency(said))
-        provider.journal_id = journal
-        provider._paylink_payment_method_line().payment_account_id = balance.outstanding_account_id
+        provider._paylink_book_on(journal, balance.outstanding_account_id)
         self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_balance")
         return balance
+
+    def _paylink_book_on(self, journal, account):
+        """Have payments booked in this journal, and on this account while they are on their way; where they were booked
+        before that was one at Stripe is kept in mind.
+        """
+        line = self._paylink_payment_method_line()
+        if not self.journal_id.paylink_balance_id:
+            self.paylink_former_journal_id = self.journal_id
+            self.paylink_former_account_id = line.payment_account_id
+        self.journal_id = journal
+        self._paylink_payment_method_line().payment_account_id = account
+
+    def _paylink_stripe_connect(self):
+        """Another account's or mode's payments are not those of the journal that the provider has: they are booked
+        where all were before, until that account is kept, too. One that is kept gets them at once.
+        """
+        super()._paylink_stripe_connect()
+        provider = self.sudo().with_company(self.company_id)
+        balance, booked_on = provider._paylink_balance(), provider.journal_id.paylink_balance_id
+        if booked_on == balance or not (booked_on or provider.paylink_former_journal_id):
+            return
+        if balance:
+            journal = balance.journal_ids.filtered("active")[:1] or provider.journal_id
+            provider._paylink_book_on(journal, balance.outstanding_account_id)
+        else:
+            provider._paylink_book_on(provider.paylink_former_journal_id, provider.paylink_former_account_id)
+
+    def _paylink_stripe_next_step(self):
+        """Where another account of this provider was kept, this one is to be, too."""
+        step = super()._paylink_stripe_next_step()
+        if self.sudo().paylink_former_journal_id and not self._paylink_balance():
+            step += " " + self.env._("This Stripe account is not kept as an account: “Use Stripe as an account”.")
+        return step
 
     def _paylink_note_account(self, said):
         """Whose key it is, where that was not known."""
@@ -142,9 +181,10 @@ class PaymentProvider(models.Model):
         """Payments on their way to this account, and no others: beside the account on which all were until now."""
         former = self._paylink_former_account().with_company(self.company_id)
         code = self.env["account.account"].with_company(self.company_id)._search_new_account_code(former.code)
+        env = self.company_id._paylink_env()
         return self.env["account.account"].create(
             {
-                "name": self.env._("%(provider)s: payments on their way", provider=self.name),
+                "name": env._("%(provider)s: payments on their way", provider=self.name),
                 "code": code,
                 "account_type": "asset_current",
                 "reconcile": True,

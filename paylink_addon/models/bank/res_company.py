@@ -3,6 +3,7 @@ from odoo.exceptions import ValidationError
 
 from ...tools.addresses import usable_emails
 from ...tools.locks import hold_and_touch
+from ..stripe.const import STRIPE_CODE
 from .payment_transaction_transfer import TRANSFER
 
 
@@ -72,3 +73,11 @@ class ResCompany(models.Model):
                 }
             )
         return provider
+
+    # === STRIPE === #
+
+    def _paylink_has_unkept_stripe(self):
+        """Whether money comes from a Stripe account that is not kept here: Odoo's own provider, or one more of ours."""
+        domain = [("company_id", "=", self.id), ("state", "=", "enabled"), ("code", "in", ("stripe", STRIPE_CODE))]
+        providers = self.env["payment.provider"].sudo().search(domain)
+        return any(not provider._paylink_balance() for provider in providers)

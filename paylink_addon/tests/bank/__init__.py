@@ -7,6 +7,7 @@ from . import test_bank_races
 from . import test_bank_tours
 from . import test_stripe_account
 from . import test_stripe_account_fees
+from . import test_stripe_account_kept
 from . import test_stripe_account_order
 from . import test_stripe_account_payouts
 from . import test_stripe_account_reading

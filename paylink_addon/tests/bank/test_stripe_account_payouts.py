@@ -157,6 +157,95 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         self.assertTrue(payout.bank_line_id)
         return payout
 
+    def test_one_bank_line_that_can_not_be_changed_keeps_back_nothing(self):
+        """Its entry is secured: told, with the reason, until somebody has reconciled it; all else goes on."""
+        lines = []
+        for _number in range(2):
+            self.paid(100)
+            payout_id = self.fake.payout()["id"]
+            lines.append(self._bank_line(f"STRIPE {payout_id}", self.fake.get(payout_id)["amount"] / 100))
+            self.fake.pay_payout(payout_id)
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE account_move SET inalterable_hash = '$4$x' WHERE id = %s", [lines[0].move_id.id])
+        self.env.invalidate_all()
+        self.keep_up()
+        self.assertEqual([line.is_reconciled for line in lines], [False, True])
+        self.assertTrue(self.balance.journal_ids.paylink_said_at)
+        self.assert_even(self.balance)
+        domain = [("paylink_key", "=like", "job%"), ("paylink_about_model", "=", "paylink.payout")]
+        task = self.env["mail.activity"].search(domain)
+        self.assertIn("secured", task[:1].note)
+        self.assertEqual(task[:1].res_model, "paylink.balance")
+
+    def test_old_payouts_are_composed(self):
+        """A backfill: they were paid out long ago, and Stripe has known for long what they are made of."""
+        tx = self.paid(100)
+        payout_id = self.fake.payout()["id"]
+        self.fake.pay_payout(payout_id)
+        for kind in ("balance_transaction", "payout"):
+            for row in self.fake.realm().all(kind):
+                row["created"] -= 20 * 86400
+        self.env["paylink.balance"].sudo().search([]).since = fields.Date.today() - timedelta(days=60)
+        self.run_job("ir_cron_paylink_balance")
+        payout = self.env["paylink.payout"].search([])
+        self.assertEqual((payout.is_composed, payout.charges), (True, 100))
+        self.arrived(payout, f"STRIPE {payout_id}", date=payout.arrival_date)
+        self.assertTrue(tx.paylink_id.consolidated)
+
+    def test_payouts_are_asked_for_in_turn(self):
+        """What is on its way is asked for now and then, what was told of at once, what is final never again."""
+        for _number in range(2):
+            self.paid(100)
+            self.fake.payout()
+        self.keep_up()
+        manual, automatic = self.env["paylink.payout"].search([])
+        manual.sudo().write({"is_automatic": False, "status": "paid"})
+        Payout = self.env["paylink.payout"]
+        due = Payout._open_domain(self.balance)
+        self.assertFalse(Payout.search(due), "both were asked for just now")
+        long_ago = fields.Datetime.now() - timedelta(hours=2)
+        (manual | automatic).sudo().asked_at = long_ago
+        self.assertEqual(Payout.search(due), automatic)
+        (manual | automatic).sudo().write({"asked_at": fields.Datetime.now(), "is_stale": True})
+        self.assertEqual(Payout.search(due), manual | automatic)
+
+    def test_alike_lines_of_other_days(self):
+        """Two lines of one amount, made one after the other, before the payout is known: neither is proof."""
+        self.paid(100)
+        payout_id = self.fake.payout()["id"]
+        amount = self.fake.get(payout_id)["amount"] / 100
+        first = self._bank_line("STRIPE PAYMENTS", amount)
+        self.fake.pay_payout(payout_id)
+        other = self._bank_line("STRIPE PAYMENTS 2", amount)
+        self.keep_up()
+        again = self._bank_line("STRIPE PAYMENTS 3", amount)
+        for line in (first, other, again):
+            self.assertFalse(line.is_reconciled)
+
+    def test_payouts_of_accounts_that_are_not_kept(self):
+        """Another Stripe account of the company pays out as well: only the payout's own name is proof."""
+        payout = self.payout_of_100()
+        self.provider.copy({"name": "Second", "company_id": self.company.id, "state": "enabled"})
+        unnamed = self.arrived(payout, "STRIPE PAYMENTS")
+        self.assertFalse(unnamed.is_reconciled)
+        named = self.arrived(payout, f"STRIPE {payout.name}")
+        self.assertTrue(named.is_reconciled)
+
+    def payout_of_100(self):
+        self.paid(100)
+        return self.payout()
+
+    def test_what_was_taken_apart_at_the_bank_comes_together(self):
+        """Its item was un-reconciled, or its line in Stripe's journal deleted: the next run reconciles it again."""
+        payout = self.payout_of_100()
+        line = self.arrived(payout, f"STRIPE {payout.name}")
+        for apart in (payout.item_id.remove_move_reconcile, self.moves("payout").line_id.unlink):
+            apart()
+            self.assertFalse(payout.bank_line_id)
+            self.run_job("ir_cron_paylink_balance")
+            self.assertEqual(payout.bank_line_id, line)
+            self.assertEqual(self.open_transfers(), [])
+
     def test_events_of_payouts_wake_the_job(self):
         self.paid(100)
         self.keep_up()

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 
 class PaylinkBalanceSetup(models.TransientModel):
@@ -67,6 +68,15 @@ class PaylinkBalanceSetup(models.TransientModel):
         self.provider_id._paylink_check_keeper()
         if self.since > self.company_id._paylink_today():
             raise UserError(self.env._("“From” is in the future: choose today or an earlier day."))
+        open_day = self.company_id._paylink_open_day(self.since)
+        if open_day > self.since and not self.balance_id:
+            raise UserError(
+                self.env._(
+                    "“From” is in a locked period: all of it would be booked on the first open day. Choose "
+                    "%(day)s or a later day.",
+                    day=format_date(self.env, open_day),
+                )
+            )
         if not self.fee_account_id:
             raise UserError(self.env._("Choose the “Account of Fees”: the expenses on which Stripe's fees are booked."))
         balance = self.provider_id._paylink_use_as_account(

@@ -1,0 +1,244 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+from psycopg2.errors import SerializationFailure
+
+from odoo.addons.base.models import ir_cron
+
+from ...models.bank import paylink_balance_move_book
+from ...models.bank.paylink_balance_move_match import PaylinkBalanceMoveMatch
+from ...tools.stripe_errors import StripeTransient
+from ..fake_stripe import balance as money
+from .stripe_account_common import StripeAccountCommon
+
+
+@tagged("post_install", "-at_install")
+class TestStripeAccountKept(StripeAccountCommon):
+    """The account is kept up with, whatever happens to it; who has to know is told."""
+
+    def read(self):
+        self.run_job("ir_cron_paylink_balance")
+
+    def open_items(self, account):
+        domain = [("account_id", "=", account.id), ("parent_state", "=", "posted"), ("reconciled", "=", False)]
+        return self.env["account.move.line"].search(domain).mapped("balance")
+
+    def task(self, key="balance_difference"):
+        return self.env["mail.activity"].search([("paylink_key", "=", key)])[:1]
+
+    def earlier(self, days):
+        """All that has moved so far moved some days earlier."""
+        realm = self.fake.realm()
+        for kind in ("balance_transaction", "payout"):
+            for row in realm.all(kind):
+                row["created"] -= days * 86400
+
+    # === THE JOB === #
+
+    def test_job_comes_again_while_something_is_left(self):
+        """Its time is up after each set: all is booked in the end, or the job is called again."""
+        balance = self.use_as_account()
+        for number in range(12):
+            self.fake.adjust(100 + number)
+        with patch.object(ir_cron, "MIN_TIME_PER_JOB", 0), patch.object(paylink_balance_move_book, "BATCH", 3):
+            self.read()
+        progress = self.env["ir.cron.progress"].search([], order="id desc", limit=1)
+        self.assertEqual((len(self.moves().line_id), progress.remaining), (12, 0))
+        self.assert_even(balance)
+
+    def test_who_works_on_the_same_is_no_failure(self):
+        """Another worker was faster: it is left to the next run, without a word."""
+        balance = self.use_as_account()
+        self.fake.adjust(100)
+        with patch.object(PaylinkBalanceMoveMatch, "_note_transfers", side_effect=self.conflict()):
+            self.read()
+        self.assertFalse(balance.error)
+        self.read()
+        self.assert_even(balance)
+
+    def conflict(self):
+        return SerializationFailure("could not serialize access due to concurrent update")
+
+    def test_account_that_can_not_be_read_is_a_task(self):
+        """After a day; it ends with the first reading. Another key of the same account is found by itself."""
+        balance = self.use_as_account()
+        self.read()
+        self.assertTrue(balance.kept_up_at)
+        for days, is_told in ((0, False), (2, True)):
+            with self.subTest(days=days):
+                balance.sudo().kept_up_at = fields.Datetime.now() - timedelta(days=days)
+                with patch.object(type(balance), "_read_moves", side_effect=StripeTransient("No answer")):
+                    self.read()
+                self.assertEqual((bool(self.task("balance_unread")), balance.error), (is_told, "No answer"))
+        self.assertIn("No answer", self.task("balance_unread").note)
+        key = self.provider.paylink_stripe_secret_key
+        self.provider.paylink_stripe_secret_key = False
+        self.provider.paylink_stripe_secret_key = key
+        self.fake.adjust(500)
+        self.read()
+        self.assertFalse(self.task("balance_unread"))
+        self.assert_even(balance)
+
+    def test_who_may_have_it_read(self):
+        balance = self.use_as_account()
+        for group, may in (("account.group_account_manager", True), ("account.group_account_readonly", False)):
+            own = balance.with_user(self._user(f"reads {group}", group))
+            with self.subTest(group):
+                if may:
+                    self.assertTrue(own.action_read())
+                else:
+                    with self.assertRaises(AccessError):
+                        own.action_read()
+
+    # === COMPARING === #
+
+    def test_difference_names_what_was_changed(self):
+        """An entry that is a draft, or has another amount: named; the task says what is so now, not what was."""
+        balance = self.use_as_account()
+        self.fake.adjust(500)
+        self.read()
+        row = self.moves()
+        row.line_id.move_id.button_draft()
+        self.read()
+        self.assertFalse(balance.is_even)
+        self.assertIn(row.name, self.task().note)
+        self.fake.adjust(700)
+        self.read()
+        self.assertIn("12.00", self.task().note)
+        self.assertIn("7.00", self.task().note)
+        row.line_id.move_id.action_post()
+        self.read()
+        self.assertFalse(self.task())
+        self.assert_even(balance)
+
+    def test_currency_that_stripe_names_no_more_is_compared(self):
+        balance = self.use_as_account()
+        self.fake.adjust(500)
+        self.read()
+        with patch.object(type(balance), "_stripe_says", lambda *_args: {}):
+            self.read()
+        self.assertFalse(balance.is_even)
+
+    def test_late_rows_are_found(self):
+        """Stripe's list has it later than Stripe's balance: looked for again, and no part of the opening balance."""
+        balance = self.use_as_account(since=fields.Date.today() - timedelta(days=3))
+        self.fake.adjust(900)
+        hidden = self.fake.adjust(500)
+        hidden["created"] -= 86400
+        listed = money.listing
+
+        def late(rows, *args):
+            return listed([row for row in rows if row != hidden], *args)
+
+        with patch.object(money, "listing", late):
+            self.read()
+        self.assertEqual(self.moves("opening").amount, 5)
+        self.fake.adjust(30)
+        self.read()
+        self.assertIn(hidden["id"], self.moves().mapped("name"))
+        self.assertFalse(self.moves("opening"))
+        self.assert_even(balance)
+
+    def test_account_that_does_not_stand_still_is_compared(self):
+        """Something moves while payouts are read: what Stripe says is asked for again."""
+        balance = self.use_as_account()
+        self.fake.adjust(900)
+        read = type(balance)._read_payouts
+
+        def busy(own, stripe):
+            self.fake.adjust(1)
+            return read(own, stripe)
+
+        with patch.object(type(balance), "_read_payouts", busy):
+            self.read()
+        self.assertTrue(balance.journal_ids.paylink_said_at)
+        self.assert_even(balance)
+
+    def test_journal_stays(self):
+        """It can't be archived; one that is all the same stays the journal of its currency."""
+        balance = self.use_as_account()
+        self.fake.adjust(500)
+        self.read()
+        journal = balance.journal_ids
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            journal.active = False
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE account_journal SET active = FALSE WHERE id = %s", [journal.id])
+        self.env.invalidate_all()
+        self.fake.adjust(700)
+        self.read()
+        self.assertEqual(balance.journal_ids, journal)
+        self.assert_even(balance)
+
+    # === THE FIRST DAY === #
+
+    def test_what_moved_before_the_first_day_and_is_booked_after_it(self):
+        """A debit on its way at the set-up, a charge and a chargeback not heard of: they settle on the new account.
+
+        What was booked before is part of the opening balance, and of no line.
+        """
+        self.currency_euro.active = True
+        booked = self.paid(30)
+        disputed = self.paid(40)
+        debit = self.start(self._link(self._invoice(currency_id=self.currency_euro.id)))
+        self.fake.pay(debit.paylink_stripe_session, "sepa_debit")
+        self.deliver_and_handle()
+        late = self.start(self._link(self._invoice(amount=70)))
+        self.fake.pay(late.paylink_stripe_session)
+        self.fake.dispute(disputed.paylink_stripe_intent)
+        self.earlier(2)
+        balance = self.use_as_account()
+        self.read()
+        self.fake.settle(self.fake.get(debit.paylink_stripe_session)["payment_intent"], True)
+        self.keep_up()
+        self.assertEqual(sorted(self.moves("charge", "dispute").mapped("amount")), [-40, 70, 100])
+        self.assertEqual(self.open_items(balance.outstanding_account_id), [])
+        self.assertTrue(late.payment_id.is_matched and debit.payment_id.is_matched)
+        self.assertEqual(booked.payment_id.outstanding_account_id, balance.former_account_id)
+        self.assertFalse(self.moves().filtered("is_open"))
+        self.assert_even(balance)
+
+    def test_first_day_is_open(self):
+        """A backfill into a locked period would be booked on another day: refused, with the first day that is open."""
+        today = self.company._paylink_today()
+        self.company.sudo().fiscalyear_lock_date = today - timedelta(days=5)
+        with self.assertRaisesRegex(UserError, "locked"):
+            self.use_as_account(since=today - timedelta(days=5))
+        self.assertTrue(self.use_as_account(since=today - timedelta(days=4)))
+
+    # === FROM TEST TO LIVE === #
+
+    def test_live_payments_are_not_those_of_the_test(self):
+        """As soon as the key is known: they are booked where all were before, until live is kept, too."""
+        line = self.provider._paylink_payment_method_line()
+        former = line.journal_id, line.payment_account_id
+        tested = self.use_as_account()
+        self.provider.write({"paylink_stripe_secret_key": self.fake.account.key(True), "state": "enabled"})
+        self.provider._paylink_stripe_connect()
+        line = self.provider._paylink_payment_method_line()
+        self.assertEqual((line.journal_id, line.payment_account_id), former)
+        self.assertIn("kept", self.provider._paylink_stripe_next_step())
+        live = self.use_as_account()
+        self.assertEqual(live.former_account_id, tested.former_account_id)
+        self.provider.write({"paylink_stripe_secret_key": self.fake.account.key(False), "state": "test"})
+        self.provider._paylink_stripe_connect()
+        line = self.provider._paylink_payment_method_line()
+        self.assertEqual(
+            (line.journal_id, line.payment_account_id), (tested.journal_ids, tested.outstanding_account_id)
+        )
+
+    def test_payments_of_another_company_are_named(self):
+        """The same Stripe account in two companies: the row says whose payment it is."""
+        self.use_as_account()
+        other = self._stripe_provider(self._other_company())
+        row = self.fake.adjust(100)
+        self.read()
+        move = self.moves()
+        tx = self.start(self._link(self._invoice()))
+        tx.sudo().write({"paylink_stripe_intent": "pi_other", "provider_id": other.id})
+        move.sudo().write({"category": "charge", "intent": "pi_other"})
+        self.assertEqual(move.name, row["id"])
+        self.assertIn(other.company_id.name, move.why)
