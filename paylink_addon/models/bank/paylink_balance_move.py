@@ -94,6 +94,8 @@ class PaylinkBalanceMove(models.Model):
         index="btree_not_null",
         ondelete="set null",
     )
+    booked_later_on = fields.Date(readonly=True, help="Its own day is locked: it is booked on the first open one.")
+    fee_booked_later_on = fields.Date(readonly=True, help="The same of its fee.")
     is_kept = fields.Boolean(readonly=True, help="It moved on the first day or later: it is in the journal.")
     is_open = fields.Boolean(
         string="To reconcile",
@@ -106,6 +108,7 @@ class PaylinkBalanceMove(models.Model):
 
     _name_unique = models.Constraint("UNIQUE (balance_id, name)", "What has moved at Stripe is stored once.")
     _waiting_index = models.Index("(balance_id) WHERE is_kept AND (line_id IS NULL OR fee_line_id IS NULL)")
+    _later_index = models.Index("(balance_id) WHERE booked_later_on IS NOT NULL OR fee_booked_later_on IS NOT NULL")
     _day_index = models.Index("(balance_id, date) WHERE is_kept")
 
     # === COMPUTE METHODS === #

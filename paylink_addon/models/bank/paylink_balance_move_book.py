@@ -7,6 +7,8 @@ from ...tools.texts import reason
 from ..link.paylink_link_books import QUIET
 from .paylink_balance_move import DISPUTES, FEES, OPENING, PAYMENTS, TRANSFERS
 
+# Where it is noted that a line could not be booked on the day of its row.
+LATER = {"line_id": "booked_later_on", "fee_line_id": "fee_booked_later_on"}
 # As many rows are booked in one transaction.
 BATCH = 200
 
@@ -50,8 +52,9 @@ class PaylinkBalanceMoveBook(models.Model):
                 new.append((move, "fee_line_id", move._fee_values(items.get((move, "fee")))))
         lines = books.env["account.bank.statement.line"].with_context(paylink_knows_reconciled=True)
         made = lines.create([values for _move, _name, values in new])
-        for (move, name, _values), line in zip(new, made, strict=True):
+        for (move, name, values), line in zip(new, made, strict=True):
             move[name] = line.id
+            move[LATER[name]] = values["date"] if values["date"] > move.date else False
         books._reconcile(items)
         books._note_transfers()
         books.env.flush_all()

@@ -100,12 +100,16 @@ class PaylinkBalanceRead(models.Model):
         return True
 
     def _check(self, stripe, said):
-        """Compare; where that is uneven for the first time, look once more for what Stripe's list may not have had."""
+        """Compare; where that is uneven for the first time, look once more for what Stripe's list may not have had.
+        What others have kept from being booked is left to the next run.
+        """
         if self.is_even and self._differences(said) and self._read_late(stripe):
             if not self.is_opened:
                 self._open(said)
             self._book()
-        self._compare(said)
+        Move = self.env["paylink.balance.move"]
+        if not Move.search_count([*Move._waiting_domain(self), ("error", "=", False)], limit=1):
+            self._compare(said)
 
     def _book(self):
         """Book and reconcile what is known.
@@ -124,7 +128,8 @@ class PaylinkBalanceRead(models.Model):
         :raise StripeFailure: Stripe did not answer, or the key is not valid anymore
         """
         now = fields.Datetime.now()
-        since = max(self.read_until - OVERLAP, self._start()) if self.read_until else self._start() - EARLIER
+        first = self._start() if self.is_opened else self._start() - EARLIER
+        since = max(self.read_until - OVERLAP, first) if self.read_until else first
         while since < now:
             until = min(since + WINDOW, now)
             # The last part has no end: Stripe's clock may be ahead of ours.
@@ -132,7 +137,8 @@ class PaylinkBalanceRead(models.Model):
             self._store_pages(stripe.transactions(created=created, expand=EXPAND, limit=PAGE))
             self.read_until = until
             since = until
-            if not self.env["ir.cron"]._commit_progress(1, remaining=(now - since).days) and since < now:
+            left = -((since - now) // WINDOW)
+            if not self.env["ir.cron"]._commit_progress(1, remaining=left) and left:
                 return False
         return True
 

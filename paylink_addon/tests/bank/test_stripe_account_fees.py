@@ -91,7 +91,9 @@ class TestStripeAccountFees(StripeAccountCommon):
         self.assertEqual(move.line_id.date, today)
         self.assertGreater(move.fee_line_id.date, today)
         self.assertEqual(self.split(move.fee_line_id), (1.46, 0.29))
-        self.assertTrue(balance.is_even)
+        days = self.env["paylink.balance.day"].search([("balance_id", "=", balance.id)], order="date")
+        self.assertEqual(days.mapped("shifted"), [1.75, -1.75])
+        self.assert_even(balance)
 
     def test_fees_with_taxes_come_to_what_was_kept(self):
         tax = self.env["account.tax"].create(
