@@ -184,6 +184,13 @@ class PaylinkBalance(models.Model):
             "params": {"type": "success", "message": self.env._("Stripe is being asked. It takes a minute.")},
         }
 
+    def action_read_all(self):
+        """Have all of it read again since the first day: what Stripe's list has had late is found."""
+        self.check_access("read")
+        self.env["payment.provider"]._paylink_check_keeper()
+        self.sudo().read_until = False
+        return self.action_read()
+
     def action_view_days(self):
         """What Stripe says and what the books say, day by day."""
         self.check_access("read")

@@ -36,9 +36,10 @@ PAYMENTS = ("charge", "charge_failure", "partial_capture_reversal", "refund", "r
 DISPUTES = ("dispute", "dispute_reversal")
 FEES = ("fee", "tax", "network_cost")
 # Between this account and the company's bank.
-TRANSFERS = ("payout", "payout_reversal", "topup", "topup_reversal")
+TOP_UPS = ("topup", "topup_reversal")
+TRANSFERS = ("payout", "payout_reversal", *TOP_UPS)
 # What waits for another entry: a payment in the books, or a line of the bank. Payouts are listed on their own.
-AWAITED = (*PAYMENTS, *DISPUTES, "topup", "topup_reversal")
+AWAITED = (*PAYMENTS, *DISPUTES, *TOP_UPS)
 
 
 class PaylinkBalanceMove(models.Model):

@@ -7,8 +7,9 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..link.paylink_link_books import QUIET
-from .paylink_balance_move import DISPUTES, PAYMENTS
+from .paylink_balance_move import DISPUTES, PAYMENTS, TOP_UPS
 from .paylink_balance_move_book import BATCH
+from .paylink_payout import is_awaited, is_named
 
 
 class PaylinkBalanceMoveMatch(models.Model):
@@ -243,6 +244,23 @@ class PaylinkBalanceMoveMatch(models.Model):
             amounts[self.source_currency_id] = self.source_amount
         amount, currency = amounts.get(item.currency_id), item.currency_id
         return amount is not None and not currency.compare_amounts(amount, item.amount_residual_currency)
+
+    # === TOP-UPS === #
+
+    @api.model
+    def _unmatched_top_ups(self, company):
+        """What the bank has sent to Stripe, or got back, by the items that wait for its lines."""
+        domain = [("company_id", "=", company.id), ("category", "in", TOP_UPS), ("is_open", "=", True)]
+        own = self.search(domain, order="id desc", limit=BATCH)._own_items()
+        return {item: move for move, item in own.items() if item.account_id == company.transfer_account_id}
+
+    def _is_named_by(self, line):
+        """See ``paylink.payout``."""
+        return is_named(line, self.source)
+
+    def _is_awaited_by(self, line):
+        """See ``paylink.payout``."""
+        return is_awaited(line, self.date, "STRIPE")
 
 
 def _outstanding(entry):

@@ -297,25 +297,28 @@ class PaylinkPayout(models.Model):
 
     @api.model
     def _match_waiting(self, balance):
-        """Look for the bank's lines of payouts that have none yet. What can't be done with one is told, and keeps back
-        nothing else.
+        """Look for the bank's lines of payouts and top-ups that have none yet. What can't be done with one is told, and
+        keeps back nothing else.
 
         :return: whether all were done; else the time is up
         """
         pairs = self._find_bank_lines(balance.company_id)
-        return self.env["paylink.job.mixin"]._each(
-            self.union(*(payout for _item, _line, payout in pairs)),
-            lambda payout: [self._reconcile(item, line) for item, line, of in pairs if of == payout],
-            take=False,
-            place=lambda payout: payout.balance_id,
+        return all(
+            self.env["paylink.job.mixin"]._each(
+                self.env[model].union(*(of for _item, _line, of in pairs if of._name == model)),
+                lambda record: [self._reconcile(item, line) for item, line, of in pairs if of == record],
+                take=False,
+                place=lambda record: record.balance_id,
+            )
+            for model in ("paylink.payout", "paylink.balance.move")
         )
 
     @api.model
     def _find_bank_lines(self, company, lines=None):
-        """The bank's lines that are proven to be those of payouts.
+        """The bank's lines that are proven to be those of payouts and top-ups.
 
         :param lines: new ones: only these amounts are looked for; whoever else has them counts all the same
-        :return: list of (the payout's item, the bank's line, the payout)
+        :return: list of (item, line of the bank, the ``paylink.payout``, or ``paylink.balance.move`` of the top-up)
         """
         items = self._unmatched(company)
         amounts = {item.amount_residual_currency for item in items}
@@ -333,13 +336,13 @@ class PaylinkPayout(models.Model):
 
     @api.model
     def _unmatched(self, company):
-        """The payouts on their way, and those on their way back, by their items."""
+        """The payouts on their way, those on their way back, and top-ups, by their items."""
         Payout = self.sudo()
         found = {}
         for name in ("item_id", "return_item_id"):
             domain = [("company_id", "=", company.id), (name, "!=", False), (f"{name}.reconciled", "=", False)]
             found |= {payout[name]: payout for payout in Payout.search(domain, order="id desc", limit=MATCHED_AT_ONCE)}
-        return found
+        return found | self.env["paylink.balance.move"].sudo()._unmatched_top_ups(company)
 
     @api.model
     def _match_bank_lines(self, lines):
@@ -352,12 +355,12 @@ class PaylinkPayout(models.Model):
         """
         waiting = lines.filtered(lambda line: not line.is_reconciled and not line.journal_id.sudo().paylink_balance_id)
         for company, own in waiting.grouped("company_id").items():
-            for item, line, payout in self._find_bank_lines(company, own):
+            for item, line, record in self._find_bank_lines(company, own):
                 try:
                     with self.env.cr.savepoint():
                         self._reconcile(item, line)
                 except UserError as error:
-                    _logger.info("Payout %s is not reconciled: %s", payout.id, error)
+                    _logger.info("%s is not reconciled: %s", record, error)
                     self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_balance")
 
     @api.model
@@ -385,24 +388,19 @@ class PaylinkPayout(models.Model):
 
     def _is_named_by(self, line):
         """Whether the label has the reference, whatever stands between its signs, and not as a part of a longer one."""
-        label = _label(line)
-        return any(_has(label, word) for word in (self.reference, self.name) if word)
+        return is_named(line, self.reference, self.name)
 
     def _is_awaited_by(self, line):
         """Whether the label names Stripe, or what Stripe has the bank print, in the days in which it is expected; and
         nobody else's payouts could be meant.
         """
-        if self.company_id._paylink_has_unkept_stripe():
-            return False
-        words = [word for word in (self.descriptor, "STRIPE") if word]
-        is_due = self.arrival_date - EARLY <= line.date <= self.arrival_date + LATE
-        return is_due and any(_has(_label(line), word) for word in words)
+        return is_awaited(line, self.arrival_date, "STRIPE", self.descriptor)
 
 
 def _pairs(items, lines):
     """Which line of the bank is which payout's: only what is proven, and told of one of each alone.
 
-    :param dict items: payouts by their items
+    :param dict items: payouts and top-ups by their items
     :return: lines by items
     """
     by_amount = {}
@@ -413,10 +411,10 @@ def _pairs(items, lines):
         for item in items
     }
     pairs = {}
-    for test in (PaylinkPayout._is_named_by, PaylinkPayout._is_awaited_by):
+    for test in ("_is_named_by", "_is_awaited_by"):
         taken = set(pairs.values())
         left = {
-            item: [line for line in own if line not in taken and test(items[item], line)]
+            item: [line for line in own if line not in taken and getattr(items[item], test)(line)]
             for item, own in found.items()
             if item not in pairs
         }
@@ -428,6 +426,17 @@ def _alone(found):
     """Those of ``{item: lines}`` that have one line, which no other has."""
     counts = Counter(line for lines in found.values() for line in lines)
     return {item: lines[0] for item, lines in found.items() if len(lines) == 1 and counts[lines[0]] == 1}
+
+
+def is_named(line, *words):
+    """Whether the label of a bank's line has one of these words, which name one thing alone."""
+    return any(_has(_label(line), word) for word in words if word)
+
+
+def is_awaited(line, day, *words):
+    """Whether a bank's line has one of these words, on a day on which it is expected; and nobody else can be meant."""
+    is_due = day - EARLY <= line.date <= day + LATE
+    return is_due and is_named(line, *words) and not line.company_id._paylink_has_unkept_stripe()
 
 
 def _label(line):

@@ -246,6 +246,19 @@ class TestStripeAccountPayouts(StripeAccountCommon):
             self.assertEqual(payout.bank_line_id, line)
             self.assertEqual(self.open_transfers(), [])
 
+    def test_top_ups_find_the_line_of_the_bank(self):
+        """Money from the bank to Stripe: by the top-up's name, or alone with its amount in these days."""
+        for label in (lambda topup: f"PRLV STRIPE {topup['id']}", lambda _topup: "PRLV STRIPE"):
+            topup = self.fake.top_up(2000)
+            self.keep_up()
+            self.assertTrue(self.moves("topup").filtered("is_open"))
+            other = self._bank_line(label(topup), 20)
+            line = self._bank_line(label(topup), -20)
+            self.assertTrue(line.is_reconciled)
+            self.assertFalse(other.is_reconciled)
+            self.assertFalse(self.moves("topup").filtered("is_open"))
+            self.assertEqual(self.open_transfers(), [])
+
     def test_events_of_payouts_wake_the_job(self):
         self.paid(100)
         self.keep_up()
