@@ -33,7 +33,8 @@ TABLE = {
         "(unlink)": "MCX",
     },
     "paylink.balance": {
-        "action_read": "C",
+        "action_read": "",
+        "action_read_all": "",
         "action_view_days": "C",
         "action_view_open": "C",
         "action_view_payouts": "C",

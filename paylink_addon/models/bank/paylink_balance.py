@@ -122,6 +122,10 @@ class PaylinkBalance(models.Model):
         """The journal of this currency, which is made where there is none."""
         self.ensure_one()
         journal = self.journal_ids.filtered(lambda found: found.paylink_said_currency_id == currency)[:1]
+        if journal and not journal.active:
+            journal.active = (
+                True  # nothing can be booked in it otherwise, and a second one would have half of the balance
+            )
         return journal or self._new_journal(currency)
 
     def _new_journal(self, currency):
