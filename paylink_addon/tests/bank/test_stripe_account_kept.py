@@ -8,7 +8,7 @@ from psycopg2.errors import SerializationFailure
 
 from odoo.addons.base.models import ir_cron
 
-from ...models.bank import paylink_balance_move_book
+from ...models.bank import paylink_balance_move_book, paylink_balance_read
 from ...models.bank.paylink_balance_move_match import PaylinkBalanceMoveMatch
 from ...tools.stripe_errors import StripeTransient
 from ..fake_stripe import balance as money
@@ -128,12 +128,7 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.fake.adjust(900)
         hidden = self.fake.adjust(500)
         hidden["created"] -= 86400
-        listed = money.listing
-
-        def late(rows, *args):
-            return listed([row for row in rows if row != hidden], *args)
-
-        with patch.object(money, "listing", late):
+        with self.hiding(hidden):
             self.read()
         self.assertEqual(self.moves("opening").amount, 5)
         self.fake.adjust(30)
@@ -145,14 +140,27 @@ class TestStripeAccountKept(StripeAccountCommon):
     def test_all_is_read_again(self):
         """What nobody would look for anymore: a row of long ago that Stripe's list has had late."""
         balance = self.use_as_account(since=fields.Date.today() - timedelta(days=40))
+        hidden = self.fake.adjust(500)
+        hidden["created"] -= 30 * 86400
         self.fake.adjust(900)
-        self.read()
-        self.fake.adjust(500)["created"] -= 30 * 86400
-        self.read()
-        self.assertFalse(balance.is_even)
-        balance.with_user(self._user("keeper", "account.group_account_manager")).action_read_all()
-        self.read()
+        with self.hiding(hidden):
+            self.read()
+        with patch.object(paylink_balance_read, "PAGE", 1):
+            self.read()
+            self.assertEqual(self.moves("opening").amount, 5)
+            balance.with_user(self._user("keeper", "account.group_account_manager")).action_read_all()
+            self.read()
+        self.assertFalse(self.moves("opening"))
         self.assert_even(balance)
+
+    def hiding(self, hidden):
+        """While Stripe's list does not have a row that its balance has."""
+        listed = money.listing
+
+        def late(rows, *args):
+            return listed([row for row in rows if row != hidden], *args)
+
+        return patch.object(money, "listing", late)
 
     def test_account_that_does_not_stand_still_is_compared(self):
         """Something moves while payouts are read: what Stripe says is asked for again."""
