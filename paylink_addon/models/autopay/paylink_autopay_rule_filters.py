@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 # How many days after the announced day it may still be charged for the first time.
@@ -192,16 +192,22 @@ class PaylinkAutopayRuleFilters(models.Model):
 
     @api.model
     def _of_customer_sql(self, company, name, alias):
-        """What a field of customers says in ``company``."""
+        """What a field of customers says in ``company``; whether the record that it names exists still, who joins it
+        sees: Odoo looks that up for each customer.
+        """
         Partner = self.env["res.partner"].sudo().with_company(company)
-        return Partner._fields[name].to_sql(Partner, alias)
+        return fields.Field.to_sql(Partner._fields[name], Partner, alias)
 
     def _within_sql(self, date):
         """Due, by any rule, on ``date`` or before."""
         offsets = [rule._offset() for rule in self]
         if date is None or None in offsets:
             return SQL("TRUE")
-        return SQL("COALESCE(item.date_maturity, item.date) <= %s", date - timedelta(days=min(offsets, default=0)))
+        # Not COALESCE: of columns PostgreSQL knows how many rows are left.
+        return SQL(
+            "(item.date_maturity <= %(last)s OR item.date_maturity IS NULL AND item.date <= %(last)s)",
+            last=date - timedelta(days=min(offsets, default=0)),
+        )
 
     # === WHY NOT === #
 

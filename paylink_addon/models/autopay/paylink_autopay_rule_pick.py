@@ -24,6 +24,13 @@ class Due(NamedTuple):
     rule_id: int
 
 
+class Wanted(NamedTuple):
+    """The same, where it only matters whose it is."""
+
+    customer_id: int
+    item_id: int
+
+
 class Credit(NamedTuple):
     """One open credit of a customer (negative), or money given back that is deducted from credits."""
 
@@ -76,21 +83,22 @@ class PaylinkAutopayRulePick(models.Model):
 
     # === WHAT IS DUE === #
 
-    def _pick(self, date, customers=None):
+    def _pick(self, date, customers=None, form=Due):
         """What the rules of one company charge on ``date``, customer by customer, the oldest first.
 
         :param date: the day, in the company's time zone
         :param customers: ids of commercial partners, default all
-        :return: a list of :class:`Due`
+        :param form: :class:`Due`, or :class:`Wanted`, which takes half the time
+        :return: a list of these
         """
         wanted = {rule: SQL(" AND ").join(rule._sorted_conditions(date)[1]) for rule in self}
-        return self._pick_by(date, date, customers, wanted, is_today=True)
+        return self._pick_by(date, date, customers, wanted, form, is_today=True)
 
-    def _pick_notices(self, date, customers=None):
-        """What customers have to be told of on ``date``; in the form of :meth:`_pick`."""
+    def _pick_notices(self, date, customers=None, form=Due):
+        """What customers have to be told of on ``date``; as :meth:`_pick`."""
         last = date + timedelta(days=max(self.mapped("notice_days"), default=0))
         wanted = {rule: rule._notice_due_sql(date) for rule in self}
-        return self._pick_by(date, last, customers, wanted) if any(self.mapped("notice_days")) else []
+        return self._pick_by(date, last, customers, wanted, form) if any(self.mapped("notice_days")) else []
 
     def _notice_due_sql(self, date):
         """Whether it is time to tell the customer of ``c``, and nobody did."""
@@ -99,13 +107,14 @@ class PaylinkAutopayRulePick(models.Model):
         soon = SQL("%s <= %s", self._charge_day_sql(), date + timedelta(days=self.notice_days))
         return SQL("%s AND NOT %s", soon, self._told_sql(date))
 
-    def _pick_by(self, date, last, customers, wanted, is_today=False):
+    def _pick_by(self, date, last, customers, wanted, form, is_today=False):
         """The items that the first of the rules that they fit wants now; what it wants later no other rule takes.
 
         :param date: the day
         :param last: the last due day that matters
         :param customers: ids of commercial partners, or ``None``
         :param dict wanted: what is a question of the day: a condition by rule
+        :param form: see :meth:`_pick`
         :param bool is_today: they are charged today: no day is told
         """
         if not wanted:
@@ -115,14 +124,14 @@ class PaylinkAutopayRulePick(models.Model):
         query = SQL(
             """
             WITH candidate AS %s (%s)
-            SELECT customer_id, contact_id, item_id, move_id, currency_id, residual, amount, token_id, tried_link_id,
-                   day, rule_id
+            SELECT %s
               FROM (%s (%s) due %s) due
              WHERE is_wanted
           ORDER BY customer_id, due_date, item_id
             """,
             SQL("MATERIALIZED" if len(ranked) > 1 else "NOT MATERIALIZED"),  # which costs as much as the choice itself
             self._chargeable_sql(last, customers),
+            SQL(", ").join(map(SQL.identifier, form._fields)),
             SQL("SELECT DISTINCT ON (item_id) * FROM" if len(ranked) > 1 else "SELECT * FROM"),
             SQL(" UNION ALL ").join(
                 SQL(
@@ -140,7 +149,7 @@ class PaylinkAutopayRulePick(models.Model):
             ),
             SQL("ORDER BY item_id, rank" if len(ranked) > 1 else ""),
         )
-        return list(map(Due._make, self.env.execute_query(query)))
+        return list(map(partial(tuple.__new__, form), self.env.execute_query(query)))  # ``_make`` takes twice as long
 
     def _sorted_conditions(self, date):
         """What says whether this rule charges a candidate at all, and what says whether it does on ``date``: two lists

@@ -5,6 +5,8 @@ from functools import partial
 from odoo import api, models
 from odoo.tools import SQL
 
+from .paylink_autopay_rule_pick import Wanted
+
 # How many customers are done in one transaction.
 CHUNK = 50
 # What a stored charge does not meet because it is stored.
@@ -42,10 +44,10 @@ class PaylinkAutopayRuleRun(models.Model):
             self.env["paylink.autopay.item"]._of_company_left_out(company, ())._keep_no_mark()
             return True
         date = date or company._paylink_today()
-        announced = rules._pick_notices(date)
+        announced = rules._pick_notices(date, form=Wanted)
         if not rules._for_each_customer(announced, partial(rules._announce_to, date)):
             return False
-        charged = rules._pick(date)
+        charged = rules._pick(date, form=Wanted)
         if not rules._for_each_customer(charged, partial(rules._charge_customers, date)):
             return False
         seen = {due.item_id for due in (*announced, *charged)}

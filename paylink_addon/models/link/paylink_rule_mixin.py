@@ -289,11 +289,11 @@ class PaylinkRuleMixin(models.AbstractModel):
                    (%(open)s) AS is_open, item.no_followup IS NOT TRUE AS is_followed,
                    COALESCE(move.payment_state, '') = 'blocked' AS is_blocked
               FROM account_move_line item
-              JOIN account_account account ON account.id = item.account_id
               JOIN account_move move ON move.id = item.move_id
               JOIN res_partner contact ON contact.id = item.partner_id
          LEFT JOIN account_payment payment ON payment.id = item.payment_id
-             WHERE account.account_type = 'asset_receivable' AND item.company_id = %(company)s AND %(which)s
+             WHERE item.account_id = ANY(ARRAY(SELECT id FROM account_account WHERE account_type = 'asset_receivable'))
+               AND item.company_id = %(company)s AND %(which)s
             """,
             # Looked up where it is another one: joined, each item would be (see bench/cards.py).
             contact=SQL(
