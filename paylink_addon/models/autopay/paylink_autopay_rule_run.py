@@ -112,7 +112,8 @@ class PaylinkAutopayRuleRun(models.Model):
         together._wait_and_hold()
         Row = self.env["paylink.autopay.item"].sudo()
         rows = {row.move_line_id: row for row in Row._of_items(together.line_ids.move_line_id)}
-        tokens = {link.id: Token.browse(charge.token_id) for charge, link in zip(charges, links, strict=True)}
+        known = {token.id: token for token in Token.browse({charge.token_id for charge in charges})}  # read at once
+        tokens = {link.id: known[charge.token_id] for charge, link in zip(charges, links, strict=True)}
         values, made = together._charge_values(tokens), []
         for charge, link in zip(charges, links, strict=True):
             own = Row.concat(*(rows[item] for item in link.line_ids.move_line_id))

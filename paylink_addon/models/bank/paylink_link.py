@@ -49,9 +49,9 @@ class PaylinkLink(models.Model):
 
     # === THE BOOKS === #
 
-    def _prepare_payment(self, transaction):
+    def _prepare_payment(self, transaction, line=None):
         """A transfer is in the journal whose line shows it."""
-        values = super()._prepare_payment(transaction)
+        values = super()._prepare_payment(transaction, line)
         if match := transaction.paylink_match_id:
             journal = match.journal_id
             lines = journal.inbound_payment_method_line_ids

@@ -42,7 +42,7 @@ class PaymentTransaction(models.Model):
     def _paylink_own_moves(self):
         """What has moved at Stripe for it, besides chargebacks. Of a capture, its authorization has that."""
         authorization = self.source_transaction_id if self.operation != "refund" else self.browse()
-        moves = (self | authorization).paylink_balance_move_ids
+        moves = self.paylink_balance_move_ids | authorization.paylink_balance_move_ids  # read with those of others
         return moves.filtered(lambda move: move.category not in ("dispute", "dispute_reversal"))
 
     def _paylink_arrived_on(self):

@@ -244,9 +244,9 @@ class SaleOrder(models.Model):
     def _send_payment_succeeded_for_order_mail(self):
         """Who pays by a link gets its receipt, once."""
         told = self.env.context.get("paylink_told_order_ids", ())
-        return super(
-            SaleOrder, self.filtered(lambda order: order.id not in told)
-        )._send_payment_succeeded_for_order_mail()
+        untold = self.filtered(lambda order: order.id not in told)
+        # Of payments without orders Odoo would look for its template, each time.
+        return super(SaleOrder, untold)._send_payment_succeeded_for_order_mail() if untold else None
 
     # === MAKING DEPOSITS === #
 

@@ -351,7 +351,7 @@ class PaylinkLinkAmounts(models.Model):
 
     def _documents_text_general(self, language, lines):
         """Names of up to three documents, then how many more there are; credits go without saying."""
-        debts = lines.filtered(lambda line: line.amount > 0) or lines
+        debts = [line for line in lines if line.amount > 0] or lines  # read with those of other links
         names = [name for name in dict.fromkeys(line._customer_name(language) for line in debts) if name]
         if not names:
             return self.with_env(language)._of_kind("page_subject") or language._("the amount due")

@@ -38,8 +38,12 @@ class PaylinkLinkBooks(models.Model):
             refund.paylink_id._book_refund(refund)
         received = quiet - refunds
         settled = [tx.paylink_id._of_kind("settle", tx) for tx in received]
+        lines = {provider: provider._paylink_payment_method_line() for provider in received.provider_id}
         payments = self._create_payments(
-            [tx.paylink_id._payment_values(tx, values) for tx, (values, _items) in zip(received, settled, strict=True)]
+            [
+                tx.paylink_id._payment_values(tx, values, lines[tx.provider_id])
+                for tx, (values, _items) in zip(received, settled, strict=True)
+            ]
         )
         for tx, payment in zip(received, payments, strict=True):
             tx.payment_id = payment
@@ -63,20 +67,24 @@ class PaylinkLinkBooks(models.Model):
         payments.action_post()
         return payments.with_context(paylink_knows_reconciled=False)
 
-    def _payment_values(self, transaction, settled):
+    def _payment_values(self, transaction, settled, line):
         """The values of a payment that settles something.
 
         :param dict settled: what the hook ``settle`` says of it
+        :param line: see :meth:`_prepare_payment`
         """
-        values = self._prepare_payment(transaction) | settled
+        values = self._prepare_payment(transaction, line) | settled
         if any(_affects_taxes(line) for line in values["write_off_line_vals"]):
             values["date"] = transaction._paylink_booked_on(has_tax=True)
         return values
 
-    def _prepare_payment(self, transaction):
-        """The values of the ``account.payment``, as ``account_payment`` makes them for its own transactions."""
+    def _prepare_payment(self, transaction, line=None):
+        """The values of the ``account.payment``, as ``account_payment`` makes them for its own transactions.
+
+        :param line: the ``account.payment.method.line`` of the provider, where it is known
+        """
         provider = transaction.provider_id
-        line = provider._paylink_payment_method_line()
+        line = line or provider._paylink_payment_method_line()
         inbound = transaction.amount > 0
         return {
             "amount": abs(transaction.amount),

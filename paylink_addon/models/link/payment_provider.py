@@ -157,6 +157,8 @@ class PaymentProvider(models.Model):
         """Why none of these can take ``amount`` of ``partner``; ``False`` where it is not for their limits."""
         limits = [provider._paylink_limits(currency) for provider in self]
         refused = {found.refuse(amount) for found in limits}
+        if not any(refused):
+            return False
         bounds = {
             "least": min((found.least for found in limits if found.step is not None), default=0),
             "most": max((found.most for found in limits), default=0),

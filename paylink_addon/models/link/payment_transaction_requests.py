@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -38,8 +38,8 @@ MAX_TRIES = 5
 # How many charges the job has in flight at once: it waits for the slowest provider, not for one after the other. Each
 # takes a connection of its own. The slots of those who wait on pages are not its business: it has a worker to itself.
 BESIDE = 8
-# How many charges it sends between two looks at the clock.
-BATCH = 200
+# How many seconds it lets them be before it books what was answered meanwhile, and looks at the clock.
+PAUSE = 0.5
 
 
 class PaymentTransactionRequests(models.Model):
@@ -151,6 +151,10 @@ class PaymentTransactionRequests(models.Model):
 
     def _paylink_wish_charges(self):
         """Store the wishes to charge stored methods, all at once; what can't be charged fails, and keeps no other."""
+        self._paylink_in_one_batch(lambda own: own._paylink_wish_each())
+        self._paylink_wake_sender()
+
+    def _paylink_wish_each(self):
         self._log_sent_message()
         fitting = started = self.browse()
         for tx in self:
@@ -161,7 +165,6 @@ class PaymentTransactionRequests(models.Model):
             except UserError as error:  # an amount that the provider can't take
                 tx._set_error(str(error))
         fitting._paylink_store_wish("charge", started)
-        self._paylink_wake_sender()
 
     def _paylink_queue(self, todo):
         """Have something sent by the job, if nobody sends it before.
@@ -242,27 +245,54 @@ class PaymentTransactionRequests(models.Model):
     def _paylink_send_beside(self):
         """Send what is charged to stored methods side by side, each with a cursor of its own; what fails there is left
         to :meth:`_paylink_send_waiting`, with what else waits. The first one of each provider goes ahead: what speaks
-        against all of its charges is known then. Commits.
+        against all of its charges is known then. What is confirmed is booked while others wait for their answers.
+        Commits.
 
         :return: whether all were tried; else the time was up
         """
         charges = self.search(
             [("paylink_todo", "=", "charge"), ("paylink_sent_at", "=", False), ("paylink_id", "!=", False)], order="id"
         )
-        left = len(charges)
-        if left < 2 or module.current_test:  # a test has one connection
+        if len(charges) < 2 or module.current_test:  # a test has one connection
             return True
         send = partial(_send_one, self.env.registry, getattr(threading.current_thread(), "dbname", None))
-        with ThreadPoolExecutor(BESIDE) as pool:
-            first = [own.ids[:1] for own in charges.grouped("provider_id").values()]
-            others = charges.browse(tx_id for tx_id in charges.ids if [tx_id] not in first)
-            for ids in (*first, *split_every(BATCH, others.ids)):
-                self.env.cr.commit()  # pylint: disable=invalid-commit
-                list(pool.map(send, ids))
-                left -= len(ids)
-                if not self.env["ir.cron"]._commit_progress(len(ids), remaining=left):
-                    return not left
-        return True
+        first = [own.ids[:1] for own in charges.grouped("provider_id").values()]
+        others = [tx_id for tx_id in charges.ids if [tx_id] not in first]
+        pool = ThreadPoolExecutor(BESIDE)
+        try:
+            return self._paylink_book_as_sent(_as_sent(pool, send, [*first, others]), len(charges))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    @api.model
+    def _paylink_book_as_sent(self, sent, left):
+        """Book what has been sent, some after some, and look at the clock. Commits.
+
+        :param sent: an iterator of lists of ids, some of which are confirmed
+        :param int left: how many there will be in all
+        :return: whether all were sent; else the time was up
+        """
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        for ids in sent:
+            left -= len(ids)
+            if not self.env["ir.cron"]._commit_progress(len(ids), remaining=left):
+                break
+            self.browse(ids)._paylink_book_meanwhile()
+        self._paylink_wake_booking()  # of what has not been booked yet
+        return not left
+
+    def _paylink_book_meanwhile(self):
+        """Book those of these that are confirmed, and tell who has to know, while the job waits for others; what fails
+        is left to the job that books. Commits.
+        """
+        job, size = self.env["paylink.job.mixin"], self._paylink_set_size()
+        confirmed = self.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
+        confirmed = confirmed.with_context(paylink_booked_at_once=True)
+        for ids in split_every(size, confirmed.ids):
+            job._do(confirmed.browse(ids), lambda txs: txs._paylink_book_all(), lambda tx, error: job._log(error, tx))
+            self.env["ir.cron"]._commit_progress()
+        if confirmed:
+            self._paylink_tell_booked()
 
     def _paylink_send_now(self):
         """Send what is to be sent, for whoever waits for it; the job does, where workers enough are busy with something
@@ -429,8 +459,21 @@ class PaymentTransactionRequests(models.Model):
         _logger.error("%s could not be asked for: %s", self.reference, error, exc_info=error)
 
 
+def _as_sent(pool, send, sets):
+    """Send one set after the other, all of each side by side; yield, now and then, the ids of what has been sent.
+
+    :param send: a function of an id
+    :param sets: lists of ids
+    """
+    for ids in sets:
+        flights = {pool.submit(send, tx_id): tx_id for tx_id in ids}
+        while flights:
+            landed, _others = wait(flights, timeout=PAUSE)
+            yield sorted(flights.pop(flight) for flight in landed)
+
+
 def _send_one(registry, dbname, tx_id):
-    """Send one charge, in a thread of the job; booking it is left to the job that does that, in one go.
+    """Send one charge, in a thread of the job; booking it is left to that, with others that were answered.
 
     :param int tx_id: of a ``payment.transaction``
     """

@@ -73,14 +73,22 @@ class PaymentTransactionTexts(models.Model):
 
     def _log_sent_message(self):  # pylint: disable=missing-return
         """Those of links in one batch."""
-        messages = Collected()
-        super(PaymentTransactionTexts, self.with_context(paylink_messages=messages))._log_sent_message()
-        self._paylink_log_on_documents(messages)
+        self._paylink_in_one_batch(lambda own: super()._log_sent_message())
 
     def _log_received_message(self):  # pylint: disable=missing-return
         """Likewise."""
+        self._paylink_in_one_batch(lambda own: super()._log_received_message())
+
+    def _paylink_in_one_batch(self, work):
+        """Do what has something to tell on the documents of these, which is told at its end: in one line on each.
+
+        :param work: a function of these, with a context in which it is collected
+        """
+        if self.env.context.get("paylink_messages") is not None:
+            work(self)
+            return
         messages = Collected()
-        super(PaymentTransactionTexts, self.with_context(paylink_messages=messages))._log_received_message()
+        work(self.with_context(paylink_messages=messages))
         self._paylink_log_on_documents(messages)
 
     def _paylink_log_on_documents(self, messages):
