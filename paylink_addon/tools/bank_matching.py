@@ -379,6 +379,8 @@ def _or_registered(line, decisions, reasons, world):
 
     Where the amount is that of a payment and what is due as well, nobody can tell.
     """
+    if not world.payments:
+        return decisions
     customers = {target.customer for decision in decisions for target in decision.targets}
     if not (registered := world.registered(line, customers)):
         return decisions

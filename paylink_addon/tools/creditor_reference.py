@@ -23,7 +23,9 @@ _PATTERN = re.compile(
 )
 _WHOLE = re.compile(rf"RF(\d\d){PREFIX}(\d{{{DIGITS}}})(?!\d)")
 _NO_DIGIT = re.compile(r"\D+")
-_PREFIX_NUMBER = "".join(str(int(letter, 36)) for letter in PREFIX)
+# What the check digits are made of: the prefix, the number, RF, and they themselves, letters as numbers.
+_HEAD = int("".join(str(int(letter, 36)) for letter in PREFIX)) * 10 ** (DIGITS + 6)
+_RF = 271500
 _BEFORE = re.compile(r"\d[^A-Z0-9]{0,4}$")
 _AFTER = re.compile(r"[^A-Z0-9]{0,4}\d")
 # How the pieces of a reference are written where they were not cut at random: as one, or in fours.
@@ -55,7 +57,10 @@ def written(reference):
 
 def plain(text):
     """A text of a bank with capital letters and plain digits, without accents."""
-    text = unicodedata.normalize("NFKD", (text or "")[:LONGEST]).upper()
+    text = (text or "")[:LONGEST]
+    if text.isascii():
+        return text.upper()
+    text = unicodedata.normalize("NFKD", text).upper()
     return "".join(sign for sign in text if not unicodedata.combining(sign))
 
 
@@ -81,7 +86,7 @@ def find(text):
 
 def _is_valid(check, digits):
     """Whether the check digits are right: ISO 7064, with the letters as numbers."""
-    return int(f"{_PREFIX_NUMBER}{digits}2715{check}") % 97 == 1
+    return (_HEAD + int(digits) * 10**6 + _RF + int(check)) % 97 == 1
 
 
 def _number(digits):

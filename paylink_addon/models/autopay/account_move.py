@@ -55,15 +55,13 @@ class AccountMove(models.Model):
         if not company.sudo().paylink_autopay:
             return dict.fromkeys(on.ids, self.env._("Automatic payments are off."))
         rules = self.env["paylink.autopay.rule"].sudo().with_company(company).search([("company_id", "=", company.id)])
-        customers = on.sudo().commercial_partner_id
-        charged, left = rules._foresee(company._paylink_today(), customers=customers.ids)
+        charged, left = rules._foresee_items(company._paylink_today(), items.ids)
         found = dict.fromkeys(items.move_id.ids, self.env._("No rule charges it."))
-        wanted, texts = set(items.ids), []
-        for plan, reason in left:
-            if plan.due.item_id in wanted:
-                texts.append(
-                    (plan.due.day, plan.due, self._paylink_reason_text(rules.browse(plan.due.rule_id), reason))
-                )
+        wanted = set(items.ids)
+        texts = [
+            (plan.due.day, plan.due, self._paylink_reason_text(rules.browse(plan.due.rule_id), reason))
+            for plan, reason in left
+        ]
         for day, charge in charged:
             shares = charge.shares()
             texts += [

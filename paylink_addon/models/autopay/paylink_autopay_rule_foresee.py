@@ -106,6 +106,21 @@ class PaylinkAutopayRuleForesee(models.Model):
 
     # === DAY BY DAY === #
 
+    def _foresee_items(self, today, items):
+        """What becomes of some open items: as :meth:`_foresee`. Of what else their customers owe only what is charged
+        before them is looked at, which uses credits and limits up.
+
+        :param items: ids of journal items
+        """
+        plans = self._plans(today, items=items)
+        left = [(plan, plan.reason) for plan in plans if plan.reason]
+        planned = {plan.due.item_id: plan.due for plan in plans if not plan.reason}
+        if not planned:
+            return [], left
+        last = max(due.day for due in planned.values())
+        charged, others = self._foresee(today, last, {due.customer_id for due in planned.values()})
+        return charged, left + [(plan, reason) for plan, reason in others if plan.due.item_id in planned]
+
     def _foresee(self, today, last=None, customers=None, *, announcing=False):
         """What will be charged from ``today`` to ``last``, should nobody pay until then, and what is left out, and why.
 

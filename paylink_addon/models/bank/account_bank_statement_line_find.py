@@ -320,6 +320,13 @@ class AccountBankStatementLineFind(models.Model):
         """What was registered by hand, each in the journal of a line: the bank's line is to settle the outstanding
         account. What a provider has brought comes with its payouts.
         """
+        by_hand = SQL(
+            """payment.payment_transaction_id IS NULL AND payment.payment_type = 'inbound'
+               AND payment.is_matched IS NOT TRUE AND payment.partner_type = 'customer' AND payment.journal_id IN %s""",
+            tuple({line.journal for line in lines}),
+        )
+        if not self.env.execute_query(SQL("SELECT FROM account_payment payment WHERE %s LIMIT 1", by_hand)):
+            return
         rows = self.env.execute_query(
             SQL(
                 """
@@ -331,16 +338,14 @@ class AccountBankStatementLineFind(models.Model):
                   JOIN account_account account ON account.id = item.account_id AND account.reconcile
                   JOIN res_partner partner ON partner.id = payment.partner_id
                   JOIN res_partner customer ON customer.id = partner.commercial_partner_id
-                 WHERE payment.payment_transaction_id IS NULL AND payment.payment_type = 'inbound'
-                   AND payment.is_matched IS NOT TRUE AND payment.partner_type = 'customer'
-                   AND payment.journal_id IN (SELECT journal_id FROM account_bank_statement_line WHERE id IN %(lines)s)
+                 WHERE %(by_hand)s
                    AND (item.company_id, item.currency_id, item.amount_residual_currency) IN (%(amounts)s)
                    AND (item.company_id, item.currency_id) IN %(places)s
               GROUP BY payment.journal_id, item.id, %(whose)s
                 """,
                 sums=_SUMS,
                 whose=_WHOSE,
-                lines=tuple(line.id for line in lines),
+                by_hand=by_hand,
                 amounts=self._paylink_amounts_sql(self._paylink_wanted_amounts(places, lines)),
                 places=tuple(places),
             )
@@ -499,18 +504,21 @@ _WHOSE = SQL("item.company_id, item.currency_id, partner.commercial_partner_id, 
 
 def _account(number):
     """A number of an account without signs, in capital letters, as Odoo stores it."""
-    return re.sub(r"\W+", "", number or "").upper()
+    return re.sub(r"\W+", "", number).upper() if number else ""
 
 
 def _texts(parts):
     """All texts that a line has, of whatever kind its format gives it."""
     for part in parts:
+        if not part:
+            continue
         if isinstance(part, dict):
             yield from _texts(part.values())
         elif isinstance(part, list | tuple):
             yield from _texts(part)
-        elif part not in (None, False, True):
-            yield _TAG.sub(" ", str(part)[:LONGEST_TEXT])
+        elif part is not True:
+            text = str(part)[:LONGEST_TEXT]
+            yield _TAG.sub(" ", text) if "<" in text else text
 
 
 def _sum(targets):

@@ -166,6 +166,30 @@ class TestAutopayInvoice(AutopayCommon):
         reasons = {plan.due.move_id: reason for plan, reason in left}
         self.assertEqual(reasons, {moves[2].id: "month_cap", skipped.id: "not_skipped"})
 
+    def test_later_items_are_not_looked_at(self):
+        """An invoice says what is planned of it; of what else is open only what uses limits up before it matters."""
+        rule = self._rule(grouping="document")._of_company(self.company)
+        self.marie.write({"paylink_autopay_has_month_cap": True, "paylink_autopay_month_cap": 160})
+        first, second, third = (self._due_invoice(amount=70, late=-1) for _number in range(3))
+        skipped, _later = self._due_invoice(late=-2), self._due_invoice(late=-3)
+        skipped.with_user(self.manager).action_paylink_autopay_skip()
+        looked_at, charges = set(), type(rule)._charges
+
+        def counted(records, dues, *args):
+            looked_at.update(due.move_id for due in dues)
+            return charges(records, dues, *args)
+
+        before = {first.id, second.id, third.id}
+        for move, wanted, others in (
+            (second, "Planned on", before),
+            (third, "limit of this month", before),
+            (skipped, "said that it is not charged", set()),
+        ):
+            with self.subTest(wanted), patch.object(type(rule), "_charges", counted):
+                looked_at.clear()
+                self.assertIn(wanted, self._plan(move))
+                self.assertEqual(looked_at, others)
+
     def test_preview(self):
         """Day by day what is charged, to what; what is left out, and why, in words; not without the right."""
         self._rule(grouping="document")

@@ -9,7 +9,7 @@ from ..fake_stripe import methods, payments
 from .stripe_account_common import StripeAccountCommon
 
 # 2,000 for a long run.
-LINKS = int(os.environ.get("PAYLINK_MONTH_LINKS") or 45)
+LINKS = int(os.environ.get("PAYLINK_MONTH_LINKS") or 30)
 DAYS = 30
 OUTAGE = range(20, 25)
 DAY = 86400

@@ -46,12 +46,9 @@ class TestStrangeRequests(PublicRoutes):
             for query in PARAMS:
                 with self.subTest(path=good, query=query[:50]):
                     self._try(good, methods, kind, query=query)
-            for cookies in COOKIES:
-                with self.subTest(path=good, cookies=cookies):
-                    self._try(good, methods, kind, cookies=cookies)
-            for language in LANGUAGES:
-                with self.subTest(path=good, language=language[:50]):
-                    self._try(good, methods, kind, **{"Accept-Language": language.encode()})
+            for cookies, language in zip_longest(COOKIES, LANGUAGES):
+                with self.subTest(path=good, cookies=cookies, language=language[:50]):
+                    self._try(good, methods, kind, cookies=cookies, **{"Accept-Language": language.encode()})
             for path in unknown:  # it opens nothing: what could disturb it is sent together
                 for query, cookies, language in zip_longest(PARAMS, COOKIES, LANGUAGES):
                     with self.subTest(path=path, query=(query or "")[:50], cookies=cookies, language=language):

@@ -40,19 +40,25 @@ class TestStripeBooks(EventCommon):
     def test_currencies_are_exact_in_the_books(self):
         """Paid, refunded in part and disputed in part: each amount is the same at Stripe and on every line."""
         self.fake.account.rates = {name.lower(): 0.01 for name, *_rest in CURRENCIES if name != "EUR"}
+        started = {}
+        for name, (amount, *_others), _minor in CURRENCIES:
+            currency = self.env.ref(f"base.{name}")
+            currency.active = True
+            started[name] = self.start(self._link(self._invoice(amount=amount, currency_id=currency.id)))
+            self.fake.pay(started[name].paylink_stripe_session)
+        self.deliver_and_handle()
+        paid = {tx.invoice_ids.payment_state for tx in started.values()}
+        self.assertEqual(paid, {"paid"}, self.stored().mapped("error"))
+        for name, _amounts, minor in CURRENCIES:
+            self.fake.refund(started[name].paylink_stripe_intent, minor[1])
+        self.deliver_and_handle()
+        for name, _amounts, minor in CURRENCIES:
+            self.fake.dispute(started[name].paylink_stripe_intent, amount=minor[2])
+        self.deliver_and_handle()
         for name, (amount, refunded, disputed), minor in CURRENCIES:
             with self.subTest(name):
-                currency = self.env.ref(f"base.{name}")
-                currency.active = True
-                invoice = self._invoice(amount=amount, currency_id=currency.id)
-                tx = self.start(self._link(invoice))
-                self.fake.pay(tx.paylink_stripe_session)
-                self.deliver_and_handle()
-                self.assertEqual(invoice.payment_state, "paid", self.stored().mapped("error"))
-                self.fake.refund(tx.paylink_stripe_intent, minor[1])
-                self.deliver_and_handle()
-                self.fake.dispute(tx.paylink_stripe_intent, amount=minor[2])
-                self.deliver_and_handle()
+                tx, currency = started[name], self.env.ref(f"base.{name}")
+                invoice = tx.invoice_ids
                 (row,) = [found for found in self.fake.ledger() if found.id == tx.paylink_stripe_intent]
                 self.assertEqual((row.received, row.refunded, row.disputed), minor)
                 refund, dispute = tx.child_transaction_ids.payment_id, self.disputes(tx)
