@@ -304,14 +304,8 @@ class PaymentTransaction(models.Model):
         Hook: a provider adds what it wants to be booked at once of what came by no link.
         """
         confirmed = self.filtered(lambda tx: tx.paylink_id and tx.state == "done")
-        context = self.env.context
-        if confirmed and not context.get("paylink_booked_at_once") and not context.get("paylink_beside"):
+        if confirmed and not {"paylink_booked_at_once", "paylink_beside"} & self.env.context.keys():
             self._paylink_wake_booking()
-
-    @api.model
-    def _paylink_wake_booking(self):
-        """Have the job book what is confirmed as soon as this is committed."""
-        self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_book")
 
     def _paylink_close(self, reason):
         """Give up attempts that the customer has not finished.

@@ -281,6 +281,11 @@ class PaymentTransactionRequests(models.Model):
         self._paylink_wake_booking()  # of what has not been booked yet
         return not left
 
+    @api.model
+    def _paylink_wake_booking(self):
+        """Have the job book what is confirmed as soon as this is committed."""
+        self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_book")
+
     def _paylink_book_meanwhile(self):
         """Book those of these that are confirmed, and tell who has to know, while the job waits for others; what fails
         is left to the job that books. Commits.
