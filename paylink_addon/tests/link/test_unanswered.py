@@ -7,7 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ...tools.answers import NoAnswer
-from .test_manager import PaymentManagerCommon
+from .manager_common import PaymentManagerCommon
 
 
 @tagged("post_install", "-at_install")

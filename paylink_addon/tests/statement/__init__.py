@@ -1,5 +1,6 @@
 from . import test_account
 from . import test_account_page
 from . import test_account_tours
+from . import test_given_back
 from . import test_merge
 from . import test_sums

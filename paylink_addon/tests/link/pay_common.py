@@ -1,0 +1,33 @@
+import json
+
+from odoo.tests import HttpCase
+
+from ..common import PaylinkCommon
+
+
+class PayCommon(PaylinkCommon, HttpCase):
+    """The customer's pages, as a browser without login calls them."""
+
+    def _get(self, link, path="", **kwargs):
+        return self.url_open(f"/pay/{link.access_token}{path}", **kwargs)
+
+    def _transaction(self, link, **params):
+        """Call the route of the payment form as its script does; return the answer's result or error."""
+        payload = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.payment_method_id,
+            "token_id": None,
+            "amount": link._payable_amount(),
+            "flow": "direct",
+            "tokenization_requested": False,
+            "landing_route": "/payment/status",
+            "is_validation": False,
+            "access_token": None,
+            "csrf_token": "",
+        } | params
+        response = self.url_open(
+            f"/pay/{link.access_token}/transaction",
+            data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": payload}),
+            headers={"Content-Type": "application/json"},
+        )
+        return response.json()["result"]
