@@ -36,28 +36,31 @@ class CardCommon(PaylinkCommon):
         return cls._store_card(request, person=person).token_id
 
     @classmethod
-    def _store_card(cls, request, state="done", person=None):
-        """The customer agrees, and Odoo's demo provider stores a card (or not: ``state``)."""
+    def _start_storing(cls, request, person=None, **values):
+        """The customer agrees, and wants to store a method: the transaction, as the page makes it."""
         own = request.sudo().with_context(lang=request.lang)
         own._agree("192.0.2.7", person)
-        values = own._start_attempt(cls.provider.id, cls.payment_method_id)
-        custom = values.pop("custom_create_values")
-        values.pop("is_validation")
-        transaction = (
-            cls.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    **values,
-                    **custom,
-                    "amount": 0,
-                    "currency_id": cls.company.currency_id.id,
-                    "operation": "validation",
-                    "tokenize": True,
-                    "reference": cls.env["payment.transaction"]._compute_reference("demo", prefix=request.name),
-                }
-            )
+        prepared = own._start_attempt(cls.provider.id, cls.payment_method_id)
+        custom = prepared.pop("custom_create_values")
+        prepared.pop("is_validation")
+        Transaction = cls.env["payment.transaction"].sudo()
+        return Transaction.create(
+            {
+                **prepared,
+                **custom,
+                "amount": 0,
+                "currency_id": cls.company.currency_id.id,
+                "operation": "validation",
+                "tokenize": True,
+                "reference": Transaction._compute_reference(cls.provider.code, prefix=request.name),
+                **values,
+            }
         )
+
+    @classmethod
+    def _store_card(cls, request, state="done", person=None):
+        """The customer agrees, and Odoo's demo provider stores a card (or not: ``state``)."""
+        transaction = cls._start_storing(request, person)
         transaction._process(
             "demo",
             {"reference": transaction.reference, "payment_details": "1234", "simulated_state": state},

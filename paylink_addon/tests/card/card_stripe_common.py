@@ -7,30 +7,18 @@ class CardStripeCommon(CardCommon, EventCommon):
 
     def _start(self, request, person=None):
         """The customer agrees and is led to Stripe."""
-        own = request.sudo().with_context(lang=request.lang)
-        own._agree("192.0.2.7", person)
-        values = own._start_attempt(self.provider.id, self.payment_method_id)
-        custom = values.pop("custom_create_values")
-        values.pop("is_validation")
-        tx = (
-            self.env["payment.transaction"]
-            .sudo()
-            .create(
-                {
-                    **values,
-                    **custom,
-                    "amount": 0,
-                    "currency_id": self.company.currency_id.id,
-                    "operation": "validation",
-                    "tokenize": True,
-                    "landing_route": "/payment/status",
-                    "reference": self.env["payment.transaction"]._compute_reference("stripe", prefix=request.name),
-                }
-            )
-        )
-        tx._get_processing_values()
-        self.assertEqual(self.checkout(tx).status_code, 303)
+        tx, answer = self._setup(request, person)
+        self.assertEqual(answer.status_code, 303)
         return tx
+
+    def _setup(self, request, person=None):
+        """The customer agrees, and wants to be led to Stripe, who may not answer.
+
+        :return: the transaction, and what our page answers
+        """
+        tx = self._start_storing(request, person, landing_route="/payment/status")
+        tx._get_processing_values()
+        return tx, self.checkout(tx)
 
     def _stored_by(self, request, method="card"):
         """The customer has stored a method: the token."""
