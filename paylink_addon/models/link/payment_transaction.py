@@ -389,7 +389,11 @@ class PaymentTransaction(models.Model):
         """Book refunds of what has just been booked, and that itself where Odoo has not: of what was given back it
         thinks that it was captured in parts.
         """
-        self.filtered(lambda tx: tx.paylink_id and not tx.payment_id)._paylink_moved()._paylink_book_in_rounds()
+        left = self.filtered(lambda tx: not tx.payment_id)
+        of_links = left.filtered("paylink_id")
+        of_links._paylink_moved()._paylink_book_in_rounds()
+        for tx in (left - of_links)._paylink_received():
+            tx._create_payment()
 
     def _paylink_book_in_rounds(self):
         for transactions in self._paylink_rounds():

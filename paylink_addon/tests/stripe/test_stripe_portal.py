@@ -19,6 +19,19 @@ class TestStripePortal(StripeCommon):
         tx._post_process()
         self.assertEqual(invoice.payment_state, "paid")
 
+    def test_refund_that_is_heard_of_with_its_payment(self):
+        """Odoo books no payment of which something was given back: it would be a capture in parts."""
+        invoice = self._invoice(self.john)
+        tx = self._portal_attempt(invoice)
+        self.checkout(tx)
+        self.fake.pay(tx.paylink_stripe_session)
+        self.fake.refund(self.fake.get(tx.paylink_stripe_session)["payment_intent"], 1000)
+        self.apply_events()
+        refund = tx.child_transaction_ids
+        self.assertEqual((tx.payment_id.amount, refund.payment_id.amount), (100, 10))
+        self.assertEqual(refund.payment_id.source_payment_id, tx.payment_id)
+        self.assertEqual((invoice.payment_state, invoice.amount_residual), ("paid", 0))
+
     def test_long_reference(self):
         """Of many invoices paid at once: Stripe keeps the beginning, which is enough."""
         tx = self._portal_attempt(self._invoice(self.john), reference="INV/2026/00001," * 20)
