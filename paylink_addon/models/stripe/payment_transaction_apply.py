@@ -223,6 +223,7 @@ class PaymentTransactionApply(models.Model):
             self.paylink_never_again = error.get("advice_code") == "do_not_try_again"
         if self._paylink_stripe_set_state("error", self._paylink_stripe_reason(error)):
             self.paylink_action_needed = "authentication_required" in codes
+            self.paylink_fee = 0  # of a debit that was under way Stripe gives it back
 
     def _paylink_stripe_count_decline(self, error, charge):
         """A declined try on Stripe's page, where the customer is still: the attempt goes on."""

@@ -32,6 +32,12 @@ class TestFailures(StripeCommon):
     def _tasks(self, tx):
         return self.env["mail.activity"].sudo().search([("paylink_key", "=", f"{Task.PAYMENT_FAILED}:{tx.id}")])
 
+    def test_fee_is_given_back(self):
+        tx = self._debit(self._euro_link())
+        self.assertTrue(tx.paylink_fee)
+        self._fails(tx)
+        self.assertEqual((tx.state, tx.paylink_fee, self.fake.ledger()[0].fee), ("error", 0, 0))
+
     def test_customer_and_owner_are_told_once(self):
         """By the channels of the link, with the link, which can be paid again; whatever is reported how often."""
         for by_sms in (False, True):
