@@ -32,7 +32,8 @@ CATEGORIES = {
     "transfer_reversal": _lt("Transfer returned"),
     "risk_reserved_funds": _lt("Reserve"),
 }
-PAYMENTS = ("charge", "charge_failure", "partial_capture_reversal", "refund", "refund_failure")
+CHARGES = ("charge", "charge_failure")
+PAYMENTS = (*CHARGES, "partial_capture_reversal", "refund", "refund_failure")
 DISPUTES = ("dispute", "dispute_reversal")
 FEES = ("fee", "tax", "network_cost")
 # Between this account and the company's bank.

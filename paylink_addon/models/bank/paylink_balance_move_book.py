@@ -213,6 +213,13 @@ class PaylinkBalanceMoveBook(models.Model):
             return foreign_amount
         return self.currency_id._convert(amount, company.currency_id, company, day)
 
+    def _expected_on(self):
+        """The account on which its entry will be booked: that of payments on their way; of a chargeback, that of its
+        payment.
+        """
+        payment = self.transaction_id.sudo().payment_id if self.category in DISPUTES else None
+        return (payment and payment.outstanding_account_id) or self.balance_id.outstanding_account_id
+
     def _counterpart(self):
         """The account of what no entry is found for yet."""
         balance = self.balance_id
@@ -221,5 +228,5 @@ class PaylinkBalanceMoveBook(models.Model):
         if self.category == OPENING:
             return balance.former_account_id
         if self.category in PAYMENTS + DISPUTES and self.transaction_id:
-            return balance.outstanding_account_id  # on its way: its payment will be booked there
+            return self._expected_on()
         return balance._journal(self.currency_id).suspense_account_id

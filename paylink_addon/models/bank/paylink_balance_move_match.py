@@ -7,7 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..link.paylink_link_books import QUIET
-from .paylink_balance_move import DISPUTES, PAYMENTS, TOP_UPS
+from .paylink_balance_move import CHARGES, DISPUTES, PAYMENTS, TOP_UPS
 from .paylink_balance_move_book import BATCH
 from .paylink_payout import is_awaited, is_named
 
@@ -35,14 +35,23 @@ class PaylinkBalanceMoveMatch(models.Model):
         waiting = self.search(payments & is_known, order="created_at, id")
         if not job._each(waiting, lambda moves: moves._match(), size=BATCH):
             return False
-        pairs = self._read_group(
-            payments & Domain("source", "!=", False),
-            ["source", "currency_id"],
-            ["id:recordset", "amount:sum"],
-            having=[("__count", ">", 1)],
-        )
-        first = [moves[0].id for _source, currency, moves, amount in pairs if currency.is_zero(amount)]
-        return job._each(self.browse(first), lambda moves: moves._cancel_out(), size=BATCH)
+        return job._each(self._pairs(payments), lambda moves: moves._cancel_out(), size=BATCH)
+
+    @api.model
+    def _pairs(self, domain):
+        """One row of each group that comes to nothing: of the same object; of a debit and its failure, which may be two
+        objects, the same PaymentIntent.
+        """
+        found = set()
+        for name, more in (("source", Domain.TRUE), ("intent", Domain("category", "in", CHARGES))):
+            groups = self._read_group(
+                domain & more & Domain(name, "!=", False),
+                [name, "currency_id"],
+                ["id:min", "amount:sum"],
+                having=[("__count", ">", 1)],
+            )
+            found |= {first for _name, currency, first, amount in groups if currency.is_zero(amount)}
+        return self.browse(sorted(found))
 
     @api.model
     def _newly_known(self, balance):
@@ -96,13 +105,13 @@ class PaylinkBalanceMoveMatch(models.Model):
 
     def _cancel_out(self):
         """What came and went back, and is no payment in the books: both lines settle each other."""
-        own_rows = Domain("balance_id", "in", self.balance_id.ids) & Domain("source", "in", self.mapped("source"))
+        same = Domain("source", "in", list(filter(None, self.mapped("source"))))
+        same |= Domain("category", "in", CHARGES) & Domain("intent", "in", list(filter(None, self.mapped("intent"))))
+        same &= Domain("balance_id", "in", self.balance_id.ids) & Domain("category", "in", PAYMENTS + DISPUTES)
         books = self.balance_id.company_id._paylink_in_books(self.sudo()).with_context(**QUIET)
-        moves = books.search(own_rows & Domain("category", "in", PAYMENTS + DISPUTES) & Domain("is_open", "=", True))
+        moves = books.search(same & Domain("is_open", "=", True))
         ours, plan = moves._intents_of_ours(), []
-        for (balance, _source, currency), rows in moves.grouped(
-            lambda move: (move.balance_id, move.source, move.currency_id)
-        ).items():
+        for (balance, currency, _what), rows in moves.grouped(PaylinkBalanceMoveMatch._same).items():
             items = list(rows._own_items().values())
             is_even = currency.is_zero(sum(rows.mapped("amount")))
             is_over = is_even and all(items) and all(row._is_done_with(ours) for row in rows)
@@ -110,6 +119,11 @@ class PaylinkBalanceMoveMatch(models.Model):
                 plan.append(items[0].union(*items))
         if plan:
             moves.env["account.move.line"]._reconcile_plan(plan)
+
+    def _same(self):
+        """What rows have in common that may settle each other."""
+        what = (self.category in CHARGES and self.intent) or self.source
+        return self.balance_id, self.currency_id, what
 
     def _intents_of_ours(self):
         """The PaymentIntents of these rows that are payments in Odoo."""
@@ -123,8 +137,7 @@ class PaylinkBalanceMoveMatch(models.Model):
 
         :param set ours: see :meth:`_intents_of_ours`
         """
-        is_charge = self.category in ("charge", "charge_failure")
-        return (is_charge and self.transaction_id.sudo().state != "done") or self.intent not in ours
+        return (self.category in CHARGES and self.transaction_id.sudo().state != "done") or self.intent not in ours
 
     # === RECONCILING === #
 

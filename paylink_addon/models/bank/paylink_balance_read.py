@@ -243,7 +243,8 @@ class PaylinkBalanceRead(models.Model):
 
         :param moves: rows that are new
         """
-        if not self.is_opened or not any(move.is_kept and move.created_at < self.opened_at for move in moves):
+        opened_at = self.is_opened and self.opened_at
+        if not opened_at or not any(move.is_kept and move.created_at < opened_at for move in moves):
             return
         openings = moves.search([("balance_id", "=", self.id), ("category", "=", OPENING)])
         if all(entry._paylink_can_change() for entry in openings.line_id.move_id):

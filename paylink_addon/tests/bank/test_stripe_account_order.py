@@ -114,6 +114,8 @@ class TestStripeAccountOrder(StripeAccountCommon):
         self.deliver_and_handle()
         foreign += [self.foreign_charge() for _number in range(3)]
         self.settle(txs[1], succeeds=False)
+        failure = [row for row in self.fake.realm().all("balance_transaction") if row["amount"] < 0][-1]
+        failure["source"] = self.refund_of(failure["source"])  # an object of its own, as of some methods
         looked_at = []
         find = paylink_balance_move_match.PaylinkBalanceMoveMatch._find_items
 
@@ -128,6 +130,12 @@ class TestStripeAccountOrder(StripeAccountCommon):
         self.assertEqual(looked_at, [])
         self.assertEqual(set(self.moves().filtered("is_open").mapped("source")), set(foreign))
         self.assertEqual(self.open_items(balance.outstanding_account_id), [])
+
+    def refund_of(self, charge_id):
+        """What a debit that failed has gone back with: another object, of the same PaymentIntent."""
+        charge = self.fake.get(charge_id)
+        found = {key: charge[key] for key in ("amount", "currency", "payment_intent")}
+        return self.fake.realm().add("refund", "pyr", status="succeeded", charge=charge_id, metadata={}, **found)["id"]
 
     def foreign_charge(self):
         """Taken without Odoo; the charge's id."""
