@@ -1,5 +1,6 @@
 # Odoo looks for tests among the names of this package: the subjects give it theirs.
 from . import test_days
+from . import test_days_of_methods
 from . import test_jobs
 from . import test_languages
 from . import test_locked_days
@@ -8,6 +9,7 @@ from . import test_messages
 
 from . import test_rpc
 from . import test_rpc_rights
+from . import test_rpc_values
 from . import test_task_endings
 from . import test_titles
 from . import test_upgrade

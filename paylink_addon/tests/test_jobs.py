@@ -269,6 +269,26 @@ class TestJobs(PaylinkCommon):
         self._run_cron("ir_cron_paylink_remind")
         self.assertEqual(done[-2:], [good, "followed"])
 
+    # === COMPANIES === #
+
+    def test_each_company_by_itself(self):
+        """What fails for one company keeps no other from being charged or asked for cards."""
+        bad, good = self.company, self._other_company()
+        (bad | good).write({"paylink_autopay": True, "paylink_card_renewal": "propose"})
+        for job, model, method in (
+            ("ir_cron_paylink_autopay", "paylink.autopay.rule", "_run"),
+            ("ir_cron_paylink_card_renew", "payment.token", "_paylink_expiring"),
+        ):
+            done = []
+
+            def work(records, company, done=done):
+                done.append(company.id if company != bad else 1 / 0)
+                return records.browse()
+
+            with self.subTest(job), patch.object(type(self.env[model]), method, work):
+                self._run(job)
+                self.assertIn(good.id, done)
+
     # === JOBS THEMSELVES === #
 
     def test_what_the_server_lacks_is_told_once(self):

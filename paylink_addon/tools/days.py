@@ -38,6 +38,8 @@ MAIN_ZONES = {
     "UZ": "Asia/Tashkent",
 }
 HOURS = {"hours": 1, "days": 24}
+# No link lasts longer: ten years. A number that somebody has typed may be far beyond what clocks can tell.
+LONGEST_HOURS = 87600
 
 
 def zone(name):
@@ -67,8 +69,8 @@ def in_units(hours):
 
 
 def in_hours(number, unit):
-    """The hours of a number of ``days`` or ``hours``."""
-    return number * HOURS[unit or "hours"]
+    """The hours of a number of ``days`` or ``hours``; of what is too long, as many as are too long."""
+    return min(number * HOURS[unit or "hours"], LONGEST_HOURS + 1)
 
 
 def now():

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
 from ...const import IN_FLIGHT_STATES
+from ...tools import days
 
 GROUP = "paylink_addon.group_paylink_user"
 
@@ -111,13 +112,14 @@ class ResPartner(models.Model):
         customers that have such a limit. What is in progress counts.
         """
         company, limited = self.env.company, self.filtered("paylink_autopay_has_month_cap")
+        since = days.beginning(date.replace(day=1), company.paylink_tz)
         left = {customer.id: customer.paylink_autopay_month_cap for customer in limited}
         if not limited:
             return left
         rows = self.env["payment.transaction"]._read_group(
             [
                 *(("paylink_autopay", "=", True), ("company_id", "=", company.id)),
-                *(("partner_id.commercial_partner_id", "in", limited.ids), ("paylink_day", ">=", date.replace(day=1))),
+                *(("partner_id.commercial_partner_id", "in", limited.ids), ("create_date", ">=", since)),
                 *(("state", "in", (*IN_FLIGHT_STATES, "done")), ("source_transaction_id", "=", False)),
             ],
             ["partner_id", "currency_id"],

@@ -56,10 +56,12 @@ class PaylinkBankMatchBooks(models.Model):
         :return: what was accepted, and why the others were not, by match
         """
         done, left = self.browse(), {}
-        for start in range(0, len(self), BATCH):
-            accepted, failed = self[start : start + BATCH]._accept_batch(automatic)
-            done |= accepted
-            left |= failed
+        for company, own in self.grouped("company_id").items():
+            books = company._paylink_in_books(own)
+            for start in range(0, len(own), BATCH):
+                accepted, failed = books[start : start + BATCH]._accept_batch(automatic)
+                done |= accepted
+                left |= failed
         return done, left
 
     def _accept_batch(self, automatic):

@@ -9,7 +9,7 @@ from odoo.tools import format_date
 
 from ...tools import creditor_reference
 from ...tools.addresses import usable_emails
-from ..messaging.paylink_guard_mixin import LARGEST_NUMBER
+from ...tools.client_values import LARGEST_NUMBER
 
 # How often a customer may say of one link that a transfer is made.
 MOST_CLAIMS = 5

@@ -1,10 +1,13 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import LazyTranslate
 
 from ...tools.addresses import usable_emails
 from ...tools.locks import hold_and_touch
 from ..stripe.const import STRIPE_CODE
 from .payment_transaction_transfer import TRANSFER
+
+_lt = LazyTranslate(__name__)
 
 
 class ResCompany(models.Model):
@@ -63,15 +66,17 @@ class ResCompany(models.Model):
         if not (provider := Provider.search(domain, limit=1)):
             hold_and_touch(self)
             method = self.env.ref("payment.payment_method_bank_transfer")
+            names = self.env["res.lang"]._paylink_translations(_lt("Bank Transfer"))
             provider = Provider.create(
                 {
-                    "name": self.env._("Bank Transfer"),
+                    "name": next(iter(names.values())),
                     "code": TRANSFER,
                     "company_id": self.id,
                     "state": "disabled",
                     "payment_method_ids": [Command.set(method.ids)],
                 }
             )
+            provider.update_field_translations("name", names)
         return provider
 
     # === STRIPE === #

@@ -1,5 +1,7 @@
 """Stage of ``payment.token``: what becomes of payment profiles: charged, replaced, expired, removed."""
 
+from functools import partial
+
 from dateutil.relativedelta import relativedelta
 from markupsafe import Markup
 from odoo import api, fields, models
@@ -239,9 +241,14 @@ class PaymentTokenLife(models.Model):
     @api.model
     def _cron_paylink_renew(self):
         """Have cards replaced that expire within a month, as each company chooses: once for each card and expiry."""
-        for company in self.env["res.company"].search([("paylink_card_renewal", "!=", "none")]):
-            expiring = self._paylink_expiring(company)
-            self.env["paylink.job.mixin"]._each(expiring, lambda tokens: tokens._paylink_have_replaced(), size=BATCH)
+        companies = self.env["res.company"].search([("paylink_card_renewal", "!=", "none")])
+        self.env["paylink.job.mixin"]._in_turn(*(partial(self._paylink_renew_of, company) for company in companies))
+
+    @api.model
+    def _paylink_renew_of(self, company):
+        """:return: whether all of ``company`` were done; else the time is up"""
+        expiring = self._paylink_expiring(company)
+        return self.env["paylink.job.mixin"]._each(expiring, lambda tokens: tokens._paylink_have_replaced(), size=BATCH)
 
     @api.model
     def _paylink_expiring(self, company, customer=None):

@@ -229,7 +229,7 @@ class PaylinkLink(models.Model):
 
     def _paylink_done_deposit_not_confirmed(self, _task):
         order = self.sale_order_id
-        invoices = str2bool(self.env["ir.config_parameter"].sudo().get_param("sale.automatic_invoice") or "")
+        invoices = str2bool(self.env["ir.config_parameter"].sudo().get_param("sale.automatic_invoice") or "", False)
         return order.state not in ("draft", "sent") and (order.state != "sale" or not invoices or order.invoice_ids)
 
     def _paylink_done_deposit_cancelled(self, _task):

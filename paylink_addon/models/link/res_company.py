@@ -3,6 +3,8 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ...tools.days import LONGEST_HOURS
+
 SEQUENCE_CODE = "paylink.link"
 EXPIRY_UNITS = [("hours", "Hours"), ("days", "Days")]
 
@@ -42,8 +44,9 @@ class ResCompany(models.Model):
         help="The PDF of a customer invoice shows a QR code and the address of a link to pay it.",
     )
 
-    _paylink_expiry_hours_positive = models.Constraint(
-        "CHECK(paylink_expiry_hours >= 0)", "The time a link lasts can't be negative."
+    _paylink_expiry_hours_in_bounds = models.Constraint(
+        f"CHECK(paylink_expiry_hours BETWEEN 0 AND {LONGEST_HOURS})",
+        "A link can last from 0 hours to ten years. 0: it does not expire.",
     )
 
     @api.constrains("paylink_mail_template_id", "paylink_sms_template_id")

@@ -1,12 +1,12 @@
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.models import MAGIC_COLUMNS
 
+from ...tools.client_values import is_value
+from ...tools.texts import typed
+
 NAMING = (Command.LINK, Command.UPDATE)
-# Larger numbers are no sums of money, nor of anything that we count; later days no time zone can tell.
-LARGEST_NUMBER = 1e15
-YEARS = range(1900, 3000)
 
 
 class PaylinkGuardMixin(models.AbstractModel):
@@ -98,6 +98,7 @@ class PaylinkGuardMixin(models.AbstractModel):
         """What of the values of a form is for a client to say; those of its lines and of its parent, likewise."""
         said = {name: value for name, value in values.items() if not self._is_left_aside(name)}
         if not self.env.su:
+            self._check_values({name: value for name, value in said.items() if not isinstance(value, dict)})
             self._check_named({name: value for name, value in said.items() if not self._is_named_already(name, value)})
         return {name: self._said_of(self._fields.get(name), value) for name, value in said.items()}
 
@@ -164,14 +165,16 @@ class PaylinkGuardMixin(models.AbstractModel):
 
     @api.model
     def _check_values(self, vals):
-        """Refuse, in words, what is no number or no day: JSON has NaN and infinity, and clients send anything."""
+        """Refuse, in words, what is no value of its field: JSON has NaN and infinity, and clients send anything."""
         for name, value in vals.items():
             field = self._fields.get(name)
             ours = field and name.startswith(self._guarded_prefix)
-            if ours and value not in (False, None) and not _is_value(field, value):
+            if ours and not is_value(field, value):
                 raise UserError(
                     self.env._(
-                        "“%(field)s” can't be %(value)s.", field=field._description_string(self.env), value=value
+                        "“%(field)s” can't be %(value)s.",
+                        field=field._description_string(self.env),
+                        value=typed(str(value), 50),
                     )
                 )
 
@@ -195,14 +198,3 @@ def _command_ids(command):
     if not isinstance(command, tuple | list):
         return [command]
     return command[2] if command[0] == Command.SET else [command[1]] if command[0] in NAMING else []
-
-
-def _is_value(field, value):
-    if field.type in ("integer", "float", "monetary"):
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
-    if field.type not in ("date", "datetime"):
-        return True
-    try:
-        return fields.Datetime.to_datetime(value).year in YEARS
-    except (TypeError, ValueError, AttributeError):
-        return False

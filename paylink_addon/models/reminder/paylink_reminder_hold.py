@@ -258,6 +258,7 @@ class PaylinkReminderHold(models.Model):
 
     @api.model
     def _of_commercial_entity(self, vals):
+        self._check_values(vals)
         if partner_id := vals.get("partner_id"):
             vals = vals | {"partner_id": self.env["res.partner"].browse(partner_id).commercial_partner_id.id}
         return vals

@@ -1,6 +1,10 @@
+from datetime import date
+
+from freezegun import freeze_time
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 
+from ...tools import days
 from .autopay_common import AutopayCommon
 
 
@@ -64,6 +68,28 @@ class TestAutopayCaps(AutopayCommon):
         (charged,) = self._run_rules()
         self._run_cron("ir_cron_paylink_send")
         self.assertEqual(charged.state, "done")
+
+    def test_month_of_a_limit(self):
+        """The company's, whose books and rules it is: not the customer's, for whom it is another month already."""
+        self.company.paylink_tz = "Europe/Paris"
+        customer = self.marie.with_company(self.company)
+        customer.write({"paylink_autopay_has_month_cap": True, "paylink_autopay_month_cap": 150})
+        rule = self._rule(grouping="document")
+        for zone, moment, february, march in (
+            ("Pacific/Noumea", "2026-02-28 22:40:00", 50, 150),  # 23:40 in Paris
+            ("America/Montreal", "2026-02-28 23:20:00", 50, 50),  # 00:20 in Paris
+        ):
+            with self.subTest(zone), self.env.cr.savepoint() as savepoint, freeze_time(moment):
+                self.patch(self.env.cr, "_now", days.now())
+                self.marie.tz = zone
+                day = self.company._paylink_today()
+                self._invoice(invoice_date=day, invoice_date_due=day)
+                charges, _others = rule._charges(rule._pick(day), day)
+                self.assertEqual(len(rule._charge(charges)), 1)
+                left = [customer._paylink_autopay_month_left(date(2026, month, 28))[self.marie.id] for month in (2, 3)]
+                self.assertEqual(left, [february, march])
+                savepoint.rollback()
+            self.env.invalidate_all()
 
     def test_limit_of_a_parent_company(self):
         """What a subsidiary is charged counts for its own limit, not for that of its parent; a contact's counts."""

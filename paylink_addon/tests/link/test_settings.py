@@ -2,9 +2,14 @@ from datetime import timedelta
 
 from freezegun import freeze_time
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
+from psycopg2.errors import CheckViolation
 
+from ...models.card.paylink_card_request_person import ERASE_AFTER_PARAMETER
 from ...tools import days
+from ...tools.parameters import MOST, whole_number
 from ..common import PaylinkCommon
 
 
@@ -25,6 +30,25 @@ class TestSettings(PaylinkCommon):
                 self.assertEqual(self.company.paylink_expiry_hours, hours)
         settings = self._settings()
         self.assertEqual((settings.paylink_expiry_number, settings.paylink_expiry_unit), (2, "days"))
+
+    def test_expiry_beyond_what_clocks_tell(self):
+        """A number with too many digits is refused in words, where it is typed."""
+        wizard = self.env["paylink.send"].with_context(active_model="account.move", active_ids=self._invoice().ids)
+        for number, unit in ((2**31 - 1, "days"), (2**31 - 1, "hours"), (4000, "days"), (87601, "hours")):
+            with self.subTest(number=number, unit=unit), mute_logger("odoo.sql_db"):
+                with self.assertRaises(CheckViolation), self.env.cr.savepoint():
+                    self._settings(paylink_expiry_number=number, paylink_expiry_unit=unit).execute()
+                with self.assertRaisesRegex(UserError, "ten years"):
+                    wizard.create({"expiry_number": number, "expiry_unit": unit})
+        self._settings(paylink_expiry_number=3650, paylink_expiry_unit="days").execute()
+
+    def test_parameters_that_nobody_can_mean(self):
+        """What is too much is as much as clocks can tell."""
+        for text, expected in (("9" * 5000, MOST), (str(10**12), MOST), ("99999", 99999), ("x", 7), ("-1", 7), ("", 7)):
+            with self.subTest(text[:20]):
+                self.env["ir.config_parameter"].set_param(ERASE_AFTER_PARAMETER, text)
+                self.assertEqual(whole_number(self.env, ERASE_AFTER_PARAMETER, 7), expected)
+                self.env["paylink.card.request"]._erase_old()
 
     @freeze_time("2026-03-02 08:00:00")
     def test_expiry_of_one_sending(self):

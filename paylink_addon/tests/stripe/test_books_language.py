@@ -16,10 +16,13 @@ WORDS = {
     "exchange": ("account", "Currency exchange rate difference"),
     "reversal": ("account", "Reversal of: %s"),
     "fee": ("paylink_addon", "Fee of chargeback %(name)s"),
+    "bank_fees": ("paylink_addon", "Bank fees"),
 }
 
-
-WAYS = ("by_links", "by_the_job", "in_the_portal", "by_a_chargeback", "by_a_deposit", "by_a_stored_method", "by_hand")
+WAYS = (
+    *("by_bank_lines", "by_bank_lines_that_are_accepted"),
+    *("by_links", "by_the_job", "in_the_portal", "by_a_chargeback", "by_a_deposit", "by_a_stored_method", "by_hand"),
+)
 
 
 @tagged("post_install", "-at_install")
@@ -32,6 +35,7 @@ class TestBooksLanguage(EventCommon):
         cls.env["res.lang"]._activate_lang("es_ES")
         cls.company.partner_id.lang = "fr_FR"
         cls.company.paylink_fee_account_id = cls.company_data["default_account_expense"]
+        cls.company.paylink_bank_fee_limit = 5
         cls.env.user.group_ids += cls.env.ref("sales_team.group_sale_manager")
         cls.today = fields.Date.today()
         cls.before = fields.Date.subtract(cls.today, days=40)
@@ -129,6 +133,36 @@ class TestBooksLanguage(EventCommon):
         items = invoice.line_ids.filtered(lambda item: item.account_type == "asset_receivable")
         items.remove_move_reconcile()
         return {"exchange", "discount", "reversal"}
+
+    def _bank_line(self, link, amount, **values):
+        values |= {"payment_ref": link.transfer_reference, "amount": amount, "date": self.today}
+        return self.env["account.bank.statement.line"].create(
+            {"journal_id": self.company_data["default_journal_bank"].id, **values}
+        )
+
+    def _by_bank_lines(self):
+        """What is proven is booked as soon as the line is there."""
+        abroad, discounted = self._link(self._abroad()), self._link(self._discounted())
+        euros = {"foreign_currency_id": self.currency_euro.id, "amount_currency": 100}
+        lines = self._bank_line(abroad, 50, **euros) | self._bank_line(discounted, 98)
+        self.assertEqual(lines.mapped("is_reconciled"), [True, True])
+        return {"exchange", "discount"}
+
+    def _by_bank_lines_that_are_accepted(self):
+        line = self._bank_line(self._link(self._invoice(amount=100)), 97.5)
+        line.paylink_match_ids.action_accept()
+        self.assertTrue(line.is_reconciled)
+        return {"bank_fees"}
+
+    def test_what_is_made_for_the_books_has_a_name_that_all_read(self):
+        """Accounts in the company's language, providers in each reader's."""
+        reader = self.env(context={**self.env.context, "lang": "es_ES"})
+        provider = self.company.with_env(reader)._paylink_transfer_provider()
+        account = self.provider.with_env(reader)._paylink_new_outstanding_account()
+        for lang, expected in (("fr_FR", "Virement bancaire"), ("en_US", "Bank Transfer")):
+            self.assertEqual(provider.with_context(lang=lang).name, expected)
+        for lang in ("fr_FR", "en_US", "es_ES"):
+            self.assertIn("paiements", account.with_context(lang=lang).name)
 
     def test_entries_are_in_the_language_of_the_company(self):
         """Whoever reads another one: what is in the language of the code, by neither, is found as well."""

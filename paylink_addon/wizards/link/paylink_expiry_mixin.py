@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from ...models.link.res_company import EXPIRY_UNITS
 from ...tools import days
@@ -30,6 +31,8 @@ class PaylinkExpiryMixin(models.AbstractModel):
     def _inverse_expiry(self):
         for dialog in self:
             hours = days.in_hours(max(dialog.expiry_number, 0), dialog.expiry_unit)
+            if hours > days.LONGEST_HOURS:
+                raise UserError(self.env._("A link can last from 0 hours to ten years. 0: it does not expire."))
             if hours != dialog._hours_left():
                 dialog.expires_at = fields.Datetime.now() + timedelta(hours=hours) if hours else False
 
