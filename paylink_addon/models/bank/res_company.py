@@ -76,7 +76,8 @@ class ResCompany(models.Model):
                     "payment_method_ids": [Command.set(method.ids)],
                 }
             )
-            provider.update_field_translations("name", names)
+            for lang, name in names.items():
+                provider.with_context(lang=lang).name = name
         return provider
 
     # === STRIPE === #
