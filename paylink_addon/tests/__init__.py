@@ -3,6 +3,7 @@ from . import test_days
 from . import test_days_of_methods
 from . import test_jobs
 from . import test_languages
+from . import test_ledgers
 from . import test_locked_days
 from . import test_locks
 from . import test_messages

@@ -6,7 +6,6 @@ from . import test_event_receiving
 from . import test_event_sweep
 from . import test_event_tours
 from . import test_failures
-from . import test_ledgers
 from . import test_limits
 from . import test_overtaken
 from . import test_right_day

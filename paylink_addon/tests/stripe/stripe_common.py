@@ -77,16 +77,17 @@ class StripeCommon(PaylinkCommon, HttpCase):
 
     # === EVENTS === #
 
-    def listen(self, provider=None):
+    def listen(self, provider=None, events=("*",)):
         """Have the fake report to a provider's webhook, as *Create webhook* does.
 
+        :param events: the types that it reports
         :return: the endpoint's id
         """
         provider = provider or self.provider
         made = provider._paylink_stripe().webhook_create(
             key=f"webhook-{provider.id}-{self.fake.url}",
             url=provider._paylink_webhook_url(),
-            enabled_events=["*"],
+            enabled_events=list(events),
             api_version=API_VERSION,
         )
         provider.write({"paylink_stripe_webhook_secret": made["secret"], "paylink_stripe_webhook": made["id"]})

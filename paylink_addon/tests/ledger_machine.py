@@ -32,19 +32,20 @@ class Ledgers(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.fake, self.started, self.undone = self.test.fake, [], 0
+        self.fake, self.started, self.undone, self.registered = self.test.fake, [], 0, 0
         self.test.new_run()
 
     # === CUSTOMERS === #
 
     @initialize(method=METHODS, known=st.booleans())
-    def begin_with_two_payments(self, method, known):
-        """By a customer who saves the card, and another one; Odoo knows of them, or not yet."""
-        for found, save in (("card", True), (method, False)):
-            self._try(self.test.open_page(self.test.new_link(), tokenize=save), found, "succeed")
+    def begin(self, method, known):
+        """A customer who has stored a card is charged by rule from now on; another one has paid, which Odoo knows, or
+        does not know yet.
+        """
+        self.test.begin_autopay()
+        self._try(self.test.open_page(self.test.new_link()), method, "succeed")
         if known:
             self.test.deliver_and_handle()
-            self.test.send_waiting()
 
     @rule(method=METHODS, outcome=OUTCOMES, save=st.booleans())
     def pay_new_invoice(self, method, outcome, save):
@@ -58,7 +59,8 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(pick=PICK, succeed=st.booleans())
     def answer_the_bank(self, pick, succeed):
-        self._at_stripe(self.fake.authenticate, self._one(pick).paylink_stripe_session, succeed)
+        if session := self._one(pick).paylink_stripe_session:
+            self._at_stripe(self.fake.authenticate, session, succeed)
 
     @rule(pick=PICK, method=METHODS)
     def pay_in_second_tab(self, pick, method):
@@ -153,9 +155,13 @@ class Ledgers(RuleBasedStateMachine):
     # === USERS === #
 
     @rule(pick=PICK, outcome=CHARGES, paid=st.booleans())
-    @precondition(lambda self: self._stored())
+    @precondition(lambda self: not self.registered and self._stored())
     def register_payment(self, pick, outcome, paid):
-        """In Accounting, with a method that the customer has saved, perhaps for what is being paid already."""
+        """In Accounting, with a method that the customer has saved, perhaps for what is being paid already.
+
+        Once in a run: Odoo's dialog takes as long as ten other things.
+        """
+        self.registered += 1
         token = self._pick(pick, self._stored())
         self.fake.set_outcome(token.provider_ref, outcome)
         link = self._one(pick).paylink_id
@@ -219,13 +225,11 @@ class Ledgers(RuleBasedStateMachine):
     def what_is_paid_can_not_be_paid_again(self):
         self.test.check_pages()
 
-    @invariant()
-    def entries_are_balanced(self):
-        self.test.check_entries()
-
     def teardown(self):
         self.test.drain()
         self.test.compare()
+        self.test.count()
+        self.test.end_run()
 
     # === HELPERS === #
 
