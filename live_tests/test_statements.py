@@ -1,4 +1,4 @@
-"""A customer who presses the button of its statement page twice, or in two tabs, on a server of two workers."""
+"""A customer who presses a button of a lasting page twice, or in two tabs, on a server of two workers."""
 
 import contextlib
 import unittest
@@ -18,7 +18,14 @@ def account_case(name):
         "items": [move._paylink_open_items().id for move in moves],
     }}
 
+def autopay_case():
+    partner = customer("Ends")
+    partner.paylink_autopay = True
+    page = env["paylink.autopay.page"]._for_customers(partner, company, env.ref("base.user_admin"))
+    return {{"page": page.id, "token": page.access_token}}
+
 done({{
+    "autopay": autopay_case(),
     "same": [account_case(f"Same{{n}}") for n in range({ROUNDS})],
     "overlapping": [account_case(f"Overlapping{{n}}") for n in range({ROUNDS})],
 }})
@@ -56,6 +63,17 @@ class TestStatements(unittest.TestCase):
             "SELECT access_token, amount::float FROM paylink_link WHERE partner_id = %s ORDER BY amount",
             case["partner"],
         )
+
+    def test_automatic_payments_end_once(self):
+        """The second click sees that they have ended: people are told once, and the customer sees no error."""
+        case = self.data["autopay"]
+        url, session = f"{self.odoo.url}/autopay/{case['token']}/off", Payer(self.odoo, self.data, "").session
+        click = partial(session.post, url, data={"sure": "1"}, timeout=TIMEOUT)
+        answers = meet_at(self.odoo, "paylink_autopay_page", case["page"], click, click)
+        self.assertEqual([answer.status_code for answer in answers], [200, 200])
+        self.assertEqual(len({answer.text for answer in answers}), 1)
+        tasks = "SELECT count(*) FROM mail_activity WHERE res_model = 'paylink.autopay.page' AND res_id = %s"
+        self.assertEqual(self.ledger.value(tasks, case["page"]), 1)
 
     def test_two_clicks_make_one_link(self):
         """The second one waits, then finds what the first one made."""

@@ -6,6 +6,7 @@ from odoo.tools import clean_context, format_date
 
 from ...const import AUTOPAY_PATH, Task
 from ...tools.addresses import BadAddress, split_emails
+from ...tools.locks import hold_and_touch
 from .paylink_autopay_item import TOLD
 from .paylink_autopay_rule_pick import less_credits
 
@@ -198,10 +199,12 @@ class PaylinkAutopayPage(models.Model):
         return self.env._("This is not planned anymore: it is not charged.")
 
     def _page_object(self, row):
-        """The customer objects to the charge of an item: it is not charged automatically.
+        """The customer objects to the charge of an item: it is not charged automatically. A second click waits, and is
+        run again as a whole: it finds that it is not planned anymore.
 
         :param dict row: one of :meth:`_page_rows`
         """
+        hold_and_touch(self)
         items = self.env["account.move.line"].browse(row["id"])
         noted = self.env["paylink.autopay.item"]._of_items(items)
         noted._skip(True, by_customer=True)
@@ -220,7 +223,8 @@ class PaylinkAutopayPage(models.Model):
         )
 
     def _page_switch_off(self):
-        """The customer ends automatic payment: at once, for all that was not sent to the provider yet."""
+        """The customer ends automatic payment: at once, for all that was not sent to the provider yet. Likewise."""
+        hold_and_touch(self)
         if not self._customer().paylink_autopay:
             return
         self._customer()._paylink_end_autopay()
