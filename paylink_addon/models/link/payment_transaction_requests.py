@@ -39,7 +39,7 @@ MAX_TRIES = 5
 # takes a connection of its own. The slots of those who wait on pages are not its business: it has a worker to itself.
 BESIDE = 8
 # How many seconds it lets them be before it books what was answered meanwhile, and looks at the clock.
-PAUSE = 0.5
+PAUSE = 1.0
 
 
 class PaymentTransactionRequests(models.Model):
