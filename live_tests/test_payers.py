@@ -11,7 +11,7 @@ from support import Ledger, Payer, at_once, log_in, server
 
 from dev.live import run_script
 
-ROUNDS = 5
+ROUNDS, TRANSFERS = 5, 40
 # What a booking writes early and late: the worker is killed when it has come that far.
 CRASHES = ["account_partial_reconcile", "mail_mail"]
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -19,6 +19,8 @@ WAITING = f"{CONNECTIONS} AND wait_event_type = 'Lock'"
 WRITING = f"{CONNECTIONS} AND backend_xid IS NOT NULL"
 UNBOOKED = "SELECT count(*) FROM payment_transaction WHERE state = 'done' AND NOT is_post_processed"
 SCRIPT = f"""
+from unittest.mock import patch
+
 cases = {{
     "links": [case(f"Links{{n}}", links=2) for n in range({ROUNDS})],
     "tabs": [case(f"Tabs{{n}}") for n in range({ROUNDS})],
@@ -27,7 +29,17 @@ cases = {{
     "polls": [case(f"Polls{{n}}") for n in range({ROUNDS})],
     "crash": [case(f"Crash{{n}}") for n in range({len(CRASHES)})],
     "clicks": [case(f"Clicks{{n}}", links=0) for n in range({ROUNDS})],
+    "transfers": [case(f"Transfers{{n}}") for n in range({TRANSFERS})],
 }}
+Line = env["account.bank.statement.line"]
+with patch.object(type(Line), "_paylink_match_new"):
+    cases["lines"] = Line.create([
+        {{
+            "journal_id": demo_data.bank_journal(env, company).id, "date": fields.Date.today(), "amount": own["amount"],
+            "payment_ref": env["paylink.link"].browse(own["links"][0]["id"]).transfer_reference,
+        }}
+        for own in cases["transfers"]
+    ]).ids
 done(cases)
 """
 
@@ -151,6 +163,24 @@ class TestPayers(unittest.TestCase):
         while not is_so():
             self.assertLess(time.monotonic(), end)
             time.sleep(0.05)
+
+    # === TRANSFERS === #
+
+    def test_two_match_the_same_lines(self):
+        """Two people click at the same moment: each line is matched once, each link has its money once."""
+        lines, cases = self.data["lines"], self.data["transfers"]
+        users = [log_in(self.odoo) for _n in range(2)]
+        at_once(
+            partial(users[0].call, "account.bank.statement.line", "action_paylink_match", [lines]),
+            partial(users[1].call, "paylink.bank.match", "action_match_all", [[]]),
+        )
+        matched = self.ledger.rows(
+            "SELECT line_id, count(*) FROM paylink_bank_match WHERE state = 'accepted' GROUP BY line_id"
+        )
+        self.assertEqual(sorted(matched), [(line, 1) for line in sorted(lines)])
+        for case in cases:
+            states = [state for _id, state, _payment in self.ledger.transactions(case)]
+            self.assertEqual((states, self.ledger.residual(case), self.ledger.open_credit(case)), (["done"], 0, 0))
 
     # === SENDING === #
 

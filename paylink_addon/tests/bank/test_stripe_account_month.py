@@ -2,7 +2,7 @@ import os
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 
-from odoo import fields
+from odoo import Command
 from odoo.tests import tagged
 
 from ..fake_stripe import methods, payments
@@ -12,13 +12,57 @@ from .stripe_account_common import StripeAccountCommon
 LINKS = int(os.environ.get("PAYLINK_MONTH_LINKS") or 30)
 DAYS = 30
 OUTAGE = range(20, 25)
+MONTHS_END = 22
 DAY = 86400
 RATE = 1.25  # Stripe's, for pounds; in Odoo all rates are 1
+VAT = 15
+
+
+def _as_it_is(link):
+    return {"payment_ref": f"VIR SEPA {link.transfer_reference}"}
+
+
+def _cut(link):
+    words = link.transfer_reference.lower()
+    return {"payment_ref": f"VIR SEPA /REF/ {words[:6]} {words[6:9]}\n{words[9:]} MERCI"}
+
+
+def _without_a_letter(link):
+    return {"payment_ref": f"VIREMENT {link.transfer_reference[1:]}"}
+
+
+def _by_invoice(link):
+    return {"payment_ref": f"REGLT FACT {link.line_ids.move_id.name}", "partner_name": link.partner_id.name}
+
+
+def _of_nobody(link):
+    return {"payment_ref": "VIREMENT RECU"}
+
+
+# What banks write; the last one is for a person.
+LABELS = (_cut, _without_a_letter, _by_invoice, _of_nobody, _as_it_is)
 
 
 @tagged("post_install", "-at_install")
 class TestStripeAccountMonth(StripeAccountCommon):
-    """A month of business in three currencies, day by day, with five days on which nothing was heard of Stripe."""
+    """A month of business in three currencies, day by day, with five days on which nothing was heard of Stripe: over
+    the end of a month.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.tax_exigibility = True
+        cls.waiting = cls.company_data["default_account_tax_sale"].copy({"reconcile": True})
+        cls.vat = cls.company_data["default_tax_sale"].copy(
+            {
+                "name": "VAT on payments",
+                "amount": VAT,
+                "price_include_override": "tax_included",
+                "tax_exigibility": "on_payment",
+                "cash_basis_transition_account_id": cls.waiting.id,
+            }
+        )
 
     def setUp(self):
         super().setUp()
@@ -27,16 +71,22 @@ class TestStripeAccountMonth(StripeAccountCommon):
         for currency in self.currencies:
             currency.active = True
         self.fake.account.rates = {"gbp": str(RATE)}
-        self.heard = 0
+        self.heard = self.transfers = 0
         self.expected = defaultdict(float)
+        self.taxed = defaultdict(float)
+        today = self.company._paylink_today()
+        months_end = today.replace(day=1) - timedelta(days=1)
+        if today.day < DAYS - MONTHS_END + 2:  # all of it is over
+            months_end = months_end.replace(day=1) - timedelta(days=1)
+        self.shift = (months_end - today).days - MONTHS_END
 
     def test_month_closes_to_the_cent(self):
-        balance = self.use_as_account(since=fields.Date.today() - timedelta(days=DAYS + 5))
+        balance = self.use_as_account(since=self.company._paylink_today() + timedelta(days=self.shift - 5))
         paid = []
         for day in range(DAYS):
-            self.fake.world.clock.offset = (day - DAYS) * DAY
+            self.fake.world.clock.offset = (day + self.shift) * DAY
             links = [self.new_link(number) for number in range(LINKS) if number * DAYS // LINKS == day]
-            paid += self.trade(links, day)
+            paid += self.trade(links)
             self.complain(paid, day)
             if day % 7 == 6:
                 self.pay_out(fails=day == 13)
@@ -53,26 +103,63 @@ class TestStripeAccountMonth(StripeAccountCommon):
         self.show_payouts()
         self.run_job("ir_cron_paylink_balance")
         self.assert_even(balance)
-        self.assert_reconciled_or_listed(balance)
-        self.assert_trial_balance(balance)
+        for check in (self.assert_reconciled_or_listed, self.assert_trial_balance, self.assert_vat):
+            with self.subTest(check.__name__):
+                check(balance)
 
     # === WHAT HAPPENS === #
 
+    @property
+    def today(self):
+        """The day, for the company, where Stripe's clock stands."""
+        return self.day_of(self.fake.world.clock.now())
+
+    def day_of(self, stamp):
+        return self.company._paylink_day(datetime.fromtimestamp(stamp, timezone.utc).replace(tzinfo=None))
+
+    def expect(self, name, amount, day=None):
+        """Something is booked on an account, on the day on which it happens."""
+        self.expected[name, day or self.today] += amount
+
     def new_link(self, number):
-        invoice = self._invoice(amount=100.0 + number, currency_id=self.currencies[number % 3].id)
-        self.expected["receivable"] += invoice.amount_total
-        self.expected["revenue"] -= invoice.amount_total
+        total, tax = 100.0 + number, self.tax_in(100.0 + number)
+        line = {"name": "Work", "price_unit": total, "tax_ids": [Command.set(self.vat.ids)]}
+        invoice = self._invoice(
+            currency_id=self.currencies[number % 3].id,
+            invoice_date=self.today,
+            invoice_line_ids=[Command.create(line)],
+        )
+        self.assertEqual(invoice.amount_total, total)
+        self.expect("receivable", total)
+        self.expect("revenue", tax - total)
+        self.expect("vat waiting", -tax)
         return self._link(invoice)
 
-    def trade(self, links, day):
-        """Every fourth link is paid by transfer, with a label as banks write them; the transactions of the others."""
+    @staticmethod
+    def tax_in(total):
+        return round(total * VAT / (100 + VAT), 2)
+
+    def tax(self, total):
+        """What is paid of an invoice (or taken back) is taxed on its day."""
+        amount = self.tax_in(abs(total)) * (1 if total > 0 else -1)
+        self.expect("vat waiting", amount)
+        self.expect("vat", -amount)
+        self.taxed[self.today] += total - amount
+
+    def trade(self, links):
+        """Some links are paid by transfer, with labels as banks write them; the transactions of the others."""
         transfers = [link for link in links if link.currency_id == self.currencies[0] and link.line_ids.move_id.id % 2]
         for link in transfers:
-            words = link.transfer_reference.lower()
-            label = f"VIR SEPA /REF/ {words[:6]} {words[6:9]}\n{words[9:]} MERCI"
-            line = self._bank_line(label, link.amount_due, date=self.day(day))
-            self.expected["receivable"] -= line.amount
-            self.expected["bank"] += line.amount
+            write = LABELS[self.transfers % len(LABELS)]
+            self.transfers += 1
+            line = self._bank_line("", link.amount_due, date=self.today, **write(link))
+            self.expect("bank", line.amount)
+            if write is _of_nobody:
+                self.expect("bank suspense", -line.amount)
+            else:
+                self.assertTrue(line.is_reconciled, line.payment_ref)
+                self.expect("receivable", -line.amount)
+                self.tax(line.amount)
         return [self.charge(link) for link in links if link not in transfers]
 
     def charge(self, link):
@@ -90,14 +177,15 @@ class TestStripeAccountMonth(StripeAccountCommon):
         payments.attempt(realm, intent, methods.new_method(realm, "card", "succeed"), "succeed")
         tx.paylink_stripe_intent = intent["id"]
         self.moved(tx, -1)
+        self.tax(tx.amount)
         return tx
 
     def moved(self, tx, sign, amount=None):
         """The customer owes less (or more) by an amount; Stripe converts pounds at its own rate."""
         amount = tx.amount if amount is None else amount
-        self.expected["receivable"] += sign * amount
+        self.expect("receivable", sign * amount)
         if tx.currency_id == self.currencies[2]:
-            self.expected["exchange"] += sign * amount * (RATE - 1)
+            self.expect("exchange", sign * amount * (RATE - 1))
 
     def complain(self, paid, day):
         """Refunds in part and in whole, chargebacks lost and won, each of another payment; corrections."""
@@ -114,11 +202,10 @@ class TestStripeAccountMonth(StripeAccountCommon):
             self.fake.adjust(-50, category="fee")
         if day == 15:
             self.fake.top_up(5000)
-            self.expected["transfer"] -= 50
             self.fake.adjust(-123)
-            self.expected["suspense"] += 1.23
 
     def refund_part(self, tx):
+        """The tax stays declared: a credit note is what takes it back."""
         self.fake.refund(tx.paylink_stripe_intent, 1000)
         self.moved(tx, 1, 10)
 
@@ -127,8 +214,10 @@ class TestStripeAccountMonth(StripeAccountCommon):
         self.moved(tx, 1)
 
     def dispute_lost(self, tx):
+        """The invoice is due again: its tax is declared no longer."""
         self.fake.close_dispute(self.fake.dispute(tx.paylink_stripe_intent)["id"], won=False)
         self.moved(tx, 1)
+        self.tax(-tx.amount)
 
     def dispute_won(self, tx):
         self.fake.close_dispute(self.fake.dispute(tx.paylink_stripe_intent)["id"], won=True)
@@ -148,9 +237,8 @@ class TestStripeAccountMonth(StripeAccountCommon):
         for payout in self.env["paylink.payout"].search([("status", "=", "paid")]):
             if payout.currency_id == self.currencies[0]:
                 self.arrived(payout, f"VIR STRIPE {payout.reference}", date=payout.arrival_date)
-                self.expected["bank"] += payout.amount
-            else:
-                self.expected["transfer"] += payout.amount
+                self.expect("bank", payout.amount, payout.arrival_date)
+                self.expect("transfer", -payout.amount, payout.arrival_date)
 
     def hear(self):
         """All that Stripe has told since the last time, as the search for missed events finds it."""
@@ -161,9 +249,6 @@ class TestStripeAccountMonth(StripeAccountCommon):
         self.run_job()
         self.assertLessEqual(set(self.stored().mapped("state")), {"done", "ignored"}, self.stored().mapped("error"))
 
-    def day(self, number):
-        return fields.Date.today() - timedelta(days=DAYS - number)
-
     # === WHAT COMES OF IT === #
 
     def assert_reconciled_or_listed(self, balance):
@@ -172,37 +257,83 @@ class TestStripeAccountMonth(StripeAccountCommon):
         lines = self.env["account.bank.statement.line"].search([("journal_id", "in", journals.ids)])
         moves = self.moves()
         listed = moves.filtered(lambda move: move.is_open and move.why).line_id
-        self.assertFalse(lines.filtered(lambda line: not line.is_reconciled) - listed)
         self.assertEqual(sorted(listed.mapped("amount")), [-1.23, 50], "of no one, and not at the bank")
+        unknown = lines.paylink_match_ids.filtered(lambda match: match.state == "unknown" and match.why).line_id
+        self.assertEqual(set(unknown.mapped("payment_ref")), {"VIREMENT RECU"})
+        self.assertFalse(lines.filtered(lambda line: not line.is_reconciled) - listed - unknown)
         self.assertTrue(all(moves.filtered("payout_id").payout_id.mapped("is_composed")))
         for payout in self.env["paylink.payout"].search([("is_composed", "=", True)]):
             self.assertFalse(payout.currency_id.compare_amounts(payout.net, payout.amount))
 
+        statuses = set(self.env["paylink.payout"].search([]).mapped("status"))
+        self.assertEqual(statuses, {"paid", "failed"})
+
     def assert_trial_balance(self, balance):
-        """Account by account, in the company's currency."""
-        self.expected["fees"] = sum(row["fee"] for row in self.fake.realm().all("balance_transaction")) / 100 + 1.5
-        self.expected["stripe"] = sum(self.fake.balance().values()) / 100
+        """Account by account and day by day, in the company's currency: what has moved at Stripe is told by Stripe."""
+        for row in self.fake.realm().all("balance_transaction"):
+            self.expect_row(row, row["reporting_category"], self.day_of(row["created"]))
         accounts = {
             "receivable": self.company_data["default_account_receivable"],
             "revenue": self.company_data["default_account_revenue"],
+            "vat waiting": self.waiting,
+            "vat": self.company_data["default_account_tax_sale"],
             "bank": self.bank_journal.default_account_id,
+            "bank suspense": self.bank_journal.suspense_account_id,
             "stripe": balance.journal_ids.default_account_id,
             "fees": balance.fee_account_id,
             "transfer": self.company.transfer_account_id,
-            "suspense": balance.journal_ids.suspense_account_id,
             "exchange": self.company.income_currency_exchange_account_id
             | self.company.expense_currency_exchange_account_id,
             "on its way": balance.outstanding_account_id,
         }
-        items = self.env["account.move.line"]._read_group(
-            [("company_id", "=", self.company.id), ("parent_state", "=", "posted")], ["account_id"], ["balance:sum"]
-        )
-        totals = {account: total for account, total in items if round(total, 2)}
-        found = {name: round(sum(totals.pop(account, 0.0) for account in of), 2) for name, of in accounts.items()}
-        self.assertEqual(totals, {}, "no other account has moved")
-        self.assertEqual(found, {name: round(self.expected[name], 2) for name in accounts})
+        names = {account: name for name, of in accounts.items() for account in of}
+        found = defaultdict(float)
+        posted = [("company_id", "=", self.company.id), ("parent_state", "=", "posted")]
+        for account, day, total in self.env["account.move.line"]._read_group(
+            posted, ["account_id", "date:day"], ["balance:sum"]
+        ):
+            found[names.get(account, account.display_name), day] += total
+        self.assert_same(self.by_month(found), self.by_month(self.expected))
         self.assertFalse(
             self.env["account.move.line"].search(
                 [("account_id", "=", balance.outstanding_account_id.id), ("reconciled", "=", False)]
             )
         )
+
+    @staticmethod
+    def by_month(sums):
+        """Where differences of exchange are: Odoo books those of a past month on its last day, of this one today."""
+        found = defaultdict(float)
+        for (name, day), amount in sums.items():
+            found[name, day.replace(day=1) if name in ("exchange", "on its way") else day] += amount
+        return found
+
+    def expect_row(self, row, category, day):
+        """What a row of Stripe's is in the books."""
+        amount, fee, net = (row[name] / 100 for name in ("amount", "fee", "net"))
+        self.expect("stripe", net, day)
+        self.expect("fees", fee, day)
+        if category in ("payout", "payout_reversal", "topup"):
+            self.expect("transfer", -amount, day)
+        elif category in ("fee", "other_adjustment"):
+            self.expect("fees" if category == "fee" else "bank suspense", -amount, day)
+
+    def assert_vat(self, _balance):
+        """The base of what is declared, day by day; its tax is in the trial balance."""
+        found = defaultdict(float)
+        declared = [("tax_ids", "in", self.vat.ids), ("move_id.tax_cash_basis_rec_id", "!=", False)]
+        for item in self.env["account.move.line"].search(declared):
+            found[item.date] -= item.balance
+        self.assert_same(found, self.taxed)
+
+    def assert_same(self, found, expected):
+        """Sums that come to nothing say nothing."""
+        found, expected = (
+            {key: round(amount, 2) for key, amount in sums.items() if round(amount, 2)} for sums in (found, expected)
+        )
+        different = {
+            key: (found.get(key, 0), expected.get(key, 0))
+            for key in found.keys() | expected.keys()
+            if found.get(key) != expected.get(key)
+        }
+        self.assertFalse(different, "found, expected")
