@@ -321,7 +321,7 @@ class TestStripeAccountMonth(StripeAccountCommon):
     def assert_vat(self, _balance):
         """The base of what is declared, day by day; its tax is in the trial balance."""
         found = defaultdict(float)
-        declared = [("tax_ids", "in", self.vat.ids), ("move_id.tax_cash_basis_rec_id", "!=", False)]
+        declared = [("tax_ids", "in", self.vat.ids), ("move_id.tax_cash_basis_origin_move_id", "!=", False)]
         for item in self.env["account.move.line"].search(declared):
             found[item.date] -= item.balance
         self.assert_same(found, self.taxed)
