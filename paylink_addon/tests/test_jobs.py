@@ -58,6 +58,18 @@ class TestJobs(PaylinkCommon):
         link.invalidate_recordset()
         return link
 
+    # === TIME === #
+
+    def test_what_is_left_is_not_forgotten(self):
+        """The time is up in the first part: no other one tells Odoo that nothing is left, and the job comes again."""
+        companies = self.company | self._other_company()
+        companies.sudo().paylink_card_renewal = "send"
+        mixin = type(self.env["paylink.job.mixin"])
+        for job in ("ir_cron_paylink_stripe_detach", "ir_cron_paylink_card_renew"):
+            with self.subTest(job), patch.object(mixin, "_each", return_value=False) as each:
+                self._run_cron(job)
+                self.assertEqual(each.call_count, 1)
+
     # === LINKS === #
 
     def test_expiry(self):

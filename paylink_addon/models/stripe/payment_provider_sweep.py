@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta, timezone
 
 from odoo import api, fields, models, tools
+from psycopg2 import OperationalError
 
 from ...tools.stripe_client import API_VERSION
 from ...tools.stripe_errors import StripeAbsent, StripeFailure
@@ -130,6 +131,8 @@ class PaymentProviderSweep(models.Model):
             self.env.cr.rollback()
             _logger.info("Provider %s could not be swept: %s", self.id, failure)
             self.paylink_sweep_error = str(failure)
+        except OperationalError:
+            raise  # somebody else works on the same rows: it is left to the next run
         except Exception as error:
             self.env.cr.rollback()
             _logger.exception("Provider %s could not be swept", self.id)

@@ -217,10 +217,12 @@ class PaymentToken(models.Model):
     def _cron_paylink_stripe_detach(self):
         """Detach what was archived, and say whose methods have become; what fails for the moment is tried again."""
         job, archived = self.env["paylink.job.mixin"], self.with_context(active_test=False)
-        waiting = archived.search([("paylink_stripe_to_detach", "=", True)])
-        job._each(waiting, lambda token: token._paylink_stripe_detach(), take=False)
-        waiting = archived.search([("paylink_stripe_to_name", "=", True)])
-        job._each(waiting, lambda token: token._paylink_stripe_name(), take=False)
+        detached = archived.search([("paylink_stripe_to_detach", "=", True)])
+        named = archived.search([("paylink_stripe_to_name", "=", True)])
+        job._in_turn(
+            lambda: job._each(detached, lambda token: token._paylink_stripe_detach(), take=False),
+            lambda: job._each(named, lambda token: token._paylink_stripe_name(), take=False),
+        )
 
     def _paylink_stripe_name(self):
         """Tell Stripe whose it is. To say the same twice does no harm; what Stripe refuses is not needed to charge."""

@@ -131,6 +131,13 @@ class TestEventSweep(EventCommon):
         self.run_job()
         self.assertEqual(tx.state, "done")
 
+    def test_who_works_on_the_same_is_no_failure(self):
+        """Another worker was faster: nothing is wrong with the provider, and the next run does it."""
+        conflict = errors.SerializationFailure("could not serialize access due to concurrent update")
+        with patch.object(type(self.provider), "_paylink_sweep", side_effect=conflict):
+            self.sweep()
+        self.assertFalse(self.provider.paylink_sweep_error)
+
     def test_revoked_key_is_shown(self):
         self.provider.paylink_stripe_secret_key = "sk_test_revoked"
         self.sweep()
