@@ -229,6 +229,23 @@ class TestStripeAccountKept(StripeAccountCommon):
             self.use_as_account(since=today - timedelta(days=5))
         self.assertTrue(self.use_as_account(since=today - timedelta(days=4)))
 
+    def test_what_was_reconciled_by_hand_is_counted(self):
+        """A backfill over days whose payments somebody has matched with the bank: told before it is done."""
+        tx = self.paid(100)
+        values = {"provider_id": self.provider.id, "since": fields.Date.today()}
+        setup = self.env["paylink.balance.setup"].sudo().create(values)
+        self.assertEqual(setup.matched_count, 0)
+        line = self._bank_line("STRIPE", 100)
+        account = tx.payment_id.outstanding_account_id
+        item = tx.payment_id.move_id.line_ids.filtered(lambda one: one.account_id == account)
+        suspense = line.move_id.line_ids.filtered(lambda one: one.account_id == self.bank_journal.suspense_account_id)
+        suspense.with_context(skip_readonly_check=True).account_id = account
+        (suspense + item).reconcile()
+        setup = setup.copy()
+        self.assertEqual(setup.matched_count, 1)
+        setup.since += timedelta(days=1)
+        self.assertEqual(setup.matched_count, 0)
+
     # === FROM TEST TO LIVE === #
 
     def test_live_payments_are_not_those_of_the_test(self):

@@ -44,6 +44,11 @@ class PaylinkBalanceSetup(models.TransientModel):
         help="None where Stripe charges none and none is due. Fees are taken to include them.",
     )
 
+    matched_count = fields.Integer(
+        compute="_compute_matched_count",
+        help="Payments since then that somebody has reconciled with the bank: they would be booked once more.",
+    )
+
     # === DEFAULTS === #
 
     @api.model
@@ -59,6 +64,18 @@ class PaylinkBalanceSetup(models.TransientModel):
     def _compute_fee_account_id(self):
         for setup in self:
             setup.fee_account_id = setup.company_id._paylink_fee_account() if setup.company_id else False
+
+    @api.depends("provider_id", "since")
+    def _compute_matched_count(self):
+        Payment = self.env["account.payment"].sudo()
+        for setup in self:
+            domain = [
+                ("payment_transaction_id.provider_id", "=", setup.provider_id.id),
+                ("date", ">=", setup.since),
+                ("is_matched", "=", True),
+                ("journal_id.paylink_balance_id", "=", False),
+            ]
+            setup.matched_count = Payment.search_count(domain) if setup.provider_id and setup.since else 0
 
     # === ACTIONS === #
 
