@@ -6,9 +6,12 @@ from .models.stripe.const import STRIPE_CODE
 
 
 def post_init_hook(env):
-    """Give every existing company its sequence of links, its default templates and its Stripe provider."""
+    """Give every existing company its sequence of links, its default templates and its Stripe provider; what was paid
+    before has its day.
+    """
     env["res.company"].sudo().search([])._paylink_set_up()
     setup_provider(env, STRIPE_CODE)
+    env["payment.transaction"].sudo()._paylink_note_moved_before()
 
 
 def uninstall_hook(env):

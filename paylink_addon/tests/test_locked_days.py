@@ -4,6 +4,8 @@ from freezegun import freeze_time
 from odoo import Command, fields
 from odoo.tests import tagged
 
+from ..tools import days as clock
+from .bank.bank_common import BankMixin
 from .test_days import DAY, DaysCommon, at
 
 ZONE = "America/Toronto"
@@ -13,12 +15,13 @@ LATE = DAY + timedelta(days=30)
 
 
 @tagged("post_install", "-at_install")
-class TestLockedDays(DaysCommon):
+class TestLockedDays(BankMixin, DaysCommon):
     """What is booked late is booked on its own day, or the first open one, and what follows from it likewise."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls._prepare_bank()
         cls.company.country_id = cls.env.ref("base.ca")
         cls.company.paylink_tz = ZONE
         cls.company.tax_exigibility = True
@@ -131,6 +134,34 @@ class TestLockedDays(DaysCommon):
                     dispute.reinstated_at = at("23:00:00", ZONE, LATE)
                     dispute._book_reinstatement()
                 self.assertEqual(self._vat(move), {DAY: vat, OPEN: -vat * part, LATE: vat * part})
+
+    def test_taxes_of_transfers(self):
+        """Of the day of the bank's line, however late it is matched, and matched again."""
+        for locked, expected in ((False, DAY), (LOCKED, OPEN)):
+            with self.subTest(locked=locked):
+                self.company.tax_lock_date = False
+                move = self._taxed()
+                self.company.tax_lock_date = locked
+                link = self._link(move)
+                with freeze_time(at("12:00:00", ZONE, LATE)):
+                    line = self._bank_line(link.transfer_reference, move.amount_total, date=DAY)
+                    self.assertEqual(link.state, "paid")
+                    vat = self._vat(move)
+                    self.assertEqual(set(vat), {expected})
+                    notes = " ".join(line.move_id.message_ids.mapped("body"))
+                    self.assertEqual("That tax period is locked" in notes, bool(locked))
+                    line.paylink_match_ids.action_undo()
+                    self.assertEqual(self._vat(move), {})
+                    again = self._bank_line(link.transfer_reference, move.amount_total, date=DAY)
+                    self.assertTrue(again.is_reconciled)
+                self.assertEqual(self._vat(move), vat)
+
+    def test_paid_on_the_day_of_the_transfer(self):
+        """Also where a discount has settled the rest."""
+        link = self._link(self._discounted_until(DAY))
+        with freeze_time(at("12:00:00", ZONE, LATE)):
+            self._bank_line(link.transfer_reference, 980, date=DAY)
+        self.assertEqual((link.state, clock.day(link.paid_at, ZONE)), ("paid", DAY))
 
     def test_exchange_differences(self):
         rates = [("2020-01-01", 1.0), (DAY, 2.0), (DAY + timedelta(days=1), 8.0)]

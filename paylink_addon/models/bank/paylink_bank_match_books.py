@@ -182,6 +182,7 @@ class PaylinkBankMatchBooks(models.Model):
             self.env["account.move.line"]._reconcile_plan(plan)
         for match in self:
             match._keep_settled()
+            match._say_locked()
         direct._paylink_after_transfers()
         self._close_announced()
         self.filtered(lambda match: not match.link_ids)._note_on_documents()
@@ -217,6 +218,13 @@ class PaylinkBankMatchBooks(models.Model):
     def _keep_settled(self):
         """Of what it was found for, some may not have needed it: what is settled tells whether it stands."""
         self.item_ids &= self._counterparts()
+
+    def _say_locked(self):
+        """Say on the bank's entry that the taxes which follow from it are booked later, and why."""
+        if self.company_id._paylink_open_day(self.line_date, has_tax=True) > self.line_date:
+            text = self.move_id._paylink_taxes_locked_text(self.line_date)
+            if text:
+                self.move_id._message_log(body=text)
 
     def _counterparts(self):
         """The lines of other entries that the line's own is reconciled with."""
@@ -257,6 +265,7 @@ class PaylinkBankMatchBooks(models.Model):
             "last_state_change": self._noon(),
             "paylink_moved_at": self._noon(),
             "is_post_processed": is_direct,
+            "paylink_untold": is_direct,
             "paylink_id": link.id,
             "paylink_day": self.line_date,
             "paylink_match_id": self.id,
@@ -420,7 +429,7 @@ class PaylinkBankMatchBooks(models.Model):
             links._wait_and_hold()
         hold(standing.line_id)
         lines = standing.line_id.filtered(lambda line: not line._seek_for_lines()[1])
-        lines.action_undo_reconciliation()
+        lines.with_context(paylink_booked_on=date.min).action_undo_reconciliation()
         standing._withdraw(state)
 
     def _withdraw(self, state="undone"):

@@ -23,7 +23,7 @@ class PaymentTransaction(models.Model):
     # === COMPUTE METHODS === #
 
     @api.depends(
-        "is_post_processed",
+        "paylink_match_id",
         "payment_id.is_matched",
         "paylink_balance_move_ids.category",
         "paylink_balance_move_ids.payout_id.arrival_line_id",
@@ -33,7 +33,7 @@ class PaymentTransaction(models.Model):
     def _compute_paylink_is_consolidated(self):
         """Stored, as lists filter by it among all that ever came in."""
         for tx in self:
-            tx.paylink_is_matched = tx.payment_id.is_matched if tx.payment_id else tx.is_post_processed
+            tx.paylink_is_matched = tx.payment_id.is_matched if tx.payment_id else bool(tx.paylink_match_id)
             moves = tx._paylink_own_moves()
             tx.paylink_is_consolidated = (
                 all(move.payout_id.arrival_line_id for move in moves) if moves else tx.paylink_is_matched

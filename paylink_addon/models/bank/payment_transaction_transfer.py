@@ -45,7 +45,6 @@ class PaymentTransaction(models.Model):
         """What follows from transfers that the line's own entry has booked: as ``_paylink_after_booking``."""
         if not self:
             return
-        self.paylink_untold = True
         self.env["paylink.link"].sudo()._close_rivals(self)
         self._paylink_tell_later()
 

@@ -1,5 +1,6 @@
 import functools
 from collections import Counter, defaultdict
+from datetime import datetime, time
 
 from odoo import models
 from odoo.tools import SQL
@@ -126,13 +127,13 @@ class PaylinkLink(models.Model):
         rows = defaultdict(lambda: [0, 0.0, 0.0])
         made = links._read_group(domain, ["create_date:month", "status", "currency_id"], ["__count", "amount:sum"])
         for month, status, currency, count, asked in made:
-            rows[month.date(), status, currency][:2] = count, asked
+            rows[month.replace(tzinfo=None), status, currency][:2] = count, asked
         # What has come for links is whose they are: the links that are asked for are those that the user may see.
         receipts = self.env["paylink.receipt"].sudo()
         of_links = [("link_id", "in", self._search(domain))]
         came = receipts._read_group(of_links, ["date:month", "link_id.status", "currency_id"], ["amount:sum"])
         for month, status, currency, received in came:
-            rows[month, status, currency.sudo(False)][2] = received
+            rows[datetime.combine(month, time()), status, currency.sudo(False)][2] = received
         labels = dict(self._fields["status"]._description_selection(self.env))
         return [
             (month, labels.get(status, ""), currency, *rows[month, status, currency])

@@ -104,6 +104,8 @@ class PaylinkDispute(models.Model):
     )
     withdrawn_at = fields.Datetime(string="Taken back on", readonly=True, copy=False)
     reinstated_at = fields.Datetime(string="Given back on", readonly=True, copy=False)
+    withdrawn_on = fields.Date(string="Day on which it was taken back", compute="_compute_days", store=True)
+    reinstated_on = fields.Date(string="Day on which it was given back", compute="_compute_days", store=True)
     withdrawal_id = fields.Many2one(
         "account.payment", string="Taken back", readonly=True, copy=False, index="btree_not_null"
     )
@@ -122,6 +124,14 @@ class PaylinkDispute(models.Model):
     _standing_index = models.Index("(transaction_id) WHERE is_standing")
 
     # === COMPUTE METHODS === #
+
+    @api.depends("withdrawn_at", "reinstated_at")
+    def _compute_days(self):
+        """Of the company."""
+        for dispute in self:
+            day = dispute.company_id._paylink_day
+            dispute.withdrawn_on = dispute.withdrawn_at and day(dispute.withdrawn_at)
+            dispute.reinstated_on = dispute.reinstated_at and day(dispute.reinstated_at)
 
     @api.depends("status", "reminders_resumed_at")
     def _compute_is_standing(self):

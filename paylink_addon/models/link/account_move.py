@@ -3,7 +3,7 @@ from collections import defaultdict
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL, LazyTranslate
+from odoo.tools import SQL, LazyTranslate, format_date
 from odoo.tools.image import image_data_uri
 
 from ...const import VOID_STATES
@@ -112,6 +112,24 @@ class AccountMove(models.Model):
         journal = self.env["account.journal"].browse(vals["journal_id"])
         day = partial.company_id._paylink_open_day(max(partial.max_date, booked_on), journal, has_tax=True)
         return vals | {"date": day}
+
+    def _paylink_taxes_locked_text(self, moved_on):
+        """That the taxes which are due because of this entry are booked later than the money moved, and why."""
+        taxed_on = self.company_id._paylink_open_day(moved_on, has_tax=True) if self else moved_on
+        if taxed_on <= moved_on or not self._paylink_cash_basis_entries():
+            return ""
+        env = self.company_id._paylink_env()
+        return env._(
+            "The money moved on %(moved)s. That tax period is locked: its taxes are booked on %(booked)s.",
+            moved=format_date(env, moved_on),
+            booked=format_date(env, taxed_on),
+        )
+
+    def _paylink_cash_basis_entries(self):
+        """The entries of taxes that are due because of this one."""
+        lines = self.line_ids
+        partials = lines.matched_debit_ids | lines.matched_credit_ids
+        return self.env["account.move"].sudo().search([("tax_cash_basis_rec_id", "in", partials.ids)])
 
     def _paylink_open_items(self):
         """The open receivable items of these moves, in sudo mode (only after access to the moves is checked)."""

@@ -134,30 +134,14 @@ class AccountPayment(models.Model):
         """Nothing, as mostly, where no day is locked."""
         self.ensure_one()
         moved_on = moved_on or self.payment_transaction_id._paylink_moved_on()
-        taxed_on = self.company_id._paylink_open_day(moved_on, has_tax=True)
-        if max(self.date, taxed_on) <= moved_on:
-            return ""
-        env = self.company_id._paylink_env()
-        moved, booked, taxed = (format_date(env, day) for day in (moved_on, self.date, taxed_on))
         if self.date > moved_on:
+            env = self.company_id._paylink_env()
             return env._(
                 "The money moved on %(moved)s. That day is locked: it is booked on %(booked)s.",
-                moved=moved,
-                booked=booked,
+                moved=format_date(env, moved_on),
+                booked=format_date(env, self.date),
             )
-        if not self._paylink_cash_basis_entries():
-            return ""
-        return env._(
-            "The money moved on %(moved)s. That tax period is locked: its taxes are booked on %(booked)s.",
-            moved=moved,
-            booked=taxed,
-        )
-
-    def _paylink_cash_basis_entries(self):
-        """The entries of taxes that are due because of this payment."""
-        lines = self.move_id.line_ids
-        partials = lines.matched_debit_ids | lines.matched_credit_ids
-        return self.env["account.move"].sudo().search([("tax_cash_basis_rec_id", "in", partials.ids)])
+        return self.move_id._paylink_taxes_locked_text(moved_on)
 
     # === MONEY GIVEN BACK === #
 

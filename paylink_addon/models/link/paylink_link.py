@@ -295,7 +295,7 @@ class PaylinkLink(models.Model):
         """
         received = self.sudo().transaction_ids._paylink_received()
         if self.currency_id.compare_amounts(kept, self.amount) < 0:  # a discount, or the last of several parts
-            received = received.filtered(lambda tx: not tx.is_post_processed)
+            received = received.filtered(lambda tx: not tx.is_post_processed or tx.paylink_untold)
         return max(filter(None, received.mapped("paylink_moved_at")), default=None)
 
     def _derive_state(self, attempts, now):

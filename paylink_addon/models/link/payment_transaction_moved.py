@@ -1,6 +1,9 @@
 """Stage of ``payment.transaction``: when the money moved, and on which day it is booked."""
 
 from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ...tools import days
 
 
 class PaymentTransactionMoved(models.Model):
@@ -15,7 +18,10 @@ class PaymentTransactionMoved(models.Model):
         help="When the money moved, as the provider says; else when it was heard of. It is booked on that day.",
     )
     paylink_moved_on = fields.Date(
-        string="Day of the Money", compute="_compute_paylink_moved_on", store=True, help="As the books have it."
+        string="Day of the Money",
+        compute="_compute_paylink_moved_on",
+        store=True,
+        help="For the company. The books have it on that day, or on the first open one where it is locked.",
     )
 
     # === COMPUTE METHODS === #
@@ -35,10 +41,30 @@ class PaymentTransactionMoved(models.Model):
         for tx in self.sudo().filtered(lambda tx: not tx.paylink_moved_at):
             tx.paylink_moved_at = moment or fields.Datetime.now()
 
+    @api.model
+    def _paylink_note_moved_before(self):
+        """What was paid before anybody noted it moved on its day in the books, as far as is known."""
+        unknown = self.sudo().search([("state", "=", "done"), ("paylink_moved_at", "=", False)])
+        for company in unknown.company_id:
+            zone = days.in_database(self.env.cr, company.paylink_tz)
+            self.env.cr.execute(
+                SQL(
+                    """UPDATE payment_transaction tx
+                          SET paylink_moved_on = payment.date,
+                              paylink_moved_at = (payment.date + TIME '12:00') AT TIME ZONE %s AT TIME ZONE 'UTC'
+                         FROM account_payment payment
+                        WHERE payment.id = tx.payment_id AND tx.state = 'done' AND tx.paylink_moved_at IS NULL
+                          AND tx.company_id = %s""",
+                    zone,
+                    company.id,
+                )
+            )
+        unknown.invalidate_recordset(["paylink_moved_at", "paylink_moved_on"])
+
     def _paylink_moved_on(self):
         """The day, for the company, on which the money moved: what people read, and what the books say."""
         self.ensure_one()
-        return self.company_id._paylink_day(self.paylink_moved_at or self.last_state_change or self.create_date)
+        return self.paylink_moved_on or self.company_id._paylink_day(self.last_state_change or self.create_date)
 
     def _paylink_booked_on(self, has_tax=False):
         """The same day in the books: where it is locked, the first open one.

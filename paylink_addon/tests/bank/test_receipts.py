@@ -1,15 +1,18 @@
 from datetime import date, timedelta
 
 from freezegun import freeze_time
+from lxml import etree
 from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
+from odoo.tools.safe_eval import safe_eval
 
 from ..common import ROLES
 from .bank_common import BankCommon
 from .stripe_account_common import StripeAccountCommon
 
 DAY = date(2026, 3, 31)
+BANK_TRANSFER = "payment.payment_method_bank_transfer"
 
 
 @tagged("post_install", "-at_install")
@@ -34,6 +37,7 @@ class TestReceipts(BankCommon):
 
     def _receipts(self, user=None, **context):
         self.env.flush_all()
+        self.env.invalidate_all()
         receipts = self.env["paylink.receipt"].with_user(user or self.accountant).with_context(**context)
         return receipts.search([("company_id", "=", self.company.id)], order="id")
 
@@ -55,7 +59,7 @@ class TestReceipts(BankCommon):
             {
                 (DAY, "payment", 100, 100, self.marie, link, self.seller),
                 (date(2026, 4, 2), "refund", -30, -30, self.marie, link, self.seller),
-                (date(2026, 4, 2), "payment", 50, 50, self.john, link.browse(), self.john.user_id),
+                (date(2026, 4, 2), "payment", 50, 50, self.john, link.browse(), by_hand.invoice_ids.invoice_user_id),
                 (date(2026, 4, 5), "taken", -70, -70, self.marie, link, self.seller),
             },
         )
@@ -69,7 +73,7 @@ class TestReceipts(BankCommon):
         wizard = self.env["account.payment.register"].with_context(active_model="account.move", active_ids=move.ids)
         return wizard.create({"journal_id": self.bank_journal.id})._create_payments()
 
-    def _charged_back(self, tx):
+    def _charged_back(self, tx, **values):
         dispute = (
             self.env["paylink.dispute"]
             .sudo()
@@ -81,6 +85,7 @@ class TestReceipts(BankCommon):
                     "currency_id": tx.currency_id.id,
                     "amount": 70,
                     "status": "lost",
+                    **values,
                 }
             )
         )
@@ -116,6 +121,161 @@ class TestReceipts(BankCommon):
         self.env.invalidate_all()
         found = {row.transaction_id: (row.is_matched, row.bank_line_id) for row in self._receipts()}
         self.assertEqual(found, {tx: (True, line), other: (False, line.browse())})
+
+    def _undone(self, payment):
+        payment.action_draft()
+        payment.action_cancel()
+
+    def test_taken_out_of_the_books(self):
+        """What was booked for somebody else, and is by hand now, counts once; what waits to be booked again, too."""
+        tx = self._paid(100)
+        self._undone(tx.payment_id)
+        self.assertEqual(self._receipts().mapped("amount"), [])
+        by_hand = self._registered(self._invoice(amount=100), 100)
+        self.assertEqual(self._receipts().payment_id, by_hand)
+        self._undone(by_hand)
+        tx.is_post_processed = False
+        self.assertEqual(self._receipts().transaction_id, tx)
+
+    def test_not_in_the_books(self):
+        """Nothing shows money of which there is no payment."""
+        tx = self._paid(100)
+        tx.payment_id = False
+        found = self._receipts()
+        self.assertEqual((found.amount, found.is_matched, found.is_consolidated), (100, False, False))
+
+    def test_paid_before_the_add_on(self):
+        """What no moment was noted of is there on its day in the books; the installation notes that day."""
+        tx = self._paid(100)
+        self.env.flush_all()
+        query = "UPDATE payment_transaction SET paylink_moved_at = NULL, paylink_moved_on = NULL WHERE id = %s"
+        self.cr.execute(query, [tx.id])
+        self.env.invalidate_all()
+        tx.payment_id.date = date(2026, 2, 3)
+        for _turn in range(2):
+            found = self._receipts()
+            self.assertEqual((found.transaction_id, found.date, found.amount), (tx, date(2026, 2, 3), 100))
+            self.env["payment.transaction"]._paylink_note_moved_before()
+        self.assertEqual(tx._paylink_moved_on(), date(2026, 2, 3))
+
+    def test_money_of_bank_lines(self):
+        """Whichever way a transfer was booked it is there once, with its line: the receivable accounts have no more."""
+        transfers = {}
+        link = self._link(self._invoice(amount=80), user_id=self.seller.id)
+        transfers["a link's"] = self._bank_line(link.transfer_reference, 80)
+        asked_by_nobody = self._invoice(partner=self.john, amount=60)
+        transfers["an invoice's"] = self._bank_line(asked_by_nobody.name, 60, partner_id=self.john.id)
+        transfers["an invoice's"].paylink_match_ids.filtered(lambda match: match.state == "proposed").action_accept()
+        by_hand = self._invoice(amount=50)
+        transfers["by hand"] = self._bank_line("SOMETHING", 50)
+        suspense = transfers["by hand"]._seek_for_lines()[1]
+        suspense.write({"account_id": self._items(by_hand).account_id.id, "partner_id": self.marie.id})
+        (suspense | self._items(by_hand)).reconcile()
+        registered = self._registered(self._invoice(amount=40), 40)
+        transfers["registered"] = self._bank_line("ANYTHING", 40)
+        suspense, liquidity = transfers["registered"]._seek_for_lines()[1], registered._seek_for_lines()[0]
+        suspense.account_id = liquidity.account_id
+        (suspense | liquidity).reconcile()
+        self.env.invalidate_all()
+        found = {row.bank_line_id: row for row in self._receipts()}
+        self.assertEqual(set(found), set(transfers.values()))
+        for name, line in transfers.items():
+            with self.subTest(name):
+                row = found[line]
+                self.assertEqual((row.amount, row.net, row.date, row.booked_on), (line.amount,) * 2 + (line.date,) * 2)
+                self.assertEqual((row.is_matched, row.is_consolidated), (True, True))
+                self.assertEqual((row.journal_id, row.currency_id), (line.journal_id, line.currency_id))
+                entry = registered if name == "registered" else line.move_id
+                opened = row.action_open()
+                self.assertEqual((opened["res_model"], opened["res_id"]), (entry._name, entry.id))
+        self.assertEqual(len(set(self._receipts().mapped("method")) - {self.env.ref(BANK_TRANSFER).name}), 1)
+        domain = [("account_type", "=", "asset_receivable"), ("parent_state", "=", "posted"), ("balance", "<", 0)]
+        credited = self.env["account.move.line"].search([*domain, ("company_id", "=", self.company.id)])
+        self.assertEqual(sum(self._receipts().mapped("amount_company")), -sum(credited.mapped("balance")))
+
+    def test_refund_that_came_back(self):
+        """It stays in the month in which it was made, and comes back in another one: as in the books."""
+        with freeze_time("2026-03-02 12:00:00"):
+            tx = self._paid(100, day=date(2026, 3, 1))
+            refund = self._refund(tx, 30)
+        march = [(row.date, row.kind, row.amount, row.amount_company) for row in self._receipts()]
+        with freeze_time("2026-04-05 12:00:00"):
+            refund._set_error("It failed", extra_allowed_states=("done",))
+            refund.payment_id._paylink_undo()
+        rows = [(row.date, row.kind, row.amount, row.amount_company) for row in self._receipts()]
+        self.assertEqual(sorted(rows), [*sorted(march), (date(2026, 4, 5), "returned", 30, 30)])
+        self.assertEqual(sum(self._receipts().mapped("net")), 100)
+
+    def test_day_of_the_money_and_of_the_books(self):
+        """Where the day is locked both are told; the day stays, whatever becomes of the company's clock."""
+        tx = self._paid(100, booked_on="2026-04-03")
+        self.company.fiscalyear_lock_date = DAY
+        with freeze_time("2026-04-02 12:00:00"):
+            other = self._attempt(self._link(self._invoice(amount=60)))
+            other._set_done()
+            other.paylink_moved_at = f"{DAY} 09:00:00"
+            other._post_process()
+        with freeze_time("2026-04-05 12:00:00"):
+            self._charged_back(tx, withdrawn_at=f"{DAY} 10:00:00")
+        days = {row.kind + str(row.amount): (row.date, row.booked_on) for row in self._receipts()}
+        opened = DAY + timedelta(days=1)
+        self.assertEqual(days, {"payment100.0": (DAY, DAY), "payment60.0": (DAY, opened), "taken-70.0": (DAY, opened)})
+        self.company.paylink_tz = "Pacific/Kiritimati"
+        self.assertEqual(tx._paylink_moved_on(), DAY)
+
+    def test_rates(self):
+        """What no payment says in the company's currency is what Odoo, or the line of the bank, makes of it."""
+        currency = self.setup_other_currency("CAD", rates=[("2026-06-01", 3.0), ("2026-07-01", 5.0)])
+        self.provider.available_currency_ids = [Command.link(currency.id)]
+        with freeze_time(f"{DAY} 12:00:00"):
+            tx = self._attempt(self._link(self._invoice(amount=200, currency_id=currency.id)))
+            tx._set_done()
+        own = self.company.currency_id
+        for day in (DAY, date(2026, 6, 15), date(2026, 8, 1)):
+            tx.paylink_moved_at = f"{day} 12:00:00"
+            self.assertEqual(self._receipts().amount_company, currency._convert(200, own, self.company, day))
+        self.env.flush_all()
+        self.cr.execute("UPDATE res_currency SET rounding = 1, decimal_places = 0 WHERE id = %s", [own.id])
+        self.assertEqual(self._receipts().amount_company, 40)
+        tx.paylink_moved_at = "2026-06-15 12:00:00"
+        self.assertEqual(self._receipts().amount_company, 67)
+        link = self._link(self._invoice(amount=200, currency_id=currency.id), user_id=self.seller.id)
+        values = {"foreign_currency_id": currency.id, "amount_currency": 200, "date": "2026-06-15"}
+        line = self._bank_line(link.transfer_reference, 61, **values)
+        matches = line.paylink_match_ids
+        matches.filtered(lambda match: match.state == "proposed").action_accept()
+        row = self._receipts().filtered(lambda row: row.link_id == link)
+        self.assertEqual((row.amount, row.amount_company), (200, 61))
+
+    def test_everyone_can_filter(self):
+        """Whoever sees the list can look for what it shows, group by it, and use its filters."""
+        self._paid(100)
+        self._charged_back(self._paid(80))
+        for user in (self.seller, self.everyone, self.accountant):
+            receipts = self.env["paylink.receipt"].with_user(user)
+            arch = etree.fromstring(receipts.get_view(view_type="search")["arch"])
+            names = [node.get("name") for node in arch.xpath("//field")]
+            self.assertIn("provider_name", names)
+            groups = [safe_eval(node.get("context")).get("group_by") for node in arch.xpath("//filter[@context]")]
+            self.assertEqual("payout_id" in groups, user == self.accountant)
+            for name in names:
+                with self.subTest(user.login, name=name):
+                    receipts.web_search_read([(name, "ilike", "a")], {"name": {}})
+            for group in groups:
+                with self.subTest(user.login, group=group):
+                    receipts.web_read_group([], [group], ["amount_company:sum"])
+            self.assertEqual(receipts.search_count([("provider_name", "ilike", self.provider.name)]), 3)
+
+    def test_salesperson(self):
+        """Of what no link asked for: the document's, else the customer's, also where a contact of theirs has paid."""
+        self.john.user_id, self.john.is_company = self.colleague, True
+        contact = self.env["res.partner"].create({"name": "Billing", "parent_id": self.john.id, "user_id": False})
+        other = self._invoice(partner=self.john, amount=50, invoice_user_id=self.seller.id)
+        self._registered(other, 50)
+        line = self._bank_line("ANYTHING", 30, partner_id=contact.id)
+        line._seek_for_lines()[1].account_id = self.john.property_account_receivable_id
+        found = {row.amount: row.user_id for row in self._receipts()}
+        self.assertEqual(found, {50: self.seller, 30: self.colleague})
 
     def test_rights(self):
         """Sellers see what their links have brought, who sees all payments those of all links, accountants all."""
@@ -163,13 +323,51 @@ class TestReceiptsOfAccount(StripeAccountCommon):
         self.assertAlmostEqual(sum(rows.mapped("net")), payout.amount)
 
     def test_fees_are_shown_where_they_are_known(self):
-        """A total of 0.00 would say that there are none."""
+        """A total of 0.00 would say that there are none. Stripe tells fees also where its account is not kept."""
         Receipt = self.env["paylink.receipt"].with_company(self.company)
         for is_kept in (False, True):
             arch = Receipt.get_view(view_type="list")["arch"]
-            self.assertEqual([f'name="{name}"' in arch for name in ("fee", "net", "payout_id")], [is_kept] * 3)
+            shown = [f'name="{name}"' in arch for name in ("fee", "net", "payout_id")]
+            self.assertEqual(shown, [True, True, is_kept])
             if not is_kept:
                 self.use_as_account()
+
+    def test_fees_without_the_account(self):
+        """As the details of the payment say; in one currency gross is fee and net."""
+        tx = self.paid(100)
+        self.fake.refund(tx.paylink_stripe_intent, 1000)
+        self.deliver_and_handle()
+        self._registered(self._invoice(amount=40), 40)
+        tx.write({"paylink_fee": 1.75, "paylink_fee_currency_id": tx.currency_id.id})
+        self.env.flush_all()
+        rows = self.env["paylink.receipt"].search([("company_id", "=", self.company.id)])
+        self.assertEqual(
+            {row.amount: (row.fee, row.net) for row in rows}, {100: (1.75, 98.25), -10: (0, -10), 40: (0, 40)}
+        )
+
+    def test_chargebacks_of_a_payout(self):
+        """The net of its rows is what the bank gets; what was taken back is at the bank with it, not before."""
+        self.use_as_account()
+        lost, won, _kept = self.paid(100), self.paid(50), self.paid(300)
+        disputes = [self.fake.dispute(tx.paylink_stripe_charge) for tx in (lost, won)]
+        self.deliver_and_handle()
+        self.fake.close_dispute(disputes[1]["id"], won=True)
+        self.deliver_and_handle()
+        payout_id = self.fake.payout()["id"]
+        self.fake.pay_payout(payout_id, "TRN4711X")
+        self.keep_up()
+        payout = self.env["paylink.payout"].search([("name", "=", payout_id)])
+        for is_there in (False, True):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            rows = self.env["paylink.receipt"].search([("company_id", "=", self.company.id)])
+            self.assertEqual(sorted(rows.mapped("kind")), ["given", *["payment"] * 3, *["taken"] * 2])
+            self.assertEqual(rows.payout_id, payout)
+            self.assertAlmostEqual(sum(rows.mapped("net")), payout.amount)
+            self.assertEqual(set(rows.mapped("is_consolidated")), {is_there})
+            if not is_there:
+                self.arrived(payout, "VIR SEPA STRIPE trn 4711-X RECU")
+                self.run_job("ir_cron_paylink_balance")
 
     def check(self, kind, tx, payout, consolidated):
         self.env.flush_all()
