@@ -82,7 +82,7 @@ class PaylinkReceipt(models.Model):
 
     @api.model
     def _get_view(self, view_id=None, view_type="form", **options):
-        """Where nothing is known of payouts, or of fees, there are no columns of them: they would say that it is zero."""
+        """Where nothing is known of payouts, or of fees, there are no columns of them: they would say that all is 0."""
         arch, view = super()._get_view(view_id, view_type, **options)
         has_accounts, has_fees = self._has_accounts()
         unknown = ([] if has_accounts else ["payout_id"]) + ([] if has_fees else ["fee", "net"])

@@ -285,10 +285,15 @@ class PaymentTransactionApply(models.Model):
         is_manual = charge.get("capture_method") == "manual"
         return is_manual or self.state == "authorized" or bool(self.paylink_stripe_capture_before)
 
-    def _paylink_stripe_told_at(self):
-        """When it was paid, as a message says that waits to be handled."""
+    def _paylink_stripe_told_at(self, failed_refund=None):
+        """When it was paid, as a message says that waits to be handled.
+
+        :param str failed_refund: when the money of this refund came back, instead
+        """
         waiting = [("provider_id", "=", self.provider_id.id), ("state", "in", ("waiting", "failed", "refused"))]
         about = [("object_key", "=", self.paylink_stripe_intent), ("type", "in", MOVING_EVENTS)]
+        if failed_refund:
+            about = [("object_id", "=", failed_refund), ("type", "=", "refund.failed")]
         return self.env["paylink.event"].sudo().search([*waiting, *about], order="created_at", limit=1).created_at
 
     # === CHARGES === #

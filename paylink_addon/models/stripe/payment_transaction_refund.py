@@ -156,7 +156,8 @@ class PaymentTransactionRefund(models.Model):
         reason = self._paylink_stripe_refund_reason(refund, "error")
         self._set_error(reason, extra_allowed_states=("done",))
         self.is_post_processed = True  # nothing is left to book
-        self.payment_id._paylink_undo(refund.get("paylink_moved_at"))
+        moment = refund.get("paylink_moved_at") or self._paylink_stripe_told_at(failed_refund=refund["id"])
+        self.payment_id._paylink_undo(moment)
         self._paylink_stripe_report_failure(reason)
 
     # === WHAT A PERSON HAS TO KNOW === #
