@@ -24,7 +24,13 @@ def autopay_case():
     page = env["paylink.autopay.page"]._for_customers(partner, company, env.ref("base.user_admin"))
     return {{"page": page.id, "token": page.access_token}}
 
+def ended_link():
+    made = env["paylink.link"].browse(link(invoice(customer("Asks")))["id"])
+    made.action_cancel()
+    return {{"id": made.id, "token": made.access_token}}
+
 done({{
+    "ended": ended_link(),
     "autopay": autopay_case(),
     "same": [account_case(f"Same{{n}}") for n in range({ROUNDS})],
     "overlapping": [account_case(f"Overlapping{{n}}") for n in range({ROUNDS})],
@@ -74,6 +80,14 @@ class TestStatements(unittest.TestCase):
         self.assertEqual(len({answer.text for answer in answers}), 1)
         tasks = "SELECT count(*) FROM mail_activity WHERE res_model = 'paylink.autopay.page' AND res_id = %s"
         self.assertEqual(self.ledger.value(tasks, case["page"]), 1)
+
+    def test_new_link_is_asked_for_once(self):
+        case = self.data["ended"]
+        payer = Payer(self.odoo, self.data, case["token"])
+        click = partial(payer.session.post, f"{payer.page}/renew", timeout=TIMEOUT)
+        answers = meet_at(self.odoo, "paylink_link", case["id"], click, click)
+        self.assertEqual([answer.status_code for answer in answers], [200, 200])
+        self.assertEqual(self.ledger.activities({"links": [case]}), 1)
 
     def test_two_clicks_make_one_link(self):
         """The second one waits, then finds what the first one made."""

@@ -9,6 +9,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, format_date
 
 from ...const import LIVE_STATES, Task
+from ...tools.locks import hold_and_touch
 
 # How long before a card expires its customer is asked to replace it, and how long after that it is not too late.
 NOTICE = relativedelta(months=1)
@@ -143,8 +144,11 @@ class PaymentTokenLife(models.Model):
             )
 
     def _paylink_withdraw(self):
-        """Its customer removes this one: whoever relies on it is told. See :meth:`_paylink_remove`."""
+        """Its customer removes this one: whoever relies on it is told. See :meth:`_paylink_remove`. A second click
+        waits, and is run again as a whole: it finds that it is gone.
+        """
         self.ensure_one()
+        hold_and_touch(self)
         self._paylink_check_removable()
         if self.active:
             self._paylink_tell_gone()

@@ -3,6 +3,7 @@
 from odoo import models
 
 from ...const import LIVE_STATES, Task
+from ...tools.locks import hold_and_touch
 
 # What is done by sending the link, or another one for the same.
 DONE_BY_SENDING = (Task.RENEWAL, Task.ADDRESS_REPLACED, Task.LOST_DOCUMENTS)
@@ -38,7 +39,10 @@ class PaylinkLinkTasks(models.Model):
     # === ASKED FOR BY CUSTOMERS === #
 
     def _ask_for_renewal(self):
-        """Give the owner the task to send a new link, and say whether there is any need of one."""
+        """Give the owner the task to send a new link, and say whether there is any need of one. A second click waits,
+        and is run again: there is one task.
+        """
+        hold_and_touch(self)
         view = self._page_view()
         needless = ("paid", "refunded", "progress", "replaced", "settled")
         if (self._closed_reason() if view == "closed" else view) in needless:
