@@ -9,7 +9,6 @@ from psycopg2.errors import SerializationFailure
 from odoo.addons.base.models import ir_cron
 
 from ...models.bank import paylink_balance_move_book, paylink_balance_read
-from ...models.bank.paylink_balance_move_match import PaylinkBalanceMoveMatch
 from ...tools.stripe_errors import StripeTransient
 from ..fake_stripe import balance as money
 from .stripe_account_common import StripeAccountCommon
@@ -54,14 +53,12 @@ class TestStripeAccountKept(StripeAccountCommon):
         """Another worker was faster: it is left to the next run, without a word."""
         balance = self.use_as_account()
         self.fake.adjust(100)
-        with patch.object(PaylinkBalanceMoveMatch, "_note_transfers", side_effect=self.conflict()):
+        conflict = SerializationFailure("could not serialize access due to concurrent update")
+        with patch.object(type(balance), "_read_payouts", side_effect=conflict):
             self.read()
         self.assertFalse(balance.error)
         self.read()
         self.assert_even(balance)
-
-    def conflict(self):
-        return SerializationFailure("could not serialize access due to concurrent update")
 
     def test_account_that_can_not_be_read_is_a_task(self):
         """After a day; it ends with the first reading. Another key of the same account is found by itself."""
