@@ -327,7 +327,7 @@ class PaylinkBankMatch(models.Model):
                  JOIN account_move_line item ON item.id IN (line.move_line_id, paid.account_move_line_id)
                 WHERE match.state = 'proposed' AND match.company_id IN %s AND match.line_date >= %s
                   AND string_to_array(match.reasons, ',') && %s""",
-            tuple(company.parent_ids.ids),
+            tuple((company | company.parent_ids).ids),  # an archived one is not among its own
             since,
             ["reference", "iban"],
         )

@@ -170,6 +170,15 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
         self.authenticate(None, None)
         self.assertIn(invoice.name, self._post("").text)
 
+    def test_company_that_is_archived(self):
+        """Its customers find out that nothing is planned, not an error."""
+        self._due_invoice(late=-3)
+        self._announce()
+        self.authenticate(None, None)
+        self.env.cr.execute("UPDATE res_company SET active = FALSE WHERE id = %s", [self.company.id])
+        self.env.invalidate_all()
+        self.assertEqual(self._post("").status_code, 200)
+
     def test_customer_ends_it(self):
         invoice = self._due_invoice(late=-3)
         self._announce()
