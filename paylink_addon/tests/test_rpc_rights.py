@@ -37,6 +37,7 @@ class TestRights(RpcCommon):
             if groups != "portal"
         }
         cls.users["P"] = cls._create_new_portal_user(login="rights-P")
+        cls.invoice.sudo().invoice_user_id = cls.users["O"]
         cls.samples = {model: cls._sample(records) for model, records in cls.hidden.items()} | cls._own_samples()
         for record in [*cls.marks, *cls.samples.values()]:
             if not record._auto or record._name == "res.partner":
