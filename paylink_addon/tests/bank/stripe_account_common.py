@@ -29,6 +29,14 @@ class StripeAccountCommon(BankMixin, EventCommon):
         self.deliver_and_handle()
         self.run_job("ir_cron_paylink_balance")
 
+    def read_balance(self):
+        """What has moved at Stripe, and nothing of what it tells by messages."""
+        self.run_job("ir_cron_paylink_balance")
+
+    def open_items(self, account):
+        domain = [("account_id", "=", account.id), ("parent_state", "=", "posted"), ("reconciled", "=", False)]
+        return self.env["account.move.line"].search(domain).mapped("balance")
+
     def paid(self, amount=100.0, method="card", **values):
         """An invoice paid by a link: the transaction."""
         tx = self.start(self._link(self._invoice(amount=amount, **values)))

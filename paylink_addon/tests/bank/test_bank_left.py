@@ -18,7 +18,7 @@ class TestBankLeft(BankCommon):
     def _choose(self, line, user=None, **chosen):
         user = user or self.env.user
         action = self._row(line).with_user(user).action_choose()
-        Choose = self.env["paylink.bank.match.choose"].with_user(user).with_context(action["context"])
+        Choose = self.env["paylink.bank.match.choose"].with_user(user).with_context(**action["context"])
         return Choose.create({name: [Command.set(records.ids)] for name, records in chosen.items()})
 
     # === NOTHING FOUND === #

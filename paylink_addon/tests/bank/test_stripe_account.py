@@ -150,10 +150,6 @@ class TestStripeAccount(StripeAccountCommon):
         self.keep_up()
         self.assertEqual(self.env["account.move"].search_count([]), before, "once")
 
-    def open_items(self, account):
-        domain = [("account_id", "=", account.id), ("parent_state", "=", "posted"), ("reconciled", "=", False)]
-        return self.env["account.move.line"].search(domain).mapped("balance")
-
     def test_money_before_its_payment(self):
         """A debit is on Stripe's balance before it is a payment in the books; one that fails never is."""
         balance = self.use_as_account()

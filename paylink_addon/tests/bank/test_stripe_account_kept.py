@@ -18,13 +18,6 @@ from .stripe_account_common import StripeAccountCommon
 class TestStripeAccountKept(StripeAccountCommon):
     """The account is kept up with, whatever happens to it; who has to know is told."""
 
-    def read(self):
-        self.run_job("ir_cron_paylink_balance")
-
-    def open_items(self, account):
-        domain = [("account_id", "=", account.id), ("parent_state", "=", "posted"), ("reconciled", "=", False)]
-        return self.env["account.move.line"].search(domain).mapped("balance")
-
     def task(self, key="balance_difference"):
         return self.env["mail.activity"].search([("paylink_key", "=", key)])[:1]
 
@@ -44,7 +37,7 @@ class TestStripeAccountKept(StripeAccountCommon):
             self.fake.adjust(100 + number)
         with patch.object(ir_cron, "MIN_TIME_PER_JOB", 0), patch.object(paylink_balance_move_book, "BATCH", 3):
             for _time in range(3):
-                self.read()
+                self.read_balance()
                 progress = self.env["ir.cron.progress"].search([], order="id desc", limit=1)
                 self.assertEqual(len(self.moves().line_id) == 12, not progress.remaining)
         self.assert_even(balance)
@@ -55,26 +48,26 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.fake.adjust(100)
         conflict = SerializationFailure("could not serialize access due to concurrent update")
         with patch.object(type(balance), "_read_payouts", side_effect=conflict):
-            self.read()
+            self.read_balance()
         self.assertFalse(balance.error)
-        self.read()
+        self.read_balance()
         self.assert_even(balance)
 
     def test_account_that_can_not_be_read_is_a_task(self):
         """After a day; it ends with the first reading. Another key of the same account is found by itself."""
         balance = self.use_as_account()
-        self.read()
+        self.read_balance()
         self.assertTrue(balance.kept_up_at)
         for days, is_told in ((0, False), (2, True)):
             with self.subTest(days=days):
                 balance.sudo().kept_up_at = fields.Datetime.now() - timedelta(days=days)
                 with patch.object(type(balance), "_read_moves", side_effect=StripeTransient("No answer")):
-                    self.read()
+                    self.read_balance()
                 self.assertEqual((bool(self.task("balance_unread")), balance.error), (is_told, "No answer"))
         self.assertIn("No answer", self.task("balance_unread").note)
         self.provider._paylink_stripe_forget_account()  # as another key does
         self.fake.adjust(500)
-        self.read()
+        self.read_balance()
         self.assertFalse(self.task("balance_unread"))
         self.assert_even(balance)
 
@@ -96,27 +89,27 @@ class TestStripeAccountKept(StripeAccountCommon):
         """An entry that is a draft, or has another amount: named; the task says what is so now, not what was."""
         balance = self.use_as_account()
         self.fake.adjust(500)
-        self.read()
+        self.read_balance()
         row = self.moves()
         row.line_id.move_id.button_draft()
-        self.read()
+        self.read_balance()
         self.assertFalse(balance.is_even)
         self.assertIn(row.name, self.task().note)
         self.fake.adjust(700)
-        self.read()
+        self.read_balance()
         self.assertIn("12.00", self.task().note)
         self.assertIn("7.00", self.task().note)
         row.line_id.move_id.action_post()
-        self.read()
+        self.read_balance()
         self.assertFalse(self.task())
         self.assert_even(balance)
 
     def test_currency_that_stripe_names_no_more_is_compared(self):
         balance = self.use_as_account()
         self.fake.adjust(500)
-        self.read()
+        self.read_balance()
         with patch.object(type(balance), "_stripe_says", lambda *_args: {}):
-            self.read()
+            self.read_balance()
         self.assertFalse(balance.is_even)
 
     def test_late_rows_are_found(self):
@@ -126,10 +119,10 @@ class TestStripeAccountKept(StripeAccountCommon):
         hidden = self.fake.adjust(500)
         hidden["created"] -= 86400
         with self.hiding(hidden):
-            self.read()
+            self.read_balance()
         self.assertEqual(self.moves("opening").amount, 5)
         self.fake.adjust(30)
-        self.read()
+        self.read_balance()
         self.assertIn(hidden["id"], self.moves().mapped("name"))
         self.assertFalse(self.moves("opening"))
         self.assert_even(balance)
@@ -141,12 +134,12 @@ class TestStripeAccountKept(StripeAccountCommon):
         hidden["created"] -= 30 * 86400
         self.fake.adjust(900)
         with self.hiding(hidden):
-            self.read()
+            self.read_balance()
         with patch.object(paylink_balance_read, "PAGE", 1):
-            self.read()
+            self.read_balance()
             self.assertEqual(self.moves("opening").amount, 5)
             balance.with_user(self._user("keeper", "account.group_account_manager")).action_read_all()
-            self.read()
+            self.read_balance()
         self.assertFalse(self.moves("opening"))
         self.assert_even(balance)
 
@@ -170,7 +163,7 @@ class TestStripeAccountKept(StripeAccountCommon):
             return read(own, stripe)
 
         with patch.object(type(balance), "_read_payouts", busy):
-            self.read()
+            self.read_balance()
         self.assertTrue(balance.journal_ids.paylink_said_at)
         self.assert_even(balance)
 
@@ -178,7 +171,7 @@ class TestStripeAccountKept(StripeAccountCommon):
         """It can't be archived; one that is all the same comes back, for nothing could be booked."""
         balance = self.use_as_account()
         self.fake.adjust(500)
-        self.read()
+        self.read_balance()
         journal = balance.journal_ids
         with self.assertRaises(UserError), self.env.cr.savepoint():
             journal.active = False
@@ -186,7 +179,7 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.env.cr.execute("UPDATE account_journal SET active = FALSE WHERE id = %s", [journal.id])
         self.env.invalidate_all()
         self.fake.adjust(700)
-        self.read()
+        self.read_balance()
         self.assertEqual(balance.journal_ids, journal)
         self.assert_even(balance)
 
@@ -208,7 +201,7 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.fake.dispute(disputed.paylink_stripe_intent)
         self.earlier(2)
         balance = self.use_as_account()
-        self.read()
+        self.read_balance()
         self.fake.settle(self.fake.get(debit.paylink_stripe_session)["payment_intent"], True)
         self.keep_up()
         self.assertEqual(sorted(self.moves("charge", "dispute").mapped("amount")), [-40, 70, 100])
@@ -269,7 +262,7 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.use_as_account()
         other = self._stripe_provider(self._other_company())
         row = self.fake.adjust(100)
-        self.read()
+        self.read_balance()
         move = self.moves()
         tx = self.start(self._link(self._invoice()))
         tx.sudo().write({"paylink_stripe_intent": "pi_other", "provider_id": other.id})

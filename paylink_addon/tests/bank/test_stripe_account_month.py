@@ -93,15 +93,15 @@ class TestStripeAccountMonth(StripeAccountCommon):
             if day not in OUTAGE:
                 self.hear()
             if day % 5 == 4:  # once in the outage: what moves is read before its payments are heard of
-                self.run_job("ir_cron_paylink_balance")
+                self.read_balance()
                 balance.sudo().read_until = datetime.fromtimestamp(self.fake.world.clock.now(), timezone.utc).replace(
                     tzinfo=None
                 )
         self.fake.world.clock.offset = 0
         self.hear()
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.show_payouts()
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assert_even(balance)
         for check in (self.assert_reconciled_or_listed, self.assert_trial_balance, self.assert_vat):
             with self.subTest(check.__name__):

@@ -22,13 +22,6 @@ class TestStripeAccountOrder(StripeAccountCommon):
     def settle(self, tx, succeeds=True):
         self.fake.settle(self.fake.get(tx.paylink_stripe_session)["payment_intent"], succeeds)
 
-    def read(self):
-        self.run_job("ir_cron_paylink_balance")
-
-    def open_items(self, account):
-        domain = [("account_id", "=", account.id), ("parent_state", "=", "posted"), ("reconciled", "=", False)]
-        return self.env["account.move.line"].search(domain).mapped("balance")
-
     def assert_settled(self, balance):
         self.assertEqual(self.open_items(balance.outstanding_account_id), [])
         self.assertEqual(self.moves().filtered("is_open").mapped("name"), [])
@@ -45,9 +38,9 @@ class TestStripeAccountOrder(StripeAccountCommon):
         tx = self.start(self._link(self._invoice(amount=100.0, currency_id=pounds.id)))
         self.fake.pay(tx.paylink_stripe_session)
         debit = self.debited()
-        self.read()
+        self.read_balance()
         self.deliver_and_handle()
-        self.read()
+        self.read_balance()
         self.settle(debit)
         self.keep_up()
         for paid, settled in ((tx, 117), (debit, 90)):
@@ -84,7 +77,7 @@ class TestStripeAccountOrder(StripeAccountCommon):
         self.use_as_account()
         tx = self.start(self._link(self._invoice()))
         self.fake.pay(tx.paylink_stripe_session)
-        self.read()
+        self.read_balance()
         move = self.moves("charge")
         self.env.flush_all()
         self.env.cr.execute(
@@ -100,7 +93,7 @@ class TestStripeAccountOrder(StripeAccountCommon):
         balance = self.use_as_account()
         tx = self.paid(100)
         self.fake.close_dispute(self.fake.dispute(tx.paylink_stripe_intent)["id"], won=True)
-        self.read()
+        self.read_balance()
         self.keep_up()
         self.assert_settled(balance)
 
@@ -126,7 +119,7 @@ class TestStripeAccountOrder(StripeAccountCommon):
         with patch.object(paylink_balance_move_match, "BATCH", 1):
             self.keep_up()
             with patch.object(paylink_balance_move_match.PaylinkBalanceMoveMatch, "_find_items", note):
-                self.read()
+                self.read_balance()
         self.assertEqual(looked_at, [])
         self.assertEqual(set(self.moves().filtered("is_open").mapped("source")), set(foreign))
         self.assertEqual(self.open_items(balance.outstanding_account_id), [])
@@ -162,6 +155,6 @@ class TestStripeAccountOrder(StripeAccountCommon):
         own.remove_move_reconcile()
         self.assertTrue(self.moves("charge").is_open)
         self.assertIn(self.moves("charge"), self.moves().search([("is_open", "=", True)]))
-        self.read()
+        self.read_balance()
         self.assertTrue(tx.payment_id.is_matched)
         self.assert_settled(balance)

@@ -42,7 +42,7 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         self.assertAlmostEqual(payout.net, payout.amount)
         self.assertEqual(links.mapped("consolidated"), [False, False])
         line = self.arrived(payout, "VIR SEPA STRIPE trn 4711-X RECU")
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertEqual((payout.bank_line_id, line.is_reconciled), (line, True))
         self.assertEqual(links.mapped("consolidated"), [True, True])
         self.assertEqual(set(links.mapped("consolidated_on")), {line.date})
@@ -55,7 +55,7 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         self.assertFalse(found & links)
         line.action_undo_reconciliation()
         self.assertEqual((payout.bank_line_id, links.mapped("consolidated")), (line.browse(), [False, False]))
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertEqual(links.mapped("consolidated"), [True, True])
 
     def test_the_bank_may_be_faster(self):
@@ -81,12 +81,12 @@ class TestStripeAccountPayouts(StripeAccountCommon):
             self.arrived(payout, "STRIPE", -payout.amount),
         ]
         alike = self._bank_lines(*[("STRIPE PAYMENTS", payout.amount)] * 2, date=payout.arrival_date)
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         for line in (*lines, *alike):
             with self.subTest(line.payment_ref):
                 self.assertFalse(line.is_reconciled)
         alike[0].unlink()
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertTrue(alike[1].is_reconciled)
 
     # === FAILURES === #
@@ -104,7 +104,7 @@ class TestStripeAccountPayouts(StripeAccountCommon):
                 payout = self.payout()
                 if is_shown:
                     self.arrived(payout, "STRIPE", date=payout.arrival_date)
-                    self.run_job("ir_cron_paylink_balance")
+                    self.read_balance()
                     self.assertTrue(payout.bank_line_id)
                     self.assertTrue(links.consolidated, "the money of those that came back is in it")
                 undo(payout.name)
@@ -113,13 +113,13 @@ class TestStripeAccountPayouts(StripeAccountCommon):
                 if is_shown:
                     self.assertEqual(self.open_transfers(), [-payout.amount])
                     self.arrived(payout, "STRIPE REJET", -payout.amount, date=payout.arrival_date)
-                    self.run_job("ir_cron_paylink_balance")
+                    self.read_balance()
                 self.assertEqual(self.open_transfers(), [])
                 self.assertFalse(any(links.mapped("consolidated")))
                 self.assert_even(self.balance)
         payout = self.payout()
         line = self.arrived(payout, "STRIPE", date=payout.arrival_date)
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertTrue(payout.bank_line_id)
         self.assertEqual(self.open_transfers(), [])
         self.assertEqual((links.consolidated, links.balance_move_ids.bank_label), (True, line.payment_ref))
@@ -153,7 +153,7 @@ class TestStripeAccountPayouts(StripeAccountCommon):
     def manual_payout(self, amount):
         payout = self.payout(manual=amount)
         self.arrived(payout, f"STRIPE {payout.name}", date=payout.arrival_date)
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertTrue(payout.bank_line_id)
         return payout
 
@@ -187,7 +187,7 @@ class TestStripeAccountPayouts(StripeAccountCommon):
             for row in self.fake.realm().all(kind):
                 row["created"] -= 20 * 86400
         self.env["paylink.balance"].sudo().search([]).since = fields.Date.today() - timedelta(days=60)
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         payout = self.env["paylink.payout"].search([])
         self.assertEqual((payout.is_composed, payout.charges), (True, 100))
         self.arrived(payout, f"STRIPE {payout_id}", date=payout.arrival_date)
@@ -244,7 +244,7 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         for apart in (payout.item_id.remove_move_reconcile, self.moves("payout").line_id.unlink):
             apart()
             self.assertFalse(payout.bank_line_id)
-            self.run_job("ir_cron_paylink_balance")
+            self.read_balance()
             self.assertEqual(payout.bank_line_id, line)
             self.assertEqual(self.open_transfers(), [])
 
@@ -270,6 +270,6 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         woken = (self.env["ir.cron.trigger"].search([]) - trigger).cron_id
         self.assertIn(self.env.ref("paylink_addon.ir_cron_paylink_balance"), woken)
         self.assertEqual(self.stored("payout.created").mapped("state"), ["done"])
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertEqual(self.env["paylink.payout"].search([]).mapped("name"), [payout_id])
         self.assertEqual(self.moves("payout").date, fields.Date.today())

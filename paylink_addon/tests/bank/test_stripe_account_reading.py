@@ -33,8 +33,8 @@ class TestStripeAccountReading(StripeAccountCommon):
                     with self.subTest(name, dies_on=dies_on):
                         self.adjusted(10)
                         with self.dying(cls, name, dies_on):
-                            self.run_job("ir_cron_paylink_balance")
-                        self.run_job("ir_cron_paylink_balance")
+                            self.read_balance()
+                        self.read_balance()
                         names = [row["id"] for row in self.fake.realm().all("balance_transaction")]
                         self.assertEqual(sorted(self.moves().mapped("name")), sorted(names))
                         lines = self.env["account.bank.statement.line"].search(
@@ -67,7 +67,7 @@ class TestStripeAccountReading(StripeAccountCommon):
         self.fake.adjust(30)
         balance = self.use_as_account(since=fields.Date.today() - timedelta(days=10))
         for _time in range(2):
-            self.run_job("ir_cron_paylink_balance")
+            self.read_balance()
             self.assertEqual(
                 [(m.category, m.amount) for m in self.moves()],
                 [("opening", 50), ("other_adjustment", 7), ("other_adjustment", 0.3)],
@@ -117,10 +117,10 @@ class TestStripeAccountReading(StripeAccountCommon):
         balance = self.use_as_account()
         self.env.ref("base.DKK").active = False
         self.fake.adjust(500, "dkk")
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertIn("DKK", self.moves().error)
         self.env.ref("base.DKK").active = True
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertFalse(self.moves().error)
         self.assert_even(balance)
 
@@ -130,14 +130,14 @@ class TestStripeAccountReading(StripeAccountCommon):
         """The provider goes live: what has moved in the test stays there, and live is another account."""
         tested = self.use_as_account()
         self.adjusted(2)
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self._connect(self.provider, self.fake.account, live=True)
         self.fake.adjust(900, key=self.fake.account.key(True))
         self.assertFalse(self.provider._paylink_balance())
         live = self.use_as_account()
         self.assertNotEqual(live, tested)
         self.assertFalse(live.journal_ids & tested.journal_ids)
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         rows = self.env["paylink.balance.move"].search([("balance_id", "=", live.id)])
         self.assertEqual(rows.mapped("amount"), [9])
         self.assertTrue(tested.error, "the key is another one's")
@@ -165,7 +165,7 @@ class TestStripeAccountReading(StripeAccountCommon):
         """Somebody writes on the account, or deletes a line: told, with the entry; mended, the task ends."""
         balance = self.use_as_account()
         self.adjusted(2)
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         entry = self.env["account.move"].create(
             {
                 "journal_id": self.company_data["default_journal_misc"].id,
@@ -180,7 +180,7 @@ class TestStripeAccountReading(StripeAccountCommon):
         )
         entry.action_post()
         self.moves()[:1].line_id.unlink()
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         tasks = self.env["mail.activity"].search([("paylink_key", "=", "balance_difference")])
         self.assertTrue(tasks)
         self.assertIn(entry.name, tasks[:1].note)
@@ -188,7 +188,7 @@ class TestStripeAccountReading(StripeAccountCommon):
         day = self.env["paylink.balance.day"].search([("balance_id", "=", balance.id)])
         self.assertEqual((day.said, day.booked, day.difference), (2.01, 14.51, -12.5))
         entry.button_draft()
-        self.run_job("ir_cron_paylink_balance")
+        self.read_balance()
         self.assertFalse(tasks.exists())
         self.assert_even(balance)
 
