@@ -374,7 +374,9 @@ class TestRpc(RpcCommon):
             changed = self.changed
             self._follow(answer)
             if changed and self._versions() != before:
-                self._tell(model, method, made, context, "it has changed what the user may not read")
+                after = self._versions()
+                tables = sorted(table for table in before if before[table] != after.get(table))
+                self._tell(model, method, made, context, f"it has changed what the user may not read: {tables}")
             savepoint.close(rollback=True)
 
     def _confirming(self, model):

@@ -24,7 +24,7 @@ COMMANDS = {
 
 def is_value(field, value):
     """Whether ``value`` can be one of ``field``, as far as its type tells; nothing always can."""
-    if value is None or value is False:
+    if value is None or value is False or (value == "" and field.type not in ("one2many", "many2many")):
         return True
     check = CHECKS.get(field.type)
     return check is None or check(value)
@@ -55,7 +55,7 @@ def _is_choice(value):
 
 
 def _is_id(value):
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_INTEGER
 
 
 def _is_reference(value):
@@ -71,7 +71,9 @@ def _is_references(value):
 
 
 def _is_command(command):
-    if not isinstance(command, tuple | list) or not command or command[0] not in COMMANDS:
+    if not isinstance(command, tuple | list) or not command or not isinstance(command[0], int):
+        return False
+    if command[0] not in COMMANDS:
         return False
     wanted = COMMANDS[command[0]]
     return len(command) > len(wanted) and all(map(_is_part, wanted, command[1:]))

@@ -70,6 +70,16 @@ def take_slot(cr):
     return any(take_name(cr, slot) for slot in _slots())
 
 
+def take_long_slot(cr, name):
+    """Take one of the rights to keep a worker busy for minutes with what has this name. Not one of those above: nobody
+    who pays waits for it. A quarter of the workers, at least one.
+
+    :return: whether one was free
+    """
+    count = max((config["workers"] or THREADS) // 4, 1)
+    return any(take_name(cr, f"{name}.{number}") for number in range(count))
+
+
 @contextmanager
 def a_slot(cr, name=None, wait=0.0):
     """Hold such a right as long as the block lasts, whatever is committed in it. Commits before.

@@ -9,4 +9,4 @@ def whole_number(env, name, default):
     value = env["ir.config_parameter"].sudo().get_param(name) or ""
     if not value.isdecimal():
         return default
-    return int(value) if len(value) < len(str(MOST)) else MOST
+    return int(value) if len(value.lstrip("0")) < len(str(MOST)) else MOST

@@ -37,6 +37,7 @@ LEFT_OUT = [
 STATUSES = [
     ("charged", "Charged"),
     ("in_progress", "In progress"),
+    ("settled", "Nothing due anymore"),
     ("skipped", "Not to be charged"),
     ("ended", "No Further Tries"),
     ("left_out", "Not charged"),
@@ -60,6 +61,7 @@ class PaylinkAutopayItem(models.Model):
     _inherit = ["paylink.guard.mixin", "paylink.customer.mixin", "paylink.ending.mixin"]
     _description = "Automatic Payment of an Item"
     _order = "id desc"
+    _rec_name = "move_id"
 
     move_line_id = fields.Many2one(
         "account.move.line", string="Journal Item", required=True, readonly=True, ondelete="cascade"
@@ -120,6 +122,7 @@ class PaylinkAutopayItem(models.Model):
             row.name = labels.get(row.sudo().move_line_id.id)
 
     @api.depends("is_charged", "is_skipped", "is_ended", "left_out", "decline", "next_on", "charge_on")
+    @api.depends("move_line_id.reconciled", "move_id.state")
     @api.depends_context("lang")
     def _compute_status(self):
         reasons = {name: dict(self._fields[name]._description_selection(self.env)) for name in ("left_out", "decline")}
@@ -128,6 +131,7 @@ class PaylinkAutopayItem(models.Model):
             holds = {
                 "charged": row.is_charged,
                 "in_progress": row.sudo().move_line_id in in_flight,
+                "settled": row.sudo().move_line_id.reconciled or row.sudo().move_id.state != "posted",
                 "skipped": row.is_skipped,
                 "ended": row.is_ended,
                 "left_out": row.left_out,

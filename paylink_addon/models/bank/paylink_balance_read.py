@@ -89,7 +89,7 @@ class PaylinkBalanceRead(models.Model):
         stripe = self._stripe()
         if not (self._read_moves(stripe) and self._read_payouts(stripe)):
             return False
-        said = self._said(stripe)
+        said = self._standing_still(stripe)
         if said is not None and not self.is_opened:
             self._open(said)
         if not self._book():
@@ -151,7 +151,7 @@ class PaylinkBalanceRead(models.Model):
         found = stripe.transactions(created={"gte": _stamp(since)}, expand=EXPAND, limit=PAGE)
         return self._store_pages(found)
 
-    def _said(self, stripe):
+    def _standing_still(self, stripe):
         """What Stripe says there is, while all that it is made of is known: nothing has moved between two answers.
 
         :return: see :meth:`_stripe_says`; ``None``: it does not stand still

@@ -3,6 +3,7 @@
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 from functools import partial
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -18,6 +19,7 @@ from ...tools.locks import WAIT, a_slot, hold_and_touch
 from .payment_transaction import ON_REQUEST
 
 _logger = logging.getLogger(__name__)
+BOOKED_AFTER = timedelta(minutes=2)
 # What is asked, and moves money; a provider may add what does not.
 TODO = [
     ("charge", "Charge the stored method"),
@@ -272,6 +274,8 @@ class PaymentTransactionRequests(models.Model):
         :param int left: how many there will be in all
         :return: whether all were sent; else the time was up
         """
+        # What a worker that is stopped has not booked any more waits no longer than this.
+        self._paylink_wake_booking(at=fields.Datetime.now() + BOOKED_AFTER)
         self.env.cr.commit()  # pylint: disable=invalid-commit
         for ids in sent:
             left -= len(ids)
@@ -282,9 +286,9 @@ class PaymentTransactionRequests(models.Model):
         return not left
 
     @api.model
-    def _paylink_wake_booking(self):
-        """Have the job book what is confirmed as soon as this is committed."""
-        self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_book")
+    def _paylink_wake_booking(self, at=None):
+        """Have the job book what is confirmed as soon as this is committed, or at some moment."""
+        self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_book", at)
 
     def _paylink_book_meanwhile(self):
         """Book those of these that are confirmed, and tell who has to know, while the job waits for others; what fails

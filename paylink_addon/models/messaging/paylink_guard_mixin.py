@@ -130,7 +130,7 @@ class PaylinkGuardMixin(models.AbstractModel):
     @api.model
     def _said_by(self, command):
         """One command of the lines of a form."""
-        if command[0] not in (Command.CREATE, Command.UPDATE):
+        if not isinstance(command, tuple | list) or command[0] not in (Command.CREATE, Command.UPDATE):
             return command
         line = self.browse(command[1] if command[0] == Command.UPDATE else ())
         return [*command[:2], line._said(command[2])]

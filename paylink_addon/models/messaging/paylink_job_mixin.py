@@ -75,13 +75,14 @@ class PaylinkJobMixin(models.AbstractModel):
         return True
 
     @api.model
-    def _wake(self, job):
+    def _wake(self, job, at=None):
         """Have a job run as soon as this is committed; somebody may have deleted it.
 
         :param str job: XML id
+        :param at: the moment, if it is not to run at once
         """
         if found := self.env.ref(job, raise_if_not_found=False):
-            found.sudo()._trigger()
+            found.sudo()._trigger(at=at)
 
     @api.model
     def _do(self, records, work, tell, *, take=False):

@@ -57,6 +57,9 @@ class TestAutopayLeftOut(AutopayCommon):
             row.write(values)
             with self.subTest(status):
                 self.assertEqual((row.status, row.reason), (status, reason))
+        row.is_charged = False
+        row.move_id.button_draft()
+        self.assertEqual((row.status, row.reason), ("settled", False))
         arch = row.get_view(view_type="list")["arch"]
         self.assertEqual(arch.count('widget="badge"'), 1)
 

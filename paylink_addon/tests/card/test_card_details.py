@@ -62,15 +62,6 @@ class TestCardDetails(OpenCommon, HttpCase):
         self.page.sudo()._note_full(100)
         self.assertTrue(self.page.is_full)
 
-    def test_limit_of_a_site_is_a_parameter(self):
-        """Of all networks that one may have: one code is let through, and no other."""
-        self.env["ir.config_parameter"].set_param("paylink_addon.max_card_codes_per_site", "1")
-        Code, template = self.env["paylink.card.code"].sudo(), self.page.sudo()
-        sent = [
-            bool(Code._send(template, f"n{number}@example.com", {}, f"2001:db8:1:{number}::1")) for number in range(3)
-        ]
-        self.assertEqual(sent, [True, False, False])
-
     def test_help_stands_at_the_foot(self):
         """Of a request's page, and of the page for anyone; in the customer's language."""
         request = self._card_request()

@@ -218,6 +218,12 @@ class TestCardCodes(OpenCommon):
     def _codes(record):
         return record.env["paylink.card.code"].sudo()
 
+    def test_limit_of_a_site_is_a_parameter(self):
+        """Of all networks that one may have: one code is let through, and no other."""
+        self.env["ir.config_parameter"].set_param("paylink_addon.max_card_codes_per_site", "1")
+        sent = [bool(self._send(f"n{number}@example.com", f"2001:db8:1:{number}::1")) for number in range(3)]
+        self.assertEqual(sent, [True, False, False])
+
     def test_caps(self):
         other = self.page.copy({"name": "Other"})
         cases = {

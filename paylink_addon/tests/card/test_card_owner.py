@@ -64,7 +64,11 @@ class TestCardOwner(CardCommon):
         token = self._profile(contact)
         self.assertEqual(company.paylink_token_id, token)
         invoice = self._invoice(company)
-        self.john.sudo().paylink_token_id = token
+        self.env.cr.execute(
+            "UPDATE res_partner SET paylink_token_id = jsonb_build_object(%s, %s) WHERE id = %s",
+            [str(self.company.id), token.id, self.john.id],
+        )
+        self.john.invalidate_recordset()
         with self.assertRaisesRegex(UserError, "no payment method"):
             self._invoice(self.john).action_paylink_charge_now()
         self.john.sudo().paylink_token_id = False

@@ -284,7 +284,7 @@ class TestExportFile(HttpCase, ExportCommon):
         dialog = self._dialog(domain=[["id", "=", self._free(7).id]])
         url = dialog.action_export()["params"]["url"]
         self.authenticate("boss", "boss")
-        for name in ("take_name", "take_slot"):
+        for name in ("take_name", "take_long_slot"):
             with self.subTest(name), patch.object(paylink_export, name, lambda *_args: False):
                 with self.assertRaisesRegex(UserError, "Another file"):
                     dialog.action_export()

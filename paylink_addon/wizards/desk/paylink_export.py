@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
-from ...tools.locks import take_name, take_slot
+from ...tools.locks import take_long_slot, take_name
 from ...tools.spreadsheet import MAX_ROWS
 
 # Beside the links: the header, and a total for each currency.
@@ -111,12 +111,12 @@ class PaylinkExport(models.TransientModel):
             )
 
     def _take_turn(self, cr):
-        """Have this user make one file at a time, and all of them leave a worker for everybody else.
+        """Have this user make one file at a time, and all of them leave the workers to who pays.
 
         :param cr: whose transaction ends with the file
         :raises UserError: where that is not so now
         """
-        if not (take_name(cr, f"paylink.export.{self.env.uid}") and take_slot(cr)):
+        if not (take_name(cr, f"paylink.export.of.{self.env.uid}") and take_long_slot(cr, "paylink.export")):
             raise UserError(
                 self.env._("Another file is being made. Please wait until it is complete, then export this one.")
             )
