@@ -108,6 +108,8 @@ class TestRpc(RpcCommon):
             companies = self.user.sudo().company_ids
             self.context = {"lang": "en_US", "tz": "Europe/Paris", "allowed_company_ids": companies.ids}
             self.readable = set(filter(self._can_read, self.marks))
+            matches = [record.sudo() for record in self.readable if record._name == "paylink.bank.match"]
+            self.decided = {match.line_id for match in matches}  # who decides on a match has its line reconciled
             known = [marks for record, marks in self.marks.items() if record in self.readable]
             self.forbidden = set().union(*self.marks.values()) - set().union(*known)
             self.fields = {}
@@ -386,7 +388,7 @@ class TestRpc(RpcCommon):
         """Where the rows of what the user may not read are: a row that is changed gets another place."""
         found = {}
         hidden = defaultdict(list)
-        for record in set(self.marks) - self.readable:
+        for record in set(self.marks) - self.readable - self.decided:
             if record._auto:  # else it is a view of others' rows
                 hidden[record._table].append(record.id)
         for table, ids in hidden.items():

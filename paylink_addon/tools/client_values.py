@@ -24,8 +24,10 @@ COMMANDS = {
 
 def is_value(field, value):
     """Whether ``value`` can be one of ``field``, as far as its type tells; nothing always can."""
-    if value is None or value is False or (value == "" and field.type not in ("one2many", "many2many")):
+    if value is None or value is False:
         return True
+    if isinstance(value, int | float | str) and not value and not field.type.endswith("2many"):
+        return True  # Odoo takes it for nothing
     check = CHECKS.get(field.type)
     return check is None or check(value)
 
