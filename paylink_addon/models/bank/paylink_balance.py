@@ -109,7 +109,12 @@ class PaylinkBalance(models.Model):
         domain = [("company_id", "=", self.company_id.id), ("paylink_stripe_account", "=", False)]
         domain.append(("paylink_stripe_secret_key", "!=", False))
         for provider in self.env["payment.provider"].sudo().search(domain):
-            provider._paylink_stripe_connect()
+            try:
+                provider._paylink_stripe_connect()
+            except StripeRefused:
+                continue  # the next one's may be the right one
+            if keyed := self._keyed():
+                return keyed
         return self._keyed()
 
     def _start(self):

@@ -30,12 +30,26 @@ class PaylinkBalanceMoveMatch(models.Model):
         """
         job = self.env["paylink.job.mixin"]
         is_open = self._kept_domain(balance) & Domain("is_open", "=", True)
-        is_known = Domain("transaction_id", "!=", False) | Domain("id", "in", self._newly_known(balance))
+        is_known = self._ready_domain() | Domain("id", "in", self._newly_known(balance))
         payments = is_open & Domain("category", "in", PAYMENTS + DISPUTES)
         waiting = self.search(payments & is_known, order="created_at, id")
-        if not job._each(waiting, lambda moves: moves._match(), size=BATCH):
+        # Named functions of their own: what one could not do is not what the other has done.
+        match, cancel_out = type(self)._match, type(self)._cancel_out
+        if not job._each(waiting, match, size=BATCH, scope=balance):
             return False
-        return job._each(self._pairs(payments), lambda moves: moves._cancel_out(), size=BATCH)
+        return job._each(self._pairs(payments), cancel_out, size=BATCH, scope=balance)
+
+    @api.model
+    def _ready_domain(self):
+        """Rows of known payments that may find an open item. Debits on their way, and what is reconciled with something
+        else, may be many, and wait long.
+        """
+        is_over = Domain("transaction_id.state", "not in", ("draft", "pending"))
+        is_matched = Domain("transaction_id", "any", [("payment_id.is_matched", "=", True)])
+        awaited = Domain("category", "in", ("charge", "refund")) & ~is_matched
+        awaited |= Domain("category", "=", "refund_failure")  # settles the reversal of its payment
+        known = Domain("transaction_id", "!=", False)
+        return known & (Domain("category", "in", DISPUTES) | (awaited & is_over))
 
     @api.model
     def _pairs(self, domain):

@@ -94,19 +94,27 @@ class PaylinkBalanceRead(models.Model):
             self._open(said)
         if not self._book():
             return False
+        if said is not None and self._looks_again(said):
+            return self._keep_up()
         if said is not None:
-            self._check(stripe, said)
+            self._check(said)
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return True
 
-    def _check(self, stripe, said):
-        """Compare; where that is uneven for the first time, look once more for what Stripe's list may not have had.
-        What others have kept from being booked is left to the next run.
+    def _looks_again(self, said):
+        """Where it is uneven for the first time, the last days are read once more, as all is read, for what Stripe's
+        list may not have had; what Stripe says is asked for after that.
+
+        :return: whether they are to be read; it is noted before, so that whatever stops that does not begin it again
         """
-        if self.is_even and self._differences(said) and self._read_late(stripe):
-            if not self.is_opened:
-                self._open(said)
-            self._book()
+        if not self.is_even or not self._differences(said):
+            return False
+        self.write({"is_even": False, "read_until": fields.Datetime.now() - LATEST})
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        return True
+
+    def _check(self, said):
+        """Compare. What others have kept from being booked is left to the next run."""
         Move = self.env["paylink.balance.move"]
         if not Move.search_count([*Move._waiting_domain(self), ("error", "=", False)], limit=1):
             self._compare(said)
@@ -141,15 +149,6 @@ class PaylinkBalanceRead(models.Model):
             if not self.env["ir.cron"]._commit_progress(1, remaining=left) and left:
                 return False
         return True
-
-    def _read_late(self, stripe):
-        """Look once more at the last days: what has moved may appear long after the time it bears.
-
-        :return: whether there was something new
-        """
-        since = max(fields.Datetime.now() - LATEST, self._start())
-        found = stripe.transactions(created={"gte": _stamp(since)}, expand=EXPAND, limit=PAGE)
-        return self._store_pages(found)
 
     def _standing_still(self, stripe):
         """What Stripe says there is, while all that it is made of is known: nothing has moved between two answers.

@@ -290,6 +290,7 @@ class PaylinkPayout(models.Model):
 
     def _release(self):
         """Nothing is in them for all that is known."""
+        self.search([("again_id", "in", self.ids)]).again_id = False
         self.move_ids.payout_id = False
         self.is_assigned = False
 
@@ -309,6 +310,7 @@ class PaylinkPayout(models.Model):
                 lambda record: [self._reconcile(item, line) for item, line, of in pairs if of == record],
                 take=False,
                 place=lambda record: record.balance_id,
+                scope=balance.company_id,
             )
             for model in ("paylink.payout", "paylink.balance.move")
         )
@@ -330,7 +332,7 @@ class PaylinkPayout(models.Model):
         transfer &= Domain("reconciled", "=", False) & Domain("parent_state", "=", "posted")
         is_open = Domain("is_reconciled", "=", False) | Domain("move_id.line_ids", "any", transfer)
         domain = is_open & Domain("company_id", "=", company.id) & Domain("amount", "in", list(amounts))
-        domain &= Domain("journal_id.paylink_balance_id", "=", False)
+        domain &= Domain("journal_id.paylink_balance_id", "=", False) & Domain("state", "=", "posted")
         found = self.env["account.bank.statement.line"].sudo().search(domain, order="id desc", limit=MATCHED_AT_ONCE)
         return [(item, line, items[item]) for item, line in _pairs(items, found).items()]
 

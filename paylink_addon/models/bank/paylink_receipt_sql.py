@@ -76,6 +76,7 @@ class PaylinkReceiptSql(models.Model):
             *("date", "partner_id", "company_id", "journal_id", "payment_method_line_id", "currency_id", "amount"),
             *("amount_company_currency_signed", "payment_type", "partner_type", "state", "is_matched", "move_id"),
             *("payment_transaction_id", "name", "paired_internal_transfer_payment_id", "invoice_ids"),
+            "outstanding_account_id",
         ],
         "account.move": ["date", "state", "reversed_entry_id", "name", "invoice_user_id"],
         "account.move.line": [
@@ -409,7 +410,8 @@ class PaylinkReceiptSql(models.Model):
 
     def _lines_sql(self):
         """What the entry of a bank's line has booked on a customer's account by itself: nobody has registered a
-        payment, and no link has asked for it. What settles a payment that is a row of its own is not that.
+        payment, and no link has asked for it. What settles a payment that is a row of its own is not that; what
+        gives back what that payment has left is.
         """
         columns = {
             "id": SQL("item.id * 4 + 3"),
@@ -460,7 +462,10 @@ class PaylinkReceiptSql(models.Model):
                                   JOIN account_move_line other ON other.id = partial.credit_move_id
                                  WHERE partial.debit_move_id = item.id AND %(is_row)s)""",
             is_row=SQL(
-                """(other.payment_id IS NOT NULL OR EXISTS (
+                """(EXISTS (
+                        SELECT FROM account_payment own
+                         WHERE own.id = other.payment_id AND own.outstanding_account_id = other.account_id)
+                    OR EXISTS (
                         SELECT FROM account_move__account_payment rel
                           JOIN account_payment payment ON payment.id = rel.payment_id
                          WHERE rel.invoice_id = other.move_id AND payment.move_id IS NULL

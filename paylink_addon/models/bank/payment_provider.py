@@ -125,13 +125,27 @@ class PaymentProvider(models.Model):
         if balance:
             journal = balance.journal_ids.filtered("active")[:1] or provider.journal_id
             provider._paylink_book_on(journal, balance.outstanding_account_id)
-        else:
-            provider._paylink_book_on(provider.paylink_former_journal_id, provider.paylink_former_account_id)
+        elif booked_on:
+            provider._paylink_book_where_before(booked_on)
+
+    def _paylink_book_where_before(self, balance):
+        """Have payments booked where they were before this account was kept; where that is not known, or is archived,
+        in the first journal of a real bank. Where there is none, they stay: the next step says so.
+        """
+        if not self.paylink_former_journal_id.active:
+            domain = [("type", "=", "bank"), ("paylink_balance_id", "=", False)]
+            domain += self.env["account.journal"]._check_company_domain(self.company_id)
+            self.paylink_former_journal_id = self.env["account.journal"].search(domain, limit=1)
+            self.paylink_former_account_id = balance.former_account_id
+        if self.paylink_former_journal_id:
+            self._paylink_book_on(self.paylink_former_journal_id, self.paylink_former_account_id)
 
     def _paylink_stripe_next_step(self):
         """Where another account of this provider was kept, this one is to be, too."""
         step = super()._paylink_stripe_next_step()
-        if self.sudo().paylink_former_journal_id and not self._paylink_balance():
+        provider = self.sudo()
+        kept_before = provider.paylink_former_journal_id or provider.journal_id.paylink_balance_id
+        if kept_before and not self._paylink_balance():
             step += " " + self.env._("This Stripe account is not kept as an account: “Use Stripe as an account”.")
         return step
 

@@ -6,6 +6,8 @@ class PaymentTransaction(models.Model):
 
     _inherit = "payment.transaction"
 
+    # What is stored here follows payments: whatever is reconciled in the books, its transactions are looked for.
+    payment_id = fields.Many2one(index="btree_not_null")
     paylink_balance_move_ids = fields.One2many("paylink.balance.move", "transaction_id", readonly=True)
     paylink_is_matched = fields.Boolean(
         string="Reconciled",

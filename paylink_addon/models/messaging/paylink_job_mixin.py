@@ -44,7 +44,7 @@ class PaylinkJobMixin(models.AbstractModel):
         return done
 
     @api.model
-    def _each(self, records, work, *, size=1, take=True, tell=None, place=None):
+    def _each(self, records, work, *, size=1, take=True, tell=None, place=None, scope=None):
         """Do ``work`` with ``records``, ``size`` at a time; where a set fails, with each of it alone.
 
         :param work: a function of a record set
@@ -52,10 +52,12 @@ class PaylinkJobMixin(models.AbstractModel):
             asks somebody else: nothing is held while another server is silent
         :param tell: a function of a record and its error; by default the payment managers get a task, until it is done
         :param place: on which that task stands: a function of a record; by default itself, where it can have tasks
+        :param scope: the record whose ``records`` these are, where the same is done for several: the tasks of the
+            others are none of these
         :return: whether all were done; else the time was up, and the job is called again soon
         """
         job, left = self.env["ir.cron"], len(records)
-        key = _key(_name(work), records._name)
+        key = _key(_name(work), records._name, *([str(scope.id)] if scope else []))
         failed_before = self.env["paylink.task.mixin"]._about(key)
         for record_id in failed_before.keys() - set(records.ids):
             failed_before.pop(record_id).unlink()  # somebody else has done it

@@ -137,6 +137,11 @@ class TestReceipts(BankCommon):
         tx.is_post_processed = False
         self.assertEqual(self._receipts().transaction_id, tx)
 
+    def test_payments_find_their_transactions(self):
+        """Each reconciliation asks for them: they are not looked for among all."""
+        self.cr.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'payment_transaction'")
+        self.assertTrue(any("(payment_id)" in index for (index,) in self.cr.fetchall()))
+
     def test_not_in_the_books(self):
         """Nothing shows money of which there is no payment."""
         tx = self._paid(100)
@@ -192,6 +197,20 @@ class TestReceipts(BankCommon):
         domain = [("account_type", "=", "asset_receivable"), ("parent_state", "=", "posted"), ("balance", "<", 0)]
         credited = self.env["account.move.line"].search([*domain, ("company_id", "=", self.company.id)])
         self.assertEqual(sum(self._receipts().mapped("amount_company")), -sum(credited.mapped("balance")))
+
+    def test_what_was_left_of_money_and_given_back(self):
+        """Both count, whichever of them a bank's line has booked, and which a payment: they are two movements."""
+        values = {"partner_id": self.john.id, "partner_type": "customer", "journal_id": self.bank_journal.id}
+        for kind, paid, line_amount in (("outbound", 40, 100), ("inbound", 100, -40)):
+            with self.subTest(kind):
+                before = sum(self._receipts().mapped("amount"))
+                payment = self.env["account.payment"].create({**values, "payment_type": kind, "amount": paid})
+                payment.action_post()
+                _liquidity, counterpart, _others = payment._seek_for_lines()
+                suspense = self._bank_line("SOMETHING", line_amount)._seek_for_lines()[1]
+                suspense.write({"account_id": counterpart.account_id.id, "partner_id": self.john.id})
+                (suspense | counterpart).reconcile()
+                self.assertEqual(sum(self._receipts().mapped("amount")) - before, 60)
 
     def test_refund_that_came_back(self):
         """It stays in the month in which it was made, and comes back in another one: as in the books."""

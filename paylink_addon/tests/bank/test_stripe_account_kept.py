@@ -9,7 +9,7 @@ from psycopg2.errors import SerializationFailure
 from odoo.addons.base.models import ir_cron
 
 from ...models.bank import paylink_balance_move_book, paylink_balance_read
-from ...tools.stripe_errors import StripeTransient
+from ...tools.stripe_errors import StripeRefused, StripeTransient
 from ..fake_stripe import balance as money
 from .stripe_account_common import StripeAccountCommon
 
@@ -143,6 +143,52 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.assertFalse(self.moves("opening"))
         self.assert_even(balance)
 
+    def test_what_moves_while_late_rows_are_read_is_no_part_of_the_opening(self):
+        """What Stripe says is asked for again after that."""
+        balance = self.use_as_account(since=fields.Date.today() - timedelta(days=3))
+        self.fake.adjust(900)["created"] -= 5 * 86400
+        self.fake.adjust(100)
+        self.read_balance()
+        late, meanwhile = self.fake.adjust(500), []
+        late["created"] -= 86400
+        differences, listed = type(balance)._differences, money.listing
+
+        def busy(own, said):
+            found = differences(own, said)
+            if not meanwhile:
+                meanwhile.append(self.fake.adjust(97)["id"])
+            return found
+
+        def listing(rows, *args):
+            return listed([row for row in rows if meanwhile or row != late], *args)
+
+        with patch.object(money, "listing", listing), patch.object(type(balance), "_differences", busy):
+            self.read_balance()
+        self.assertLessEqual({late["id"], *meanwhile}, set(self.moves().mapped("name")))
+        self.assertEqual(self.moves("opening").amount, 9)
+        self.read_balance()
+        self.assert_even(balance)
+
+    def test_last_days_are_read_again_once(self):
+        """Whatever stops that: a difference that lasts is told, and the days are not begun again each hour."""
+        balance = self.use_as_account()
+        self.fake.adjust(500)
+        self.read_balance()
+        self.moves().line_id.move_id.button_draft()
+        starts, read = [], type(balance)._read_moves
+
+        def stopped(own, stripe):
+            starts.append(own.read_until)
+            return len(starts) != 2 and read(own, stripe)  # the second time, the time is up
+
+        with patch.object(type(balance), "_read_moves", stopped):
+            self.read_balance()
+            self.assertEqual((len(starts), bool(self.task())), (2, False))
+            self.read_balance()
+        self.assertEqual(len(starts), 3)
+        self.assertLess(max(starts[1:]), fields.Datetime.now() - timedelta(days=6))
+        self.assertTrue(self.task())
+
     def hiding(self, hidden):
         """While Stripe's list does not have a row that its balance has."""
         listed = money.listing
@@ -256,6 +302,39 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.assertEqual(
             (line.journal_id, line.payment_account_id), (tested.journal_ids, tested.outstanding_account_id)
         )
+
+    def test_where_payments_go_whose_former_journal_is_not_known(self):
+        """To a real bank's; and what an accountant has chosen since stays, however often it is connected."""
+        tested = self.use_as_account()
+        self.provider.write({"paylink_former_journal_id": False, "paylink_former_account_id": False})
+        self.provider.write({"paylink_stripe_secret_key": self.fake.account.key(True), "state": "enabled"})
+        self.provider._paylink_stripe_connect()
+        line = self.provider._paylink_payment_method_line()
+        self.assertEqual((line.journal_id.type, line.payment_account_id), ("bank", tested.former_account_id))
+        self.assertFalse(line.journal_id.paylink_balance_id)
+        self.assertIn("kept", self.provider._paylink_stripe_next_step())
+        chosen = self.bank_journal.copy()
+        self.provider.journal_id = chosen
+        self.provider._paylink_stripe_connect()
+        self.assertEqual(self.provider.journal_id, chosen)
+
+    def test_key_that_is_refused_keeps_no_other_from_being_asked(self):
+        balance = self.use_as_account()
+        other = self.provider.copy({"name": "Second", "company_id": self.company.id, "sequence": -1})
+        other.write({"paylink_stripe_secret_key": "sk_test_unknown", "state": self.provider.state})
+        self.provider._paylink_stripe_forget_account()
+        refused = []
+
+        def connect(provider):
+            if provider == other:
+                refused.append(provider)
+                raise StripeRefused("Invalid API key")
+            return connected(provider)
+
+        connected = type(self.provider)._paylink_stripe_connect
+        with patch.object(type(self.provider), "_paylink_stripe_connect", connect):
+            balance._stripe()
+        self.assertTrue(refused)
 
     def test_payments_of_another_company_are_named(self):
         """The same Stripe account in two companies: the row says whose payment it is."""

@@ -1,6 +1,7 @@
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ...models.bank import paylink_balance_move_match
@@ -60,6 +61,9 @@ class TestStripeAccountOrder(StripeAccountCommon):
         self.keep_up()
         moves = self.moves("charge")
         self.assertEqual(set(moves.filtered("is_open").mapped("why")), {"The payment is in progress."})
+        with patch.object(type(moves), "_find_items", side_effect=AssertionError("nothing has come of them yet")):
+            self.read_balance()
+        self.assertFalse(self.env["mail.activity"].search([("paylink_key", "=like", "job%")]))
         self.company.sudo().fiscalyear_lock_date = fields.Date.today()
         before = self.items_of(moves)
         self.settle(txs[0])
@@ -87,6 +91,22 @@ class TestStripeAccountOrder(StripeAccountCommon):
         self.keep_up()
         self.assertIn("secured", move.why)
         self.assertFalse(self.env["mail.activity"].search([("paylink_key", "=like", "job%")]))
+
+    def test_what_could_not_be_matched_stays_told(self):
+        """Until it can be: what else the job has done is not that."""
+        self.use_as_account()
+        tx = self.start(self._link(self._invoice()))
+        self.fake.pay(tx.paylink_stripe_session)
+        self.read_balance()
+        self.deliver_and_handle()
+        with patch.object(type(self.moves()), "_match", side_effect=UserError("Not today")) as match:
+            match.__qualname__ = "PaylinkBalanceMoveMatch._match"
+            with self.assertLogs("odoo.addons.paylink_addon.models.messaging.paylink_job_mixin", "ERROR"):
+                self.read_balance()
+        tasks = self.env["mail.activity"].search([("paylink_key", "=like", "job%")])
+        self.assertIn("Not today", tasks[:1].note)
+        self.read_balance()
+        self.assertFalse(tasks.exists())
 
     def test_chargeback_taken_and_won_before_anything_was_heard(self):
         """Both rows have entries to come: they wait for these, not for each other."""

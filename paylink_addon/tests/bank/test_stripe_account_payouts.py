@@ -89,6 +89,16 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         self.read_balance()
         self.assertTrue(alike[1].is_reconciled)
 
+    def test_lines_that_are_not_posted_are_no_rivals(self):
+        """An entry that was cancelled, or is a draft, has brought nothing."""
+        payout = self.payout_of_100()
+        alike = self._bank_lines(*[("STRIPE PAYMENTS", payout.amount)] * 3, date=payout.arrival_date)
+        alike[:2].move_id.button_draft()
+        alike[1].move_id.button_cancel()
+        self.read_balance()
+        self.assertEqual(payout.bank_line_id, alike[2])
+        self.assertEqual(alike[:2].mapped("is_reconciled"), [False, False])
+
     # === FAILURES === #
 
     def test_failed_payouts_come_back(self):
@@ -150,6 +160,17 @@ class TestStripeAccountPayouts(StripeAccountCommon):
             payouts[0].with_user(invoicing).action_assign()
         self.assert_even(self.balance)
 
+    def test_what_is_released_has_sent_nothing_again(self):
+        """A payout came back, and somebody took another one for that which sent its money again."""
+        returned = self.payout_of_100()
+        self.fake.fail_payout(returned.name)
+        self.keep_up()
+        manual = self.manual_payout(round(returned.amount * 100))
+        manual.action_assign()
+        self.assertEqual(returned.arrival_line_id, manual.bank_line_id)
+        manual.action_release()
+        self.assertFalse(returned.arrival_line_id)
+
     def manual_payout(self, amount):
         payout = self.payout(manual=amount)
         self.arrived(payout, f"STRIPE {payout.name}", date=payout.arrival_date)
@@ -177,6 +198,11 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         task = self.env["mail.activity"].search(domain)
         self.assertIn("secured", task[:1].note)
         self.assertEqual(task[:1].res_model, "paylink.balance")
+        other = self.balance.new({"company_id": self._other_company().id})
+        self.env["paylink.payout"]._match_waiting(other)
+        with self.assertLogs("odoo.addons.paylink_addon.models.messaging.paylink_job_mixin", "ERROR"):
+            self.read_balance()
+        self.assertEqual(self.env["mail.activity"].search(domain), task, "of whatever company the others are")
 
     def test_old_payouts_are_composed(self):
         """A backfill: they were paid out long ago, and Stripe has known for long what they are made of."""
