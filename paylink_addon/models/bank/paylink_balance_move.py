@@ -319,6 +319,7 @@ class PaylinkBalanceMove(models.Model):
                 "category": OPENING,
                 "currency_id": currency.id,
                 "amount": amount,
+                "fee": 0.0,  # what has none at all would wait for its line for ever, and nothing be compared
                 "net": amount,
                 "created_at": balance._start(),
                 "date": balance.since,
