@@ -44,8 +44,8 @@ class PaymentTransactionMoved(models.Model):
     @api.model
     def _paylink_note_moved_before(self):
         """What was paid before anybody noted it moved on its day in the books, as far as is known."""
-        unknown = self.sudo().search([("state", "=", "done"), ("paylink_moved_at", "=", False)])
-        for company in unknown.company_id:
+        domain = [("state", "=", "done"), ("paylink_moved_at", "=", False)]
+        for (company,) in self.sudo()._read_group(domain, ["company_id"]):
             zone = days.in_database(self.env.cr, company.paylink_tz)
             self.env.cr.execute(
                 SQL(
@@ -59,7 +59,7 @@ class PaymentTransactionMoved(models.Model):
                     company.id,
                 )
             )
-        unknown.invalidate_recordset(["paylink_moved_at", "paylink_moved_on"])
+        self.invalidate_model(["paylink_moved_at", "paylink_moved_on"])
 
     def _paylink_moved_on(self):
         """The day, for the company, on which the money moved: what people read, and what the books say."""
