@@ -22,7 +22,7 @@ CHARGES = int(os.environ.get("PAYLINK_CHARGES") or 100)
 KILL_EVERY = 1.0  # seconds
 LOST = 0.3  # of the answers, after Stripe has carried the request out
 INTENTS = "/v1/payment_intents"
-PATIENCE = 120 + CHARGES  # seconds
+PATIENCE = 300 + CHARGES  # seconds
 SCRIPT = """
 from bench.reminders import prepare
 prepare(env)

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 from support import CONFLICTS, TIMEOUT, Ledger, log_in, server
 
-TRIES = int(os.environ.get("PAYLINK_TRIES") or 400)
+TRIES = int(os.environ.get("PAYLINK_TRIES") or 240)
 VISITORS = 4
 CUSTOMERS = 50
 # No try may take longer, in the mean, with two workers.
