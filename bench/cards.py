@@ -94,7 +94,7 @@ def store_methods(env):
         {"key": str(env.company.id)},
     )
     env.cr.execute("ANALYZE payment_token, res_partner")
-    env.cr.commit()
+    env.cr.commit()  # the jobs have cursors of their own
     env.invalidate_all()
 
 
@@ -232,7 +232,7 @@ def profiled():
         with lock:
             profile.at_provider += 1
         try:
-            time.sleep(LATENCY)
+            time.sleep(LATENCY)  # what the network takes
             return call(*args, **kwargs)
         finally:
             with lock:
@@ -285,4 +285,4 @@ def store_at_stripe(env, fake, partners):
             }
         )
         partner.write({"paylink_autopay": True, "paylink_token_id": token.id})
-    env.cr.commit()
+    env.cr.commit()  # the jobs have cursors of their own

@@ -7,7 +7,17 @@ from odoo.tools import mute_logger
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from ..tools import locks
-from ..tools.locks import a_slot, hold, hold_and_touch, in_turn, take_free, take_name, take_slot, unless_busy
+from ..tools.locks import (
+    a_slot,
+    hold,
+    hold_and_touch,
+    in_turn,
+    take_free,
+    take_long_slot,
+    take_name,
+    take_slot,
+    unless_busy,
+)
 
 
 @tagged("post_install", "-at_install")
@@ -91,6 +101,12 @@ class TestLocks(TransactionCase):
         self.assertTrue(take_name(self.other, "paylink.test"))
         self.assertFalse(take_name(self.env.cr, "paylink.test"))
         self.assertTrue(take_name(self.env.cr, "paylink.other"))
+
+    def test_what_takes_minutes_leaves_the_others_their_rights(self):
+        with patch.object(locks, "THREADS", 2):
+            self.assertTrue(take_long_slot(self.other, "paylink.test.file"))
+            self.assertFalse(take_long_slot(self.env.cr, "paylink.test.file"))
+            self.assertTrue(take_slot(self.env.cr))
 
     def test_one_worker_is_left_whatever_is_slow(self):
         """Here two may be busy; who is may do several things by that."""
