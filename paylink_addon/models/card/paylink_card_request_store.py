@@ -264,7 +264,7 @@ class PaylinkCardRequestStore(models.Model):
 
     def _interrupted(self, message):
         """An attempt has failed or was given up: the owner sees it, the customer may try again."""
-        self.sudo().unread = True
+        self._mark_unread()
         self._log_events("attempt_failed", {self.id: message})
 
     def _declined_on_page(self, transaction, message):

@@ -1,3 +1,4 @@
 from . import paylink_export_column
 from . import paylink_link
+from . import paylink_link_unread
 from . import res_users_settings

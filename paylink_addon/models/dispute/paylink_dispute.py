@@ -229,7 +229,7 @@ class PaylinkDispute(models.Model):
         """Tell the owner of the link; of what is lost a task tells, too."""
         link, env = self.link_id, self.link_id._owner_env()
         if self.status == "lost":
-            link.sudo().unread = True
+            link._mark_unread()
             return
         link._notify_owner(
             subject=env._("%(name)s: the chargeback was won", name=link.name),

@@ -87,6 +87,9 @@ class PaylinkRequestMixin(models.AbstractModel):
         help="The customer can pay until then. Empty: no expiry.",
     )
     unread = fields.Boolean(readonly=True, copy=False, help="Something happened that the owner has not seen yet.")
+    news_at = fields.Datetime(
+        string="Last News on", readonly=True, copy=False, help="When the owner last had something to see."
+    )
     is_mine = fields.Boolean(compute="_compute_is_mine")
 
     # === COMPUTE METHODS === #
@@ -337,7 +340,7 @@ class PaylinkRequestMixin(models.AbstractModel):
 
     def _notify_owner(self, subject, body):
         """Tell the one owner of these in Odoo (inbox or e-mail, as the user prefers) and mark them as unread."""
-        self.sudo().unread = True
+        self._mark_unread()
         owner = self.user_id
         if not owner or not owner.active:
             return
@@ -348,6 +351,10 @@ class PaylinkRequestMixin(models.AbstractModel):
             author_id=self.env.ref("base.partner_root").id,
             email_layout_xmlid="mail.mail_notification_light",
         )
-        # Odoo shows it as plain text. The body says what the subject says.
+        # The browser shows it as plain text. The body says what the subject says. Odoo sends it after the commit, if any.
         message = html2plaintext(body) if isinstance(body, Markup) else body
-        owner._bus_send("simple_notification", {"type": "success", "message": message, "sticky": False})
+        owner._bus_send("paylink_addon.news", {"message": message, "show": self._get_records_action(context={})})
+
+    def _mark_unread(self):
+        """Something has happened that the owner has not seen yet."""
+        self.sudo().write({"unread": True, "news_at": fields.Datetime.now()})

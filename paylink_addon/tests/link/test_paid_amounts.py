@@ -51,18 +51,18 @@ class TestPaidAmounts(PaylinkCommon, HttpCase):
         transactions = self.env["payment.transaction"].union(*(self._attempt(link) for link in links))
         transactions._set_done()
         transactions._post_process()
-        toasts = [(user, message) for user, kind, message in sent if kind == "simple_notification"]
+        toasts = [(user, message) for user, kind, message in sent if kind == "paylink_addon.news"]
         self.assertEqual([user for user, _message in toasts], [owner])
         text = toasts[0][1]["message"]
         for part in (*links.mapped("name"), "Marie Dubois", "1\u202f200,00", "30,00"):
             self.assertIn(part, text.replace("\xa0", "\u202f"))
         self.assertNotRegex(text, "<|>")
-        self.assertEqual((toasts[0][1]["type"], toasts[0][1]["sticky"]), ("success", False))
+        self.assertEqual(toasts[0][1]["show"]["domain"], [("id", "in", links.ids)])
         self.assertTrue(all(links.mapped("unread")))
         sent.clear()
         owner.active = False
         self._pay(self._free_link(10, user_id=owner.id))
-        self.assertFalse([kind for _user, kind, _message in sent if kind == "simple_notification"])
+        self.assertFalse([kind for _user, kind, _message in sent if kind == "paylink_addon.news"])
 
     def test_credit_that_was_used_is_not_counted(self):
         """A part of a contract was paid, and used for an invoice of something else."""

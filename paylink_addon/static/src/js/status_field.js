@@ -9,6 +9,11 @@ const COLORS = {
     info: ["not_opened", "opened"],
 };
 
+/** The color of a status of a link, as Bootstrap calls it. */
+export function statusColor(status) {
+    return Object.keys(COLORS).find((name) => COLORS[name].includes(status)) || "300";
+}
+
 /** The one status of a collection link, in one color everywhere; what else is known shows when it is pointed at. */
 class StatusField extends BadgeField {
     static template = xml`
@@ -22,9 +27,7 @@ class StatusField extends BadgeField {
         />`;
 
     get badgeClass() {
-        const status = this.props.record.data[this.props.name];
-        const color = Object.keys(COLORS).find((name) => COLORS[name].includes(status));
-        return `text-bg-${color || "300"}`;
+        return `text-bg-${statusColor(this.props.record.data[this.props.name])}`;
     }
 
     get detail() {
