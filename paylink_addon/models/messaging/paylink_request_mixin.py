@@ -351,7 +351,7 @@ class PaylinkRequestMixin(models.AbstractModel):
             author_id=self.env.ref("base.partner_root").id,
             email_layout_xmlid="mail.mail_notification_light",
         )
-        # The browser shows it as plain text. The body says what the subject says. Odoo sends it after the commit, if any.
+        # The browser shows plain text, once it is committed. The body says what the subject says.
         message = html2plaintext(body) if isinstance(body, Markup) else body
         owner._bus_send("paylink_addon.news", {"message": message, "show": self._get_records_action(context={})})
 
