@@ -57,6 +57,7 @@
         "views/stripe/payment_transaction_views.xml",
         "views/stripe/payment_provider_views.xml",
         "views/stripe/payment_stripe_templates.xml",
+        "views/stripe/res_config_settings_views.xml",
         "data/stripe/payment_provider_stripe.xml",
         # card
         "data/card/paylink_card_subtypes.xml",

@@ -1,6 +1,13 @@
 from odoo import api, fields, models
 
+from ...const import (
+    ABANDONED_AFTER_PARAMETER,
+    DEFAULT_ABANDONED_AFTER,
+    DEFAULT_MAX_ATTEMPTS,
+    MAX_ATTEMPTS_PARAMETER,
+)
 from ...tools import days
+from ...tools.parameters import parameter_field
 from .res_company import EXPIRY_UNITS
 
 
@@ -38,6 +45,16 @@ class ResConfigSettings(models.TransientModel):
     paylink_on_invoice_mail = fields.Boolean(related="company_id.paylink_on_invoice_mail", readonly=False)
     paylink_on_invoice_pdf = fields.Boolean(related="company_id.paylink_on_invoice_pdf", readonly=False)
     paylink_sms_template_id = fields.Many2one(related="company_id.paylink_sms_template_id", readonly=False)
+    paylink_max_attempts = parameter_field(
+        "paylink_max_attempts",
+        MAX_ATTEMPTS_PARAMETER,
+        DEFAULT_MAX_ATTEMPTS,
+        least=1,
+        string="Tries to pay within an hour",
+    )
+    paylink_abandoned_after = parameter_field(
+        "paylink_abandoned_after", ABANDONED_AFTER_PARAMETER, DEFAULT_ABANDONED_AFTER, string="Given up after"
+    )
 
     @api.depends("company_id", "paylink_bank_account_id")
     def _compute_paylink_transfer_hint(self):

@@ -6,6 +6,7 @@ from . import payment_transaction_apply
 from . import payment_transaction_requests
 from . import payment_transaction_checkout
 from . import payment_transaction_token
+from . import res_config_settings
 from . import payment_transaction_refund
 from . import payment_transaction_tasks
 from . import payment_token

@@ -1,9 +1,18 @@
+import re
+from pathlib import Path
+
 from lxml import etree
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
+from ...models.card.paylink_card_code import CAPS
+from ...tools.parameters import MOST
 from ..common import PaylinkCommon
 
 VIEWS = "//app[@name='paylink_addon']"
+ADDON = Path(__file__).parents[2]
+# What a company has, and nobody sets: a wish for a run of reminders; the expiry, set as a number and its unit.
+NO_SETTINGS = {"paylink_reminder_requested", "paylink_expiry_hours"}
 
 
 @tagged("post_install", "-at_install")
@@ -27,6 +36,34 @@ class TestSettings(PaylinkCommon):
         for setting in app.iter("setting"):
             with self.subTest(setting.get("id")):
                 self.assertTrue(setting.get("help"))
+
+    def test_what_a_company_can_choose_is_a_setting(self):
+        fields = self.env["res.company"]._fields
+        chosen = {name for name, field in fields.items() if _is_ours(name) and field.store and not field.readonly}
+        self.assertEqual(chosen - set(self.env["res.config.settings"]._fields), NO_SETTINGS)
+
+    def test_each_parameter_is_a_setting(self):
+        """Also 0 is what somebody means; what nobody has changed stays what we propose."""
+        sources = "".join(path.read_text() for path in [ADDON / "const.py", *ADDON.glob("models/**/*.py")])
+        found = set(re.findall(r'PARAMETER = "(paylink_addon\.[\w%]+)"', sources))
+        parameters = {name.replace("%s", cap) for name in found for cap in (CAPS if "%s" in name else [""])}
+        self.assertEqual(len(parameters), 8)
+        Settings, config = self.env["res.config.settings"], self.env["ir.config_parameter"]
+        names = [name for name, field in Settings._fields.items() if _is_ours(name) and field.type == "integer"]
+        Settings.create({name: Settings.default_get(names).get(name, Settings.new()[name]) for name in names}).execute()
+        for parameter in sorted(parameters):
+            with self.subTest(parameter):
+                self.assertFalse(config.get_param(parameter))
+                config.set_param(parameter, "71")
+                [name] = [name for name in names if Settings.new()[name] == 71]
+                Settings.create({name: 72}).execute()
+                self.assertEqual(config.get_param(parameter), "72")
+                for number in (-1, MOST + 1):
+                    with self.assertRaisesRegex(ValidationError, "enter a number"):
+                        Settings.create({name: number})
+                config.set_param(parameter, False)
+        Settings.create({"paylink_abandoned_after": 0}).execute()
+        self.assertEqual(Settings.new().paylink_abandoned_after, 0)
 
     def test_who_sees_them_may_change_them(self):
         """Administrators see them; of the others nobody sees a setting, nor the menu that leads to them."""
