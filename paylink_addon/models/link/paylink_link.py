@@ -139,7 +139,9 @@ class PaylinkLink(models.Model):
         copy=False,
         help="Follows from the payments, the expiry and the owner's actions.",
     )
-    status = fields.Selection(STATUSES, compute="_compute_state", store=True, index=True, copy=False)
+    status = fields.Selection(
+        STATUSES, compute="_compute_state", store=True, index=True, copy=False, group_expand="_expand_statuses"
+    )
     status_detail = fields.Text(
         compute="_compute_status_detail", help="What else is known: it shows when the status is pointed at."
     )
@@ -413,6 +415,11 @@ class PaylinkLink(models.Model):
     @api.depends_context("paylink_told_ids")
     def _compute_displays(self):
         self._fill_displays()
+
+    @api.model
+    def _expand_statuses(self, values, _domain):
+        """Groups stand in the order in which a link goes through them; none of what there is nothing of."""
+        return [status for status, _label in STATUSES if status in values]
 
     # === CRUD METHODS === #
 

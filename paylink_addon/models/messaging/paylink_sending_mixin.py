@@ -81,18 +81,22 @@ class PaylinkSendingMixin(models.AbstractModel):
     def _search_delivery_state(self, operator, value):
         if operator != "in" or set(value) != {"failed"}:
             return NotImplemented
-        query = SQL(
-            """
-            SELECT m.res_id FROM mail_message m JOIN mail_notification n ON n.mail_message_id = m.id
-             WHERE m.model = %s AND m.message_type IN %s AND n.notification_status IN %s
-            """,
-            self._name,
-            CUSTOMER_MESSAGES,
-            FAILED_STATUSES,
-        )
         self.env["mail.notification"].flush_model()
-        candidates = self.browse({row[0] for row in self.env.execute_query(query)})
-        return Domain("id", "in", candidates.filtered(lambda request: request.delivery_state == "failed").ids)
+        failed = SQL(
+            """(
+            SELECT m.res_id FROM mail_notification n JOIN mail_message m ON m.id = n.mail_message_id
+             WHERE n.notification_status IN %(failed)s
+               AND m.model = %(model)s AND m.message_type IN %(types)s AND m.subtype_id = %(sent)s
+               AND NOT EXISTS (SELECT FROM mail_message later
+                                WHERE later.model = m.model AND later.res_id = m.res_id AND later.id > m.id
+                                  AND later.message_type = m.message_type AND later.subtype_id = m.subtype_id)
+            )""",
+            failed=FAILED_STATUSES,
+            model=self._name,
+            types=CUSTOMER_MESSAGES,
+            sent=self._event_subtype_id("sent") or 0,
+        )
+        return Domain("id", "in", failed)
 
     # === EVENTS === #
 

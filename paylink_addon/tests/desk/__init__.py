@@ -1,2 +1,3 @@
 from . import test_export
+from . import test_lists
 from . import test_unread

@@ -1,0 +1,108 @@
+from datetime import timedelta
+
+from lxml import etree
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools.safe_eval import safe_eval
+
+from ..common import PaylinkCommon
+
+
+@tagged("post_install", "-at_install")
+class TestLists(PaylinkCommon):
+    """What the lists of payments show, and by what they are filtered and grouped."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.seller, cls.everyone, cls.manager = cls._people("seller", "everyone", "manager")
+        yesterday = fields.Date.today() - timedelta(days=1)
+        own = {"user_id": cls.seller.id, "send_email": False}
+        cls.late = cls._link(cls._invoice(invoice_date_due=yesterday), **own)
+        cls.late_and_paid = cls._link(cls._invoice(amount=700, invoice_date_due=yesterday), **own)
+        cls._attempt(cls.late_and_paid)._set_error("Not enough money")
+        cls._pay(cls.late_and_paid)
+        cls.free = cls._free_link(5000, send_sms=True, user_id=cls.seller.id)
+        cls.free.action_send()
+        cls.draft = cls.env["paylink.link"].create({"partner_id": cls.john.id, "amount": 99, "user_id": cls.seller.id})
+        cls.links = cls.late + cls.late_and_paid + cls.free + cls.draft
+        cls.env.flush_all()
+
+    def _as(self, user):
+        return self.env["paylink.link"].with_user(user).with_context(lang="en_US", tz="Europe/Paris")
+
+    def test_what_is_filtered_by(self):
+        paid_by = [("last_provider_name", "ilike", "demo"), ("last_method_id", "=", self.payment_method_id)]
+        table = [
+            ([("is_late", "=", True)], self.late),
+            ([("is_late", "=", False)], self.links - self.late),
+            ([("due_on", "<", "today")], self.late + self.late_and_paid),
+            ([("channel", "=", "email_sms")], self.free),
+            ([("channel", "=", "copied")], self.late + self.late_and_paid),
+            ([("channel", "=", False)], self.draft),
+            (paid_by, self.late_and_paid),
+            ([("last_provider_id", "=", False)], self.links - self.late_and_paid),
+            ([("amount_range", "=", "a")], self.draft),
+            ([("amount_range", "in", ("b", "c"))], self.late + self.late_and_paid),
+            ([("amount_range", "=", "e")], self.free),
+            ([("delivery_state", "=", "failed")], self.draft.browse()),
+        ]
+        for domain, expected in table:
+            with self.subTest(domain):
+                found = self._as(self.seller).search([*domain, ("id", "in", self.links.ids)])
+                self.assertEqual(found.sorted("id"), expected.sorted("id"))
+
+    def test_every_filter_and_group_works_for_who_sees_own_payments_only(self):
+        """In SQL: as many queries, whatever there is."""
+        Link = self._as(self.seller)
+        arch = etree.fromstring(Link.get_view(view_type="search")["arch"])
+        names = {node.get("name") for node in arch.iter("filter")}
+        wanted = "unread mine overdue by_email by_sms by_copy has_chargeback not_consolidated of_items of_free"
+        self.assertLessEqual(set(wanted.split()), names)
+        Link.search_count([("is_late", "=", True)])
+        groups = set()
+        for node in arch.iter("filter"):
+            domain = safe_eval(node.get("domain") or "[]", {"uid": self.seller.id})
+            group = safe_eval(node.get("context") or "{}").get("group_by")
+            groups.add(group)
+            with self.subTest(node.get("name")), self.assertQueryCount(6, flush=False):  # names of groups are read
+                if group:
+                    found = Link.formatted_read_group([], [group], ["__count"])
+                    self.assertEqual(sum(own["__count"] for own in found), len(self.links))
+                else:
+                    Link.search_count(domain)
+        grouped = "status kind channel last_provider_id last_method_id amount_range is_late has_chargeback consolidated"
+        self.assertLessEqual({*grouped.split(), "unread", "user_id", "partner_id"}, groups)
+
+    def test_views_of_both_menus(self):
+        for name in ("paylink_link_action", "paylink_link_action_all"):
+            action = self.env.ref(f"paylink_addon.{name}")
+            with self.subTest(name):
+                modes = action.view_mode.split(",")
+                self.assertLessEqual({"list", "kanban", "calendar", "pivot", "graph"}, set(modes))
+                views = self._as(self.seller).get_views([(False, mode) for mode in [*modes, "search"]])["views"]
+                self.assertEqual(etree.fromstring(views["calendar"]["arch"]).get("date_start"), "expires_at")
+                self.assertEqual(etree.fromstring(views["kanban"]["arch"]).get("default_group_by"), "status")
+
+    def test_groups_of_statuses_stand_in_the_order_of_a_link_s_life(self):
+        groups = self._as(self.seller).with_context(read_group_expand=True).web_read_group([], ["status"])["groups"]
+        self.assertEqual([group["status"] for group in groups], ["draft", "not_opened", "paid"])
+
+    def test_each_attempt_and_its_reason(self):
+        link = self.late_and_paid.with_user(self.seller)
+        self.assertEqual(link.attempt_display, "paid at the 2nd attempt")
+        failed, paid = link.attempt_detail.splitlines()
+        self.assertIn("Not enough money", failed)
+        self.assertIn(self.env.ref("paylink_addon.mt_link_paid").description, paid)
+        self.assertEqual((self.late.attempt_display, self.late.attempt_detail), (False, False))
+        links = self._as(self.seller).browse(self.links.ids)
+        self.env.invalidate_all()
+        with self.assertQueryCount(12):
+            links.mapped("attempt_detail")
+
+    def test_list_shows_it_to_who_may_not_read_providers(self):
+        specification = {name: {} for name in ("attempt_count", "attempt_detail", "channel", "calendar_title")}
+        specification |= {"last_provider_id": {"fields": {"display_name": {}}}}
+        row = self.late_and_paid.with_user(self.seller).web_read(specification)[0]
+        self.assertEqual(row["last_provider_id"]["display_name"], self.provider.name)
+        self.assertIn("Marie Dubois", row["calendar_title"])
