@@ -61,7 +61,7 @@ class PaylinkAccount(PageMixin, http.Controller):
         statement = self._statement(token)
         if not statement:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if not statement.cancelled_at and not request.env.user._is_internal():
+        if not statement.cancelled_at and self._is_by_person():
             statement._mark_opened()
         return self._json({"ok": True})
 

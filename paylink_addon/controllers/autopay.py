@@ -60,7 +60,7 @@ class PaylinkAutopay(PageMixin, http.Controller):
         page = self._page(token)
         if not page:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if not request.env.user._is_internal():
+        if self._is_by_person():
             page._mark_opened()
         return self._json({"ok": True})
 

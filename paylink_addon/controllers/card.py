@@ -90,7 +90,7 @@ class PaylinkCard(FormPageMixin, http.Controller):
         card = self._card(token)
         if not card:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if not request.env.user._is_internal():
+        if self._is_by_person():
             card._mark_opened()
         return self._json({"ok": True})
 

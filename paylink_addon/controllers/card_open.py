@@ -79,7 +79,7 @@ class PaylinkCardOpen(PageMixin, http.Controller):
         template = self._template(token)
         if not template._is_usable():
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if not request.env.user._is_internal():
+        if self._is_by_person():
             template._note_visit()
         return self._json({"ok": True})
 

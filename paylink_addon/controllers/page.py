@@ -28,16 +28,42 @@ PLAIN_POLICY = (
 )
 
 
+def is_foreign(http):
+    """Whether a page of another site has had the browser send this.
+
+    Browsers say so by ``Sec-Fetch-Site`` (``none``: the person has; https://www.w3.org/TR/fetch-metadata). Older ones
+    name the origin; not that of pages which keep their address to themselves, as ours do: ``null``.
+    """
+    if site := http.headers.get("Sec-Fetch-Site"):
+        return site not in ("same-origin", "none")
+    origin = http.headers.get("Origin", "null")
+    return origin != "null" and origin.rpartition("://")[2] != http.host
+
+
 class PageMixin:
     """What the controllers of all customers' pages share: no layout of Odoo's, nothing that leaks, the language."""
 
     # Where the choice of language is remembered.
     _cookie_path = PAY_PATH
 
+    @classmethod
+    def _is_sent(cls):
+        """Whether one of our pages has sent a form: that alone changes anything.
+
+        Browsers send the session of whoever is logged in with what any page has them send. What another site's page
+        sends is answered as if the address had only been opened.
+        """
+        return cls._is_post() and not is_foreign(request.httprequest)
+
     @staticmethod
-    def _is_sent():
-        """Whether a form was sent: that alone changes anything."""
+    def _is_post():
+        """Whether a form was sent, whosever page it stood on."""
         return request.httprequest.method == "POST"
+
+    @classmethod
+    def _is_by_person(cls):
+        """Whether a page of ours says that somebody has touched it: employees do not count."""
+        return cls._is_sent() and not request.env.user._is_internal()
 
     def _render_unknown(self):
         lang = self._language()

@@ -94,6 +94,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
         if values["embedded"]:
             providers = values["providers_sudo"]
             values["show_tokenize_input_mapping"] = providers._paylink_saving_offered(values["may_save"])
+        values["csrf_token"] = values["tokens_sudo"] and request.csrf_token()
         return self._render_form("paylink_addon.page_pay", values, status)
 
     # === WHAT THE PAGE CALLS === #
@@ -104,7 +105,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
         link = self._link(token)
         if not link:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if not request.env.user._is_internal():
+        if self._is_by_person():
             link._mark_opened()
         return self._json({"ok": True})
 
@@ -208,10 +209,20 @@ class PaylinkPay(FormPageMixin, http.Controller):
             return {"state": "error", "state_message": str(error)}
 
     @staticmethod
-    def _make_transaction(link, amount, choice):
+    def _is_by_user():
+        """Whether whoever is logged in sends this, not a page of another site by their browser: before anything that is
+        theirs is used. Odoo's script sends JSON, which no other site can; a form brings the token of the session.
+        """
+        if request.dispatcher.routing_type != "http":
+            return True
+        token = request.params.get("csrf_token")
+        return isinstance(token, str) and token.isascii() and request.validate_csrf(token)
+
+    @classmethod
+    def _make_transaction(cls, link, amount, choice):
         if not link:
             raise UserError(request.env._("This link does not exist: check the address in your message."))
-        payer = link._payer(request.env.user)
+        payer = link._payer(request.env.user) if cls._is_by_user() else None
         values = link._start_attempt(
             amount,
             choice.get("provider_id"),

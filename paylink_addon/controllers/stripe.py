@@ -20,7 +20,8 @@ class PaylinkStripe(PageMixin, http.Controller):
     @http.route(CHECKOUT_PATH, **FORM_PAGE)
     def checkout(self, tx=None, token=None, **_params):
         """Lead the customer to the page of their attempt, however often they click."""
-        transaction = self._transaction(tx if self._is_sent() else None, token)
+        # Odoo's own payment pages send it too, and may stand at another address: whose token it is pays.
+        transaction = self._transaction(tx if self._is_post() else None, token)
         if not transaction:
             return self._problem(request.env._("This payment is not known here."), status=404)
         try:

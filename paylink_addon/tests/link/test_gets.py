@@ -46,6 +46,38 @@ class TestGets(PublicRoutes):
                 with self.subTest(rule):
                     self._assert_unchanged(self._fill(rule))
 
+    def test_forms_of_other_sites_change_nothing(self):
+        """Any page has browsers send forms, with the session of whoever is logged in."""
+        data = {
+            "agreed": "1",
+            "sure": "1",
+            "date": fields.Date.today(),
+            "amount": "10",
+            "part": "all",
+            "item": self.link.line_ids.move_line_id.id,
+            "given_email": "a@example.com",
+            "given_name": "A",
+            "o_payment_radio": f"{self.provider.id}-{self.provider.payment_method_ids[:1].id}",
+        }
+        headers = [
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://other.example"},
+        ]
+        rules = [rule for rule, methods, kind in self._routes() if "POST" in methods and kind == "http"]
+        self.assertGreater(len(rules), 10)
+        before = self._rows()
+        for rule in rules:
+            if not rule.startswith("/paylink/stripe/"):  # Odoo's own pages send to that
+                for header in headers:
+                    answer = self.url_open(self._fill(rule), data=data, headers=header, allow_redirects=False)
+                    self.assertIn(answer.status_code, (200, 303), rule)
+        after = self._rows()
+        self.assertFalse({table for table in after if after[table] != before[table]})
+        for site in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "null"}, {"Origin": self.base_url()}):
+            self.url_open(self._fill("/pay/<string:token>/transferred"), data=data, headers=site)
+        self.assertEqual(self.link.transfer_claim_count, 3)
+
     def test_pages_of_what_is_paid_change_nothing(self):
         self._pay(self.link)
         for path in ("", "/help", "/status", "/receipt"):

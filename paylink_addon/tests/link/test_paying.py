@@ -130,6 +130,34 @@ class TestPaying(PayCommon):
                             answer = self._transaction(link, token_id=token.id, flow="token")
                             self.assertEqual((answer["state"], link.transaction_ids.ids), ("error", []))
 
+    def test_form_of_another_page_charges_no_saved_method(self):
+        """Whoever knows the address may have the owner's browser send it: only our page has the session's token."""
+        self._create_new_portal_user(login="marie", partner_id=self.marie.id)
+        token = self._create_token(partner_id=self.marie.id)
+        token.demo_simulated_state = "done"
+        link = self._link(self._invoice())
+        path, data = f"/pay/{link.access_token}/pay", {"o_payment_radio": f"token-{token.id}"}
+        self.authenticate("marie", "marie")
+        page = html.fromstring(self._get(link).content)
+        (csrf,) = page.xpath("//form[@id='o_payment_form']//input[@name='csrf_token']/@value")
+        foreign = {"Sec-Fetch-Site": "cross-site"}
+        for said, headers in (
+            ({}, {}),
+            *(({"csrf_token": text}, {}) for text in ("é", "x", "0o1", "")),
+            ({"csrf_token": csrf}, foreign),
+        ):
+            with self.subTest(said=said, headers=headers):
+                answer = self.url_open(path, data=data | said, headers=headers, allow_redirects=False)
+                self.assertEqual(answer.status_code, 303 if headers else 422)
+                self.assertFalse(link.transaction_ids)
+        answer = self.url_open(path, data=data, files={"csrf_token": ("file", b"1")}, allow_redirects=False)
+        self.assertEqual(answer.status_code, 422)
+        self.url_open(path, data=data | {"csrf_token": csrf}, allow_redirects=False)
+        self.env.invalidate_all()
+        self.assertEqual(link.transaction_ids.mapped("state"), ["done"])
+        self.authenticate(None, None)
+        self.assertNotIn('csrf_token"', self._get(self._link(self._invoice())).text)
+
     def test_only_the_customer_saves_a_method(self):
         """A method that is saved is the customer's, to be charged again: nobody else's becomes that."""
         self.marie.is_company = True
