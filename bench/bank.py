@@ -1,13 +1,19 @@
-"""Lines of banks find what they pay, beside one SQL join; they are reconciled, beside Odoo's own way in batch."""
+"""Lines of banks find what they pay, beside one SQL join; they are reconciled, beside Odoo's own way in batch, and
+beside the automatic matching of OCA's ``account_reconcile_oca``.
+"""
 
 from dev.live import fresh_database
+from dev.odoo import the_odoo
 
-from .common import Table, environment, measure
+from .common import Table, environment, find_peer, measure
 from .links import make_invoices
 from .reminders import copies, make_items, prepare
 
 ITEMS, LINES, FEWER = 100_000, 5_000, 1_250
 RECONCILED = 200
+# The peer's time for each line grows with the lines that come together, and with what is open.
+PEER, PEER_LINES, PEER_ITEMS = "account_reconcile_oca", 60, 20_000
+PEER_PACKAGES = ("odoo-addon-account-reconcile-oca>=19.0,<19.1", "odoo-addon-account-statement-base>=19.0,<19.1")
 # What any way of finding them has to ask at least.
 JOIN = """
     SELECT line.id, item.id
@@ -22,12 +28,18 @@ JOIN = """
 
 def main():
     """Measure finding among many open items, then reconciling, each against what can't be done without."""
+    peer = find_peer(PEER, PEER_PACKAGES, "RECONCILE_OCA_DIR")
     table = Table(f"{LINES} bank lines, {ITEMS} open items")
-    with fresh_database("bench_bank") as database, environment(database) as env:
+    with fresh_database("bench_bank") as database, environment(database, *(peer or ())) as env:
         prepare(env)
         find(env(su=True), table)
-    with fresh_database("bench_bank") as database, environment(database) as env:
+    with fresh_database("bench_bank") as database, environment(database, *(peer or ())) as env:
         reconcile(env(su=True), table)
+    if peer:
+        with fresh_database("bench_bank_peer") as database:
+            the_odoo().install(database, [PEER], *peer)
+            with environment(database, *peer) as env:
+                beside_peer(env(su=True), table)
     return table.show()
 
 
@@ -47,18 +59,7 @@ def find(env, table):
 
 def reconcile(env, table):
     """Matching, with all that follows for the links, beside Odoo's reconciliation of as many lines in one plan."""
-    invoices = make_invoices(env, 2 * RECONCILED + 4)
-    ours, theirs = invoices[::2], invoices[1::2]
-    items = ours._paylink_open_items()
-    links = env["paylink.link"]._create_for_items([({"partner_id": item.partner_id.id}, item) for item in items])
-    links._issue()
-    mine = bank_lines(env, ours)
-    for line, link in zip(mine, links, strict=True):
-        env.cr.execute(
-            "UPDATE account_bank_statement_line SET payment_ref = %s WHERE id = %s", [link.transfer_reference, line.id]
-        )
-    env.invalidate_all()
-    peers = bank_lines(env, theirs)
+    links, mine, theirs, peers = two_ways(env, RECONCILED)
     mine[:2]._paylink_match()  # both start warm
     by_odoo(peers[:2], theirs[:2])
     matched = measure(env, mine[2:]._paylink_match).per(RECONCILED)
@@ -70,6 +71,43 @@ def reconcile(env, table):
         "matched and reconciled, per line (ms)", matched.seconds * 1e3, peer.seconds * 1e3, ratio=ratio, at_most=1.3
     )
     table.add("queries", matched.queries, peer.queries, ratio=matched.queries / peer.queries)
+
+
+def beside_peer(env, table):
+    """Both look for what their lines pay, and reconcile it; the peer by the numbers of invoices, as it does."""
+    prepare(env)
+    make_items(env, PEER_ITEMS, 1)
+    links, mine, theirs, peers = two_ways(env, PEER_LINES)
+    tell(peers, theirs.mapped("name"))
+    mine[:2]._paylink_match()  # both start warm
+    peers[:2]._auto_reconcile()
+    matched = measure(env, mine[2:]._paylink_match).per(PEER_LINES)
+    peer = measure(env, peers[2:]._auto_reconcile).per(PEER_LINES)
+    assert set(links.mapped("state")) == {"paid"}
+    assert all(peers.mapped("is_reconciled"))
+    table.add("beside the peer, per line (ms)", matched.seconds * 1e3, peer.seconds * 1e3, at_least=10)
+    table.add("queries", matched.queries, peer.queries)
+
+
+def two_ways(env, count):
+    """``count`` lines with the references of links, as many invoices with lines that tell nothing; two of each besides,
+    to start with.
+    """
+    invoices = make_invoices(env, 2 * count + 4)
+    ours, theirs = invoices[::2], invoices[1::2]
+    items = ours._paylink_open_items()
+    links = env["paylink.link"]._create_for_items([({"partner_id": item.partner_id.id}, item) for item in items])
+    links._issue()
+    mine, peers = bank_lines(env, ours), bank_lines(env, theirs)
+    tell(mine, links.mapped("transfer_reference"))
+    return links, mine, theirs, peers
+
+
+def tell(lines, labels):
+    """What the bank writes: later than when they were made, lest they are matched at once."""
+    for line, label in zip(lines, labels, strict=True):
+        lines.env.cr.execute("UPDATE account_bank_statement_line SET payment_ref = %s WHERE id = %s", [label, line.id])
+    lines.env.invalidate_all()
 
 
 def bank_lines(env, invoices):
@@ -129,7 +167,9 @@ def make_lines(env):
         is_reconciled="FALSE",
         internal_index="n",
     )
-    env.cr.execute("ANALYZE account_bank_statement_line, account_move, paylink_link, paylink_link_line")
+    env.cr.execute(
+        "ANALYZE account_bank_statement_line, account_move, account_move_line, paylink_link, paylink_link_line"
+    )
     env.invalidate_all()
     return line.browse(range(first, first + LINES))
 

@@ -2,18 +2,26 @@
 
 A benchmark is a file of this folder with a function ``main()`` that measures and ends with ``return table.show()``.
 Each thing of ours is measured beside its peer (or floor) in one run, and judged by their ratio: a slow machine slows
-both.
+both. A peer that is an add-on of somebody else is looked for in the folder that an environment variable names; else
+``pip`` fetches its wheels, once. Where neither is possible a benchmark does without, and says so.
 """
 
 import contextlib
+import gc
 import http.client
+import os
 import statistics
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from dev.odoo import the_odoo
+from dev.system import CACHE, Failed, say
 
 # The id of the user "admin", in every database.
 ADMIN = 2
@@ -41,6 +49,7 @@ def measure(env, function, *, repeat=1):
     for _turn in range(repeat):
         env.flush_all()
         env.invalidate_all()
+        gc.collect()  # who was before has left it
         queries, start = env.cr.sql_log_count, time.perf_counter()
         result = function()
         env.flush_all()
@@ -62,6 +71,41 @@ def environment(database, *options):
             yield api.Environment(cursor, ADMIN, {})
         finally:
             cursor.rollback()
+
+
+def find_peer(name, packages, variable):
+    """The options that let Odoo find the add-on ``name`` of somebody else.
+
+    :param packages: what ``pip`` fetches of it, with what it depends on
+    :param variable: the environment variable that may name a folder with it
+    :return: ``None`` if it can't be fetched
+    """
+    if folder := os.environ.get(variable):
+        folder = Path(folder).resolve()
+        if not (folder / name / "__manifest__.py").is_file():
+            raise Failed(f"{variable}={folder} does not contain {name}")
+    else:
+        folder = _fetched(CACHE / f"bench-{name.replace('_', '-')}", name, packages)
+    if not folder:
+        say(f"{name} could not be fetched: set {variable} to compare with it")
+        return None
+    options = the_odoo().options("any", extra_addons=[folder])
+    return [option for option in options if option.startswith("--addons-path")]
+
+
+def _fetched(cache, name, packages):
+    """The folder of add-ons in ``cache``, with what was fetched before."""
+    folder = cache / "odoo/addons"
+    if (folder / name).is_dir():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    # Errors only (-qq): what else pip says concerns the machine's settings.
+    command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--dest", cache, *packages]
+    if subprocess.run(command, check=False).returncode:
+        return None
+    for wheel in cache.glob("*.whl"):
+        zipfile.ZipFile(wheel).extractall(cache)
+    return folder
 
 
 @dataclass

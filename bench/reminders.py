@@ -1,21 +1,13 @@
-"""Reminding a hundred thousand open items, beside the raw SQL that finds them and OCA's ``account_credit_control``.
-
-The peer's source is looked for in ``CREDIT_CONTROL_DIR`` (the folder with the module in it); else ``pip`` fetches its
-wheel, once. Where neither is possible only the raw SQL is compared with, and the table says so.
-"""
+"""Reminding a hundred thousand open items, beside the raw SQL that finds them and OCA's ``account_credit_control``."""
 
 import datetime as dt
 import os
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 from dev.live import fresh_database
 from dev.odoo import the_odoo
-from dev.system import CACHE, Failed, say
 
-from .common import Table, environment, measure
+from .common import Table, environment, find_peer, measure
 
 CUSTOMERS, ITEMS_EACH = int(os.environ.get("BC", "10000")), 10
 SMALL = 500  # customers: 5,000 items, to see whether time grows with them
@@ -23,7 +15,7 @@ SINGLE = 2_000  # invoices with a message each
 PEER_CUSTOMERS = 500  # 5,000 items: the more there are, the longer the peer takes for each
 TODAY = dt.date(2026, 3, 18)
 PEER = "account_credit_control"
-PEER_PACKAGE = "odoo-addon-account-credit-control>=19.0,<19.1"
+PEER_PACKAGES = ("odoo-addon-account-credit-control>=19.0,<19.1",)
 
 # They are not all of the same amount: SQL, ``n`` counts.
 AMOUNT = "100 + (n * 37 % 1009) / 10.0"
@@ -45,18 +37,16 @@ FLOOR = """
 
 def main():
     """Measure per item; bounds are on the ratio to the floor and to the peer."""
-    peer = find_peer()
+    peer = find_peer(PEER, PEER_PACKAGES, "CREDIT_CONTROL_DIR")
     table = Table(f"Reminders of {CUSTOMERS * ITEMS_EACH:,} items of {CUSTOMERS:,} customers, per item (ms)")
     with fresh_database("bench_reminders") as database:
         if peer:
-            the_odoo().install(database, [PEER], addons_option(peer))
-        with environment(database, *([addons_option(peer)] if peer else [])) as env:
+            the_odoo().install(database, [PEER], *peer)
+        with environment(database, *(peer or ())) as env:
             prepare(env)
             theirs = run_peer(env) if peer else None
             compare_one_each(env, table, theirs)
             compare_many(env, table, theirs)
-    if not peer:
-        say(f"{PEER} could not be fetched: set CREDIT_CONTROL_DIR to compare with it")
     return table.show()
 
 
@@ -259,31 +249,6 @@ def memory(*, most=False):
 
 
 # === THE PEER === #
-
-
-def find_peer():
-    """The folder of add-ons with the peer in it, or ``None``."""
-    if folder := os.environ.get("CREDIT_CONTROL_DIR"):
-        folder = Path(folder).resolve()
-        if not (folder / PEER / "__manifest__.py").is_file():
-            raise Failed(f"CREDIT_CONTROL_DIR={folder} does not contain {PEER}")
-        return folder
-    folder = CACHE / "bench-credit-control"
-    if not (folder / "odoo/addons" / PEER).is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        # Errors only (-qq): what else pip says concerns the machine's settings.
-        command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--dest", folder, PEER_PACKAGE]
-        if subprocess.run(command, check=False).returncode:
-            return None
-        for wheel in folder.glob("*.whl"):
-            zipfile.ZipFile(wheel).extractall(folder)
-    return folder / "odoo/addons"
-
-
-def addons_option(peer):
-    """The option that lets Odoo find the peer too."""
-    options = the_odoo().options("any", extra_addons=[peer])
-    return next(option for option in options if option.startswith("--addons-path"))
 
 
 def run_peer(env):

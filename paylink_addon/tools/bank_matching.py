@@ -102,7 +102,8 @@ class Target(NamedTuple):
 
     def fits(self, line):
         """Whether the amount of ``line`` is exactly what is due, with or without a discount, or asked for."""
-        return self.due > 0 < line.amount and line.amount in (self.due, self.due_on(line.date), self.asked)
+        amount = line.amount
+        return self.due > 0 < amount and (amount == self.due or amount in (self.due_on(line.date), self.asked))
 
     def due_on(self, day):
         """What is due on a day: less the early payment discount while it lasts."""
@@ -318,19 +319,21 @@ def decide(lines, world):
 
 def _decide_one(line, world):
     for look in (_by_reference, _by_number, _by_payer, _by_name, _by_claim):
-        found = [decision for decision in look(line, world) if not _is_refused(decision)]
+        found = look(line, world)
+        if found and line.refused:
+            found = [_without_proof(decision) for decision in found if not _is_refused(decision)]
         if found:
             break
     else:
         return []
-    found = [_without_proof(decision) if line.refused else decision for decision in found]
-    proven = [decision for decision in found if decision.proof]
-    return proven[:1] or sorted(found, key=lambda decision: -decision.score)[:MOST_PROPOSALS]
+    for decision in found:
+        if decision.proof:
+            return [decision]
+    return sorted(found, key=lambda decision: -decision.score)[:MOST_PROPOSALS]
 
 
 def _is_refused(decision):
-    refused = decision.line.refused
-    return bool(refused) and bool(refused & {target.key for target in decision.targets})
+    return not decision.line.refused.isdisjoint(target.key for target in decision.targets)
 
 
 def _without_proof(decision, *reasons):
@@ -359,16 +362,13 @@ def _uncontested(decisions):
 
 
 def _by_reference(line, world):
-    found = {}
-    for number, is_sure in line.references:
-        if target := world.links.get((line.place, number)):
-            found[number] = target, is_sure
+    found = {number: is_sure for number, is_sure in line.references if (line.place, number) in world.links}
     if not found:
         return []
-    targets, sure = zip(*found.values(), strict=True)
-    reasons = ("reference" if all(sure) else "bare_reference",)
+    is_sure, targets = all(found.values()), [world.links[line.place, number] for number in found]
+    reasons = ("reference" if is_sure else "bare_reference",)
     if len(targets) > 1:
-        decision = _of_several(line, targets, reasons, is_sure=all(sure))
+        decision = _of_several(line, tuple(targets), reasons, is_sure=is_sure)
     else:
         decision = _of_one(line, targets[0], reasons, may_be_part=True)
     return _or_registered(line, [decision], reasons, world)

@@ -21,8 +21,8 @@ _PATTERN = re.compile(
     rf"(?P<r>R{_GAP})?(?P<f>F{_GAP})?(?P<check>(?<!\d)\d{_GAP}\d){_GAP}(?P<p>P{_GAP})?(?P<l>L{_GAP})?"
     rf"(?P<number>\d(?:{_GAP}\d){{{DIGITS - 1}}})(?!\d)"
 )
-_WHOLE = re.compile(rf"RF(\d\d){PREFIX}(\d{{{DIGITS}}})(?!\d)")
-_NO_DIGIT = re.compile(r"\D+")
+# A whole one beside which there is no digit.
+_ALONE = re.compile(rf"\D*RF(\d\d){PREFIX}(\d{{{DIGITS}}})\D*")
 # What the check digits are made of: the prefix, the number, RF, and they themselves, letters as numbers.
 _HEAD = int("".join(str(int(letter, 36)) for letter in PREFIX)) * 10 ** (DIGITS + 6)
 _RF = 271500
@@ -70,9 +70,9 @@ def find(text):
     Letters may be missing, spaces and line breaks too many: the check digits have to be right all the same. A number
     that is part of a longer one is none.
     """
-    whole = _WHOLE.findall(text)
-    if whole and len(_NO_DIGIT.sub("", text)) == 11 * len(whole):  # nothing else can be one; most labels are like that
-        return [Found(_number(digits), True) for check, digits in dict.fromkeys(whole) if _is_valid(check, digits)]
+    if alone := _ALONE.fullmatch(text):  # nothing else can be one; most labels are like that
+        check, digits = alone.groups()
+        return [Found(_number(digits), True)] if _is_valid(check, digits) else []
     found = {}
     position = 0
     while match := _PATTERN.search(text, position):

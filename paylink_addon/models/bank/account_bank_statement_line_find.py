@@ -16,21 +16,6 @@ _TAG = re.compile(r"<[^>]*>")
 LONGEST_TEXT = 2000
 
 
-class _Digits(dict):
-    """How many of the smallest unit a currency has, by its id."""
-
-    def __init__(self, env):
-        super().__init__()
-        self.env = env
-
-    def __missing__(self, currency_id):
-        self[currency_id] = 10 ** self.env["res.currency"].browse(currency_id).decimal_places
-        return self[currency_id]
-
-    def __bool__(self):
-        return True
-
-
 class AccountBankStatementLineFind(models.Model):
     """The database is asked as often for one line as for thousands; what fits is decided in ``tools/bank_matching``."""
 
@@ -39,9 +24,8 @@ class AccountBankStatementLineFind(models.Model):
     def _paylink_decide(self):
         """What these lines pay: a list of ``bank_matching.Decision``. Nothing is written."""
         self.env.flush_all()
-        reading = self.with_context(paylink_digits=_Digits(self.env))
-        lines = reading._paylink_read_lines()
-        return decide(lines, reading._paylink_world(lines)) if lines else []
+        lines = self._paylink_read_lines()
+        return decide(lines, self._paylink_world(lines)) if lines else []
 
     # === THE LINES === #
 
@@ -53,45 +37,50 @@ class AccountBankStatementLineFind(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT line.id, line.company_id, COALESCE(line.foreign_currency_id, line.currency_id),
-                       CASE WHEN line.foreign_currency_id IS NULL THEN line.amount ELSE line.amount_currency END,
-                       move.date, line.payment_ref, move.ref, move.narration, line.transaction_details,
-                       line.partner_name, line.account_number, partner.commercial_partner_id, line.journal_id
+                SELECT line.id, line.company_id, currency.id, %(amount)s, move.date, partner.commercial_partner_id,
+                       line.journal_id,
+                       EXISTS (SELECT FROM paylink_bank_match refused
+                                WHERE refused.line_id = line.id AND refused.state IN %(refused)s),
+                       line.account_number, line.payment_ref, move.ref, move.narration, line.transaction_details,
+                       line.partner_name
                   FROM account_bank_statement_line line
                   JOIN account_move move ON move.id = line.move_id AND move.state = 'posted'
+                  JOIN res_currency currency ON currency.id = COALESCE(line.foreign_currency_id, line.currency_id)
              LEFT JOIN res_partner partner ON partner.id = line.partner_id
-                 WHERE line.id IN %s AND line.is_reconciled IS NOT TRUE AND line.amount > 0
+                 WHERE line.id IN %(ids)s AND line.is_reconciled IS NOT TRUE AND line.amount > 0
               ORDER BY move.date, line.id
                 """,
-                tuple(self.ids) or (0,),
+                amount=_minor(
+                    SQL(
+                        """CASE WHEN line.foreign_currency_id IS NULL THEN line.amount
+                                ELSE COALESCE(line.amount_currency, 0) END"""
+                    )
+                ),
+                refused=_REFUSED,
+                ids=tuple(self.ids) or (0,),
             )
         )
-        owners = self._paylink_account_owners({(row[1], _account(row[10])) for row in rows if row[10]})
-        refused, limits = self._paylink_refused(), self._paylink_fee_limits({row[1] for row in rows})
+        owners = self._paylink_account_owners({(row[1], _account(row[8])) for row in rows if row[8]})
+        refused = self.browse([row[0] for row in rows if row[7]])._paylink_refused()
+        limits = self._paylink_fee_limits({row[1] for row in rows})
+        nobody = frozenset()
         return [
             Line(
                 id=row[0],
-                place=(row[1], row[2]),
-                amount=self._paylink_minor(row[3], row[2]),
+                place=row[1:3],
+                amount=row[3],
                 date=row[4],
-                text=(text := plain("\n".join(_texts(row[5:10])))),
+                text=(text := plain("\n".join(_texts(row[9:])))),
                 references=tuple(find(text)),
-                payer=plain(row[9]),
-                customers=owners.get((row[1], _account(row[10])), frozenset()),
-                partner=row[11],
-                refused=refused.get(row[0], frozenset()),
-                fee_limit=limits.get((row[1], row[2]), 0),
-                journal=row[12],
+                payer=plain(row[13]),
+                customers=owners.get((row[1], _account(row[8])), nobody) if row[8] else nobody,
+                partner=row[5],
+                refused=refused.get(row[0], nobody),
+                fee_limit=limits.get(row[1:3], 0),
+                journal=row[6],
             )
             for row in rows
         ]
-
-    @api.model
-    def _paylink_minor(self, amount, currency_id):
-        """An amount as a whole number of the smallest unit of its currency."""
-        known = self.env.context.get("paylink_digits")  # read once for all lines
-        digits = known[currency_id] if known else _Digits(self.env)[currency_id]
-        return round((amount or 0.0) * digits)
 
     @api.model
     def _paylink_account_owners(self, accounts):
@@ -122,9 +111,7 @@ class AccountBankStatementLineFind(models.Model):
 
     def _paylink_refused(self):
         """What was undone or rejected of each line: it is not proposed again."""
-        matches = self.env["paylink.bank.match"].search(
-            [("line_id", "in", self.ids), ("state", "in", ("undone", "rejected"))]
-        )
+        matches = self.env["paylink.bank.match"].search([("line_id", "in", self.ids), ("state", "in", _REFUSED)])
         found = defaultdict(set)
         for match in matches:
             found[match.line_id.id] |= {frozenset(match.item_ids.ids), *match.link_ids.ids}
@@ -138,9 +125,7 @@ class AccountBankStatementLineFind(models.Model):
         """What banks may have kept of a transfer, by company and currency: only in the company's own currency."""
         companies = self.env["res.company"].browse(company_ids)
         return {
-            (company.id, company.currency_id.id): self._paylink_minor(
-                company.paylink_bank_fee_limit, company.currency_id.id
-            )
+            (company.id, company.currency_id.id): _whole(company.paylink_bank_fee_limit, company.currency_id)
             for company in companies
         }
 
@@ -151,7 +136,7 @@ class AccountBankStatementLineFind(models.Model):
         """What these lines are compared with, as ``bank_matching.World``: what one stage finds, the next leaves out."""
         world, places = World(), self._paylink_places({line.place for line in lines})
         wanted = {found.number for line in lines for found in line.references}
-        for place, target in self._paylink_link_targets(places, SQL("link.id IN %s", tuple(wanted) or (0,))):
+        for _none, place, target in self._paylink_link_targets(places, SQL("link.id IN %s", tuple(wanted) or (0,))):
             world.links[place, target.link_id] = target
         self._paylink_add_asked(world, lines)
         left = [
@@ -187,19 +172,20 @@ class AccountBankStatementLineFind(models.Model):
     @api.model
     def _paylink_add_asked(self, world, lines):
         """Of links in installments that get another amount than what is due: what their pages ask for at first."""
-        unlike = {}
-        for line in lines:
-            for found in line.references:
-                target = world.links.get((line.place, found.number))
-                if target and len(target.items) > 1 and target.due != line.amount:
-                    unlike[line.place, found.number] = target
+        several = {key for key, target in world.links.items() if len(target.items) > 1}
+        unlike = {
+            key: world.links[key]
+            for line in (lines if several else ())
+            for found in line.references
+            if (key := (line.place, found.number)) in several and world.links[key].due != line.amount
+        }
         if not unlike:
             return
         links = self.env["paylink.link"].browse([target.link_id for target in unlike.values()])
         due = links._due_amounts()
         for key, target in unlike.items():
             asked, _lines = links.browse(target.link_id)._proposal(due[target.link_id])
-            world.links[key] = target._replace(asked=self._paylink_minor(asked, key[0][1]))
+            world.links[key] = target._replace(asked=_whole(asked, links.browse(target.link_id).currency_id))
 
     @api.model
     def _paylink_has_number(self, world, line):
@@ -211,12 +197,12 @@ class AccountBankStatementLineFind(models.Model):
         if not wanted:
             return
         number = SQL(NUMBER.format("link.name"))
-        for place, target, found in self._paylink_link_targets(
+        for found, place, target in self._paylink_link_targets(
             places, SQL("%s = ANY(%s) AND link.issued_at IS NOT NULL", number, wanted), number
         ):
             world.numbers.setdefault((place, found), []).append(target)
         told = self._paylink_announced_references(wanted)
-        for place, target in self._paylink_link_targets(places, SQL("link.id IN %s", tuple(told) or (0,))):
+        for _none, place, target in self._paylink_link_targets(places, SQL("link.id IN %s", tuple(told) or (0,))):
             for found in told[target.link_id]:
                 world.numbers.setdefault((place, found), []).append(target)
         for found, place, target in self._paylink_document_targets(places, wanted):
@@ -246,7 +232,7 @@ class AccountBankStatementLineFind(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT found.number, array_agg(item.id), %(sums)s
+                SELECT found.number, %(sums)s
                   FROM (SELECT id, %(name)s AS number FROM account_move
                          WHERE %(name)s = ANY(%(wanted)s) AND %(which)s
                          UNION
@@ -255,6 +241,7 @@ class AccountBankStatementLineFind(models.Model):
                   JOIN account_move_line item ON item.move_id = found.id
                   JOIN res_partner partner ON partner.id = item.partner_id
                   JOIN res_partner customer ON customer.id = partner.commercial_partner_id
+                  JOIN res_currency currency ON currency.id = item.currency_id
                  WHERE item.display_type = 'payment_term' AND %(open)s
               GROUP BY found.number, found.id, %(whose)s
                 """,
@@ -267,8 +254,7 @@ class AccountBankStatementLineFind(models.Model):
                 open=self._paylink_open_sql(places),
             )
         )
-        found = ((row[0], *self._paylink_target(None, row[1], row[2:])) for row in rows)
-        return [(number, place, target) for number, own, target in found for place in places[own]]
+        return _placed(rows, places)
 
     @api.model
     def _paylink_add_owed(self, world, places, lines):
@@ -278,7 +264,7 @@ class AccountBankStatementLineFind(models.Model):
             return
         wanted = tuple(customers)
         found = defaultdict(list)
-        for place, target in self._paylink_item_targets(
+        for _none, place, target in self._paylink_item_targets(
             places, SQL("partner.commercial_partner_id IN %s", wanted), with_credits=True
         ):
             found[place, target.customer].append(target)
@@ -287,7 +273,7 @@ class AccountBankStatementLineFind(models.Model):
             if len(targets) > 1:
                 world.owed[key].append(_sum(targets))
         live = SQL("partner.commercial_partner_id IN %s AND link.state IN %s", wanted, LIVE_STATES)
-        for place, target in self._paylink_link_targets(places, live):
+        for _none, place, target in self._paylink_link_targets(places, live):
             world.owed.setdefault((place, target.customer), []).append(target)
 
     @api.model
@@ -297,7 +283,7 @@ class AccountBankStatementLineFind(models.Model):
         if not wanted:
             return
         amounts = self._paylink_amounts_sql(wanted)
-        for place, target in self._paylink_item_targets(
+        for _none, place, target in self._paylink_item_targets(
             places, SQL("(item.company_id, item.currency_id, item.amount_residual_currency) IN (%s)", amounts)
         ):
             world.named.setdefault((place, target.due), []).append(target)
@@ -310,7 +296,7 @@ class AccountBankStatementLineFind(models.Model):
             amounts,
             amounts,
         )
-        for place, target in self._paylink_link_targets(places, announced):
+        for _none, place, target in self._paylink_link_targets(places, announced):
             world.named.setdefault((place, target.due), []).append(target)
             if target.claimed:
                 world.claims.setdefault((place, target.claimed), []).append(target)
@@ -330,7 +316,7 @@ class AccountBankStatementLineFind(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT payment.journal_id, array_agg(item.id), %(sums)s
+                SELECT payment.journal_id, %(sums)s
                   FROM account_payment payment
                   JOIN account_move_line item ON item.move_id = payment.move_id AND item.parent_state = 'posted'
                                              AND item.account_id = payment.outstanding_account_id
@@ -338,6 +324,7 @@ class AccountBankStatementLineFind(models.Model):
                   JOIN account_account account ON account.id = item.account_id AND account.reconcile
                   JOIN res_partner partner ON partner.id = payment.partner_id
                   JOIN res_partner customer ON customer.id = partner.commercial_partner_id
+                  JOIN res_currency currency ON currency.id = item.currency_id
                  WHERE %(by_hand)s
                    AND (item.company_id, item.currency_id, item.amount_residual_currency) IN (%(amounts)s)
                    AND (item.company_id, item.currency_id) IN %(places)s
@@ -350,10 +337,8 @@ class AccountBankStatementLineFind(models.Model):
                 places=tuple(places),
             )
         )
-        for journal_id, items, *row in rows:
-            own, target = self._paylink_target(None, items, row)
-            for place in places[own]:
-                world.payments.setdefault((place, journal_id, target.due), []).append(target)
+        for journal_id, place, target in _placed(rows, places):
+            world.payments.setdefault((place, journal_id, target.due), []).append(target)
 
     @api.model
     def _paylink_wanted_amounts(self, places, lines):
@@ -377,14 +362,15 @@ class AccountBankStatementLineFind(models.Model):
 
     @api.model
     def _paylink_item_targets(self, places, condition, *, with_credits=False):
-        """Open items, each as ``(place, Target)``."""
+        """Open items, each as ``(None, place, target)``."""
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT array_agg(item.id), %(sums)s
+                SELECT NULL, %(sums)s
                   FROM account_move_line item
                   JOIN res_partner partner ON partner.id = item.partner_id
                   JOIN res_partner customer ON customer.id = partner.commercial_partner_id
+                  JOIN res_currency currency ON currency.id = item.currency_id
                  WHERE %(condition)s AND %(open)s AND (%(with_credits)s OR item.amount_residual_currency > 0)
               GROUP BY item.id, %(whose)s
                 """,
@@ -395,8 +381,7 @@ class AccountBankStatementLineFind(models.Model):
                 with_credits=with_credits,
             )
         )
-        found = (self._paylink_target(None, row[0], row[1:]) for row in rows)
-        return [(place, target) for own, target in found for place in places[own]]
+        return _placed(rows, places)
 
     @api.model
     def _paylink_open_sql(self, places):
@@ -416,90 +401,86 @@ class AccountBankStatementLineFind(models.Model):
 
     @api.model
     def _paylink_link_targets(self, places, condition, more=None):
-        """Links, each as ``(place, Target)``, and what ``more`` (SQL) says of it."""
+        """Links, each as ``(what more (SQL) says of it, place, target)``."""
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT link.id, array_agg(item.id) FILTER (WHERE item.id IS NOT NULL), link.company_id,
-                       link.currency_id, partner.commercial_partner_id, customer.name,
-                       COALESCE(sum(item.amount_residual_currency), 0), COALESCE(sum(%(enough)s), 0),
-                       min(item.discount_date), link.kind, link.is_limited, link.allow_partial,
-                       link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0),
-                       CASE WHEN link.settled_elsewhere THEN 'settled' ELSE link.state END,
-                       CASE WHEN link.transfer_claim_date IS NOT NULL THEN link.transfer_claim_amount END,
-                       link.transfer_claim_date, %(more)s
+                SELECT more, company_id, currency_id, id, items, due, customer_id, name, enough,
+                       CASE WHEN enough != due THEN discount_date END, allow_partial, state, claimed, claimed_on
+                  FROM (
+                SELECT link.id, link.company_id, link.currency_id, customer.id AS customer_id, customer.name,
+                       COALESCE(link.allow_partial, FALSE) AS allow_partial,
+                       array_agg(item.id) FILTER (WHERE item.id IS NOT NULL) AS items,
+                       %(due)s AS due, %(enough)s AS enough, min(item.discount_date) AS discount_date,
+                       CASE WHEN link.settled_elsewhere THEN 'settled' ELSE link.state END AS state,
+                       CASE WHEN link.transfer_claim_date IS NOT NULL THEN %(claimed)s END AS claimed,
+                       link.transfer_claim_date AS claimed_on, %(more)s AS more
                   FROM paylink_link link
                   JOIN res_partner partner ON partner.id = link.partner_id
                   JOIN res_partner customer ON customer.id = partner.commercial_partner_id
+                  JOIN res_currency currency ON currency.id = link.currency_id
              LEFT JOIN paylink_link_line line ON line.link_id = link.id
              LEFT JOIN account_move_line item ON item.id = line.move_line_id AND item.reconciled IS NOT TRUE
                                              AND item.parent_state = 'posted'
                  WHERE %(condition)s AND (link.company_id, link.currency_id) IN %(places)s
-              GROUP BY link.id, partner.commercial_partner_id, customer.name
+              GROUP BY link.id, customer.id, currency.id
+                       ) found
                 """,
-                enough=_ENOUGH,
+                due=_minor(SQL(_LINK_DUE, items=SQL("sum(item.amount_residual_currency)"))),
+                enough=_minor(SQL(_LINK_DUE, items=SQL("sum(%s)", _ENOUGH))),
+                claimed=_minor(SQL("link.transfer_claim_amount")),
                 more=more or SQL("NULL"),
                 condition=condition,
                 places=tuple(places),
             )
         )
-        found = (((*self._paylink_link_target(row), row[-1])[: 3 if more else 2]) for row in rows)
-        return [(place, *rest) for own, *rest in found for place in places[own]]
-
-    @api.model
-    def _paylink_link_target(self, row):
-        (link_id, items, company_id, currency_id, customer, name, due, enough, until, kind, is_limited, allows_part) = (
-            row[:12]
-        )
-        left, state, claimed, claimed_on = row[12:16]
-        if kind != "open_items":
-            due = enough = left
-        elif is_limited:
-            due, enough = min(due, left), min(enough, left)
-        due, enough = (self._paylink_minor(max(amount, 0.0), currency_id) for amount in (due, enough))
-        target = Target(
-            link_id=link_id,
-            items=frozenset(items or ()),
-            due=due,
-            customer=customer,
-            name=name,
-            discounted=enough,
-            discount_until=until if enough != due else None,
-            allows_part=bool(allows_part),
-            state=state,
-            claimed=claimed and self._paylink_minor(claimed, currency_id),
-            claimed_on=claimed_on,
-        )
-        return (company_id, currency_id), target
-
-    @api.model
-    def _paylink_target(self, link_id, items, row):
-        """The target of open items that :data:`_SUMS` has summed up, with its place."""
-        company_id, currency_id, customer, name, due, enough, until = row
-        due, enough = (self._paylink_minor(amount, currency_id) for amount in (due, enough))
-        target = Target(
-            link_id=link_id,
-            items=frozenset(items),
-            due=due,
-            customer=customer,
-            name=name,
-            discounted=enough,
-            discount_until=until if enough != due else None,
-        )
-        return (company_id, currency_id), target
+        return _placed(rows, places)
 
 
+# Who refused it stands behind it.
+_REFUSED = ("undone", "rejected")
 # What is enough for an item while its early payment discount lasts.
 _ENOUGH = SQL(
     """CASE WHEN item.discount_date IS NOT NULL AND item.amount_residual_currency = item.amount_currency
             THEN item.discount_amount_currency ELSE item.amount_residual_currency END"""
 )
+# What is left of a link: of its items, unless it asks for less; or of its own amount.
+_LINK_LEFT = "link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0)"
+_LINK_DUE = f"""GREATEST(0, CASE WHEN link.kind != 'open_items' THEN {_LINK_LEFT}
+                                 WHEN link.is_limited THEN LEAST(COALESCE(%(items)s, 0), {_LINK_LEFT})
+                                 ELSE COALESCE(%(items)s, 0) END)"""
+
+
+def _minor(amount):
+    """An amount (SQL) as a whole number of the smallest unit of ``currency``."""
+    return SQL("round((%s) * 10 ^ currency.decimal_places)::bigint", amount)
+
+
+def _whole(amount, currency):
+    """The same of an amount that is known."""
+    return round(amount * 10**currency.decimal_places)
+
+
+# Place and target of items, as :func:`_placed` takes them.
 _SUMS = SQL(
-    """item.company_id, item.currency_id, partner.commercial_partner_id, customer.name,
-       sum(item.amount_residual_currency), sum(%s), min(item.discount_date)""",
-    _ENOUGH,
+    """item.company_id, item.currency_id, NULL, array_agg(item.id), %(due)s, customer.id, customer.name, %(enough)s,
+       CASE WHEN sum(%(plain)s) != sum(item.amount_residual_currency) THEN min(item.discount_date) END""",
+    due=_minor(SQL("sum(item.amount_residual_currency)")),
+    enough=_minor(SQL("sum(%s)", _ENOUGH)),
+    plain=_ENOUGH,
 )
-_WHOSE = SQL("item.company_id, item.currency_id, partner.commercial_partner_id, customer.name")
+_WHOSE = SQL("item.company_id, item.currency_id, customer.id, currency.id")
+
+
+def _placed(rows, places):
+    """Each target with each place where it may be for lines: ``(what, place, target)``.
+
+    :param rows: what is known besides, the company and the currency, and the values of ``Target`` in their order
+    """
+    for what, company_id, currency_id, link_id, items, *values in rows:
+        target = Target(link_id, frozenset(items or ()), *values)
+        for place in places[company_id, currency_id]:
+            yield what, place, target
 
 
 def _account(number):
