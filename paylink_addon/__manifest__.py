@@ -109,6 +109,7 @@
         "data/desk/paylink_export_columns.xml",
         "wizards/desk/paylink_export_views.xml",
         "views/desk/paylink_link_views.xml",
+        "views/desk/paylink_owed_views.xml",
     ],
     "assets": {
         "web.assets_backend": [

@@ -127,12 +127,14 @@ class SumsCommon(ReminderCommon):
         :param discount: what of it is deducted from whoever pays today, which reminders do not speak of
         """
         currency = currency or self.company.currency_id
-        rows = self.env["paylink.account.item"]._open_account(partner)
-        rows = rows.filtered(lambda row: row.currency_id == currency and not row.in_progress)
+        account = self.env["paylink.account.item"]._open_account(partner)
+        rows = account.filtered(lambda row: row.currency_id == currency and not row.in_progress)
         self.assertEqual(round(sum(rows.mapped("amount")), 2), amount, "account")
         sections = self.env["paylink.statement"]._for_customers(partner).sudo()._page_sections()
         rows = [row for section in sections if section["currency"] == currency for row in section["rows"]]
         self.assertEqual(sum(row["minor"] for row in rows if not row["busy"]), round(amount * 100), "statement")
+        if account.currency_id == self.company.currency_id and not any(account.mapped("in_progress")):
+            self.assertEqual(partner._paylink_owed(self.company).amount, max(amount, 0), "banner")
         if amount > 0:
             lines = self._wizard(partner).line_ids.filtered(lambda line: line.currency_id == currency)
             self.assertEqual(lines.mapped("amount_due"), [amount], "dialog")

@@ -1,0 +1,75 @@
+from datetime import date
+from typing import NamedTuple
+
+from odoo import models
+from odoo.tools import SQL
+
+# What is read of open items, at once.
+ITEM_FIELDS = (
+    *("partner_id", "move_id", "payment_id", "account_id", "company_id", "currency_id", "date", "date_maturity"),
+    *("amount_residual", "amount_residual_currency", "reconciled", "parent_state", "display_type"),
+    *("discount_date", "discount_amount_currency"),
+)
+
+
+class Owed(NamedTuple):
+    """What a customer owes a company, in the company's currency, and the day from which on the oldest of it is overdue
+    (``None``: nothing is).
+    """
+
+    amount: float = 0.0
+    since: date | None = None
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    def _paylink_owed(self, company):
+        """What this contact's customer owes ``company``: what the customer account says, as far as the user may see it,
+        less money on its way. Credits, and that money, pay what was due first.
+
+        :rtype: Owed
+        """
+        items = self._paylink_owing(company)
+        due = {item: _in_books(item, amount) for item, amount in zip(items, items._paylink_due().values(), strict=True)}
+        debts = items.filtered(lambda item: due[item] > 0).sorted(lambda item: item._paylink_due_key())
+        gone = debts._paylink_on_its_way() - sum(amount for amount in due.values() if amount < 0)
+        left = {}
+        for item in debts:
+            paid = min(gone, due[item])
+            gone -= paid
+            if not company.currency_id.is_zero(due[item] - paid):
+                left[item] = due[item] - paid
+        late = [item.date_maturity or item.date for item in left if item._paylink_days_late() > 0]
+        return Owed(company.currency_id.round(sum(left.values())), min(late, default=None))
+
+    def _paylink_owing(self, company):
+        """The open items of the customer's account, as :meth:`_paylink_open_items` finds them, in sudo mode: in one
+        query, unless money that was given back waits for its credit note.
+        """
+        self.ensure_one()
+        self._paylink_check_asking()
+        customer, readable = self.commercial_partner_id, self.with_context(active_test=False)._search([])
+        items = self.env["account.move.line"].sudo()
+        found = items.search_fetch(
+            [
+                ("partner_id.commercial_partner_id", "=", customer.id),
+                ("partner_id", "in", readable),
+                *("|", ("move_id.partner_id", "=", False), ("move_id.partner_id", "in", readable)),
+                ("company_id", "=", company.id),
+                ("parent_state", "=", "posted"),
+                ("account_type", "=", "asset_receivable"),
+                ("reconciled", "=", False),
+                ("id", "not in", SQL("(%s)", items._paylink_kept_sql())),
+            ],
+            ITEM_FIELDS,
+        )
+        if not any(item.payment_id and item.amount_residual > 0 for item in found):
+            return found
+        found = self._paylink_open_items(company)
+        return found.filtered(lambda item: item.partner_id.commercial_partner_id == customer)
+
+
+def _in_books(item, amount):
+    """``amount`` of an open item, in the currency of its company, at the rate at which the item was booked."""
+    return amount * item.amount_residual / item.amount_residual_currency if item.amount_residual_currency else amount

@@ -1,0 +1,143 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
+
+from ..browser_common import ToursCommon
+from ..deposit.deposit_common import DepositCommon
+
+LONG_NAME = "Société coopérative des menuisiers et charpentiers réunis de la vallée de la Bièvre"
+
+
+@tagged("post_install", "-at_install")
+class TestOwed(DepositCommon):
+    """What a customer owes, on quotations, orders and invoices. That statements ask for it, see ``test_sums``."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.seller = cls._user("seller", "sales_team.group_sale_salesman", lang="fr_FR")
+        cls.today = fields.Date.today()
+        cls.old = cls._owing(100, 40)
+        cls.newer = cls._owing(250, 10)
+        cls.later = cls._owing(500, -10)
+        cls.order = cls._order(user_id=cls.seller.id)
+
+    @classmethod
+    def _owing(cls, amount, days_late, partner=None, **values):
+        """An invoice that is overdue for so many days."""
+        due = cls.today - timedelta(days=days_late)
+        values |= {"invoice_payment_term_id": False, "invoice_date_due": due}
+        return cls._invoice(partner, amount, invoice_date=min(due, cls.today), **values)
+
+    def _owed(self, partner=None):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        return (partner or self.marie).with_user(self.seller)._paylink_owed(self.company)
+
+    def _late(self, days):
+        return self.today - timedelta(days=days)
+
+    def test_credits_and_money_on_its_way_pay_the_oldest_first(self):
+        self.assertEqual(self._owed(), (850.0, self._late(40)))
+        credit = self._invoice(amount=30, move_type="out_refund")
+        self.assertEqual(self._owed(), (820.0, self._late(40)))
+        self._attempt(self._link(self.old))._set_pending()
+        self.assertEqual(self._owed(), (720.0, self._late(10)))
+        part = self._link(self.newer, allow_partial=True)
+        self._attempt(part, 200)._set_pending()
+        self.assertEqual(self._owed(), (520.0, self._late(10)))
+        self._invoice(amount=20, move_type="out_refund")
+        self.assertEqual(self._owed(), (500.0, None))
+        credit.button_draft()
+        self.assertEqual(self._owed(), (530.0, self._late(10)))
+
+    def test_nothing_is_owed(self):
+        """Nor where the credits are more than what is due; nor to another company."""
+        self.assertEqual(self._owed(self.john), (0.0, None))
+        self._owing(10, 5, self.john)
+        self._invoice(self.john, 30, move_type="out_refund")
+        self.assertEqual(self._owed(self.john), (0.0, None))
+        other = self._other_company()
+        self.seller.company_ids += other
+        self.assertEqual(self.marie.with_user(self.seller)._paylink_owed(other), (0.0, None))
+
+    def test_in_the_currency_of_the_company(self):
+        dollar = self.setup_other_currency("CAD", rates=[("2016-01-01", 2.0)])
+        self._owing(300, 3, self.john, currency_id=dollar.id)
+        self.assertEqual(self._owed(self.john), (150.0, self._late(3)))
+
+    def test_forms_show_it_in_few_queries(self):
+        """Of the customer, whichever of its contacts is there, in the reader's language; on new quotations too."""
+        contact = self.env["res.partner"].create({"name": "Service", "parent_id": self.marie.id})
+        self.marie.name = LONG_NAME
+        with Form(self.env["sale.order"].with_user(self.seller).with_context(lang="fr_FR")) as form:
+            self.assertFalse(form.paylink_owed_text)
+            form.partner_id = contact
+            text = form.paylink_owed_text.replace("\xa0", " ").replace("\u202f", " ")
+            self.assertTrue(form.paylink_is_overdue)
+        for part in (LONG_NAME, "850,00", self._late(40).strftime("%d/%m/%Y")):
+            self.assertIn(part, text)
+        invoice = self.old.with_user(self._user("invoicing", "account.group_account_invoice"))
+        self.assertTrue(invoice.paylink_owed_text)
+        self.assertFalse(self._invoice(amount=5, move_type="out_refund").paylink_owed_text)
+        order = self.order.with_user(self.seller)
+        self.assertTrue(order.paylink_owed_text)
+        self.env.flush_all()
+        for model in ("account.move", "account.move.line"):
+            self.env[model].invalidate_model()
+        order.invalidate_recordset(["paylink_owed_text", "paylink_is_overdue"], flush=False)
+        with self.assertQueryCount(4):  # the items, their documents, whether these are of orders, what is on its way
+            self.assertTrue(order.paylink_owed_text)
+
+    def test_only_who_may_ask_the_customer_sees_it(self):
+        """Who may not read the customer sees nothing; what hidden contacts owe is not counted."""
+        manager = self._user("sales", "sales_team.group_sale_manager")
+        for group in (self.env.ref("sales_team.group_sale_salesman"), self.env.ref("account.group_account_invoice")):
+            group.implied_ids -= self.env.ref("paylink_addon.group_paylink_user")
+        self.assertFalse(manager.has_group("paylink_addon.group_paylink_user"))
+        with self.assertRaises(AccessError):
+            self.order.with_user(manager).read(["paylink_owed_text"])
+        with self.assertRaises(AccessError):
+            self.order.with_user(manager).action_paylink_send_statement()
+        self.seller.group_ids += self.env.ref("paylink_addon.group_paylink_user")
+        hidden = self.env["res.partner"].create({"name": "Hidden", "parent_id": self.marie.id, "ref": "hidden"})
+        self._owing(1000, 1, hidden)
+        rule = self.env["ir.rule"].create(
+            {
+                "name": "Hidden",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": "[('ref', '!=', 'hidden')]",
+            }
+        )
+        self.assertEqual(self._owed().amount, 850)
+        rule.domain_force = f"[('id', '!=', {self.marie.id})]"
+        self.env.invalidate_all()
+        order = self.order.with_user(self.seller)
+        self.assertFalse(order.paylink_owed_text)
+        with self.assertRaises(AccessError):
+            order.action_paylink_send_statement()
+
+    def test_statement_is_of_the_company_of_the_document(self):
+        action = self.order.with_user(self.seller).action_paylink_send_statement()
+        self.assertEqual(
+            (action["res_model"], action["context"]["active_ids"]), ("paylink.statement.send", self.marie.ids)
+        )
+        other = self._other_company()
+        self.seller.company_ids += other
+        order = self.order.with_user(self.seller).with_context(allowed_company_ids=[other.id, self.company.id])
+        with self.assertRaisesRegex(UserError, "Switch to"):
+            order.action_paylink_send_statement()
+
+
+@tagged("post_install", "-at_install")
+class TestOwedTours(ToursCommon, DepositCommon):
+    seller_groups = "sales_team.group_sale_salesman"
+
+    def test_banner_on_an_order(self):
+        """What the customer owes, and its statement sent from there."""
+        self._invoice(amount=1200)
+        order = self._order(user_id=self.seller.id)
+        self.start_tour(f"/odoo/sale.order/{order.id}", "paylink_owed", login="camille")
+        self.assertTrue(self.env["paylink.statement"].search([("partner_id", "=", self.marie.id)]).sent_at)
