@@ -6,7 +6,7 @@ import { DropdownItem } from "@web/core/dropdown/dropdown_item";
 import { useDropdownState } from "@web/core/dropdown/dropdown_hooks";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
-import { statusColor } from "./status_field";
+import { statusColor, statusIcon } from "./status_field";
 
 const MODEL = "paylink.link";
 // How many the server counts at most.
@@ -79,6 +79,10 @@ class NewsMenu extends Component {
 
     color(row) {
         return `text-bg-${statusColor(row.status)}`;
+    }
+
+    icon(row) {
+        return statusIcon(row.status);
     }
 
     when(row) {

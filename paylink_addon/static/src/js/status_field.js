@@ -31,6 +31,11 @@ export function statusColor(status) {
     return Object.keys(COLORS).find((name) => COLORS[name].includes(status)) || "300";
 }
 
+/** The icon of a status of a link, of Font Awesome. */
+export function statusIcon(status) {
+    return ICONS[status];
+}
+
 /** The one status of a collection link: icon, word and color, the same everywhere; what else is known shows when it is
  * pointed at. */
 class StatusField extends BadgeField {
@@ -48,7 +53,7 @@ class StatusField extends BadgeField {
     }
 
     get icon() {
-        return ICONS[this.props.record.data[this.props.name]];
+        return statusIcon(this.props.record.data[this.props.name]);
     }
 
     get detail() {
