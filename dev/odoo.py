@@ -59,7 +59,9 @@ class Odoo:
             **os.environ,
             **self.server.environment,
             "PYTHONPATH": os.pathsep.join(str(part) for part in path if part),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            # Compiled once, for the many processes of the tests; nothing is written beside the source.
+            "PYTHONPYCACHEPREFIX": str(CACHE / "bytecode"),
+            "PYTHONDONTWRITEBYTECODE": "",
             "ODOO_RC": os.devnull,
         }
 
