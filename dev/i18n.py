@@ -82,8 +82,8 @@ def _check_language(template, path, language):
 def templates():
     """The terms of each of our add-ons, as they are in code and database now: a ``polib.POFile`` by name."""
     odoo = the_odoo()
-    database = odoo.with_addons()
-    with tempfile.TemporaryDirectory() as folder:
+    # (A copy: who copies a database throws out those who work in it.)
+    with tempfile.TemporaryDirectory() as folder, odoo.scratch(odoo.with_addons(), purpose="i18n") as database:
         odoo.script(database, EXPORT.format(addons=ADDONS, folder=folder))
         return {addon: _normalised(_with_manifest(_read(f"{folder}/{addon}.pot"), addon)) for addon in ADDONS}
 

@@ -25,7 +25,8 @@ from .targets import chosen, every
 LOGS = CACHE / f"logs-{digest(ROOT)}"
 # All tests inside Odoo are divided into so many shares, and so many parts run beside each other.
 SHARES = 4
-FIRST = "odoo-1"
+# Those outside that take a minute or more, the longest first: what starts last is short, so that all cores are busy.
+LONG = [f"live-{name}" for name in ("buttons", "deposits", "reminder_crashes", "webhooks", "payers", "autopay_crashes")]
 WIDTH = min(max(os.cpu_count() or 1, 2), SHARES + 1)
 
 
@@ -53,7 +54,7 @@ def main(arguments):
 
 def parts(there):
     """The tests, divided into what one process runs, the longest first: shares of what is inside Odoo; then what is
-    outside it, file by file, which are short, so that all cores are busy until the end.
+    outside it, file by file.
 
     :rtype: dict
     """
@@ -65,7 +66,11 @@ def parts(there):
             found[f"live-{target.place.stem.removeprefix('test_')}"] = [target]
         elif not target.is_inside:
             found.setdefault(folder, []).append(target)
-    return found
+    return {name: found[name] for name in sorted(found, key=_turn)}
+
+
+def _turn(name):
+    return not name.startswith("odoo-"), LONG.index(name) if name in LONG else len(LONG)
 
 
 def _run_everything(there, outcome):
@@ -128,8 +133,7 @@ def _run_targets(targets, outcome, name=""):
     """
     if inside := [target for target in targets if target.is_inside]:
         stems = "+".join(dict.fromkeys(target.place.stem for target in inside))
-        # What the others start from is there; the first share installs all the same, and hears what that says.
-        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60], name in ("", FIRST)))
+        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60], installs=not name))
         miss(inside, outcome)
     _run_outside(targets, outcome)
 

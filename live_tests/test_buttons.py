@@ -1,4 +1,7 @@
-"""Everybody may press what they see: every menu, every *New*, every button of every view, in each role, in French."""
+"""Everybody may press what they see: every menu, every *New*, every button of every view, in each role, in French.
+
+``PAYLINK_SAMPLES=100`` presses each button on as many records as that, where there are so many that look different.
+"""
 
 import json
 import re

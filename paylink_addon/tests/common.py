@@ -4,6 +4,7 @@ from unittest.mock import patch
 from odoo import Command, fields, sql_db
 
 from odoo.addons.account.models.account_move import AccountMove
+from odoo.addons.account.models.chart_template import AccountChartTemplate
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 
 from ..tools import locks
@@ -17,6 +18,15 @@ ROLES = {
     "manager": "paylink_addon.group_payment_manager",
     "invoicing": "account.group_account_invoice",
 }
+find_charts = AccountChartTemplate._get_chart_template_mapping
+CHARTS = {}
+
+
+def _charts(self, get_all=False):
+    """Which charts of accounts there are: looked for once in all tests, since it takes as long as making a company."""
+    if get_all not in CHARTS:
+        CHARTS[get_all] = find_charts(self, get_all)
+    return CHARTS[get_all]
 
 
 class PaylinkCommon(AccountPaymentCommon):
@@ -41,6 +51,11 @@ class PaylinkCommon(AccountPaymentCommon):
         cls.payment_method_id = cls.provider.payment_method_ids[:1].id
         cls.marie = cls._customer("Marie Dubois", email="marie@example.com", phone="+33639981234", lang="fr_FR")
         cls.john = cls._customer("John Smith", email="john@example.com", lang="en_US")
+
+    @classmethod
+    def _create_company(cls, **create_values):
+        with patch.object(AccountChartTemplate, "_get_chart_template_mapping", _charts):
+            return super()._create_company(**create_values)
 
     @classmethod
     def _demo_provider(cls, company):
