@@ -23,10 +23,11 @@ from .system import ADDONS, CACHE, ROOT, background, digest, say, step
 from .targets import chosen, every
 
 LOGS = CACHE / f"logs-{digest(ROOT)}"
-# All tests inside Odoo are divided into so many shares, and so many parts run beside each other.
-SHARES = 4
+# All tests inside Odoo are divided into so many shares, one for each core: each has a database and an Odoo to start.
+SHARES = min(max(os.cpu_count() or 1, 2), 4)
 # Those outside that take a minute or more, the longest first: what starts last is short, so that all cores are busy.
 LONG = [f"live-{name}" for name in ("buttons", "deposits", "reminder_crashes", "webhooks", "payers", "autopay_crashes")]
+# So many parts run beside each other.
 WIDTH = min(max(os.cpu_count() or 1, 2), SHARES + 1)
 
 
