@@ -26,6 +26,16 @@ class PaylinkTransfer(PaylinkPay):
                 return self._render_claim_problem(link, str(error))
         return request.redirect(f"{PAY_PATH}/{link.access_token}?lang={link.env.lang}", code=HTTPStatus.SEE_OTHER)
 
+    @http.route(f"{PAY_PATH}/<string:token>/not_transferred", **FORM_PAGE)
+    def not_transferred(self, token, claim=None, **_params):
+        """Take back what was said by mistake."""
+        link = self._link(token)
+        if not link:
+            return self._render_unknown()
+        if self._is_sent() and link._awaits_customer():
+            link._take_claim_back(claim)
+        return request.redirect(f"{PAY_PATH}/{link.access_token}?lang={link.env.lang}", code=HTTPStatus.SEE_OTHER)
+
     def _render_claim_problem(self, link, problem):
         """The page to pay on, with what is wrong."""
         link = link._for_page()

@@ -268,6 +268,11 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
     def note_transfer_announced(self):
         self.link()._claim_transfer(str(fields.Date.today()), "100")
 
+    def note_transfer_withdrawn(self):
+        link = self.link()
+        link._claim_transfer(str(fields.Date.today()), "100")
+        link._take_claim_back(1)
+
     def matched(self):
         self._prepare_bank()
         link = self.link()

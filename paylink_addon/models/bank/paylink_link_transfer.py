@@ -9,6 +9,7 @@ from odoo.tools import format_date
 
 from ...tools import creditor_reference
 from ...tools.addresses import usable_emails
+from ...tools.bank_matching import CLAIM_EARLY
 from ...tools.client_values import LARGEST_NUMBER
 
 # How often a customer may say of one link that a transfer is made.
@@ -38,11 +39,14 @@ class PaylinkLinkTransfer(models.Model):
         if not values and not interac:
             return False
         values = values or {"account": False, "has_qr": False, "reference": self._transfer_reference()}
-        claim = self.transfer_claim_date
+        claim = not self._claim_has_come() and self.transfer_claim_date
+        paused_until = claim and self._claim_pauses_until()
         return values | {
             "interac": interac,
             "claimed_on": claim and format_date(self.env, claim),
             "claimed": claim and self._amount_text(self.transfer_claim_amount),
+            "claim": self.transfer_claim_count,
+            "paused_until": paused_until and format_date(self.env, paused_until),
             "may_claim": self._may_claim_transfer(),
             "today": self._today(),
         }
@@ -77,6 +81,80 @@ class PaylinkLinkTransfer(models.Model):
         self.sudo().write(values)
         self._tell_claim()
         self._after_claim()
+
+    def _claim_has_come(self):
+        """Whether the bank has shown as much as was announced: then there is nothing to say of it anymore."""
+        claimed, day = self.transfer_claim_amount, self.transfer_claim_date
+        if not day:
+            return False
+        first = day + timedelta(days=CLAIM_EARLY)
+        come = max(self._come_by_transfer(first), self._come_by_hand(first))
+        return self.currency_id.compare_amounts(come, claimed) >= 0
+
+    def _come_by_transfer(self, first):
+        """How much the bank's lines have brought that were matched with the link, of that day and later."""
+        received = self.transaction_ids.filtered(
+            lambda tx: tx.state == "done" and not tx.paylink_withdrawn_at and tx.paylink_match_id
+        )
+        return sum(received.filtered(lambda tx: tx.paylink_match_id.line_date >= first).mapped("amount"))
+
+    def _come_by_hand(self, first):
+        """Likewise what somebody has reconciled with what the link asks for: lines of the bank, registered payments."""
+        partials = self.line_ids.move_line_id.matched_credit_ids.filtered(
+            lambda partial: (
+                (move := partial.credit_move_id.move_id).move_type == "entry"
+                and move.state == "posted"
+                and move.date >= first
+                and not move.origin_payment_id.payment_transaction_id
+            )
+        )
+        return sum(partials.mapped("debit_amount_currency"))
+
+    # === WHAT WAS A MISTAKE === #
+
+    def action_withdraw_claim(self):
+        """Take back what the customer has announced, as the customer says, or as is plain: reminders go on."""
+        self.check_access("write")
+        if not all(self.mapped("transfer_claim_date")):
+            raise UserError(self.env._("No transfer is announced: reload the page."))
+        for link in self:
+            link._withdraw_claim()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _take_claim_back(self, claim):
+        """Whoever has announced a transfer on the page takes that back there.
+
+        :param claim: which announcement it is, counted: the page may be older than the last one; anything
+        """
+        self.ensure_one()
+        self._wait_and_hold()
+        if not self.transfer_claim_date or str(claim) != str(self.transfer_claim_count) or self._claim_has_come():
+            return
+        env = self.sudo()._owner_env()
+        text = self._claim_back_text(env)
+        self._withdraw_claim()
+        name = self.sudo().partner_id.display_name
+        subject = env._("%(partner)s has made no transfer after all", partner=name)
+        self.sudo()._notify_owner(subject=subject, body=text)
+
+    def _withdraw_claim(self):
+        link = self.sudo()
+        text = link._claim_back_text(link.company_id._paylink_env())
+        link.write({"transfer_claim_date": False, "transfer_claim_amount": 0})
+        self._log_events("transfer_withdrawn", {link.id: text})
+        link._after_claim_withdrawn()
+
+    def _claim_back_text(self, env):
+        return env._(
+            "Not made after all: the transfer of %(amount)s on %(date)s.",
+            amount=self._amount_text(self.transfer_claim_amount, env),
+            date=format_date(env, self.transfer_claim_date),
+        )
+
+    def _after_claim_withdrawn(self):
+        """Hook: what follows when an announced transfer turns out to be none. Here: nothing."""
+
+    # === WHAT IS TOLD === #
 
     def _claimed_day(self, text):
         try:
@@ -113,6 +191,12 @@ class PaylinkLinkTransfer(models.Model):
 
     def _after_claim(self):
         """Hook: what follows when a customer has said that a transfer is made. Here: nothing."""
+
+    def _claim_pauses_until(self):
+        """Hook: the last day on which nobody is asked again for anything that the link asks for, as transfers were
+        announced; ``False`` where somebody may be. Here: nobody promises anything.
+        """
+        return False
 
     def _claim_ends_on(self):
         """The last day on which nobody is asked again because a transfer was announced."""

@@ -23,7 +23,7 @@ class AccountMove(models.Model):
         counts = self.env["paylink.reminder"]._sent_counts("move_id", self)
         holds = Hold._standing([("move_id", "in", self.ids)], "move_id")
         customers = self.commercial_partner_id
-        general = Hold._standing([("partner_id", "in", customers.ids), ("move_id", "=", False)], "partner_id")
+        general = Hold._standing_of_customers(customers)
         for move in self:
             move.paylink_reminder_count = counts.get(move._origin, 0)
             promised, objected = holds.get(move._origin.id, (False, False))

@@ -15,4 +15,6 @@ class PaylinkAutopayRule(models.Model):
 
     def _hold_sql(self, kind, date):
         of_customer, moves = self.env["paylink.reminder.hold"]._standing_sql(kind, self.company_id, date)
-        return SQL("c.customer_id NOT IN (%s) AND c.move_id NOT IN (%s)", of_customer, moves)
+        _links, items = self.env["paylink.reminder.hold"]._standing_links_sql(kind, self.company_id, date)
+        condition = SQL("c.customer_id NOT IN (%s) AND c.move_id NOT IN (%s)", of_customer, moves)
+        return SQL("%s AND %s", condition, self._not_about_sql(items))

@@ -19,31 +19,58 @@ class PaylinkLink(models.Model):
         for link in self:
             link.reminder_count = counts.get(link.id, 0)
 
-    def _after_claim(self):
-        """Nobody is reminded of what is on its way, as the customer says: a promise to pay, until some days later.
+    # === ANNOUNCED TRANSFERS === #
+    # Nobody is reminded of what is on its way, as the customer says: a promise to pay, until some days later. Whoever
+    # says so again and again pauses nothing: see ``paylink.reminder.hold._pauses_by_transfers``.
 
-        Whoever says so again and again pauses nothing: see ``paylink.reminder.hold._paused_by_transfers``.
-        """
+    def _claim_pauses_until(self):
+        """Of several promises the one that ends first; no word of it where something is not on hold."""
+        days = []
+        for records in self._paused_together():
+            paused = self.env["paylink.reminder.hold"].sudo()._pauses_by_transfers(records)[0]
+            days += [paused.get(one, False) for one in records]
+        return min(days) if all(days) else super()._claim_pauses_until()
+
+    def _after_claim(self):
         result = super()._after_claim()
         link = self.sudo()
         until = link._claim_ends_on()
         if until < link.company_id._paylink_today():
             return result
-        env, Hold = link.company_id._paylink_env(), link.env["paylink.reminder.hold"]
-        moves = link.line_ids.filtered("is_invoice").move_id
-        Hold.create(
-            [
-                {
-                    "kind": "promise",
-                    "company_id": link.company_id.id,
-                    "move_id": move.id,
-                    "date_until": until,
-                    "by_transfer": True,
-                    "note": env._("A transfer was announced on the payment page."),
-                }
-                for move in moves - Hold._paused_by_transfers(moves)
-            ]
-        )
+        Hold = link.env["paylink.reminder.hold"]
+        shared = {
+            "kind": "promise",
+            "company_id": link.company_id.id,
+            "link_id": link.id,
+            "date_until": until,
+            "by_transfer": True,
+            "note": link.company_id._paylink_env()._("A transfer was announced on the payment page."),
+            "user_id": link._task_users().id,
+        }
+        vals_list = []
+        for records in link._paused_together():
+            paused, spent = Hold._pauses_by_transfers(records)
+            vals_list += [shared | link._paused_values(one) for one in records - spent if one not in paused]
+        Hold.create(vals_list)
+        return result
+
+    def _paused_together(self):
+        """The invoices that the link asks for, and the link itself, where it asks for something else."""
+        moves = self.line_ids.filtered("is_invoice").move_id
+        is_only_invoices = moves and all(self.line_ids.mapped("is_invoice"))
+        return [moves] if is_only_invoices else [moves, self]
+
+    def _paused_values(self, record):
+        """What a promise says of one of them."""
+        if record == self:
+            return {"partner_id": self.partner_id.commercial_partner_id.id}
+        return {"move_id": record.id}
+
+    def _after_claim_withdrawn(self):
+        """Reminders go on."""
+        result = super()._after_claim_withdrawn()
+        holds = self.env["paylink.reminder.hold"].sudo()
+        holds.search([("link_id", "=", self.id), ("by_transfer", "=", True)])._lift()
         return result
 
     def action_view_reminders(self):

@@ -7,13 +7,17 @@ from odoo.tools import SQL, format_date
 
 # So often within so many days the word of a customer who has made a transfer pauses the reminders of an invoice.
 MOST_PAUSES, LATELY = 2, timedelta(days=60)
+# What is about all of a customer, and about a link.
+OF_ALL = Domain("move_id", "=", False) & Domain("link_id", "=", False)
+OF_LINK = SQL("hold.move_id IS NULL AND hold.link_id IS NOT NULL")
 
 
 class PaylinkReminderHold(models.Model):
     """Why somebody is not reminded for a while: a promise to pay until a day, or an objection until it is settled.
 
-    For one invoice, or for all of a customer. A promise that is over needs no care: reminders go on by themselves, with
-    the latest one that it has held up.
+    For one invoice, or for all of a customer; by a transfer that was announced on the page of a link also for what the
+    link asks for besides invoices. A promise that is over needs no care: reminders go on by themselves, with the latest
+    one that it has held up.
     """
 
     _name = "paylink.reminder.hold"
@@ -46,6 +50,16 @@ class PaylinkReminderHold(models.Model):
         ondelete="cascade",
         domain="[('move_type', 'in', ('out_invoice', 'out_receipt')), ('state', '=', 'posted')]",
         help="Empty: everything of the customer.",
+    )
+    link_id = fields.Many2one(
+        "paylink.link",
+        string="Announced on",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="cascade",
+        help="The collection link on whose page the customer has announced a transfer. Without an invoice, only what "
+        "this link asks for besides invoices is on hold.",
     )
     date_until = fields.Date(string="Until", help="The last day without reminders.")
     note = fields.Char(help="What was said, and by whom.")
@@ -102,11 +116,11 @@ class PaylinkReminderHold(models.Model):
             hold.can_change = hold in allowed
             hold.can_lift = hold in allowed - new and hold.active and not hold.is_over
 
-    @api.depends("kind", "partner_id", "move_id", "date_until")
+    @api.depends("kind", "partner_id", "move_id", "link_id", "date_until")
     def _compute_display_name(self):
         labels = dict(self._fields["kind"]._description_selection(self.env))
         for hold in self:
-            names = [labels.get(hold.kind), hold.move_id.name or hold.partner_id.display_name]
+            names = [labels.get(hold.kind), hold.move_id.name or hold.link_id.name or hold.partner_id.display_name]
             hold.display_name = " – ".join(filter(None, names))
 
     # === CRUD METHODS === #
@@ -118,6 +132,12 @@ class PaylinkReminderHold(models.Model):
         holds._check_readable()
         holds._tell()
         return holds
+
+    def copy_data(self, default=None):
+        """Without its link it would hold up all of the customer."""
+        if any(hold.link_id and not hold.move_id for hold in self):
+            raise UserError(self.env._("An announced transfer can't be duplicated: note a promise to pay instead."))
+        return super().copy_data(default)
 
     def write(self, vals):
         """Likewise; only who has noted it, or sees all payments, changes or lifts it (see the record rules)."""
@@ -136,20 +156,21 @@ class PaylinkReminderHold(models.Model):
             return refused
         if self._sees_all():
             return None
-        theirs = self.sudo().filtered(lambda hold: hold.move_id and hold.user_id != self.env.user).sudo(False)
-        moves = theirs.sudo().move_id.sudo(False)
-        readable = moves._filtered_access("read")
-        forbidden = theirs.filtered(lambda hold: hold.sudo().move_id not in readable)
+        theirs = self.sudo().filtered(lambda hold: hold._is_about() and hold.user_id != self.env.user).sudo(False)
+        moves, links = theirs.sudo().move_id.sudo(False), theirs.sudo().link_id.sudo(False)
+        readable = {*moves._filtered_access("read"), *links._filtered_access("read")}
+        forbidden = theirs.filtered(lambda hold: hold.sudo()._is_about() not in readable)
         return (forbidden, lambda: self.env["ir.rule"]._make_access_error(operation, forbidden)) if forbidden else None
 
     @api.model
     def _search(self, domain, *args, bypass_access=False, **options):
         """Nor find it."""
         if not self.env.su and not bypass_access and not self._sees_all():
-            Move = self.env["account.move"]
-            found = Domain("move_id", "=", False) | Domain("user_id", "=", self.env.uid)
-            if Move.has_access("read"):
-                found |= Domain("move_id", "in", Move._search([]))
+            found = OF_ALL | Domain("user_id", "=", self.env.uid)
+            for name, others in (("move_id", Domain.TRUE), ("link_id", Domain("move_id", "=", False))):
+                About = self.env[self._fields[name].comodel_name]
+                if About.has_access("read"):
+                    found |= Domain(name, "in", About._search([])) & others
             domain = Domain(domain) & found
         return super()._search(domain, *args, bypass_access=bypass_access, **options)
 
@@ -169,12 +190,25 @@ class PaylinkReminderHold(models.Model):
         self.check_access("write")
         if any(not hold.active for hold in self):
             raise UserError(self.env._("It has been lifted already."))
-        for hold in self:
-            yesterday = hold.company_id._paylink_today() - timedelta(days=1)
-            hold.write({"active": False, "date_until": min(hold.date_until or yesterday, yesterday)})
+        self._lift()
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     # === BUSINESS METHODS === #
+
+    def _lift(self):
+        for hold in self:
+            yesterday = hold.company_id._paylink_today() - timedelta(days=1)
+            hold.write({"active": False, "date_until": min(hold.date_until or yesterday, yesterday)})
+
+    def _is_about(self):
+        """The document, or the link, that is on hold; none: all of the customer."""
+        self.ensure_one()
+        return self.move_id or self.link_id
+
+    @api.model
+    def _standing_of_customers(self, customers):
+        """What holds up all that these customers owe: see :meth:`_standing`."""
+        return self._standing(Domain("partner_id", "in", customers.ids) & OF_ALL, "partner_id")
 
     @api.model
     def _standing(self, domain, field):
@@ -196,7 +230,28 @@ class PaylinkReminderHold(models.Model):
     @api.model
     def _standing_sql(self, kind, company, date):
         """Queries of what is on hold on ``date``: the ids of customers, with all they owe, and of documents."""
-        holds = SQL(
+        holds = self._running_sql(kind, company, date)
+        moves = SQL("SELECT hold.move_id %s AND hold.move_id IS NOT NULL", holds)
+        if kind == "promise":
+            moves = SQL("%s UNION %s", moves, self.env["paylink.bank.match"]._arrived_sql(company, date))
+        return SQL("SELECT hold.partner_id %s AND hold.move_id IS NULL AND hold.link_id IS NULL", holds), moves
+
+    @api.model
+    def _standing_links_sql(self, kind, company, date):
+        """Queries of what is on hold besides on ``date``: the ids of links, and of the items that they ask for which
+        are of no invoice.
+        """
+        links = SQL("SELECT hold.link_id %s AND %s", self._running_sql(kind, company, date), OF_LINK)
+        items = SQL(
+            """SELECT line.move_line_id FROM paylink_link_line line
+                WHERE line.link_id IN (%s) AND line.is_invoice IS NOT TRUE AND line.move_line_id IS NOT NULL""",
+            links,
+        )
+        return links, items
+
+    @api.model
+    def _running_sql(self, kind, company, date):
+        return SQL(
             """FROM paylink_reminder_hold hold
                WHERE hold.kind = %s AND hold.active AND hold.company_id = %s
                  AND (hold.date_until IS NULL OR hold.date_until >= %s)""",
@@ -204,23 +259,20 @@ class PaylinkReminderHold(models.Model):
             company.id,
             date,
         )
-        moves = SQL("SELECT hold.move_id %s AND hold.move_id IS NOT NULL", holds)
-        if kind == "promise":
-            moves = SQL("%s UNION %s", moves, self.env["paylink.bank.match"]._arrived_sql(company, date))
-        return SQL("SELECT hold.partner_id %s AND hold.move_id IS NULL", holds), moves
 
     @api.model
-    def _paused_by_transfers(self, moves):
-        """Those of ``moves`` that an announced transfer pauses now, or that such have paused often enough lately."""
+    def _pauses_by_transfers(self, records):
+        """Of documents or links: until when an announced transfer pauses them, by record, and which it may not pause
+        anymore, as such have paused them often enough lately.
+        """
+        name = "link_id" if records._name == "paylink.link" else "move_id"
         since = fields.Datetime.now() - LATELY
-        domain = [("move_id", "in", moves.ids), ("by_transfer", "=", True), ("create_date", ">=", since)]
+        domain = [(name, "in", records.ids), ("by_transfer", "=", True), ("create_date", ">=", since)]
         holds = self.with_context(active_test=False).search(domain)
-        return moves.filtered(
-            lambda move: (
-                len(own := holds.filtered(lambda hold: hold.move_id == move)) >= MOST_PAUSES
-                or any(hold.active and not hold.is_over for hold in own)
-            )
-        )
+        own = holds.filtered(lambda hold: hold._is_about()._name == records._name).grouped(name)
+        running = {one: some.filtered(lambda hold: hold.active and not hold.is_over) for one, some in own.items()}
+        paused = {one: max(some.mapped("date_until")) for one, some in running.items() if some}
+        return paused, records.filtered(lambda one: len(own.get(one, ())) >= MOST_PAUSES)
 
     @api.model
     def _running_domain(self, companies):
@@ -248,7 +300,7 @@ class PaylinkReminderHold(models.Model):
     def _tell(self):
         """Note it on the invoice or the customer, where colleagues look."""
         for hold in self:
-            record, env = hold.move_id or hold.partner_id, hold.company_id._paylink_env()
+            record, env = hold._is_about() or hold.partner_id, hold.company_id._paylink_env()
             text = env._("Objection noted: no reminders.")
             if hold.kind == "promise":
                 text = env._("Promise to pay: no reminders until %(date)s.", date=format_date(env, hold.date_until))

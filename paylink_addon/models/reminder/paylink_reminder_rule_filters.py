@@ -4,6 +4,7 @@ from odoo import models
 from odoo.tools import SQL
 
 from ...tools import days
+from .paylink_reminder_hold import OF_LINK
 
 
 class PaylinkReminderRuleFilters(models.Model):
@@ -54,12 +55,14 @@ class PaylinkReminderRuleFilters(models.Model):
         return self._not_about_sql(rules._charging_sql(date)) if rules else None
 
     def _hold_sql(self, kind, date):
-        """Neither the customer nor the document (or one of the link's) is on hold on ``date``."""
+        """Neither the customer nor the document (or one of the link's), nor the link is on hold on ``date``."""
         of_customer, moves = self.env["paylink.reminder.hold"]._standing_sql(kind, self.company_id, date)
+        held, items = self.env["paylink.reminder.hold"]._standing_links_sql(kind, self.company_id, date)
+        condition = SQL("c.customer_id NOT IN (%s) AND %s", of_customer, self._not_about_sql(items))
         if self.kind == "link":
             links = SQL("SELECT line.link_id FROM paylink_link_line line WHERE line.move_id IN (%s)", moves)
-            return SQL("c.customer_id NOT IN (%s) AND c.link_id NOT IN (%s)", of_customer, links)
-        return SQL("c.customer_id NOT IN (%s) AND c.move_id NOT IN (%s)", of_customer, moves)
+            return SQL("%s AND c.link_id NOT IN (%s UNION %s)", condition, held, links)
+        return SQL("%s AND c.move_id NOT IN (%s)", condition, moves)
 
     # === WHAT A RULE LEAVES OUT === #
 
@@ -86,9 +89,18 @@ class PaylinkReminderRuleFilters(models.Model):
         """``candidates`` with ``held_until``: the last day of the promises and objections for each that are over."""
         ended = SQL("hold.company_id = %s AND hold.date_until < %s", self.company_id.id, date)
         by_link = SQL(
-            """SELECT line.link_id, max(hold.date_until) AS until FROM paylink_reminder_hold hold
-                 JOIN paylink_link_line line ON line.move_id = hold.move_id WHERE %s GROUP BY line.link_id""",
+            """SELECT COALESCE(line.link_id, hold.link_id) AS link_id, max(hold.date_until) AS until
+                 FROM paylink_reminder_hold hold LEFT JOIN paylink_link_line line ON line.move_id = hold.move_id
+                WHERE %s AND (line.id IS NOT NULL OR %s) GROUP BY 1""",
             ended,
+            OF_LINK,
+        )
+        by_item = SQL(
+            """SELECT line.move_line_id AS item_id, max(hold.date_until) AS until
+                 FROM paylink_reminder_hold hold JOIN paylink_link_line line ON line.link_id = hold.link_id
+                WHERE %s AND %s AND line.is_invoice IS NOT TRUE GROUP BY 1""",
+            ended,
+            OF_LINK,
         )
         by_move = SQL(
             """SELECT hold.move_id, max(hold.date_until) AS until FROM paylink_reminder_hold hold
@@ -97,18 +109,21 @@ class PaylinkReminderRuleFilters(models.Model):
         )
         by_customer = SQL(
             """SELECT hold.partner_id, max(hold.date_until) AS until FROM paylink_reminder_hold hold
-                WHERE %s AND hold.move_id IS NULL GROUP BY hold.partner_id""",
+                WHERE %s AND hold.move_id IS NULL AND hold.link_id IS NULL GROUP BY hold.partner_id""",
             ended,
         )
         return SQL(
-            """SELECT c.*, GREATEST(of_customer.until, of_move.until, of_link.until) AS held_until FROM (%s) c
+            """SELECT c.*, GREATEST(of_customer.until, of_move.until, of_link.until, of_item.until) AS held_until
+                 FROM (%s) c
             LEFT JOIN (%s) of_customer ON of_customer.partner_id = c.customer_id
             LEFT JOIN (%s) of_move ON of_move.move_id = c.move_id
-            LEFT JOIN (%s) of_link ON of_link.link_id = c.link_id""",
+            LEFT JOIN (%s) of_link ON of_link.link_id = c.link_id
+            LEFT JOIN (%s) of_item ON of_item.item_id = c.item_id""",
             candidates,
             by_customer,
             by_move,
             by_link,
+            by_item,
         )
 
     def _step_sql(self, date, ranks):
@@ -146,13 +161,16 @@ class PaylinkReminderRuleFilters(models.Model):
         )
         if not held:
             return within
+        other = held.filtered(lambda hold: not hold.move_id).link_id
         return SQL(
             """(%(within)s OR (COALESCE(item.date_maturity, item.date) < %(first)s
-                               AND (item.move_id IN %(moves)s OR contact.commercial_partner_id IN %(customers)s)))""",
+                               AND (item.move_id IN %(moves)s OR item.id IN %(items)s
+                                    OR contact.commercial_partner_id IN %(customers)s)))""",
             within=within,
             first=first,
             moves=tuple(held.move_id.ids) or (0,),
-            customers=tuple(held.filtered(lambda hold: not hold.move_id).partner_id.ids) or (0,),
+            items=tuple(other.line_ids.filtered(lambda line: not line.is_invoice).move_line_id.ids) or (0,),
+            customers=tuple(held.filtered(lambda hold: not hold._is_about()).partner_id.ids) or (0,),
         )
 
     def _link_candidates_sql(self, company, date, customers=None, links=None):

@@ -23,9 +23,7 @@ class ResPartner(models.Model):
         """Two queries for all: the reminders the user may see, and what is on hold, of customers they may read."""
         customers = self.commercial_partner_id._filtered_access("read")
         counts = self.env["paylink.reminder"]._sent_counts("customer_id", customers)
-        holds = self.env["paylink.reminder.hold"]._standing(
-            [("partner_id", "in", customers.ids), ("move_id", "=", False)], "partner_id"
-        )
+        holds = self.env["paylink.reminder.hold"]._standing_of_customers(customers)
         for partner in self:
             customer = partner.commercial_partner_id
             partner.paylink_reminder_count = counts.get(customer, 0)

@@ -106,6 +106,49 @@ class TestBankPage(BankCommon, HttpCase):
         hold = self.env["paylink.reminder.hold"].search([("move_id", "=", invoice.id)])
         self.assertEqual(hold.date_until, link._today() + timedelta(days=self.company.paylink_claim_days))
 
+    def _told(self, link):
+        """Whether the page tells of the transfer, and offers to take that back."""
+        _response, page = self._page(link, "?lang=en_US")
+        offered = page.xpath("//form[contains(@action, '/not_transferred')]")
+        self.assertEqual(bool(offered), "You told us about a transfer" in page.text_content())
+        return bool(offered)
+
+    def test_announcement_that_was_a_mistake_is_taken_back(self):
+        """By a form that names it: a page that was left open says nothing of a later one."""
+        invoice = self._invoice()
+        link = self._link(invoice)
+        self._claim(link)
+        self.assertTrue(self._told(link))
+        for claim in ("", "0", "2", "x"):
+            self._page(link, "/not_transferred", data={"claim": claim})
+        self._page(link, "/not_transferred?claim=1")
+        self.assertTrue(self._told(link))
+        self._page(link, "/not_transferred", data={"claim": "1"})
+        self.env.invalidate_all()
+        self.assertEqual((link.transfer_claim_date, link.transfer_claim_amount), (False, 0))
+        self.assertEqual(len(self._time_line(link, "transfer_withdrawn")), 1)
+        self.assertFalse(self._told(link))
+        holds = self.env["paylink.reminder.hold"].with_context(active_test=False)
+        self.assertEqual(holds.search([("move_id", "=", invoice.id)]).mapped("active"), [False])
+        self._page(link, "/not_transferred", data={"claim": "1"})
+        self.assertEqual(len(self._time_line(link, "transfer_withdrawn")), 1)
+        self.assertEqual(self.url_open("/pay/nobody/not_transferred", data={"claim": "1"}).status_code, 404)
+
+    def test_page_stops_telling_of_what_has_come(self):
+        """Matched with the link, or registered by hand; undone, it tells of it again. What came before is another."""
+        link, by_hand = (self._link(self._invoice(), allow_partial=True) for _number in range(2))
+        before = self.company._paylink_today() - timedelta(days=30)
+        self._bank_line(link.transfer_reference, 30, date=before)
+        for one in (link, by_hand):
+            self._claim(one, amount="30")
+            self.assertTrue(self._told(one))
+        line = self._bank_line(link.transfer_reference, 30)
+        payment = self._registered(by_hand.line_ids.move_id, 30)
+        self.assertEqual((self._told(link), self._told(by_hand)), (False, False))
+        line.paylink_match_ids.action_undo()
+        payment.move_id.line_ids.remove_move_reconcile()
+        self.assertEqual((self._told(link), self._told(by_hand)), (True, True))
+
     def test_what_is_no_announcement(self):
         """Only a form that was sent, of a link that can be paid, with a day and an amount."""
         link = self._link(self._invoice())

@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+from odoo import Command
+from odoo.exceptions import UserError
 from odoo.tests import freeze_time, tagged
 
 from ...tools import days as clock
@@ -48,6 +50,68 @@ class TestReminderLinks(ReminderCommon):
                 self.env.invalidate_all()
         self._sent_link()
         self.assertTrue(self._remind())
+
+    def _entry_link(self, **values):
+        """A link for an opening balance."""
+        due = {"debit": 50, "date_maturity": TODAY - timedelta(days=3), "partner_id": self.marie.id, "name": "Owed"}
+        data = self.company_data
+        lines = [
+            Command.create({"account_id": data["default_account_receivable"].id, **due}),
+            Command.create({"account_id": data["default_account_revenue"].id, "credit": 50}),
+        ]
+        journal = data["default_journal_bank"]
+        entry = self.env["account.move"].create({"date": TODAY, "journal_id": journal.id, "line_ids": lines})
+        entry.action_post()
+        item = entry.line_ids.filtered("date_maturity")
+        link = self.env["paylink.link"]._create_for_items([({}, item)], partner_id=self.marie.id, **values)
+        link._issue()
+        return link
+
+    def test_announced_transfer_pauses_whatever_the_link_asks_for(self):
+        """Also what is no invoice, until some days later. Its owner may lift that, the customer may take it back."""
+        self._rule(days=(3,), kind="link")
+        self._rule(days=(3,))
+        owner = self._user("owner", "paylink_addon.group_paylink_user")
+        Hold = self.env["paylink.reminder.hold"].with_context(active_test=False)
+        end = TODAY + timedelta(days=self.company.paylink_claim_days)
+
+        def lift(link):
+            Hold.search([("link_id", "=", link.id)], limit=1).with_user(owner).action_lift()
+
+        ends = {
+            "over": (end + timedelta(days=1), lambda link: None),
+            "lifted": (TODAY, lift),
+            "taken back": (TODAY, lambda link: link._take_claim_back("1")),
+            "taken back by the owner": (TODAY, lambda link: link.with_user(owner).action_withdraw_claim()),
+        }
+        makers = (self._sent_link, self._entry_link, lambda **values: self._link(self._due_invoice(3), **values))
+        for number, make in enumerate(makers):
+            for name, (day, do) in ends.items():
+                with self.subTest(number=number, end=name), self.env.cr.savepoint() as savepoint:
+                    link = make(user_id=owner.id).sudo()
+                    with freeze_time(TODAY):
+                        link._claim_transfer(str(TODAY), "50")
+                        self.assertFalse(self._remind())
+                        self.assertFalse(self._remind(end))
+                        self.assertEqual(link._claim_pauses_until(), end)
+                        do(link)
+                    self.assertTrue(self._remind(day))
+                    self.assertEqual(bool(link.transfer_claim_date), not name.startswith("taken"))
+                    savepoint.rollback()
+                    self.env.invalidate_all()
+        with freeze_time(TODAY):
+            link = self._sent_link(user_id=owner.id)
+            for promised in (end, end, False):
+                link._claim_transfer(str(TODAY), "50")
+                self.assertEqual(link._claim_pauses_until(), promised, "the third word pauses nothing")
+                if promised:
+                    lift(link)
+            hold = Hold.search([("link_id", "=", link.id)], limit=1)
+            self.assertEqual(hold.user_id, owner)
+            with self.assertRaisesRegex(UserError, "duplicated"):
+                hold.copy()
+            other = self._user("another", "paylink_addon.group_paylink_user")
+            self.assertFalse(Hold.with_user(other).search([("id", "=", hold.id)]))
 
     def test_day_of_sending_is_the_companys(self):
         """Half an hour after midnight in Paris it is still yesterday in UTC."""

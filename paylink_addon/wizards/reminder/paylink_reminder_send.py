@@ -214,11 +214,15 @@ class PaylinkReminderSend(models.TransientModel):
     def _warning_text(self, drafts):
         """What speaks against it: chargebacks, objections and promises."""
         Hold = self.env["paylink.reminder.hold"]
-        customers = [draft.customer.id for draft in drafts]
+        customers = self.env["res.partner"].union(*(draft.customer for draft in drafts))
+        links = self.env["paylink.link"].union(*(draft.links for draft in drafts))
         items = self.env["account.move.line"].sudo()
         items = items.union(*(draft.items | draft.links.line_ids.move_line_id for draft in drafts))
-        standing = Hold._standing([("partner_id", "in", customers), ("move_id", "=", False)], "partner_id")
-        standing = [*standing.values(), *Hold._standing([("move_id", "in", items.move_id.ids)], "move_id").values()]
+        standing = [
+            *Hold._standing_of_customers(customers).values(),
+            *Hold._standing([("move_id", "in", items.move_id.ids)], "move_id").values(),
+            *Hold._standing([("link_id", "in", links.ids), ("move_id", "=", False)], "link_id").values(),
+        ]
         if items._paylink_charged_back():
             return self.env._("The bank has taken the payment back, or may.")
         if any(objected for _until, objected in standing):
