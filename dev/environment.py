@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from .system import CACHE, ROOT, Failed, digest, install_packages, made_once, run, step
+from .system import CACHE, ROOT, Failed, digest, install_packages, locked, made_once, run, step
 
 ODOO_REQUIREMENTS = ROOT / "dev/requirements.txt"
 OWN_REQUIREMENTS = ROOT / "requirements.txt"
@@ -24,12 +24,13 @@ def _environment(name, files):
     if not (3, 10) <= sys.version_info[:2] <= (3, 13):
         raise Failed(f"Python 3.10 to 3.13 is needed, this is {sys.version.split()[0]}: run `make PYTHON=python3.12 …`")
     target = CACHE / f"{name}-{digest(sys.version, *files)}"
-    if not target.is_dir():
-        _need_venv()
-        with step(f"Installing the Python packages ({name})"), made_once(target) as folder:
-            run([sys.executable, "-m", "venv", "--copies", folder], quiet=True)
-            wanted = [word for file in files for word in ("-r", file)]
-            run([folder / "bin/python", "-m", "pip", "install", "-qq", *wanted], quiet=True)
+    with locked(target.name):
+        if not target.is_dir():
+            _need_venv()
+            with step(f"Installing the Python packages ({name})"), made_once(target) as folder:
+                run([sys.executable, "-m", "venv", "--copies", folder], quiet=True)
+                wanted = [word for file in files for word in ("-r", file)]
+                run([folder / "bin/python", "-m", "pip", "install", "-qq", *wanted], quiet=True)
     return target / "bin/python"
 
 

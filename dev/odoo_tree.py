@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .system import CACHE, Failed, digest, made_once, need_programs, run, say, step
+from .system import CACHE, Failed, digest, locked, made_once, need_programs, run, say, step
 
 SERIES = "19.0"
 GIT_URL = os.environ.get("ODOO_GIT", "https://github.com/odoo/odoo.git")
@@ -44,12 +44,13 @@ def odoo_tree():
     """The Odoo source: ``ODOO_DIR``, else a shallow clone, else Debian's package. Cached."""
     if os.environ.get("ODOO_DIR"):
         return OdooTree(os.environ["ODOO_DIR"])
-    for name in ("odoo-git", f"odoo-debian-{digest(*LINKED_PACKAGES)}"):
-        if (CACHE / name).is_dir():
-            return OdooTree(CACHE / name)
-    for fetch in (_clone, _unpack_debian):
-        if folder := fetch():
-            return OdooTree(folder)
+    with locked("odoo-tree"):
+        for name in ("odoo-git", f"odoo-debian-{digest(*LINKED_PACKAGES)}"):
+            if (CACHE / name).is_dir():
+                return OdooTree(CACHE / name)
+        for fetch in (_clone, _unpack_debian):
+            if folder := fetch():
+                return OdooTree(folder)
     raise Failed(
         "Odoo 19 could not be fetched. Set ODOO_DIR to a checkout of its branch 19.0, "
         "or DEBIAN_MIRROR to the address of a Debian mirror."
