@@ -106,7 +106,9 @@
         "views/reminder/paylink_reminder_views.xml",
         "views/reminder/paylink_reminder_inherited_views.xml",
         # desk
+        "data/desk/paylink_desk_subtypes.xml",
         "data/desk/paylink_export_columns.xml",
+        "wizards/desk/paylink_bulk_views.xml",
         "wizards/desk/paylink_export_views.xml",
         "views/desk/paylink_link_views.xml",
         "views/desk/paylink_owed_views.xml",

@@ -9,10 +9,24 @@ class PaylinkLinkConsolidate(models.Model):
     _inherit = "paylink.link"
 
     consolidated = fields.Boolean(
-        compute="_compute_consolidated", store=True, copy=False, help="All of its money is on the bank account."
+        compute="_compute_consolidated",
+        store=True,
+        copy=False,
+        help="All of its money is on the bank account, or a payment manager says so.",
+    )
+    is_at_bank = fields.Boolean(
+        string="Shown by the bank",
+        compute="_compute_is_at_bank",
+        store=True,
+        copy=False,
+        help="All of its money is on the bank account: the bank's lines show it.",
     )
     consolidated_on = fields.Date(
-        compute="_compute_consolidated", store=True, copy=False, help="The day on which the last of it was there."
+        string="At the bank on",
+        compute="_compute_is_at_bank",
+        store=True,
+        copy=False,
+        help="The day on which the last of its money was on the bank account.",
     )
     balance_move_ids = fields.Many2many(
         "paylink.balance.move",
@@ -37,11 +51,24 @@ class PaylinkLinkConsolidate(models.Model):
         "transaction_ids.paylink_match_id.state",
         "transaction_ids.paylink_withdrawn_at",
     )
-    def _compute_consolidated(self):
+    def _compute_is_at_bank(self):
         for link in self.sudo():
             days = link._arrivals() if link.state == "paid" else []
-            link.consolidated = bool(days) and all(days)
-            link.consolidated_on = max(days) if link.consolidated else False
+            link.is_at_bank = bool(days) and all(days)
+            link.consolidated_on = max(days) if link.is_at_bank else False
+
+    def _consolidated_depends(self):
+        """Hook: the fields that :meth:`_compute_consolidated` depends on."""
+        return ["state", "is_at_bank"]
+
+    @api.depends(lambda self: self._consolidated_depends())
+    def _compute_consolidated(self):
+        for link in self:
+            link.consolidated = link.state == "paid" and (link.is_at_bank or link._is_consolidated_otherwise())
+
+    def _is_consolidated_otherwise(self):
+        """Hook: whether somebody says of a paid link that its money has come, whatever the bank shows."""
+        return False
 
     @api.depends("transaction_ids.paylink_balance_move_ids")
     def _compute_balance_move_ids(self):

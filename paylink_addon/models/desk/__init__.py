@@ -5,6 +5,8 @@ from . import account_move
 from . import sale_order
 from . import paylink_export_column
 from . import paylink_link
+from . import paylink_link_bulk
+from . import paylink_link_consolidate
 from . import paylink_link_lists
 from . import paylink_link_unread
 from . import res_users_settings

@@ -174,13 +174,23 @@ class PaylinkLinkLife(models.Model):
 
     def _check_askable(self):
         """Something has to be due."""
-        due = self._due_amounts()
+        for link_id, why in self._unaskable().items():
+            name = self.browse(link_id).name
+            if why == "settled":
+                raise UserError(self.env._("%(name)s: nothing is due anymore.", name=name))
+            raise UserError(self.env._("%(name)s: a payment is registered, and on its way.", name=name))
+
+    def _unaskable(self):
+        """Of which nothing can be asked for, and why: ``settled`` or ``registered``, by id."""
+        due, found = self._due_amounts(), {}
+        left = self.sudo().line_ids.move_line_id._paylink_left()
         for link in self:
-            if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
-                raise UserError(self.env._("%(name)s: nothing is due anymore.", name=link.name))
             items = link.sudo().line_ids.move_line_id
-            if items and not items._paylink_left():
-                raise UserError(self.env._("%(name)s: a payment is registered, and on its way.", name=link.name))
+            if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
+                found[link.id] = "settled"
+            elif items and not items & left:
+                found[link.id] = "registered"
+        return found
 
     # === EXPIRY AND RENEWAL === #
 

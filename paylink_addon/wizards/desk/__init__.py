@@ -1,1 +1,2 @@
+from . import paylink_bulk
 from . import paylink_export

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 
 from ...models.reminder.paylink_reminder_rule import TONES
 from ...models.reminder.paylink_reminder_rule_pick import Pick
+from ...tools.left_out import as_html, by_reason
 
 
 class PaylinkReminderSend(models.TransientModel):
@@ -36,6 +37,7 @@ class PaylinkReminderSend(models.TransientModel):
     message_count = fields.Integer(string="Number of messages", compute="_compute_preview")
     warning = fields.Char(compute="_compute_preview")
     problem = fields.Char(compute="_compute_preview")
+    left_out = fields.Html(compute="_compute_preview", sanitize=False)
     recipient = fields.Char(string="Sent to", compute="_compute_preview")
     subject = fields.Char(compute="_compute_preview")
     body = fields.Html(string="Content", compute="_compute_preview", sanitize=False)
@@ -65,18 +67,22 @@ class PaylinkReminderSend(models.TransientModel):
             wizard.recipient = wizard._recipient_text(reachable)
             wizard.problem = wizard._problem_text(drafts, reachable)
             wizard.warning = wizard._warning_text([draft for draft, _today in reachable])
+            wizard.left_out = wizard._left_out_text([draft for draft, _today in drafts if draft.reason])
 
     # === ACTIONS === #
 
     def action_send(self):
         """Make and queue the messages, and say so. A second click finds the work done."""
         self._send_once()
+        count = len(self.sudo().message_ids)
+        one = self.env._("The reminder is on its way: it is in the list of reminders.")
+        several = self.env._("Reminders on their way: %(count)s. They are in the list of reminders.", count=count)
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
                 "type": "success",
-                "message": self.env._("The reminder is on its way: it is in the list of reminders."),
+                "message": several if count > 1 else one,
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
@@ -112,6 +118,26 @@ class PaylinkReminderSend(models.TransientModel):
         items = moves._paylink_open_items()
         due = items.filtered(lambda item: item._paylink_days_late() >= 0)
         return items.filtered(lambda item: item in due or item.move_id not in due.move_id)
+
+    @api.model
+    def _left_out_general(self, _sources):
+        return {}
+
+    def _left_out_paylink_link(self, links):
+        """Why there is no reminder of links, by their names."""
+        reminded = self._due_paylink_link(links)[1]
+        texts = {
+            "draft": self.env._("Not sent yet: send it instead"),
+            "paid": self.env._("Paid already"),
+            "expired": self.env._("Expired"),
+            "cancelled": self.env._("Canceled"),
+        }
+        left = links.sudo() - reminded
+        return {
+            f"{link.name} {link.partner_id.display_name}": texts.get(link.state)
+            or self.env._("A payment is in progress")
+            for link in left
+        }
 
     def _moment(self, items, links):
         """The supplied text that fits: by what is due first."""
@@ -210,6 +236,13 @@ class PaylinkReminderSend(models.TransientModel):
                 "There is nothing to remind of: it is paid, being paid, or covered by the customer's credits."
             )
         return not reachable and self.env._("The customer has no address to send it to: add one.")
+
+    def _left_out_text(self, unreachable):
+        """What is left out, and why: of what was selected, and of the messages that reach nobody."""
+        reasons = self._of_source("left_out", self._sources())
+        labels = dict(self.env["paylink.reminder"]._fields["reason"]._description_selection(self.env))
+        reasons |= {draft.customer.display_name: labels.get(draft.reason, draft.reason) for draft in unreachable}
+        return as_html(self.env, by_reason(reasons), {name: name for name in reasons})
 
     def _warning_text(self, drafts):
         """What speaks against it: chargebacks, objections and promises."""

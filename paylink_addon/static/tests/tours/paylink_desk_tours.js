@@ -10,3 +10,46 @@ registry.category("web_tour.tours").add("paylink_export", {
         { trigger: "body:not(:has(.modal)) .o_list_view" },
     ],
 });
+
+const ALL_ROWS = ".o_list_view thead .o_list_record_selector input";
+const CLOSED = "body:not(:has(.modal))";
+
+registry.category("web_tour.tours").add("paylink_desk", {
+    steps: () => [
+        // Icon, word and color; each attempt and its reason.
+        { trigger: ".o_data_row [data-status=paid].text-bg-success:contains('Payé'):has(i.fa-check)" },
+        { trigger: ".o_data_row .o_paylink_attempts[title*='Not enough money']:contains('2')" },
+        // One's own are marked as read.
+        { trigger: ".o_data_row button[name=action_bulk_read]", run: "click" },
+        { trigger: ".o_list_view:not(:has(button[name=action_bulk_read].fa-envelope))" },
+        // Many at once: what is done, what is left out and why.
+        { trigger: ALL_ROWS, run: "click" },
+        { trigger: ".o_control_panel button[name=action_consolidate]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=summary]:contains('1')" },
+        { trigger: ".modal .o_field_widget[name=left_out] li:contains('Marie Dubois')" },
+        { trigger: ".modal footer button[special=cancel]", run: "click" },
+        { trigger: `${CLOSED} ${ALL_ROWS}:not(:checked)`, run: "click" },
+        { trigger: ".o_control_panel button[name=action_bulk_cancel]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=left_out] li:contains('Marie Dubois')" },
+        { trigger: ".modal button[name=action_run]:visible", run: "click" },
+        { trigger: ".modal:not(:has(button[name=action_run]:visible)) footer button[special=cancel]", run: "click" },
+        { trigger: `${CLOSED} .o_data_row [data-status=cancelled]:has(i.fa-ban)` },
+        // By status, by expiry, as a graph.
+        { trigger: ".o_switch_view.o_kanban", run: "click" },
+        { trigger: ".o_kanban_group:nth-child(1):has([data-status=paid])" },
+        { trigger: ".o_kanban_group:nth-child(2):has([data-status=cancelled])" },
+        { trigger: ".o_switch_view.o_calendar", run: "click" },
+        { trigger: ".o_calendar_view .fc-event:contains('Marie Dubois')" },
+        { trigger: ".o_switch_view.o_graph", run: "click" },
+        { trigger: ".o_graph_view canvas" },
+        { trigger: ".o_switch_view.o_list", run: "click" },
+        // Undone, with a reason.
+        { trigger: ".o_data_row:has([data-status=paid]) .o_data_cell[name=partner_id]", run: "click" },
+        { trigger: ".o_form_view .o_field_widget[name=attempt_display]" },
+        { trigger: ".o_form_view .o_field_widget[name=consolidated_display]:contains('Camille')" },
+        { trigger: ".o_form_view button[name=action_undo_consolidation]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=reason] input", run: "edit Doublon" },
+        { trigger: ".modal button[name=action_run]:visible", run: "click" },
+        { trigger: `${CLOSED} .o_form_view button[name=action_consolidate]` },
+    ],
+});
