@@ -193,6 +193,7 @@ class StripeApi:
     balance = _reads("balance.retrieve")
     payout = _reads("payouts.retrieve")
     payouts = _lists("payouts.list")
+    transaction = _reads("balance_transactions.retrieve")
     transactions = _lists("balance_transactions.list")  # of a payout: `payout=`, once its reconciliation is completed
 
     events = _lists("events.list")  # 30 days back

@@ -1,5 +1,7 @@
 """Stage of ``payment.transaction``: what the objects of Stripe's lead to."""
 
+from datetime import timedelta
+
 from odoo import fields, models
 from odoo.tools import LazyTranslate
 
@@ -60,6 +62,8 @@ DECLINED = _lt("Your bank declined the payment.")
 TOKEN_OPERATIONS = ("offline", "online_token")
 # What to retrieve with an intent to know the method used and the fee.
 INTENT_EXPAND = ("latest_charge.balance_transaction",)
+# How long after the money its message may be made.
+LAG = timedelta(minutes=10)
 
 
 class PaymentTransactionApply(models.Model):
@@ -133,7 +137,7 @@ class PaymentTransactionApply(models.Model):
             stripe = self.provider_id._paylink_stripe()
             self._process(STRIPE_CODE, stripe.setup_intent(session["setup_intent"], expand=["payment_method"]))
         elif session["payment_status"] == "paid":
-            self._paylink_stripe_note_moved(session)
+            self._paylink_stripe_note_told(session)
             self._paylink_stripe_set_state("done")
         elif self.state == "draft" and self.provider_id.capture_manually:
             # Unpaid is what is authorized, and what is still to be debited.
@@ -167,7 +171,7 @@ class PaymentTransactionApply(models.Model):
         """The money has come: all of it, or what was captured of it."""
         if not self.paylink_stripe_charge:
             self.paylink_stripe_charge = id_of(intent.get("latest_charge"))
-        self._paylink_stripe_note_moved(intent)
+        self._paylink_stripe_note_told(intent)
         partly = intent["amount_received"] < intent["amount"]
         if partly:
             self._paylink_stripe_set_state("authorized")
@@ -255,10 +259,19 @@ class PaymentTransactionApply(models.Model):
 
     # === THE RIGHT DAY === #
 
-    def _paylink_stripe_note_moved(self, obj):
-        """Note when the money moved, as the message that brought ``obj`` says it."""
-        if moment := obj.get("paylink_moved_at"):
-            self._paylink_note_moved(moment)
+    def _paylink_stripe_note_told(self, obj):
+        """Note when the money moved, as the message that brought ``obj`` says it. It comes some seconds after the
+        money: if a day has begun in between, the charge is asked for, so that no order of messages makes another day.
+        """
+        moment = obj.get("paylink_moved_at")
+        if not moment or self.paylink_moved_at:
+            return
+        day_of = self.company_id._paylink_day
+        if day_of(moment - LAG) < day_of(moment):
+            intent = self._paylink_stripe_fetch(self.paylink_stripe_intent)
+            told = {"paylink_moved_at": moment, "capture_method": intent.get("capture_method")}
+            self._paylink_stripe_note_charged(intent["latest_charge"] | told)
+        self._paylink_note_moved(moment)
 
     def _paylink_stripe_note_charged(self, charge):
         """Note when the money of a charge moved.
@@ -278,7 +291,8 @@ class PaymentTransactionApply(models.Model):
             moment = moment_of(booked.get("created"))
         else:
             moment = moment_of(charge["created"])
-        self._paylink_stripe_note_moved({"paylink_moved_at": moment})
+        if moment:
+            self._paylink_note_moved(moment)
 
     def _paylink_stripe_is_reserved(self, charge):
         """Whether the charge has reserved its amount, which was captured later."""

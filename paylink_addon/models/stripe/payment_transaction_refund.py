@@ -11,7 +11,7 @@ from ...tools.money import to_major, to_minor
 from ...tools.stripe_errors import StripeRefused
 from ...tools.stripe_events import moment_of
 from ...tools.texts import said
-from .payment_transaction import PaylinkStripeMismatch
+from .payment_transaction import PaylinkStripeMismatch, id_of
 from .payment_transaction_apply import INTENT_EXPAND
 
 _lt = LazyTranslate(__name__)
@@ -156,9 +156,16 @@ class PaymentTransactionRefund(models.Model):
         reason = self._paylink_stripe_refund_reason(refund, "error")
         self._set_error(reason, extra_allowed_states=("done",))
         self.is_post_processed = True  # nothing is left to book
-        moment = refund.get("paylink_moved_at") or self._paylink_stripe_told_at(failed_refund=refund["id"])
-        self.payment_id._paylink_undo(moment)
+        self.payment_id._paylink_undo(self._paylink_stripe_came_back_at(refund))
         self._paylink_stripe_report_failure(reason)
+
+    def _paylink_stripe_came_back_at(self, refund):
+        """When the money of a refund came back, whatever told of it: when Stripe booked that, else what its message
+        says.
+        """
+        if booked := id_of(refund.get("failure_balance_transaction")):
+            return moment_of(self.provider_id._paylink_stripe().transaction(booked)["created"])
+        return refund.get("paylink_moved_at") or self._paylink_stripe_told_at(failed_refund=refund["id"])
 
     # === WHAT A PERSON HAS TO KNOW === #
 

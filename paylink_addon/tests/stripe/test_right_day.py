@@ -121,6 +121,23 @@ class TestRightDay(EventCommon):
             self.check_day(tx.payment_id)
             self.check_shown(tx)
 
+    def test_messages_after_midnight(self):
+        """The day of a card is that of its charge, as in Stripe's list, whichever message is the first."""
+        told_by = ("payment_intent.succeeded", "checkout.session.completed")
+        self.moment = at("23:59:58", self.zone, self.day)
+        for only in told_by:
+            with self.subTest(only=only):
+                for event_type in {*told_by, "charge.*"} - {only}:
+                    self.fake.disturb("drop", event_type, times=9)
+                tx = self.paid()
+                self.fake.abandon_faults()
+                for delivery in self.fake.deliveries():
+                    delivery.event["created"] += 5 * (delivery.due is not None)
+                with freeze_time(self.moment + timedelta(seconds=7)):
+                    self.deliver_and_handle()
+                    self.check_day(tx.payment_id)
+                    self.check_shown(tx)
+
     def test_debits(self):
         """Of the day on which it is known that the money comes, not of that on which it was asked of the bank."""
         told_by = ("payment_intent.succeeded", "charge.succeeded", "checkout.session.async_payment_succeeded")
@@ -232,6 +249,27 @@ class TestRightDay(EventCommon):
                     if case == CASES[1]:  # messages come in any order: another one tells it first
                         refund._paylink_stripe_apply(dict(failed), "refund.updated")
                     self.run_job()
+                reversal = refund.payment_id.move_id.reversal_move_ids
+                self.assertEqual(reversal.date, self.day + timedelta(days=10))
+
+    def test_failed_refund_that_no_message_tells(self):
+        """Stripe has booked it on its day: other messages, and the search, bring the object without one."""
+        for dropped in ("refund.failed", "*"):
+            with self.subTest(dropped=dropped):
+                tx = self.paid()
+                with self.after(days=5):
+                    self.deliver_and_handle()
+                    made = self.fake.refund(tx.paylink_stripe_charge, 3000)
+                    self.deliver_and_handle()
+                with self.after(days=10):
+                    self.fake.disturb("drop", dropped, times=9)
+                    failed = self.fake.fail_refund(made["id"])
+                    self.fake.abandon_faults()
+                with self.after(days=12):
+                    self.deliver_and_handle()
+                    refund = tx.child_transaction_ids
+                    if dropped == "*":
+                        refund._paylink_stripe_apply(dict(failed))
                 reversal = refund.payment_id.move_id.reversal_move_ids
                 self.assertEqual(reversal.date, self.day + timedelta(days=10))
 
