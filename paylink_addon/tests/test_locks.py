@@ -97,6 +97,26 @@ class TestLocks(TransactionCase):
         waiting.join()
         self.assertEqual(seen, [1])
 
+    def test_nobody_waits_for_a_turn_for_ever(self):
+        """Nor, in it, for what others hold; then the next one has it."""
+        cursors = [sql_db.db_connect(self.env.cr.dbname).cursor() for _n in range(2)]
+        for cursor in cursors:
+            self.addCleanup(cursor.close)
+        first, second = cursors
+        self._others_take(self.mine)
+        row = "SELECT FROM res_partner WHERE id = %s FOR NO KEY UPDATE"
+        with patch.object(locks, "TURN", 0.1):
+            turns = (in_turn(cursor, "paylink.test.turn") for cursor in cursors)
+            with next(turns), self.assertRaises(LockNotAvailable), next(turns):
+                self.fail("Two have it.")
+            with self.assertRaises(LockNotAvailable), in_turn(second, "paylink.test.turn"):
+                second.execute(row, [self.mine.id], log_exceptions=False)
+            with in_turn(first, "paylink.test.turn"):
+                first.execute("SHOW lock_timeout")
+                self.assertEqual(first.fetchone()[0], "100ms")
+        first.execute("SHOW lock_timeout")
+        self.assertEqual(first.fetchone()[0], "0")
+
     def test_names(self):
         self.assertTrue(take_name(self.other, "paylink.test"))
         self.assertFalse(take_name(self.env.cr, "paylink.test"))

@@ -21,6 +21,8 @@ PAUSE = 0.05
 SLOTS = "paylink.slow"
 # For so long a click waits for its turn: as long as a question to a provider usually takes.
 WAIT = 1.0
+# Who waits for what takes milliseconds longer than this waits in vain.
+TURN = 2.0
 
 
 def hold(*recordsets):
@@ -105,10 +107,21 @@ def in_turn(cr, name):
     """Have what has this name done by one transaction after the other; each sees what those before have done. Whoever
     comes waits: it is for what takes milliseconds, and is done so often that running it again would take much longer.
     Commits before and after.
+
+    Nobody waits for long, neither for the turn nor, in it, for rows that somebody else holds.
+
+    :raises psycopg2.errors.LockNotAvailable: it has taken longer than :data:`TURN`; nothing was done
     """
-    cr.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+    cr.commit()  # pylint: disable=invalid-commit
+    try:
+        _wait_no_longer(cr, TURN)
+        cr.execute("SELECT pg_advisory_lock(hashtext(%s))", [name], log_exceptions=False)
+    except OperationalError:
+        cr.rollback()
+        raise
     try:
         cr.commit()  # pylint: disable=invalid-commit  # from now on new data are seen
+        _wait_no_longer(cr, TURN)
         yield
         cr.commit()  # pylint: disable=invalid-commit
     except BaseException:
@@ -116,6 +129,11 @@ def in_turn(cr, name):
         raise
     finally:
         cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+
+
+def _wait_no_longer(cr, seconds):
+    """Until the transaction ends, give up what has been waited for so long."""
+    cr.execute("SELECT set_config('lock_timeout', %s, TRUE)", [f"{round(seconds * 1000)}ms"])
 
 
 def _slots():

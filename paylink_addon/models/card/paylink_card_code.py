@@ -1,14 +1,17 @@
 import ipaddress
+import logging
 import secrets
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.tools import SQL, consteq, hmac
+from psycopg2.errors import LockNotAvailable
 
 from ...tools.addresses import one_mailbox
 from ...tools.locks import in_turn
 from ...tools.parameters import whole_number
 
+_logger = logging.getLogger(__name__)
 # How many codes are sent in an hour, at most; and of one address three times as many in a day. Who has many networks,
 # as IPv6 gives them to whoever asks, has a limit for all of them (``site``). What is sent to go on with a request
 # counts apart: who fills the page keeps nobody from that.
@@ -125,14 +128,18 @@ class PaylinkCardCode(models.Model):
     def _insert(self, values):
         """Store a code, if there is room still; what was typed is in no log.
 
-        :return: as of :meth:`_full`
+        :return: as of :meth:`_full`; that somebody has kept others from their turn for long is too much, too
         """
-        with in_turn(self.env.cr, TURN):
-            full = self._full(values)
-            if not full:
-                columns = SQL(", ").join(map(SQL.identifier, values))
-                query = SQL("INSERT INTO paylink_card_code (%s) VALUES %s", columns, tuple(values.values()))
-                self.env.cr.execute(query, log_exceptions=False)
+        try:
+            with in_turn(self.env.cr, TURN):
+                full = self._full(values)
+                if not full:
+                    columns = SQL(", ").join(map(SQL.identifier, values))
+                    query = SQL("INSERT INTO paylink_card_code (%s) VALUES %s", columns, tuple(values.values()))
+                    self.env.cr.execute(query, log_exceptions=False)
+        except LockNotAvailable:
+            _logger.info("A code could not be stored: somebody holds what it is of.")
+            return ["busy"]
         return full
 
     @api.model

@@ -9,7 +9,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
 from ...const import CARD_OPEN_PATH, TOKEN_BYTES, Task
-from ...tools.locks import unless_busy
+from ...tools.locks import take_free, unless_busy
 from ..messaging.paylink_request_mixin import TOKEN_PATTERN
 
 # How often it is told at most that too many have come by a page.
@@ -161,10 +161,11 @@ class PaylinkCardTemplateOpen(models.Model):
 
     def _note_full(self, count):
         """The page has sent as many codes as it may: its people are told, once a day; one visitor may be the cause.
+        Nobody waits for it: who finds the template held leaves that to the next one.
 
         :param int count: how many may be sent in an hour
         """
-        if self._was_told_full():
+        if self._was_told_full() or not take_free(self):
             return
         self.full_at = fields.Datetime.now()
         self.flush_recordset(["full_at"])
