@@ -92,6 +92,18 @@ class TestCardRequest(CardCommon):
         own = self._dialog(self.marie, user=self.colleague).line_ids
         self.assertEqual((own.open_request_id, "already" in own.warning), (request, False))
 
+    def test_address_that_a_colleague_has_asked(self):
+        """However it is typed: stored addresses are normalized."""
+        request, Dialog = self._new_request(user_id=self.colleague.id), self.env["paylink.card.send"]
+        for typed in ("ada@example.com", "Ada@Example.com", " Ada Lovelace <ADA@example.com>"):
+            with self.subTest(typed):
+                line, own = (
+                    Dialog.with_user(user).create({"line_ids": [Command.create({"email": typed})]}).line_ids
+                    for user in (self.seller, self.colleague)
+                )
+                self.assertIn(self.colleague.name, line.warning)
+                self.assertEqual(own.open_request_id, request)
+
     def test_same_queries_for_any_number(self):
         customers = [self._customer(f"Customer {number}", email=f"c{number}@example.com") for number in range(25)]
         counts = []

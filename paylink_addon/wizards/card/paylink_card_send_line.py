@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import email_normalize
 
+from ...tools.addresses import usable_emails
+
 
 class PaylinkCardSendLine(models.TransientModel):
     """One customer who is asked to store a payment method; or an address of somebody who is none yet, as it seems."""
@@ -97,11 +99,10 @@ class PaylinkCardSendLine(models.TransientModel):
         Request = self.env["paylink.card.request"]
         live = [("state", "in", ("open", "failed")), ("user_id", "=", self.env.uid)]
         asked = Request.search([*live, ("partner_id", "in", self._customers().ids)], order="id").grouped("partner_id")
-        emails = [line.email for line in self if not line._customers() and line.email]
-        written = Request.search([*live, ("is_new", "=", True), ("email", "in", emails)], order="id").grouped("email")
+        written = self._written_to(Request.search, live)
         for line in self:
             customer = line._customers()
-            found = asked.get(customer, Request) if customer else written.get(line.email, Request)
+            found = asked.get(customer, Request) if customer else written.get(_address(line.email), Request)
             line.open_request_id = found[-1:]
 
     # === HELPERS === #
@@ -131,6 +132,16 @@ class PaylinkCardSendLine(models.TransientModel):
             self._customers(), self.email, self.phone, wizard.send_email, wizard.send_sms
         )
 
+    def _written_to(self, search, live):
+        """The requests that went to the addresses of these lines, to who is no customer, by address.
+
+        :param search: looks for requests, as who may know of them
+        :param live: which ones, as a domain
+        """
+        typed = {line.email for line in self if not line._customers() and line.email}
+        domain = [*live, ("is_new", "=", True), ("email", "in", [*typed, *map(_address, typed)])]
+        return search(domain, order="id").grouped(lambda request: _address(request.email))
+
     def _colleagues_texts(self):
         """That colleagues have asked the same customer, or address, already: nothing else of their requests, and their
         names only if the user may know them. By line.
@@ -139,12 +150,11 @@ class PaylinkCardSendLine(models.TransientModel):
         live = [("state", "in", ("open", "failed")), ("user_id", "not in", [self.env.uid, False])]
         live.append(("company_id", "in", self.wizard_id.company_id.ids))
         asked = Request.search([*live, ("partner_id", "in", self._customers().ids)]).grouped("partner_id")
-        emails = [line.email for line in self if not line._customers() and line.email]
-        written = Request.search([*live, ("is_new", "=", True), ("email", "in", emails)]).grouped("email")
+        written = self._written_to(Request.search, live)
         texts = {}
         for line in self:
             customer = line._customers()
-            requests = asked.get(customer, Request) if customer else written.get(line.email, Request)
+            requests = asked.get(customer, Request) if customer else written.get(_address(line.email), Request)
             if requests:
                 names = requests.user_id.with_env(self.env)._filtered_access("read").mapped("name")
                 texts[line] = self._colleagues_text(", ".join(names))
@@ -171,3 +181,8 @@ class PaylinkCardSendLine(models.TransientModel):
             "send_email": self.by_email,
             "send_sms": self.by_sms,
         }
+
+
+def _address(text):
+    """An address, or several, as requests keep them that are sent by e-mail, however it was typed."""
+    return ", ".join(usable_emails(text or ""))
