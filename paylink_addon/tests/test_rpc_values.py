@@ -45,4 +45,6 @@ class TestRpcValues(RpcCommon):
                             model.create({field.name: value})
                         with self.assertRaises(UserError):
                             model.onchange({field.name: value}, [field.name], {})
+                        with self.assertRaises(UserError):
+                            model.with_context(**{f"default_{field.name}": value}).default_get([field.name])
         self.assertGreaterEqual(tried, BAD.keys())

@@ -28,7 +28,11 @@ class PaylinkGuardMixin(models.AbstractModel):
     def default_get(self, fields_list):
         """Of what only we write the defaults are ours: not a client's context's, nor what users made their own."""
         guarded = [name for name in fields_list if self._is_guarded(name)]
-        values = super().default_get([name for name in fields_list if name not in guarded])
+        offered = [name for name in fields_list if name not in guarded]
+        if not self.env.su:
+            context = self.env.context
+            self._check_values({name: context[f"default_{name}"] for name in offered if f"default_{name}" in context})
+        values = super().default_get(offered)
         if not self.env.su:
             self._check_named(values)
         return values | self._own_defaults(guarded)
