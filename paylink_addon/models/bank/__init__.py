@@ -6,6 +6,7 @@ from . import account_journal
 from . import account_journal_transfer
 from . import account_move
 from . import account_partial_reconcile
+from . import account_payment
 from . import paylink_bank_match
 from . import paylink_bank_match_books
 from . import paylink_link

@@ -10,3 +10,7 @@ class AccountBankStatementLine(models.Model):
     unique_import_id = fields.Char(string="Import ID", readonly=True, copy=False)
 
     _paylink_import_unique = models.UniqueIndex("(unique_import_id) WHERE unique_import_id IS NOT NULL")
+
+    def _paylink_of_banks(self):
+        """Those of real banks."""
+        return self.filtered(lambda line: line.journal_id._paylink_takes_transfers())

@@ -35,6 +35,10 @@ class AccountMove(models.Model):
         lines.sudo().paylink_match_ids.unlink()  # with their lines, which the database deletes
         return super().unlink()
 
+    def _paylink_shown_on(self):
+        """The day on which a real bank has shown it, if it is the entry of a line of such a one; else ``False``."""
+        return self.statement_line_id._paylink_of_banks().date
+
     def _paylink_can_change(self):
         """Whether this posted entry may still be changed: its day is not locked, and it is not secured."""
         self.ensure_one()

@@ -1,4 +1,7 @@
 from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ...tools import columns
 
 
 class PaymentTransaction(models.Model):
@@ -22,6 +25,17 @@ class PaymentTransaction(models.Model):
         help="It is on the bank account, with its payout if it has one.",
     )
 
+    def _auto_init(self):
+        """What was paid before is as its payment: nothing has been read at Stripe, and no transfer found."""
+        fill = SQL(
+            """UPDATE payment_transaction tx
+                  SET paylink_is_matched = payment.is_matched, paylink_is_consolidated = payment.is_matched
+                 FROM account_payment payment WHERE payment.id = tx.payment_id AND payment.is_matched"""
+        )
+        kinds = dict.fromkeys(("paylink_is_matched", "paylink_is_consolidated"), "boolean")
+        columns.add(self.env.cr, self._table, fill, **kinds)
+        return super()._auto_init()
+
     # === COMPUTE METHODS === #
 
     @api.depends(
@@ -37,9 +51,9 @@ class PaymentTransaction(models.Model):
         for tx in self:
             tx.paylink_is_matched = tx.payment_id.is_matched if tx.payment_id else bool(tx.paylink_match_id)
             moves = tx._paylink_own_moves()
-            tx.paylink_is_consolidated = (
-                all(move.payout_id.arrival_line_id for move in moves) if moves else tx.paylink_is_matched
-            )
+            is_paid_out = bool(moves) and all(move.payout_id.arrival_line_id for move in moves)
+            is_shown = tx.paylink_is_matched and (not moves or bool(tx.payment_id._paylink_bank_lines()))
+            tx.paylink_is_consolidated = is_paid_out or is_shown
 
     def _paylink_own_moves(self):
         """What has moved at Stripe for it, besides chargebacks. Of a capture, its authorization has that."""
@@ -48,10 +62,14 @@ class PaymentTransaction(models.Model):
         return moves.filtered(lambda move: move.category not in ("dispute", "dispute_reversal"))
 
     def _paylink_arrived_on(self):
-        """The day on which the bank has shown it, or the payout with it; ``False`` where it has not yet."""
+        """The day on which the bank has shown it, or the payout with it; ``False`` where it has not yet. What somebody
+        has reconciled with the bank's line, whatever Stripe says of it, is there.
+        """
         self.ensure_one()
         if self.paylink_match_id:
             return self.paylink_match_id.line_date
         charges = self._paylink_own_moves().filtered(lambda move: move.category == "charge")
         lines = charges.payout_id.arrival_line_id
-        return lines[:1].date if charges and len(lines) == len(charges.payout_id) == 1 else False
+        if charges and len(lines) == len(charges.payout_id) == 1:
+            return lines.date
+        return self.payment_id._paylink_arrived_on() if self.payment_id else False

@@ -3,7 +3,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ...tools import days
+from ...tools import columns, days
 
 
 class PaymentTransactionMoved(models.Model):
@@ -23,6 +23,11 @@ class PaymentTransactionMoved(models.Model):
         store=True,
         help="For the company. The books have it on that day, or on the first open one where it is locked.",
     )
+
+    def _auto_init(self):
+        """Of what was paid before nobody has noted when (see :meth:`_paylink_note_moved_before`)."""
+        columns.add(self.env.cr, self._table, paylink_moved_on="date")
+        return super()._auto_init()
 
     # === COMPUTE METHODS === #
 

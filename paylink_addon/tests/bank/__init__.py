@@ -11,6 +11,7 @@ from . import test_stripe_account_kept
 from . import test_stripe_account_order
 from . import test_stripe_account_payouts
 from . import test_stripe_account_reading
+from . import test_consolidated
 from . import test_receipts
 from . import test_registered_places
 from . import test_stripe_account_month
