@@ -10,6 +10,7 @@ KINDS = [
     ("returned", "Refund that came back"),
     ("taken", "Chargeback"),
     ("given", "Chargeback given back"),
+    ("undone", "Transfer taken back"),
 ]
 
 

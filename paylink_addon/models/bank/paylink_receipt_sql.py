@@ -17,6 +17,9 @@ COLUMNS = (
 MOVED = "state = 'done' AND paylink_moved_on IS NOT NULL AND operation <> 'validation'"
 BEFORE = "state = 'done' AND paylink_moved_on IS NULL AND operation <> 'validation'"
 FAILED = "operation = 'refund' AND state IN ('error', 'cancel') AND paylink_moved_on IS NOT NULL"
+WITHDRAWN = "paylink_withdrawn_at IS NOT NULL"
+FAILED_TX = "tx.operation = 'refund' AND tx.state IN ('error', 'cancel')"
+WITHDRAWN_TX = "tx.paylink_withdrawn_at IS NOT NULL"
 BY_HAND = "partner_type = 'customer' AND payment_transaction_id IS NULL"
 OF_LINES = "statement_line_id IS NOT NULL"
 # What each kind of row makes its ids of.
@@ -26,6 +29,7 @@ INDEXES = [
     ("paylink_receipt_tx_day", "payment_transaction", ["paylink_moved_on DESC", f"{TX} DESC"], MOVED),
     ("paylink_receipt_tx_before", "payment_transaction", [TX], BEFORE),
     ("paylink_receipt_tx_failed", "payment_transaction", [TX], FAILED),
+    ("paylink_receipt_tx_withdrawn", "payment_transaction", [TX], WITHDRAWN),
     ("paylink_receipt_payment_id", "account_payment", [PAYMENT], BY_HAND),
     ("paylink_receipt_payment_day", "account_payment", ["date DESC", f"{PAYMENT} DESC"], BY_HAND),
     ("paylink_receipt_item_id", "account_move_line", [ITEM], OF_LINES),
@@ -107,6 +111,8 @@ class PaylinkReceiptSql(models.Model):
             self._moved_before_sql(),
             self._failed_refunds_sql(),
             self._returned_refunds_sql(),
+            self._undone_transfers_sql(),
+            self._taken_transfers_sql(),
             self._disputes_sql(),
             self._by_hand_sql(),
             self._lines_sql(),
@@ -153,24 +159,45 @@ class PaylinkReceiptSql(models.Model):
 
     def _failed_refunds_sql(self):
         """Refunds that came back later: on their day, as the books have them."""
-        tail = SQL("%s AND tx.paylink_moved_on IS NOT NULL", self._reversed_sql())
         moves = self._moves_sql(SQL("move.category = 'refund'"))
-        return self._rows_sql(self._transaction_columns(moves), tail)
+        return self._rows_sql(self._transaction_columns(moves), self._reversed_sql(SQL(FAILED_TX)))
 
     def _returned_refunds_sql(self):
         """The same money, on the day on which it came back."""
         moves = self._moves_sql(SQL("move.category = 'refund_failure'"))
-        columns = self._transaction_columns(moves) | {
+        columns = self._transaction_columns(moves) | self._reversal_columns("returned")
+        columns["fee"] = SQL("(SELECT SUM(move.fee) %s)", moves)  # that of the refund itself stands in its own row
+        columns["net"] = SQL(
+            "COALESCE((SELECT SUM(move.net) %s), CASE WHEN %s = tx.currency_id THEN -tx.amount END)",
+            moves,
+            columns["settled_currency_id"],
+        )
+        return self._rows_sql(columns, self._reversed_sql(SQL(FAILED_TX)))
+
+    def _undone_transfers_sql(self):
+        """Transfers that had been booked as a payment, and were found to be something else: a month that was closed
+        stays as it was. What the entry of the bank's line had booked itself is in no books anymore.
+        """
+        return self._rows_sql(self._transaction_columns(), self._reversed_sql(SQL(WITHDRAWN_TX)))
+
+    def _taken_transfers_sql(self):
+        """The same money, on the day on which it was taken out of the books."""
+        columns = self._transaction_columns() | self._reversal_columns("undone")
+        columns |= {"fee": SQL("NULL::numeric"), "net": SQL("-tx.amount")}
+        return self._rows_sql(columns, self._reversed_sql(SQL(WITHDRAWN_TX)))
+
+    @staticmethod
+    def _reversal_columns(kind):
+        """What the reversal of a payment says otherwise than the payment."""
+        return {
             "id": SQL("tx.id * 4 + 1"),
             "date": SQL("reversal.date"),
             "moved_at": NO_MOMENT,
             "booked_on": SQL("reversal.date"),
-            "kind": SQL("'returned'"),
+            "kind": SQL("%s", kind),
             "amount": SQL("-tx.amount"),
             "amount_company": SQL("-payment.amount_company_currency_signed"),
         }
-        columns["net"] = SQL("COALESCE((SELECT SUM(move.net) %s), -tx.amount)", moves)
-        return self._rows_sql(columns, SQL("%s AND tx.paylink_moved_on IS NOT NULL", self._reversed_sql()))
 
     @staticmethod
     def _uncaptured_sql():
@@ -181,11 +208,13 @@ class PaylinkReceiptSql(models.Model):
         )
 
     @staticmethod
-    def _reversed_sql():
+    def _reversed_sql(condition):
+        """Payments of transactions that were taken out of the books later, by an entry of its own."""
         return SQL(
             """FROM payment_transaction tx JOIN account_payment payment ON payment.id = tx.payment_id
                JOIN account_move reversal ON reversal.reversed_entry_id = payment.move_id AND reversal.state = 'posted'
-              WHERE tx.operation = 'refund' AND tx.state IN ('error', 'cancel')"""
+              WHERE tx.paylink_moved_on IS NOT NULL AND %s""",
+            condition,
         )
 
     def _transaction_columns(self, moves=None):
@@ -252,33 +281,52 @@ class PaylinkReceiptSql(models.Model):
         )
         # Several links may share one line: its fees are the first one's.
         fee = SQL(
-            """COALESCE((SELECT MAX(one.paylink_fee) %(known)s),
+            """COALESCE((SELECT MAX(one.paylink_fee * %(share)s) %(known)s),
                         (SELECT CASE WHEN tx.id = (SELECT MIN(first.id) FROM payment_transaction first
                                                     WHERE first.paylink_match_id = match.id)
                                      THEN match.fees ELSE 0 END %(match)s))""",
+            share=self._share_sql(SQL("one.id")),
             known=known,
             match=match,
         )
+        # What is given back is settled as its payment was, which may have been an authorization that was captured.
         currency = SQL(
-            """COALESCE((SELECT MAX(one.paylink_fee_currency_id) %(known)s),
-                        CASE WHEN tx.operation = 'refund' OR NOT EXISTS (
-                                      SELECT FROM payment_provider provider
-                                       WHERE provider.id = tx.provider_id AND provider.code = %(stripe)s)
+            """COALESCE((SELECT MAX(one.paylink_fee_currency_id) FROM payment_transaction one
+                          WHERE one.paylink_fee_currency_id IS NOT NULL AND one.id IN (
+                                tx.id, tx.source_transaction_id,
+                                (SELECT source.source_transaction_id FROM payment_transaction source
+                                  WHERE source.id = tx.source_transaction_id))),
+                        CASE WHEN NOT EXISTS (SELECT FROM payment_provider provider
+                                               WHERE provider.id = tx.provider_id AND provider.code = %s)
                              THEN tx.currency_id END)""",
-            known=known,
-            stripe=STRIPE_CODE,
+            STRIPE_CODE,
         )
+        share = self._share_sql(SQL("move.transaction_id"))
         return {
-            "fee": SQL("COALESCE((SELECT SUM(move.fee) %s), %s)", moves, fee),
+            "fee": SQL("COALESCE((SELECT SUM(move.fee * %s) %s), %s)", share, moves, fee),
             "net": SQL(
-                """COALESCE((SELECT SUM(move.net) %(moves)s),
+                """COALESCE((SELECT SUM(move.net * %(share)s) %(moves)s),
                             CASE WHEN %(currency)s = tx.currency_id THEN tx.amount - COALESCE(%(fee)s, 0) END)""",
+                share=share,
                 moves=moves,
                 currency=currency,
                 fee=fee,
             ),
             "settled_currency_id": SQL("COALESCE((SELECT MIN(move.currency_id) %s), %s)", moves, currency),
         }
+
+    @staticmethod
+    def _share_sql(owner_id):
+        """How much of what Stripe says of a transaction is this one's: all of its own; of an authorization that was
+        captured in parts, each part has its share.
+        """
+        return SQL(
+            """CASE WHEN %s = tx.id THEN 1 ELSE tx.amount / (
+                   SELECT NULLIF(SUM(part.amount), 0) FROM payment_transaction part
+                    WHERE part.source_transaction_id = tx.source_transaction_id
+                      AND part.operation <> 'refund' AND part.state = 'done') END""",
+            owner_id,
+        )
 
     @staticmethod
     def _moves_sql(condition):

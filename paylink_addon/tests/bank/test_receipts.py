@@ -1,10 +1,13 @@
+from contextlib import ExitStack
 from datetime import date, timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from lxml import etree
 from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
+from odoo.tools import SQL
 from odoo.tools.safe_eval import safe_eval
 
 from ..common import ROLES
@@ -163,6 +166,29 @@ class TestReceipts(BankCommon):
             self.env["payment.transaction"]._paylink_note_moved_before()
         self.assertEqual(tx._paylink_moved_on(), date(2026, 2, 3))
 
+    def test_installing_computes_no_payment_by_itself(self):
+        """What was paid before is told by the database, all of it at once."""
+        shown, other = self._paid(100), self._paid(50)
+        line, liquidity = self._bank_line("Payout", 100), shown.payment_id._seek_for_lines()[0]
+        suspense = line._seek_for_lines()[1]
+        suspense.account_id = liquidity.account_id
+        (suspense | liquidity).reconcile()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        names = ("paylink_is_matched", "paylink_is_consolidated", "paylink_moved_on")
+        for name in names:
+            self.env.cr.execute(SQL("ALTER TABLE payment_transaction DROP COLUMN %s", SQL.identifier(name)))
+        model = type(self.env["payment.transaction"])
+        computes = ("_compute_paylink_is_consolidated", "_compute_paylink_moved_on")
+        with ExitStack() as stack:
+            for name in computes:
+                stack.enter_context(patch.object(model, name, side_effect=AssertionError("computed one by one")))
+            self.env.registry.init_models(
+                self.env.cr, ["payment.transaction"], {"module": "paylink_addon"}, install=False
+            )
+        found = [[tx[name] for name in names] for tx in (shown, other)]
+        self.assertEqual(found, [[True, True, False], [False, False, False]])
+
     def test_money_of_bank_lines(self):
         """Whichever way a transfer was booked it is there once, with its line: the receivable accounts have no more."""
         transfers = {}
@@ -224,6 +250,37 @@ class TestReceipts(BankCommon):
         rows = [(row.date, row.kind, row.amount, row.amount_company) for row in self._receipts()]
         self.assertEqual(sorted(rows), [*sorted(march), (date(2026, 4, 5), "returned", 30, 30)])
         self.assertEqual(sum(self._receipts().mapped("net")), 100)
+
+    def test_transfer_that_is_taken_back(self):
+        """As the books have it: a payment of a month that is over is reversed later; what the bank's entry has booked
+        itself is there no more.
+        """
+        with freeze_time("2026-03-02 12:00:00"):
+            links = self._free_link(80), self._link(self._invoice(amount=50))
+            lines = [self._bank_line(link.transfer_reference, link.amount) for link in links]
+        self.assertEqual([link.state for link in links], ["paid", "paid"])
+        march = {(row.date, row.kind, row.amount) for row in self._receipts()}
+        with freeze_time("2026-04-05 12:00:00"):
+            for line in lines:
+                line.paylink_match_ids.action_undo()
+        rows = self._receipts()
+        self.assertEqual(
+            {(row.date, row.kind, row.amount) for row in rows},
+            march - {(date(2026, 3, 2), "payment", 50)} | {(date(2026, 4, 5), "undone", -80)},
+        )
+        self.assertEqual([sum(rows.mapped(name)) for name in ("net", "amount_company")], [0, 0])
+
+    def test_fee_of_what_was_captured_in_parts(self):
+        """Each part has its share: the fee is Stripe's once."""
+        tx = self._attempt(self._link(self._invoice(amount=100)))
+        tx._set_authorized()
+        parts = [tx._create_child_transaction(amount) for amount in (60, 40)]
+        for part in parts:
+            part._set_done()
+            part._post_process()
+        tx.write({"paylink_fee": 3, "paylink_fee_currency_id": tx.currency_id.id})
+        rows = {row.transaction_id: (row.fee, row.net) for row in self._receipts()}
+        self.assertEqual(rows, {parts[0]: (1.8, 58.2), parts[1]: (1.2, 38.8)})
 
     def test_day_of_the_money_and_of_the_books(self):
         """Where the day is locked both are told; the day stays, whatever becomes of the company's clock."""
@@ -363,6 +420,27 @@ class TestReceiptsOfAccount(StripeAccountCommon):
         self.assertEqual(
             {row.amount: (row.fee, row.net) for row in rows}, {100: (1.75, 98.25), -10: (0, -10), 40: (0, 40)}
         )
+
+    def test_net_of_what_is_given_back(self):
+        """It is known where that of the payment is; what a refund has cost is there once, also where it came back."""
+        foreign = self.setup_other_currency("CAD")
+        for currency, nets in ((self.company.currency_id, (100 - 1.75, -30.5, 30)), (foreign, (0, 0, 0))):
+            with self.subTest(currency=currency.name):
+                tx = self.paid(100)
+                self.fake.refund(tx.paylink_stripe_intent, 3000)
+                self.deliver_and_handle()
+                refund = tx.child_transaction_ids
+                tx.write({"paylink_fee": 1.75, "paylink_fee_currency_id": currency.id})
+                refund.write({"paylink_fee": 0.5, "paylink_fee_currency_id": currency.id})
+                self.fake.fail_refund(refund.paylink_stripe_refund)
+                self.deliver_and_handle()
+                self.env.flush_all()
+                rows = self.env["paylink.receipt"].search([("link_id", "=", tx.paylink_id.id)], order="id")
+                found = {row.kind: (row.fee, row.net) for row in rows}
+                fees = (1.75, 0.5, 0)
+                self.assertEqual(
+                    found, dict(zip(("payment", "refund", "returned"), zip(fees, nets, strict=True), strict=True))
+                )
 
     def test_chargebacks_of_a_payout(self):
         """The net of its rows is what the bank gets; what was taken back is at the bank with it, not before."""
