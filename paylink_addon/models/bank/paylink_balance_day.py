@@ -1,13 +1,18 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+# More than anybody's books have had since 2000.
+DAYS = 20_000
+
 
 class PaylinkBalanceDay(models.Model):
-    """What Stripe says and what the books say, by account, currency and day."""
+    """What Stripe says and what the books say, by account, currency and day; also of a currency that has no journal, as
+    it is not in use here.
+    """
 
     _name = "paylink.balance.day"
     _description = "Stripe and the books"
-    _order = "date desc, journal_id"
+    _order = "date desc, balance_id, currency_id"
     _auto = False
 
     date = fields.Date(readonly=True)
@@ -35,54 +40,46 @@ class PaylinkBalanceDay(models.Model):
         return SQL(
             """
             WITH journal AS (
-                SELECT journal.id, journal.paylink_balance_id, journal.company_id, journal.default_account_id,
+                SELECT journal.id, journal.paylink_balance_id AS balance_id, journal.default_account_id,
                        COALESCE(journal.currency_id, company.currency_id) AS currency_id,
                        COALESCE(journal.currency_id, company.currency_id) = company.currency_id AS is_own
                   FROM account_journal journal
                   JOIN res_company company ON company.id = journal.company_id
                  WHERE journal.paylink_balance_id IS NOT NULL
-            ), said AS (
-                SELECT journal.id AS journal_id, move.date, SUM(move.net) AS amount
-                  FROM paylink_balance_move move
-                  JOIN journal ON journal.paylink_balance_id = move.balance_id
-                              AND journal.currency_id = move.currency_id
-                 WHERE move.is_kept
-              GROUP BY journal.id, move.date
-            ), booked AS (
-                SELECT journal.id AS journal_id, item.date,
-                       SUM(CASE WHEN journal.is_own THEN item.balance ELSE item.amount_currency END) AS amount
+            ), part AS (
+                SELECT balance_id, currency_id, date, net AS said, 0 AS booked, 0 AS shifted
+                  FROM paylink_balance_move
+                 WHERE is_kept
+             UNION ALL
+                SELECT journal.balance_id, journal.currency_id, item.date, 0,
+                       CASE WHEN journal.is_own THEN item.balance ELSE item.amount_currency END, 0
                   FROM account_move_line item
                   JOIN journal ON journal.default_account_id = item.account_id
                  WHERE item.parent_state = 'posted'
-              GROUP BY journal.id, item.date
-            ), part AS (
-                SELECT move.balance_id, move.currency_id, move.date, later.day AS later_on, later.amount
+             UNION ALL
+                SELECT move.balance_id, move.currency_id, later.day, 0, 0, later.amount
                   FROM paylink_balance_move move,
-                       LATERAL (VALUES (move.booked_later_on, move.amount),
-                                       (move.fee_booked_later_on, -move.fee)) later (day, amount)
+                       LATERAL (VALUES (move.booked_later_on, move.date, move.amount),
+                                       (move.fee_booked_later_on, move.date, -move.fee)) moved (booked, own, amount),
+                       LATERAL (VALUES (moved.own, -moved.amount), (moved.booked, moved.amount)) later (day, amount)
                  WHERE (move.booked_later_on IS NOT NULL OR move.fee_booked_later_on IS NOT NULL)
-                   AND later.day IS NOT NULL
-            ), shifted AS (
-                SELECT journal.id AS journal_id, moved.date, SUM(moved.amount) AS amount
-                  FROM (SELECT balance_id, currency_id, date, -amount AS amount FROM part
-                     UNION ALL
-                        SELECT balance_id, currency_id, later_on, amount FROM part) moved
-                  JOIN journal ON journal.paylink_balance_id = moved.balance_id
-                              AND journal.currency_id = moved.currency_id
-              GROUP BY journal.id, moved.date
+                   AND moved.booked IS NOT NULL
             ), day AS (
-                SELECT journal_id, date, COALESCE(said.amount, 0) AS said, COALESCE(booked.amount, 0) AS booked,
-                       COALESCE(shifted.amount, 0) AS shifted
-                  FROM said FULL JOIN booked USING (journal_id, date) FULL JOIN shifted USING (journal_id, date)
+                SELECT balance_id, currency_id, date,
+                       SUM(said) AS said, SUM(booked) AS booked, SUM(shifted) AS shifted
+                  FROM part
+              GROUP BY balance_id, currency_id, date
             )
-            SELECT day.journal_id * 100000 + (day.date - DATE '2000-01-01') AS id,
-                   day.date, journal.paylink_balance_id AS balance_id, journal.company_id, day.journal_id,
-                   journal.currency_id, day.said, day.booked, day.shifted,
-                   ROUND(day.said + day.shifted - day.booked, 6) AS difference,
+            SELECT (day.balance_id::bigint * 1000 + day.currency_id) * %s + (day.date - DATE '2000-01-01') AS id,
+                   day.date, day.balance_id, balance.company_id, journal.id AS journal_id, day.currency_id,
+                   day.said, day.booked, day.shifted, ROUND(day.said + day.shifted - day.booked, 6) AS difference,
                    SUM(day.said) OVER total AS said_total, SUM(day.booked) OVER total AS booked_total
-              FROM day JOIN journal ON journal.id = day.journal_id
-            WINDOW total AS (PARTITION BY day.journal_id ORDER BY day.date)
-            """
+              FROM day
+              JOIN paylink_balance balance ON balance.id = day.balance_id
+         LEFT JOIN journal ON journal.balance_id = day.balance_id AND journal.currency_id = day.currency_id
+            WINDOW total AS (PARTITION BY day.balance_id, day.currency_id ORDER BY day.date)
+            """,
+            DAYS,
         )
 
     @api.readonly

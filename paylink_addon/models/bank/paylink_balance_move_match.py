@@ -9,7 +9,7 @@ from odoo.tools import SQL
 from ..link.paylink_link_books import QUIET
 from .paylink_balance_move import CHARGES, DISPUTES, PAYMENTS, TOP_UPS
 from .paylink_balance_move_book import BATCH
-from .paylink_payout import is_awaited, is_named
+from .paylink_payout import STRIPE, is_awaited, is_named
 
 
 class PaylinkBalanceMoveMatch(models.Model):
@@ -287,7 +287,7 @@ class PaylinkBalanceMoveMatch(models.Model):
 
     def _is_awaited_by(self, line):
         """See ``paylink.payout``."""
-        return is_awaited(line, self.date, "STRIPE")
+        return is_awaited(line, self.date, STRIPE)
 
 
 def _outstanding(entry):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
+from odoo.tools import format_date
 
 from ...tools import days
 from ...tools.money import to_major
@@ -28,6 +29,8 @@ ASKED_EACH = timedelta(minutes=30)
 # How many days before and after the promised one the bank may show it.
 EARLY, LATE = timedelta(days=4), timedelta(days=12)
 MATCHED_AT_ONCE = 500
+# What the bank's lines say of it, whatever else they say.
+STRIPE = "STRIPE"
 # Shorter ones name nothing.
 SHORTEST = 5
 
@@ -115,6 +118,7 @@ class PaylinkPayout(models.Model):
         ondelete="set null",
         help="The bank's line with which its money has come to stay.",
     )
+    why = fields.Char(string="Why it is not there", compute="_compute_why")
     bank_date = fields.Date(string="On the account on", related="bank_line_id.date")
     bank_label = fields.Char(string="Label of the Bank", related="bank_line_id.payment_ref")
 
@@ -132,9 +136,17 @@ class PaylinkPayout(models.Model):
             found = sums.setdefault(payout, {"charges": 0.0, "refunds": 0.0, "others": 0.0, "fees": 0.0})
             found[SUMS.get(category, "others")] += amount
             found["fees"] -= fee
+        own_fees = self._own_fees()
         for payout in self:
             found = sums.get(payout._origin, dict.fromkeys(("charges", "refunds", "others", "fees"), 0.0))
+            found["fees"] -= own_fees.get(payout.name, 0.0)
             payout.update(found | {"net": sum(found.values())})
+
+    def _own_fees(self):
+        """What Stripe has kept for sending them (at once, for instance), by their names: it is in no other row."""
+        own = Domain("balance_id", "in", self.balance_id.ids) & Domain("source", "in", self.mapped("name"))
+        own &= Domain("category", "=", "payout")
+        return dict(self.env["paylink.balance.move"]._read_group(own, ["source"], ["fee:sum"]))
 
     @api.depends("item_id.matched_debit_ids", "item_id.matched_credit_ids")
     def _compute_bank_line_id(self):
@@ -151,6 +163,45 @@ class PaylinkPayout(models.Model):
         for payout in self:
             standing = payout.again_id.arrival_line_id if payout.status in RETURNED else payout.bank_line_id
             payout.arrival_line_id = standing
+
+    @api.depends("bank_line_id", "item_id.reconciled", "status", "arrival_date")
+    @api.depends_context("lang")
+    def _compute_why(self):
+        """Of what was paid out, and no bank's line was found for: what is to be done, if anything is."""
+        waiting = self.filtered(lambda payout: payout.status == "paid" and payout.item_id and not payout.bank_line_id)
+        used = waiting._used_lines()
+        (self - waiting).why = False
+        for payout in waiting:
+            if line := used.get(payout):
+                payout.why = self.env._(
+                    "Its bank line of %(day)s is reconciled with something else: take that back, if it is this payout.",
+                    day=format_date(self.env, line.date),
+                )
+            else:
+                is_late = payout.arrival_date + LATE < payout.company_id._paylink_today()
+                payout.why = is_late and self.env._("The bank has not shown it: reconcile it by hand if it has come.")
+
+    def _used_lines(self):
+        """The bank's lines that seem to be these payouts', and that somebody has reconciled with something else."""
+        if not self:
+            return {}
+        due = self.mapped("arrival_date")
+        domain = Domain("company_id", "in", self.company_id.ids) & Domain("amount", "in", self.mapped("amount"))
+        domain &= Domain("date", ">=", min(due) - EARLY) & Domain("date", "<=", max(due) + LATE)
+        domain &= Domain("is_reconciled", "=", True) & Domain("state", "=", "posted")
+        lines = self.env["account.bank.statement.line"].sudo().search(domain)._paylink_of_banks()
+        lines = lines.filtered(lambda line: line.company_id.transfer_account_id not in line.move_id.line_ids.account_id)
+        found = {
+            payout: lines.filtered(
+                lambda line, of=payout: (
+                    (line.company_id, line.currency_id) == (of.company_id, of.currency_id)
+                    and not line.currency_id.compare_amounts(line.amount, of.amount)
+                    and (of._is_named_by(line) or of._is_awaited_by(line))
+                )
+            )[:1]
+            for payout in self
+        }
+        return {payout: line for payout, line in found.items() if line}
 
     # === ACTIONS === #
 
@@ -269,7 +320,9 @@ class PaylinkPayout(models.Model):
             raise UserError(self.env._("This payout came back: nothing is in it."))
         own = Domain("balance_id", "=", self.balance_id.id) & Domain("currency_id", "=", self.currency_id.id)
         manual = self.search(own & Domain("is_automatic", "=", False), order="created_at, id")
-        left = sum(payout.amount for payout in manual[: list(manual).index(self) + 1] if payout.status not in RETURNED)
+        fees, until = manual._own_fees(), manual[: list(manual).index(self) + 1]
+        standing = until.filtered(lambda payout: payout.status not in RETURNED)
+        left = sum(payout.amount + fees.get(payout.name, 0.0) for payout in standing)
         moves = self.move_ids.search(
             own
             & Domain("is_kept", "=", True)
@@ -396,7 +449,7 @@ class PaylinkPayout(models.Model):
         """Whether the label names Stripe, or what Stripe has the bank print, in the days in which it is expected; and
         nobody else's payouts could be meant.
         """
-        return is_awaited(line, self.arrival_date, "STRIPE", self.descriptor)
+        return is_awaited(line, self.arrival_date, STRIPE, self.descriptor)
 
 
 def _pairs(items, lines):

@@ -1,10 +1,12 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.fields import Domain
 from odoo.tools import LazyTranslate
 
 from ...tools.addresses import usable_emails
 from ...tools.locks import hold_and_touch
 from ..stripe.const import STRIPE_CODE
+from .paylink_payout import STRIPE, is_named
 from .payment_transaction_transfer import TRANSFER
 
 _lt = LazyTranslate(__name__)
@@ -87,3 +89,16 @@ class ResCompany(models.Model):
         domain = [("company_id", "=", self.id), ("state", "=", "enabled"), ("code", "in", ("stripe", STRIPE_CODE))]
         providers = self.env["payment.provider"].sudo().search(domain)
         return any(not provider._paylink_balance() for provider in providers)
+
+    def _paylink_lines_from_stripe(self, since):
+        """Lines of banks that name Stripe, and that somebody has reconciled with something else than a payout.
+
+        :param since: of which day on
+        """
+        names = ("payment_ref", "ref", "partner_name")
+        domain = Domain.OR(Domain(name, "ilike", STRIPE) for name in names) & Domain("company_id", "=", self.id)
+        domain &= Domain("date", ">=", since) & Domain("is_reconciled", "=", True) & Domain("state", "=", "posted")
+        lines = self.env["account.bank.statement.line"].search(domain)._paylink_of_banks()
+        return lines.filtered(
+            lambda line: is_named(line, STRIPE) and self.transfer_account_id not in line.move_id.line_ids.account_id
+        )

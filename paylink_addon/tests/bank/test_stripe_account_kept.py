@@ -1,6 +1,7 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from freezegun import freeze_time
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -281,6 +282,29 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.assertEqual(setup.matched_count, 1)
         setup.since += timedelta(days=1)
         self.assertEqual(setup.matched_count, 0)
+
+    def test_payouts_that_were_booked_by_hand(self):
+        """Lines of the bank that name Stripe, whatever they were reconciled with: told before, and on the payout."""
+        today, revenue = fields.Date.today(), self.company_data["default_account_revenue"]
+        transfer = self.company.transfer_account_id
+        for label, account in (("VIR STRIPE po_0", revenue), ("STRIPE", transfer), ("STRIPES SHOP", revenue)):
+            self._bank_line(label, 20)._seek_for_lines()[1].account_id = account
+        setup = self.env["paylink.balance.setup"].sudo().create({"provider_id": self.provider.id, "since": today})
+        self.assertEqual((setup.named_count, setup.matched_count), (1, 0))
+        self.use_as_account()
+        self.paid(100)
+        found = self.fake.payout()
+        line = self._bank_line(f"STRIPE {found['id']}", found["amount"] / 100)
+        line._seek_for_lines()[1].account_id = revenue
+        self.fake.pay_payout(found["id"])
+        self.keep_up()
+        payout = self.env["paylink.payout"].search([("name", "=", found["id"])])
+        self.assertFalse(payout.bank_line_id)
+        self.assertIn("something else", payout.why)
+        with freeze_time(today + timedelta(days=30)):
+            line.payment_ref = "SOMETHING"
+            payout.invalidate_recordset()
+            self.assertIn("has not shown", payout.why)
 
     # === FROM TEST TO LIVE === #
 

@@ -171,8 +171,23 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         manual.action_release()
         self.assertFalse(returned.arrival_line_id)
 
-    def manual_payout(self, amount):
-        payout = self.payout(manual=amount)
+    def test_payouts_that_cost_something(self):
+        """What Stripe keeps for a payout that is there at once is one of its fees, and is paid out of the payments."""
+        self.paid(70)
+        automatic = self.payout(fee=100)
+        links = self.paid(100).paylink_id | self.paid(50).paylink_id
+        self.read_balance()
+        net = sum(links.balance_move_ids.mapped("net"))
+        manual = self.manual_payout(round(net * 100) - 300, fee=300)
+        manual.action_assign()
+        self.assertEqual(links.mapped("consolidated"), [True, True])
+        for payout, fee in ((manual, 3), (automatic, 1)):
+            self.assertAlmostEqual(payout.net, payout.amount)
+            self.assertAlmostEqual(-payout.fees, sum(payout.move_ids.mapped("fee")) + fee * (payout == manual))
+        self.assert_even(self.balance)
+
+    def manual_payout(self, amount, **values):
+        payout = self.payout(manual=amount, **values)
         self.arrived(payout, f"STRIPE {payout.name}", date=payout.arrival_date)
         self.read_balance()
         self.assertTrue(payout.bank_line_id)

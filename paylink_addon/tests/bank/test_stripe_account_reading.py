@@ -119,6 +119,10 @@ class TestStripeAccountReading(StripeAccountCommon):
         self.fake.adjust(500, "dkk")
         self.read_balance()
         self.assertIn("DKK", self.moves().error)
+        (day,) = self.env["paylink.balance.day"].search([("balance_id", "=", balance.id)])
+        self.assertEqual((day.currency_id.name, day.journal_id.id), ("DKK", False))
+        self.assertEqual((day.said, day.booked, day.difference), (5, 0, 5))
+        self.assertEqual(day.action_view_said()["res_model"], "paylink.balance.move")
         self.env.ref("base.DKK").active = True
         self.read_balance()
         self.assertFalse(self.moves().error)

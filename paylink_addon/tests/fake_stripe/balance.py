@@ -147,10 +147,11 @@ def retrieve_balance(realm, _params):
 # === PAYOUTS === #
 
 
-def payout(realm, currency=None, manual=None, **values):
+def payout(realm, currency=None, manual=None, fee=0, **values):
     """Pay out everything in a currency that has not been paid out yet.
 
     :param int manual: an amount that somebody pays out by hand, of whatever there is
+    :param int fee: what Stripe keeps for it, besides: of a payout that is there at once
     :param values: of the payout, such as its ``statement_descriptor``
     :return: the payout, ``pending``
     :raise ValueError: there is nothing
@@ -158,16 +159,17 @@ def payout(realm, currency=None, manual=None, **values):
     currency = currency or realm.account.currency
     if manual:
         values |= {"automatic": False, "reconciliation_status": "not_applicable"}
-        return _book_payout(realm, _new_payout(realm, currency, manual, **values), [])
+        return _book_payout(realm, _new_payout(realm, currency, manual, **values), [], fee)
     paid_out = {one for found in realm.all("payout") for one in realm.hidden[found["id"]]["transactions"]}
     due = [one for one in realm.all("balance_transaction") if one["id"] not in paid_out and one["currency"] == currency]
     if not due:
         raise ValueError(f"Nothing to pay out in {currency}.")
-    return _book_payout(realm, _new_payout(realm, currency, sum(one["net"] for one in due), **values), due)
+    amount = sum(one["net"] for one in due) - fee
+    return _book_payout(realm, _new_payout(realm, currency, amount, **values), due, fee)
 
 
-def _book_payout(realm, found, due):
-    booked = transaction(realm, found, "payout", "payout", -found["amount"], waits=0)
+def _book_payout(realm, found, due, fee):
+    booked = transaction(realm, found, "payout", "payout", -found["amount"], fee=fee, waits=0)
     realm.hidden[found["id"]]["transactions"] = [one["id"] for one in due] + [booked["id"]]
     found["balance_transaction"] = booked["id"]
     realm.emit("payout.created", found)

@@ -48,6 +48,10 @@ class PaylinkBalanceSetup(models.TransientModel):
         compute="_compute_matched_count",
         help="Payments since then that somebody has reconciled with the bank: they would be booked once more.",
     )
+    named_count = fields.Integer(
+        compute="_compute_named_count",
+        help="Lines of the bank since then that name Stripe, and that somebody has reconciled with something else.",
+    )
 
     # === DEFAULTS === #
 
@@ -76,6 +80,12 @@ class PaylinkBalanceSetup(models.TransientModel):
                 ("journal_id.paylink_balance_id", "=", False),
             ]
             setup.matched_count = Payment.search_count(domain) if setup.provider_id and setup.since else 0
+
+    @api.depends("provider_id", "since")
+    def _compute_named_count(self):
+        for setup in self:
+            company = setup.company_id.sudo()
+            setup.named_count = len(company._paylink_lines_from_stripe(setup.since)) if company and setup.since else 0
 
     # === ACTIONS === #
 
