@@ -1,4 +1,5 @@
 # A model before its stages, which extend it.
+from . import paylink_balance_mixin
 from . import account_bank_statement_line
 from . import account_bank_statement_line_find
 from . import account_bank_statement_line_match

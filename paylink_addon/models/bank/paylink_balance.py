@@ -15,7 +15,13 @@ class PaylinkBalance(models.Model):
     """
 
     _name = "paylink.balance"
-    _inherit = ["paylink.task.mixin", "paylink.guard.mixin", "mail.activity.mixin", "mail.thread"]
+    _inherit = [
+        "paylink.balance.mixin",
+        "paylink.task.mixin",
+        "paylink.guard.mixin",
+        "mail.activity.mixin",
+        "mail.thread",
+    ]
     _description = "Account at Stripe"
     _rec_name = "account"
     _check_company_auto = True

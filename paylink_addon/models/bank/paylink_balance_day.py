@@ -11,6 +11,7 @@ class PaylinkBalanceDay(models.Model):
     """
 
     _name = "paylink.balance.day"
+    _inherit = "paylink.balance.mixin"
     _description = "Stripe and the books"
     _order = "date desc, balance_id, currency_id"
     _auto = False

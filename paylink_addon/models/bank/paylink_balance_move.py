@@ -50,6 +50,7 @@ class PaylinkBalanceMove(models.Model):
     """
 
     _name = "paylink.balance.move"
+    _inherit = "paylink.balance.mixin"
     _description = "Movement at Stripe"
     _order = "created_at desc, id desc"
     _log_access = False

@@ -52,6 +52,7 @@ class PaylinkPayout(models.Model):
     """Money that Stripe sends to the bank: what it is made of, and the bank's line that it arrives with."""
 
     _name = "paylink.payout"
+    _inherit = "paylink.balance.mixin"
     _description = "Payout"
     _order = "arrival_date desc, id desc"
     _log_access = False

@@ -302,7 +302,7 @@ class TestStripeAccountKept(StripeAccountCommon):
         self.assertFalse(payout.bank_line_id)
         self.assertIn("something else", payout.why)
         with freeze_time(today + timedelta(days=30)):
-            line.payment_ref = "SOMETHING"
+            line.action_undo_reconciliation()
             payout.invalidate_recordset()
             self.assertIn("has not shown", payout.why)
 

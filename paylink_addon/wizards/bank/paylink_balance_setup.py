@@ -21,7 +21,7 @@ class PaylinkBalanceSetup(models.TransientModel):
     company_id = fields.Many2one(related="provider_id.company_id")
     balance_id = fields.Many2one(related="provider_id.paylink_balance_id")
     since = fields.Date(
-        string="From",
+        string="First Day",
         required=True,
         default=lambda self: self.env.company._paylink_today(),
         help="What moves at Stripe from this day on becomes lines of the new journal. What is there before is its "
@@ -94,12 +94,12 @@ class PaylinkBalanceSetup(models.TransientModel):
         self.ensure_one()
         self.provider_id._paylink_check_keeper()
         if self.since > self.company_id._paylink_today():
-            raise UserError(self.env._("“From” is in the future: choose today or an earlier day."))
+            raise UserError(self.env._("“First Day” is in the future: choose today or an earlier day."))
         open_day = self.company_id._paylink_open_day(self.since)
         if open_day > self.since and not self.balance_id:
             raise UserError(
                 self.env._(
-                    "“From” is in a locked period: all of it would be booked on the first open day. Choose "
+                    "“First Day” is in a locked period: all of it would be booked on the first open day. Choose "
                     "%(day)s or a later day.",
                     day=format_date(self.env, open_day),
                 )
