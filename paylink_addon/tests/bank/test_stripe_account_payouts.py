@@ -313,4 +313,4 @@ class TestStripeAccountPayouts(StripeAccountCommon):
         self.assertEqual(self.stored("payout.created").mapped("state"), ["done"])
         self.read_balance()
         self.assertEqual(self.env["paylink.payout"].search([]).mapped("name"), [payout_id])
-        self.assertEqual(self.moves("payout").date, fields.Date.today())
+        self.assertEqual(self.moves("payout").date, self.company._paylink_today())
