@@ -144,4 +144,6 @@ class PaylinkLinkConsolidate(models.Model):
 
     def _look_again_whether_consolidated(self):
         """What the bank shows of it is another thing now."""
-        self.env.add_to_compute(self._fields["consolidated"], self)
+        for name in ("is_at_bank", "consolidated_on"):
+            self.env.add_to_compute(self._fields[name], self)
+        self.modified(["is_at_bank"])

@@ -46,7 +46,7 @@ class TestConsolidated(BankCommon):
                 self.assertEqual(link.consolidated_on, lines[name][0].date)
                 self.assertEqual(link.transfer_line_ids, lines[name][0].union(*lines[name]))
                 lines[name][-1].action_undo_reconciliation()
-                self.assertFalse(link.consolidated)
+                self.assertEqual((link.consolidated, link.consolidated_on), (False, False))
 
     def test_what_no_bank_shows(self):
         """Cash, and what is credited, are on no bank account; a payment booked on the bank's own account is."""
