@@ -112,6 +112,7 @@
         "wizards/desk/paylink_export_views.xml",
         "views/desk/paylink_link_views.xml",
         "views/desk/paylink_owed_views.xml",
+        "views/desk/paylink_checklist_views.xml",
     ],
     "assets": {
         "web.assets_backend": [

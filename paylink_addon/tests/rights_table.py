@@ -478,6 +478,10 @@ TABLE = {
         "action_refund": "M",
         "action_void": "M",
     },
+    "res.company": {
+        "action_paylink_hide_checklist": "",
+        "paylink_set_up_steps": "OAMCPXU",
+    },
     "res.partner": {
         "action_paylink_account": "OAMCX",
         "action_paylink_check_addresses": "OAMCX",

@@ -9,4 +9,6 @@ from . import paylink_link_bulk
 from . import paylink_link_consolidate
 from . import paylink_link_lists
 from . import paylink_link_unread
+from . import res_company
+from . import res_config_settings
 from . import res_users_settings

@@ -1,4 +1,5 @@
 from . import test_bulk
+from . import test_checklist
 from . import test_desk_rights
 from . import test_desk_tours
 from . import test_export
