@@ -259,7 +259,7 @@ TABLE = {
         "action_view_transactions": "OAM",
         "action_void": "OAM",
         "mail_allowed_qweb_expressions": "OAMCPXU",
-        "unread_count": "OAMCPXU",
+        "unread_count": "OAMCPX",
         "unread_latest": "OAMCPX",
         "(read)": "OAM",
         "(write)": "OAM",

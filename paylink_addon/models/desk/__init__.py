@@ -1,3 +1,4 @@
+from . import ir_http
 from . import res_partner
 from . import account_move_line
 from . import paylink_owed_mixin

@@ -40,9 +40,7 @@ class PaylinkLinkUnread(models.Model):
 
     @api.model
     def unread_count(self):
-        """How many of the user's own links have something new, at most :data:`MOST`; ``False``: no right to any."""
-        if not self.env.user.has_group("paylink_addon.group_paylink_user"):
-            return False
+        """How many of the user's own links have something new, at most :data:`MOST`."""
         return self.search_count(self._unread_domain(), limit=MOST)
 
     @api.model

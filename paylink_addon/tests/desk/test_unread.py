@@ -50,8 +50,8 @@ class TestUnread(PaylinkCommon):
         for user, expected in ((self.camille, 1), (self.paul, 1), (self.manager, 0)):
             with self.subTest(user.login):
                 self.assertEqual(self._call(user, "unread_count"), expected)
-        employee = self._user("employee", "base.group_user")
-        self.assertIs(self._call(employee, "unread_count"), False)
+        with self.assertRaises(AccessError):
+            self._call(self._user("employee", "base.group_user"), "unread_count")
         links = self.links[self.camille].with_user(self.camille)
         links.unread_count()
         with self.assertQueryCount(1):
@@ -139,6 +139,14 @@ class TestUnread(PaylinkCommon):
 @tagged("post_install", "-at_install")
 class TestUnreadTours(ToursCommon):
     seller_groups = "paylink_addon.group_paylink_user"
+
+    def test_who_has_no_right_to_links_has_no_menu(self):
+        self._user("employee", "base.group_user")
+        for login, expected in (("camille", True), ("employee", False)):
+            with self.subTest(login):
+                self.authenticate(login, login)
+                answer = self.make_jsonrpc_request("/web/session/get_session_info", {})
+                self.assertIs(answer["paylink_has_links"], expected)
 
     def test_top_bar(self):
         """The number, the menu, and what is left after reading one and then all."""

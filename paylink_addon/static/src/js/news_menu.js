@@ -5,6 +5,7 @@ import { Dropdown } from "@web/core/dropdown/dropdown";
 import { DropdownItem } from "@web/core/dropdown/dropdown_item";
 import { useDropdownState } from "@web/core/dropdown/dropdown_hooks";
 import { registry } from "@web/core/registry";
+import { session } from "@web/session";
 import { useService } from "@web/core/utils/hooks";
 import { statusColor, statusIcon } from "./status_field";
 
@@ -17,11 +18,10 @@ export const newsService = {
     dependencies: ["action", "bus_service", "notification", "orm"],
 
     start(env, { action, bus_service, notification, orm }) {
-        const news = reactive({ isShown: false, count: 0, rows: [] });
+        const news = reactive({ isShown: session.paylink_has_links, count: 0, rows: [] });
 
         async function count() {
-            const found = await orm.silent.call(MODEL, "unread_count", []);
-            Object.assign(news, { isShown: found !== false, count: found || 0 });
+            news.count = await orm.silent.call(MODEL, "unread_count", []);
         }
 
         async function load() {
@@ -42,10 +42,12 @@ export const newsService = {
             const close = notification.add(message, { type: "success", buttons });
         }
 
-        bus_service.subscribe("paylink_addon.unread", count);
         bus_service.subscribe("paylink_addon.news", tell);
         bus_service.start();
-        count();
+        if (news.isShown) {
+            bus_service.subscribe("paylink_addon.unread", count);
+            count();
+        }
         return { news, load, markRead };
     },
 };

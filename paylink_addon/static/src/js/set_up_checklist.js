@@ -28,12 +28,19 @@ class SetUpChecklist extends Component {
         }
     }
 
-    get progress() {
-        const done = this.state.steps.filter((step) => step.is_done).length;
-        return _t("Set up: %(done)s of %(all)s done", { done, all: this.state.steps.length });
+    get done() {
+        return this.state.steps.filter((step) => step.is_done);
     }
 
-    open(step) {
+    get open() {
+        return this.state.steps.filter((step) => !step.is_done);
+    }
+
+    get progress() {
+        return _t("Set up: %(done)s of %(all)s done", { done: this.done.length, all: this.state.steps.length });
+    }
+
+    lead(step) {
         this.action.doAction(step.action, { onClose: () => this.load() });
     }
 
