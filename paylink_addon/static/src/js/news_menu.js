@@ -12,6 +12,8 @@ import { statusColor, statusIcon } from "./status_field";
 const MODEL = "paylink.link";
 // How many the server counts at most.
 const MOST = 100;
+/** How long a payment is announced, unless the user closes it (milliseconds). */
+const DELAY = 15000;
 
 /** What the user has not read yet of own links: the server says so as it happens, and how much it is. */
 export const newsService = {
@@ -39,7 +41,7 @@ export const newsService = {
                 action.doAction(show);
             };
             const buttons = [{ name: _t("Show"), primary: true, onClick: open }];
-            const close = notification.add(message, { type: "success", buttons });
+            const close = notification.add(message, { type: "success", buttons, autocloseDelay: DELAY });
         }
 
         bus_service.subscribe("paylink_addon.news", tell);
