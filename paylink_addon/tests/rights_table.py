@@ -258,6 +258,7 @@ TABLE = {
         "action_view_reminders": "OAM",
         "action_view_transactions": "OAM",
         "action_void": "OAM",
+        "action_withdraw_claim": "OAM",
         "mail_allowed_qweb_expressions": "OAMCPXU",
         "unread_count": "OAMCPX",
         "unread_latest": "OAMCPX",
