@@ -286,7 +286,7 @@ class TestLink(PaylinkCommon):
 
     def _send_buttons(self, link):
         """The buttons above the form of a link by which its customer is asked again."""
-        facts = {name: link[name] for name in ("state", "is_over", "can_cancel", "unread", "is_mine")}
+        facts = {name: link[name] for name in ("state", "is_over", "can_cancel", "unread", "is_mine", "consolidated")}
         facts |= {"amount_authorized": 0, "can_refund": False}
         header = etree.fromstring(link.get_view(view_type="form")["arch"]).find("header")
         shown = [one.get("name") for one in header if not safe_eval(one.get("invisible") or "False", dict(facts))]
