@@ -86,6 +86,9 @@ class PaylinkAccount(PageMixin, http.Controller):
         values |= {"sections": sections, "problem": problem}
         return self._render("paylink_addon.page_account", values, status=status)
 
+    def _found(self, token):
+        return self._statement(token)
+
     def _statement(self, token):
         """The statement with this token, in its company and the customer's language, or an empty record set."""
         statement = request.env["paylink.statement"]._find_by_token(token)

@@ -77,6 +77,9 @@ class PaylinkAutopay(PageMixin, http.Controller):
         """:param str notice: what has just been done"""
         return self._render("paylink_addon.page_autopay", self._values(page) | {"notice": notice})
 
+    def _found(self, token):
+        return self._page(token)
+
     def _page(self, token):
         """The page with this token, in its company and the customer's language, or an empty record set."""
         page = request.env["paylink.autopay.page"]._find_by_token(token)

@@ -110,7 +110,8 @@ class PaylinkCard(FormPageMixin, http.Controller):
         a failed payment, with a text for the customer.
         """
         try:
-            return self._make_validation(self._card(token), kwargs)._get_processing_values()
+            choice = {"provider_id": kwargs.get("provider_id")}
+            return self._processing_values(lambda: self._make_validation(self._card(token), kwargs), choice)
         except UserError as error:
             request.env.cr.rollback()
             return {"state": "error", "state_message": str(error)}
@@ -154,6 +155,9 @@ class PaylinkCard(FormPageMixin, http.Controller):
     def _spoken(self, card):
         """The other languages in which the template says all."""
         return [found for found in self._languages(card) if not card.template_id._wording_problem(found[0])]
+
+    def _found(self, token):
+        return self._card(token)
 
     def _card(self, token):
         """The issued request with this token, in its company and the customer's language, or an empty record set."""

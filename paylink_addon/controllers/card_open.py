@@ -94,6 +94,9 @@ class PaylinkCardOpen(PageMixin, http.Controller):
 
     # === HELPERS === #
 
+    def _found(self, token):
+        return self._template(token)
+
     def _template(self, token):
         """The template of the page, in its company and the visitor's language, or an empty record set."""
         template = request.env["paylink.card.template"]._find_open(token)

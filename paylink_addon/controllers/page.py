@@ -71,6 +71,24 @@ class PageMixin:
         values = {"languages": [], "lang": lang, "company": request.env["res.company"], "link": None}
         return self._render("paylink_addon.page_unknown", values, status=HTTPStatus.NOT_FOUND)
 
+    def _found(self, _token):
+        """Hook: what a token opens, as :meth:`_paylink_too_large` shows its page; else none."""
+        return
+
+    def _paylink_too_large(self, token=None, **_params):
+        """What was sent is more than we take: see ``ir.http``. Only its address has been read."""
+        owner = token and self._found(token)
+        lang = owner.env.lang if owner else self._language()
+        request.update_context(lang=lang)
+        values = {
+            "languages": [],
+            "lang": lang,
+            "company": owner.company_id if owner else request.env["res.company"],
+            "link": None,
+            "back": request.httprequest.path.rpartition("/")[0] if owner else None,
+        }
+        return self._render("paylink_addon.page_too_large", values, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
     def _render(self, template, values, status=HTTPStatus.OK, policy=PLAIN_POLICY):
         """Render without any layout of Odoo, with headers that keep the token to ourselves."""
         html = request.env["ir.qweb"].sudo()._render(template, values)

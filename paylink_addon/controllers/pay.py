@@ -12,6 +12,7 @@ from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ..const import PAY_PATH
 from ..tools import qr
+from ..tools.locks import WAIT, a_slot
 from .page import FORM, FORM_PAGE, MAX_BODY, PAGE, PLAIN_POLICY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
@@ -44,6 +45,43 @@ class FormPageMixin(PageMixin):
             targets=request.env["payment.provider"]._paylink_form_targets(),
         )
         return self._render(template, values, status=status, policy=policy)
+
+    def _processing_values(self, make, choice):
+        """Make the transaction of an attempt; return what leads its customer on.
+
+        For that some providers ask their server, which may be silent: that is done in a slot, so that a worker is left
+        for everybody else, and after a commit, so that nobody waits for the rows that the attempt holds.
+
+        :param make: a function that makes the transaction
+        :param dict choice: as a client sent it
+        :raises UserError: with a text for the customer
+        """
+        if choice.get("token_id") or not request.env["payment.provider"]._paylink_asked_for_form(
+            choice.get("provider_id")
+        ):
+            transaction = make()
+            if transaction.operation == "online_token":
+                transaction._paylink_request("charge")
+            return transaction._get_processing_values()
+        with a_slot(request.env.cr, wait=WAIT) as is_free:
+            if not is_free:
+                raise UserError(
+                    request.env._("Many are paying right now: please try again in a minute. You have not been charged.")
+                )
+            transaction = make()
+            request.env.cr.commit()  # pylint: disable=invalid-commit
+            return self._asked_values(transaction)
+
+    @staticmethod
+    def _asked_values(transaction):
+        """What a provider answers; what goes wrong with it ends the attempt."""
+        try:
+            return transaction._get_processing_values()
+        except UserError as error:
+            request.env.cr.rollback()
+            transaction._set_error(str(error))
+            request.env.cr.commit()  # pylint: disable=invalid-commit
+            raise
 
 
 class PaylinkPay(FormPageMixin, http.Controller):
@@ -183,7 +221,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
         choice = link._payment_option(option)
         if not choice:
             return link.env._("Choose how to pay."), {}
-        if not choice.get("token_id") and not link._leads_elsewhere(choice["provider_id"]):
+        if not choice.get("token_id") and not link._leads_elsewhere(choice["provider_id"], choice["payment_method_id"]):
             return link.env._("This payment method needs JavaScript: allow it in your browser, or choose another."), {}
         answer = self._begin(link, amount, choice)
         return (answer["state_message"], {}) if answer.get("state") == "error" else (False, answer)
@@ -200,10 +238,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
     def _begin(self, link, amount, choice):
         """The processing values of a new attempt, or what went wrong: see :meth:`transaction`."""
         try:
-            tx_sudo = self._make_transaction(link, amount, choice)
-            if tx_sudo.operation == "online_token":
-                tx_sudo._paylink_request("charge")
-            return tx_sudo._get_processing_values()
+            return self._processing_values(lambda: self._make_transaction(link, amount, choice), choice)
         except UserError as error:
             request.env.cr.rollback()
             return {"state": "error", "state_message": str(error)}
@@ -288,6 +323,9 @@ class PaylinkPay(FormPageMixin, http.Controller):
         return response
 
     # === HELPERS === #
+
+    def _found(self, token):
+        return self._link(token)
 
     def _link(self, token):
         """The issued link with this token, in its company and the customer's language, or an empty record set."""

@@ -189,10 +189,8 @@ class PaylinkBankMatchBooks(models.Model):
 
     def _close_announced(self):
         """Wire transfers that Odoo's provider has noted as pending have come: nothing waits for them anymore."""
-        announced = (self.link_ids.transaction_ids | self.item_ids.move_id.transaction_ids).filtered(
-            lambda tx: tx.state == "pending" and tx.provider_id.code == "custom"
-        )
-        for tx in announced:
+        transactions = self.link_ids.transaction_ids | self.item_ids.move_id.transaction_ids
+        for tx in transactions._paylink_announced():
             still_due = (
                 tx.paylink_id.state != "paid" if tx.paylink_id else any(tx.invoice_ids.mapped("amount_residual"))
             )

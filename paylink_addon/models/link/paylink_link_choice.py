@@ -212,7 +212,10 @@ class PaylinkLinkChoice(models.Model):
             return {}
         return {"provider_id": int(first), "payment_method_id": int(second)}
 
-    def _leads_elsewhere(self, provider_id):
-        """Whether customers pay on the provider's own page: then they can go there without scripts."""
+    def _leads_elsewhere(self, provider_id, method_id):
+        """Whether customers pay by the method on the provider's own page: then they can go there without scripts."""
         provider = self.env["payment.provider"].sudo().browse(provider_id).exists()
-        return bool(provider and provider._get_redirect_form_view(is_validation=False))
+        method = self.env["payment.method"].sudo().browse(method_id).exists()
+        if not provider or not method or provider._paylink_shows_fields(method):
+            return False
+        return bool(provider._get_redirect_form_view(is_validation=False))

@@ -193,6 +193,7 @@ class PaylinkLinkPay(models.Model):
             "subject": self._of_kind("page_subject"),
             "purpose": self._purpose_text(),
             "transfer": self._transfer_values(),
+            "wire": self._wire_values(),
             "contact": self.user_id.name,
             "receipt_by": self._receipt_promise(),
             "failure": self.state == "failed" and self._last_failure(),
@@ -386,6 +387,17 @@ class PaylinkLinkPay(models.Model):
         """What the QR code says of a transfer of what is asked for at first, or ``None``."""
         amount, _lines = self._proposal(self._payable_amount())
         return self._transfer_text(amount) if amount > 0 else None
+
+    def _wire_values(self):
+        """What who has chosen a wire transfer of Odoo's own provider has to know, as that one says it, or ``False``."""
+        announced = self.transaction_ids._paylink_announced().sorted("id")[-1:]
+        if not announced:
+            return False
+        return {
+            "amount": self._amount_text(announced.amount),
+            "message": announced.provider_id.pending_msg,
+            "reference": announced.reference,
+        }
 
     def _transfer_account(self):
         """The link's account; where it names one that was archived since, the one the company offers now."""

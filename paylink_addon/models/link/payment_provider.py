@@ -9,6 +9,7 @@ from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
 from ...tools.answers import NoAnswer, NotSent, may_be_done, was_not_sent
+from ...tools.client_values import LARGEST_INTEGER
 from ...tools.hooks import named_hook
 from ...tools.money import MoneyError, exact_amount
 
@@ -319,6 +320,41 @@ class PaymentProvider(models.Model):
         Hook: to us and to providers' sites; a provider that may stand elsewhere adds its address.
         """
         return "'self' https:"
+
+    @api.model
+    def _paylink_asked_for_form(self, provider_id):
+        """Whether this provider may ask its server while its form is made, and wait for it.
+
+        :param provider_id: as a client said it: anything
+        """
+        is_id = type(provider_id) is int and 0 < provider_id <= LARGEST_INTEGER
+        provider = self.sudo().browse(provider_id).exists() if is_id else None
+        return bool(provider) and named_hook(provider, "paylink_asked_for_form", provider.code)()
+
+    def _paylink_asked_for_form_general(self):
+        """Hook, by the code of the provider (``_paylink_asked_for_form_<code>``): nobody knows of providers that lead
+        elsewhere; a form on our page is ready.
+        """
+        return bool(self.redirect_form_view_id)
+
+    def _paylink_shows_fields(self, method):
+        """Whether customers who choose ``method`` fill in fields on our page, which takes the provider's scripts."""
+        self.ensure_one()
+        return bool(self.inline_form_view_id) and named_hook(self, "paylink_shows_fields", self.code)(method)
+
+    def _paylink_shows_fields_general(self, _method):
+        """Hook, by the code of the provider (``_paylink_shows_fields_<code>``): of those that have a form on the page,
+        for which methods.
+        """
+        return True
+
+    def _paylink_shows_fields_xendit(self, method):
+        """For cards, as in Odoo's ``payment_xendit``; with the others it leads to its own page."""
+        return method.code == "card"
+
+    def _paylink_shows_fields_mercado_pago(self, method):
+        """Likewise, as in Odoo's ``payment_mercado_pago``."""
+        return method.code == "card"
 
     def _paylink_embedded(self):
         """The providers that ask for something on the page itself, with scripts from their own site."""

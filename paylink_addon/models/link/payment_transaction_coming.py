@@ -192,3 +192,7 @@ class PaymentTransactionComing(models.Model):
                 moves,
             ),
         ]
+
+    def _paylink_announced(self):
+        """The wire transfers that customers have chosen by Odoo's own provider, and that have not come yet."""
+        return self.filtered(lambda tx: tx.state == "pending" and tx.provider_id.code == "custom")

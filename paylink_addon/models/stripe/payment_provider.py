@@ -146,6 +146,10 @@ class PaymentProvider(models.Model):
             key = provider.paylink_stripe_secret_key or ""
             provider.paylink_stripe_mode = "live" if "_live_" in key else "test" if key else False
 
+    def _paylink_asked_for_form_stripe_checkout(self):
+        """It is asked when the form is sent: see ``payment.transaction._paylink_stripe_checkout``."""
+        return False
+
     def _paylink_limits_stripe_checkout(self, currency):
         """What Stripe takes of a currency; nothing where it does not know it."""
         code = currency.name

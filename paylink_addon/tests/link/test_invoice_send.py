@@ -193,7 +193,7 @@ class TestInvoiceSend(PaylinkCommon):
         self.assertNotIn(colleagues.access_token, self._html_of_mail(invoice))
 
     def test_link_of_another_contact_is_not_used(self):
-        """A link made for the whole customer, on its statement, shows the customer's saved methods."""
+        """A link made for the whole customer, on its statement, is addressed to that one."""
         self.company.paylink_on_invoice_pdf = True
         lambert = self._customer("Lambert SA", is_company=True, email="lambert@example.com")
         contact = self._customer("Luc", parent_id=lambert.id, email="luc@example.com")

@@ -1,15 +1,18 @@
 import inspect
 import logging
 import secrets
+from contextlib import closing
 from datetime import timedelta
 from unittest.mock import Mock
 from urllib.parse import quote
 
 from lxml import html
-from odoo import fields
+from odoo import fields, sql_db
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from ...const import TOKEN_BYTES
+from ...tools import locks
 from ...tools.redact import LOGGERS
 from .pay_common import PayCommon
 
@@ -327,6 +330,49 @@ class TestPay(PayCommon):
         self._pay(link)
         self.assertEqual(self.url_open(f"/pay/{link.access_token}/pay", data={}).status_code, 200)
 
+    def test_methods_with_fields_on_the_page(self):
+        """Also of providers that have a page of their own, for other methods: nobody is led nowhere."""
+        option = self._pay_elsewhere()
+        provider, method = self.dummy_provider.sudo(), self.dummy_provider.payment_method_ids[:1].sudo()
+        provider.inline_form_view_id = self.provider.sudo().inline_form_view_id
+        link = self._link(self._invoice())
+        self.assertIn("needs JavaScript", self._submit_form(link, o_payment_radio=option).text)
+        self.assertFalse(link.transaction_ids)
+        for code, method_code, leads in (
+            ("xendit", "card", False),
+            ("xendit", "dana", True),
+            ("mollie", "card", False),
+        ):
+            with self.subTest(code=code, method=method_code):
+                self.env.flush_all()
+                self.env.cr.execute("UPDATE payment_provider SET code = %s WHERE id = %s", [code, provider.id])
+                self.env.cr.execute("UPDATE payment_method SET code = %s WHERE id = %s", [method_code, method.id])
+                self.env.invalidate_all()
+                self.assertEqual(link._leads_elsewhere(provider.id, method.id), leads)
+        provider.inline_form_view_id = False
+        self.assertTrue(link._leads_elsewhere(provider.id, method.id))
+
+    def test_provider_that_is_asked_while_its_form_is_made(self):
+        """It may be silent: one worker is left to others, and no row is held. What it refuses ends the attempt."""
+        option, link = self._pay_elsewhere(), self._link(self._invoice())
+        with self._busy():
+            answer = self._submit_form(link, o_payment_radio=option)
+        self.assertIn("try again in a minute", answer.text)
+        self.assertFalse(link.transaction_ids)
+
+        def ask(_transaction, _values):
+            with closing(sql_db.db_connect(self.env.cr.dbname).cursor()) as others:
+                raise ValidationError(f"A slot is free: {locks.take_slot(others)}.")
+
+        self.patch(locks, "THREADS", 1)
+        self.patch(type(self.env["payment.transaction"]), "_get_specific_rendering_values", ask)
+        answer = self._submit_form(link, o_payment_radio=option)
+        self.assertEqual((answer.status_code, "A slot is free: False." in answer.text), (422, True))
+        self.env.invalidate_all()
+        self.assertEqual(link.transaction_ids.mapped("state"), ["error"], "It was committed before")
+        for provider_id in (True, "1", [], -1, 2**40, None, self.provider.id):
+            self.assertFalse(self.env["payment.provider"]._paylink_asked_for_form(provider_id))
+
     def test_what_is_offered_is_remembered(self):
         """However many amounts a visitor makes up, it is looked up once; where there is a limit the amount counts."""
         link = self._link(self._invoice(), allow_partial=True)
@@ -363,6 +409,19 @@ class TestPay(PayCommon):
 
     def _offered(self, link, path=""):
         return f'data-provider-id="{self.provider.id}"' in self._get(link, path).text
+
+    def test_wire_transfer_of_odoos_own_provider_is_told(self):
+        """Who has chosen it sees where to send the money, as that provider says it; and may still pay otherwise."""
+        link = self._link(self._invoice())
+        transaction = self._attempt(link)
+        self.env.cr.execute("UPDATE payment_provider SET code = 'custom' WHERE id = %s", [self.provider.id])
+        self.provider.invalidate_recordset(["code"])
+        self.provider.sudo().write({"pending_msg": "<p>Send it to FR99</p>", "is_published": False})
+        for tell, told in ((lambda: None, False), (transaction._set_pending, True), (transaction._set_canceled, False)):
+            tell()
+            page = self._get(link, "?lang=en_US").text
+            found = [text in page for text in ("<p>Send it to FR99</p>", "You chose to pay")]
+            self.assertEqual(found, [told] * 2, html.fromstring(page).xpath("//main")[0].text_content())
 
     def test_transfer_and_qr(self):
         """Also where reportlab, with which Odoo draws barcodes, has no renderer: on Python 3.12 and above."""

@@ -90,7 +90,7 @@ class TestSendReuse(PaylinkCommon):
         self.assertNotIn(sent, foreign + other)
 
     def test_link_of_another_contact_is_not_used(self):
-        """Its page shows that one's saved payment methods: it is told, and can't be chosen."""
+        """It is addressed to that one, by name: it is told, and can't be chosen."""
         lambert = self._customer("Lambert SA", is_company=True, email="lambert@example.com")
         contact = self._customer("Luc", parent_id=lambert.id, email="luc@example.com")
         invoice = self._invoice(contact)

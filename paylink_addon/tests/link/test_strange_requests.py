@@ -1,6 +1,7 @@
 import re
 from itertools import zip_longest
 
+from lxml import html
 from odoo.tests import tagged
 
 from .public_routes import COOKIES, LANGUAGES, PARAMS, PublicRoutes
@@ -180,6 +181,25 @@ class TestStrangeRequests(PublicRoutes):
         self.assertEqual(self._lang(f"/pay/{self.link.access_token}", **{"Accept-Language": "fr-CA"}), (200, "fr-FR"))
 
     # === PAGES THAT ANSWER FORMS === #
+
+    def test_more_than_a_form_takes(self):
+        """Whatever form it is: a page of ours says so, in the customer's language, and leads back."""
+        rules = [rule for rule, methods, kind in self._routes() if "POST" in methods and kind == "http"]
+        rules = [rule for rule in rules if "webhook" not in rule]
+        self.assertGreater(len(rules), 10)
+        for rule in rules:
+            for token, lang in ((None, "en-US"), ("x" * 24, "fr-FR")):
+                with self.subTest(rule=rule, token=token):
+                    path, headers = self._fill(rule, token=token), {"Accept-Language": "fr"}
+                    answer = self.url_open(path, data={"item": "1" * 70_000}, headers=headers, allow_redirects=False)
+                    self.assertEqual(answer.status_code, 413)
+                    page = html.fromstring(answer.content)
+                    is_known = "<string:token>" in rule and not token
+                    has_lang = is_known and not rule.startswith("/card/open")  # anybody's page has the visitor's
+                    self.assertEqual(page.get("lang"), lang if has_lang else "fr-FR")
+                    self.assertTrue(page.xpath("//body[@class='pl-body']//main//h1"))
+                    back = [path.rpartition("/")[0]] if is_known else []
+                    self.assertEqual(page.xpath("//main//a/@href"), back)
 
     def test_restored_tab(self):
         """A browser asks for the address of what a form was answered with: nothing is sent again."""

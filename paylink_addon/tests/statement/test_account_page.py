@@ -160,7 +160,7 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         self.assertIn(sent.access_token, self._post(self._items(third)).headers["Location"])
 
     def test_unfit_links_are_not_used(self):
-        """Not a limited one, not one that was cancelled, and not a contact's, whose saved methods it would show."""
+        """Not a limited one, not one that was cancelled, and not a contact's, to whom it is addressed."""
         invoice = self._invoice(amount=100)
         contact = self._customer("Contact", parent_id=self.marie.id)
         unfit = self._link(invoice, partner_id=contact.id)

@@ -12,7 +12,7 @@ COVERS = [
     ("same", "The same"),
     ("more", "The same and more"),
     ("part", "A part of it"),
-    # Its page shows the saved payment methods of that contact: it can't be sent to this one.
+    # It is addressed to that contact, by name, and answers go there: it can't be sent to this one.
     ("other", "Of another contact"),
 ]
 RANKS = {cover: rank for rank, (cover, _label) in enumerate(COVERS)}

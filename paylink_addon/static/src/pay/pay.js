@@ -1,7 +1,10 @@
-/** The customer's page: tells that a person has seen it, follows the payment, copies and prints. No library. */
+/** The customer's page: tells that a person has seen it, follows the payment, copies and prints. No library, and
+ * nothing that old browsers do not know. */
 (function () {
     "use strict";
 
+    // What only scripts can do is not shown without them.
+    document.documentElement.classList.add("pl-scripted");
     const main = document.getElementById("pl-main");
     const base = main.dataset.base;
 
@@ -15,9 +18,26 @@
         events.forEach((name) => addEventListener(name, report, { passive: true }));
     }
 
-    /** Ask for the state, more and more seldom, and show the page of the new one. */
+    const LONGEST = 60 * 60 * 1000;
+
+    /** Ask for the state, more and more seldom, and show the page of the new one; as long as somebody looks at it, and
+     * for an hour: then it is for the customer to look again. */
     function followPayment() {
+        const end = Date.now() + LONGEST;
         let pause = 1500;
+        let timer = null;
+        const show = (following) => {
+            document.getElementById("pl-following").hidden = !following;
+            document.getElementById("pl-look").hidden = following;
+        };
+        const plan = () => {
+            clearTimeout(timer);
+            const isOver = Date.now() >= end;
+            show(!isOver);
+            if (!isOver && document.visibilityState === "visible") {
+                timer = setTimeout(ask, pause);
+            }
+        };
         const ask = async () => {
             try {
                 const answer = await fetch(`${base}/status`, { credentials: "same-origin" });
@@ -28,13 +48,14 @@
                     location.replace(base);
                     return;
                 }
-            } catch {
+            } catch (_error) {
                 // Not connected: ask again later.
             }
             pause = Math.min(pause * 1.3, 20000);
-            setTimeout(ask, pause);
+            plan();
         };
-        setTimeout(ask, pause);
+        document.addEventListener("visibilitychange", plan);
+        plan();
     }
 
     /** Back from another tab or app: what was paid, canceled… there is not offered here anymore. */
@@ -48,7 +69,7 @@
             if (status.view && status.view !== main.dataset.view) {
                 location.replace(base);
             }
-        } catch {
+        } catch (_error) {
             // Not connected: what is not true anymore is refused when it is paid.
         }
     }
@@ -76,8 +97,9 @@
     function nameChosen(choices, input) {
         const show = () => {
             const chosen = choices.querySelector("input[name=part]:checked");
-            const offered = chosen?.closest(".pl-choice").querySelector(".pl-amount");
-            const text = input?.value.trim() && choices.dataset.pattern.replace("{}", input.value.trim());
+            const offered = chosen && chosen.closest(".pl-choice").querySelector(".pl-amount");
+            const typedText = input ? input.value.trim() : "";
+            const text = typedText && choices.dataset.pattern.replace("{}", typedText);
             document.querySelectorAll(".pl-chosen").forEach((place) => {
                 place.textContent = offered || text ? ` ${offered ? offered.textContent : text}` : "";
             });
@@ -106,6 +128,7 @@
         document.addEventListener("visibilitychange", lookAgain);
     }
     document.querySelectorAll("[data-copy]").forEach((button) => {
+        button.hidden = !navigator.clipboard;
         button.addEventListener("click", () => copy(button));
     });
     document.querySelectorAll("[data-print]").forEach((button) => button.addEventListener("click", () => print()));
