@@ -43,6 +43,20 @@ class TestTitles(TransactionCase):
             return int(width.removesuffix("px"))
         return None if node.get("widget") else WIDTHS.get(field.type)
 
+    def test_amounts_and_days_on_cards_stay_in_one_piece(self):
+        """Beside a long name they would be broken, sign by sign."""
+        rows = "//t[@t-name='card']//div[contains(@class, 'justify-content-between')]"
+        views = self.env["ir.ui.view"].search([("type", "=", "kanban"), ("mode", "=", "primary")])
+        broken = []
+        for view in views.filtered(lambda view: (view.xml_id or "").startswith("paylink_")):
+            model = self.env[view.model]
+            arch = etree.fromstring(model.get_view(view.id, "kanban")["arch"])
+            for node in arch.xpath(f"{rows}/*[position() > 1][self::field]"):
+                field = model._fields[node.get("name")]
+                if field.type in ("monetary", "date", "datetime") and "text-nowrap" not in node.get("class", ""):
+                    broken.append(f"{view.xml_id}: {field.name}")
+        self.assertFalse(broken)
+
     def test_lists_of_menus_are_cards_on_phones(self):
         """Odoo shows cards there where an action has some; a list that wide is not read, nor its buttons found."""
         lists = {"paylink.reminder.preview.line"}  # what stands above it, only lists have

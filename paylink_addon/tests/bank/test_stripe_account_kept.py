@@ -269,7 +269,7 @@ class TestStripeAccountKept(StripeAccountCommon):
     def test_what_was_reconciled_by_hand_is_counted(self):
         """A backfill over days whose payments somebody has matched with the bank: told before it is done."""
         tx = self.paid(100)
-        values = {"provider_id": self.provider.id, "since": fields.Date.today()}
+        values = {"provider_id": self.provider.id, "since": self.company._paylink_today()}
         setup = self.env["paylink.balance.setup"].sudo().create(values)
         self.assertEqual(setup.matched_count, 0)
         line = self._bank_line("STRIPE", 100)
@@ -285,16 +285,16 @@ class TestStripeAccountKept(StripeAccountCommon):
 
     def test_payouts_that_were_booked_by_hand(self):
         """Lines of the bank that name Stripe, whatever they were reconciled with: told before, and on the payout."""
-        today, revenue = fields.Date.today(), self.company_data["default_account_revenue"]
+        today, revenue = self.company._paylink_today(), self.company_data["default_account_revenue"]
         transfer = self.company.transfer_account_id
         for label, account in (("VIR STRIPE po_0", revenue), ("STRIPE", transfer), ("STRIPES SHOP", revenue)):
-            self._bank_line(label, 20)._seek_for_lines()[1].account_id = account
+            self._bank_line(label, 20, date=today)._seek_for_lines()[1].account_id = account
         setup = self.env["paylink.balance.setup"].sudo().create({"provider_id": self.provider.id, "since": today})
         self.assertEqual((setup.named_count, setup.matched_count), (1, 0))
         self.use_as_account()
         self.paid(100)
         found = self.fake.payout()
-        line = self._bank_line(f"STRIPE {found['id']}", found["amount"] / 100)
+        line = self._bank_line(f"STRIPE {found['id']}", found["amount"] / 100, date=today)
         line._seek_for_lines()[1].account_id = revenue
         self.fake.pay_payout(found["id"])
         self.keep_up()

@@ -173,6 +173,7 @@ class TestStripeAccountReading(StripeAccountCommon):
         entry = self.env["account.move"].create(
             {
                 "journal_id": self.company_data["default_journal_misc"].id,
+                "date": self.company._paylink_today(),
                 "line_ids": [
                     Command.create({"account_id": account.id, "balance": amount})
                     for account, amount in (

@@ -57,10 +57,11 @@ class PaylinkBalanceSetup(models.TransientModel):
 
     @api.model
     def _default_provider_id(self):
-        """The provider of the company, where there is only one to choose."""
+        """The provider of the company whose account is not kept yet, where there is only one."""
         domain = [("code", "=", "stripe_checkout"), ("company_id", "=", self.env.company.id)]
-        found = self.env["payment.provider"].search(domain, limit=2)
-        return found if len(found) == 1 and not found.paylink_balance_id else found.browse()
+        found = self.env["payment.provider"].search(domain)
+        left = found.filtered(lambda provider: not provider.paylink_balance_id)
+        return left if len(left) == 1 else left.browse()
 
     # === COMPUTE METHODS === #
 
