@@ -400,6 +400,8 @@ class Presser:
 
 def give(env, user):
     """Half of everything is the user's: there are buttons on one's own records and on those of others."""
+    columns = env["paylink.export.column"].search([], limit=1)
+    env["paylink.export.file"].create({"user_id": user.id, "state": "ready", "column_ids": [Command.set(columns.ids)]})
     owners = {
         "user_id": [
             *("paylink_link", "paylink_statement", "paylink_card_request"),

@@ -49,6 +49,7 @@
         "views/statement/paylink_account_item_views.xml",
         "views/statement/paylink_statement_views.xml",
         "views/statement/account_page_templates.xml",
+        "report/statement.xml",
         # dispute
         "views/dispute/paylink_dispute_views.xml",
         # stripe
@@ -110,9 +111,11 @@
         "data/desk/paylink_export_columns.xml",
         "wizards/desk/paylink_bulk_views.xml",
         "wizards/desk/paylink_export_views.xml",
+        "views/desk/paylink_export_file_views.xml",
         "views/desk/paylink_link_views.xml",
         "views/desk/paylink_owed_views.xml",
         "views/desk/paylink_checklist_views.xml",
+        "report/proof.xml",
     ],
     "assets": {
         "web.assets_backend": [

@@ -55,6 +55,30 @@ class PaylinkAccount(PageMixin, http.Controller):
         statement = self._statement(token)
         return self._document(statement, statement._document_pdf(item_id) if statement else None)
 
+    @http.route(f"{ACCOUNT_PATH}/<string:token>/statement", **PAGE)
+    def account_statement(self, token, **_params):
+        """All that is open, as a PDF."""
+        statement = self._statement(token)
+        is_live = statement and not statement.cancelled_at
+        return self._document(statement, statement._page_pdf() if is_live else None)
+
+    @http.route(f"{ACCOUNT_PATH}/<string:token>/excel", **PAGE)
+    def account_excel(self, token, **_params):
+        """All that is open, as an Excel file."""
+        statement = self._statement(token)
+        is_live = statement and not statement.cancelled_at
+        return self._document(statement, statement._page_excel() if is_live else None)
+
+    @http.route("/paylink/statement/<int:statement_id>/excel", type="http", auth="user", methods=["GET"])
+    def statement_excel(self, statement_id):
+        """The same for who may read the customer, of what they may see."""
+        statement = request.env["paylink.statement"].search([("id", "=", statement_id)])
+        if not statement:
+            raise request.not_found()
+        statement._check_rights()
+        own = statement._in_customers_language()
+        return self._file(own._excel(own._file_values()))
+
     @http.route(f"{ACCOUNT_PATH}/<string:token>/opened", **FORM)
     def account_opened(self, token, **_params):
         """A person has touched the page (a mail scanner only fetches it). Employees do not count."""

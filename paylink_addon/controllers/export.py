@@ -1,12 +1,12 @@
 import logging
 
-from odoo import api, http
+from odoo import SUPERUSER_ID, api, http
 from odoo.http import Response, content_disposition, request
 from odoo.modules.registry import Registry
 
+from ..models.messaging.paylink_pdf_mixin import EXCEL
 from ..tools import days, spreadsheet
 
-EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _logger = logging.getLogger(__name__)
 
 
@@ -32,6 +32,22 @@ class PaylinkExport(http.Controller):
             ("X-Accel-Buffering", "no"),
         ]
         return Response(_parts(export, columns.ids, list(domain)), headers=headers, direct_passthrough=True)
+
+    @http.route("/paylink/export/file/<int:file_id>", type="http", auth="user", methods=["GET"])
+    def export_file(self, file_id):
+        """A file that a job has made for this user: its pieces, one after the other."""
+        file = request.env["paylink.export.file"].search([("id", "=", file_id), ("state", "=", "ready")])
+        if not file or not request.env.user.has_group("base.group_allow_export"):
+            raise request.not_found()
+        _logger.info("User %d downloads Excel file %d of %d links", file.env.uid, file.id, file.count)
+        day = days.local(file.create_date, days.known(request.env.user.tz, request.env.company.paylink_tz)).date()
+        name = request.env._("Collection links %(date)s", date=day.isoformat())
+        headers = [
+            ("Content-Type", EXCEL),
+            ("Content-Disposition", content_disposition(f"{name}.xlsx")),
+            ("Cache-Control", "no-store"),
+        ]
+        return Response(_pieces(request.env.cr.dbname, file.id), headers=headers, direct_passthrough=True)
 
 
 def _note(export, columns, domain):
@@ -61,3 +77,9 @@ def _stream(database, user_id, context, column_ids, domain):
         env["paylink.export"]._take_turn(cr)
         columns = env["paylink.export.column"].browse(column_ids)
         yield from spreadsheet.stream(env["paylink.link"]._excel_table(domain, columns))
+
+
+def _pieces(database, file_id):
+    """The right to the file was checked; the cursor of that request is closed by now."""
+    with Registry(database).cursor(readonly=True) as cr:
+        yield from api.Environment(cr, SUPERUSER_ID, {})["paylink.export.file"].browse(file_id)._parts()

@@ -298,13 +298,40 @@ class PaylinkPay(FormPageMixin, http.Controller):
         link = self._link(token)
         return self._document(link, link._document_pdf(line_id) if link else None)
 
-    @http.route(f"{PAY_PATH}/<string:token>/receipt", **PAGE)
-    def receipt(self, token, **_params):
-        """The receipt as a PDF; as a page to print where the server can't make PDFs."""
+    @http.route([f"{PAY_PATH}/<string:token>/receipt", f"{PAY_PATH}/<string:token>/receipt/<int:payment_id>"], **PAGE)
+    def receipt(self, token, payment_id=None, **_params):
+        """The receipt of all payments, or of one, as a PDF; as a page to print where the server can't make PDFs."""
+        link, payment = self._receipted(token, payment_id)
+        if not payment:
+            return self._render_unknown()
+        return self._document(link, payment._paylink_receipt_pdf() if payment_id else link._receipt_pdf())
+
+    @http.route(
+        [
+            f"{PAY_PATH}/<string:token>/receipt/page",
+            f"{PAY_PATH}/<string:token>/receipt/<int:payment_id>/page",
+        ],
+        **PAGE,
+    )
+    def receipt_page(self, token, payment_id=None, **_params):
+        """The same as a page, to read and to print."""
+        link, payments = self._receipted(token, payment_id)
+        if not payments:
+            return self._render_unknown()
+        values = link._page_values() | {"languages": [], "lang": link.env.lang, "receipt_of": payment_id}
+        values["receipt"] = link._receipt_values(payments)
+        return self._render("paylink_addon.page_receipt", values)
+
+    def _receipted(self, token, payment_id):
+        """The link with this token, or that which it has led to, and what has been paid by it: all, or what has the id.
+
+        Nothing is there to give a receipt of where nothing has been paid, or by another link.
+        """
         link = self._link(token)
         if link and link._page_view() != "pay":
             link = link._led_to()
-        return self._document(link, link._receipt_pdf() if link.amount_paid else None)
+        payments = link.transaction_ids._paylink_received()
+        return link, payments.filtered(lambda tx: payment_id in (None, tx.id))
 
     @http.route(f"{PAY_PATH}/<string:token>/qr", **PAGE)
     def qr(self, token, **_params):

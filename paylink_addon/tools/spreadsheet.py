@@ -8,6 +8,8 @@ it has seen the last row. See https://xlsxwriter.readthedocs.io/working_with_mem
 import io
 import re
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -22,6 +24,8 @@ MAX_ROWS = 1_048_576
 MAX_TEXT = 32_767
 TABLE_SHEET = "xl/worksheets/sheet1.xml"
 SAMPLE_ROW = 1
+# Of the compression: more takes longer than it saves.
+LEVEL = 4
 # Excel counts days from here on; its own 29 February 1900, which never was, is older than all that is written here.
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  days of a sheet have no time zone
 DAY = 86_400
@@ -60,9 +64,9 @@ class Table:
     """What is written: the first sheet of a file.
 
     ``rows`` yields batches: lists of rows, with a value (or ``None``) for each column; ``count`` is how many rows there
-    are in all. ``totals``: rows that stand in bold below the others, outside of what is filtered. ``currencies``: the
-    formats of numbers, such as ``#,##0.00 [$€]``, by the names that :class:`Money` uses. ``finish(workbook)`` adds
-    further sheets.
+    are in all. ``totals``: rows that stand in bold below the others, outside of what is filtered; they are read after
+    ``rows``. ``currencies``: the formats of numbers, such as ``#,##0.00 [$€]``, by the names that :class:`Money` uses.
+    ``finish(workbook)`` adds further sheets.
     """
 
     title: str
@@ -81,10 +85,11 @@ def stream(table):
     """
     skeleton, styles = _skeleton(table)
     sink = _Sink()
-    with zipfile.ZipFile(skeleton) as source, zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as file:
-        for entry in source.infolist():
-            if entry.filename != TABLE_SHEET:
-                file.writestr(entry.filename, source.read(entry))
+    with (
+        zipfile.ZipFile(skeleton) as source,
+        zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as file,
+    ):
+        _copy_others(source, file)
         yield sink.take()
         head, tail = _around_sample(source.read(TABLE_SHEET).decode())
         # Not always: Excel wants to repair what says so without need.
@@ -101,7 +106,115 @@ def stream(table):
     yield sink.take()
 
 
+@dataclass
+class Packer:
+    """The table of a file that is made in several goes, whose pieces are kept: what the next go has to know.
+
+    Deflated pieces follow each other in one stream (RFC 1951), so nothing is read again to put them together.
+    """
+
+    styles: list
+    currencies: dict
+    row: int = SAMPLE_ROW
+    crc: int = 0
+    size: int = 0
+    packed: int = 0
+
+    @classmethod
+    def begin(cls, table):
+        """A packer for ``table`` and the first piece: what comes before the rows."""
+        skeleton, styles = _skeleton(table)
+        packer = cls(list(styles.values()), dict(table.currencies))
+        head, _tail = _around_sample(_read(skeleton, TABLE_SHEET))
+        return packer, packer._pack([head])
+
+    def add(self, columns, batches):
+        """The next piece.
+
+        :param list columns: :class:`Column`, always the same
+        :param batches: of rows, as in :class:`Table`
+        """
+        return self._pack(self._rows(columns, batches))
+
+    def end(self, table):
+        """The last piece, and the rest of the file: see :func:`join`."""
+        skeleton, styles = _skeleton(table)
+        if list(styles.values()) != self.styles:
+            raise ValueError("The styles of the file have changed.")
+        self.row += 1
+        _head, tail = _around_sample(_read(skeleton, TABLE_SHEET))
+        texts = [*self._rows(table.columns, [table.totals], bold=True), tail]
+        return self._pack(texts, zlib.Z_FINISH), skeleton.getvalue()
+
+    def _rows(self, columns, batches, bold=False):
+        names = _kinds(self.currencies)
+        writer = _RowWriter(columns, dict(zip(names, self.styles, strict=True)))
+        writer.number = self.row
+        for batch in batches:
+            yield writer.rows(batch, bold)
+        self.row = writer.number
+
+    def _pack(self, texts, mode=zlib.Z_FULL_FLUSH):
+        deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        parts = []
+        for text in texts:
+            data = text.encode()
+            self.crc, self.size = zlib.crc32(data, self.crc), self.size + len(data)
+            parts.append(deflate.compress(data))
+        piece = b"".join([*parts, deflate.flush(mode)])
+        self.packed += len(piece)
+        return piece
+
+
+def join(packer, skeleton, pieces):
+    """Yield the parts of the file whose table a :class:`Packer` has packed.
+
+    :param bytes skeleton: the rest of the file
+    :param pieces: yields the pieces, in their order
+    """
+    sink = _Sink()
+    with zipfile.ZipFile(io.BytesIO(skeleton)) as source, zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
+        _copy_others(source, file)
+        sheet = zipfile.ZipInfo(TABLE_SHEET)
+        sheet.compress_type, sheet.header_offset = zipfile.ZIP_DEFLATED, file.fp.tell()
+        sheet.CRC, sheet.file_size, sheet.compress_size = packer.crc, packer.size, packer.packed
+        file.fp.write(sheet.FileHeader())
+        yield sink.take()
+        for piece in pieces:
+            file.fp.write(piece)
+            yield sink.take()
+        file.filelist.append(sheet)
+        file.NameToInfo[sheet.filename] = sheet
+        file.start_dir = file.fp.tell()
+    yield sink.take()
+
+
+def _copy_others(source, file):
+    for entry in source.infolist():
+        if entry.filename != TABLE_SHEET:
+            file.writestr(entry.filename, source.read(entry))
+
+
 # === WHAT IS AROUND THE ROWS === #
+
+
+def currency_formats(currencies):
+    """How Excel writes amounts of currencies (``res.currency``), by name; where one symbol stands for several, with
+    their codes.
+    """
+    symbols = Counter(currency.symbol for currency in currencies)
+    return {
+        currency.name: _pattern(currency, currency.symbol if symbols[currency.symbol] == 1 else currency.name)
+        for currency in currencies
+    }
+
+
+def _pattern(currency, symbol):
+    """A currency has any symbol; some signs would end it in a pattern, or begin a language."""
+    symbol = (symbol or "").replace('"', "") or currency.name
+    symbol = f'"{symbol}"' if set(symbol) & set("[]-") else f"[${symbol}]"
+    digits = "#,##0" + ("." + "0" * currency.decimal_places if currency.decimal_places else "")
+    return f"{symbol}{digits}" if currency.position == "before" else f"{digits} {symbol}"
 
 
 def _skeleton(table):
@@ -110,6 +223,8 @@ def _skeleton(table):
     workbook = xlsxwriter.Workbook(target, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     sheet = workbook.add_worksheet(table.title)
     sheet.freeze_panes(1, 0)
+    sheet.repeat_rows(0)
+    sheet.fit_to_pages(1, 0)  # all columns on each printed page
     sheet.autofilter(0, 0, table.count, len(table.columns) - 1)
     header = workbook.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     for index, column in enumerate(table.columns):
@@ -126,19 +241,25 @@ def _skeleton(table):
 
 def _formats(workbook, table):
     """The styles of cells by kind, or by currency, and whether they are bold."""
+    kinds = _kinds(table.currencies)
+    return {
+        (kind, bold): workbook.add_format(values | ({"bold": True} if bold else {}))
+        for (kind, bold), values in kinds.items()
+    }
+
+
+def _kinds(currencies):
+    """What each style looks like, always in the same order."""
     kinds = {
         "text": {"num_format": "@"},
         "quoted": {"quote_prefix": True},
         "number": {"num_format": "0"},
         "date": {"num_format": 14},  # the short formats of whoever opens the file
         "datetime": {"num_format": 22},
-        **{("money", name): {"num_format": pattern} for name, pattern in table.currencies.items()},
+        "money": {"num_format": "#,##0.00"},  # of a currency that came later
+        **{("money", name): {"num_format": currencies[name]} for name in sorted(currencies)},
     }
-    return {
-        (kind, bold): workbook.add_format(values | ({"bold": True} if bold else {}))
-        for kind, values in kinds.items()
-        for bold in (False, True)
-    }
+    return {(kind, bold): values for kind, values in kinds.items() for bold in (False, True)}
 
 
 def _read(file, name):
@@ -201,7 +322,8 @@ class _RowWriter:
         return f'<c {place} s="{self.styles[kind, bold]}"><v>{passed.days + passed.seconds / DAY}</v></c>'
 
     def _money(self, place, value, kind, bold):
-        return f'<c {place} s="{self.styles[(kind, value.currency), bold]}"><v>{value.amount}</v></c>'
+        style = self.styles.get(((kind, value.currency), bold)) or self.styles[kind, bold]
+        return f'<c {place} s="{style}"><v>{value.amount}</v></c>'
 
 
 def _cut(text):

@@ -85,6 +85,9 @@ class PaymentTransaction(models.Model):
         """Of what the bank's line has booked: its entry."""
         return super()._paylink_entry() or self.paylink_match_id.move_id
 
+    def _paylink_booked_lines(self):
+        return super()._paylink_booked_lines() or self.paylink_match_id.move_id.line_ids
+
     def _paylink_open_credit(self):
         if self.payment_id or not self.paylink_match_id:
             return super()._paylink_open_credit()

@@ -12,4 +12,6 @@ from . import paylink_link_lists
 from . import paylink_link_unread
 from . import res_company
 from . import res_config_settings
+from . import paylink_export_file
+from . import paylink_link_proof
 from . import res_users_settings

@@ -12,8 +12,9 @@ KINDS = {"integer": "number", "monetary": "money", "date": "date", "datetime": "
 class PaylinkExportColumn(models.Model):
     """A column of the Excel file of collection links: a stored field of theirs, or an SQL expression.
 
-    What stands in a column is told by a method named after its code (``_column_documents``), where there is one, else
-    by the field of this name. Siblings add a record, and a method where they need one.
+    What stands in a column is told by a method named after its code (``_column_documents``, which returns SQL, or
+    ``_computed_amount_due``, which returns values), where there is one, else by the field of this name. Siblings add a
+    record, and a method where they need one.
     """
 
     _name = "paylink.export.column"
@@ -39,7 +40,19 @@ class PaylinkExportColumn(models.Model):
 
     def _field(self):
         """The field of links that the column shows; ``None`` of what has an expression of its own."""
-        return None if hasattr(self, f"_column_{self.code}") else self.env["paylink.link"]._fields[self.code]
+        return None if hasattr(self, f"_column_{self.code}") else self.env["paylink.link"]._fields.get(self.code)
+
+    def _is_computed(self):
+        """Whether no query tells it, but a method (``_computed_amount_due``), of some links at a time."""
+        return hasattr(self, f"_computed_{self.code}")
+
+    def _computed(self, links):
+        """What stands in the column, by id of link."""
+        return getattr(self, f"_computed_{self.code}")(links)
+
+    def _weight(self):
+        """How much longer it takes than most columns."""
+        return 20 if self._is_computed() else 1
 
     def _kind(self):
         """What its cells are: see ``Column`` of ``tools/spreadsheet.py``."""
@@ -49,6 +62,8 @@ class PaylinkExportColumn(models.Model):
     def _labels(self):
         """What people read, by what is stored: of selections, in the user's language."""
         field = self._field()
+        if field and field.type == "boolean":
+            return {True: self.env._("Yes"), False: self.env._("No"), None: self.env._("No")}
         return dict(field._description_selection(self.env)) if field and field.type == "selection" else {}
 
     def _sql(self, query, timezone):
@@ -57,6 +72,8 @@ class PaylinkExportColumn(models.Model):
         :param query: a ``Query`` on links
         :param str timezone: of moments, as the database knows it
         """
+        if self._is_computed():
+            return SQL("NULL")
         field = self._field()
         if field is None:
             return getattr(self, f"_column_{self.code}")(query.table)
@@ -87,10 +104,22 @@ class PaylinkExportColumn(models.Model):
     # === EXPRESSIONS === #
 
     def _column_user_id(self, link):
+        return self._user_sql(SQL.identifier(link, "user_id"))
+
+    def _column_consolidated_by_id(self, link):
+        """Who has said so, as long as it holds; the bank has no name."""
+        return self._user_sql(
+            SQL(
+                "CASE WHEN %s THEN %s END",
+                *(SQL.identifier(link, name) for name in ("consolidated", "consolidated_by_id")),
+            )
+        )
+
+    def _user_sql(self, user_id):
         return SQL(
             """(SELECT partner.name FROM res_users owner JOIN res_partner partner ON partner.id = owner.partner_id
                  WHERE owner.id = %s)""",
-            SQL.identifier(link, "user_id"),
+            user_id,
         )
 
     def _column_documents(self, link):
@@ -139,3 +168,13 @@ class PaylinkExportColumn(models.Model):
             column=SQL.identifier(column),
             id=SQL.identifier(link, "id"),
         )
+
+    # === WHAT IS COMPUTED === #
+
+    def _computed_amount_due(self, links):
+        """What is due at this moment."""
+        return {link.id: link.amount_due for link in links}
+
+    def _computed_reasons(self, links):
+        """Why attempts came to nothing, in their order."""
+        return {link.id: "; ".join(link.attempt_ids.sorted("id").filtered("reason").mapped("reason")) for link in links}

@@ -1,14 +1,31 @@
 import functools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import datetime, time
 
-from odoo import models
+from odoo import api, models
 from odoo.tools import SQL
 
 from ...tools import days
-from ...tools.spreadsheet import Column, Money, Table
+from ...tools.spreadsheet import Column, Money, Table, currency_formats
 
 BATCH = 2000
+# So many links at a time have something computed.
+COMPUTED_BATCH = 250
+
+
+class Sums(defaultdict):
+    """What each column of amounts comes to, by the name of the currency and the place of the column."""
+
+    def __init__(self):
+        super().__init__(lambda: defaultdict(float))
+
+    def add(self, rows):
+        """Add the amounts of rows, which it returns."""
+        for row in rows:
+            for index, value in enumerate(row):
+                if isinstance(value, Money):
+                    self[value.currency][index] += value.amount
+        return rows
 
 
 class PaylinkLink(models.Model):
@@ -26,38 +43,71 @@ class PaylinkLink(models.Model):
         :param columns: ``paylink.export.column`` records, at least one
         :rtype: Table
         """
-        columns = columns.with_env(self.env)
-        self.flush_model()
-        self.env["payment.transaction"].flush_model()
-        totals = self._excel_totals(domain, columns)
+        columns, sums = columns.with_env(self.env), Sums()
+        self._excel_flush()
+        groups = self._read_group(domain, ["currency_id"], ["__count"])
+        currencies = self.env["res.currency"].browse(currency.id for currency, _count in groups)
+        rows = (sums.add(rows) for _ids, rows in self._excel_batches(domain, columns))
+        return self._excel_frame(domain, columns, rows, sums, currencies, sum(count for _currency, count in groups))
+
+    def _excel_frame(self, domain, columns, rows, sums, currencies, count):
+        """What is written around the rows, and the rows."""
         return Table(
             title=self.env._("Collection Links"),
-            columns=[Column(column.name, column._kind(), column.width) for column in columns],
-            rows=self._excel_rows(domain, columns),
-            count=sum(total["count"] for total in totals),
-            totals=[self._excel_total(total, columns) for total in totals],
-            currencies=_patterns(self.env["res.currency"].browse(total["currency_id"] for total in totals)),
+            columns=self._excel_columns(columns),
+            rows=rows,
+            count=count,
+            totals=self._excel_totals(sums, columns),
+            currencies=currency_formats(currencies),
             finish=functools.partial(self._add_months, domain),
         )
 
-    def _excel_rows(self, domain, columns):
-        """Yield the rows, some at a time."""
-        query = self._search(domain, order="id desc")
+    @api.model
+    def _excel_columns(self, columns):
+        return [Column(column.name, column._kind(), column.width) for column in columns]
+
+    def _excel_flush(self):
+        self.flush_model()
+        self.env["payment.transaction"].flush_model()
+
+    def _excel_batches(self, domain, columns, limit=None):
+        """Yield the rows, some at a time, with the ids of their links; of ``limit`` links, the newest."""
+        query = self._search(domain, order="id desc", limit=limit)
         timezone = days.in_database(self.env.cr, self._excel_timezone())
         selected = [column._sql(query, timezone) for column in columns]
-        currency = self._excel_currency(query)
-        self.env.cr.execute(SQL("DECLARE paylink_export NO SCROLL CURSOR FOR %s", query.select(currency, *selected)))
+        currency, link_id = self._excel_currency(query), SQL.identifier(query.table, "id")
+        rows = query.select(link_id, currency, *selected)
+        self.env.cr.execute(SQL("DECLARE paylink_export NO SCROLL CURSOR FOR %s", rows))
         show = [_shown(column._kind(), column._labels()) for column in columns]
         while True:
             self.env.cr.execute(SQL("FETCH %s FROM paylink_export", BATCH))
             batch = self.env.cr.fetchall()
             if not batch:
                 break
-            yield [
-                [write(value, currency) for write, value in zip(show, values, strict=True)]
-                for currency, *values in batch
-            ]
+            ids = [row[0] for row in batch]
+            self._excel_fill(batch, ids, columns)
+            yield (
+                ids,
+                [
+                    [write(value, currency) for write, value in zip(show, values, strict=True)]
+                    for _link_id, currency, *values in batch
+                ],
+            )
         self.env.cr.execute("CLOSE paylink_export")
+
+    def _excel_fill(self, batch, ids, columns):
+        """Fill in what no query tells, for some links at a time: nothing of it stays in memory."""
+        computed = [(place, column) for place, column in enumerate(columns, 2) if column._is_computed()]
+        if not computed:
+            return
+        for start in range(0, len(ids), COMPUTED_BATCH):
+            links = self.browse(ids[start : start + COMPUTED_BATCH])
+            for place, column in computed:
+                values = column._computed(links)
+                for number in range(start, start + len(links)):
+                    row = batch[number]
+                    batch[number] = (*row[:place], values[row[0]], *row[place + 1 :])
+            self.env.invalidate_all()
 
     def _excel_timezone(self):
         """The reader's."""
@@ -70,26 +120,21 @@ class PaylinkLink(models.Model):
         query.add_join("JOIN", alias, "res_currency", condition)
         return SQL.identifier(alias, "name")
 
-    def _excel_totals(self, domain, columns):
-        """How many links there are, and the sum of each column of amounts, for each currency."""
-        names = [column.code for column in columns if column._kind() == "money"]
-        groups = self._read_group(domain, ["currency_id"], ["__count", *(f"{name}:sum" for name in names)])
-        return [
-            {
-                "currency_id": currency.id,
-                "currency": currency.name,
-                "count": count,
-                **dict(zip(names, sums, strict=True)),
-            }
-            for currency, count, *sums in groups
-        ]
-
-    def _excel_total(self, total, columns):
-        row = [Money(total[column.code], total["currency"]) if column.code in total else None for column in columns]
+    def _excel_totals(self, sums, columns):
+        """Yield a row for each currency, once all rows are read."""
         label = next((index for index, column in enumerate(columns) if column._kind() == "text"), None)
-        if label is not None:
-            row[label] = self.env._("Total %(currency)s", currency=total["currency"])
-        return row
+        for name in sorted(sums):
+            row = [
+                Money(self._excel_rounded(sums[name][index], name), name) if column._kind() == "money" else None
+                for index, column in enumerate(columns)
+            ]
+            if label is not None:
+                row[label] = self.env._("Total %(currency)s", currency=name)
+            yield row
+
+    def _excel_rounded(self, amount, name):
+        currency = self.env["res.currency"].with_context(active_test=False).search([("name", "=", name)], limit=1)
+        return currency.round(amount)
 
     def _add_months(self, domain, workbook):
         """A second sheet: what was asked and received, by month, status and currency."""
@@ -109,7 +154,9 @@ class PaylinkLink(models.Model):
         sheet.autofilter(0, 0, len(rows), len(titles) - 1)
         sheet.set_column(0, len(titles) - 1, 18)
         sheet.write_row(0, 0, titles, bold)
-        patterns = _patterns(self.env["res.currency"].union(*(currency for _month, _status, currency, *_rest in rows)))
+        patterns = currency_formats(
+            self.env["res.currency"].union(*(currency for _month, _status, currency, *_rest in rows))
+        )
         formats = {name: workbook.add_format({"num_format": pattern}) for name, pattern in patterns.items()}
         for index, (month, status, currency, count, *amounts) in enumerate(rows, 1):
             sheet.write_datetime(index, 0, month, month_format)
@@ -139,23 +186,6 @@ class PaylinkLink(models.Model):
             (month, labels.get(status, ""), currency, *rows[month, status, currency])
             for month, status, currency in sorted(rows, key=lambda key: (key[0], key[1] or "", key[2].name))
         ]
-
-
-def _patterns(currencies):
-    """How Excel writes amounts of these currencies, by name; where one symbol stands for several, with their codes."""
-    symbols = Counter(currency.symbol for currency in currencies)
-    return {
-        currency.name: _pattern(currency, currency.symbol if symbols[currency.symbol] == 1 else currency.name)
-        for currency in currencies
-    }
-
-
-def _pattern(currency, symbol):
-    """A currency has any symbol; some signs would end it in a pattern, or begin a language."""
-    symbol = (symbol or "").replace('"', "") or currency.name
-    symbol = f'"{symbol}"' if set(symbol) & set("[]-") else f"[${symbol}]"
-    digits = "#,##0" + ("." + "0" * currency.decimal_places if currency.decimal_places else "")
-    return f"{symbol}{digits}" if currency.position == "before" else f"{digits} {symbol}"
 
 
 def _shown(kind, labels):

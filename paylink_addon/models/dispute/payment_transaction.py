@@ -14,3 +14,27 @@ class PaymentTransaction(models.Model):
         return super()._paylink_taken_back() | {
             dispute.withdrawal_id: 0.0 if dispute.reinstatement_id else dispute.amount for dispute in disputes
         }
+
+    def _paylink_taken_rows(self, env):
+        """Of an amount that was captured later, it is noted on what was authorized."""
+        rows = super()._paylink_taken_rows(env)
+        for dispute in (self | self.source_transaction_id).sudo().paylink_dispute_ids.filtered("withdrawal_id"):
+            taken, given = dispute.withdrawal_id, dispute.reinstatement_id
+            rows.append(
+                (dispute.withdrawn_on or taken.date, env._("Taken back by your bank"), dispute.name, -dispute.amount)
+            )
+            if given:
+                rows.append(
+                    (
+                        dispute.reinstated_on or given.date,
+                        env._("Given back by your bank"),
+                        dispute.name,
+                        dispute.amount,
+                    )
+                )
+        return rows
+
+    def _paylink_booked_lines(self):
+        """And what the bank has given back: it pays what was paid before."""
+        disputes = (self | self.source_transaction_id).sudo().paylink_dispute_ids
+        return super()._paylink_booked_lines() | disputes.reinstatement_id.move_id.line_ids

@@ -8,6 +8,7 @@ from . import paylink_link_life
 from . import paylink_link_pay
 from . import paylink_link_portal
 from . import paylink_link_pdfs
+from . import paylink_link_receipt
 from . import paylink_link_books
 from . import paylink_link_choice
 from . import paylink_link_documents
@@ -29,6 +30,7 @@ from . import payment_transaction_coming
 from . import payment_transaction_manage
 from . import payment_transaction_moved
 from . import payment_transaction_overtaken
+from . import payment_transaction_receipt
 from . import payment_transaction_requests
 from . import payment_transaction_tasks
 from . import payment_transaction_texts

@@ -1,6 +1,7 @@
 from datetime import date
 
 from odoo import fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
@@ -67,6 +68,15 @@ class AccountPayment(models.Model):
         return result
 
     # === BUSINESS METHODS === #
+
+    def _paylink_receipts(self):
+        """What the receipts of these payments by links say, for who may read the payments."""
+        self.check_access("read")
+        if other := self.filtered(lambda payment: not payment.sudo().payment_transaction_id)[:1]:
+            raise UserError(
+                self.env._("There is no receipt of %(names)s: it has paid no collection link.", names=other.name or "/")
+            )
+        return self.sudo().payment_transaction_id._paylink_receipt_values()
 
     def _get_outstanding_account(self, payment_type):
         """Of money by a provider: its own, where it has one that is in use. Of money by links: one that is in use,

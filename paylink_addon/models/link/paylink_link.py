@@ -62,7 +62,8 @@ class PaylinkLink(models.Model):
     What people read
         ``documents_text(language, lines)``: what is paid, as part of a sentence. General: the names of the documents.
         ``page_subject()``: what the link is for, where it names no documents. General: its reference.
-        ``receipt_rows()``: what was paid, on the receipt: see ``_receipt_row``. General: its items, else its subject.
+        ``receipt_rows(received)``: what these payments have paid, on the receipt: see ``_receipt_row``. General: its
+            items, else its subject.
         ``page_extras()``: further values of the customer's page. General: none.
     """
 

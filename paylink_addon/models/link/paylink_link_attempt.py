@@ -93,3 +93,12 @@ class PaylinkLinkAttempt(models.Model):
             attempt.method = (tx.source_transaction_id or tx).paylink_method_display or tx.payment_method_id.name
             said = tx.state != "done" and html2plaintext(tx.state_message or "")
             attempt.reason = tx.paylink_reason or said or False
+
+    # === ACTIONS === #
+
+    def action_print_receipt(self):
+        """The receipt of a payment, as a PDF, for who sees the link."""
+        self.check_access("read")
+        payment = self.env["payment.transaction"].browse(self.id)
+        payment._paylink_receipts()
+        return self.env.ref("paylink_addon.report_receipt_transaction").sudo().report_action(payment)

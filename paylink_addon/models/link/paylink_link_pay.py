@@ -200,12 +200,16 @@ class PaylinkLinkPay(models.Model):
             **self._of_kind("page_extras"),
         }
 
-    def _page_payments(self):
-        """The payments that have come by the link, the last one first: each is what it is, nothing is summed."""
-        received = self.transaction_ids._paylink_received().sorted("id", reverse=True)
+    def _page_payments(self, received=None):
+        """The payments that have come by the link, the last one first: each is what it is, nothing is summed.
+
+        :param received: which of them; by default all
+        """
+        received = (received or self.transaction_ids._paylink_received()).sorted("id", reverse=True)
         documents = self._of_kind("paid_documents") if received else None
         return [
             {
+                "id": tx.id,
                 "amount": self._amount_text(tx.amount),
                 "date": format_date(self.env, tx._paylink_moved_on()),
                 "method": tx.paylink_method_display or tx.payment_method_id.name,

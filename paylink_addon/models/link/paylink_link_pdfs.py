@@ -1,10 +1,7 @@
-"""Stage of ``paylink.link``: what the customer opens as a PDF."""
+"""Stage of ``paylink.link``: the documents that the customer opens as a PDF."""
 
-import hashlib
-
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.exceptions import UserError
-from odoo.tools import format_date
 
 from ...tools.locks import a_slot
 
@@ -13,116 +10,13 @@ LOOKING = {"paylink_customer_asks": True, "skip_is_manually_modified": True}
 
 
 class PaylinkLinkPdfs(models.Model):
-    """The receipt, and the documents. Callers have checked the token; everything is in sudo mode.
+    """The documents. Callers have checked the token; everything is in sudo mode.
 
     Each is made once, then kept. Nothing else is changed by it: that a customer looks at a document is no reason to
     make a link for it, or to have one last longer.
     """
 
     _inherit = "paylink.link"
-
-    # Made by us alone, and what the customer gets: nobody else reads or changes it.
-    receipt_pdf = fields.Binary(
-        string="PDF of the Receipt", attachment=True, copy=False, readonly=True, groups="base.group_system"
-    )
-
-    # === THE RECEIPT === #
-
-    def _receipt_pdf(self):
-        """The receipt: see :meth:`_keep_pdf`."""
-        link = self.with_context(lang=self.lang)
-        name = link.env._("Receipt %(name)s", name=self.name)
-        return self._keep_pdf(
-            "receipt_pdf",
-            link._receipt_version(),
-            lambda: link._render_report("paylink_addon.report_receipt", link, name),
-        )
-
-    def _receipt_version(self):
-        """What changes whenever the receipt does: what it says, and whose letter it is written on."""
-        shown = sorted(self._receipt_values().items()), self.lang, self.partner_id.name
-        company = self.company_id
-        letter = company.write_date, company.partner_id.write_date
-        return hashlib.sha256(repr((shown, letter)).encode()).hexdigest()
-
-    def _receipt_values(self):
-        """What the receipt says, ready to print, in the language of the context: the payments, one by one, and of each
-        document what was asked for, what these payments have paid of it, and what is left.
-        """
-        self.ensure_one()
-        received = self.transaction_ids._paylink_received()
-        total = sum(received.mapped("amount"))
-        rows, used = self._of_kind("receipt_rows")
-        if is_waiting := bool(received._paylink_unbooked()):  # what they pay of each is not known yet
-            rows = [row | {"paid": False, "left": False} for row in rows]
-        excess = self.currency_id.round(total - used - self.amount_refunded)
-        return {
-            "purpose": self._purpose_text(),
-            "payments": self._page_payments(),
-            "total": self._amount_text(total) if len(received) > 1 else False,
-            "refunded": self._amount_text(self.amount_refunded) if self.amount_refunded else False,
-            "excess": self._amount_text(excess) if excess > 0 and not is_waiting else False,
-            "rows": rows,
-        }
-
-    def _receipt_rows_general(self):
-        """:return: the rows, and how much of the payments is in them"""
-        if self.line_ids:
-            return self._receipt_rows_items()
-        paid = min(self._received_amount(), self.amount)
-        left = self._due_amounts()[self.id]
-        name = self._of_kind("page_subject") or self.env._("The amount asked for")
-        return [self._receipt_row(name, self.amount, paid, left)], paid
-
-    def _receipt_rows_items(self):
-        """Each item by itself; what is not booked yet has paid none of them."""
-        paid, left = self._paid_shares(), self.line_ids._due()
-        rows = []
-        for line in self.line_ids:
-            own = paid.get(line.move_line_id.id, 0.0)
-            rows.append(
-                self._receipt_row(
-                    line._customer_name(self.env),
-                    max(line.amount, own + left[line.id]) if line.amount > 0 else line.amount,
-                    own,
-                    left[line.id],
-                )
-                | {"date": format_date(self.env, line.date), "due": format_date(self.env, line.date_due)}
-            )
-        return rows, sum(paid.values())
-
-    def _receipt_row(self, name, amount, paid, left):
-        """A document as the receipt tells it.
-
-        :param amount: what was asked for (major units); less than zero: a credit
-        :param paid: how much of it the payments of this link have paid
-        :param left: what is left of it
-        """
-        texts = {"paid": paid, "left": left}
-        return {
-            "name": name,
-            "date": False,
-            "due": False,
-            "amount": self._amount_text(amount),
-            **{key: self._amount_text(value) if amount > 0 else False for key, value in texts.items()},
-        }
-
-    def _paid_shares(self):
-        """What the payments of this link have paid of each of its items, by id; a discount is not paid."""
-        items = self.line_ids.move_line_id
-        payments = self.transaction_ids._paylink_received().payment_id
-        shares = dict.fromkeys(items.ids, 0.0)
-        for payment in payments:
-            used = payment.move_id.line_ids.matched_debit_ids
-            used = used.filtered(lambda partial: partial.debit_move_id in items).sorted("id")
-            granted = sum(used.mapped("debit_amount_currency")) - payment.amount
-            for partial in used:
-                item = partial.debit_move_id
-                discount = item.amount_currency - item.discount_amount_currency if item.discount_date else 0.0
-                discount = max(min(discount, granted), 0.0)
-                granted -= discount
-                shares[item.id] += partial.debit_amount_currency - discount
-        return shares
 
     # === THE DOCUMENTS === #
 

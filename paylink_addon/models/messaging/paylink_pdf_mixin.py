@@ -1,14 +1,20 @@
+import re
+
 from odoo import models
 
 from ...tools.locks import take_name, take_slot
 
 PDF = "application/pdf"
 HTML = "text/html; charset=utf-8"
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+KEPT_TYPES = (PDF, EXCEL)
+# What a name of a file or a sheet can't have.
+SHEET_FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 
 
 class PaylinkPdfMixin(models.AbstractModel):
     """Records with PDFs that customers open: each is made once of each version, and kept. Where the server can't make
-    PDFs they are HTML, until it can.
+    PDFs they are HTML, until it can. So are other files that customers get.
     """
 
     _name = "paylink.pdf.mixin"
@@ -21,11 +27,11 @@ class PaylinkPdfMixin(models.AbstractModel):
         :return: ``{filename, content_type, content}``, or ``None``
         """
         kept = self.env["ir.attachment"].sudo().search([*self._pdfs_in(field), ("description", "=", version)], limit=1)
-        is_pdf = kept.mimetype == PDF
-        if not kept or (not is_pdf and self.env["paylink.server.mixin"]._can_make_pdf()):
+        is_file = kept.mimetype in KEPT_TYPES
+        if not kept or (not is_file and self.env["paylink.server.mixin"]._can_make_pdf()):
             return None
         # Whoever asks first may be a stranger, who may store no HTML: Odoo calls it plain text.
-        return {"filename": kept.name, "content_type": PDF if is_pdf else HTML, "content": kept.raw}
+        return {"filename": kept.name, "content_type": kept.mimetype if is_file else HTML, "content": kept.raw}
 
     def _keep_pdf(self, field, version, make):
         """The PDF in a binary field, which is made if there is none of this version.

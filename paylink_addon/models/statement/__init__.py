@@ -1,3 +1,4 @@
 from . import paylink_statement
+from . import paylink_statement_files
 from . import paylink_link
 from . import res_partner

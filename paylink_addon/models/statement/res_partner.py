@@ -22,6 +22,15 @@ class ResPartner(models.Model):
         self.ensure_one()
         return self.env["paylink.statement"]._for_customers(self)._get_records_action()
 
+    def action_paylink_print_statements(self):
+        """The statements of these customers as a PDF."""
+        return self.env["paylink.statement"]._for_customers(self).action_print()
+
+    def action_paylink_excel_statement(self):
+        """The statement of the customer as an Excel file."""
+        self.ensure_one()
+        return self.env["paylink.statement"]._for_customers(self).action_excel()
+
     def action_paylink_send_statements(self):
         """Open the wizard that sends their statement to these customers."""
         return self.env["paylink.statement.send"]._action_open(self)

@@ -6,3 +6,5 @@ from . import test_export
 from . import test_lists
 from . import test_owed
 from . import test_unread
+from . import test_export_file
+from . import test_proof

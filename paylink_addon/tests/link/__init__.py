@@ -16,6 +16,7 @@ from . import test_pay
 from . import test_pay_browser
 from . import test_paying
 from . import test_portal
+from . import test_receipt
 from . import test_refund_by_manager
 from . import test_registered
 from . import test_rights

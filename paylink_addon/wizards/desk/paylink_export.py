@@ -10,6 +10,8 @@ from ...tools.spreadsheet import MAX_ROWS
 
 # Beside the links: the header, and a total for each currency.
 ROOM = MAX_ROWS - 200
+# More cells take longer than a request may last where the client is slow: a job makes the file.
+CELLS_AT_ONCE = 600_000
 
 
 class PaylinkExport(models.TransientModel):
@@ -27,6 +29,7 @@ class PaylinkExport(models.TransientModel):
         help="Those that the list shows; who downloads the file says none, and would get what all companies have.",
     )
     count = fields.Integer(string="Links", compute="_compute_count")
+    file_count = fields.Integer(string="Files", compute="_compute_file_count")
     column_ids = fields.Many2many(
         "paylink.export.column", string="Columns", default=lambda self: self._default_columns()
     )
@@ -61,6 +64,10 @@ class PaylinkExport(models.TransientModel):
         for wizard in self:
             wizard.count = wizard._links().search_count(wizard._domain())
 
+    @api.depends_context("uid")
+    def _compute_file_count(self):
+        self.file_count = self.env["paylink.export.file"].search_count([])
+
     def _links(self):
         """No links yet: their model, in the companies of the list; Odoo checks that the user (still) has them."""
         return self.env["paylink.link"].with_context(allowed_company_ids=self.companies)
@@ -86,11 +93,26 @@ class PaylinkExport(models.TransientModel):
     def action_export(self):
         """Give out the file, and remember the columns."""
         self._check_export()
-        self._take_turn(self.env.cr)
         settings = self.env["res.users.settings"]._find_or_create_for_user(self.env.user)
         settings.sudo().paylink_export_columns = self.column_ids.mapped("code")
+        if self._is_long():
+            return self._make_later()
+        self._take_turn(self.env.cr)
         url = f"/paylink/export/{self.id}"
         return {"type": "ir.actions.client", "tag": "paylink_addon.download", "params": {"url": url}}
+
+    def _is_long(self):
+        """Whether a job has to make the file."""
+        return self.count * sum(column._weight() for column in self._chosen_columns()) > CELLS_AT_ONCE
+
+    def _make_later(self):
+        """Have a job make the file, and show how far it is."""
+        file = self.env["paylink.export.file"]._ask_for(self._links(), self._domain(), self._chosen_columns())
+        return file._get_records_action(name=self.env._("Export to Excel"), target="new")
+
+    def action_view_files(self):
+        """The files that were made for the user lately, or are being made."""
+        return self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_export_file_action")
 
     def _check_export(self):
         """Raise unless the user may export, and there is something that fits."""

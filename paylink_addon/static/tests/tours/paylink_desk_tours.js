@@ -53,3 +53,15 @@ registry.category("web_tour.tours").add("paylink_desk", {
         { trigger: `${CLOSED} .o_form_view button[name=action_consolidate]` },
     ],
 });
+
+registry.category("web_tour.tours").add("paylink_proof", {
+    steps: () => [
+        { trigger: ".o_data_row .o_data_cell[name=name]", run: "click" },
+        { trigger: "button[name=action_proof]", run: "click" },
+        { trigger: ":iframe .page td:contains('Lambert')" },
+        { trigger: ".o_control_panel button[title=Imprimer]" },
+        { trigger: ".o_control_panel .breadcrumb-item a:contains('PL/')", run: "click" },
+        { trigger: ".o_form_view .nav-link[name=attempts]", run: "click" },
+        { trigger: ".o_data_row button[name=action_print_receipt]" },
+    ],
+});

@@ -1,0 +1,336 @@
+"""Stage of ``paylink.link``: the proof of a payment, its whole way from the request to the bank."""
+
+from collections import defaultdict
+
+from odoo import models
+from odoo.exceptions import AccessError
+from odoo.tools import format_date, format_datetime
+
+from ..bank.paylink_receipt import ACCOUNTANTS
+from ..messaging.paylink_sending_mixin import CUSTOMER_MESSAGES, FAILED_STATUSES
+
+
+class PaylinkLinkProof(models.Model):
+    """For the accountant, the auditor, and the customer who says “I have paid”.
+
+    Who may read the link may have it; what the books, the provider's account and the bank say is for accountants. Of
+    payouts and lines of the bank that hold other payments, too, there is only what is this link's.
+    """
+
+    _inherit = "paylink.link"
+
+    # === PRINTING === #
+
+    def action_proof(self):
+        """The proof of the payments of these links, to look at and to print."""
+        self.check_access("read")
+        return self.env.ref("paylink_addon.report_proof").report_action(self)
+
+    def _proofs(self):
+        """What the proofs of these links say, in the reader's language."""
+        self._check_proof()
+        knows_books = self.env.user.has_groups(ACCOUNTANTS)
+        return [link._proof_values(knows_books) for link in self._for_reader()]
+
+    def _customer_proofs(self):
+        """The same in the languages of the customers, of what is theirs to know."""
+        self._check_proof()
+        return [
+            link.with_context(lang=link.lang, tz=link._timezone())._proof_values(knows_books=False)
+            for link in self._for_reader()
+        ]
+
+    def _check_proof(self):
+        if not self.env.user._is_internal():
+            raise AccessError(self.env._("Only employees can print the proof of a payment."))
+        self.check_access("read")
+
+    def _for_reader(self):
+        """In sudo mode: who may read a link reads here what it says of its payments."""
+        return self.sudo().with_context(tz=self.env.user.tz or self.env.company.paylink_tz)
+
+    # === WHAT IT SAYS === #
+
+    def _proof_values(self, knows_books):
+        """What the proof says, in the language of the context: facts, and tables of texts.
+
+        :param bool knows_books: also what is for accountants
+        """
+        self.ensure_one()
+        rows = self.env["paylink.receipt"].search([("link_id", "=", self.id)], order="date, id")
+        sections = [
+            self._proof_of_documents(),
+            self._proof_of_messages(),
+            self._proof_of_attempts(),
+            self._proof_of_money(rows),
+            *([self._proof_of_books(rows), self._proof_of_bank(rows)] if knows_books else []),
+        ]
+        return {
+            "link": self,
+            "lang": self.env.lang,
+            "facts": [(label, text) for label, text in self._proof_facts(knows_books) if text],
+            "sections": [section for section in sections if section["rows"]],
+            "sums": self._proof_sums(rows, knows_books),
+        }
+
+    def _proof_facts(self, knows_books):
+        """What was asked, by whom, of whom, and how far it is: labels and texts."""
+        is_read = self.opened_at and self._proof_moment(self.opened_at)
+        return [
+            (self.env._("Customer"), self.partner_id.display_name),
+            (self.env._("Asked"), self._amount_text(self.amount)),
+            (self.env._("For"), self._documents_text(self.env, self.line_ids)),
+            (self.env._("Made on"), self._proof_moment(self.create_date)),
+            (self.env._("Made by"), self.create_uid.name),
+            (self.env._("Salesperson"), self.user_id.name if self.user_id != self.create_uid else False),
+            (self.env._("Opened by the customer on"), is_read or self.env._("not opened yet")),
+            (self.env._("Expires on"), self._expiry_text(self.env)),
+            (self.env._("Canceled on"), self.cancelled_at and self._proof_moment(self.cancelled_at)),
+            (self.env._("Status"), dict(self._fields["status"]._description_selection(self.env)).get(self.status)),
+            (self.env._("Settled by"), self.settled_elsewhere and knows_books and self.settlement_display),
+            (self.env._("Consolidated"), knows_books and self.consolidated_display),
+        ]
+
+    def _proof_of_documents(self):
+        received = self.transaction_ids._paylink_received()
+        rows, _used = self._of_kind("receipt_rows", received)
+        names = ("name", "date", "due", "amount", "paid", "left")
+        return {
+            "title": self.env._("What was asked for"),
+            "head": [
+                self.env._("Document"),
+                self.env._("Date"),
+                self.env._("Due Date"),
+                self.env._("Amount"),
+                self.env._("Paid by this link"),
+                self.env._("Left to pay"),
+            ],
+            "amounts": 3,
+            "rows": [[row[name] for name in names] for row in rows],
+        }
+
+    # === TO WHOM IT WAS SENT === #
+
+    def _proof_of_messages(self):
+        rows = [*self._proof_own_messages(), *self._proof_reminders()]
+        return {
+            "title": self.env._("What was sent"),
+            "head": [
+                self.env._("Sent on"),
+                self.env._("Message"),
+                self.env._("Way"),
+                self.env._("To"),
+                self.env._("Outcome"),
+            ],
+            "amounts": 0,
+            "rows": [[self._proof_moment(moment), *texts] for moment, *texts in sorted(rows, key=lambda row: row[0])],
+        }
+
+    def _proof_own_messages(self):
+        """Each message and each of its addresses: ``[moment, what, way, address, outcome]``."""
+        domain = [("model", "=", self._name), ("res_id", "=", self.id), ("message_type", "in", CUSTOMER_MESSAGES)]
+        ways = {"email": self.env._("E-mail"), "sms": self.env._("SMS")}
+        return [
+            [
+                message.date,
+                message.subtype_id.name,
+                ways.get(sent.notification_type),
+                sent.mail_email_address or sent.sms_number or sent.res_partner_id.email,
+                self._proof_outcome(sent),
+            ]
+            for message in self.env["mail.message"].search(domain, order="id")
+            for sent in message.notification_ids
+        ]
+
+    def _proof_outcome(self, notification):
+        """What became of a message, as far as it is known."""
+        status, is_sms = notification.notification_status, notification.notification_type == "sms"
+        if status in FAILED_STATUSES:
+            labels = dict(notification._fields["failure_type"]._description_selection(self.env))
+            why = notification.failure_reason or labels.get(notification.failure_type)
+            text = self.env._("Not delivered")
+            return f"{text}: {why}" if why else text
+        texts = {
+            "sent": self.env._("Delivered") if is_sms else self.env._("Sent"),
+            "pending": self.env._("Sent"),
+            "canceled": self.env._("Canceled"),
+        }
+        return texts.get(status) or self.env._("Waiting to be sent")
+
+    def _proof_reminders(self):
+        """The reminders that had the link, as far as the reader may see them."""
+        messages = self.env["paylink.reminder.message"].sudo(False).search([("link_ids", "in", self.ids)]).sudo()
+        labels = dict(messages._fields["delivery_state"]._description_selection(self.env))
+        ways = dict(messages._fields["channel"]._description_selection(self.env))
+        return [
+            [
+                message.mail_message_id.date or message.create_date,
+                self.env._("Reminder"),
+                ways[message.channel],
+                message.recipient,
+                labels.get(message.delivery_state),
+            ]
+            for message in messages
+        ]
+
+    # === WHAT WAS TRIED AND PAID === #
+
+    def _proof_of_attempts(self):
+        labels = dict(self.attempt_ids._fields["outcome"]._description_selection(self.env))
+        return {
+            "title": self.env._("Payments and Attempts"),
+            "head": [
+                self.env._("Date"),
+                self.env._("Method"),
+                self.env._("Outcome"),
+                self.env._("Reason"),
+                self.env._("Amount"),
+            ],
+            "amounts": 1,
+            "rows": [
+                [
+                    self._proof_moment(attempt.date),
+                    attempt.method,
+                    labels[attempt.outcome],
+                    attempt.reason,
+                    self._amount_text(attempt.amount),
+                ]
+                for attempt in self.attempt_ids.sorted("id")
+            ],
+        }
+
+    def _proof_of_money(self, rows):
+        """What has moved, on the day on which it moved."""
+        labels = dict(rows._fields["kind"]._description_selection(self.env))
+        return {
+            "title": self.env._("Money"),
+            "head": [
+                self.env._("Day of the Money"),
+                self.env._("What moved"),
+                self.env._("Method"),
+                self.env._("Reference"),
+                self.env._("Reference of the provider"),
+                self.env._("Amount"),
+            ],
+            "amounts": 1,
+            "rows": [
+                [
+                    format_date(self.env, row.date),
+                    labels[row.kind],
+                    row.with_context(lang=self.env.lang).method,
+                    row.name,
+                    row.transaction_id.provider_reference if row.kind in ("payment", "refund") else False,
+                    self._amount_text(row.amount),
+                ]
+                for row in rows
+            ],
+        }
+
+    # === FOR ACCOUNTANTS === #
+
+    def _proof_of_books(self, rows):
+        return {
+            "title": self.env._("In the books"),
+            "head": [
+                self.env._("Reference"),
+                self.env._("Booked on"),
+                self.env._("Journal Entry"),
+                self.env._("Reconciled with"),
+                self.env._("Amount"),
+            ],
+            "amounts": 1,
+            "rows": [
+                [
+                    row.name,
+                    format_date(self.env, row.booked_on),
+                    self._proof_entry(row).name,
+                    self._proof_reconciled(row),
+                    self._amount_text(row.amount),
+                ]
+                for row in rows
+                if row.booked_on
+            ],
+        }
+
+    def _proof_entry(self, row):
+        """The entry that has booked a row; of a refund that came back, the one that has undone it."""
+        entry = row.payment_id.move_id or row.line_id.move_id or row.transaction_id.paylink_match_id.move_id
+        return entry.reversal_move_ids[:1] or entry if row.kind == "returned" else entry
+
+    def _proof_reconciled(self, row):
+        """The documents that a row settles, with how much of each: of an entry that settles others', the link's."""
+        lines = self._proof_entry(row).line_ids.filtered(lambda line: line.account_type == "asset_receivable")
+        settled = [
+            *((partial.debit_move_id, partial.debit_amount_currency) for partial in lines.matched_debit_ids),
+            *((partial.credit_move_id, partial.credit_amount_currency) for partial in lines.matched_credit_ids),
+        ]
+        own = self.line_ids.move_line_id
+        customer = self.partner_id.commercial_partner_id
+        sums = defaultdict(float)
+        for item, amount in settled:
+            if item in own or (row.payment_id and item.partner_id.commercial_partner_id == customer):
+                sums[item.move_id.name] += amount
+        return ", ".join(f"{name} ({self._amount_text(amount)})" for name, amount in sums.items())
+
+    def _proof_of_bank(self, rows):
+        return {
+            "title": self.env._("At the provider and at the bank"),
+            "head": [
+                self.env._("Reference"),
+                self.env._("Payout"),
+                self.env._("On the bank account on"),
+                self.env._("Label of the Bank"),
+                self.env._("Fee"),
+                self.env._("Net"),
+            ],
+            "amounts": 2,
+            "rows": [
+                [
+                    row.name,
+                    row.payout_id.name,
+                    format_date(self.env, row.bank_line_id.date) if row.is_consolidated else self.env._("not yet"),
+                    row.bank_line_id.payment_ref if row.is_consolidated else False,
+                    self._proof_amount(row.fee, row.settled_currency_id),
+                    self._proof_amount(row.net, row.settled_currency_id),
+                ]
+                for row in rows
+            ],
+        }
+
+    def _proof_sums(self, rows, knows_books):
+        """What all rows come to: what was paid, less what has gone back, less fees, is what arrives.
+
+        :return: ``[(label, text, is it a sum), …]``
+        """
+        kinds = (
+            (self.env._("Paid"), ("payment",)),
+            (self.env._("Refunded"), ("refund", "returned")),
+            (self.env._("Chargebacks"), ("taken", "given")),
+        )
+        parts = [(label, sum(row.amount for row in rows if row.kind in names)) for label, names in kinds]
+        if not rows:
+            return []
+        sums = [(label, self._amount_text(amount), False) for label, amount in parts if amount]
+        sums.append((self.env._("Received"), self._amount_text(sum(rows.mapped("amount"))), True))
+        return sums + (self._proof_net(rows) if knows_books else [])
+
+    def _proof_net(self, rows):
+        """What the provider has kept, and what arrives, in the currency of each account; unknown, where it is."""
+        sums = []
+        for currency, own in rows.grouped("settled_currency_id").items():
+            if not currency:
+                sums.append((self.env._("Fees"), self.env._("not known yet"), False))
+                continue
+            fee, net = sum(own.mapped("fee")), sum(own.mapped("net"))
+            if currency != self.currency_id:
+                sums.append((self.env._("Converted"), self._proof_amount(net + fee, currency), False))
+            sums.append((self.env._("Fees"), self._proof_amount(-fee, currency), False))
+            sums.append((self.env._("Net"), self._proof_amount(net, currency), True))
+        return sums
+
+    def _proof_amount(self, amount, currency):
+        """An amount of another currency than the link's, or ``False`` where it is not known."""
+        return currency and currency._paylink_text(self.env, amount, self.company_id, self.partner_id)
+
+    def _proof_moment(self, moment):
+        return format_datetime(self.env, moment)

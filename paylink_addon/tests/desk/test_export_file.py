@@ -1,0 +1,131 @@
+import io
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import HttpCase, tagged
+from odoo.tools import mute_logger
+from openpyxl import load_workbook
+
+from ...models.desk import paylink_export_file
+from ...tools import spreadsheet
+from ...wizards.desk import paylink_export
+from .test_export import ExportCommon
+
+CODES = ("name", "documents", "status", "amount", "amount_due", "amount_kept", "reasons", "consolidated", "create_date")
+JOB = "ir_cron_paylink_export"
+
+
+class ExportJobCommon(ExportCommon):
+    def setUp(self):
+        super().setUp()
+        self.startPatcher(patch.object(paylink_export, "CELLS_AT_ONCE", 1))
+        self.startPatcher(patch.object(paylink_export_file, "STEP_CELLS", 300))  # six links
+        self.invoice = self._invoice(amount=0.1)
+        foreign = self.setup_other_currency("JPY", rounding=1.0)
+        self.links = self._link(self.invoice, user_id=self.seller.id) + self._free(5000, currency_id=foreign.id)
+        for number in range(20):
+            self.links += self._free(number + 0.07, reference=f"={number}")
+        refused = self._free(7)
+        refused._issue()
+        self._attempt(refused)._set_error("Card declined")
+        self.links += refused
+        self._pay(self.links[0])
+
+    def _asked(self, user=None):
+        """The file that a dialog has asked for."""
+        self.env.flush_all()
+        dialog = self._dialog(user, domain=[["id", "in", self.links.ids]], **self._columns(*CODES))
+        action = dialog.action_export()
+        self.assertEqual((action["res_model"], action["target"]), ("paylink.export.file", "new"))
+        return dialog, self.env["paylink.export.file"].with_user(user or self.boss).browse(action["res_id"])
+
+    def _cells(self, content):
+        book = load_workbook(io.BytesIO(content))
+        return [
+            [
+                [(cell.value, cell.number_format, cell.font.b, cell.quotePrefix) for cell in row]
+                for row in sheet.iter_rows()
+            ]
+            for sheet in book.worksheets
+        ], [(sheet.title, sheet.freeze_panes, sheet.auto_filter.ref) for sheet in book.worksheets]
+
+
+@tagged("post_install", "-at_install")
+class TestExportJob(ExportJobCommon):
+    """What takes longer than a request may last is made by a job, in steps, and kept for its user."""
+
+    def test_made_in_steps_it_is_the_same_file(self):
+        dialog, file = self._asked()
+        self.assertEqual((file.state, file.count, file.progress), ("waiting", 23, 0))
+        file.sudo()._make_step()
+        self.assertEqual((file.state, file.done), ("waiting", 6))
+        self.assertEqual(round(file.progress), 26)
+        self._run_cron(JOB)
+        self.assertEqual((file.state, file.done), ("ready", 23))
+        expected = self._cells(b"".join(spreadsheet.stream(dialog._as_table())))
+        self.assertEqual(self._cells(b"".join(file._parts())), expected)
+        rows = [[cell[0] for cell in row] for row in expected[0][0]]
+        for link, row in zip(self.links.sorted("id", reverse=True), rows[1:24], strict=True):
+            self.assertEqual((row[0], row[3], row[5]), (link.name, link.amount, link.amount_due))
+        self.assertEqual((rows[1][6], rows[1][8]), ("Card declined", "No"))
+        totals = {row[0]: row[3:6] for row in rows[25:]}
+        own = self.links.filtered(lambda link: link.currency_id == self.company.currency_id)
+        for field, total in zip(("amount", "amount_kept", "amount_due"), totals["Total USD"], strict=True):
+            self.assertAlmostEqual(total, sum(own.mapped(field)), places=7)
+        self.assertEqual(totals["Total JPY"], [5000, 0, 5000])
+        told = self.env["mail.message"].sudo().search([("partner_ids", "in", self.boss.partner_id.ids)], limit=1)
+        self.assertIn(f"/paylink/export/file/{file.id}", told.body)
+
+    def test_one_at_a_time_kept_for_some_days(self):
+        dialog, file = self._asked()
+        with self.assertRaisesRegex(UserError, "Another file"):
+            dialog.action_export()
+        with self.assertRaisesRegex(UserError, "not ready"):
+            file.action_download()
+        later = self._free(3)
+        self._run_cron(JOB)
+        self.assertNotIn(later.name, str(self._cells(b"".join(file._parts()))))
+        self.assertFalse(self.env["paylink.export.file"].with_user(self.seller).search([]))
+        pieces = file._kept()
+        self.assertTrue(pieces)
+        self.env.flush_all()
+        self.cr.execute("UPDATE paylink_export_file SET create_date = %s", [fields.Datetime.now() - timedelta(days=8)])
+        self.env.invalidate_all()
+        self.env["paylink.export.file"].sudo()._gc_files()
+        self.assertFalse(file.exists() or pieces.exists())
+
+    def test_what_fails_is_told_once(self):
+        _dialog, file = self._asked()
+        with (
+            patch.object(type(file), "_make_step", side_effect=ValueError("No room")),
+            mute_logger("odoo.addons.paylink_addon.models.desk.paylink_export_file"),
+        ):
+            self._run_cron(JOB)
+        self.assertEqual((file.state, file.error), ("failed", "No room"))
+        told = self.env["mail.message"].sudo().search([("partner_ids", "in", self.boss.partner_id.ids)])
+        self.assertEqual(len(told.filtered(lambda message: "No room" in message.body)), 1)
+        self._run_cron(JOB)
+        self.assertEqual(file.state, "failed")
+
+
+@tagged("post_install", "-at_install")
+class TestExportDownload(HttpCase, ExportJobCommon):
+    """The file of the job as a browser gets it: its user's, once it is ready."""
+
+    def test_download(self):
+        _dialog, file = self._asked()
+        url = f"/paylink/export/file/{file.id}"
+        self.authenticate("boss", "boss")
+        with mute_logger("odoo.http"):
+            self.assertEqual(self.url_open(url).status_code, 404)
+        while file.state == "waiting":
+            file.sudo()._make_step()
+        answer = self.url_open(file.action_download()["params"]["url"])
+        self.assertEqual(answer.status_code, 200)
+        self.assertEqual(len(self._cells(answer.content)[0][0]), 27)
+        with mute_logger("odoo.http"):
+            for login in ("seller", None):
+                self.authenticate(login, login)
+                self.assertNotIn(b"PK", self.url_open(url).content[:2])

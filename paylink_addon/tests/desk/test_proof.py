@@ -1,0 +1,177 @@
+from freezegun import freeze_time
+from odoo import Command
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from ..bank.bank_common import BankCommon
+from ..browser_common import ToursCommon
+from ..common import ROLES
+
+
+@tagged("post_install", "-at_install")
+class TestProof(BankCommon):
+    """The whole way of a payment on one page: amounts that add up, and nothing that the reader may not know."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.seller, cls.colleague = (cls._user(name, ROLES["seller"]) for name in ("seller", "colleague"))
+        cls.accountant = cls._user("accountant", "paylink_addon.group_paylink_all,account.group_account_readonly")
+        cls.company.paylink_tz = "Europe/Paris"
+
+    def _html(self, user, link, report="proof"):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        Report = self.env["ir.actions.report"].with_user(user)
+        return Report._render_qweb_html(f"paylink_addon.{report}", link.ids)[0].decode()
+
+    def _values(self, user, link):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        [values] = link.with_user(user)._proofs()
+        return values
+
+    def _rows(self, values, title):
+        return next((section["rows"] for section in values["sections"] if section["title"] == title), [])
+
+    def _paid_out(self, tx, fee, other):
+        """A payout of a payment, less its fee, and of what another customer has paid; the bank shows it."""
+        env, company, currency = self.env(su=True), tx.company_id, tx.currency_id
+        account = env["account.account"].search([("company_ids", "in", company.ids)], limit=1)
+        names = ("outstanding_account_id", "former_account_id", "fee_account_id")
+        values = {
+            "account": "acct_1",
+            "company_id": company.id,
+            "provider_id": tx.provider_id.id,
+            "since": "2020-01-01",
+        }
+        balance = env["paylink.balance"].create(values | dict.fromkeys(names, account.id))
+        total = tx.amount - fee + other
+        own = {"balance_id": balance.id, "currency_id": currency.id}
+        payout = env["paylink.payout"].create(own | {"name": "po_1", "status": "paid", "amount": total})
+        common = own | {"created_at": "2026-04-01", "date": "2026-04-01", "category": "charge", "payout_id": payout.id}
+        env["paylink.balance.move"].create(
+            [
+                common
+                | {"name": "txn_1", "amount": tx.amount, "fee": fee, "net": tx.amount - fee, "transaction_id": tx.id},
+                common | {"name": "txn_2", "amount": other, "fee": 0, "net": other},
+            ]
+        )
+        line = self._bank_line("STRIPE PAYOUT", total, date="2026-04-03")
+        payout.arrival_line_id = line.sudo()
+
+    def _way(self):
+        """A link that was sent twice, opened, tried, paid, paid out, and given back in part."""
+        moves = self._invoice(amount=100) + self._invoice(amount=50.37)
+        link = self._link(moves, user_id=self.seller.id, send_sms=True)
+        with freeze_time("2026-03-30 08:00:00"):
+            link.with_user(self.seller).action_send()
+        sent = self.env["mail.notification"].sudo().search([("mail_message_id", "in", link.message_ids.ids)])
+        sent.filtered(lambda one: one.notification_type == "email").notification_status = "sent"
+        sent.filtered(lambda one: one.notification_type == "sms").write(
+            {"notification_status": "exception", "failure_reason": "Number out of service"}
+        )
+        link.sudo().opened_at = "2026-03-31 09:00:00"
+        failed = self._attempt(link)
+        failed._set_error("Card declined by the bank")
+        with freeze_time("2026-03-31 22:30:00"):  # in Paris it is April
+            tx = self._pay(link)
+        tx.provider_reference = "pi_123"
+        self._paid_out(tx, fee=2.91, other=500)
+        with freeze_time("2026-04-10 12:00:00"):
+            self._refund(tx, 30.12)
+        return link, tx
+
+    def test_amounts_add_up(self):
+        link, tx = self._way()
+        values = self._values(self.accountant, link)
+        text = link._amount_text
+        self.assertEqual(
+            [(amount, is_sum) for _label, amount, is_sum in values["sums"]],
+            [
+                (text(150.37), False),
+                (text(-30.12), False),
+                (text(120.25), True),
+                (text(-2.91), False),
+                (text(117.34), True),
+            ],
+        )
+        self.assertAlmostEqual(link.amount_kept, 120.25)
+        money = [(row[0], row[4], row[5]) for row in self._rows(values, "Money")]
+        self.assertEqual(money, [("04/01/2026", "pi_123", text(150.37)), ("04/10/2026", False, text(-30.12))])
+        sent = [row[2:] for row in self._rows(values, "What was sent")][:2]
+        self.assertIn(["E-mail", "marie@example.com", "Sent"], sent)
+        self.assertIn(["SMS", link.phone, "Not delivered: Number out of service"], sent)
+        [reason] = [row[3] for row in self._rows(values, "Payments and Attempts") if row[3]]
+        self.assertEqual(reason, "Card declined by the bank")
+        booked = self._rows(values, "In the books")
+        self.assertEqual(booked[0][2], tx.payment_id.move_id.name)
+        for move, amount in zip(link.line_ids.move_id, (100, 50.37), strict=True):
+            self.assertIn(f"{move.name} ({text(amount)})", booked[0][3])
+        bank = self._rows(values, "At the provider and at the bank")
+        self.assertEqual(bank[0], [tx.reference, "po_1", "04/03/2026", "STRIPE PAYOUT", text(2.91), text(147.46)])
+
+    def test_for_whom(self):
+        link, tx = self._way()
+        page = self._html(self.accountant, link)
+        self.assertIn("po_1", page)
+        for hidden in ("500", "647", "txn_2"):
+            self.assertNotIn(hidden, page, "what other customers have paid is nobody's business here")
+        entry = tx.payment_id.move_id.name
+        for user, report in (
+            (self.seller, "proof"),
+            (self.seller, "proof_customer"),
+            (self.accountant, "proof_customer"),
+        ):
+            with self.subTest(report, user=user.login):
+                page = self._html(user, link, report)
+                self.assertIn(tx.reference, page)
+                for hidden in ("po_1", "STRIPE PAYOUT", entry, "2.91", "2,91"):
+                    self.assertNotIn(hidden, page)
+        self.assertIn("01/04/2026", page, "in the customer's language")
+        portal = self.env["res.users"].create(
+            {
+                "name": "Marie",
+                "login": "portal-marie",
+                "partner_id": self.marie.id,
+                "group_ids": [Command.set(self.env.ref("base.group_portal").ids)],
+            }
+        )
+        for user in (self.colleague, portal):
+            for report in ("proof", "proof_customer"):
+                with self.subTest(report, user=user.login), self.assertRaises(AccessError):
+                    self._html(user, link, report)
+
+    def test_transfer(self):
+        """A line of the bank has booked it by itself: the receipt and the proof say what it has paid."""
+        moves = self._invoice(amount=100) + self._invoice(amount=20)
+        link, other = self._link(moves[0], user_id=self.seller.id), self._link(moves[1], user_id=self.seller.id)
+        line = self._bank_line(f"{link.transfer_reference} {other.transfer_reference}", 120, partner_id=self.marie.id)
+        self.assertEqual((link | other).mapped("state"), ["paid", "paid"])
+        text = link._amount_text
+        receipt = link.sudo()._receipt_values()
+        self.assertEqual([row["paid"] for row in receipt["rows"]], [text(100)])
+        self.assertFalse(receipt["excess"])
+        values = self._values(self.accountant, link)
+        [booked] = self._rows(values, "In the books")
+        self.assertEqual(booked[2:], [line.move_id.name, f"{moves[0].name} ({text(100)})", text(100)])
+        [bank] = self._rows(values, "At the provider and at the bank")
+        self.assertEqual((bank[2], bank[5]), (f"{line.date:%m/%d/%Y}", text(100)))
+        self.assertNotIn("120", str(values["sections"]) + str(values["sums"]))
+
+    def test_what_is_unpaid_has_its_way_too(self):
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        values = self._values(self.seller, link)
+        self.assertEqual(values["sums"], [])
+        self.assertIn("not opened yet", dict(values["facts"]).values())
+        self.assertIn("Nothing has been paid", self._html(self.seller, link))
+
+
+@tagged("post_install", "-at_install")
+class TestProofTours(ToursCommon):
+    seller_groups = ROLES["seller"]
+
+    def test_customer_says_i_have_paid(self):
+        """The seller shows the proof, prints it, and finds the receipt."""
+        self._pay(self._link(self._invoice(), user_id=self.seller.id))
+        self.start_tour("/odoo/payment-links", "paylink_proof", login="camille")
