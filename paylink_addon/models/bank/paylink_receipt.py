@@ -107,9 +107,11 @@ class PaylinkReceipt(models.Model):
     @api.private
     @api.readonly
     def search_fetch(self, domain, field_names=None, offset=0, limit=None, order=None):
-        """Rows are chosen first: what else there is to know is asked for those alone, and not to sort all by it."""
+        """Rows are chosen first: what else there is to know is asked for those alone, and not to sort all by it. What
+        the rules look at is asked for with it: else all is read once more, for that.
+        """
         found = super().search_fetch(domain, [], offset=offset, limit=limit, order=order)
-        found.fetch(field_names)
+        found.fetch(field_names and {*field_names, "company_id", "link_id"})
         return found
 
     # === COMPUTE METHODS === #

@@ -21,9 +21,11 @@ WITHDRAWN = "paylink_withdrawn_at IS NOT NULL"
 FAILED_TX = "tx.operation = 'refund' AND tx.state IN ('error', 'cancel')"
 WITHDRAWN_TX = "tx.paylink_withdrawn_at IS NOT NULL"
 BY_HAND = "partner_type = 'customer' AND payment_transaction_id IS NULL"
+VOID = "state IN ('canceled', 'rejected')"
 OF_LINES = "statement_line_id IS NOT NULL"
-# What each kind of row makes its ids of.
-TX, BACK, PAYMENT, ITEM = (f"(id * 4 + {number})" for number in range(4))
+# What each kind of row makes its ids of: the indexes are found only where it is written just like this.
+ROW_ID = "({}id * 4 + {})"
+TX, BACK, PAYMENT, ITEM = (ROW_ID.format("", number) for number in range(4))
 INDEXES = [
     ("paylink_receipt_tx_id", "payment_transaction", [TX], MOVED),
     ("paylink_receipt_tx_day", "payment_transaction", ["paylink_moved_on DESC", f"{TX} DESC"], MOVED),
@@ -32,6 +34,7 @@ INDEXES = [
     ("paylink_receipt_tx_withdrawn", "payment_transaction", [TX], WITHDRAWN),
     ("paylink_receipt_payment_id", "account_payment", [PAYMENT], BY_HAND),
     ("paylink_receipt_payment_day", "account_payment", ["date DESC", f"{PAYMENT} DESC"], BY_HAND),
+    ("paylink_receipt_payment_void", "account_payment", ["id"], VOID),
     ("paylink_receipt_item_id", "account_move_line", [ITEM], OF_LINES),
     ("paylink_receipt_item_day", "account_move_line", ["date DESC", f"{ITEM} DESC"], OF_LINES),
     # What is looked for among all that there is: few rows, as a rule.
@@ -54,6 +57,9 @@ INDEXES = [
         f"{BY_HAND} AND is_matched IS NOT TRUE",
     ),
 ]
+# The database looks into the sources, and reads them in the order of days as far as a page goes, only while their
+# columns have the same types, and each is in this order itself.
+TEXTS = frozenset({"name", "kind", "method", "link_name", "provider_name"})
 NO_ID, NO_MOMENT = SQL("NULL::integer"), SQL("NULL::timestamp")
 IN_BOOKS = SQL("('in_process', 'paid')")
 
@@ -106,7 +112,11 @@ class PaylinkReceiptSql(models.Model):
 
     @property
     def _table_query(self):
-        sources = (
+        return SQL(" UNION ALL ").join(self._sources_sql())
+
+    def _sources_sql(self):
+        """The queries of all sources. Their columns have the same types."""
+        return (
             self._moved_sql(),
             self._moved_before_sql(),
             self._failed_refunds_sql(),
@@ -117,7 +127,6 @@ class PaylinkReceiptSql(models.Model):
             self._by_hand_sql(),
             self._lines_sql(),
         )
-        return SQL(" UNION ALL ").join(sources)
 
     @staticmethod
     def _rows_sql(columns, tail):
@@ -126,8 +135,12 @@ class PaylinkReceiptSql(models.Model):
         :param dict columns: what it says, by name
         :param tail: where it is read
         """
-        selected = SQL(", ").join(SQL("%s AS %s", columns[name], SQL.identifier(name)) for name in COLUMNS)
-        return SQL("SELECT %s %s", selected, tail)
+        selected = SQL(", ").join(
+            SQL("(%s)::text AS %s" if name in TEXTS else "%s AS %s", columns[name], SQL.identifier(name))
+            for name in COLUMNS
+        )
+        order = SQL("%s DESC, %s DESC", columns["date"], columns["id"])
+        return SQL("(SELECT %s %s ORDER BY %s)", selected, tail, order)
 
     # === TRANSACTIONS === #
 
@@ -190,7 +203,7 @@ class PaylinkReceiptSql(models.Model):
     def _reversal_columns(kind):
         """What the reversal of a payment says otherwise than the payment."""
         return {
-            "id": SQL("tx.id * 4 + 1"),
+            "id": SQL(ROW_ID.format("tx.", 1)),
             "date": SQL("reversal.date"),
             "moved_at": NO_MOMENT,
             "booked_on": SQL("reversal.date"),
@@ -226,7 +239,7 @@ class PaylinkReceiptSql(models.Model):
         payment = SQL("FROM account_payment own WHERE own.id = tx.payment_id")
         match = SQL("FROM paylink_bank_match match WHERE match.id = tx.paylink_match_id")
         return {
-            "id": SQL("tx.id * 4"),
+            "id": SQL(ROW_ID.format("tx.", 0)),
             "date": SQL("tx.paylink_moved_on"),
             "moved_at": SQL("tx.paylink_moved_at"),
             "booked_on": SQL("COALESCE((SELECT own.date %s), (SELECT match.line_date %s))", payment, match),
@@ -415,7 +428,7 @@ class PaylinkReceiptSql(models.Model):
     def _payment_columns(self):
         line = SQL("FROM account_payment_method_line line WHERE line.id = payment.payment_method_line_id")
         return {
-            "id": SQL("payment.id * 4 + 2"),
+            "id": SQL(ROW_ID.format("payment.", 2)),
             "date": SQL("payment.date"),
             "moved_at": NO_MOMENT,
             "booked_on": SQL("payment.date"),
@@ -430,7 +443,7 @@ class PaylinkReceiptSql(models.Model):
                 self._salesperson_sql(SQL("payment.partner_id")),
             ),
             "link_id": NO_ID,
-            "link_name": SQL("NULL::varchar"),
+            "link_name": SQL("NULL"),
             "transaction_id": NO_ID,
             "payment_id": SQL("payment.id"),
             "line_id": NO_ID,
@@ -462,26 +475,27 @@ class PaylinkReceiptSql(models.Model):
         gives back what that payment has left is.
         """
         columns = {
-            "id": SQL("item.id * 4 + 3"),
+            "id": SQL(ROW_ID.format("item.", 3)),
             "date": SQL("item.date"),
             "moved_at": NO_MOMENT,
             "booked_on": SQL("item.date"),
             "name": SQL("(SELECT entry.name FROM account_move entry WHERE entry.id = item.move_id)"),
             "kind": SQL("CASE WHEN item.amount_currency > 0 THEN 'refund' ELSE 'payment' END"),
             "method": SQL(
-                "CASE WHEN journal.type = 'cash' THEN %s ELSE %s END",
+                """COALESCE((SELECT %s FROM account_journal journal
+                              WHERE journal.id = item.journal_id AND journal.type = 'cash'), %s)""",
                 self._translated_sql(SQL("journal.name")),
                 self._method_sql(SQL("%s", self.env.ref("payment.payment_method_bank_transfer").id)),
             ),
             "partner_id": SQL("item.partner_id"),
             "user_id": self._salesperson_sql(SQL("item.partner_id")),
             "link_id": NO_ID,
-            "link_name": SQL("NULL::varchar"),
+            "link_name": SQL("NULL"),
             "transaction_id": NO_ID,
             "payment_id": NO_ID,
             "line_id": SQL("item.statement_line_id"),
             "provider_id": NO_ID,
-            "provider_name": SQL("NULL::varchar"),
+            "provider_name": SQL("NULL"),
             "journal_id": SQL("item.journal_id"),
             "company_id": SQL("item.company_id"),
             "currency_id": SQL("item.currency_id"),
@@ -496,19 +510,22 @@ class PaylinkReceiptSql(models.Model):
             "is_consolidated": SQL("TRUE"),
         }
         tail = SQL(
-            """FROM account_move_line item JOIN account_journal journal ON journal.id = item.journal_id
+            """FROM account_move_line item
               WHERE item.statement_line_id IS NOT NULL AND item.parent_state = 'posted' AND item.balance <> 0
-                AND item.account_id IN (SELECT id FROM account_account WHERE account_type = 'asset_receivable')
-                AND journal.type IN ('bank', 'cash', 'credit') AND journal.paylink_balance_id IS NULL
+                AND item.account_id = ANY(ARRAY(
+                        SELECT id FROM account_account WHERE account_type = 'asset_receivable'))
+                AND item.journal_id = ANY(ARRAY(
+                        SELECT id FROM account_journal
+                         WHERE type IN ('bank', 'cash', 'credit') AND paylink_balance_id IS NULL))
                 AND NOT EXISTS (SELECT FROM paylink_bank_match match
                                   JOIN payment_transaction tx ON tx.paylink_match_id = match.id
-                                 WHERE match.line_id = item.statement_line_id AND match.state = 'accepted')
+                                 WHERE match.line_id = item.statement_line_id AND match.state = 'accepted' OFFSET 0)
                 AND NOT EXISTS (SELECT FROM account_partial_reconcile partial
                                   JOIN account_move_line other ON other.id = partial.debit_move_id
-                                 WHERE partial.credit_move_id = item.id AND %(is_row)s)
+                                 WHERE partial.credit_move_id = item.id AND %(is_row)s OFFSET 0)
                 AND NOT EXISTS (SELECT FROM account_partial_reconcile partial
                                   JOIN account_move_line other ON other.id = partial.credit_move_id
-                                 WHERE partial.debit_move_id = item.id AND %(is_row)s)""",
+                                 WHERE partial.debit_move_id = item.id AND %(is_row)s OFFSET 0)""",
             is_row=SQL(
                 """(EXISTS (
                         SELECT FROM account_payment own

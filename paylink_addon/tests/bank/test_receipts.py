@@ -94,6 +94,36 @@ class TestReceipts(BankCommon):
         )
         dispute._book_withdrawal()
 
+    def test_page_is_read_in_the_order_of_days(self):
+        """However many there are: in each large source by its index, and nothing is sorted."""
+        types = set()
+        for source in self.env["paylink.receipt"]._sources_sql():
+            self.cr.execute(SQL("SELECT * FROM %s source LIMIT 0", source))
+            types.add(tuple(column.type_code for column in self.cr.description))
+        self.assertEqual(len(types), 1, "the database looks into sources only if they have the same types")
+        page = self.env["paylink.receipt"]._search([], order="date DESC, id DESC", limit=80).select("id")
+        self.cr.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off")
+        self.cr.execute(SQL("EXPLAIN %s", page))
+        plan = "\n".join(line for (line,) in self.cr.fetchall())
+        for name in ("Merge Append", *(f"paylink_receipt_{source}_day" for source in ("tx", "payment", "item"))):
+            self.assertIn(name, plan)
+
+    def test_page_asks_once(self):
+        """What the rules look at comes with what the list shows."""
+        self._paid(100)
+        receipts = self.env["paylink.receipt"].with_user(self.seller)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        original, asked = type(receipts)._fetch_query, []
+
+        def fetch(own, query, columns):
+            asked.extend([[column.name for column in columns]] if columns and own._name == receipts._name else [])
+            return original(own, query, columns)
+
+        with patch.object(type(receipts), "_fetch_query", fetch):
+            self.assertTrue(receipts.web_search_read([], {"name": {}, "date": {}}, limit=80)["records"])
+        self.assertEqual(len(asked), 1, asked)
+
     def test_paid_this_month_by_method(self):
         """In the reader's language, in the company's currency."""
         cad = self.setup_other_currency("CAD", rates=[("2020-01-01", 2.0)])

@@ -10,7 +10,7 @@ from .stripe_account_common import StripeAccountCommon
 
 # 2,000 for a long run.
 LINKS = int(os.environ.get("PAYLINK_MONTH_LINKS") or 30)
-DAYS = 30
+DAYS, TURNS = 30, 100
 OUTAGE = range(20, 25)
 MONTHS_END = 22
 DAY = 86400
@@ -248,6 +248,15 @@ class TestStripeAccountMonth(StripeAccountCommon):
             self.env["paylink.event"].sudo()._receive(self.provider.id, new, is_swept=True)
         self.run_job()
         self.assertLessEqual(set(self.stored().mapped("state")), {"done", "ignored"}, self.stored().mapped("error"))
+
+    def run_job(self, name="ir_cron_paylink_handle_events"):
+        """Until the scheduler would not call it again at once: it stops when its time is up, however much there is."""
+        runs = [("cron_id", "=", self.env.ref(f"paylink_addon.{name}").id)]
+        for _turn in range(TURNS):
+            super().run_job(name)
+            if not self.env["ir.cron.progress"].search(runs, order="id desc", limit=1).remaining:
+                return
+        self.fail(f"{name} comes to no end")
 
     # === WHAT COMES OF IT === #
 
