@@ -30,6 +30,9 @@ def make_bank(env, customers):
         [{"partner_id": customer.id, "amount": amount} for customer, amount in ((parc, 120.0), (roux, 85.0))]
     )
     links._issue()
+    announced = env["paylink.link"].create({"partner_id": roux.id, "amount": 75.0, "reference": "Acompte portail"})
+    announced._issue()
+    announced.sudo()._claim_transfer(str(fields.Date.today()), "75")
     open_invoices = env["account.move"].search(
         [
             ("partner_id", "in", (marie | peeters).ids),
