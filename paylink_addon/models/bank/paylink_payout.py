@@ -6,7 +6,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import format_date
+from odoo.tools import SQL, format_date
 
 from ...tools import days
 from ...tools.money import to_major
@@ -324,23 +324,40 @@ class PaylinkPayout(models.Model):
         fees, until = manual._own_fees(), manual[: list(manual).index(self) + 1]
         standing = until.filtered(lambda payout: payout.status not in RETURNED)
         left = sum(payout.amount + fees.get(payout.name, 0.0) for payout in standing)
-        moves = self.move_ids.search(
+        moves = (
             own
             & Domain("is_kept", "=", True)
             & Domain("created_at", "<=", self.created_at)
             & (Domain("payout_id", "=", False) | Domain("payout_id", "in", manual.ids))
             & Domain("category", "!=", "payout")
-            & ~(Domain("category", "=", "payout_reversal") & Domain("source", "in", manual.mapped("name"))),
-            order="created_at, id",
+            & ~(Domain("category", "=", "payout_reversal") & Domain("source", "in", manual.mapped("name")))
         )
-        for move in moves:
-            left = self.currency_id.round(left - move.net)
-            if left < 0:
-                break
-            if not move.payout_id:
-                move.payout_id = self
+        self._first_moves(moves, self.currency_id.round(left)).payout_id = self
         self.is_assigned = True
         self._note_composed()
+
+    def _first_moves(self, domain, left):
+        """Of the movements of ``domain``, the oldest that together are never more than ``left``: those that are in no
+        payout yet. They may be all since the first day: only these are read.
+        """
+        Move = self.env["paylink.balance.move"]
+        Move.flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT id FROM (
+                    SELECT id, payout_id, MAX(total) OVER (ORDER BY created_at, id) AS most FROM (
+                        SELECT id, payout_id, created_at, SUM(net) OVER (ORDER BY created_at, id) AS total
+                          FROM paylink_balance_move WHERE id IN %s
+                    ) summed
+                ) reached
+                WHERE payout_id IS NULL AND most <= %s
+                """,
+                Move._search(domain).subselect("id"),
+                left,
+            )
+        )
+        return Move.browse(row[0] for row in rows)
 
     def _release(self):
         """Nothing is in them for all that is known."""
