@@ -1,6 +1,7 @@
-"""Check that our XML can be parsed and is laid out alike: 4 spaces, no tabs, long tags on several lines."""
+"""Check that our XML can be parsed, names each record once and is laid out alike: 4 spaces, long tags on more lines."""
 
 import re
+from collections import defaultdict
 
 from lxml import etree
 
@@ -20,7 +21,7 @@ def check_xml(addon, *, fix=False):
 
     :param bool fix: put the attributes of long tags on lines of their own
     """
-    found = []
+    found, named = [], defaultdict(list)
     for path in addon_files(addon):
         if path.suffix != ".xml":
             continue
@@ -28,11 +29,14 @@ def check_xml(addon, *, fix=False):
             path.write_text("".join(map(_wrapped, path.read_text().splitlines(keepends=True))))
         name = path.relative_to(ROOT)
         try:
-            etree.parse(str(path))
+            for node in etree.parse(str(path)).iter("record", "template", "menuitem"):
+                named[node.get("id")].append(f"{name}:{node.sourceline}")
         except etree.XMLSyntaxError as error:
             found.append(f"{name}:{error.lineno}: {error.msg}")
         found += [f"{name}:{number}: {problem}" for number, problem in _layout(path.read_text())]
-    return found
+    # The later one would silently take the place of the earlier one.
+    twice = [(name, places) for name, places in named.items() if name and len(places) > 1]
+    return found + [f"{places[-1]}: {name} is at {places[0]}, too" for name, places in twice]
 
 
 def _wrapped(line):
