@@ -243,7 +243,6 @@ TABLE = {
     "paylink.link": {
         "action_bulk_cancel": "OAM",
         "action_bulk_read": "OAM",
-        "action_bulk_remind": "OAM",
         "action_bulk_send": "OAM",
         "action_cancel": "OM",
         "action_capture": "OAM",

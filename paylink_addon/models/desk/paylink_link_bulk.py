@@ -24,10 +24,6 @@ class PaylinkLinkBulk(models.Model):
         """Ask whether these are to be sent (again), and say which can't be."""
         return self.env["paylink.bulk"]._action_ask("send", self)
 
-    def action_bulk_remind(self):
-        """Open the dialog that sends a reminder of these links; it says of which there is none."""
-        return self.action_remind()
-
     def action_bulk_read(self):
         """Mark the user's own of these as read, and say which are not."""
         return self.env["paylink.bulk"]._action_do("read", self)

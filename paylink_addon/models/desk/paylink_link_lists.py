@@ -26,14 +26,14 @@ AMOUNT_RANGES = [
 RANGE_STARTS = [("e", 5000), ("d", 1000), ("c", 500), ("b", 100)]
 # What the timeline tells of attempts to pay.
 ATTEMPT_EVENTS = ("attempt_failed", "attempt_abandoned", "pending", "authorized", "paid")
-# As calendars show the statuses, in the colors of ``status_field.js``.
+# As calendars show the statuses: the colors of ``status_field.js``, so light that dark letters are read on them.
 STATUS_COLORS = {
-    "#28a745": ("paid", "settled"),
-    "#dc3545": ("interrupted", "chargeback", "lost"),
-    "#e99d00": ("in_progress", "partly_paid", "partly_refunded"),
-    "#17a2b8": ("not_opened", "opened"),
+    "#8fd6a3": ("paid", "settled"),
+    "#f3a1a8": ("interrupted", "chargeback", "lost"),
+    "#ffcf70": ("in_progress", "partly_paid", "partly_refunded"),
+    "#8fd5e3": ("not_opened", "opened"),
 }
-OTHER_COLOR = "#8f8f8f"
+OTHER_COLOR = "#cfcfcf"
 
 
 class PaylinkLinkLists(models.Model):
@@ -64,6 +64,9 @@ class PaylinkLinkLists(models.Model):
         search="_search_is_late",
         help="It waits for money that was due before today.",
     )
+    expires_on = fields.Date(
+        string="Day of Expiry", compute="_compute_expires_on", store=True, copy=False, help="For the customer."
+    )
     last_provider_id = fields.Many2one(
         "payment.provider",
         string="Provider",
@@ -90,6 +93,16 @@ class PaylinkLinkLists(models.Model):
     )
     calendar_title = fields.Char(compute="_compute_calendar")
     calendar_color = fields.Char(compute="_compute_calendar")
+
+    # === VIEWS === #
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """On a phone cards stand below each other: there is no room for columns beside each other."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        if view_type == "kanban" and options.get("mobile"):
+            arch.attrib.pop("default_group_by", None)
+        return arch, view
 
     # === COMPUTE METHODS === #
 
@@ -126,6 +139,11 @@ class PaylinkLinkLists(models.Model):
             lines = link.line_ids
             still_open = lines.filtered(lambda line: line.move_line_id and not line.move_line_id.reconciled)
             link.due_on = min(filter(None, (still_open or lines).mapped("date_due")), default=False)
+
+    @api.depends("expires_at", "partner_id", "company_id")
+    def _compute_expires_on(self):
+        for link in self:
+            link.expires_on = link.sudo()._day(link.expires_at) if link.expires_at else False
 
     @api.depends("due_on", "state", "company_id")
     def _compute_is_late(self):
@@ -203,7 +221,9 @@ class PaylinkLinkLists(models.Model):
     def _event_text(self, message):
         moment = format_datetime(self.env, message.date, dt_format="short")
         what = message.subtype_id.description or message.subtype_id.name
-        return ": ".join(filter(None, (f"{moment} · {what}", html2plaintext(message.body or "").strip())))
+        reason = html2plaintext(message.body or "").strip()
+        label = f"{moment} · {what}"
+        return self.env._("%(label)s: %(text)s", label=label, text=reason) if reason else label
 
     # === CALENDAR === #
 

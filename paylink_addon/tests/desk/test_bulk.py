@@ -154,7 +154,7 @@ class TestBulk(BulkCommon):
     def test_remind(self):
         links, draft = self._links(2), self.env["paylink.link"].create({"partner_id": self.john.id, "amount": 5})
         links += self._paid()
-        action = self._press(self.manager, "action_bulk_remind", links + draft)
+        action = self._press(self.manager, "action_remind", links + draft)
         wizard = self.env["paylink.reminder.send"].with_user(self.manager).with_context(**action["context"]).create({})
         said = html2plaintext(wizard.left_out)
         for text in ("Left out: 2", links[2].name, "Not sent yet", "Paid already"):

@@ -11,7 +11,7 @@ from .test_bulk import BulkCommon
 TABLE = {
     "action_bulk_cancel": {"O": "done", "A": "left out", "M": "done"},
     "action_bulk_send": {"O": "done", "A": "done", "M": "done"},
-    "action_bulk_remind": {"O": "asked", "A": "asked", "M": "asked"},
+    "action_remind": {"O": "asked", "A": "asked", "M": "asked"},
     "action_bulk_read": {"O": "done", "A": "left out", "M": "left out"},
     "action_consolidate": {"M": "done"},
     "action_undo_consolidation": {"M": "done"},

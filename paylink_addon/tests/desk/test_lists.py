@@ -81,8 +81,13 @@ class TestLists(PaylinkCommon):
                 modes = action.view_mode.split(",")
                 self.assertLessEqual({"list", "kanban", "calendar", "pivot", "graph"}, set(modes))
                 views = self._as(self.seller).get_views([(False, mode) for mode in [*modes, "search"]])["views"]
-                self.assertEqual(etree.fromstring(views["calendar"]["arch"]).get("date_start"), "expires_at")
+                self.assertEqual(etree.fromstring(views["calendar"]["arch"]).get("date_start"), "expires_on")
                 self.assertEqual(etree.fromstring(views["kanban"]["arch"]).get("default_group_by"), "status")
+
+    def test_cards_stand_below_each_other_on_phones(self):
+        for mobile, expected in ((False, "status"), (True, None)):
+            views = self._as(self.seller).get_views([(False, "kanban")], {"mobile": mobile})["views"]
+            self.assertEqual(etree.fromstring(views["kanban"]["arch"]).get("default_group_by"), expected)
 
     def test_groups_of_statuses_stand_in_the_order_of_a_link_s_life(self):
         groups = self._as(self.seller).with_context(read_group_expand=True).web_read_group([], ["status"])["groups"]

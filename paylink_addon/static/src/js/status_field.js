@@ -1,6 +1,7 @@
-import { xml } from "@odoo/owl";
+import { Component, xml } from "@odoo/owl";
 import { registry } from "@web/core/registry";
 import { BadgeField, badgeField } from "@web/views/fields/badge/badge_field";
+import { standardFieldProps } from "@web/views/fields/standard_field_props";
 import { IntegerField, integerField } from "@web/views/fields/integer/integer_field";
 
 const COLORS = {
@@ -96,4 +97,28 @@ registry.category("fields").add("paylink_attempts", {
         { name: "attempt_display", type: "char", readonly: true },
         { name: "attempt_detail", type: "text", readonly: true },
     ],
+});
+
+/** A sign where the money has come: by whom, or by which bank line, and when shows when it is pointed at. */
+class ConsolidatedField extends Component {
+    static template = xml`
+        <i
+            t-if="props.record.data[props.name]"
+            class="fa fa-university text-success"
+            role="img"
+            t-att-title="detail"
+            t-att-aria-label="detail"
+        />`;
+    static props = { ...standardFieldProps };
+
+    get detail() {
+        const field = this.props.record.fields[this.props.name];
+        return [field.string, this.props.record.data.consolidated_display].filter(Boolean).join("\n");
+    }
+}
+
+registry.category("fields").add("paylink_consolidated", {
+    component: ConsolidatedField,
+    supportedTypes: ["boolean"],
+    fieldDependencies: [{ name: "consolidated_display", type: "char", readonly: true }],
 });
