@@ -1,3 +1,4 @@
+from lxml import html
 from odoo import Command
 from odoo.tests import tagged
 
@@ -31,6 +32,25 @@ class TestPayBrowser(PhoneCommon):
                 link.transaction_ids._set_done()
             self._wait(evaluate, "document.querySelector('.pl-success')")
         self.assertEqual(link.line_ids.move_id.payment_state, "paid")
+
+    def test_following_ends_where_nobody_looks(self):
+        """In a hidden tab, and after an hour: then it is for the customer to look again, as without scripts."""
+        link = self._link(self._invoice())
+        self._attempt(link)._set_pending()
+        path = f"/pay/{link.access_token}"
+        page = html.fromstring(self.url_open(path).content)
+        self.assertEqual(page.xpath("//p[@id='pl-look'][not(@hidden)]/a/@href"), [path])
+        self.assertTrue(page.xpath("//p[@id='pl-following'][@hidden]"))
+        hidden = "[...document.querySelectorAll('#pl-following, #pl-look')].map((one) => one.hidden).join()"
+        happen = "document.dispatchEvent(new Event('visibilitychange')); planned"
+        show = "Object.defineProperty(document, 'visibilityState', {{value: '{}', configurable: true}})"
+        with self._browse(path) as evaluate:
+            self.assertEqual(evaluate(hidden), "false,true")
+            evaluate("var planned = 0; window.setTimeout = () => (planned += 1)")
+            self.assertEqual(evaluate(f"{show.format('hidden')}; planned = 0; {happen}"), 0)
+            self.assertGreater(evaluate(f"{show.format('visible')}; {happen}"), 0)
+            self.assertEqual(evaluate(f"Date.now = () => 9e15; planned = 0; {happen}"), 0)
+            self.assertEqual(evaluate(hidden), "true,false")
 
     def test_declined_then_paid(self):
         link = self._link(self._invoice(amount=120))
