@@ -116,6 +116,10 @@
         "views/desk/paylink_owed_views.xml",
         "views/desk/paylink_checklist_views.xml",
         "report/proof.xml",
+        "views/desk/paylink_figure_views.xml",
+        "views/desk/res_partner_views.xml",
+        "views/desk/digest_views.xml",
+        "data/desk/digest_data.xml",
     ],
     "assets": {
         "web.assets_backend": [

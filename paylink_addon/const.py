@@ -33,6 +33,20 @@ STATUSES = [
 # States in which the customer can pay, or is paying.
 LIVE_STATES = ("open", "pending", "failed")
 
+# By which ways a link was to be sent.
+CHANNELS = [("email", "E-mail"), ("sms", "SMS"), ("both", "E-mail and SMS"), ("none", "Copied only")]
+
+# How long a debt has been overdue, and up to how many days each lasts.
+AGES = [
+    ("credit", "Credit"),
+    ("not_due", "Not due yet"),
+    ("1_30", "1 to 30 days overdue"),
+    ("31_60", "31 to 60 days overdue"),
+    ("61_90", "61 to 90 days overdue"),
+    ("90_more", "More than 90 days overdue"),
+]
+AGE_LIMITS = ((0, "not_due"), (30, "1_30"), (60, "31_60"), (90, "61_90"))
+
 # Transactions that may still bring money, and those that have brought it.
 IN_FLIGHT_STATES = ("pending", "authorized")
 

@@ -112,6 +112,21 @@ TABLE = {
         "(create)": "",
         "(unlink)": "",
     },
+    "paylink.figure": {
+        "board": "OAMCX",
+        "read_figure": "OAMX",
+        "(read)": "OAM",
+        "(write)": "",
+        "(create)": "",
+        "(unlink)": "",
+    },
+    "paylink.open.item": {
+        "action_open": "OAMC",
+        "(read)": "OAMC",
+        "(write)": "",
+        "(create)": "",
+        "(unlink)": "",
+    },
     "paylink.account.item": {
         "action_settle": "",
         "(read)": "OAMCX",

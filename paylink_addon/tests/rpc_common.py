@@ -23,6 +23,8 @@ ARGUMENTS = {
     "value": "x",
     "field_name": "name",
     "translations": {"en_US": "x"},
+    "figure": "funnel",
+    "period": "30",
 }
 # Of these models all may be read.
 EVERYBODYS = {"res.lang"}
@@ -79,6 +81,7 @@ class RpcCommon(DepositCommon):
         invoice = cls._invoice(contact, 1717.17)
         cls._mark(invoice, contact.name, *cls._amounts("1717.17"))  # an invoice says whose it is
         cls._mark(cls._items(invoice))
+        cls._mark(cls.env["paylink.open.item"].search([("move_id", "=", invoice.id)]), *cls._amounts("1717.17"))
         statement = cls.env["paylink.statement"]._for_customers(contact)
         statement._activate()
         cls._mark(statement, statement.access_token)
@@ -130,6 +133,7 @@ class RpcCommon(DepositCommon):
         values = {"user_id": cls.boss.id, "send_sms": True, "email": "link@mark.example.com", "phone": "+33639987702"}
         free = cls._free_link(2727.27, reference="Markreference", **values)
         cls._mark(free, free.access_token, free.email, free.phone, "Markreference", *cls._amounts("2727.27"))
+        cls._mark(cls.env["paylink.figure"].browse(free.id))
         cls.invoice = cls._invoice(cls.marie, 90)
         of_invoice = cls._link(cls.invoice, **values)
         cls._mark(of_invoice, of_invoice.access_token)

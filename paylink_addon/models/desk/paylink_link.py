@@ -2,7 +2,7 @@ import functools
 from collections import defaultdict
 from datetime import datetime, time
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ...tools import days
@@ -30,6 +30,8 @@ class Sums(defaultdict):
 
 class PaylinkLink(models.Model):
     _inherit = "paylink.link"
+
+    figure_ids = fields.One2many("paylink.figure", "link_id", string="Figures", readonly=True, copy=False)
 
     # === EXCEL === #
     # Read by SQL as it is written, over one cursor of the database: neither the rows nor the file are ever in memory.

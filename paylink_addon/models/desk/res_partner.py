@@ -1,7 +1,7 @@
 from datetime import date
 from typing import NamedTuple
 
-from odoo import models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 # What is read of open items, at once.
@@ -23,6 +23,30 @@ class Owed(NamedTuple):
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
+
+    paylink_usual_delay = fields.Char(
+        string="Usually pays",
+        compute="_compute_paylink_usual_delay",
+        groups="paylink_addon.group_paylink_user",
+        help="Half of the payments of the last 12 months came sooner after the due date, half later. It takes at least "
+        "3 of them to tell.",
+    )
+
+    @api.depends_context("uid", "allowed_company_ids", "lang")
+    def _compute_paylink_usual_delay(self):
+        customers = self.commercial_partner_id
+        delays = self.env["paylink.open.item"]._usual_delays(customers) if customers.ids else {}
+        for partner in self:
+            days, count = delays.get(partner.commercial_partner_id.id, (0, 0))
+            partner.paylink_usual_delay = self._paylink_delay_text(days, count) if count else False
+
+    @api.model
+    def _paylink_delay_text(self, days, count):
+        if days > 0:
+            return self.env._("%(days)s days after the due date (%(count)s payments)", days=days, count=count)
+        if days < 0:
+            return self.env._("%(days)s days before the due date (%(count)s payments)", days=-days, count=count)
+        return self.env._("on the due date (%(count)s payments)", count=count)
 
     def _paylink_owed(self, company):
         """What this contact's customer owes ``company``: what the customer account says, as far as the user may see it,

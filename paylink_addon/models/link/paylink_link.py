@@ -122,6 +122,9 @@ class PaylinkLink(models.Model):
         help="The account to which customers can transfer the money.",
     )
     company_partner_id = fields.Many2one(related="company_id.partner_id", string="Company Contact")
+    mail_template_id = fields.Many2one(
+        "mail.template", string="E-mail Template", readonly=True, copy=False, help="Of the e-mail that was sent last."
+    )
     transaction_ids = fields.One2many(
         "payment.transaction", "paylink_id", string="Transactions", readonly=True, copy=False
     )

@@ -157,6 +157,10 @@ class PaylinkLinkLife(models.Model):
         company = company.sudo()
         return company._paylink_mail_template() if kind == "mail" else company._paylink_sms_template()
 
+    def _note_template(self, template):
+        """Figures tell which templates are paid best."""
+        self.sudo().mail_template_id = template.id
+
     def _message_attachments(self):
         """The PDFs of the invoices of the links that are sent with them: those stored; a few missing ones are made."""
         links = self.filtered("attach_pdf").sudo()

@@ -51,7 +51,7 @@ class PaylinkStatusMixin(models.AbstractModel):
     def _paylink_pairs_sql(self):
         """The links of each record: a query of ``(record_id, link_id)`` pairs.
 
-        :return: SQL, for ``self`` at least; for all records if ``self`` is empty
+        :return: SQL, for ``self`` at least; for all records if ``self`` is empty: then a pair may come twice
         """
         raise NotImplementedError
 
@@ -60,19 +60,26 @@ class PaylinkStatusMixin(models.AbstractModel):
         """Which link a record shows, of those in a group: what is out comes before drafts."""
         return SQL("COALESCE(max(link.id) FILTER (WHERE link.issued_at IS NOT NULL), max(link.id))")
 
-    def _paylink_newest_sql(self):
-        """A query of ``(record_id, status)``: the status of the newest link of every record."""
+    def _paylink_newest_sql(self, condition=None):
+        """A query of ``(record_id, status)``: the status of the newest link of every record. A record may come twice.
+
+        The database looks for a newer link of each, by an index: for few of them it need not read all.
+
+        :param SQL condition: on the ``link``
+        """
         self.env["paylink.link"].flush_model(["status", "issued_at"])
+        pairs = self.browse()._paylink_pairs_sql()
         return SQL(
             """
-            SELECT newest.record_id, link.status
-              FROM (SELECT pair.record_id, %s AS link_id
-                      FROM (%s) pair JOIN paylink_link link ON link.id = pair.link_id
-                  GROUP BY pair.record_id) newest
-              JOIN paylink_link link ON link.id = newest.link_id
+            SELECT pair.record_id, link.status
+              FROM (%(pairs)s) pair JOIN paylink_link link ON link.id = pair.link_id
+             WHERE %(condition)s AND NOT EXISTS (
+                   SELECT FROM (%(pairs)s) other JOIN paylink_link newer ON newer.id = other.link_id
+                    WHERE other.record_id = pair.record_id
+                      AND (newer.issued_at IS NOT NULL, newer.id) > (link.issued_at IS NOT NULL, link.id))
             """,
-            self._paylink_shown_sql(),
-            self.browse()._paylink_pairs_sql(),
+            pairs=pairs,
+            condition=condition or SQL("TRUE"),
         )
 
     # === COMPUTE METHODS === #
@@ -144,12 +151,8 @@ class PaylinkStatusMixin(models.AbstractModel):
             return NotImplemented
         domain = Domain("paylink_link_id", "=", False) if False in value else Domain.FALSE
         if statuses := tuple(status for status in value if status):
-            found = SQL(
-                "(SELECT newest.record_id FROM (%s) newest WHERE newest.status IN %s)",
-                self._paylink_newest_sql(),
-                statuses,
-            )
-            domain |= Domain("id", "in", found)
+            newest = self._paylink_newest_sql(SQL("link.status IN %s", statuses))
+            domain |= Domain("id", "in", SQL("(SELECT newest.record_id FROM (%s) newest)", newest))
         return domain
 
     def _field_to_sql(self, alias, field_expr, query=None):
@@ -161,7 +164,7 @@ class PaylinkStatusMixin(models.AbstractModel):
         query.add_join(
             "LEFT JOIN",
             newest,
-            SQL("(%s)", self._paylink_newest_sql()),
+            SQL("(SELECT DISTINCT * FROM (%s) newest)", self._paylink_newest_sql()),
             SQL("%s = %s", SQL.identifier(newest, "record_id"), SQL.identifier(alias, "id")),
         )
         return SQL.identifier(newest, "status")

@@ -186,6 +186,7 @@ class PaylinkSendingMixin(models.AbstractModel):
         for (company, lang), requests in emailed.grouped(lambda r: (r.company_id, r.lang)).items():
             template = self._existing(mail_template or self._default_template("mail", company))
             messages += requests._prepare_emails(template.with_context(lang=lang), subject, body, attachments)
+            requests._note_template(template)
         self._create_emails(messages)
         texts = dict.fromkeys(texted.ids, sms_body)
         texts_to_render = texted.browse() if sms_body else texted
@@ -202,6 +203,9 @@ class PaylinkSendingMixin(models.AbstractModel):
         :param str kind: ``mail`` or ``sms``
         """
         raise NotImplementedError
+
+    def _note_template(self, template):
+        """Hook: the e-mails of these are made of this ``mail.template``."""
 
     @api.model
     def _existing(self, template):

@@ -8,3 +8,4 @@ from . import test_owed
 from . import test_unread
 from . import test_export_file
 from . import test_proof
+from . import test_figures

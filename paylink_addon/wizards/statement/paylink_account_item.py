@@ -2,20 +2,12 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-BUCKETS = [
-    ("credit", "Credit"),
-    ("not_due", "Not due yet"),
-    ("1_30", "1 to 30 days overdue"),
-    ("31_60", "31 to 60 days overdue"),
-    ("61_90", "61 to 90 days overdue"),
-    ("90_more", "More than 90 days overdue"),
-]
-LIMITS = ((0, "not_due"), (30, "1_30"), (60, "31_60"), (90, "61_90"))
+from ...const import AGE_LIMITS, AGES
 
 
 def age_bucket(days):
     """The age bucket of a debt that has been overdue for ``days`` (negative or 0: not due yet)."""
-    return next((bucket for limit, bucket in LIMITS if days <= limit), "90_more")
+    return next((bucket for limit, bucket in AGE_LIMITS if days <= limit), "90_more")
 
 
 class PaylinkAccountItem(models.TransientModel):
@@ -40,7 +32,7 @@ class PaylinkAccountItem(models.TransientModel):
     name = fields.Char(string="Document", readonly=True)
     date = fields.Date(readonly=True)
     date_due = fields.Date(string="Due Date", readonly=True)
-    bucket = fields.Selection(BUCKETS, string="Age", readonly=True)
+    bucket = fields.Selection(AGES, string="Age", readonly=True)
     amount = fields.Monetary(string="Amount Due", readonly=True, help="Credits are negative.")
     in_progress = fields.Boolean(string="Payment in progress", readonly=True)
 

@@ -66,3 +66,18 @@ registry.category("web_tour.tours").add("paylink_proof", {
         { trigger: ".o_data_row button[name=action_print_receipt]" },
     ],
 });
+
+registry.category("web_tour.tours").add("paylink_figures", {
+    steps: () => [
+        { trigger: "[name=funnel] .o_paylink_bar:contains('100')" },
+        { trigger: "button[name=period_90]", run: "click" },
+        { trigger: "[name=groups] button[name=seller]", run: "click" },
+        { trigger: "[name=groups] .o_paylink_bar:contains('figures-seller')" },
+        { trigger: "[name=late] .o_paylink_bar:contains('Marie Dubois')", run: "click" },
+        { trigger: ".o_list_view .o_data_row:contains('Marie Dubois')" },
+        { trigger: ".o_back_button, .breadcrumb-item a", run: "click" },
+        { trigger: "[name=groups] button[name=seller].active" },
+        { trigger: "[name=funnel] .o_paylink_bar:eq(3)", run: "click" },
+        { trigger: ".o_list_view .o_data_row" },
+    ],
+});

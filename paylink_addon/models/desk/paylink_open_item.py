@@ -1,0 +1,326 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+from odoo.tools.sql import create_index
+
+from ...const import AGE_LIMITS, AGES, LIVE_STATES
+from ...tools import days
+
+# Of how many days the payments tell how late somebody usually pays, and how many they have to be at least.
+USUAL_DAYS, USUAL_LEAST = 365, 3
+# Of how many reconciled entries all customers together.
+USUAL_LAST = 2000
+# A customer of a company as one number: what is joined by one column, and not asked for, is not computed.
+CUSTOMER = "(%(table)s.company_id * 4294967296 + %(table)s.partner_id)"
+MEDIAN = SQL("ROUND(PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY days))::integer")
+BASES = [
+    ("promise", "Promised by the customer"),
+    ("customer", "As this customer usually pays"),
+    ("company", "As customers usually pay"),
+    ("due", "On the due date"),
+]
+
+
+class PaylinkOpenItem(models.Model):
+    """What customers owe, and when each of it is likely to be paid.
+
+    A view: one row for each open receivable item, and for each live link that asks for no items. Accountants see all of
+    their companies; who has links sees what those ask for. It tells of customers, so that it is for who may read them.
+    """
+
+    _name = "paylink.open.item"
+    _inherit = ["paylink.customer.mixin"]
+    _description = "Open Item"
+    _auto = False
+    _order = "date_due, id"
+    _depends = {
+        "account.move.line": [
+            *("account_id", "amount_residual", "amount_residual_currency", "balance", "company_id", "currency_id"),
+            *("date", "date_maturity", "move_id", "move_name", "parent_state", "partner_id", "payment_id"),
+            *("reconciled", "statement_line_id"),
+        ],
+        "account.account": ["account_type"],
+        "account.move": ["invoice_user_id"],
+        "account.partial.reconcile": ["debit_move_id", "credit_move_id", "max_date", "company_id"],
+        "res.partner": ["commercial_partner_id"],
+        "paylink.link": [
+            *("amount", "amount_paid", "amount_taken_back", "company_id", "currency_id", "issued_at", "kind", "name"),
+            *("partner_id", "state", "user_id"),
+        ],
+        "paylink.link.line": ["link_id", "move_line_id"],
+        "paylink.reminder.hold": ["active", "company_id", "date_until", "kind", "move_id", "partner_id"],
+    }
+
+    name = fields.Char(string="Document", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
+    user_id = fields.Many2one("res.users", string="Salesperson", readonly=True)
+    link_id = fields.Many2one(
+        "paylink.link",
+        string="Collection Link",
+        readonly=True,
+        help="The newest one that asks for it, and can be paid.",
+    )
+    move_id = fields.Many2one("account.move", string="Entry", readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    company_currency_id = fields.Many2one("res.currency", string="Currency of the Company", readonly=True)
+    amount = fields.Monetary(string="Open", readonly=True, aggregator=None, help="Credits are negative.")
+    amount_company = fields.Monetary(
+        string="In company currency",
+        currency_field="company_currency_id",
+        readonly=True,
+        help="At today's rates.",
+    )
+    date_due = fields.Date(string="Due Date", readonly=True, help="Of a link without documents, the day it was made.")
+    days_late = fields.Integer(string="Days overdue", readonly=True, aggregator=None)
+    age = fields.Selection(AGES, readonly=True)
+    is_asked = fields.Boolean(string="Asked by a link", readonly=True)
+    usual_delay = fields.Integer(
+        string="Usual delay (days)",
+        readonly=True,
+        aggregator=None,
+        help="Half of the customer's payments of the last 12 months came sooner after the due date, half later. Of who "
+        "has made fewer than 3, that of all customers, by their last payments.",
+    )
+    likely_on = fields.Date(
+        string="Likely on", readonly=True, help="As promised; else the usual delay after the due date, today at least."
+    )
+    basis = fields.Selection(BASES, string="Known from", readonly=True)
+    is_later = fields.Boolean(string="Later than usual", readonly=True, help="It should have been paid by now.")
+
+    def init(self):
+        """The payments of the last months are found without reading all others."""
+        create_index(self.env.cr, "paylink_partial_day", "account_partial_reconcile", ["company_id", "max_date"])
+
+    # === ACTIONS === #
+
+    def action_open(self):
+        """Show the document, or the link to who may not see that."""
+        self.ensure_one()
+        self.check_access("read")
+        own = self.sudo()
+        for record in (own.move_id, own.link_id):
+            if record and record.with_env(self.env).has_access("read"):
+                return record.with_env(self.env)._get_records_action()
+        return False
+
+    # === CRUD METHODS === #
+
+    @api.model
+    @api.private
+    @api.readonly
+    def search_fetch(self, domain, field_names=None, offset=0, limit=None, order=None):
+        """Rows are chosen first: then it is asked how late their customers pay, not all customers."""
+        found = super().search_fetch(domain, ["partner_id"], offset=offset, limit=limit, order=order)
+        customers = tuple(found.sudo().partner_id.ids) or (0,)
+        found.with_context(paylink_customer_ids=customers).fetch(field_names)
+        return found
+
+    # === ROWS === #
+
+    @property
+    def _table_query(self):
+        return SQL(
+            """
+            SELECT owed.id, owed.name, owed.company_id, owed.partner_id, owed.user_id, owed.link_id, owed.move_id,
+                   owed.currency_id, %(currency)s AS company_currency_id, owed.amount,
+                   ROUND(owed.amount * rate.rate, %(digits)s) AS amount_company, owed.date_due,
+                   GREATEST(%(today)s - owed.date_due, 0) AS days_late, %(age)s AS age,
+                   owed.link_id IS NOT NULL AS is_asked, COALESCE(own.days, every.days) AS usual_delay,
+                   COALESCE(promised.until, promised_all.until, GREATEST(%(likely)s, %(today)s)) AS likely_on,
+                   CASE WHEN COALESCE(promised.until, promised_all.until) IS NOT NULL THEN 'promise'
+                        WHEN own.days IS NOT NULL THEN 'customer' WHEN every.days IS NOT NULL THEN 'company'
+                        ELSE 'due' END AS basis,
+                   COALESCE(promised.until, promised_all.until, %(likely)s) < %(today)s AS is_later
+              FROM (%(items)s UNION ALL %(links)s) owed
+              JOIN (%(rates)s) rate ON rate.currency_id = owed.currency_id
+         LEFT JOIN (%(own)s) own ON own.customer = %(customer)s
+         LEFT JOIN (%(every)s) every ON every.company = owed.company_id + 0
+         LEFT JOIN (%(of_moves)s) promised ON promised.move_id = owed.move_id
+         LEFT JOIN (%(of_all)s) promised_all ON promised_all.customer = %(customer)s
+            """,
+            currency=self.env.company.currency_id.id,
+            digits=self.env.company.currency_id.decimal_places,
+            today=self._today_sql(SQL("owed.company_id")),
+            age=self._age_sql(SQL("%s - owed.date_due", self._today_sql(SQL("owed.company_id")))),
+            likely=SQL("(owed.date_due + COALESCE(own.days, every.days, 0))"),
+            items=self._items_sql(),
+            links=self._links_sql(),
+            rates=self.env["res.currency"]._paylink_rates_sql(),
+            own=self._delays_sql(self.env.context.get("paylink_customer_ids")),
+            every=self._company_delays_sql(),
+            customer=_customer_sql("owed"),
+            of_moves=self._promises_sql("move_id", SQL("hold.move_id")),
+            of_all=self._promises_sql("customer", _customer_sql("hold"), SQL("AND hold.move_id IS NULL")),
+        )
+
+    @api.model
+    def _items_sql(self):
+        """What is open on customers' accounts, with the link that asks for it."""
+        return SQL(
+            """
+            SELECT item.id, item.move_name AS name, item.company_id, partner.commercial_partner_id AS partner_id,
+                   CASE WHEN asking.link_id IS NULL THEN move.invoice_user_id ELSE asking.user_id END AS user_id,
+                   asking.link_id, item.move_id, item.currency_id, item.amount_residual_currency AS amount,
+                   COALESCE(item.date_maturity, item.date) AS date_due
+              FROM account_move_line item
+              JOIN account_move move ON move.id = item.move_id
+              JOIN res_partner partner ON partner.id = item.partner_id
+         LEFT JOIN (SELECT DISTINCT ON (line.move_line_id) line.move_line_id, link.id AS link_id, link.user_id
+                      FROM paylink_link link JOIN paylink_link_line line ON line.link_id = link.id
+                     WHERE link.state IN %(live)s
+                  ORDER BY line.move_line_id, link.id DESC) asking ON asking.move_line_id = item.id
+             WHERE item.account_id IN %(accounts)s AND item.reconciled IS NOT TRUE AND item.parent_state = 'posted'
+               AND item.amount_residual_currency <> 0
+            """,
+            live=LIVE_STATES,
+            accounts=self._accounts(),
+        )
+
+    @api.model
+    def _links_sql(self):
+        """What is asked for that is on no customer's account: deposits, and other amounts."""
+        return SQL(
+            """
+            SELECT -link.id, link.name, link.company_id, partner.commercial_partner_id, link.user_id, link.id,
+                   NULL::integer, link.currency_id,
+                   link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0),
+                   ((link.issued_at AT TIME ZONE 'UTC') AT TIME ZONE %s)::date
+              FROM paylink_link link JOIN res_partner partner ON partner.id = link.partner_id
+             WHERE link.state IN %s AND link.kind <> 'open_items'
+               AND link.amount > COALESCE(link.amount_paid, 0) - COALESCE(link.amount_taken_back, 0)
+            """,
+            self._by_company_sql(SQL("link.company_id"), self._zone),
+            LIVE_STATES,
+        )
+
+    @api.model
+    def _zone(self, company):
+        return days.in_database(self.env.cr, company.paylink_tz)
+
+    @api.model
+    def _accounts(self):
+        """The ids of customers' accounts: the database plans better with them than with what they are found by."""
+        return tuple(self.env["account.account"].sudo().search([("account_type", "=", "asset_receivable")]).ids) or (0,)
+
+    @api.model
+    def _today_sql(self, company_id):
+        """The day it is for a company that the reader works in."""
+        return SQL("(%s)::date", self._by_company_sql(company_id, lambda company: company._paylink_today()))
+
+    @api.model
+    def _by_company_sql(self, company_id, function):
+        """What a function of the company says, of each that the reader works in."""
+        values = {company.id: function(company) for company in self.env.companies.sudo()}
+        if len(set(values.values())) == 1:
+            return SQL("%s", next(iter(values.values())))
+        cases = SQL(" ").join(SQL("WHEN %s THEN %s", company, value) for company, value in values.items())
+        return SQL("CASE %s %s END", company_id, cases)
+
+    @api.model
+    def _age_sql(self, late):
+        """How long each ``owed`` has been overdue, as ``age_bucket`` has it.
+
+        :param SQL late: for how many days
+        """
+        cases = SQL(" ").join(SQL("WHEN %s <= %s THEN %s", late, limit, age) for limit, age in AGE_LIMITS)
+        return SQL("CASE WHEN owed.amount < 0 THEN 'credit' %s ELSE '90_more' END", cases)
+
+    @api.model
+    def _promises_sql(self, name, key, condition=None):
+        """Until when customers have promised to pay.
+
+        :param str name: what the key of a ``hold`` is called
+        :return: a query of the key and ``until``
+        """
+        return SQL(
+            """
+            SELECT %(key)s AS %(name)s, MAX(hold.date_until) AS until FROM paylink_reminder_hold hold
+             WHERE hold.kind = 'promise' AND hold.active AND hold.date_until >= %(today)s %(condition)s
+          GROUP BY %(key)s
+            """,
+            key=key,
+            name=SQL.identifier(name),
+            today=self._today_sql(SQL("hold.company_id")),
+            condition=condition or SQL(),
+        )
+
+    # === HOW LATE CUSTOMERS PAY === #
+
+    @api.model
+    def _paid_sql(self, company, condition):
+        """How many ``days`` after the due date each payment of the last months came, less than 0 if before it.
+
+        Not what credit notes and other entries have settled.
+
+        :return: a query of ``(company_id, partner_id, days)``
+        """
+        return SQL(
+            """
+            SELECT partial.company_id, customer.commercial_partner_id AS partner_id,
+                   partial.max_date - item.date_maturity AS days
+              FROM account_partial_reconcile partial
+              JOIN account_move_line item ON item.id = partial.debit_move_id
+              JOIN account_move_line paying ON paying.id = partial.credit_move_id
+              JOIN res_partner customer ON customer.id = item.partner_id
+             WHERE partial.company_id = %(company)s AND partial.max_date >= %(since)s
+               AND item.date_maturity IS NOT NULL AND item.account_id IN %(accounts)s
+               AND (paying.payment_id IS NOT NULL OR paying.statement_line_id IS NOT NULL) AND %(condition)s
+            """,
+            company=company.id,
+            since=company._paylink_today() - timedelta(days=USUAL_DAYS),
+            accounts=self._accounts(),
+            condition=condition,
+        )
+
+    @api.model
+    def _delays_sql(self, customers=None):
+        """How late customers usually pay: a query of ``(customer, partner_id, days, payments)``.
+
+        :param customers: ids of companies and persons who owe; by default all
+        """
+        condition = SQL("TRUE")
+        if customers is not None:
+            own = SQL("SELECT id FROM res_partner WHERE commercial_partner_id IN %s", tuple(customers))
+            condition = SQL("item.partner_id IN (%s)", own)
+        companies = self.env.companies.sudo()
+        return SQL(
+            """
+            SELECT %(key)s AS customer, MIN(partner_id) AS partner_id, %(median)s AS days, COUNT(*) AS payments
+              FROM (%(paid)s) paid GROUP BY %(key)s HAVING COUNT(*) >= %(least)s
+            """,
+            key=_customer_sql("paid"),
+            median=MEDIAN,
+            paid=SQL(" UNION ALL ").join(self._paid_sql(company, condition) for company in companies),
+            least=USUAL_LEAST,
+        )
+
+    @api.model
+    def _company_delays_sql(self):
+        """The same of each company's customers together: of their last payments."""
+        last = """partial.id IN (SELECT id FROM account_partial_reconcile
+                                WHERE company_id = %s ORDER BY max_date DESC LIMIT %s)"""
+        companies = self.env.companies.sudo()
+        paid = (self._paid_sql(company, SQL(last, company.id, USUAL_LAST)) for company in companies)
+        return SQL(
+            """SELECT company_id + 0 AS company, %s AS days FROM (%s) paid
+             GROUP BY company_id + 0 HAVING COUNT(*) >= %s""",
+            MEDIAN,
+            SQL(" UNION ALL ").join(paid),
+            USUAL_LEAST,
+        )
+
+    @api.model
+    def _usual_delays(self, customers):
+        """How late these customers usually pay in the current company: ``{id: (days, number of payments)}``; of who has
+        paid too seldom nothing. For who may read the customers.
+        """
+        self.env["account.partial.reconcile"].flush_model()
+        self.env["account.move.line"].flush_model()
+        query = self.with_context(allowed_company_ids=self.env.company.ids)._delays_sql(customers.ids)
+        return {row["partner_id"]: (row["days"], row["payments"]) for row in self.env.execute_query_dict(query)}
+
+
+def _customer_sql(table):
+    return SQL(CUSTOMER, table=SQL.identifier(table))

@@ -1,0 +1,244 @@
+from datetime import timedelta
+
+from odoo import Command
+from odoo.exceptions import AccessError
+from odoo.service.model import call_kw
+from odoo.tests import tagged
+
+from ..browser_common import ToursCommon
+from ..common import PaylinkCommon
+
+ACCOUNTANT = "account.group_account_readonly"
+
+
+class FiguresCommon(PaylinkCommon):
+    """Few payments, all of them counted by hand."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.seller = cls._user("figures-seller", "paylink_addon.group_paylink_user")
+        cls.boss = cls._user("figures-boss", "paylink_addon.group_paylink_all")
+        cls.accountant = cls._user("figures-accountant", ACCOUNTANT)
+        cls.today = cls.company._paylink_today()
+        cls._ask()
+        cls._owe()
+        cls.env.flush_all()
+
+    @classmethod
+    def _ask(cls):
+        """Of the seller 3 links, the last one of the last quarter; of the boss one, in a currency worth half."""
+        cls.foreign = cls.setup_other_currency("GBP", rates=[("1900-01-01", 2.0)])
+        cls.paid = cls._free_link(100, user_id=cls.seller.id)
+        cls._pay(cls.paid)
+        cls.paid.sudo().issued_at = cls.paid.paid_at - timedelta(hours=30)
+        cls.tried = cls._free_link(50, user_id=cls.seller.id, send_email=False, send_sms=True)
+        cls._attempt(cls.tried)._set_error("refused")
+        cls.old = cls._free_link(70, user_id=cls.seller.id)
+        cls.old.sudo().issued_at -= timedelta(days=60)
+        cls.foreign_link = cls._free_link(200, user_id=cls.boss.id, currency_id=cls.foreign.id, partner_id=cls.john.id)
+        cls._free_link(5000, user_id=cls.boss.id).action_cancel()
+        cls.env["paylink.link"].create({"partner_id": cls.marie.id, "amount": 6000, "user_id": cls.boss.id})
+
+    @classmethod
+    def _owe(cls):
+        """Marie pays 10, 20 and 40 days late. What is open: one due in 5 days, one overdue for 50, one of John."""
+        for late in (10, 20, 40):
+            invoice = cls._invoice(cls.marie, 300, **cls._due(-60))
+            values = {"payment_date": cls.today + timedelta(days=late - 60)}
+            wizard = cls.env["account.payment.register"].with_context(
+                active_model="account.move", active_ids=invoice.ids
+            )
+            wizard.create(values)._create_payments()
+        cls.soon = cls._invoice(cls.marie, 1000, **cls._due(5))
+        cls.late = cls._invoice(cls.marie, 400, **cls._due(-50))
+        cls.of_john = cls._invoice(cls.john, 600, **cls._due(-3))
+        cls.asked = cls._link(cls.late, user_id=cls.seller.id)
+
+    @classmethod
+    def _due(cls, days):
+        due = cls.today + timedelta(days=days)
+        return {"invoice_date": min(due, cls.today - timedelta(days=1)), "invoice_date_due": due}
+
+    def _figure(self, user, figure, period="30"):
+        """As a client asks for it."""
+        return call_kw(self._as(user)["paylink.figure"], "read_figure", [figure, period], {})
+
+    def _as(self, user):
+        self.env.flush_all()
+        return self.env(user=user.id, context={"lang": "en_US", "allowed_company_ids": user.company_ids.ids})
+
+
+@tagged("post_install", "-at_install")
+class TestFigures(FiguresCommon):
+    """The page of figures, and what each person may see of it."""
+
+    def test_asked_opened_attempted_paid(self):
+        expected = {  # who, period: (asked, opened, attempted, paid), asked for, received
+            (self.seller, "30"): ((3, 2, 2, 1), 550, 100),
+            (self.seller, "90"): ((4, 2, 2, 1), 620, 100),
+            (self.boss, "30"): ((4, 2, 2, 1), 650, 100),
+        }
+        for (user, period), (counts, asked, received) in expected.items():
+            with self.subTest(user=user.login, period=period):
+                funnel = self._figure(user, "funnel", period)
+                self.assertEqual(tuple(step["count"] for step in funnel["steps"]), counts)
+                self.assertEqual((funnel["amount"], funnel["amount_paid"]), (asked, received))
+                self.assertAlmostEqual(funnel["hours"], 30)
+
+    def test_told_apart(self):
+        expected = {  # (asked, paid) by label
+            "channel": {"E-mail": (3, 1), "SMS": (1, 0)},
+            "kind": {"Free amount": (3, 1), "Open items": (1, 0)},
+            "seller": {self.seller.name: (3, 1), self.boss.name: (1, 0)},
+            "template": {"No e-mail by a template": (4, 1)},
+            "step": {"Without a reminder": (4, 1)},
+        }
+        for figure, groups in expected.items():
+            with self.subTest(figure=figure):
+                rows = self._figure(self.boss, figure)["rows"]
+                self.assertEqual({row["label"]: (row["count"], row["paid"]) for row in rows}, groups)
+
+    def test_template_and_reminder_are_known(self):
+        wizard = self._wizard(self.of_john, send_email=True)
+        link = self._sent(wizard)
+        self.assertEqual(link.mail_template_id, wizard.template_id)
+        rule = self.env["paylink.reminder.rule"].create({"name": "Rule", "step_ids": [Command.create({"days": 3})]})
+        values = {"date": self.today, "company_id": self.company.id, "customer_id": self.marie.id, "channel": "email"}
+        values |= {"partner_id": self.marie.id, "step_id": rule.step_ids.id}
+        after, before = self.env["paylink.reminder.message"].sudo().create([values, values])
+        after.link_ids = before.link_ids = self.paid
+        self.env.flush_all()
+        for message, hours in ((after, 1), (before, -1)):
+            moment = self.paid.paid_at + timedelta(hours=hours)
+            self.env.cr.execute(
+                "UPDATE paylink_reminder_message SET create_date = %s WHERE id = %s", [moment, message.id]
+            )
+        (before | after).invalidate_recordset()
+        label = rule.step_ids.display_name
+        (row,) = (row for row in self._figure(self.boss, "step")["rows"] if row["label"] == label)
+        self.assertEqual((row["count"], row["paid"]), (1, 1))
+        self.env.cr.execute("DELETE FROM paylink_reminder_message WHERE id = %s", [before.id])
+        self.assertNotIn(label, [row["label"] for row in self._figure(self.boss, "step")["rows"]])
+
+    def test_open_by_age(self):
+        expected = {  # age: (open, of it asked)
+            # Marie's free payment is a credit. What asks for no document is due on the day it was made.
+            self.accountant: {
+                "credit": (-100, 0),
+                "not_due": (1150, 150),
+                "1_30": (600, 0),
+                "31_60": (470, 470),
+            },
+            self.boss: {"not_due": (150, 150), "31_60": (470, 470)},
+            self.seller: {"not_due": (50, 50), "31_60": (470, 470)},
+        }
+        for user, ages in expected.items():
+            with self.subTest(user=user.login):
+                rows = self._figure(user, "ageing")["rows"]
+                found = {row["key"]: (row["amount"], row["asked"]) for row in rows if row["count"]}
+                self.assertEqual(found, ages)
+
+    def test_likely_days(self):
+        items = {item.move_id: item for item in self._as(self.accountant)["paylink.open.item"].search([])}
+        promised = self.today + timedelta(days=9)
+        expected = {  # document: (delay, likely in days, known from, later than usual)
+            self.soon: (20, 25, "customer", False),
+            self.late: (20, 0, "customer", True),
+            self.of_john: (20, 17, "company", False),
+        }
+        self._assert_likely(items, expected)
+        self.assertEqual(self.marie.paylink_usual_delay, "20 days after the due date (3 payments)")
+        self.assertFalse(self.john.paylink_usual_delay)
+        hold = {"kind": "promise", "date_until": promised}
+        self.env["paylink.reminder.hold"].create(
+            [{**hold, "move_id": self.late.id}, {**hold, "partner_id": self.john.id}]
+        )
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self._assert_likely(
+            items, expected | {self.late: (20, 9, "promise", False), self.of_john: (20, 9, "promise", False)}
+        )
+
+    def _assert_likely(self, items, expected):
+        for move, values in expected.items():
+            item = items[move]
+            days = (item.likely_on - self.today).days
+            self.assertEqual((item.usual_delay, days, item.basis, item.is_later), values, move.name)
+
+    def test_forecast_and_late_payers(self):
+        rows = self._figure(self.accountant, "forecast")["rows"]
+        self.assertEqual(sum(row["amount"] for row in rows), 2220)
+        self.assertEqual(sum(row["amount"] for row in rows if row["is_later"]), 470)
+        late = self._figure(self.accountant, "late")["rows"]
+        found = [(row["label"], row["amount"], row["days"], row["usual"]) for row in late]
+        self.assertEqual(found, [("John Smith", 600, 3, 20), ("Marie Dubois", 470, 60, 20)])
+        self.assertEqual([row["amount"] for row in self._figure(self.seller, "late")["rows"]], [470])
+
+    def test_days_of_sales_outstanding(self):
+        figure = self._figure(self.accountant, "dso")
+        self.assertEqual((figure["owed"], figure["invoiced"]), (2000, 2900))
+        self.assertAlmostEqual(figure["days"], 2000 / 2900 * 90)
+        with self.assertRaises(AccessError):
+            self._figure(self.seller, "dso")
+
+    def test_a_click_leads_to_what_was_counted(self):
+        models = {"ageing": "paylink.open.item", "late": "paylink.open.item", "forecast": "paylink.open.item"}
+        for user in (self.seller, self.boss):
+            env = self._as(user)
+            for figure in env["paylink.figure"].board()["figures"]:
+                found = self._figure(user, figure, "90")
+                for row in found.get("steps", found.get("rows")):
+                    with self.subTest(user=user.login, figure=figure, row=row):
+                        model = env[models.get(figure, "paylink.link")]
+                        self.assertEqual(model.search_count(row["domain"]), row["count"])
+
+    def test_nobody_reads_what_is_not_theirs(self):
+        other = self._other_company()
+        stranger = self._user(
+            "figures-stranger", "paylink_addon.group_payment_manager,account.group_account_invoice", other
+        )
+        employee = self._user("figures-employee", "base.group_user")
+        figures = ("funnel", "channel", "seller", "ageing", "late", "forecast", "dso")
+        for figure in figures:
+            with self.subTest(figure=figure):
+                found = self._figure(stranger, figure)
+                self.assertFalse(found.get("count") or found.get("owed"))
+                with self.assertRaises(AccessError):
+                    self._figure(employee, figure)
+        with self.assertRaises(AccessError):
+            call_kw(self._as(employee)["paylink.figure"], "board", [], {})
+        with self.assertRaises(AccessError):
+            self._figure(self.accountant, "funnel")
+        everything = self.env["paylink.open.item"].sudo().search([])
+        for user, model, records in (
+            (self.seller, "paylink.figure", self.env["paylink.figure"].browse(self.foreign_link.id)),
+            (self.seller, "paylink.open.item", everything.filtered(lambda item: item.move_id == self.soon)),
+            (self.boss, "paylink.open.item", everything.filtered(lambda item: item.move_id == self.of_john)),
+        ):
+            with self.subTest(user=user.login, model=model):
+                self.assertTrue(records)
+                with self.assertRaises(AccessError):
+                    call_kw(self._as(user)[model], "read", [records.ids, ["amount"]], {})
+                self.assertFalse(self._as(user)[model].search([("id", "in", records.ids)]))
+        # Nor by way of what the links lead to.
+        self.assertFalse(self._as(self.seller)["paylink.link"].search([("figure_ids.amount", "=", 200)]))
+
+    def test_digest_tells_each_person_their_own(self):
+        self._pay(self.foreign_link)
+        values = {"name": "Digest", "kpi_paylink_received": True, "company_id": self.company.id}
+        digest = self.env["digest.digest"].create(values)
+        for user, amount in ((self.seller, 100), (self.boss, 200)):
+            with self.subTest(user=user.login):
+                kpis = digest._compute_kpis(self.company, user)
+                (kpi,) = (kpi for kpi in kpis if kpi["kpi_name"] == "kpi_paylink_received")
+                self.assertIn(str(amount), kpi["kpi_col2"]["value"])
+        employee = self._user("figures-employee", "base.group_user")
+        self.assertFalse([kpi for kpi in digest._compute_kpis(self.company, employee) if "paylink" in kpi["kpi_name"]])
+
+
+@tagged("post_install", "-at_install")
+class TestFiguresTour(FiguresCommon, ToursCommon):
+    def test_page(self):
+        self._french_user("paylink_addon.group_paylink_all")
+        self.start_tour("/odoo/action-paylink_addon.paylink_figure_action", "paylink_figures", login="camille")
