@@ -114,7 +114,7 @@ TABLE = {
     },
     "paylink.figure": {
         "board": "OAMCX",
-        "read_figure": "OAMX",
+        "read_figure": "OAMCX",
         "(read)": "OAM",
         "(write)": "",
         "(create)": "",

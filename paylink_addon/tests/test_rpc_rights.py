@@ -69,6 +69,7 @@ class TestRights(RpcCommon):
             env["paylink.autopay.page"]._for_customers(cls.marie, cls.company, cls.boss),
             env["paylink.statement"]._for_customers(cls.marie),
             env["paylink.reminder.hold"].create({"kind": "objection", "partner_id": cls.marie.id}),
+            env["paylink.open.item"].search([("move_id", "=", cls.invoice.id)]),
         ]
         match = cls._bank_match(cls.company)
         found += [found[6].step_ids, match, match.line_id, match.journal_id]

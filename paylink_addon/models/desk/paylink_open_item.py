@@ -148,12 +148,18 @@ class PaylinkOpenItem(models.Model):
             items=self._items_sql(),
             links=self._links_sql(),
             rates=self.env["res.currency"]._paylink_rates_sql(),
-            own=self._delays_sql(self.env.context.get("paylink_customer_ids")),
+            own=self._delays_sql(self._customer_ids()),
             every=self._company_delays_sql(),
             customer=_customer_sql("owed"),
             of_moves=self._promises_sql("move_id", SQL("hold.move_id")),
             of_all=self._promises_sql("customer", _customer_sql("hold"), SQL("AND hold.move_id IS NULL")),
         )
+
+    @api.model
+    def _customer_ids(self):
+        """Whose delays are asked for (see :meth:`search_fetch`); ``None``: everybody's. Clients may say anything."""
+        ids = self.env.context.get("paylink_customer_ids")
+        return [id_ for id_ in ids if isinstance(id_, int)] or [0] if isinstance(ids, (tuple, list)) else None
 
     @api.model
     def _items_sql(self):
