@@ -364,5 +364,5 @@ def explain(env):
     invoices = env["account.move"]
     query = invoices._search([*INVOICES, ("paylink_status", "=", "opened")], limit=80, order=invoices._order)
     print("\nEXPLAIN: the first page of invoices whose link was opened")
-    for (line,) in env.execute_query(SQL("EXPLAIN (ANALYZE, COSTS OFF) %s", query.select())):
+    for (line,) in env.execute_query(SQL("EXPLAIN (ANALYZE, COSTS OFF, BUFFERS OFF) %s", query.select())):
         print(f"  {line}")

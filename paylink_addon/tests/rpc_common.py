@@ -25,6 +25,7 @@ ARGUMENTS = {
     "translations": {"en_US": "x"},
     "figure": "funnel",
     "period": "30",
+    "help_message": "x",
 }
 # Of these models all may be read.
 EVERYBODYS = {"res.lang"}
