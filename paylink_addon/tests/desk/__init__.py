@@ -4,6 +4,7 @@ from . import test_desk_rights
 from . import test_desk_tours
 from . import test_export
 from . import test_lists
+from . import test_notice_tours
 from . import test_owed
 from . import test_unread
 from . import test_export_file

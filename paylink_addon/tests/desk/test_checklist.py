@@ -2,7 +2,6 @@ from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from ..browser_common import ToursCommon
 from ..common import PaylinkCommon
 
 
@@ -84,7 +83,7 @@ class TestChecklist(PaylinkCommon):
 
     def test_it_is_hidden_for_a_company_and_brought_back(self):
         """By administrators only; nobody else sees it."""
-        other = self._other_company()
+        other = self.env["res.company"].create({"name": "Other"})
         self.admin.company_ids = [Command.link(other.id)]
         manager = self._user("manager", "paylink_addon.group_payment_manager")
         self.assertEqual(self._steps(manager), [])
@@ -97,16 +96,3 @@ class TestChecklist(PaylinkCommon):
         self.assertTrue(companies.with_company(other).paylink_set_up_steps())
         self.env["res.config.settings"].with_user(self.admin).create({"paylink_checklist": True}).execute()
         self.assertTrue(self._steps())
-
-
-@tagged("post_install", "-at_install")
-class TestChecklistTours(ToursCommon):
-    seller_groups = "base.group_system,account.group_account_manager"
-
-    def test_checklist_above_the_payments(self):
-        """A step is done from there, is ticked when its dialog closes, and the list is put away."""
-        self.company.partner_id.bank_ids.active = False
-        self.env["iap.account"].search([("service_name", "=", "sms")]).unlink()
-        self.start_tour("/odoo/payment-links", "paylink_checklist", login="camille")
-        self.assertTrue(self.company._paylink_bank_account())
-        self.assertFalse(self.company.paylink_checklist)

@@ -4,7 +4,6 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
-from ..browser_common import ToursCommon
 from ..deposit.deposit_common import DepositCommon
 
 LONG_NAME = "Société coopérative des menuisiers et charpentiers réunis de la vallée de la Bièvre"
@@ -59,7 +58,7 @@ class TestOwed(DepositCommon):
         self._owing(10, 5, self.john)
         self._invoice(self.john, 30, move_type="out_refund")
         self.assertEqual(self._owed(self.john), (0.0, None))
-        other = self._other_company()
+        other = self.env["res.company"].create({"name": "Other"})
         self.seller.company_ids += other
         self.assertEqual(self.marie.with_user(self.seller)._paylink_owed(other), (0.0, None))
 
@@ -124,20 +123,8 @@ class TestOwed(DepositCommon):
         self.assertEqual(
             (action["res_model"], action["context"]["active_ids"]), ("paylink.statement.send", self.marie.ids)
         )
-        other = self._other_company()
+        other = self.env["res.company"].create({"name": "Other"})
         self.seller.company_ids += other
         order = self.order.with_user(self.seller).with_context(allowed_company_ids=[other.id, self.company.id])
         with self.assertRaisesRegex(UserError, "Switch to"):
             order.action_paylink_send_statement()
-
-
-@tagged("post_install", "-at_install")
-class TestOwedTours(ToursCommon, DepositCommon):
-    seller_groups = "sales_team.group_sale_salesman"
-
-    def test_banner_on_an_order(self):
-        """What the customer owes, and its statement sent from there."""
-        self._invoice(amount=1200)
-        order = self._order(user_id=self.seller.id)
-        self.start_tour(f"/odoo/sale.order/{order.id}", "paylink_owed", login="camille")
-        self.assertTrue(self.env["paylink.statement"].search([("partner_id", "=", self.marie.id)]).sent_at)

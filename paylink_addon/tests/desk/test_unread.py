@@ -5,7 +5,6 @@ from odoo.service.model import call_kw
 from odoo.tests import tagged
 from odoo.tools import SQL
 
-from ..browser_common import ToursCommon
 from ..common import PaylinkCommon
 
 LONG_NAME = "Société coopérative des menuisiers et charpentiers réunis de la vallée de la Bièvre"
@@ -134,24 +133,3 @@ class TestUnread(PaylinkCommon):
                 raise ZeroDivisionError
 
         self.assertEqual(self._told(fail), [])
-
-
-@tagged("post_install", "-at_install")
-class TestUnreadTours(ToursCommon):
-    seller_groups = "paylink_addon.group_paylink_user"
-
-    def test_who_has_no_right_to_links_has_no_menu(self):
-        self._user("employee", "base.group_user")
-        for login, expected in (("camille", True), ("employee", False)):
-            with self.subTest(login):
-                self.authenticate(login, login)
-                answer = self.make_jsonrpc_request("/web/session/get_session_info", {})
-                self.assertIs(answer["paylink_has_links"], expected)
-
-    def test_top_bar(self):
-        """The number, the menu, and what is left after reading one and then all."""
-        links = [self._free_link(amount, user_id=self.seller.id) for amount in (1200, 30, 7)]
-        for link in links:
-            self._pay(link)
-        self.start_tour("/odoo/payment-links", "paylink_news", login="camille")
-        self.assertFalse(any(link.unread for link in links))
