@@ -18,6 +18,7 @@ from . import payment_transaction
 from . import payment_transaction_transfer
 from . import paylink_receipt
 from . import paylink_receipt_sql
+from . import paylink_receipt_transactions
 from . import res_company
 from . import res_config_settings
 from . import paylink_balance
