@@ -9,6 +9,7 @@ class PaylinkBalanceMixin(models.AbstractModel):
     _description = "Known by an account at Stripe"
 
     @api.model
+    @api.private
     def get_empty_list_help(self, help_message):
         """Where none is kept, who may set it up is led there."""
         message = super().get_empty_list_help(help_message)
