@@ -10,7 +10,7 @@ from odoo.tools import html2plaintext
 from ..bank.bank_common import BankMixin
 from ..common import PaylinkCommon
 
-SETS = (2, 30)
+SETS = (2, 14)
 
 
 class BulkCommon(PaylinkCommon):
