@@ -18,6 +18,8 @@ from .common import Table, environment
 
 SIZES = [int(size) for size in os.environ.get("BD", "50000,500000").split(",")]
 MEGABYTE = 2**20
+# What no two links have in common.
+UNIQUE = ("id", "name", "access_token", "transfer_reference")
 COLUMNS = (
     "name",
     "partner_id",
@@ -85,7 +87,7 @@ def make_links(env, made, size):
     env.flush_all()
     fields = env["paylink.link"]._fields.values()
     copied = [field.name for field in fields if field.store and field.column_type]
-    names = SQL(", ").join(SQL.identifier(name) for name in copied if name not in ("id", "name", "access_token"))
+    names = SQL(", ").join(SQL.identifier(name) for name in copied if name not in UNIQUE)
     env.cr.execute(
         SQL(
             """INSERT INTO paylink_link (name, access_token, %(names)s)
@@ -163,7 +165,7 @@ def open_elsewhere(env):
         file.write_bytes(b"".join(spreadsheet.stream(env["paylink.link"]._excel_table([], columns))))
         command = [office, "--headless", f"-env:UserInstallation=file://{folder}/user", "--convert-to", "csv"]
         subprocess.run([*command, "--outdir", folder, str(file)], check=True, capture_output=True)
-        lines = len(file.with_suffix(".csv").read_text().splitlines())
+        lines = len(file.with_suffix(".csv").read_bytes().splitlines())
     expected = env["paylink.link"].search_count([]) + 3  # the header, an empty row, the total
     if lines != expected:
         raise ValueError(f"LibreOffice reads {lines:,} rows instead of {expected:,}.")

@@ -123,7 +123,7 @@ class PaylinkExportFile(models.Model):
         self.ensure_one()
         links, columns = self._links()
         links._excel_flush()
-        domain = Domain(self.filter_domain) & Domain("id", "<", self.last_id)
+        domain = Domain(self.filter_domain or []) & Domain("id", "<", self.last_id)
         sums = self._sums()
         packer = self._begin(links, columns) if not self.packer else Packer(**self.packer)
         ids = []
@@ -161,7 +161,7 @@ class PaylinkExportFile(models.Model):
     def _sheet(self, links, columns, sums):
         """The table, without its rows. The first step decides on the currencies."""
         known = self.packer["currencies"] if self.packer else None
-        domain = Domain(self.filter_domain)
+        domain = Domain(self.filter_domain or [])
         groups = [] if known else links._read_group(domain, ["currency_id"])
         currencies = links.env["res.currency"].browse(currency.id for (currency,) in groups)
         table = links._excel_frame(domain, columns, (), sums, currencies, self.count if not known else self.done)
@@ -171,7 +171,7 @@ class PaylinkExportFile(models.Model):
 
     def _links(self):
         """No links yet: their model, as the user has asked for them, and the columns that they may read."""
-        env = self.with_user(self.user_id).with_context(**self.settings).env
+        env = self.with_user(self.user_id).with_context(**(self.settings or {})).env
         return env["paylink.link"], self.column_ids.with_env(env).sorted()._readable()
 
     def _sums(self):
