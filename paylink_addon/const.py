@@ -30,6 +30,9 @@ STATUSES = [
     ("cancelled", "Canceled"),
 ]
 
+# Who may read what is for employees alone: customers read their own links in the portal.
+STAFF = "base.group_user"
+
 # States in which the customer can pay, or is paying.
 LIVE_STATES = ("open", "pending", "failed")
 

@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import format_date, format_datetime
 
+from ...const import STAFF
+
 MANAGER = "paylink_addon.group_payment_manager"
 
 
@@ -15,11 +17,15 @@ class PaylinkLinkConsolidateByHand(models.Model):
 
     _inherit = "paylink.link"
 
-    consolidated_by_id = fields.Many2one("res.users", string="Consolidated by", readonly=True, copy=False)
-    consolidated_at = fields.Datetime(string="Consolidated by hand on", readonly=True, copy=False)
+    consolidated_by_id = fields.Many2one("res.users", string="Consolidated by", readonly=True, copy=False, groups=STAFF)
+    consolidated_at = fields.Datetime(string="Consolidated by hand on", readonly=True, copy=False, groups=STAFF)
     # Of which payment that was said: of another one it is not true.
-    consolidated_payment_at = fields.Datetime(string="Payment Consolidated by hand", readonly=True, copy=False)
-    consolidated_display = fields.Char(string="Consolidated by (text)", compute="_compute_consolidated_display")
+    consolidated_payment_at = fields.Datetime(
+        string="Payment Consolidated by hand", readonly=True, copy=False, groups=STAFF
+    )
+    consolidated_display = fields.Char(
+        string="Consolidated by (text)", compute="_compute_consolidated_display", groups=STAFF
+    )
 
     # === COMPUTE METHODS === #
 

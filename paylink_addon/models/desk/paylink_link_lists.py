@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_amount, format_datetime, html2plaintext
 
-from ...const import LIVE_STATES
+from ...const import LIVE_STATES, STAFF
 
 CHANNELS = [
     ("email", "E-mail"),
@@ -48,8 +48,11 @@ class PaylinkLinkLists(models.Model):
         index="btree_not_null",
         copy=False,
         help="How the customer got the link.",
+        groups=STAFF,
     )
-    amount_range = fields.Selection(AMOUNT_RANGES, compute="_compute_amount_range", store=True, precompute=True)
+    amount_range = fields.Selection(
+        AMOUNT_RANGES, compute="_compute_amount_range", store=True, precompute=True, groups=STAFF
+    )
     due_on = fields.Date(
         string="Oldest Due Date",
         compute="_compute_due_on",
@@ -57,15 +60,22 @@ class PaylinkLinkLists(models.Model):
         index="btree_not_null",
         copy=False,
         help="When the oldest of the items that are still open was, or is, due.",
+        groups=STAFF,
     )
     is_late = fields.Boolean(
         string="Overdue",
         compute="_compute_is_late",
         search="_search_is_late",
         help="It waits for money that was due before today.",
+        groups=STAFF,
     )
     expires_on = fields.Date(
-        string="Day of Expiry", compute="_compute_expires_on", store=True, copy=False, help="For the customer."
+        string="Day of Expiry",
+        compute="_compute_expires_on",
+        store=True,
+        copy=False,
+        help="For the customer.",
+        groups=STAFF,
     )
     last_provider_id = fields.Many2one(
         "payment.provider",
@@ -75,9 +85,10 @@ class PaylinkLinkLists(models.Model):
         index="btree_not_null",
         copy=False,
         help="Of the payment, or else of the last attempt.",
+        groups=STAFF,
     )
     # Who looks for one by its name need not be allowed to read it.
-    last_provider_name = fields.Char(string="Name of the Provider", related="last_provider_id.name")
+    last_provider_name = fields.Char(string="Name of the Provider", related="last_provider_id.name", groups=STAFF)
     last_method_id = fields.Many2one(
         "payment.method",
         string="Payment Method",
@@ -86,13 +97,17 @@ class PaylinkLinkLists(models.Model):
         index="btree_not_null",
         copy=False,
         help="Of the payment, or else of the last attempt.",
+        groups=STAFF,
     )
-    attempt_display = fields.Char(string="Attempts (text)", compute="_compute_attempt_display")
+    attempt_display = fields.Char(string="Attempts (text)", compute="_compute_attempt_display", groups=STAFF)
     attempt_detail = fields.Text(
-        string="What became of each attempt", compute="_compute_attempt_detail", help="Each attempt, and why it failed."
+        string="What became of each attempt",
+        compute="_compute_attempt_detail",
+        help="Each attempt, and why it failed.",
+        groups=STAFF,
     )
-    calendar_title = fields.Char(compute="_compute_calendar")
-    calendar_color = fields.Char(compute="_compute_calendar")
+    calendar_title = fields.Char(compute="_compute_calendar", groups=STAFF)
+    calendar_color = fields.Char(compute="_compute_calendar", groups=STAFF)
 
     # === VIEWS === #
 
@@ -157,7 +172,8 @@ class PaylinkLinkLists(models.Model):
         days = self.env.companies.sudo().grouped(lambda company: company._paylink_today())
         late = Domain.OR(Domain("company_id", "in", own.ids) & Domain("due_on", "<", day) for day, own in days.items())
         overdue = Domain("state", "in", LIVE_STATES) & late
-        return {(True,): overdue, (False,): ~overdue}.get(tuple(value), Domain.TRUE)
+        sides = {True: overdue, False: ~overdue}
+        return Domain.OR(sides[bool(side)] for side in set(value))
 
     def _field_to_sql(self, alias, field_expr, query=None):
         """Let people group and sort by what the day alone changes."""
@@ -185,7 +201,7 @@ class PaylinkLinkLists(models.Model):
 
     # === WHAT BECAME OF EACH ATTEMPT === #
 
-    @api.depends("attempt_count", "state")
+    @api.depends("attempt_count", "failed_count", "paid_at", "amount_paid")
     @api.depends_context("lang")
     def _compute_attempt_display(self):
         for link in self:
@@ -196,7 +212,7 @@ class PaylinkLinkLists(models.Model):
         count = self.attempt_count
         if self.paid_at and self.amount_paid and count > 1:
             known = {2: self.env._("paid at the 2nd attempt"), 3: self.env._("paid at the 3rd attempt")}
-            return known.get(count) or self.env._("paid at the %(count)sth attempt", count=count)
+            return known.get(count) or self.env._("paid at attempt %(count)s", count=count)
         if not self.failed_count:
             return False
         return self.env._("failed attempts: %(count)s", count=self.failed_count)

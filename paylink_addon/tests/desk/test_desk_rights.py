@@ -1,3 +1,4 @@
+from odoo import fields
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.service.model import call_kw
 from odoo.tests import tagged
@@ -87,3 +88,11 @@ class TestDeskRights(BulkCommon):
         with self.assertRaises(AccessError):
             call_kw(seller["paylink.bulk"], "action_run", [[made]], {})
         self.assertFalse(self.paid.consolidated)
+
+    def test_customers_read_nothing_of_the_desk_in_the_portal(self):
+        """Neither who consolidated a payment nor what the timeline tells of attempts is for customers."""
+        classes = [cls for cls in type(self.env["paylink.link"]).mro() if ".models.desk." in cls.__module__]
+        of_desk = {name for cls in classes for name, value in vars(cls).items() if isinstance(value, fields.Field)}
+        self.assertIn("attempt_detail", of_desk)
+        portal = self.env["paylink.link"].with_user(self._create_new_portal_user(login="desk-portal"))
+        self.assertFalse(of_desk & set(portal.fields_get()))

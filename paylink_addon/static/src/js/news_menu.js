@@ -5,6 +5,7 @@ import { Dropdown } from "@web/core/dropdown/dropdown";
 import { DropdownItem } from "@web/core/dropdown/dropdown_item";
 import { useDropdownState } from "@web/core/dropdown/dropdown_hooks";
 import { registry } from "@web/core/registry";
+import { debounce } from "@web/core/utils/timing";
 import { session } from "@web/session";
 import { useService } from "@web/core/utils/hooks";
 import { statusColor, statusIcon } from "./status_field";
@@ -14,6 +15,8 @@ const MODEL = "paylink.link";
 const MOST = 100;
 /** How long a payment is announced, unless the user closes it (milliseconds). */
 const DELAY = 15000;
+/** How long no further news is waited for before they are counted (milliseconds). */
+const PAUSE = 500;
 
 /** What the user has not read yet of own links: the server says so as it happens, and how much it is. */
 export const newsService = {
@@ -47,7 +50,8 @@ export const newsService = {
         bus_service.subscribe("paylink_addon.news", tell);
         bus_service.start();
         if (news.isShown) {
-            bus_service.subscribe("paylink_addon.unread", count);
+            // Jobs book hundreds of payments one by one: what is told meanwhile is counted once.
+            bus_service.subscribe("paylink_addon.unread", debounce(count, PAUSE));
             count();
         }
         return { news, load, markRead };
@@ -90,11 +94,11 @@ class NewsMenu extends Component {
     }
 
     when(row) {
-        return deserializeDateTime(row.news_at).toRelative();
+        return row.news_at ? deserializeDateTime(row.news_at).toRelative() : "";
     }
 
     moment(row) {
-        return formatDateTime(deserializeDateTime(row.news_at));
+        return row.news_at ? formatDateTime(deserializeDateTime(row.news_at)) : "";
     }
 
     open(row) {
