@@ -12,6 +12,8 @@ KINDS = [
     ("given", "Chargeback given back"),
     ("undone", "Transfer taken back"),
 ]
+# Those that the reversal of an entry has booked.
+REVERSED = ("returned", "undone")
 
 
 class PaylinkReceipt(models.Model):

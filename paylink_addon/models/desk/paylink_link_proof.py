@@ -6,7 +6,7 @@ from odoo import models
 from odoo.exceptions import AccessError
 from odoo.tools import format_date, format_datetime
 
-from ..bank.paylink_receipt import ACCOUNTANTS
+from ..bank.paylink_receipt import ACCOUNTANTS, REVERSED
 from ..messaging.paylink_sending_mixin import CUSTOMER_MESSAGES, FAILED_STATUSES
 
 
@@ -92,9 +92,12 @@ class PaylinkLinkProof(models.Model):
         ]
 
     def _proof_of_documents(self):
-        received = self.transaction_ids._paylink_received()
-        rows, _used = self._of_kind("receipt_rows", received)
+        """As the receipt tells it: what is not booked yet has paid nothing so far, what was paid twice is in excess."""
+        receipt = self._receipt_values()
         names = ("name", "date", "due", "amount", "paid", "left")
+        rows = [[row[name] for name in names] for row in receipt["rows"]]
+        if receipt["excess"]:
+            rows.append([self.env._("Paid in excess"), False, False, False, receipt["excess"], False])
         return {
             "title": self.env._("What was asked for"),
             "head": [
@@ -106,7 +109,7 @@ class PaylinkLinkProof(models.Model):
                 self.env._("Left to pay"),
             ],
             "amounts": 3,
-            "rows": [[row[name] for name in names] for row in rows],
+            "rows": rows,
         }
 
     # === TO WHOM IT WAS SENT === #
@@ -253,9 +256,9 @@ class PaylinkLinkProof(models.Model):
         }
 
     def _proof_entry(self, row):
-        """The entry that has booked a row; of a refund that came back, the one that has undone it."""
+        """The entry that has booked a row; of money that came back or was taken back, the one that has undone it."""
         entry = row.payment_id.move_id or row.line_id.move_id or row.transaction_id.paylink_match_id.move_id
-        return entry.reversal_move_ids[:1] or entry if row.kind == "returned" else entry
+        return entry.reversal_move_ids[:1] or entry if row.kind in REVERSED else entry
 
     def _proof_reconciled(self, row):
         """The documents that a row settles, with how much of each: of an entry that settles others', the link's."""
@@ -302,25 +305,26 @@ class PaylinkLinkProof(models.Model):
 
         :return: ``[(label, text, is it a sum), …]``
         """
-        kinds = (
-            (self.env._("Paid"), ("payment",)),
-            (self.env._("Refunded"), ("refund", "returned")),
-            (self.env._("Chargebacks"), ("taken", "given")),
-        )
-        parts = [(label, sum(row.amount for row in rows if row.kind in names)) for label, names in kinds]
         if not rows:
             return []
-        sums = [(label, self._amount_text(amount), False) for label, amount in parts if amount]
+        together = {
+            "payment": self.env._("Paid"),
+            **dict.fromkeys(("refund", "returned"), self.env._("Refunded")),
+            **dict.fromkeys(("taken", "given"), self.env._("Chargebacks")),
+        }
+        parts = defaultdict(float)
+        for kind, label in rows._fields["kind"]._description_selection(self.env):
+            parts[together.get(kind, label)] += sum(row.amount for row in rows if row.kind == kind)
+        sums = [(label, self._amount_text(amount), False) for label, amount in parts.items() if amount]
         sums.append((self.env._("Received"), self._amount_text(sum(rows.mapped("amount"))), True))
         return sums + (self._proof_net(rows) if knows_books else [])
 
     def _proof_net(self, rows):
-        """What the provider has kept, and what arrives, in the currency of each account; unknown, where it is."""
+        """What the provider has kept, and what arrives, in the currency of each account; unknown, where one of it is."""
+        if not all(row.settled_currency_id for row in rows):
+            return [(self.env._("Fees"), self.env._("not known yet"), False)]
         sums = []
         for currency, own in rows.grouped("settled_currency_id").items():
-            if not currency:
-                sums.append((self.env._("Fees"), self.env._("not known yet"), False))
-                continue
             fee, net = sum(own.mapped("fee")), sum(own.mapped("net"))
             if currency != self.currency_id:
                 sums.append((self.env._("Converted"), self._proof_amount(net + fee, currency), False))

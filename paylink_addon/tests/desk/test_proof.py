@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from freezegun import freeze_time
 from odoo import Command
 from odoo.exceptions import AccessError
@@ -158,6 +160,50 @@ class TestProof(BankCommon):
         [bank] = self._rows(values, "At the provider and at the bank")
         self.assertEqual((bank[2], bank[5]), (f"{line.date:%m/%d/%Y}", text(100)))
         self.assertNotIn("120", str(values["sections"]) + str(values["sums"]))
+
+    def test_no_kind_of_money_is_lost(self):
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        Receipt = self.env["paylink.receipt"]
+        kinds = list(Receipt._fields["kind"].get_values(self.env))
+        rows = Receipt.union(*(Receipt.new({"kind": kind, "amount": 2**i}) for i, kind in enumerate(kinds)))
+        with patch.object(type(link), "_amount_text", lambda _self, amount: amount):
+            *parts, total = [amount for _label, amount, _is_sum in link._proof_sums(rows, knows_books=False)]
+        self.assertEqual((sum(parts), total), (2 ** len(kinds) - 1,) * 2)
+
+    def test_transfer_taken_back(self):
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        tx = self._pay(link)
+        tx._paylink_withdraw_transfers()
+        values, text = self._values(self.accountant, link), link._amount_text
+        self.assertEqual(
+            [row[:2] for row in values["sums"][:3]],
+            [("Paid", text(100)), ("Transfer taken back", text(-100)), ("Received", text(0))],
+        )
+        entry = tx.payment_id.move_id
+        entries = {row[2] for row in self._rows(values, "In the books")}
+        self.assertEqual(entries, {entry.name, entry.reversal_move_ids.name})
+
+    def test_documents_say_what_the_receipt_says(self):
+        """What waits to be booked has paid nothing, and left nothing, yet; what was paid twice is not lost."""
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        text, title = link._amount_text, "What was asked for"
+        first, second = self._attempt(link), self._force_attempt(link, 100)
+        first._set_done()
+        [row] = self._rows(self._values(self.seller, link), title)
+        self.assertEqual(row[3:], [text(100), False, False])
+        first._post_process()
+        second._set_done()
+        second._post_process()
+        rows = self._rows(self._values(self.seller, link), title)
+        self.assertEqual(
+            [row[3:] for row in rows], [[text(100), text(100), text(0)], [False, text(100), False]]
+        )
+
+    def test_no_net_where_a_fee_is_not_known(self):
+        link, _tx = self._way()
+        rows = self.env["paylink.receipt"].search([("link_id", "=", link.id)])
+        rows += rows.new({"kind": "refund", "amount": -5})
+        self.assertEqual(link._proof_net(rows), [("Fees", "not known yet", False)])
 
     def test_what_is_unpaid_has_its_way_too(self):
         link = self._link(self._invoice(), user_id=self.seller.id)
