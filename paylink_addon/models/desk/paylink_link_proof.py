@@ -320,7 +320,7 @@ class PaylinkLinkProof(models.Model):
         return sums + (self._proof_net(rows) if knows_books else [])
 
     def _proof_net(self, rows):
-        """What the provider has kept, and what arrives, in the currency of each account; unknown, where one of it is."""
+        """What the provider has kept, and what arrives, by currency of the account; unknown as long as a part is."""
         if not all(row.settled_currency_id for row in rows):
             return [(self.env._("Fees"), self.env._("not known yet"), False)]
         sums = []

@@ -195,9 +195,7 @@ class TestProof(BankCommon):
         second._set_done()
         second._post_process()
         rows = self._rows(self._values(self.seller, link), title)
-        self.assertEqual(
-            [row[3:] for row in rows], [[text(100), text(100), text(0)], [False, text(100), False]]
-        )
+        self.assertEqual([row[3:] for row in rows], [[text(100), text(100), text(0)], [False, text(100), False]])
 
     def test_no_net_where_a_fee_is_not_known(self):
         link, _tx = self._way()
