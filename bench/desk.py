@@ -188,6 +188,7 @@ def floor(env):
                 elif value is not None:
                     sheet.write(number, column, value)
     workbook.close()
+    env.cr.execute("CLOSE floor")
     return time.perf_counter() - start
 
 
