@@ -167,9 +167,7 @@ def make_lines(env):
         is_reconciled="FALSE",
         internal_index="n",
     )
-    env.cr.execute(
-        "ANALYZE account_bank_statement_line, account_move, account_move_line, paylink_link, paylink_link_line"
-    )
+    env.cr.execute("ANALYZE account_bank_statement_line, account_move, paylink_link, paylink_link_line")
     env.invalidate_all()
     return line.browse(range(first, first + LINES))
 
