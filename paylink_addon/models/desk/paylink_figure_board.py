@@ -44,11 +44,8 @@ class PaylinkFigureBoard(models.Model):
     @api.readonly
     def board(self):
         """What the page is about: which figures its reader may see, of whose payments, in which currency."""
-        figures = [figure for figure, model in SOURCES.items() if self.env[model].has_access("read")]
-        if not set(figures) - {"dso"}:
-            self.check_access("read")
         return {
-            "figures": figures,
+            "figures": self._readable_figures(),
             "sees_all": self.env.user.has_group("paylink_addon.group_paylink_all"),
             "companies": ", ".join(self.env.companies.sudo().mapped("name")),
             "currency_id": self.env.company.currency_id.id,
@@ -65,10 +62,22 @@ class PaylinkFigureBoard(models.Model):
         """
         if figure not in SOURCES or period not in PERIODS:
             raise UserError(self.env._("There is no such figure."))
+        self._readable_figures()
         self.env[SOURCES[figure]].check_access("read")
         if field := DIMENSIONS.get(figure):
             return self._groups(field, self._since(period))
         return getattr(self, f"_figure_{figure}")(self._since(period))
+
+    @api.model
+    def _readable_figures(self):
+        """The figures that the user may see: those of invoices alone, which portal users read too, are no reason to.
+
+        :raises AccessError: they are for other people
+        """
+        figures = [figure for figure, model in SOURCES.items() if self.env[model].has_access("read")]
+        if not set(figures) - {"dso"}:
+            self.check_access("read")
+        return figures
 
     @api.model
     def _since(self, period):

@@ -1,9 +1,12 @@
 from datetime import timedelta
+from unittest.mock import patch
 
-from odoo import Command
+from freezegun import freeze_time
+from odoo import Command, fields
 from odoo.exceptions import AccessError
 from odoo.service.model import call_kw
 from odoo.tests import tagged
+from odoo.tools.convert import convert_file
 
 from ..browser_common import ToursCommon
 from ..common import PaylinkCommon
@@ -145,7 +148,8 @@ class TestFigures(FiguresCommon):
         expected = {  # document: (delay, likely in days, known from, later than usual)
             self.soon: (20, 25, "customer", False),
             self.late: (20, 0, "customer", True),
-            self.of_john: (20, 17, "company", False),
+            # Of one who has never paid nothing is known: that of all customers is told of nobody.
+            self.of_john: (0, 17, "company", False),
         }
         self._assert_likely(items, expected)
         self.assertEqual(self.marie.paylink_usual_delay, "20 days after the due date (3 payments)")
@@ -157,8 +161,15 @@ class TestFigures(FiguresCommon):
         self.env.flush_all()
         self.env.invalidate_all()
         self._assert_likely(
-            items, expected | {self.late: (20, 9, "promise", False), self.of_john: (20, 9, "promise", False)}
+            items, expected | {self.late: (20, 9, "promise", False), self.of_john: (0, 9, "promise", False)}
         )
+
+    def test_customers_together(self):
+        """How late customers pay is told by their last payments, however much else was reconciled since."""
+        self._invoice(self.john, 10)._reverse_moves(cancel=True)
+        with patch("odoo.addons.paylink_addon.models.desk.paylink_open_item.USUAL_LAST", 3):
+            item = self._as(self.accountant)["paylink.open.item"].search([("move_id", "=", self.of_john.id)])
+            self.assertEqual((item.basis, (item.likely_on - self.today).days), ("company", 17))
 
     def _assert_likely(self, items, expected):
         for move, values in expected.items():
@@ -172,7 +183,7 @@ class TestFigures(FiguresCommon):
         self.assertEqual(sum(row["amount"] for row in rows if row["is_later"]), 470)
         late = self._figure(self.accountant, "late")["rows"]
         found = [(row["label"], row["amount"], row["days"], row["usual"]) for row in late]
-        self.assertEqual(found, [("John Smith", 600, 3, 20), ("Marie Dubois", 470, 60, 20)])
+        self.assertEqual(found, [("John Smith", 600, 3, False), ("Marie Dubois", 470, 60, 20)])
         self.assertEqual([row["amount"] for row in self._figure(self.seller, "late")["rows"]], [470])
 
     def test_days_of_sales_outstanding(self):
@@ -208,6 +219,10 @@ class TestFigures(FiguresCommon):
                     self._figure(employee, figure)
         with self.assertRaises(AccessError):
             call_kw(self._as(employee)["paylink.figure"], "board", [], {})
+        portal = self._user("figures-portal", "base.group_portal")
+        self.assertTrue(self._as(portal)["account.move"].has_access("read"))
+        with self.assertRaises(AccessError):
+            self._figure(portal, "dso")
         with self.assertRaises(AccessError):
             self._figure(self.accountant, "funnel")
         everything = self.env["paylink.open.item"].sudo().search([])
@@ -224,15 +239,35 @@ class TestFigures(FiguresCommon):
         # Nor by way of what the links lead to.
         self.assertFalse(self._as(self.seller)["paylink.link"].search([("figure_ids.amount", "=", 200)]))
 
+    def test_archived_accounts_count(self):
+        self.of_john.line_ids.account_id.filtered(
+            lambda account: account.account_type == "asset_receivable"
+        ).sudo().active = False
+        ageing = self._figure(self.accountant, "ageing")
+        self.assertEqual(ageing["amount"], 2120)
+
+    def test_digest_may_be_gone(self):
+        """The add-on can be upgraded where somebody has deleted Odoo's digest."""
+        self.env.ref("digest.digest_digest_default").unlink()
+        convert_file(self.env, "paylink_addon", "data/desk/digest_data.xml", {}, mode="update")
+        self.assertFalse(self.env.ref("digest.digest_digest_default", raise_if_not_found=False))
+
     def test_digest_tells_each_person_their_own(self):
         self._pay(self.foreign_link)
         values = {"name": "Digest", "kpi_paylink_received": True, "company_id": self.company.id}
         digest = self.env["digest.digest"].create(values)
         for user, amount in ((self.seller, 100), (self.boss, 200)):
-            with self.subTest(user=user.login):
-                kpis = digest._compute_kpis(self.company, user)
-                (kpi,) = (kpi for kpi in kpis if kpi["kpi_name"] == "kpi_paylink_received")
-                self.assertIn(str(amount), kpi["kpi_col2"]["value"])
+            for later, expected in ((0, 0), (1, amount), (2, 0)):
+                with (
+                    self.subTest(user=user.login, later=later),
+                    freeze_time(fields.Datetime.now() + timedelta(days=later)),
+                ):
+                    kpis = digest._compute_kpis(self.company, user)
+                    (kpi,) = (kpi for kpi in kpis if kpi["kpi_name"] == "kpi_paylink_received")
+                    # Of each day in one digest: the one of the day after it.
+                    self.assertIn(str(expected), kpi["kpi_col1"]["value"])
+                    self.assertIn(str(amount if later else 0), kpi["kpi_col2"]["value"])
+        self.assertEqual(digest.with_user(self.boss).read(["kpi_paylink_received_value"])[0].popitem()[1], 0)
         employee = self._user("figures-employee", "base.group_user")
         self.assertFalse([kpi for kpi in digest._compute_kpis(self.company, employee) if "paylink" in kpi["kpi_name"]])
 

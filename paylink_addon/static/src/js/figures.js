@@ -212,14 +212,21 @@ class Figures extends Component {
         return rows.map((row) => ({
             label: row.label,
             text: this.money(row.amount),
-            note: _t("for %(days)s, usually %(usual)s after the due date", {
-                days: this.days(row.days),
-                usual: row.usual === null || row.usual === false ? "–" : this.days(row.usual),
-            }),
+            note: this.lateNote(row),
             share: most ? row.amount / most : 0,
             isLate: true,
             domain: row.domain,
         }));
+    }
+
+    lateNote({ days, usual }) {
+        if (usual === null || usual === false) {
+            return _t("for %s", this.days(days));
+        }
+        return _t("for %(days)s, usually %(usual)s after the due date", {
+            days: this.days(days),
+            usual: this.days(usual),
+        });
     }
 
     // === THE LISTS BEHIND === //
