@@ -17,11 +17,31 @@ class PaylinkLinkConsolidateByHand(models.Model):
 
     _inherit = "paylink.link"
 
-    consolidated_by_id = fields.Many2one("res.users", string="Consolidated by", readonly=True, copy=False, groups=STAFF)
-    consolidated_at = fields.Datetime(string="Consolidated by hand on", readonly=True, copy=False, groups=STAFF)
+    consolidated_by_id = fields.Many2one(
+        "res.users",
+        string="Consolidated by",
+        readonly=True,
+        compute="_compute_by_hand",
+        store=True,
+        copy=False,
+        groups=STAFF,
+    )
+    consolidated_at = fields.Datetime(
+        string="Consolidated by hand on",
+        readonly=True,
+        compute="_compute_by_hand",
+        store=True,
+        copy=False,
+        groups=STAFF,
+    )
     # Of which payment that was said: of another one it is not true.
     consolidated_payment_at = fields.Datetime(
-        string="Payment Consolidated by hand", readonly=True, copy=False, groups=STAFF
+        string="Payment Consolidated by hand",
+        readonly=True,
+        compute="_compute_by_hand",
+        store=True,
+        copy=False,
+        groups=STAFF,
     )
     consolidated_display = fields.Char(
         string="Consolidated by (text)", compute="_compute_consolidated_display", groups=STAFF
@@ -30,10 +50,18 @@ class PaylinkLinkConsolidateByHand(models.Model):
     # === COMPUTE METHODS === #
 
     def _consolidated_depends(self):
-        return [*super()._consolidated_depends(), "consolidated_at", "consolidated_payment_at", "paid_at"]
+        return [*super()._consolidated_depends(), "consolidated_at"]
 
     def _is_consolidated_otherwise(self):
-        return bool(self.consolidated_at) and self.consolidated_payment_at == self.paid_at
+        return bool(self.consolidated_at)
+
+    @api.depends("state", "paid_at")
+    def _compute_by_hand(self):
+        """What was said of money that has gone is not said of what comes after it, whichever way that comes."""
+        names = ("consolidated_at", "consolidated_by_id", "consolidated_payment_at")
+        for link in self.sudo():
+            stands = link.state == "paid" and link.consolidated_payment_at == link.paid_at
+            link.update({name: link[name] if stands else False for name in names})
 
     @api.depends("is_at_bank", "consolidated_on", "consolidated_at", "consolidated_by_id", "consolidated")
     @api.depends_context("lang", "tz")
