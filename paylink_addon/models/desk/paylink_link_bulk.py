@@ -10,6 +10,7 @@ class PaylinkLinkBulk(models.Model):
 
     ``_left_out_<action>()``: why links are left out, as ``{id: reason}``, in the user's language, without their names,
     and in as many queries, however many links there are. ``_bulk_<action>(dialog)``: do it with all of these links.
+    Where there is ``_ahead_<action>(dialog)``, it does before what may commit.
     """
 
     _inherit = "paylink.link"
@@ -96,15 +97,25 @@ class PaylinkLinkBulk(models.Model):
             ),
             (
                 "",
-                lambda link: self._recipient_problem(
-                    link.partner_id, link.email, link.phone, link.send_email, link.send_sms
+                lambda link: self._recipient_problem(  # the contact need not be the user's to read
+                    link.sudo().partner_id, link.email, link.phone, link.send_email, link.send_sms
                 ),
             ),
         )
 
+    def _ahead_send(self, dialog):
+        """Make the PDFs that are attached, which show these links: so these are out first."""
+        attached = self.filtered(lambda link: link.send_email and link.attach_pdf)
+        failed = dialog._in_halves(attached, type(self)._open_to_customers)
+        attached.filtered(lambda link: link.id not in failed).sudo()._make_missing_pdfs()
+
+    def _open_to_customers(self, _dialog):
+        self._check_sendable()
+        self._issue()
+
     def _bulk_send(self, _dialog):
         """Through Odoo's outboxes, as a single one is sent."""
-        self.action_send()
+        self.with_context(paylink_pdfs_made=True).action_send()
 
     # === MARK AS READ === #
 

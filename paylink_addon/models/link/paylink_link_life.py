@@ -164,14 +164,23 @@ class PaylinkLinkLife(models.Model):
     def _message_attachments(self):
         """The PDFs of the invoices of the links that are sent with them: those stored; a few missing ones are made."""
         links = self.filtered("attach_pdf").sudo()
-        moves = links.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
+        if not self.env.context.get("paylink_pdfs_made"):
+            links._make_missing_pdfs()
+        return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in links}
+
+    def _make_missing_pdfs(self):
+        """Make those that are attached to these links, in sudo mode, unless there are many.
+
+        In some countries Odoo commits meanwhile. Who holds something, or is in a savepoint, has it done before, and
+        sends with ``paylink_pdfs_made`` in the context.
+        """
+        moves = self.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
         missing = moves.filtered(lambda move: not move.invoice_pdf_report_id)
         if self._can_make_pdf() and len(missing) <= MAX_NEW_PDFS:
             # What is sent is these links, which last as long as somebody has chosen: no others are made or shown.
-            Send = self.env["account.move.send"].sudo().with_context(paylink_sent_ids=tuple(links.ids))
+            Send = self.env["account.move.send"].sudo().with_context(paylink_sent_ids=tuple(self.ids))
             for move in missing.with_env(Send.env):
                 Send._generate_and_send_invoices(move, sending_methods=[], allow_fallback_pdf=False)
-        return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in links}
 
     def _new_end(self):
         return self.company_id._paylink_expires_at()

@@ -7,6 +7,8 @@ from odoo.service.model import call_kw
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
+from odoo.addons.paylink_addon.wizards.desk import paylink_bulk
+
 from ..bank.bank_common import BankMixin
 from ..common import PaylinkCommon
 
@@ -138,6 +140,69 @@ class TestBulk(BulkCommon):
         self.assertIn("too long", next(iter(reasons)))
         self.assertEqual([bool(link.sent_at) for link in links], [True, True, False, True, True])
 
+    def test_pdfs_are_made_before_anything_is_held(self):
+        """In some countries Odoo commits there: savepoints and locks would be gone."""
+        link = self._link(self._invoice(), user_id=self.seller.id, attach_pdf=True)
+        items = self._items(self._invoice())
+        draft = self.env["paylink.link"]._create_for_items(
+            [({}, items)], partner_id=self.marie.id, user_id=self.seller.id, attach_pdf=True
+        )
+        dialog = self._dialog(self.seller, self._press(self.seller, "action_bulk_send", link + draft))
+        Send, Bulk = type(self.env["account.move.send"]), type(dialog)
+        once, holding, seen = Bulk._send_once, [], []
+
+        def send_once(dialog):
+            holding.append(True)
+            once(dialog)
+
+        def make(_self, moves, **_settings):
+            seen.append((moves.name, bool(holding), draft.state))
+
+        self.patch(Bulk, "_send_once", send_once)
+        self.patch(Send, "_generate_and_send_invoices", make)
+        self.patch(type(link), "_can_make_pdf", lambda _link: True)
+        dialog.action_run()
+        self.assertEqual(sorted(seen), [(move.name, False, "open") for move in (link + draft).line_ids.move_id])
+        self.assertEqual((self._told(dialog)[0], bool(draft.sent_at)), ("Sent: 2", True))
+
+    def test_a_hidden_contact_keeps_nobody_from_the_rest(self):
+        hidden = self._customer("Hidden", email="hidden@example.com")
+        links = self._links(partner_id=hidden.id) + self._links()
+        self.env["ir.rule"].sudo().create(
+            {
+                "name": "Hidden",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": f"[('id', '!=', {hidden.id})]",
+            }
+        )
+        dialog = self._run(self.seller, "action_bulk_send", links)
+        self.assertIn(self._told(dialog)[0], ("Sent: 1", "Sent: 2"))
+        self.assertTrue(links[1].sent_at)
+
+    def test_too_many_are_told(self):
+        """Lists hand over a part of all that fits a filter: it is not taken for all."""
+        links = self._links(3)
+        limit = self.env["ir.config_parameter"].sudo()
+        mine = [("id", "in", links.ids)]
+        table = [  # how many at once, how many lists hand over, chosen, what is said
+            (2, 20000, 3, "These are 3 links, and at most 2"),
+            (1000, 2, 2, "These are 3 links, and at most 2"),
+            (1000, 3, 3, ""),
+            (1000, 20000, 2, ""),
+        ]
+        for most, handed_over, chosen, said in table:
+            limit.set_param("web.active_ids_limit", handed_over)
+            context = {"active_domain": mine, "lang": "en_US"}
+            model = self.env(user=self.seller.id, su=False)["paylink.link"]
+            with self.subTest(most=most, handed_over=handed_over), patch.object(paylink_bulk, "MOST", most):
+                for method in ("action_bulk_cancel", "action_bulk_send", "action_bulk_read"):
+                    arguments = (model, method, [links[:chosen].ids], {"context": context})
+                    if said:
+                        with self.assertRaisesRegex(UserError, said):
+                            call_kw(*arguments)
+                    else:
+                        call_kw(*arguments)
+
     def test_mark_as_read(self):
         mine, theirs, read = self._links(2), self._links(user=self.colleague), self._links()
         (mine + theirs).sudo().unread = True
@@ -265,3 +330,19 @@ class TestConsolidate(BankMixin, BulkCommon):
         self._press(self.manager, "action_consolidate", link)
         link.sudo().write({"paid_at": "2030-01-01"})
         self.assertFalse(link.consolidated, "it was said of another payment")
+
+    def test_it_was_not_said_of_the_money_that_comes_after(self):
+        """Settled by a cheque, consolidated by hand; the cheque bounces, and something else settles it."""
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        invoice = link.line_ids.move_id
+        self._register_payment(invoice)
+        self._press(self.manager, "action_consolidate", link)
+        self.assertTrue(link.consolidated)
+        invoice.line_ids.remove_move_reconcile()
+        self.env.flush_all()
+        self.assertEqual((link.state, link.consolidated, link.consolidated_at), ("open", False, False))
+        self._register_payment(invoice)
+        self.env.flush_all()
+        self.assertEqual((link.state, link.consolidated, link.consolidated_display), ("paid", False, ""))
+        self._press(self.manager, "action_consolidate", link)
+        self.assertTrue(link.consolidated)

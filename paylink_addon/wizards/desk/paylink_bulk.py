@@ -11,6 +11,8 @@ ACTIONS = [
     ("consolidate", "Consolidate"),
     ("undo", "Undo the consolidation"),
 ]
+# With so many it is done while the user waits.
+MOST = 1000
 
 
 class PaylinkBulk(models.TransientModel):
@@ -96,12 +98,30 @@ class PaylinkBulk(models.TransientModel):
 
     @api.model
     def _make(self, action, links):
+        self._check_count(links)
         links.check_access("write")
         values = {"action": action, "source_model": links._name, "source_ids": links.ids}
         return self.with_context(clean_context(self.env.context)).create(values)
 
+    @api.model
+    def _check_count(self, links):
+        """Raise where there are too many; of all that fits a filter, lists hand over no more than a part."""
+        count, domain = len(links), self.env.context.get("active_domain")
+        if count >= self._most_from_lists() and domain is not None:
+            count = max(count, links.search_count(domain))
+        if count > min(MOST, len(links)):
+            raise UserError(
+                self.env._(
+                    "These are %(count)s links, and at most %(most)s can be done at once: narrow the filter, by month "
+                    "for example, or choose fewer.",
+                    count=count,
+                    most=min(MOST, self._most_from_lists()),
+                )
+            )
+
     def action_run(self):
         """Do it, once, and say what was done: where something was left out in a dialog, which stays."""
+        self._do_ahead()
         self._send_once()
         if self.left_ids:
             return self._action_show()
@@ -128,6 +148,16 @@ class PaylinkBulk(models.TransientModel):
         )
 
     # === DOING IT === #
+
+    def _do_ahead(self):
+        """What may commit comes before anything is held."""
+        dialog = self.with_context(clean_context(self.env.context))
+        links = dialog._sources()
+        work = getattr(type(links), f"_ahead_{self.action}", None)
+        if work and not self.is_sent:
+            links.check_access("write")
+            reasons = dialog._reasons(links)
+            work(links.filtered(lambda link: link.id not in reasons), dialog)
 
     def _send(self):
         """Do it with those that it can be done with now; what fails nevertheless is left out, with the reason."""

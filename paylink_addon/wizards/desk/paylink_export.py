@@ -47,8 +47,7 @@ class PaylinkExport(models.TransientModel):
         """The ticked links; where there are more than a list hands over at once, or none, those of its filter."""
         context = self.env.context
         active_ids = context.get("active_ids") if context.get("active_model") == "paylink.link" else None
-        limit = int(self.env["ir.config_parameter"].sudo().get_param("web.active_ids_limit", 20000))
-        if active_ids and (len(active_ids) < limit or "active_domain" not in context):
+        if active_ids and (len(active_ids) < self._most_from_lists() or "active_domain" not in context):
             return [["id", "in", active_ids]]
         return context.get("paylink_export_domain") or context.get("active_domain") or []
 

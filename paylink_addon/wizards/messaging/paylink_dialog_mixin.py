@@ -29,3 +29,8 @@ class PaylinkDialogMixin(models.AbstractModel):
         """All that is read only, stored or not: a related field would be taken for what it shows."""
         field = self._fields.get(name)
         return bool(field and field.readonly and name not in MAGIC_COLUMNS and name not in self._open_to_clients)
+
+    @api.model
+    def _most_from_lists(self):
+        """How many ids lists hand over at once, where all that fits a filter is chosen."""
+        return int(self.env["ir.config_parameter"].sudo().get_param("web.active_ids_limit", 20000))
