@@ -37,7 +37,8 @@ class PaylinkExport(http.Controller):
     def export_file(self, file_id):
         """A file that a job has made for this user: its pieces, one after the other."""
         file = request.env["paylink.export.file"].search([("id", "=", file_id), ("state", "=", "ready")])
-        if not file or not request.env.user.has_group("base.group_allow_export"):
+        may_export = request.env.user.has_group("base.group_allow_export")
+        if not (file and may_export and file._is_within_rights()):
             raise request.not_found()
         _logger.info("User %d downloads Excel file %d of %d links", file.env.uid, file.id, file.count)
         day = days.local(file.create_date, days.known(request.env.user.tz, request.env.company.paylink_tz)).date()

@@ -46,9 +46,13 @@ class PaylinkExportFile(models.Model):
     error = fields.Char(string="Why it failed", readonly=True)
     filter_domain = fields.Json(readonly=True, groups="base.group_system")
     settings = fields.Json(readonly=True, groups="base.group_system", help="Language, time zone and companies.")
+    rights = fields.Json(readonly=True, groups="base.group_system", help="Companies and groups of the user.")
     column_ids = fields.Many2many("paylink.export.column", readonly=True)
     packer = fields.Json(readonly=True, groups="base.group_system", help="How far it is: see Packer.")
     sums = fields.Json(readonly=True, groups="base.group_system")
+    months = fields.Json(
+        readonly=True, groups="base.group_system", help="The second sheet, of the links written so far."
+    )
     last_id = fields.Integer(readonly=True, groups="base.group_system", help="The last link that is written.")
     pieces = fields.Binary(attachment=True, readonly=True, groups="base.group_system")
 
@@ -74,6 +78,18 @@ class PaylinkExportFile(models.Model):
         self.ensure_one()
         if self.state != "ready":
             raise UserError(self.env._("The file is not ready: wait until it is, or export again."))
+        if not self._is_within_rights():
+            raise UserError(self.env._("Your rights have changed since this file was made: export again."))
+
+    def _is_within_rights(self):
+        """Whether the user may still see all that they could see when the file was asked for."""
+        now, then = self._rights(), self.sudo().rights or {}
+        return all(set(then.get(name, ())) <= set(ids) for name, ids in now.items())
+
+    @api.model
+    def _rights(self):
+        user = self.env.user
+        return {"companies": user.company_ids.ids, "groups": user.sudo().all_group_ids.ids}
 
     # === MAKING === #
 
@@ -98,6 +114,7 @@ class PaylinkExportFile(models.Model):
                 "settings": {
                     name: context[name] for name in ("lang", "tz", "allowed_company_ids") if context.get(name)
                 },
+                "rights": self._rights(),
                 "column_ids": [fields.Command.set(columns.ids)],
                 "last_id": newest.id + 1,
             }
@@ -130,6 +147,7 @@ class PaylinkExportFile(models.Model):
         piece = packer.add(links._excel_columns(columns), self._step(links, domain, columns, sums, ids))
         self._keep(piece, str(self.done))
         self.sums = {name: {str(index): amount for index, amount in own.items()} for name, own in sums.items()}
+        self._add_months(links, ids)
         self.done += len(ids)
         self.last_id = min(ids, default=0)
         if not ids:
@@ -164,7 +182,8 @@ class PaylinkExportFile(models.Model):
         domain = Domain(self.filter_domain or [])
         groups = [] if known else links._read_group(domain, ["currency_id"])
         currencies = links.env["res.currency"].browse(currency.id for (currency,) in groups)
-        table = links._excel_frame(domain, columns, (), sums, currencies, self.count if not known else self.done)
+        count, months = self.done if known else self.count, self._months()
+        table = links._excel_frame(columns, (), sums, currencies, count, lambda: links._shown_months(months))
         if known:
             table.currencies = known
         return table
@@ -179,6 +198,16 @@ class PaylinkExportFile(models.Model):
         for name, own in (self.sums or {}).items():
             sums[name].update({int(index): amount for index, amount in own.items()})
         return sums
+
+    def _months(self):
+        return {tuple(key): amounts for *key, amounts in self.months or ()}
+
+    def _add_months(self, links, ids):
+        """Of the links that are written, as they are now: both sheets are of the same links."""
+        months = self._months()
+        for key, amounts in links._months_of([("id", "in", ids)]).items():
+            months[key] = [sum(pair) for pair in zip(months.get(key, (0, 0.0, 0.0)), amounts, strict=True)]
+        self.months = [[*key, amounts] for key, amounts in months.items()]
 
     def _keep(self, content, name):
         self.env["ir.attachment"].create(
@@ -236,5 +265,7 @@ class PaylinkExportFile(models.Model):
 
     @api.autovacuum
     def _gc_files(self):
-        """Files are not kept for long: they can be made again."""
+        """Files are not kept for long: they can be made again. Those of users that were deleted are gone already."""
         self.search([("create_date", "<", fields.Datetime.now() - KEPT)]).unlink()
+        left = [("res_model", "=", self._name), ("res_field", "=", "pieces"), ("res_id", "not in", self.search([]).ids)]
+        self.env["ir.attachment"].sudo().search(left).unlink()

@@ -1,6 +1,6 @@
 import functools
 from collections import defaultdict
-from datetime import datetime, time
+from datetime import datetime
 
 from odoo import api, fields, models
 from odoo.tools import SQL
@@ -50,10 +50,14 @@ class PaylinkLink(models.Model):
         groups = self._read_group(domain, ["currency_id"], ["__count"])
         currencies = self.env["res.currency"].browse(currency.id for currency, _count in groups)
         rows = (sums.add(rows) for _ids, rows in self._excel_batches(domain, columns))
-        return self._excel_frame(domain, columns, rows, sums, currencies, sum(count for _currency, count in groups))
+        count, months = sum(count for _currency, count in groups), functools.partial(self._months, domain)
+        return self._excel_frame(columns, rows, sums, currencies, count, months)
 
-    def _excel_frame(self, domain, columns, rows, sums, currencies, count):
-        """What is written around the rows, and the rows."""
+    def _excel_frame(self, columns, rows, sums, currencies, count, months):
+        """What is written around the rows, and the rows.
+
+        :param months: a function that returns the rows of the second sheet, once those of the first are read
+        """
         return Table(
             title=self.env._("Collection Links"),
             columns=self._excel_columns(columns),
@@ -61,7 +65,7 @@ class PaylinkLink(models.Model):
             count=count,
             totals=self._excel_totals(sums, columns),
             currencies=currency_formats(currencies),
-            finish=functools.partial(self._add_months, domain),
+            finish=functools.partial(self._add_months, months),
         )
 
     @api.model
@@ -138,7 +142,7 @@ class PaylinkLink(models.Model):
         currency = self.env["res.currency"].with_context(active_test=False).search([("name", "=", name)], limit=1)
         return currency.round(amount)
 
-    def _add_months(self, domain, workbook):
+    def _add_months(self, months, workbook):
         """A second sheet: what was asked and received, by month, status and currency."""
         sheet = workbook.add_worksheet(self.env._("By status and month"))
         bold = workbook.add_format({"bold": True, "bottom": 1})
@@ -151,7 +155,7 @@ class PaylinkLink(models.Model):
             self.env._("Asked"),
             self.env._("Received"),
         )
-        rows = self._months(domain)
+        rows = months()
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, len(rows), len(titles) - 1)
         sheet.set_column(0, len(titles) - 1, 18)
@@ -169,24 +173,37 @@ class PaylinkLink(models.Model):
                 sheet.write_number(index, column, amount, formats[currency.name])
 
     def _months(self, domain):
-        """``(month, status, currency, count, asked, received)``: links are of the month in which they were made, money
-        is of that in which it moved, as in *Receipts*.
+        """``(month, status, currency, count, asked, received)``, as the second sheet shows them."""
+        return self._shown_months(self._months_of(domain))
+
+    def _months_of(self, domain):
+        """Links are of the month in which they were made, money is of that in which it moved, as in *Receipts*.
+
+        :return: ``{(month, status, id of the currency): [count, asked, received]}``, which can be stored and added up
         """
         links = self.with_context(tz=self._excel_timezone())
         rows = defaultdict(lambda: [0, 0.0, 0.0])
         made = links._read_group(domain, ["create_date:month", "status", "currency_id"], ["__count", "amount:sum"])
         for month, status, currency, count, asked in made:
-            rows[month.replace(tzinfo=None), status, currency][:2] = count, asked
+            rows[month.date().isoformat(), status, currency.id][:2] = count, asked
         # What has come for links is whose they are: the links that are asked for are those that the user may see.
         receipts = self.env["paylink.receipt"].sudo()
         of_links = [("link_id", "in", self._search(domain))]
         came = receipts._read_group(of_links, ["date:month", "link_id.status", "currency_id"], ["amount:sum"])
         for month, status, currency, received in came:
-            rows[datetime.combine(month, time()), status, currency.sudo(False)][2] = received
+            rows[month.isoformat(), status, currency.id][2] = received
+        return rows
+
+    def _shown_months(self, rows):
         labels = dict(self._fields["status"]._description_selection(self.env))
+        Currency = self.env["res.currency"]
+        shown = [
+            (datetime.fromisoformat(month), status or "", Currency.browse(currency_id), amounts)
+            for (month, status, currency_id), amounts in rows.items()
+        ]
         return [
-            (month, labels.get(status, ""), currency, *rows[month, status, currency])
-            for month, status, currency in sorted(rows, key=lambda key: (key[0], key[1] or "", key[2].name))
+            (month, labels.get(status, ""), currency, *amounts)
+            for month, status, currency, amounts in sorted(shown, key=lambda row: (*row[:2], row[2].name))
         ]
 
 

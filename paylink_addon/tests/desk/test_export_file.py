@@ -2,7 +2,7 @@ import io
 from datetime import timedelta
 from unittest.mock import patch
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
@@ -79,6 +79,30 @@ class TestExportJob(ExportJobCommon):
         told = self.env["mail.message"].sudo().search([("partner_ids", "in", self.boss.partner_id.ids)], limit=1)
         self.assertIn(f"/paylink/export/file/{file.id}", told.body)
 
+    def test_both_sheets_are_of_the_same_links(self):
+        """Also of those that do not fit the filter anymore, and of none that are made meanwhile."""
+        domain = [["id", ">=", min(self.links.ids)], ["cancelled_at", "=", False]]
+        _dialog, file = self._asked(domain=domain)
+        file.sudo()._make_step()
+        written = self.links.sorted("id", reverse=True)[1]
+        written._cancel()
+        self._free(3)
+        self._run_cron(JOB)
+        first, second = self._cells(b"".join(file._parts()))[0]
+        rows = [[cell[0] for cell in row] for row in second[1:]]
+        self.assertEqual((file.done, sum(row[3] for row in rows)), (23, 23))
+        asked = [sum(row[4] for row in rows if row[2] == name) for name in ("USD", "JPY")]
+        totals = {row[0][0]: row[3][0] for row in first[24:]}
+        for name, amount in zip(("USD", "JPY"), asked, strict=True):
+            self.assertAlmostEqual(totals[f"Total {name}"], amount, places=7)
+
+    def test_what_others_hold_is_made_soon(self):
+        _dialog, file = self._asked()
+        with patch.object(type(self.env["paylink.job.mixin"]), "_each", lambda *_args, **_options: True):
+            self._run_cron(JOB)
+        job = self.env.ref(f"paylink_addon.{JOB}").sudo()
+        self.assertEqual((file.state, job.interval_type, job.interval_number <= 10), ("waiting", "minutes", True))
+
     def test_one_at_a_time_kept_for_some_days(self):
         dialog, file = self._asked()
         with self.assertRaisesRegex(UserError, "Another file"):
@@ -96,6 +120,26 @@ class TestExportJob(ExportJobCommon):
         self.env.invalidate_all()
         self.env["paylink.export.file"].sudo()._gc_files()
         self.assertFalse(file.exists() or pieces.exists())
+
+    def test_files_do_not_outlive_rights(self):
+        """Who may see less than then gets no file of then; who may see more does."""
+        _dialog, file = self._asked()
+        self._run_cron(JOB)
+        names = ("group_payment_manager", "group_paylink_all", "group_paylink_user")
+        more, everyone, seller = (self.env.ref(f"paylink_addon.{name}") for name in names)
+        self.boss.group_ids += more
+        self.assertTrue(file.action_download())
+        other = self.env["res.company"].sudo().create({"name": "Other"})
+        for values in (
+            {"company_ids": [Command.set(other.ids)], "company_id": other.id},
+            {"group_ids": [Command.unlink(more.id), Command.unlink(everyone.id), Command.link(seller.id)]},
+        ):
+            with self.subTest(values), self.cr.savepoint() as savepoint:
+                self.boss.sudo().write(values)
+                with self.assertRaisesRegex(UserError, "rights"):
+                    file.action_download()
+                savepoint.rollback()
+                self.env.invalidate_all()
 
     def test_what_fails_is_told_once(self):
         _dialog, file = self._asked()
