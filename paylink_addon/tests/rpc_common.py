@@ -157,6 +157,8 @@ class RpcCommon(DepositCommon):
         paid = cls._pay(free)
         cls._mark(paid, *cls._amounts("3838.38"))
         cls._mark(paid.payment_id)
+        cls._mark(cls.env["paylink.link.attempt"].browse(paid.id), *cls._amounts("3838.38"))
+        cls._mark(cls.env["paylink.export.file"].sudo().create({"user_id": cls.boss.id, "last_id": 1}))
         cls._pay(of_invoice)
         cls._mark(invoice.line_ids.matched_credit_ids)
         cls._mark(free.message_ids[:1])

@@ -35,7 +35,7 @@ class PaylinkExportFile(models.Model):
 
     user_id = fields.Many2one("res.users", required=True, readonly=True, index=True, ondelete="cascade")
     state = fields.Selection(
-        [("waiting", "Being made"), ("ready", "Ready"), ("failed", "Failed")],
+        [("waiting", "Being made"), ("ready", "Complete"), ("failed", "Failed")],
         required=True,
         default="waiting",
         readonly=True,

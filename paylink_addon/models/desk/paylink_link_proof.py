@@ -236,7 +236,7 @@ class PaylinkLinkProof(models.Model):
             "title": self.env._("In the books"),
             "head": [
                 self.env._("Reference"),
-                self.env._("Booked on"),
+                self.env._("Date booked"),
                 self.env._("Journal Entry"),
                 self.env._("Reconciled with"),
                 self.env._("Amount"),

@@ -65,7 +65,7 @@ class PaylinkOpenItem(models.Model):
     move_id = fields.Many2one("account.move", string="Entry", readonly=True)
     currency_id = fields.Many2one("res.currency", readonly=True)
     company_currency_id = fields.Many2one("res.currency", string="Currency of the Company", readonly=True)
-    amount = fields.Monetary(string="Open", readonly=True, aggregator=None, help="Credits are negative.")
+    amount = fields.Monetary(string="Left to pay", readonly=True, aggregator=None, help="Credits are negative.")
     amount_company = fields.Monetary(
         string="In company currency",
         currency_field="company_currency_id",

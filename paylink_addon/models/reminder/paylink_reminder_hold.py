@@ -53,7 +53,7 @@ class PaylinkReminderHold(models.Model):
     )
     link_id = fields.Many2one(
         "paylink.link",
-        string="Announced on",
+        string="Link of the Announcement",
         readonly=True,
         copy=False,
         index="btree_not_null",
