@@ -100,8 +100,8 @@ TABLE = {
         "(unlink)": "OAMCX",
     },
     "paylink.export.file": {
-        "action_download": "OAMCX",
-        "(read)": "OAMCX",
+        "action_download": "O",
+        "(read)": "O",
         "(write)": "",
         "(create)": "",
         "(unlink)": "",
