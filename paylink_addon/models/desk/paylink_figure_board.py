@@ -195,10 +195,10 @@ class PaylinkFigureBoard(models.Model):
     def _figure_late(self, _since):
         """Who owes most that is overdue."""
         found = self.env["paylink.open.item"]._read_group(
-            [("days_late", ">", 0), ("amount", ">", 0)],
+            [("days_late", ">", 0), ("expected", ">", 0)],
             ["partner_id"],
-            ["amount_company:sum", "days_late:max", "usual_delay:max", "__count"],
-            order="amount_company:sum DESC, partner_id",
+            ["expected_company:sum", "days_late:max", "usual_delay:max", "__count"],
+            order="expected_company:sum DESC, partner_id",
             limit=PAYERS,
         )
         return {
@@ -210,7 +210,7 @@ class PaylinkFigureBoard(models.Model):
                     "days": late,
                     "usual": usual,
                     "count": count,
-                    "domain": [("partner_id", "=", partner.id), ("days_late", ">", 0), ("amount", ">", 0)],
+                    "domain": [("partner_id", "=", partner.id), ("days_late", ">", 0), ("expected", ">", 0)],
                 }
                 for partner, amount, late, usual, count in found
             ],
@@ -219,7 +219,7 @@ class PaylinkFigureBoard(models.Model):
     def _figure_forecast(self, _since):
         """What is likely to come in each week; apart from what should have come by now."""
         found = self.env["paylink.open.item"]._read_group(
-            [("amount", ">", 0)], ["is_later", "likely_on:week"], ["amount_company:sum", "__count"]
+            [("expected", ">", 0)], ["is_later", "likely_on:week"], ["expected_company:sum", "__count"]
         )
         rows = {}
         first = min((week for is_later, week, *_rest in found if not is_later), default=None)
@@ -240,7 +240,7 @@ class PaylinkFigureBoard(models.Model):
 
     def _forecast_row(self, week, is_last, amount, count):
         """:param bool is_last: whether it stands for all that is to come after the other weeks"""
-        domain = [("amount", ">", 0), ("is_later", "=", False), ("likely_on", ">=", Date.to_string(week))]
+        domain = [("expected", ">", 0), ("is_later", "=", False), ("likely_on", ">=", Date.to_string(week))]
         if not is_last:
             domain.append(("likely_on", "<", Date.to_string(week + timedelta(weeks=1))))
         return {
@@ -253,7 +253,7 @@ class PaylinkFigureBoard(models.Model):
         }
 
     def _later_row(self, amount, count):
-        domain = [("amount", ">", 0), ("is_later", "=", True)]
+        domain = [("expected", ">", 0), ("is_later", "=", True)]
         return {"week": False, "is_later": True, "amount": amount, "count": count, "domain": domain}
 
     def _figure_dso(self, _since):

@@ -5,7 +5,7 @@ from odoo.tools import SQL
 from odoo.tools.sql import create_index
 
 from ...const import AGE_LIMITS, AGES, LIVE_STATES
-from ...tools import days
+from ..reminder.paylink_reminder_hold import OF_LINK
 
 # Of how many days the payments tell how late somebody usually pays, and how many they have to be at least.
 USUAL_DAYS, USUAL_LEAST = 365, 3
@@ -41,15 +41,16 @@ class PaylinkOpenItem(models.Model):
             *("reconciled", "statement_line_id"),
         ],
         "account.account": ["account_type"],
+        "account.payment": ["payment_type", "state"],
         "account.move": ["invoice_user_id"],
         "account.partial.reconcile": ["debit_move_id", "credit_move_id", "max_date", "company_id"],
         "res.partner": ["commercial_partner_id"],
         "paylink.link": [
-            *("amount", "amount_paid", "amount_taken_back", "company_id", "currency_id", "issued_at", "kind", "name"),
-            *("partner_id", "state", "user_id"),
+            *("amount", "amount_paid", "amount_taken_back", "company_id", "currency_id", "due_on", "expires_on"),
+            *("kind", "name", "partner_id", "state", "user_id"),
         ],
         "paylink.link.line": ["link_id", "move_line_id"],
-        "paylink.reminder.hold": ["active", "company_id", "date_until", "kind", "move_id", "partner_id"],
+        "paylink.reminder.hold": ["active", "company_id", "date_until", "kind", "link_id", "move_id", "partner_id"],
     }
 
     name = fields.Char(string="Document", readonly=True)
@@ -72,7 +73,21 @@ class PaylinkOpenItem(models.Model):
         readonly=True,
         help="At today's rates.",
     )
-    date_due = fields.Date(string="Due Date", readonly=True, help="Of a link without documents, the day it was made.")
+    expected = fields.Monetary(
+        string="Still expected",
+        readonly=True,
+        aggregator=None,
+        help="Without what credits and money on its way will settle: they pay first what was due first.",
+    )
+    expected_company = fields.Monetary(
+        string="Expected in company currency",
+        currency_field="company_currency_id",
+        readonly=True,
+        help="At today's rates.",
+    )
+    date_due = fields.Date(
+        string="Due Date", readonly=True, help="Of a link without a due date, the day of its expiry."
+    )
     days_late = fields.Integer(string="Days overdue", readonly=True, aggregator=None)
     age = fields.Selection(AGES, readonly=True)
     is_asked = fields.Boolean(string="Asked by a link", readonly=True)
@@ -128,22 +143,30 @@ class PaylinkOpenItem(models.Model):
                    ROUND(owed.amount * rate.rate, %(digits)s) AS amount_company, owed.date_due,
                    GREATEST(%(today)s - owed.date_due, 0) AS days_late, %(age)s AS age,
                    owed.link_id IS NOT NULL AS is_asked, own.days AS usual_delay,
-                   COALESCE(promised.until, promised_all.until, GREATEST(%(likely)s, %(today)s)) AS likely_on,
-                   CASE WHEN COALESCE(promised.until, promised_all.until) IS NOT NULL THEN 'promise'
+                   COALESCE(%(covered)s, GREATEST(owed.amount, 0)) AS expected,
+                   ROUND(COALESCE(%(covered)s, GREATEST(owed.amount, 0)) * rate.rate, %(digits)s) AS expected_company,
+                   COALESCE(%(promise)s, GREATEST(%(likely)s, %(today)s)) AS likely_on,
+                   CASE WHEN %(promise)s IS NOT NULL THEN 'promise'
                         WHEN own.days IS NOT NULL THEN 'customer' WHEN every.days IS NOT NULL THEN 'company'
                         ELSE 'due' END AS basis,
-                   COALESCE(promised.until, promised_all.until, %(likely)s) < %(today)s AS is_later
+                   COALESCE(%(promise)s, %(likely)s) < %(today)s AS is_later
               FROM (%(items)s UNION ALL %(links)s) owed
               JOIN (%(rates)s) rate ON rate.currency_id = owed.currency_id
-         LEFT JOIN (%(own)s) own ON own.customer = %(customer)s
-         LEFT JOIN (%(every)s) every ON every.company = owed.company_id + 0
+         LEFT JOIN (%(covers)s) covered ON covered.id = owed.id
+         LEFT JOIN (%(own)s) own ON own.customer = %(customer)s AND owed.move_id IS NOT NULL
+         LEFT JOIN (%(every)s) every ON every.company = owed.company_id + 0 AND owed.move_id IS NOT NULL
          LEFT JOIN (%(of_moves)s) promised ON promised.move_id = owed.move_id
+         LEFT JOIN (%(of_links)s) promised_link
+                ON promised_link.link_id = owed.link_id AND owed.move_id IS NULL
          LEFT JOIN (%(of_all)s) promised_all ON promised_all.customer = %(customer)s
             """,
             currency=self.env.company.currency_id.id,
             digits=self.env.company.currency_id.decimal_places,
             today=self._today_sql(SQL("owed.company_id")),
             age=self._age_sql(SQL("%s - owed.date_due", self._today_sql(SQL("owed.company_id")))),
+            covers=self._covered_sql(),
+            covered=SQL("covered.expected"),
+            promise=SQL("COALESCE(promised.until, promised_link.until, promised_all.until)"),
             likely=SQL("(owed.date_due + COALESCE(own.days, every.days, 0))"),
             items=self._items_sql(),
             links=self._links_sql(),
@@ -152,7 +175,10 @@ class PaylinkOpenItem(models.Model):
             every=self._company_delays_sql(),
             customer=_customer_sql("owed"),
             of_moves=self._promises_sql("move_id", SQL("hold.move_id")),
-            of_all=self._promises_sql("customer", _customer_sql("hold"), SQL("AND hold.move_id IS NULL")),
+            of_links=self._promises_sql("link_id", SQL("hold.link_id"), SQL("AND %s", OF_LINK)),
+            of_all=self._promises_sql(
+                "customer", _customer_sql("hold"), SQL("AND hold.move_id IS NULL AND hold.link_id IS NULL")
+            ),
         )
 
     @api.model
@@ -177,33 +203,42 @@ class PaylinkOpenItem(models.Model):
                       FROM paylink_link link JOIN paylink_link_line line ON line.link_id = link.id
                      WHERE link.state IN %(live)s
                   ORDER BY line.move_line_id, link.id DESC) asking ON asking.move_line_id = item.id
-             WHERE item.account_id IN %(accounts)s AND item.reconciled IS NOT TRUE AND item.parent_state = 'posted'
-               AND item.amount_residual_currency <> 0
+             WHERE %(open)s
             """,
             live=LIVE_STATES,
-            accounts=self._accounts(),
+            open=self._open_sql(),
+        )
+
+    @api.model
+    def _open_sql(self):
+        return SQL(
+            """item.account_id IN %s AND item.reconciled IS NOT TRUE AND item.parent_state = 'posted'
+               AND item.amount_residual_currency <> 0""",
+            self._accounts(),
         )
 
     @api.model
     def _links_sql(self):
-        """What is asked for that is on no customer's account: deposits, and other amounts."""
+        """What is asked for that is on no customer's account: deposits, and other amounts.
+
+        Late is what the lists of links call overdue: what has no due date may be paid until the link expires.
+        """
         return SQL(
             """
             SELECT -link.id, link.name, link.company_id, partner.commercial_partner_id, link.user_id, link.id,
-                   NULL::integer, link.currency_id,
-                   link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0),
-                   ((link.issued_at AT TIME ZONE 'UTC') AT TIME ZONE %s)::date
+                   NULL::integer, link.currency_id, %(due)s,
+                   COALESCE(link.due_on, GREATEST(link.expires_on, %(today)s))
               FROM paylink_link link JOIN res_partner partner ON partner.id = link.partner_id
-             WHERE link.state IN %s AND link.kind <> 'open_items'
-               AND link.amount > COALESCE(link.amount_paid, 0) - COALESCE(link.amount_taken_back, 0)
+             WHERE link.state IN %(live)s AND link.kind <> 'open_items' AND %(due)s > 0
             """,
-            self._by_company_sql(SQL("link.company_id"), self._zone),
-            LIVE_STATES,
+            due=self._link_due_sql(),
+            today=self._today_sql(SQL("link.company_id")),
+            live=LIVE_STATES,
         )
 
     @api.model
-    def _zone(self, company):
-        return days.in_database(self.env.cr, company.paylink_tz)
+    def _link_due_sql(self):
+        return SQL("(link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0))")
 
     @api.model
     def _accounts(self):

@@ -126,15 +126,15 @@ class TestFigures(FiguresCommon):
 
     def test_open_by_age(self):
         expected = {  # age: (open, of it asked)
-            # Marie's free payment is a credit. What asks for no document is due on the day it was made.
+            # Marie's free payment is a credit. What asks for no document may be paid until it expires.
             self.accountant: {
                 "credit": (-100, 0),
-                "not_due": (1150, 150),
+                "not_due": (1220, 220),
                 "1_30": (600, 0),
-                "31_60": (470, 470),
+                "31_60": (400, 400),
             },
-            self.boss: {"not_due": (150, 150), "31_60": (470, 470)},
-            self.seller: {"not_due": (50, 50), "31_60": (470, 470)},
+            self.boss: {"not_due": (220, 220), "31_60": (400, 400)},
+            self.seller: {"not_due": (120, 120), "31_60": (400, 400)},
         }
         for user, ages in expected.items():
             with self.subTest(user=user.login):
@@ -179,12 +179,32 @@ class TestFigures(FiguresCommon):
 
     def test_forecast_and_late_payers(self):
         rows = self._figure(self.accountant, "forecast")["rows"]
-        self.assertEqual(sum(row["amount"] for row in rows), 2220)
-        self.assertEqual(sum(row["amount"] for row in rows if row["is_later"]), 470)
+        # Marie's credit of 100 has paid what was due first.
+        self.assertEqual(sum(row["amount"] for row in rows), 2120)
+        self.assertEqual(sum(row["amount"] for row in rows if row["is_later"]), 300)
         late = self._figure(self.accountant, "late")["rows"]
         found = [(row["label"], row["amount"], row["days"], row["usual"]) for row in late]
-        self.assertEqual(found, [("John Smith", 600, 3, False), ("Marie Dubois", 470, 60, 20)])
-        self.assertEqual([row["amount"] for row in self._figure(self.seller, "late")["rows"]], [470])
+        self.assertEqual(found, [("John Smith", 600, 3, False), ("Marie Dubois", 300, 50, 20)])
+        self.assertEqual([row["amount"] for row in self._figure(self.seller, "late")["rows"]], [300])
+
+    def test_what_was_paid_already_is_not_expected(self):
+        """Neither what is on its way, nor what was given back: late payers are those who owe."""
+        self._attempt(self.asked)._set_pending()
+        self._attempt(self.tried)._set_pending()
+        self._refund(self._pay(self._link(self.of_john)), 600)
+        items = self._as(self.accountant)["paylink.open.item"].search([("amount", ">", 0)])
+        expected = {item.name: item.expected for item in items if item.expected != item.amount}
+        given = items.filtered(lambda item: item.partner_id == self.john and item.amount == 600)
+        self.assertEqual(expected, {self.late.name: 0, self.soon.name: 900, self.tried.name: 0, given.name: 0})
+        self.assertEqual(self._figure(self.accountant, "late")["rows"], [])
+        rows = self._figure(self.accountant, "forecast")["rows"]
+        self.assertEqual(sum(row["amount"] for row in rows), 900 + 70 + 100)
+
+    def test_transfer_announced_for_a_link_promises_nothing_else(self):
+        hold = {"kind": "promise", "date_until": self.today + timedelta(days=9), "partner_id": self.marie.id}
+        self.env["paylink.reminder.hold"].sudo().create({**hold, "link_id": self.tried.id})
+        items = self._as(self.accountant)["paylink.open.item"].search([("amount", ">", 0)])
+        self.assertEqual(items.filtered(lambda item: item.basis == "promise").link_id, self.tried)
 
     def test_days_of_sales_outstanding(self):
         figure = self._figure(self.accountant, "dso")

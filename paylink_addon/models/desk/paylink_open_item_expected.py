@@ -1,0 +1,80 @@
+"""Stage of ``paylink.open.item``: what is still to come, after what customers have paid already."""
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ...const import VOID_STATES
+
+
+class PaylinkOpenItemExpected(models.Model):
+    """As ``res.partner`` tells what somebody owes: credits, and money on its way, pay what was due first. Money that
+    went back to the customer is deducted from credits only; nobody is expected to pay it again.
+    """
+
+    _inherit = "paylink.open.item"
+
+    @api.model
+    def _covered_sql(self):
+        """How much is left of what something is deducted from: a query of ``(id, expected)``, each ``id`` once."""
+        return SQL(
+            """
+              WITH coming AS (%(coming)s), item AS (%(items)s), gone AS (%(gone)s)
+            SELECT id, MIN(expected) AS expected
+              FROM (SELECT item.id,
+                           CASE WHEN item.is_given_back THEN 0 ELSE LEAST(item.amount, GREATEST(
+                               SUM(item.amount) FILTER (WHERE NOT item.is_given_back) OVER (
+                                   PARTITION BY item.company_id, item.partner_id, item.currency_id
+                                       ORDER BY item.date_due, item.id) - gone.amount, 0)) END AS expected
+                      FROM item JOIN gone USING (company_id, partner_id, currency_id)
+                     WHERE item.amount > 0
+                 UNION ALL
+                    SELECT -link.id, GREATEST(%(due)s - own.amount, 0)
+                      FROM (SELECT link_id, SUM(amount) AS amount
+                              FROM (SELECT DISTINCT link_id, money_id, amount FROM coming
+                                     WHERE link_id IS NOT NULL AND item_id IS NULL AND NOT is_booked) money
+                          GROUP BY link_id) own
+                      JOIN paylink_link link ON link.id = own.link_id) left_over
+          GROUP BY id
+            """,
+            coming=self.env["payment.transaction"].sudo()._paylink_coming_sql(),
+            items=self._owing_sql(),
+            gone=self._gone_sql(),
+            due=self._link_due_sql(),
+        )
+
+    @api.model
+    def _owing_sql(self):
+        """The open items of customers, with whether they are money that went back to them."""
+        return SQL(
+            """
+            SELECT item.id, item.company_id, partner.commercial_partner_id AS partner_id, item.currency_id,
+                   item.amount_residual_currency AS amount, COALESCE(item.date_maturity, item.date) AS date_due,
+                   given.id IS NOT NULL AS is_given_back
+              FROM account_move_line item
+              JOIN res_partner partner ON partner.id = item.partner_id
+         LEFT JOIN account_payment given
+                ON given.id = item.payment_id AND given.payment_type = 'outbound' AND given.state NOT IN %s
+             WHERE %s
+            """,
+            VOID_STATES,
+            self._open_sql(),
+        )
+
+    @api.model
+    def _gone_sql(self):
+        """What customers have paid, and no item knows: credits and money on its way, less what went back to them."""
+        return SQL(
+            """
+            SELECT company_id, partner_id, currency_id, GREATEST(SUM(amount), 0) AS amount
+              FROM (SELECT company_id, partner_id, currency_id, -amount AS amount FROM item
+                     WHERE (amount < 0 OR is_given_back) AND id NOT IN (%s)
+                 UNION ALL
+                    SELECT company_id, partner_id, currency_id, amount
+                      FROM (SELECT DISTINCT ON (coming.money_id)
+                                   item.company_id, item.partner_id, item.currency_id, coming.amount
+                              FROM coming JOIN item ON item.id = coming.item_id
+                             WHERE NOT coming.is_booked) money) paid
+          GROUP BY company_id, partner_id, currency_id
+            """,
+            self.env["account.move.line"].sudo()._paylink_kept_sql(),
+        )
