@@ -18,7 +18,7 @@ class PaylinkOpenItemExpected(models.Model):
         """How much is left of what something is deducted from: a query of ``(id, expected)``, each ``id`` once."""
         return SQL(
             """
-              WITH coming AS (%(coming)s), item AS (%(items)s), gone AS (%(gone)s)
+              WITH coming AS (%(coming)s), gone AS (%(gone)s), item AS (%(items)s)
             SELECT id, MIN(expected) AS expected
               FROM (SELECT item.id,
                            CASE WHEN item.is_given_back THEN 0 ELSE LEAST(item.amount, GREATEST(
@@ -37,14 +37,21 @@ class PaylinkOpenItemExpected(models.Model):
           GROUP BY id
             """,
             coming=self.env["payment.transaction"].sudo()._paylink_coming_sql(),
-            items=self._owing_sql(),
+            items=self._owing_sql(
+                # Looked up first: these are few.
+                SQL(
+                    """item.partner_id = ANY(ARRAY(
+                           SELECT contact.id FROM res_partner contact
+                             JOIN gone ON gone.partner_id = contact.commercial_partner_id))"""
+                )
+            ),
             gone=self._gone_sql(),
             due=self._link_due_sql(),
         )
 
     @api.model
-    def _owing_sql(self):
-        """The open items of customers, with whether they are money that went back to them."""
+    def _owing_sql(self, condition):
+        """Open items of customers, with whether they are money that went back to them."""
         return SQL(
             """
             SELECT item.id, item.company_id, partner.commercial_partner_id AS partner_id, item.currency_id,
@@ -54,10 +61,11 @@ class PaylinkOpenItemExpected(models.Model):
               JOIN res_partner partner ON partner.id = item.partner_id
          LEFT JOIN account_payment given
                 ON given.id = item.payment_id AND given.payment_type = 'outbound' AND given.state NOT IN %s
-             WHERE %s
+             WHERE %s AND %s
             """,
             VOID_STATES,
             self._open_sql(),
+            condition,
         )
 
     @api.model
@@ -66,15 +74,18 @@ class PaylinkOpenItemExpected(models.Model):
         return SQL(
             """
             SELECT company_id, partner_id, currency_id, GREATEST(SUM(amount), 0) AS amount
-              FROM (SELECT company_id, partner_id, currency_id, -amount AS amount FROM item
+              FROM (SELECT company_id, partner_id, currency_id, -amount AS amount FROM (%s) item
                      WHERE (amount < 0 OR is_given_back) AND id NOT IN (%s)
                  UNION ALL
                     SELECT company_id, partner_id, currency_id, amount
-                      FROM (SELECT DISTINCT ON (coming.money_id)
-                                   item.company_id, item.partner_id, item.currency_id, coming.amount
-                              FROM coming JOIN item ON item.id = coming.item_id
+                      FROM (SELECT DISTINCT ON (coming.money_id) item.company_id,
+                                   partner.commercial_partner_id AS partner_id, item.currency_id, coming.amount
+                              FROM coming
+                              JOIN account_move_line item ON item.id = coming.item_id
+                              JOIN res_partner partner ON partner.id = item.partner_id
                              WHERE NOT coming.is_booked) money) paid
           GROUP BY company_id, partner_id, currency_id
             """,
+            self._owing_sql(SQL("(item.amount_residual_currency < 0 OR item.payment_id IS NOT NULL)")),
             self.env["account.move.line"].sudo()._paylink_kept_sql(),
         )
