@@ -20,16 +20,15 @@ class PaymentTransaction(models.Model):
         rows = super()._paylink_taken_rows(env)
         for dispute in (self | self.source_transaction_id).sudo().paylink_dispute_ids.filtered("withdrawal_id"):
             taken, given = dispute.withdrawal_id, dispute.reinstatement_id
-            rows.append(
-                (dispute.withdrawn_on or taken.date, env._("Taken back by your bank"), dispute.name, -dispute.amount)
-            )
+            amount = self._paylink_share(dispute.transaction_id, dispute.amount)
+            rows.append((dispute.withdrawn_on or taken.date, env._("Taken back by your bank"), dispute.name, -amount))
             if given:
                 rows.append(
                     (
                         dispute.reinstated_on or given.date,
                         env._("Given back by your bank"),
                         dispute.name,
-                        dispute.amount,
+                        amount,
                     )
                 )
         return rows

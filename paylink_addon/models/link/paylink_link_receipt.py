@@ -100,7 +100,8 @@ class PaylinkLinkReceipt(models.Model):
         for tx in (received | received.source_transaction_id).child_transaction_ids._paylink_refunds():
             method = tx.source_transaction_id.paylink_method_display or tx.payment_method_id.name
             text = self.env._("Refunded (%(method)s)", method=method)
-            changes.append((tx._paylink_moved_on(), text, tx.reference, tx.amount))
+            amount = received._paylink_share(tx.source_transaction_id, tx.amount)
+            changes.append((tx._paylink_moved_on(), text, tx.reference, amount))
         changes += received._paylink_taken_rows(self.env)
         return [
             {"text": text, "date": format_date(self.env, day), "reference": reference, "value": value}

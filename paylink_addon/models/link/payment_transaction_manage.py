@@ -217,12 +217,22 @@ class PaymentTransactionManage(models.Model):
         }
 
     def _paylink_taken_back_amount(self):
-        """What customers' banks have taken back of these payments, and not given back, in their currency.
-
-        Of an amount that was captured later, it is noted on what was authorized.
-        """
+        """What customers' banks have taken back of these payments, and not given back, in their currency."""
         received = self._paylink_received().with_prefetch(self._prefetch_ids)  # of all links at once
-        return sum((received._paylink_taken_back() | received.source_transaction_id._paylink_taken_back()).values())
+        taken = sum(received._paylink_taken_back().values())
+        for authorized in received.source_transaction_id:
+            taken += received._paylink_share(authorized, sum(authorized._paylink_taken_back().values()))
+        return taken
+
+    def _paylink_share(self, owner, amount):
+        """How much of ``amount``, which is noted on ``owner``, is of these payments.
+
+        Of an authorization that was captured in parts, what is noted on it is of each part by its amount.
+        """
+        parts = owner.child_transaction_ids._paylink_received()
+        if owner in self or not parts or not amount:
+            return amount
+        return owner.currency_id.round(amount * sum((self & parts).mapped("amount")) / sum(parts.mapped("amount")))
 
     def _paylink_refundable(self):
         """The payments of which something can be given back."""

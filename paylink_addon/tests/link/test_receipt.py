@@ -92,6 +92,30 @@ class TestReceipt(PayCommon):
         own = link.sudo()._receipt_values(second)
         self.assertEqual([change["value"] for change in own["changes"]], [-30])
 
+    def test_of_a_captured_part_its_share_is_said(self):
+        """What is refunded, and what a bank takes back, is noted on the authorization: once, over all receipts."""
+        link = self._free_link(100, user_id=self.seller.id)
+        whole = self._authorized(link)
+        parts = [whole._create_child_transaction(amount) for amount in (60, 40)]
+        for part in parts:
+            part._set_done()
+            part._post_process()
+        values = {"provider_id": whole.provider_id.id, "transaction_id": whole.id, "currency_id": whole.currency_id.id}
+        values |= {"name": "dp_1", "amount": 50, "status": "lost", "withdrawn_at": "2026-04-06 12:00:00"}
+        dispute = self.env["paylink.dispute"].sudo().create(values)
+        dispute._book_withdrawal()
+        refund = whole._create_child_transaction(10, is_refund=True)
+        refund.state = "done"
+        refund.paylink_moved_at = "2026-04-07 12:00:00"
+        self.env.invalidate_all()
+        both = link.sudo()._receipt_values()
+        self.assertEqual([change["value"] for change in both["changes"]], [-50, -10])
+        for part, expected in zip(parts, ([-30, -6], [-20, -4]), strict=True):
+            own = link.sudo()._receipt_values(part)
+            self.assertEqual([change["value"] for change in own["changes"]], expected)
+            self.assertEqual(part._paylink_standing_amount(), part.amount + expected[0])
+        self.assertEqual(link.amount_taken_back, 50)
+
     def test_no_receipt_of_what_is_unpaid(self):
         link, other = self._link(self._invoice(), user_id=self.seller.id), self._free_link(user_id=self.colleague.id)
         paid = self._pay(other)
