@@ -41,7 +41,7 @@ class PaylinkExport(http.Controller):
         if not (file and may_export and file._is_within_rights()):
             raise request.not_found()
         _logger.info("User %d downloads Excel file %d of %d links", file.env.uid, file.id, file.count)
-        day = days.local(file.create_date, days.known(request.env.user.tz, request.env.company.paylink_tz)).date()
+        day = days.day(file.create_date, days.known(request.env.user.tz, request.env.company.paylink_tz))
         name = request.env._("Collection links %(date)s", date=day.isoformat())
         headers = [
             ("Content-Type", EXCEL),

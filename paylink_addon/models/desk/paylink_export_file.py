@@ -267,5 +267,6 @@ class PaylinkExportFile(models.Model):
     def _gc_files(self):
         """Files are not kept for long: they can be made again. Those of users that were deleted are gone already."""
         self.search([("create_date", "<", fields.Datetime.now() - KEPT)]).unlink()
-        left = [("res_model", "=", self._name), ("res_field", "=", "pieces"), ("res_id", "not in", self.search([]).ids)]
+        there = self._search([("create_date", "!=", False)])
+        left = [("res_model", "=", self._name), ("res_field", "=", "pieces"), ("res_id", "not in", there)]
         self.env["ir.attachment"].sudo().search(left).unlink()

@@ -185,7 +185,7 @@ class PaylinkLink(models.Model):
         rows = defaultdict(lambda: [0, 0.0, 0.0])
         made = links._read_group(domain, ["create_date:month", "status", "currency_id"], ["__count", "amount:sum"])
         for month, status, currency, count, asked in made:
-            rows[month.date().isoformat(), status, currency.id][:2] = count, asked
+            rows[fields.Date.to_date(month).isoformat(), status, currency.id][:2] = count, asked
         # What has come for links is whose they are: the links that are asked for are those that the user may see.
         receipts = self.env["paylink.receipt"].sudo()
         of_links = [("link_id", "in", self._search(domain))]

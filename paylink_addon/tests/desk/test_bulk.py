@@ -7,8 +7,7 @@ from odoo.service.model import call_kw
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
-from odoo.addons.paylink_addon.wizards.desk import paylink_bulk
-
+from ...wizards.desk import paylink_bulk
 from ..bank.bank_common import BankMixin
 from ..common import PaylinkCommon
 

@@ -362,7 +362,8 @@ class TestPay(PayCommon):
 
         def ask(_transaction, _values):
             with closing(sql_db.db_connect(self.env.cr.dbname).cursor()) as others:
-                raise ValidationError(f"A slot is free: {locks.take_slot(others)}.")
+                answer = f"A slot is free: {locks.take_slot(others)}."
+            raise ValidationError(answer)
 
         self.patch(locks, "THREADS", 1)
         self.patch(type(self.env["payment.transaction"]), "_get_specific_rendering_values", ask)
