@@ -7,7 +7,7 @@ from . import sale_order
 from . import paylink_export_column
 from . import paylink_link
 from . import paylink_link_bulk
-from . import paylink_link_consolidate
+from . import paylink_link_by_hand
 from . import paylink_link_lists
 from . import paylink_link_unread
 from . import res_company

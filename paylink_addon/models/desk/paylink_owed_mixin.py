@@ -23,18 +23,18 @@ class PaylinkOwedMixin(models.AbstractModel):
     @api.depends_context("uid", "allowed_company_ids", "lang")
     def _compute_paylink_owed(self):
         for record in self:
-            owed = record._paylink_owed()
+            owed = record._paylink_owed_by_customer()
             record.paylink_owed_text = record._paylink_owed_text(owed) if owed.amount > 0 else False
             record.paylink_is_overdue = bool(owed.since)
 
-    def _paylink_owed(self):
+    def _paylink_owed_by_customer(self):
         """What the customer owes, as far as the user may know it."""
         partner = self.sudo().partner_id._origin
         customers = (partner | partner.commercial_partner_id).sudo(self.env.su)
         is_asked = partner and self._paylink_asks() and self.env.user.has_group(GROUP)
         if not is_asked or customers != customers._filtered_access("read"):
             return Owed()
-        return partner.sudo(self.env.su)._paylink_owed(self.company_id)
+        return partner.sudo(self.env.su)._paylink_owes(self.company_id)
 
     def _paylink_asks(self):
         """Hook: whether it is a document by which a customer is to pay."""

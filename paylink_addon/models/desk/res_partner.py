@@ -48,7 +48,7 @@ class ResPartner(models.Model):
             return self.env._("%(days)s days before the due date (%(count)s payments)", days=-days, count=count)
         return self.env._("on the due date (%(count)s payments)", count=count)
 
-    def _paylink_owed(self, company):
+    def _paylink_owes(self, company):
         """What this contact's customer owes ``company``: what the customer account says, as far as the user may see it,
         less money on its way. Credits, and that money, pay what was due first.
 

@@ -33,7 +33,7 @@ class TestOwed(DepositCommon):
     def _owed(self, partner=None):
         self.env.flush_all()
         self.env.invalidate_all()
-        return (partner or self.marie).with_user(self.seller)._paylink_owed(self.company)
+        return (partner or self.marie).with_user(self.seller)._paylink_owes(self.company)
 
     def _late(self, days):
         return self.today - timedelta(days=days)
@@ -60,7 +60,7 @@ class TestOwed(DepositCommon):
         self.assertEqual(self._owed(self.john), (0.0, None))
         other = self.env["res.company"].create({"name": "Other"})
         self.seller.company_ids += other
-        self.assertEqual(self.marie.with_user(self.seller)._paylink_owed(other), (0.0, None))
+        self.assertEqual(self.marie.with_user(self.seller)._paylink_owes(other), (0.0, None))
 
     def test_in_the_currency_of_the_company(self):
         dollar = self.setup_other_currency("CAD", rates=[("2016-01-01", 2.0)])

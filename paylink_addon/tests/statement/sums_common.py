@@ -134,7 +134,7 @@ class SumsCommon(ReminderCommon):
         rows = [row for section in sections if section["currency"] == currency for row in section["rows"]]
         self.assertEqual(sum(row["minor"] for row in rows if not row["busy"]), round(amount * 100), "statement")
         if account.currency_id == self.company.currency_id and not any(account.mapped("in_progress")):
-            self.assertEqual(partner._paylink_owed(self.company).amount, max(amount, 0), "banner")
+            self.assertEqual(partner._paylink_owes(self.company).amount, max(amount, 0), "banner")
         if amount > 0:
             lines = self._wizard(partner).line_ids.filtered(lambda line: line.currency_id == currency)
             self.assertEqual(lines.mapped("amount_due"), [amount], "dialog")

@@ -9,7 +9,7 @@ from ...const import STAFF
 MANAGER = "paylink_addon.group_payment_manager"
 
 
-class PaylinkLinkConsolidateByHand(models.Model):
+class PaylinkLinkByHand(models.Model):
     """A payment manager says that the money of a link has come, beside what the bank shows (subject ``bank``).
 
     Neither overwrites the other: what is said by hand has fields of its own, and ``consolidated`` follows from both.
