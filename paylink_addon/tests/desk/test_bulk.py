@@ -184,17 +184,18 @@ class TestBulk(BulkCommon):
         limit = self.env["ir.config_parameter"].sudo()
         mine = [("id", "in", links.ids)]
         table = [  # how many at once, how many lists hand over, chosen, what is said
-            (2, 20000, 3, "These are 3 links, and at most 2"),
-            (1000, 2, 2, "These are 3 links, and at most 2"),
+            (2, 20000, 3, "3 are chosen, and at most 2"),
+            (1000, 2, 2, "3 are chosen, and at most 2"),
             (1000, 3, 3, ""),
             (1000, 20000, 2, ""),
         ]
         for most, handed_over, chosen, said in table:
             limit.set_param("web.active_ids_limit", handed_over)
-            context = {"active_domain": mine, "lang": "en_US"}
+            context = {"active_domain": mine, "active_model": "paylink.link", "lang": "en_US"}
             model = self.env(user=self.seller.id, su=False)["paylink.link"]
             with self.subTest(most=most, handed_over=handed_over), patch.object(paylink_bulk, "MOST", most):
-                for method in ("action_bulk_cancel", "action_bulk_send", "action_bulk_read"):
+                methods = ("action_bulk_cancel", "action_bulk_send", "action_bulk_read", "action_remind")
+                for method in methods[:3] if most == 2 else methods:  # reminders have a limit of their own
                     arguments = (model, method, [links[:chosen].ids], {"context": context})
                     if said:
                         with self.assertRaisesRegex(UserError, said):

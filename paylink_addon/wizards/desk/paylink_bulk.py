@@ -98,26 +98,10 @@ class PaylinkBulk(models.TransientModel):
 
     @api.model
     def _make(self, action, links):
-        self._check_count(links)
+        self._check_count(links, MOST)
         links.check_access("write")
         values = {"action": action, "source_model": links._name, "source_ids": links.ids}
         return self.with_context(clean_context(self.env.context)).create(values)
-
-    @api.model
-    def _check_count(self, links):
-        """Raise where there are too many; of all that fits a filter, lists hand over no more than a part."""
-        count, domain = len(links), self.env.context.get("active_domain")
-        if count >= self._most_from_lists() and domain is not None:
-            count = max(count, links.search_count(domain))
-        if count > min(MOST, len(links)):
-            raise UserError(
-                self.env._(
-                    "These are %(count)s links, and at most %(most)s can be done at once: narrow the filter, by month "
-                    "for example, or choose fewer.",
-                    count=count,
-                    most=min(MOST, self._most_from_lists()),
-                )
-            )
 
     def action_run(self):
         """Do it, once, and say what was done: where something was left out in a dialog, which stays."""

@@ -1,4 +1,5 @@
 from odoo import api, models
+from odoo.exceptions import UserError
 from odoo.models import MAGIC_COLUMNS
 
 
@@ -34,3 +35,19 @@ class PaylinkDialogMixin(models.AbstractModel):
     def _most_from_lists(self):
         """How many ids lists hand over at once, where all that fits a filter is chosen."""
         return int(self.env["ir.config_parameter"].sudo().get_param("web.active_ids_limit", 20000))
+
+    @api.model
+    def _check_count(self, records, most=None):
+        """Raise where there are more than ``most``; of all that fits a filter, lists hand over no more than a part."""
+        context, count, handed_over = self.env.context, len(records), self._most_from_lists()
+        if count >= handed_over and context.get("active_model") == records._name and "active_domain" in context:
+            count = max(count, records.search_count(context["active_domain"]))
+        if count > min(most or count, len(records)):
+            raise UserError(
+                self.env._(
+                    "%(count)s are chosen, and at most %(most)s can be done at once: narrow the filter, by month for "
+                    "example, or choose fewer.",
+                    count=count,
+                    most=min(most or handed_over, handed_over),
+                )
+            )

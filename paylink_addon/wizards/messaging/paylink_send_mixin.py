@@ -56,6 +56,7 @@ class PaylinkSendMixin(models.AbstractModel):
     def _action_open(self, records):
         """The action that opens the dialog on ``records``, for who may send by it and read them."""
         self.check_access("create")
+        self._check_count(records)
         records.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(f"paylink_addon.{self._table}_action")
         context = {"active_model": records._name, "active_ids": records.ids, "dialog_size": self._dialog_size}
