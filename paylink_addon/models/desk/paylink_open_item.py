@@ -306,13 +306,10 @@ class PaylinkOpenItem(models.Model):
               JOIN account_move_line item ON item.id = partial.debit_move_id
               JOIN account_move_line paying ON paying.id = partial.credit_move_id
               JOIN res_partner customer ON customer.id = item.partner_id
-             WHERE partial.company_id = %(company)s AND partial.max_date >= %(since)s
-               AND item.date_maturity IS NOT NULL AND item.account_id IN %(accounts)s
-               AND (paying.payment_id IS NOT NULL OR paying.statement_line_id IS NOT NULL) AND %(condition)s
+             WHERE %(recent)s AND %(is_payment)s AND %(condition)s
             """,
-            company=company.id,
-            since=company._paylink_today() - timedelta(days=USUAL_DAYS),
-            accounts=self._accounts(),
+            recent=self._recent_sql(company),
+            is_payment=self._is_payment_sql(),
             condition=condition,
         )
 
@@ -325,7 +322,7 @@ class PaylinkOpenItem(models.Model):
         condition = SQL("TRUE")
         if customers is not None:
             own = SQL("SELECT id FROM res_partner WHERE commercial_partner_id IN %s", tuple(customers))
-            condition = SQL("item.partner_id IN (%s)", own)
+            condition = SQL("item.partner_id = ANY(ARRAY(%s))", own)  # looked up first, then their items
         companies = self.env.companies.sudo()
         return SQL(
             """
@@ -342,16 +339,46 @@ class PaylinkOpenItem(models.Model):
     def _company_delays_sql(self):
         """The same of each company's customers together: of their last payments."""
         companies = self.env.companies.sudo()
-        paid = (
-            SQL("(%s ORDER BY partial.max_date DESC LIMIT %s)", self._paid_sql(company, SQL("TRUE")), USUAL_LAST)
-            for company in companies
-        )
+        paid = (self._last_paid_sql(company) for company in companies)
         return SQL(
             """SELECT company_id + 0 AS company, %s AS days FROM (%s) paid
              GROUP BY company_id + 0 HAVING COUNT(*) >= %s""",
             MEDIAN,
             SQL(" UNION ALL ").join(paid),
             USUAL_LEAST,
+        )
+
+    @api.model
+    def _last_paid_sql(self, company):
+        """As :meth:`_paid_sql`, of the last payments: read from the latest on, until there are enough."""
+        return SQL(
+            """
+            (SELECT partial.company_id, partial.max_date - paid.date_maturity AS days
+               FROM account_partial_reconcile partial
+         CROSS JOIN LATERAL (
+                    SELECT item.date_maturity
+                      FROM account_move_line item JOIN account_move_line paying ON paying.id = partial.credit_move_id
+                     WHERE item.id = partial.debit_move_id AND %(is_payment)s LIMIT 1) paid
+              WHERE %(recent)s
+           ORDER BY partial.max_date DESC LIMIT %(last)s)
+            """,
+            recent=self._recent_sql(company),
+            is_payment=self._is_payment_sql(),
+            last=USUAL_LAST,
+        )
+
+    @api.model
+    def _recent_sql(self, company):
+        since = company._paylink_today() - timedelta(days=USUAL_DAYS)
+        return SQL("partial.company_id = %s AND partial.max_date >= %s", company.id, since)
+
+    @api.model
+    def _is_payment_sql(self):
+        """Whether a customer's payment, or the bank's line itself, has settled an ``item`` that was due."""
+        return SQL(
+            """(item.date_maturity IS NOT NULL AND item.account_id IN %s
+                AND (paying.payment_id IS NOT NULL OR paying.statement_line_id IS NOT NULL))""",
+            self._accounts(),
         )
 
     @api.model
