@@ -5,6 +5,7 @@ from datetime import datetime
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ...const import STAFF
 from ...tools import days
 from ...tools.spreadsheet import Column, Money, Table, currency_formats
 
@@ -31,7 +32,7 @@ class Sums(defaultdict):
 class PaylinkLink(models.Model):
     _inherit = "paylink.link"
 
-    figure_ids = fields.One2many("paylink.figure", "link_id", string="Figures", readonly=True, copy=False)
+    figure_ids = fields.One2many("paylink.figure", "link_id", string="Figures", readonly=True, copy=False, groups=STAFF)
 
     # === EXCEL === #
     # Read by SQL as it is written, over one cursor of the database: neither the rows nor the file are ever in memory.
