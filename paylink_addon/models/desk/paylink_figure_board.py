@@ -205,7 +205,7 @@ class PaylinkFigureBoard(models.Model):
             "count": len(found),
             "rows": [
                 {
-                    "label": partner.display_name,
+                    "label": partner.display_name or self.env._("No customer"),
                     "amount": amount,
                     "days": late,
                     "usual": usual,

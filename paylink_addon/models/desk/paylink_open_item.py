@@ -31,6 +31,8 @@ class PaylinkOpenItem(models.Model):
 
     _name = "paylink.open.item"
     _inherit = ["paylink.customer.mixin"]
+    # Together they are what the balance sheet says.
+    _customer_may_be_missing = True
     _description = "Open Item"
     _auto = False
     _order = "date_due, id"
@@ -198,7 +200,7 @@ class PaylinkOpenItem(models.Model):
                    COALESCE(item.date_maturity, item.date) AS date_due
               FROM account_move_line item
               JOIN account_move move ON move.id = item.move_id
-              JOIN res_partner partner ON partner.id = item.partner_id
+         LEFT JOIN res_partner partner ON partner.id = item.partner_id
          LEFT JOIN (SELECT DISTINCT ON (line.move_line_id) line.move_line_id, link.id AS link_id, link.user_id
                       FROM paylink_link link JOIN paylink_link_line line ON line.link_id = link.id
                      WHERE link.state IN %(live)s

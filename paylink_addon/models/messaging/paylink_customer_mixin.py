@@ -10,6 +10,8 @@ class PaylinkCustomerMixin(models.AbstractModel):
 
     _name = "paylink.customer.mixin"
     _description = "For Who May Read the Customer"
+    # Whether there are records of no customer, which tell of nobody.
+    _customer_may_be_missing = False
 
     def _check_access(self, operation):
         """Who may not read the customer may not read this either."""
@@ -27,5 +29,8 @@ class PaylinkCustomerMixin(models.AbstractModel):
         """Nor find it."""
         if not self.env.su and not bypass_access:
             customers = self.env["res.partner"].with_context(active_test=False)._search([])
-            domain = Domain(domain) & Domain("partner_id", "in", customers)
+            theirs = Domain("partner_id", "in", customers)
+            if self._customer_may_be_missing:
+                theirs |= Domain("partner_id", "=", False)
+            domain = Domain(domain) & theirs
         return super()._search(domain, *args, bypass_access=bypass_access, **options)

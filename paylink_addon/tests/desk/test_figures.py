@@ -259,6 +259,19 @@ class TestFigures(FiguresCommon):
         # Nor by way of what the links lead to.
         self.assertFalse(self._as(self.seller)["paylink.link"].search([("figure_ids.amount", "=", 200)]))
 
+    def test_what_has_no_customer_is_open_too(self):
+        self._entries(self.env["res.partner"], 1)
+        self.cr.execute(
+            """UPDATE account_move_line SET date_maturity = %s
+                WHERE partner_id IS NULL AND account_id = %s""",
+            [self.today - timedelta(days=2), self.company_data["default_account_receivable"].id],
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self._figure(self.accountant, "ageing")["amount"], 2130)
+        self.assertEqual(self._figure(self.seller, "ageing")["amount"], 520)
+        found = [(row["label"], row["amount"]) for row in self._figure(self.accountant, "late")["rows"]]
+        self.assertEqual(found[-1], ("No customer", 10))
+
     def test_archived_accounts_count(self):
         self.of_john.line_ids.account_id.filtered(
             lambda account: account.account_type == "asset_receivable"
