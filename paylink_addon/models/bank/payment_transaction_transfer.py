@@ -103,11 +103,14 @@ class PaymentTransaction(models.Model):
         if not self:
             return
         self.payment_id._paylink_undo()
-        self.write(
-            {
-                "state": "cancel",
-                "paylink_closed": True,
-                "paylink_untold": False,
-                "paylink_withdrawn_at": fields.Datetime.now(),
-            }
-        )
+        now = fields.Datetime.now()
+        # A transfer has moved at noon of the bank's day: never is it taken back before that.
+        for moment, transactions in self.grouped(lambda tx: max(now, tx.paylink_id.paid_at or now)).items():
+            transactions.write(
+                {
+                    "state": "cancel",
+                    "paylink_closed": True,
+                    "paylink_untold": False,
+                    "paylink_withdrawn_at": moment,
+                }
+            )

@@ -130,7 +130,7 @@ class TestAuthorized(PaymentManagerCommon):
             buttons = etree.fromstring(view["arch"]).findall(".//header/button")
             for state, authorized, count in cases:
                 values = {"state": state, "amount_authorized": authorized, "can_refund": False}
-                values |= {"unread": False, "can_cancel": True, "is_over": state == "cancelled"}
+                values |= {"unread": False, "can_cancel": True, "is_over": state == "cancelled", "consolidated": False}
                 shown = [b for b in buttons if not safe_eval(b.get("invisible", "False"), dict(values))]
                 cancel = [button for button in shown if button.get("name") == "action_cancel"]
                 questions |= {button.get("confirm") for button in cancel}
