@@ -287,7 +287,7 @@ class TestLink(PaylinkCommon):
     def _send_buttons(self, link):
         """The buttons above the form of a link by which its customer is asked again."""
         facts = {name: link[name] for name in ("state", "is_over", "can_cancel", "unread", "is_mine", "consolidated")}
-        facts |= {"amount_authorized": 0, "can_refund": False}
+        facts |= {"amount_authorized": 0, "can_refund": False, "amount_paid": link.amount_paid}
         header = etree.fromstring(link.get_view(view_type="form")["arch"]).find("header")
         shown = [one.get("name") for one in header if not safe_eval(one.get("invisible") or "False", dict(facts))]
         return {"action_copy", "action_send", "action_renew"} & set(shown)
