@@ -116,7 +116,7 @@ class Presser:
         domain = self.evaluated(action.get("domain") or [], context)
         forms = {kind: view_id for view_id, kind in views}
         is_dialog = action.get("target") == "new" or (model._transient and views[0][1] == "form")
-        if is_dialog and (model._transient or not action.get("res_id")):
+        if is_dialog and views[0][1] == "form" and (model._transient or not action.get("res_id")):
             self.confirm(model.browse(action.get("res_id") or ()), forms.get("form"), what)
         elif action.get("res_id"):
             self.attempt(what, lambda: model.browse(action["res_id"]).read(["display_name"]))

@@ -293,7 +293,7 @@ TABLE = {
     },
     "paylink.link.attempt": {
         "action_print_receipt": "OAM",
-        "(read)": "OAMCX",
+        "(read)": "OAM",
         "(write)": "",
         "(create)": "",
         "(unlink)": "",

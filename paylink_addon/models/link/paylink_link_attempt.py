@@ -101,4 +101,4 @@ class PaylinkLinkAttempt(models.Model):
         self.check_access("read")
         payment = self.env["payment.transaction"].browse(self.id)
         payment._paylink_receipts()
-        return self.env.ref("paylink_addon.report_receipt_transaction").sudo().report_action(payment)
+        return self.env.ref("paylink_addon.report_receipt_transaction").sudo().report_action(payment, config=False)

@@ -1,4 +1,3 @@
-from odoo import fields
 
 from ..stripe.event_common import EventCommon
 from .bank_common import BankMixin
@@ -20,7 +19,7 @@ class StripeAccountCommon(BankMixin, EventCommon):
     def use_as_account(self, provider=None, **values):
         """Set the account up, as the dialog does; the ``paylink.balance``."""
         provider = provider or self.provider
-        values = {"provider_id": provider.id, "since": fields.Date.today(), **values}
+        values = {"provider_id": provider.id, "since": provider.company_id._paylink_today(), **values}
         setup = self.env["paylink.balance.setup"].sudo().with_company(provider.company_id).create(values)
         return self.env["paylink.balance"].sudo().browse(setup.action_use()["res_id"])
 
