@@ -82,7 +82,8 @@ class Presser:
     def with_models(self, node, model):
         """A node and all below it, each with the model that it is about."""
         yield node, model
-        if node.tag == "field" and len(node) and (field := self.env[model]._fields.get(node.get("name"))):
+        field = self.env[model]._fields.get(node.get("name")) if node.tag == "field" and len(node) else None
+        if field is not None and node.get("position", "inside") == "inside":  # else it is a place in another view
             model = field.comodel_name or model
         for child in node.iterchildren(etree.Element):
             yield from self.with_models(child, model)

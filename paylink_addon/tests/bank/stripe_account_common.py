@@ -1,4 +1,3 @@
-
 from ..stripe.event_common import EventCommon
 from .bank_common import BankMixin
 
