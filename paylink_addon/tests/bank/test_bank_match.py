@@ -1,3 +1,4 @@
+from freezegun import freeze_time
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -367,6 +368,16 @@ class TestBankMatch(BankCommon):
         self.assertEqual(self._matches(line).mapped("state"), ["undone"])
         self.assertEqual(len(self._time_line(link, "transfer_undone")), 1)
         self._assert_paid(link, self._bank_line(link.transfer_reference, 100))
+
+    def test_match_undone_at_any_hour(self):
+        """A transfer has moved at noon of its day; whoever takes it back in the morning is not before it."""
+        for hour in ("05:00", "18:00"):
+            with self.subTest(hour), freeze_time(f"2026-03-04 {hour}:00"):
+                link = self._link(self._invoice(amount=100))
+                line = self._bank_line(link.transfer_reference, 100, date="2026-03-04")
+                self._assert_paid(link, line)
+                self._matches(line).action_undo()
+                self.assertEqual((link.state, link.paid_at, link.amount_paid), ("open", False, 0))
 
     def test_rejected_proposal_does_not_come_again(self):
         invoice = self._invoice(amount=100)
