@@ -33,7 +33,8 @@ MAY_CALL = {
     "autopay": ("card", "link", "deposit", "stripe"),
     "bank": ("link", "deposit", "statement", "stripe"),
     "reminder": ("link", "deposit", "statement", "dispute", "autopay", "bank"),
-    "desk": ("link", "deposit", "statement", "dispute", "stripe", "card", "autopay", "bank", "reminder"),
+    "answer": ("link", "deposit", "statement", "card", "autopay", "bank", "reminder"),
+    "desk": ("link", "deposit", "statement", "dispute", "stripe", "card", "autopay", "bank", "reminder", "answer"),
 }
 XML_FOLDERS = ("views", "wizards", "data")
 # Attributes that hold no names, or names that XML ids may have.
@@ -57,6 +58,8 @@ CONTROLLERS = {
     "deposit": "deposit",
     "account": "statement",
     "autopay": "autopay",
+    "answer": "answer",
+    "saved": "card",
     "export": "desk",
     "card": "card",
     "card_open": "card",

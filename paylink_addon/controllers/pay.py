@@ -96,7 +96,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
         if not link:
             return self._render_unknown()
         link = link._on_day(link._promised_day(params.get("day")))._for_page()
-        payer = link._payer(request.env.user)
+        payer = self._payer(link)
         money = link._page_money(payer)
         view = link._page_view(money.payable)
         if view != "pay" and (led_to := link._led_to()) != link:
@@ -201,7 +201,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
         if self._is_sent():
             link, part = link._for_part(part)
             request.env.cr.commit()  # pylint: disable=invalid-commit  # the link stays, whatever becomes of the attempt
-        payer = link._payer(request.env.user)
+        payer = self._payer(link)
         money = link._page_money(payer)
         if not self._is_sent() or link._page_view(money.payable) != "pay":
             return request.redirect(f"{PAY_PATH}/{link.access_token}", code=HTTPStatus.SEE_OTHER)
@@ -253,11 +253,16 @@ class PaylinkPay(FormPageMixin, http.Controller):
         token = request.params.get("csrf_token")
         return isinstance(token, str) and token.isascii() and request.validate_csrf(token)
 
+    @staticmethod
+    def _payer(link):
+        """Whose saved methods the reader of this page may pay with: see ``paylink.link._payer``."""
+        return link._payer(request.env.user)
+
     @classmethod
     def _make_transaction(cls, link, amount, choice):
         if not link:
             raise UserError(request.env._("This link does not exist: check the address in your message."))
-        payer = link._payer(request.env.user) if cls._is_by_user() else None
+        payer = cls._payer(link) if cls._is_by_user() else None
         values = link._start_attempt(
             amount,
             choice.get("provider_id"),

@@ -39,7 +39,7 @@ class PaylinkTransfer(PaylinkPay):
     def _render_claim_problem(self, link, problem):
         """The page to pay on, with what is wrong."""
         link = link._for_page()
-        payer = link._payer(request.env.user)
+        payer = self._payer(link)
         money = link._page_money(payer)
         values = self._page_values(link, money) | {"claim_problem": problem}
         values |= link._payment_form_values(money, link._chosen(None, None, money.payable), payer)
