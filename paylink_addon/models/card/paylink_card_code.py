@@ -1,30 +1,21 @@
-import ipaddress
-import logging
 import secrets
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.tools import SQL, consteq, hmac
-from psycopg2.errors import LockNotAvailable
 
-from ...tools.addresses import one_mailbox
-from ...tools.locks import in_turn
+from ...tools import limits
 from ...tools.parameters import whole_number
 
-_logger = logging.getLogger(__name__)
-# How many codes are sent in an hour, at most; and of one address three times as many in a day. Who has many networks,
-# as IPv6 gives them to whoever asks, has a limit for all of them (``site``). What is sent to go on with a request
-# counts apart: who fills the page keeps nobody from that.
+# How many codes are sent in an hour, at most; and of one address three times as many in a day. Who has many networks
+# has a limit for all of them (``site``). What is sent to go on with a request counts apart: who fills the page keeps
+# nobody from that.
 CAPS = {"address": 3, "network": 10, "page": 100, "site": 30}
 PARAMETER = "paylink_addon.max_card_codes_per_%s"
-# Two at the same moment do not both take the last place.
-TURN = "paylink.card.code"
 LASTS = timedelta(minutes=15)
-KEPT = timedelta(days=1)
+KEPT = limits.DAY
 DIGITS = 6
 MAX_TRIES = 5
-# The networks that one who has many of IPv6 is given together.
-SITE = 48
 
 
 class PaylinkCardCode(models.Model):
@@ -48,7 +39,7 @@ class PaylinkCardCode(models.Model):
     said = fields.Json()
     # What is counted: kept when the rest is forgotten.
     address = fields.Char(required=True, help="The e-mail address, not to be read.")
-    network = fields.Char()
+    network = fields.Char(help="Likewise.")
     site = fields.Char(help="Of IPv6: the many networks that one may have.")
 
     _ticket_unique = models.UniqueIndex("(ticket)")
@@ -77,11 +68,9 @@ class PaylinkCardCode(models.Model):
             "tries": 0,
             "email": email,
             "said": fields.Json().convert_to_column(said, self),
-            "address": hmac(self.env(su=True), "paylink.card.address", one_mailbox(email)),
-            "network": _network(ip),
-            "site": _network(ip, SITE),
+            **limits.marks(self.env, "paylink.card", ip, email),
         }
-        if full := self._full(values) or self._insert(values):
+        if full := limits.store(self.env, self._table, values, "sent_at", self._limits(values)):
             if "page" in full:
                 template.sudo()._note_full(self._caps()["page"])
             return False
@@ -93,54 +82,15 @@ class PaylinkCardCode(models.Model):
         return {name: whole_number(self.env, PARAMETER % name, cap) for name, cap in CAPS.items()}
 
     @api.model
-    def _full(self, values):
-        """Of what there were too many, by the names of :data:`CAPS`; nothing, if there is room. One query."""
+    def _limits(self, values):
+        """What bounds the codes like that of ``values``; the names are those of :data:`CAPS`, and ``day``."""
         caps = self._caps()
-        [counts] = self.env.execute_query(self._counts_query(values))
-        limits = {"day": 3 * caps["address"], **caps}
-        return [name for (name, limit), count in zip(limits.items(), counts, strict=True) if count >= limit]
-
-    @api.model
-    def _counts_query(self, values):
-        return SQL(
-            """
-            SELECT count(*) FILTER (WHERE address = %(address)s),
-                   count(*) FILTER (WHERE address = %(address)s AND sent_at > %(since)s),
-                   count(*) FILTER (WHERE network = %(network)s AND sent_at > %(since)s),
-                   count(*) FILTER (
-                       WHERE template_id = %(template_id)s AND (request_id IS NULL) = %(is_first)s
-                         AND sent_at > %(since)s
-                   ),
-                   count(*) FILTER (WHERE site = %(site)s AND sent_at > %(since)s)
-              FROM paylink_card_code
-             WHERE sent_at > %(day)s
-               AND (
-                   address = %(address)s OR network = %(network)s OR site = %(site)s OR template_id = %(template_id)s
-               )
-            """,
-            **{name: values[name] for name in ("address", "network", "site", "template_id")},
-            is_first=not values["request_id"],
-            since=values["sent_at"] - timedelta(hours=1),
-            day=values["sent_at"] - KEPT,
-        )
-
-    @api.model
-    def _insert(self, values):
-        """Store a code, if there is room still; what was typed is in no log.
-
-        :return: as of :meth:`_full`; that somebody has kept others from their turn for long is too much, too
-        """
-        try:
-            with in_turn(self.env.cr, TURN):
-                full = self._full(values)
-                if not full:
-                    columns = SQL(", ").join(map(SQL.identifier, values))
-                    query = SQL("INSERT INTO paylink_card_code (%s) VALUES %s", columns, tuple(values.values()))
-                    self.env.cr.execute(query, log_exceptions=False)
-        except LockNotAvailable:
-            _logger.info("A code could not be stored: somebody holds what it is of.")
-            return ["busy"]
-        return full
+        page = SQL("template_id = %s AND (request_id IS NULL) = %s", values["template_id"], not values["request_id"])
+        return [
+            limits.Cap("day", 3 * caps["address"], limits.same("address", values["address"]), KEPT),
+            *(limits.Cap(name, caps[name], limits.same(name, values[name])) for name in ("address", "network", "site")),
+            limits.Cap("page", caps["page"], page),
+        ]
 
     @api.model
     def _hash(self, ticket, code):
@@ -220,20 +170,3 @@ class PaylinkCardCode(models.Model):
         now = fields.Datetime.now()
         self.search([("sent_at", "<", now - KEPT)]).unlink()
         self.search([("sent_at", "<", now - LASTS), ("email", "!=", False)])._forget()
-
-
-def _network(ip, size=64):
-    """What counts as one place: of IPv6 each home has a network of addresses.
-
-    :param int size: length of the prefix, of IPv6
-    :return: text, or ``None``: nobody knows, or there is none of this size
-    """
-    try:
-        address = ipaddress.ip_address(ip or "")
-    except ValueError:
-        return None
-    if address.version == 6 and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    if address.version == 4:
-        return None if size == SITE else f"{address}/32"
-    return str(ipaddress.ip_network(f"{address}/{size}", strict=False))
