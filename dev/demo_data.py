@@ -11,6 +11,7 @@ from datetime import timedelta
 from odoo import Command, fields
 from PIL import Image, ImageDraw, ImageFont
 
+from .demo_answers import make_answers
 from .demo_bank import make_bank
 from .demo_cards import make_cards
 from .demo_deposits import make_deposits
@@ -79,6 +80,7 @@ def make(env):
     make_reminders(env, customers)
     make_cards(env, customers)
     make_bank(env, customers)
+    make_answers(env, customers)
 
 
 def keep_messages_here(env):

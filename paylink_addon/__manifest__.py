@@ -15,6 +15,7 @@
         "security/paylink_autopay_rules.xml",
         "security/paylink_bank_rules.xml",
         "security/paylink_reminder_rules.xml",
+        "security/paylink_answer_rules.xml",
         "security/paylink_desk_rules.xml",
         "security/paylink_receipt_rules.xml",
         # messaging
@@ -106,6 +107,13 @@
         "views/reminder/paylink_reminder_rule_views.xml",
         "views/reminder/paylink_reminder_views.xml",
         "views/reminder/paylink_reminder_inherited_views.xml",
+        # answer
+        "data/answer/paylink_answer_subtypes.xml",
+        "views/answer/paylink_answer_views.xml",
+        "views/answer/answer_inherited_views.xml",
+        "views/answer/res_config_settings_views.xml",
+        "views/answer/answer_page_templates.xml",
+        "views/answer/answer_promise_templates.xml",
         # desk
         "data/desk/paylink_desk_subtypes.xml",
         "data/desk/paylink_export_columns.xml",

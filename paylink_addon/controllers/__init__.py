@@ -1,5 +1,6 @@
 from . import (
     account,
+    answer,
     autopay,
     card,
     card_open,

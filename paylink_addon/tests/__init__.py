@@ -25,4 +25,5 @@ from .card import *
 from .autopay import *
 from .bank import *
 from .reminder import *
+from .answer import *
 from .desk import *

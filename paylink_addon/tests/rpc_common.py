@@ -138,6 +138,8 @@ class RpcCommon(DepositCommon):
         cls.invoice = cls._invoice(cls.marie, 90)
         of_invoice = cls._link(cls.invoice, **values)
         cls._mark(of_invoice, of_invoice.access_token)
+        answer = cls.env["paylink.answer"].sudo().create({"kind": "objection", "link_id": free.id, "note": "Marknote"})
+        cls._mark(answer, "Marknote")
         cls._mark(of_invoice.line_ids)
         cls._mark(cls._attempt(free), *cls._amounts("2727.27"))
         order = cls._order(3737.37, user_id=cls.boss.id)

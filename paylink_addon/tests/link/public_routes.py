@@ -84,6 +84,7 @@ class PublicRoutes(PaylinkCommon, HttpCase):
     def _fill(self, rule, token=None, number=None):
         """An address of the route: what opens something, or what is given in its place."""
         path = rule.replace("<string:token>", token or self._token(rule))
+        path = path.replace("<string:kind>", "promise")
         path = re.sub("<int:[^>]*>", number or str(self.link.line_ids[:1].id), path)
         self.assertNotIn("<", path, "What belongs there?")
         return path

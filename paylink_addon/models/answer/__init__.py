@@ -1,0 +1,10 @@
+# A model before its stages, which extend it.
+from . import paylink_answer
+from . import paylink_answer_promise
+from . import paylink_link
+from . import paylink_link_promise
+from . import paylink_reminder_hold
+from . import account_move
+from . import res_company
+from . import res_config_settings
+from . import res_partner

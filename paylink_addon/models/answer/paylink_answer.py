@@ -1,0 +1,241 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ...tools import limits
+from ...tools.hooks import named_hook
+from ...tools.limits import Cap, same
+
+TABLE = "paylink_answer"
+# How many answers are taken, and of those that come from one place: see ``tools.limits``.
+PER_LINK, EVER, PER_NETWORK, PER_SITE = 5, 20, 20, 40
+
+
+class TooManyAnswers(UserError):
+    """More than are taken: later."""
+
+
+class PaylinkAnswer(models.Model):
+    """What a customer has answered on the page of a link instead of paying it.
+
+    Each kind of answer is a set of hooks that are found by their names, ``_<hook>_<kind>``, and where a kind has none
+    ``_<hook>_general``. Of the link (``paylink.link``, see :meth:`~.paylink_link.PaylinkLink._answer`):
+
+    ``answer_form()``: what the form on the page needs, as a dict, or ``False``: it is not offered. General: not.
+    ``answer(said)``: check what was said, store the answer with ``_note_answer`` and do what follows; returns it.
+    The form is the template ``answer_<kind>``.
+
+    Of the answer:
+
+    ``text(env)``: what was said, as a sentence in the language of ``env``.
+    ``page_text(env)``: the same, said to the customer.
+    ``stands()``: whether it still holds: General: until its day is over.
+    ``undo()``: what follows when it is taken back. General: what it has put on hold goes on.
+    ``may_undo()``: whether the customer can take it back on the page. General: yes.
+    """
+
+    _name = "paylink.answer"
+    _inherit = ["paylink.guard.mixin", "paylink.task.mixin"]
+    _description = "Answer of a Customer"
+    _order = "id desc"
+    _rec_name = "link_id"
+
+    kind = fields.Selection(
+        [
+            ("promise", "Will pay later"),
+            ("transfer", "Has made a transfer"),
+            ("objection", "Something is wrong"),
+            ("forward", "Sent to somebody else"),
+            ("plan", "Pays in parts"),
+        ],
+        string="Answer",
+        required=True,
+        readonly=True,
+    )
+    link_id = fields.Many2one(
+        "paylink.link", string="Link", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(related="link_id.company_id", store=True, index=True)
+    partner_id = fields.Many2one(related="link_id.partner_id", store=True, index=True)
+    user_id = fields.Many2one(related="link_id.user_id")
+    line_ids = fields.Many2many(
+        "paylink.link.line", string="Items", readonly=True, help="What it is about; empty: all that the link asks for."
+    )
+    answered_at = fields.Datetime(string="Answered on", required=True, readonly=True, default=fields.Datetime.now)
+    date_until = fields.Date(string="Until", readonly=True)
+    note = fields.Text(string="What the Customer Writes", readonly=True)
+    text = fields.Char(string="In Words", compute="_compute_text")
+    hold_ids = fields.One2many("paylink.reminder.hold", "answer_id", string="On Hold", readonly=True)
+    lifted_at = fields.Datetime(string="Taken back on", readonly=True)
+    state = fields.Selection(
+        [("standing", "Stands"), ("kept", "Paid"), ("over", "Over"), ("lifted", "Taken back")],
+        compute="_compute_state",
+    )
+    can_lift = fields.Boolean(compute="_compute_can_lift")
+    # What is counted, not to be read: where it came from, and what was said.
+    address = fields.Char(readonly=True, groups="base.group_system")
+    network = fields.Char(readonly=True, groups="base.group_system", index="btree_not_null")
+    site = fields.Char(readonly=True, groups="base.group_system")
+    said = fields.Char(readonly=True, groups="base.group_system", help="The same said again is no other answer.")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("kind", "date_until")
+    @api.depends_context("lang")
+    def _compute_text(self):
+        for answer in self:
+            answer.text = answer._of_kind("text", self.env)
+
+    @api.depends("kind", "link_id")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        labels = dict(self._fields["kind"]._description_selection(self.env))
+        for answer in self:
+            answer.display_name = f"{labels.get(answer.kind)} – {answer.link_id.name}"
+
+    @api.depends("kind", "lifted_at", "date_until", "link_id.state", "line_ids.move_line_id.reconciled")
+    def _compute_state(self):
+        for answer in self:
+            answer.state = answer._derive_state()
+
+    def _derive_state(self):
+        """Whether it stands, or else why not."""
+        items = self.sudo().line_ids.move_line_id
+        rules = (
+            ("lifted", self.lifted_at),
+            ("kept", self.sudo().link_id.state == "paid" or (items and all(items.mapped("reconciled")))),
+            ("standing", self._of_kind("stands")),
+        )
+        return next((state for state, holds in rules if holds), "over")
+
+    @api.depends("state")
+    @api.depends_context("uid")
+    def _compute_can_lift(self):
+        """Whether it is the user's to take back, as the link is theirs to change."""
+        allowed = self.link_id._filtered_access("write")
+        for answer in self:
+            answer.can_lift = answer.state == "standing" and answer.link_id in allowed
+
+    # === KINDS === #
+
+    def _of_kind(self, hook, *args):
+        """What ``hook`` is for the kind of this answer: they are listed in the model's docstring."""
+        return named_hook(self, hook, self.kind)(*args)
+
+    def _text_general(self, env):
+        return dict(self._fields["kind"]._description_selection(env))[self.kind]
+
+    def _page_text_general(self, env):
+        return self._text_general(env)
+
+    def _stands_general(self):
+        return not self.date_until or self.date_until >= self.sudo().link_id._today()
+
+    def _may_undo_general(self):
+        return True
+
+    def _undo_general(self):
+        self.hold_ids._lift()
+
+    # === ACTIONS === #
+
+    def action_lift(self):
+        """Take it back, as the customer says, or as is plain: reminders go on."""
+        self.link_id.check_access("write")
+        if any(answer.state != "standing" for answer in self):
+            raise UserError(self.env._("This answer does not stand anymore: reload the page."))
+        self._lift()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def action_view_link(self):
+        """Open the link on whose page it was given."""
+        self.ensure_one()
+        return self.link_id._get_records_action()
+
+    # === BUSINESS METHODS === #
+
+    def _lift(self):
+        """Take these back, whoever says so."""
+        for answer in self.sudo().filtered(lambda one: not one.lifted_at):
+            answer._end()
+            link = answer.link_id
+            link._log_events("answer_lifted", {link.id: answer._of_kind("text", link.company_id._paylink_env())})
+
+    def _end(self):
+        """They do not stand anymore, and nothing is on hold because of them."""
+        for answer in self.sudo().filtered(lambda one: not one.lifted_at):
+            answer.lifted_at = fields.Datetime.now()
+            answer._of_kind("undo")
+
+    def _pause(self, kind, records, until=False):
+        """Put something on hold because of this answer: nobody is reminded of it, nor charged for it automatically.
+
+        :param str kind: that of the hold: ``promise``, ``objection``
+        :param records: a list of record sets, of invoices and the link itself: see ``paylink.link._paused_together``
+        :param date until: the last day
+        """
+        answer = self.sudo()
+        link = answer.link_id
+        shared = {
+            "kind": kind,
+            "company_id": link.company_id.id,
+            "link_id": link.id,
+            "answer_id": answer.id,
+            "date_until": until,
+            "note": answer._of_kind("text", link.company_id._paylink_env()),
+            "user_id": link._task_users().id,
+        }
+        answer.env["paylink.reminder.hold"].create(
+            [shared | link._paused_values(one) for some in records for one in some]
+        )
+
+    def _task_users(self):
+        return self.link_id._task_users()
+
+    def _tell(self, event):
+        """On the timeline of the link, and to its owner, each in their language."""
+        answer = self.sudo()
+        link = answer.link_id
+        env = link.company_id._paylink_env()
+        link._log_events(event, {link.id: answer._told_text(env)})
+        env = link._owner_env()
+        name = link.partner_id.display_name
+        subject = env._("%(partner)s has answered", partner=name)
+        link._notify_owner(
+            subject=subject, body=env._("%(partner)s: %(answer)s", partner=name, answer=answer._told_text(env))
+        )
+
+    def _told_text(self, env):
+        """What was said, with what the customer has written."""
+        text = self._of_kind("text", env)
+        return f"{text} {env._('“%(text)s”', text=self.note)}" if self.note else text
+
+    # === WHAT STANDS === #
+
+    @api.model
+    def _standing_text(self, answers):
+        """Of these answers the last one that stands, in words, or ``False``."""
+        return next((answer.text for answer in answers if answer.state == "standing"), False)
+
+    def _action_view(self):
+        """Show these."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("paylink_addon.paylink_answer_action")
+        return action | {"domain": [("id", "in", self.ids)], "context": {}}
+
+    # === LIMITS === #
+
+    @api.model
+    def _check_room(self, link, marks):
+        """Refuse what are too many answers, by the link and by where they come from. One query.
+
+        :param dict marks: see :func:`~..tools.limits.marks`
+        :raises TooManyAnswers: with a text for the customer
+        """
+        of_link = same("link_id", link.id)
+        caps = [
+            Cap("link", PER_LINK, of_link),
+            Cap("ever", EVER, of_link, within=None),
+            Cap("network", PER_NETWORK, same("network", marks["network"])),
+            Cap("site", PER_SITE, same("site", marks["site"])),
+        ]
+        if limits.full(self.env, TABLE, "answered_at", fields.Datetime.now(), caps):
+            raise TooManyAnswers(self.env._("Too many answers: please try again in an hour, or contact us."))

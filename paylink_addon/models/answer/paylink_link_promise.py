@@ -1,0 +1,73 @@
+"""Stage of ``paylink.link``: the customer answers on which day it will be paid."""
+
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+# The first day that is promised, and one extension, for each document, within so many days.
+MOST_PROMISES, LATELY = 2, timedelta(days=60)
+
+
+class PaylinkLinkPromise(models.Model):
+    """A promise to pay: reminders and automatic payments wait for that day."""
+
+    _inherit = "paylink.link"
+
+    def _answer_form_promise(self):
+        """The first and the last day that can be chosen, and whether it is the last time."""
+        longest = self.company_id.paylink_promise_days
+        promises = self._promises()
+        made = self._promise_count(promises)
+        if longest <= 0 or made >= MOST_PROMISES:
+            return False
+        today = self._today()
+        until = max((answer.date_until for answer in promises if answer.state == "standing"), default=today)
+        first, last = max(until, today) + timedelta(days=1), today + timedelta(days=longest)
+        if first > last:
+            return False
+        return {"first": first, "last": last, "is_last": made == MOST_PROMISES - 1}
+
+    def _answer_promise(self, said):
+        form = self._answer_form_promise()
+        if not form:
+            raise UserError(self.env._("You have told us a day already: please contact us."))
+        day = _date(said.get("date"))
+        if not day or not form["first"] <= day <= form["last"]:
+            first, last = (format_date(self.env, form[name]) for name in ("first", "last"))
+            raise UserError(self.env._("Choose a day from %(first)s to %(last)s.", first=first, last=last))
+        self._end_promises()
+        answer = self._note_answer("promise", "promised", date_until=day, line_ids=self.line_ids.ids)
+        answer._pause("promise", self._paused_together(), day)
+        return answer
+
+    def _end_promises(self):
+        """What was promised until now of the same is replaced, whatever else was promised with it."""
+        records = [one for some in self._paused_together() for one in some]
+        promises = self._promises()
+        holds = promises.hold_ids.filtered(lambda hold: hold._is_about() in records)
+        promises.filtered(lambda answer: answer.hold_ids <= holds)._end()
+        holds.filtered("active")._lift()
+
+    def _promises(self):
+        """What was promised lately of what the link asks for, by whatever link."""
+        moves = self.line_ids.filtered("is_invoice").move_id
+        since = fields.Datetime.now() - LATELY
+        of_same = ["|", ("link_id", "=", self.id), ("line_ids.move_id", "in", moves.ids)]
+        return self.env["paylink.answer"].sudo().search(
+            [("kind", "=", "promise"), ("answered_at", ">=", since), *of_same]
+        )
+
+    def _promise_count(self, promises):
+        """How often at most one of the documents was promised."""
+        moves = self.line_ids.filtered("is_invoice").move_id
+        own = len(promises.filtered(lambda answer: answer.link_id == self))
+        return max([own, *(len(promises.filtered(lambda answer: move in answer.line_ids.move_id)) for move in moves)])
+
+
+def _date(text):
+    try:
+        return fields.Date.to_date(text)
+    except (TypeError, ValueError):
+        return None
