@@ -52,7 +52,7 @@ class PaylinkAnswer(models.Model):
         readonly=True,
     )
     link_id = fields.Many2one(
-        "paylink.link", string="Link", required=True, readonly=True, index=True, ondelete="cascade"
+        "paylink.link", string="Collection Link", required=True, readonly=True, index=True, ondelete="cascade"
     )
     company_id = fields.Many2one(related="link_id.company_id", store=True, index=True)
     partner_id = fields.Many2one(related="link_id.partner_id", store=True, index=True)

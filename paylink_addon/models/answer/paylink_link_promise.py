@@ -55,15 +55,16 @@ class PaylinkLinkPromise(models.Model):
         moves = self.line_ids.filtered("is_invoice").move_id
         since = fields.Datetime.now() - LATELY
         of_same = ["|", ("link_id", "=", self.id), ("line_ids.move_id", "in", moves.ids)]
-        return self.env["paylink.answer"].sudo().search(
-            [("kind", "=", "promise"), ("answered_at", ">=", since), *of_same]
+        return (
+            self.env["paylink.answer"].sudo().search([("kind", "=", "promise"), ("answered_at", ">=", since), *of_same])
         )
 
     def _promise_count(self, promises):
         """How often at most one of the documents was promised."""
         moves = self.line_ids.filtered("is_invoice").move_id
         own = len(promises.filtered(lambda answer: answer.link_id == self))
-        return max([own, *(len(promises.filtered(lambda answer: move in answer.line_ids.move_id)) for move in moves)])
+        named = [answer.line_ids.move_id for answer in promises]
+        return max([own, *(sum(move in some for some in named) for move in moves)])
 
 
 def _date(text):

@@ -7,9 +7,7 @@ class ResPartner(models.Model):
     _inherit = "res.partner"
 
     paylink_answer_count = fields.Integer(string="Number of answers", compute="_compute_paylink_answers", groups=GROUP)
-    paylink_last_answer = fields.Char(
-        string="Answer of the Customer", compute="_compute_paylink_answers", groups=GROUP
-    )
+    paylink_last_answer = fields.Char(string="Answer of the Customer", compute="_compute_paylink_answers", groups=GROUP)
 
     @api.depends_context("uid", "lang", "allowed_company_ids")
     def _compute_paylink_answers(self):
