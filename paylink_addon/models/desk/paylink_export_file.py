@@ -230,11 +230,12 @@ class PaylinkExportFile(models.Model):
         """Yield the parts of the file, as it is downloaded: one piece of it in memory at a time."""
         *pieces, rest = self._kept()
         packer = Packer(**self.sudo().packer)
-        yield from join(packer, rest.raw, map(self._content, pieces))
+        yield from join(packer, self._content(rest), map(self._content, pieces))
 
     @api.model
     def _content(self, piece):
-        content = piece.raw
+        """What is kept in one piece; by itself: who reads one of a set has Odoo read them all."""
+        content = piece.with_prefetch().raw
         piece.invalidate_recordset()
         return content
 

@@ -96,6 +96,22 @@ class TestExportJob(ExportJobCommon):
         for name, amount in zip(("USD", "JPY"), asked, strict=True):
             self.assertAlmostEqual(totals[f"Total {name}"], amount, places=7)
 
+    def test_one_piece_at_a_time_is_in_memory(self):
+        _dialog, file = self._asked()
+        self._run_cron(JOB)
+        pieces = file._kept()
+        self.env.invalidate_all()
+        read, read_file = [], type(pieces)._file_read
+
+        def counted(attachment, fname, size=None):
+            read.append(fname)
+            return read_file(attachment, fname, size)
+
+        with patch.object(type(pieces), "_file_read", counted):
+            counts = [len(read) for _part in file._parts()]
+        # The rest of the file comes before the first part, then a piece before each other one but the last.
+        self.assertEqual(counts, [*range(1, len(pieces) + 1), len(pieces)])
+
     def test_what_others_hold_is_made_soon(self):
         _dialog, file = self._asked()
         with patch.object(type(self.env["paylink.job.mixin"]), "_each", lambda *_args, **_options: True):
