@@ -125,7 +125,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
         if not link:
             return self._render_unknown()
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
-        return self._render("paylink_addon.page_help", values)
+        return self._render("paylink_addon.page_help", values | {"contact": link.user_id.name})
 
     def _render_pay(self, values, status=HTTPStatus.OK):
         """The page to pay on."""

@@ -8,6 +8,7 @@ from . import paylink_link_life
 from . import paylink_link_pay
 from . import paylink_link_portal
 from . import paylink_link_pdfs
+from . import paylink_link_prefetch
 from . import paylink_link_receipt
 from . import paylink_link_books
 from . import paylink_link_choice

@@ -460,14 +460,3 @@ class PaylinkLink(models.Model):
         kinds = self._fields["kind"].get_values(self.env)
         methods = dict.fromkeys(hook_name(self, hook, kind) for kind in kinds)
         return [partial(getattr(self, method), *args) for method in methods]
-
-    # === HELPERS === #
-
-    @api.model
-    def _page_fields(self):
-        return (
-            *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
-            *("is_limited", "in_installments", "allow_partial", "bank_account_id", "state", "status", "issued_at"),
-            *("expires_at", "amount_paid", "amount_refunded", "amount_taken_back", "attempt_count"),
-            *("settled_elsewhere", "user_id", "email", "phone", "send_sms"),
-        )

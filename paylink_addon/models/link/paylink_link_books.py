@@ -370,7 +370,8 @@ class PaylinkLinkBooks(models.Model):
         """How the customer will get a receipt: as :meth:`_receipt_channel`, where somebody wants it to be sent."""
         channel = self._receipt_channel()
         name = {"email": "mail_template_receipt", "sms": "sms_template_receipt"}.get(channel)
-        return bool(name and self.env.ref(f"paylink_addon.{name}", raise_if_not_found=False)) and channel
+        is_wanted = name and self.env["ir.model.data"]._xmlid_to_res_id(f"paylink_addon.{name}")  # known by heart
+        return bool(is_wanted) and channel
 
     def _receipt_addresses(self):
         """Where the receipt goes, as text; nothing where there is no good address: the page shows it too."""

@@ -137,40 +137,6 @@ class PaylinkLinkPay(models.Model):
         due = self._due_amounts()[self.id]
         return PageMoney(due, self._payable_of(due, Coming(*coming)), has_tokens, options)
 
-    def _prefetch_page(self):
-        """Read only what the page shows: whole rows of customers, companies and items take longer than all the rest."""
-        self.company_id.fetch(
-            [
-                "name",
-                "phone",
-                "email",
-                "currency_id",
-                "paylink_tz",
-                "uses_default_logo",
-            ]
-        )
-        lines = self.env["paylink.link.line"].search_fetch(
-            [("link_id", "=", self.id)],
-            ["name", "date", "date_due", "amount", "move_line_id", "is_invoice", "is_whole", "link_id"],
-        )
-        self._fields["line_ids"]._insert_cache(self, [lines._ids])  # saves a query (bench/page.py)
-        lines.move_line_id.fetch(
-            [
-                "parent_state",
-                "reconciled",
-                "amount_residual_currency",
-                "currency_id",
-                "display_type",
-                "discount_date",
-                "discount_amount_currency",
-                "move_id",
-                "partner_id",
-            ]
-        )
-        lines.move_line_id.move_id.fetch(["name", "payment_reference", "payment_state", "move_type"])
-        partners = self.partner_id | self.line_ids.move_line_id.partner_id
-        partners.fetch(["name", "email", "lang", "tz", "country_id", "commercial_partner_id"])
-
     def _page_values(self):
         """What all pages of the link show, ready to print, in the language of the context."""
         return self._page_texts(self._due_amounts()[self.id])
@@ -194,7 +160,6 @@ class PaylinkLinkPay(models.Model):
             "purpose": self._purpose_text(),
             "transfer": self._transfer_values(),
             "wire": self._wire_values(),
-            "contact": self.user_id.name,
             "receipt_by": self._receipt_promise(),
             "failure": self.state == "failed" and self._last_failure(),
             **self._of_kind("page_extras"),
