@@ -30,10 +30,15 @@ class PaylinkCard(FormPageMixin, http.Controller):
     # === PAGES === #
 
     @http.route(f"{CARD_PATH}/<string:token>", **PAGE)
-    def card_page(self, token, **_params):
+    def card_page(self, token, method=None, **_params):
         """The page of a request in whatever state it is."""
         card = self._card(token)
-        return self._render_card(card) if card else self._render_unknown()
+        if not card:
+            return self._render_unknown()
+        fields = method and card._page_view() == "store" and card._fields_values(method)
+        if fields:
+            return self._render_fields("paylink_addon.page_card_fields", self._card_values(card) | fields)
+        return self._render_card(card)
 
     @http.route(f"{CARD_PATH}/<string:token>/agree", **FORM_PAGE)
     def card_agree(self, token, agreed=None, **params):
@@ -73,14 +78,27 @@ class PaylinkCard(FormPageMixin, http.Controller):
         ticket = card.env["paylink.card.code"]._send(card.template_id, card.email, {}, ip, request=card)
         return self._render_card(card, problem=not ticket and later_problem(card.env), ticket=ticket)
 
+    @http.route(f"{CARD_PATH}/<string:token>/store", **FORM_PAGE | {"save_session": True})
+    def card_store(self, token, option="", **_params):
+        """Where the form of the page is sent: begin to store a method, and lead the customer on."""
+        card = self._card(token)
+        if not card:
+            return self._render_unknown()
+        if not self._is_sent() or card._page_view() != "store":
+            return request.redirect(f"{CARD_PATH}/{card.access_token}", code=HTTPStatus.SEE_OTHER)
+        try:
+            return self._lead_on(card, option, lambda choice: self._make_validation(card, choice))
+        except UserError as error:
+            request.env.cr.rollback()
+            return self._render_card(card, problem=str(error), option=option)
+
     @http.route(f"{CARD_PATH}/<string:token>/help", **PAGE)
     def card_help(self, token, **_params):
         """What happens on the page, whether it is safe, whom to call."""
         card = self._card(token)
         if not card:
             return self._render_unknown()
-        values = card._page_values() | {"languages": self._spoken(card), "lang": card.env.lang}
-        return self._render("paylink_addon.page_card_help", values)
+        return self._render("paylink_addon.page_card_help", self._card_values(card))
 
     # === WHAT THE PAGE CALLS === #
 
@@ -111,7 +129,7 @@ class PaylinkCard(FormPageMixin, http.Controller):
         """
         try:
             choice = {"provider_id": kwargs.get("provider_id")}
-            return self._processing_values(lambda: self._make_validation(self._card(token), kwargs), choice)
+            return self._attempted(lambda: self._make_validation(self._card(token), kwargs), choice)[1]
         except UserError as error:
             request.env.cr.rollback()
             return {"state": "error", "state_message": str(error)}
@@ -134,22 +152,25 @@ class PaylinkCard(FormPageMixin, http.Controller):
 
     # === HELPERS === #
 
-    def _render_card(self, card, problem=None, said=None, ticket=None):
+    def _card_values(self, card):
+        return card._page_values() | {"languages": self._spoken(card), "lang": card.env.lang}
+
+    def _render_card(self, card, problem=None, said=None, ticket=None, option=None):
         """
         :param str problem: why the customer could not go on
         :param dict said: what a new customer has said of themselves, to be corrected: anything
         :param ticket: of the code that was sent, for the form: anything
+        :param option: the method that was chosen: anything
         """
         view = card._page_view()
-        values = card._page_values() | {"languages": self._spoken(card), "lang": card.env.lang, "problem": problem}
-        values["ticket"] = typed(ticket)
+        values = self._card_values(card) | {"problem": problem, "ticket": typed(ticket)}
         if said and values["person"]:
             values["person"] = {name: typed(said.get(name)) for name in values["person"]}
-        if view == "store":
-            return self._render_form("paylink_addon.page_card_store", values | card._form_values())
         status = HTTPStatus.GONE if view == "closed" else HTTPStatus.OK
         if problem:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
+        if view == "store":
+            return self._render_plain("paylink_addon.page_card_store", values | card._form_values(option), status)
         return self._render(f"paylink_addon.page_card_{view}", values, status=status)
 
     def _spoken(self, card):

@@ -1,6 +1,7 @@
 import hashlib
 import secrets
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 from odoo import SUPERUSER_ID, http
@@ -28,12 +29,22 @@ ADDRESS_KEY = "paylink_address"
 
 
 class FormPageMixin(PageMixin):
-    """What the controllers of pages with Odoo's payment form share."""
+    """What the controllers of pages share on which customers choose a way to pay, or to be charged later.
 
-    def _render_form(self, template, values, status=HTTPStatus.OK):
-        """A page that has the form on it.
+    The choice is sent by a plain form. Odoo's payment form, with its scripts, is loaded only for who has chosen a
+    method that shows fields on the page.
+    """
 
-        :param dict values: with those of the form, and whether a provider is ``embedded`` in it
+    def _render_plain(self, template, values, status=HTTPStatus.OK):
+        """A page whose form leads to a provider's site."""
+        targets = request.env["payment.provider"]._paylink_form_targets()
+        policy = PLAIN_POLICY.replace("form-action 'self'", f"form-action {targets}")
+        return self._render(template, values, status=status, policy=policy)
+
+    def _render_fields(self, template, values):
+        """A page that has Odoo's payment form on it.
+
+        :param dict values: with those of the form (see ``payment.provider._paylink_fields_values``)
         """
         values["session_info"] = request.env["ir.http"].get_frontend_session_info()
         values["is_html_empty"] = is_html_empty  # Odoo's form asks for it
@@ -44,10 +55,51 @@ class FormPageMixin(PageMixin):
             extra="https:" if values["embedded"] else "",
             targets=request.env["payment.provider"]._paylink_form_targets(),
         )
-        return self._render(template, values, status=status, policy=policy)
+        return self._render(template, values, policy=policy)
 
-    def _processing_values(self, make, choice):
-        """Make the transaction of an attempt; return what leads its customer on.
+    def _lead_on(self, owner, option, make, **params):
+        """Answer who has chosen how: lead to the provider's page, to ours with its fields, or to the outcome.
+
+        :param owner: the link, or the card request
+        :param option: as the form named it: anything
+        :param make: a function that makes the transaction of a choice
+        :param params: what the page with the fields has to know
+        :raises UserError: with a text for the customer
+        """
+        Provider = request.env["payment.provider"]
+        choice = Provider._paylink_choice(option)
+        if not choice:
+            raise UserError(owner.env._("Choose how to pay."))
+        if Provider._paylink_choice_shows_fields(choice, is_validation=owner._name != "paylink.link"):
+            query = urlencode({"method": option, "lang": owner.env.lang} | params)
+            return request.redirect(f"{owner._page_path}/{owner.access_token}?{query}", code=HTTPStatus.SEE_OTHER)
+        transaction, answer = self._attempted(lambda: make(choice), choice)
+        # Nobody waits for the rows of the attempt while a provider is asked, and it stays whatever becomes of it.
+        request.env.cr.commit()  # pylint: disable=invalid-commit
+        if answer["state"] == "error":
+            raise UserError(answer["state_message"])
+        if url := transaction.with_user(SUPERUSER_ID)._paylink_leads_to():
+            return self._leave(url)
+        if form := answer.get("redirect_form_html"):
+            return self._render_leave(owner, form)
+        return request.redirect("/payment/status", code=HTTPStatus.SEE_OTHER)
+
+    @staticmethod
+    def _leave(url, local=False):
+        response = request.redirect(url, code=HTTPStatus.SEE_OTHER, local=local)
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _render_leave(self, owner, form):
+        """The form of a provider that leads to its page: our script sends it, or the customer by a button."""
+        start, end, rest = str(form).rpartition("</form>")
+        parts = Markup(start), Markup(end + rest)  # noqa: S704
+        values = owner._page_values() | {"languages": [], "lang": owner.env.lang, "form": parts}
+        return self._render_plain("paylink_addon.page_leave", values)
+
+    def _attempted(self, make, choice):
+        """Make the transaction of an attempt; return it, and what leads its customer on (Odoo's processing values).
 
         For that some providers ask their server, which may be silent: that is done in a slot, so that a worker is left
         for everybody else, and after a commit, so that nobody waits for the rows that the attempt holds.
@@ -62,7 +114,7 @@ class FormPageMixin(PageMixin):
             transaction = make()
             if transaction.operation == "online_token":
                 transaction._paylink_request("charge")
-            return transaction._get_processing_values()
+            return transaction, transaction._get_processing_values()
         with a_slot(request.env.cr, wait=WAIT) as is_free:
             if not is_free:
                 raise UserError(
@@ -70,7 +122,7 @@ class FormPageMixin(PageMixin):
                 )
             transaction = make()
             request.env.cr.commit()  # pylint: disable=invalid-commit
-            return self._asked_values(transaction)
+            return transaction, self._asked_values(transaction)
 
     @staticmethod
     def _asked_values(transaction):
@@ -112,7 +164,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
             values["running"] = link._running_text()
         if view == "pay":
             chosen = link._chosen(params.get("part"), amount, money.payable)
-            return self._render_pay(values | link._payment_form_values(money, chosen, payer))
+            return self._render_chosen(link, money, chosen, payer, params.get("method"))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
 
     def _page_values(self, link, money):
@@ -127,13 +179,28 @@ class PaylinkPay(FormPageMixin, http.Controller):
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
         return self._render("paylink_addon.page_help", values | {"contact": link.user_id.name})
 
-    def _render_pay(self, values, status=HTTPStatus.OK):
-        """The page to pay on."""
-        if values["embedded"]:
-            providers = values["providers_sudo"]
-            values["show_tokenize_input_mapping"] = providers._paylink_saving_offered(values["may_save"])
-        values["csrf_token"] = values["tokens_sudo"] and request.csrf_token()
-        return self._render_form("paylink_addon.page_pay", values, status)
+    def _render_pay(self, link, money, chosen, payer, option=None, status=HTTPStatus.OK, **more):
+        """The page to pay on.
+
+        :param PageMoney money: see ``paylink.link._page_money``
+        :param Choice chosen: see ``paylink.link._chosen``
+        :param payer: see :meth:`_payer`
+        :param option: what the customer has chosen to pay with: anything
+        :param more: other values of the page, such as what is wrong
+        """
+        values = self._page_values(link, money) | link._payment_form_values(money, chosen, payer, option) | more
+        values["csrf_token"] = payer and request.csrf_token()
+        return self._render_plain("paylink_addon.page_pay", values, status)
+
+    def _render_chosen(self, link, money, chosen, payer, option):
+        """The page to pay on: that with the fields of a method, for who has chosen such a one."""
+        if not option or chosen.problem:
+            return self._render_pay(link, money, chosen, payer, option)
+        fields = link._fields_values(money, chosen, payer, option)
+        if not fields:
+            problem = link.env._("This payment method is no longer available: choose another.")
+            return self._render_pay(link, money, chosen, payer, pay_problem=problem)
+        return self._render_fields("paylink_addon.page_pay_fields", self._page_values(link, money) | fields)
 
     # === WHAT THE PAGE CALLS === #
 
@@ -179,66 +246,50 @@ class PaylinkPay(FormPageMixin, http.Controller):
         """
         return self._begin(self._link(token), amount, kwargs)
 
-    @http.route(f"{PAY_PATH}/<string:token>/amount", **FORM)
-    def amount(self, token, part=None, amount=None, **_params):
-        """How much is paid if this was chosen or typed, for the page to pay just that; or why that can't be paid."""
-        link = self._link(token)
-        if not link:
-            return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        link, part = link._for_part(part)
-        payable = link._payable_amount()
-        chosen = link._chosen(part, amount, payable)
-        route = f"{PAY_PATH}/{link.access_token}/transaction"  # where what can't be paid anymore is told
-        wrong = chosen.problem and payable > 0
-        return self._json({"problem": chosen.problem} if wrong else {"amount": chosen.amount, "route": route})
-
     @http.route(f"{PAY_PATH}/<string:token>/pay", **FORM_PAGE | {"save_session": True})
-    def pay(self, token, part=None, amount=None, o_payment_radio="", **_params):
-        """Where browsers without scripts send the form of the page: as :meth:`transaction`, answered by a page."""
+    def pay(self, token, part=None, amount=None, shown=None, option="", **params):
+        """Where the form of the page is sent: begin to pay, and lead the customer on.
+
+        What can't be paid (that way) is told on the page, with what was chosen and typed.
+        """
         link = self._link(token)
         if not link:
             return self._render_unknown()
-        if self._is_sent():
-            link, part = link._for_part(part)
+        found = self._is_sent() and link._as_shown(shown)
+        if found:
+            link, part = found._for_part(part)
             request.env.cr.commit()  # pylint: disable=invalid-commit  # the link stays, whatever becomes of the attempt
         payer = self._payer(link)
         money = link._page_money(payer)
         if not self._is_sent() or link._page_view(money.payable) != "pay":
             return request.redirect(f"{PAY_PATH}/{link.access_token}", code=HTTPStatus.SEE_OTHER)
         chosen = link._chosen(part, amount, money.payable)
-        problem, answer = False, {}
-        if not chosen.problem:
-            problem, answer = self._pay_without_scripts(link, chosen.amount, o_payment_radio)
-        if answer.get("redirect_form_html"):
-            return self._render_leave(link, answer["redirect_form_html"])
-        if answer:
-            return request.redirect("/payment/status", code=HTTPStatus.SEE_OTHER)
-        values = self._page_values(link, money) | link._payment_form_values(money, chosen, payer)
-        return self._render_pay(values | {"pay_problem": problem}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        problem = not found and link.env._("The amount has changed: check it, then pay.")
+        if found and not chosen.problem:
+            try:
+                return self._pay(link, chosen, option, params)
+            except UserError as error:
+                request.env.cr.rollback()
+                problem = str(error)
+        return self._render_pay(
+            link, money, chosen, payer, option, HTTPStatus.UNPROCESSABLE_ENTITY, pay_problem=problem
+        )
 
-    def _pay_without_scripts(self, link, amount, option):
-        """Begin to pay with the chosen method (or saved one): what went wrong, and the processing values."""
-        choice = link._payment_option(option)
-        if not choice:
-            return link.env._("Choose how to pay."), {}
-        if not choice.get("token_id") and not link._leads_elsewhere(choice["provider_id"], choice["payment_method_id"]):
-            return link.env._("This payment method needs JavaScript: allow it in your browser, or choose another."), {}
-        answer = self._begin(link, amount, choice)
-        return (answer["state_message"], {}) if answer.get("state") == "error" else (False, answer)
-
-    def _render_leave(self, link, form):
-        """The last step without scripts: a button that leads to the provider's page."""
-        start, end, rest = str(form).rpartition("</form>")
-        parts = Markup(start), Markup(end + rest)  # noqa: S704
-        values = link._page_values() | {"languages": [], "lang": link.env.lang, "form": parts}
-        targets = request.env["payment.provider"]._paylink_form_targets()
-        policy = PLAIN_POLICY.replace("form-action 'self'", f"form-action {targets}")
-        return self._render("paylink_addon.page_leave", values, policy=policy)
+    def _pay(self, link, chosen, option, params):
+        """Begin to pay what was chosen: see :meth:`_lead_on`."""
+        save = {"tokenization_requested": bool(params.get("save"))}
+        return self._lead_on(
+            link,
+            option,
+            lambda choice: self._make_transaction(link, chosen.amount, choice | save),
+            part=chosen.part,
+            amount=chosen.text,
+        )
 
     def _begin(self, link, amount, choice):
         """The processing values of a new attempt, or what went wrong: see :meth:`transaction`."""
         try:
-            return self._processing_values(lambda: self._make_transaction(link, amount, choice), choice)
+            return self._attempted(lambda: self._make_transaction(link, amount, choice), choice)[1]
         except UserError as error:
             request.env.cr.rollback()
             return {"state": "error", "state_message": str(error)}

@@ -1,20 +1,13 @@
-import logging
-
 from odoo import SUPERUSER_ID, http
 from odoo.exceptions import UserError
 from odoo.http import request
-from odoo.tools import LazyTranslate
 
-from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH
-from ..tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, redact
-from .page import FORM_PAGE, PAGE, PLAIN_POLICY, PageMixin
-
-_lt = LazyTranslate(__name__)
-
-_logger = logging.getLogger(__name__)
+from ..models.stripe.payment_transaction_checkout import CHECKOUT_PATH, RETURN_PATH, StripeSilent
+from .page import FORM_PAGE, PAGE
+from .pay import FormPageMixin
 
 
-class PaylinkStripe(PageMixin, http.Controller):
+class PaylinkStripe(FormPageMixin, http.Controller):
     """The customer's way to Stripe's page and back. Who holds a transaction's token is who pays it."""
 
     @http.route(CHECKOUT_PATH, **FORM_PAGE)
@@ -25,15 +18,9 @@ class PaylinkStripe(PageMixin, http.Controller):
         if not transaction:
             return self._problem(request.env._("This payment is not known here."), status=404)
         try:
-            url = transaction._paylink_stripe_checkout()
-        except (StripeRefused, StripeAbsent) as error:
-            _logger.warning("%s can't be paid: %s", transaction.reference, error)
-            return self._refused(transaction, error)
-        except StripeFailure as error:
-            _logger.info("%s: no page: %s", transaction.reference, error)
-            return self._problem(
-                request.env._("The payment page does not answer. You have not been charged."), transaction, status=503
-            )
+            url = transaction._paylink_leads_to()
+        except StripeSilent as error:
+            return self._problem(str(error), transaction, status=503)
         except UserError as error:
             asked_by = transaction._paylink_asked_by()
             if asked_by and not asked_by._awaits_customer():
@@ -62,25 +49,6 @@ class PaylinkStripe(PageMixin, http.Controller):
             request.update_context(allowed_company_ids=transaction.company_id.ids)
         return transaction.with_user(SUPERUSER_ID).with_context(**request.env.context)
 
-    def _refused(self, transaction, error):
-        """Nothing that the customer can do something about: those who can are told why."""
-        about_key = isinstance(error, StripeRefused) and error.about_key
-        transaction._paylink_tell_managers("key" if about_key else "page", redact(str(error)))
-        texts = {
-            "amount_too_small": _lt("This amount is too small to be paid online. You have not been charged."),
-            "amount_too_large": _lt("This amount is too large to be paid online. You have not been charged."),
-        }
-        other = _lt("The payment page can't be opened at the moment. You have not been charged.")
-        transaction._set_error(texts.get(error.code, other))
-        return self._back(transaction)
-
-    @staticmethod
-    def _leave(url, local=False):
-        response = request.redirect(url, code=303, local=local)
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
     def _back(self, transaction, has_left=False):
         """The page that the customer came from; Odoo's own for what was paid elsewhere.
 
@@ -107,6 +75,4 @@ class PaylinkStripe(PageMixin, http.Controller):
             "languages": [],
             "lang": request.env.lang,
         }
-        targets = request.env["payment.provider"]._paylink_form_targets()
-        policy = PLAIN_POLICY.replace("form-action 'self'", f"form-action {targets}")
-        return self._render("paylink_addon.page_stripe_problem", values, status=status, policy=policy)
+        return self._render_plain("paylink_addon.page_stripe_problem", values, status=status)

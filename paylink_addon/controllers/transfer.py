@@ -41,6 +41,6 @@ class PaylinkTransfer(PaylinkPay):
         link = link._for_page()
         payer = self._payer(link)
         money = link._page_money(payer)
-        values = self._page_values(link, money) | {"claim_problem": problem}
-        values |= link._payment_form_values(money, link._chosen(None, None, money.payable), payer)
-        return self._render_pay(values, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        chosen = link._chosen(None, None, money.payable)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        return self._render_pay(link, money, chosen, payer, status=status, claim_problem=problem)

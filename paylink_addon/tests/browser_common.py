@@ -36,12 +36,16 @@ class PhoneCommon(PaylinkCommon, HttpCase):
     browser_size = "390x844"
 
     @contextlib.contextmanager
-    def _browse(self, path):
-        """Open ``path`` as an anonymous visitor; yield a function that evaluates JavaScript on the current page."""
+    def _browse(self, path, scripts=True):
+        """Open ``path`` as an anonymous visitor; yield a function that evaluates JavaScript on the current page.
+
+        :param bool scripts: whether the browser runs those of the pages
+        """
         browser = ChromeBrowser(self)
         try:
             with self.allow_requests(browser=browser):
                 self.authenticate(None, None, browser=browser)
+                browser._websocket_request("Emulation.setScriptExecutionDisabled", params={"value": not scripts})
                 self.cr.flush()
                 self.cr.clear()
                 browser.navigate_to(f"{self.base_url()}{path}")
@@ -74,8 +78,16 @@ class PhoneCommon(PaylinkCommon, HttpCase):
             self.assertLess(time.monotonic(), end, f"{condition}\n{evaluate('document.body.innerText')}")
             time.sleep(0.05)
 
+    PAY = ".pl-pay button[type=submit]"
+
+    def _press_pay(self, evaluate):
+        """Press the button of our page."""
+        self._wait(evaluate, f"document.querySelector('{self.PAY}:not(:disabled)')")
+        evaluate(f"document.querySelector('{self.PAY}').click()")
+
     def _submit(self, evaluate, state):
-        """Choose the demo provider's answer and press the button."""
+        """Go on to the demo provider's field; choose its answer, and press the button."""
+        self._press_pay(evaluate)
         self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
         evaluate(f"document.querySelector('#simulated_payment_state').value = {json.dumps(state)}")
         evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")

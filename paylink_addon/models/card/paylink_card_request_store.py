@@ -124,24 +124,23 @@ class PaylinkCardRequestStore(models.Model):
         is_told = attempt.state in ("error", "draft") or attempt.paylink_decline_count
         return said(attempt._paylink_last_reason(), self.env) if is_told else ""
 
-    def _form_values(self):
-        """The context of Odoo's ``payment.form``, to store a method."""
+    def _form_values(self, option=None):
+        """What the page offers to store.
+
+        :param option: what the customer has chosen: anything; else it is the first that there is
+        """
         providers, methods = self.template_id._options(self.company_id, self.partner_id)
-        return {
+        options = providers._paylink_offered(methods, is_validation=True)
+        return {"options": sorted(options, key=lambda one: one.value != option)}
+
+    def _fields_values(self, option):
+        """The values of the page with Odoo's ``payment.form``, if this method is offered and shows fields there."""
+        found = next((one for one in self._form_values()["options"] if one.value == option and one.shows_fields), None)
+        return found and {
+            **self.env["payment.provider"]._paylink_fields_values(found, self),
             "mode": "validation",
             "allow_token_selection": False,
-            "partner_id": self.partner_id.id,
-            "providers_sudo": providers,
-            "payment_methods_sudo": methods,
-            "tokens_sudo": self.env["payment.token"],
-            "method_forms": {},
-            "embedded": bool(providers._paylink_embedded()),
-            "reference_prefix": self.name,
-            "transaction_route": f"{self._page_path}/{self.access_token}/transaction",
-            "landing_route": "/payment/status",
-            "access_token": None,
-            "availability_report": {},
-            "company_mismatch": False,
+            "back": "",
         }
 
     # === STORING === #

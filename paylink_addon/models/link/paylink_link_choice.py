@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from odoo import fields, models
+from odoo.tools import float_repr
 
 from ...const import LIVE_STATES
 from ...tools.locks import hold_and_touch
@@ -10,8 +11,6 @@ from ...tools.money import read_amount
 
 # What the page calls an amount that the customer types, and all that is open of the link's invoices.
 OTHER, WHOLE = "other", "whole"
-# Ids have fewer.
-MAX_DIGITS = 10
 
 
 class Choice(NamedTuple):
@@ -114,17 +113,38 @@ class PaylinkLinkChoice(models.Model):
         found = read_amount(text, self.currency_id.decimal_places, lang.decimal_point, lang.thousands_sep)
         return [self.currency_id.round(float(amount)) for amount in found]
 
-    def _choice_values(self, chosen, payable):
-        """What the page shows of it, in the language of the context."""
-        offers = self._offers(payable)
-        asked = offers["now"] if self.in_installments and "now" in offers else payable
+    def _page_offers(self, payable):
+        """The amounts that the page offers: also ``whole``, where all of the invoices is more."""
         later = self._later_items()
         total = sum((later | self.line_ids.move_line_id)._paylink_due(self._today()).values()) if later else payable
         is_more = self.currency_id.compare_amounts(total, payable) > 0
+        return self._offers(payable) | ({WHOLE: total} if is_more else {})
+
+    def _shown_offers(self, offers):
+        """These amounts, as the form of the page tells what it has shown."""
+        digits = self.currency_id.decimal_places
+        return " ".join(f"{name}={float_repr(amount, digits)}" for name, amount in offers.items())
+
+    def _as_shown(self, shown):
+        """The link as it is today, or was until some minutes ago, if that is when its page offered these amounts.
+
+        :param shown: as the form of the page tells it: anything; ``None``: it does not
+        :return: ``None`` where that is not so anymore
+        """
+        for link in map(self._on_day, self._promised_days()):
+            if shown is None or link._shown_offers(link._page_offers(link._payable_amount())) == shown:
+                return link
+        return None
+
+    def _choice_values(self, chosen, payable):
+        """What the page shows of it, in the language of the context."""
+        offers = self._page_offers(payable)
+        asked = offers["now"] if self.in_installments and "now" in offers else payable
+        total, is_more = offers.get(WHOLE, payable), WHOLE in offers
         # To whom less than all of the invoices was sent, that is what is due now.
         labels = {"now": "now", "all": "now" if is_more else "all", WHOLE: "all"}
-        offers |= {WHOLE: total} if is_more else {}
         return {
+            "shown": self._shown_offers(offers),
             "part": chosen.part,
             "part_text": chosen.text,
             "part_problem": chosen.problem,
@@ -193,29 +213,3 @@ class PaylinkLinkChoice(models.Model):
         """Whoever had the address has those that it has led to, and leads to."""
         led_to = self.union(*(link._led_to().with_env(self.env) for link in self.sudo()))
         return super(PaylinkLinkChoice, self | self._live_widened() | led_to)._replace_token()
-
-    # === WITHOUT SCRIPTS === #
-    # What the plain form of the page says of the method.
-
-    def _payment_option(self, text):
-        """What the form of the page names by ``text``, as :meth:`_start_attempt` wants it; empty if it names nothing.
-
-        :param text: ``<id of provider>-<id of method>`` or ``token-<id of saved method>``, as it came: anything
-        """
-        first, _sign, second = text.partition("-") if isinstance(text, str) else ("", "", "")
-        if not (second.isascii() and second.isdigit() and len(second) < MAX_DIGITS):
-            return {}
-        if first == "token":
-            token = self.env["payment.token"].browse(int(second)).exists()
-            return {"provider_id": token.provider_id.id, "token_id": token.id} if token else {}
-        if not (first.isascii() and first.isdigit() and len(first) < MAX_DIGITS):
-            return {}
-        return {"provider_id": int(first), "payment_method_id": int(second)}
-
-    def _leads_elsewhere(self, provider_id, method_id):
-        """Whether customers pay by the method on the provider's own page: then they can go there without scripts."""
-        provider = self.env["payment.provider"].sudo().browse(provider_id).exists()
-        method = self.env["payment.method"].sudo().browse(method_id).exists()
-        if not provider or not method or provider._paylink_shows_fields(method):
-            return False
-        return bool(provider._get_redirect_form_view(is_validation=False))

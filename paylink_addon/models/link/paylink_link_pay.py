@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -245,12 +246,13 @@ class PaylinkLinkPay(models.Model):
 
     # === THE PAYMENT FORM === #
 
-    def _payment_form_values(self, money, chosen, payer=None):
-        """The context of Odoo's ``payment.form`` for this link.
+    def _payment_form_values(self, money, chosen, payer=None, option=None):
+        """What the page shows of how much is paid, and with what.
 
         :param PageMoney money: what may be paid now
         :param chosen: how much of it the customer pays: see :meth:`_chosen`
         :param payer: see :meth:`_payer`
+        :param option: what the customer has chosen to pay with: anything; else it is the first that there is
         """
         provider_ids, method_ids = self._option_ids(money, chosen.amount)
         problem = not provider_ids and self._online_problem(chosen.amount, money.options)
@@ -258,31 +260,34 @@ class PaylinkLinkPay(models.Model):
             chosen = chosen._replace(problem=problem)
             provider_ids, method_ids = self._option_ids(money, 0.0)
         providers = self.env["payment.provider"].browse(provider_ids)
-        methods = self.env["payment.method"].browse(method_ids)
-        may_save, pattern = self._may_save(payer), self._currency_pattern()
-        method_forms = providers._paylink_method_forms(money.options, provider_ids, method_ids, may_save)
         tokens = self._saved_methods(providers, payer if money.has_tokens else None)
+        options = [
+            *providers._paylink_offered_tokens(tokens),
+            *providers._paylink_known_offers(money.options, provider_ids, method_ids, self._may_save(payer)),
+        ]
+        pattern = self._currency_pattern()
         return {
             **self._choice_values(chosen, money.payable),
             "stamp": self._pay_stamp(money.payable, money.options),
-            "currency": self.currency_id,
             "currency_sign": " ".join(pattern.format("").split()),
             "currency_pattern": pattern,
-            "partner_id": self.partner_id.id,
-            "providers_sudo": providers,
             "online_problem": problem,
-            "payment_methods_sudo": methods,
-            "tokens_sudo": tokens,
-            "method_forms": method_forms or {},
-            "embedded": method_forms is None,
-            "may_save": may_save,
-            "reference_prefix": self.name,
-            "form_route": f"/pay/{self.access_token}/pay",
-            "transaction_route": f"/pay/{self.access_token}/transaction",
-            "landing_route": "/payment/status",
-            "access_token": None,
-            "availability_report": {},
-            "company_mismatch": False,
+            "options": sorted(options, key=lambda one: one.value != option),  # what was chosen stands first
+        }
+
+    def _fields_values(self, money, chosen, payer, option):
+        """The values of the page with Odoo's ``payment.form`` for a method that shows fields there; ``None`` if it does
+        not, or is not offered. For the arguments see :meth:`_payment_form_values`.
+        """
+        ids, Provider = self._option_ids(money, chosen.amount), self.env["payment.provider"]
+        offered = Provider._paylink_known_offers(money.options, *ids, self._may_save(payer))
+        found = next((one for one in offered if one.value == option and one.shows_fields), None)
+        return found and {
+            **self._choice_values(chosen, money.payable),
+            **Provider._paylink_fields_values(found, self),
+            "stamp": self._pay_stamp(money.payable, money.options),
+            "currency": self.currency_id,
+            "back": urlencode({"part": chosen.part, "amount": chosen.text}),
         }
 
     def _option_ids(self, money, amount):

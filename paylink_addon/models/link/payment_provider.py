@@ -17,6 +17,32 @@ from ...tools.money import MoneyError, exact_amount
 PAUSE = timedelta(minutes=4)
 
 
+# Ids have fewer.
+MAX_DIGITS = 10
+
+
+class Option(NamedTuple):
+    """A way to pay, as pages offer it: a method of a provider, or a saved one.
+
+    ``value`` names it in the form: ``<id of provider>-<id of method>``, or ``token-<id of saved method>``; ``message``
+    is the provider's, as HTML; ``is_entered``: the customer enters a card or an account on the next page, which is ours
+    if the method ``shows_fields`` there.
+    """
+
+    value: str
+    name: str
+    message: str = ""
+    is_test: bool = False
+    is_entered: bool = False
+    shows_fields: bool = False
+    may_save: bool = False
+
+
+def is_number(text):
+    """Whether this can be an id."""
+    return text.isascii() and text.isdigit() and len(text) < MAX_DIGITS
+
+
 class Limits(NamedTuple):
     """What a provider takes in a currency, in major units of it: no less than ``least``, no more than ``most``, only
     multiples of ``step``; 0: any. In a currency that it does not take ``step`` is ``None``.
@@ -261,42 +287,101 @@ class PaymentProvider(models.Model):
 
     @api.model
     @ormcache("version", "self.env.lang", "provider_ids", "method_ids", "may_save", cache="templates")
-    def _paylink_method_forms(self, version, provider_ids, method_ids, may_save):
-        """The choices of Odoo's payment form, ready to print: they are the same on each link.
-
-        A provider that asks for something on the page itself may look at the amount or the customer: its choices are
-        left to be rendered on each page.
+    def _paylink_known_offers(self, version, provider_ids, method_ids, may_save):
+        """:meth:`_paylink_offered`, which is the same on each link.
 
         :param str version: see :meth:`_paylink_version_sql`
         :param tuple provider_ids: of the providers that are offered
         :param tuple method_ids: of the methods that are offered
-        :param bool may_save: see :meth:`_paylink_saving_offered`
-        :return: the HTML of each method, by id, or ``None`` where a provider has fields on the page
         """
-        providers = self.sudo().browse(provider_ids)
-        if providers._paylink_embedded():
-            return None
-        values = {
-            "mode": "payment",
-            "providers_sudo": providers,
-            "show_tokenize_input_mapping": providers._paylink_saving_offered(may_save),
-            "is_html_empty": is_html_empty,
-        }
-        qweb = self.env["ir.qweb"].with_user(self.env.ref("base.public_user")).sudo()
-        return {
-            method.id: qweb._render(
-                "paylink_addon.method_form", values | {"pm_sudo": method, "is_selected": len(method_ids) == 1}
+        methods = self.env["payment.method"].sudo().browse(method_ids)
+        return self.sudo().browse(provider_ids)._paylink_offered(methods, may_save)
+
+    # === WHAT PAGES OFFER === #
+
+    def _paylink_offered(self, methods, may_save=False, is_validation=False):
+        """What a page offers to pay with.
+
+        :param methods: the ``payment.method`` that are possible with these providers
+        :param bool may_save: whether whoever pays may save the method (see ``paylink.link._may_save``)
+        :param bool is_validation: nothing is paid: the method is stored
+        :return: a tuple of :class:`Option`
+        """
+        saving = PaymentPortal._compute_show_tokenize_input_mapping(self)
+        return tuple(
+            Option(
+                value=f"{provider.id}-{method.id}",
+                name=method.name,
+                message="" if is_html_empty(provider.pre_msg) else provider.pre_msg,
+                is_test=provider.state == "test",
+                is_entered=provider.code != "custom",
+                shows_fields=provider._paylink_shows_fields(method, is_validation),
+                may_save=may_save and method.support_tokenization and saving[provider.id],
             )
-            for method in self.env["payment.method"].sudo().browse(method_ids)
-        }
+            for method in methods
+            for provider in method.provider_ids.filtered(lambda one: one in self)[:1]
+        )
 
-    def _paylink_saving_offered(self, may_save):
-        """With which of these providers Odoo's form offers to save the method.
+    @api.model
+    def _paylink_offered_tokens(self, tokens):
+        """What a page offers of these saved methods: see :meth:`_paylink_offered`."""
+        return tuple(
+            Option(
+                value=f"token-{token.id}",
+                name=f"{token.payment_method_id.name} {token.display_name}",
+                is_test=token.provider_id.state == "test",
+            )
+            for token in tokens
+        )
 
-        :param bool may_save: whether whoever pays may (see ``paylink.link._may_save``)
+    @api.model
+    def _paylink_choice(self, text):
+        """What the form of a page names by ``text``; empty if it names nothing. Whether it is offered is still to be
+        checked.
+
+        :param text: the ``value`` of an :class:`Option`, as it came: anything
         """
-        offered = PaymentPortal._compute_show_tokenize_input_mapping(self)
-        return {provider_id: may_save and is_offered for provider_id, is_offered in offered.items()}
+        first, _sign, second = text.partition("-") if isinstance(text, str) else ("", "", "")
+        if not is_number(second):
+            return {}
+        if first == "token":
+            token = self.env["payment.token"].sudo().browse(int(second)).exists()
+            return {"provider_id": token.provider_id.id, "token_id": token.id} if token else {}
+        return {"provider_id": int(first), "payment_method_id": int(second)} if is_number(first) else {}
+
+    @api.model
+    def _paylink_choice_shows_fields(self, choice, is_validation=False):
+        """Whether who has chosen this fills in fields on our page.
+
+        :param dict choice: see :meth:`_paylink_choice`
+        """
+        provider = self.sudo().browse(choice["provider_id"]).exists()
+        method = self.env["payment.method"].sudo().browse(choice.get("payment_method_id", ())).exists()
+        return bool(provider and method) and provider._paylink_shows_fields(method, is_validation)
+
+    @api.model
+    def _paylink_fields_values(self, option, owner):
+        """The context of Odoo's ``payment.form`` with nothing in it but this method.
+
+        :param Option option: one that shows fields on the page
+        :param owner: the link, or what else the method is asked for by
+        """
+        choice = self._paylink_choice(option.value)
+        provider = self.sudo().browse(choice["provider_id"])
+        return {
+            "partner_id": owner.partner_id.id,
+            "providers_sudo": provider,
+            "payment_methods_sudo": self.env["payment.method"].sudo().browse(choice["payment_method_id"]),
+            "tokens_sudo": self.env["payment.token"],
+            "show_tokenize_input_mapping": {provider.id: option.may_save},
+            "embedded": bool(provider._paylink_embedded()),
+            "reference_prefix": owner.name,
+            "transaction_route": f"{owner._page_path}/{owner.access_token}/transaction",
+            "landing_route": "/payment/status",
+            "access_token": None,
+            "availability_report": {},
+            "company_mismatch": False,
+        }
 
     # === HELPERS === #
 
@@ -337,9 +422,13 @@ class PaymentProvider(models.Model):
         """
         return bool(self.redirect_form_view_id)
 
-    def _paylink_shows_fields(self, method):
-        """Whether customers who choose ``method`` fill in fields on our page, which takes the provider's scripts."""
+    def _paylink_shows_fields(self, method, is_validation=False):
+        """Whether customers who choose ``method`` fill in fields on our page, which takes the provider's scripts: so it
+        is with those that do not lead to a page of their own.
+        """
         self.ensure_one()
+        if not self._get_redirect_form_view(is_validation=is_validation):
+            return True
         return bool(self.inline_form_view_id) and named_hook(self, "paylink_shows_fields", self.code)(method)
 
     def _paylink_shows_fields_general(self, _method):

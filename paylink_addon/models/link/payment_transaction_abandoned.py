@@ -1,4 +1,4 @@
-"""Stage of ``payment.transaction``: customers who do not come back from a provider's page, or come back late."""
+"""Stage of ``payment.transaction``: customers who go to a provider's page, and do not come back, or late."""
 
 from datetime import timedelta
 
@@ -7,6 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import LazyTranslate
 
 from ...const import ABANDONED_AFTER_PARAMETER, DEFAULT_ABANDONED_AFTER
+from ...tools.hooks import named_hook
 from ...tools.parameters import whole_number
 from .payment_transaction import BATCH, ON_REQUEST
 
@@ -24,6 +25,24 @@ class PaymentTransactionAbandoned(models.Model):
         readonly=True,
         help="When the customer, who had been given up, was led to the provider's page again.",
     )
+
+    def _paylink_leads_to(self):
+        """Where the customer of this attempt goes on, as a URL, where that takes no form of the provider; else none.
+        May commit.
+
+        :raise UserError: with a text for the customer
+        """
+        self.ensure_one()
+        return named_hook(self, "paylink_leads_to", self.provider_code)()
+
+    def _paylink_leads_to_general(self):
+        """Hook, by the code of the provider (``_paylink_leads_to_<code>``)."""
+        return
+
+    def _paylink_leads_to_custom(self):
+        """Odoo's wire transfer has no page: its form only tells that it was chosen."""
+        self._process("custom", {"reference": self.reference})
+        return "/payment/status"
 
     def _paylink_abandoned_after(self):
         """Hook: how long after its creation an unanswered attempt is given up.

@@ -12,7 +12,7 @@ from odoo.addons.payment import utils as payment_utils
 
 from ...tools.locks import WAIT, a_slot, take_free
 from ...tools.money import MoneyError, to_minor
-from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, StripeTransient
+from ...tools.stripe_errors import StripeAbsent, StripeFailure, StripeRefused, StripeTransient, redact
 from ...tools.texts import one_line, said
 from .const import STRIPE_CODE, STRIPE_LOCALES
 from .payment_transaction import MAX_REFERENCE
@@ -32,6 +32,10 @@ MAX_LINES = 100
 MAX_NAME = 250
 CHECKOUT_PATH = "/paylink/stripe/checkout"
 RETURN_PATH = "/paylink/stripe/return"
+
+
+class StripeSilent(UserError):
+    """Stripe does not answer; with a text for the customer, who may try again."""
 
 
 class PaymentTransactionCheckout(models.Model):
@@ -202,6 +206,34 @@ class PaymentTransactionCheckout(models.Model):
         return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
     # === LEADING THE CUSTOMER THERE === #
+
+    def _paylink_leads_to_stripe_checkout(self):
+        """:meth:`_paylink_stripe_checkout`, and what the customer has to know of what Stripe says to that.
+
+        :return: URL; ``None``: our own page says what has become of the attempt
+        :raise StripeSilent: Stripe does not answer
+        :raise UserError: it can't be paid anymore; with a text for the customer
+        """
+        try:
+            return self._paylink_stripe_checkout()
+        except (StripeRefused, StripeAbsent) as error:
+            _logger.warning("%s can't be paid: %s", self.reference, error)
+            self._paylink_stripe_refused(error)
+            return None
+        except StripeFailure as error:
+            _logger.info("%s: no page: %s", self.reference, error)
+            raise StripeSilent(self.env._("The payment page does not answer. You have not been charged.")) from error
+
+    def _paylink_stripe_refused(self, error):
+        """Nothing that the customer can do something about: those who can are told why."""
+        about_key = isinstance(error, StripeRefused) and error.about_key
+        self._paylink_tell_managers("key" if about_key else "page", redact(str(error)))
+        texts = {
+            "amount_too_small": _lt("This amount is too small to be paid online. You have not been charged."),
+            "amount_too_large": _lt("This amount is too large to be paid online. You have not been charged."),
+        }
+        other = _lt("The payment page can't be opened at the moment. You have not been charged.")
+        self._set_error(texts.get(error.code, other))
 
     def _paylink_stripe_checkout(self):
         """Where to send the customer: their page at Stripe, or ``None`` if there is nothing to pay here anymore.

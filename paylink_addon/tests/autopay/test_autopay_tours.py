@@ -90,7 +90,7 @@ class TestAutopayStripeTours(AutopayMixin, PhoneCommon, ToursCommon, CardStripeC
 
     def _go_to_stripe(self, evaluate, *buttons):
         """Press the button of our page, then those of Stripe's; wait for the customer's return."""
-        for button in ("button[name=o_payment_submit_button]:not(:disabled)", *buttons):
+        for button in (f"{self.PAY}:not(:disabled)", *buttons):
             self._wait(evaluate, f'document.querySelector("{button}")')
             evaluate(f'document.querySelector("{button}").click()')
         self._wait(evaluate, "document.querySelector('.pl-success')")

@@ -19,7 +19,7 @@ class TestCardBrowser(OpenCommon, PhoneCommon):
 
     def _agree_and_store(self, evaluate):
         evaluate("document.querySelector('input[name=agreed]').click()")
-        self._press(evaluate, "button[name=o_payment_submit_button]")
+        self._press(evaluate, self.PAY)
         self._submit(evaluate, "done")
         self._wait(evaluate, "document.querySelector('.pl-success')")
         self._fits(evaluate)

@@ -1,5 +1,6 @@
 import json
 
+from lxml import html
 from odoo.tests import HttpCase, tagged
 
 from .card_common import CardCommon
@@ -34,6 +35,28 @@ class TestCardPage(CardCommon, HttpCase):
         )
         return response.json()["result"]
 
+    def _store(self, request, **values):
+        """Press the button of the page; return what the customer sees then."""
+        option = f"{self.provider.id}-{self.payment_method_id}"
+        return self.url_open(f"/card/{request.access_token}/store?lang=en_US", data={"option": option} | values)
+
+    def test_stored_at_another_site(self):
+        """By a plain form, once the customer has agreed; what can't be stored is told."""
+        self.dummy_provider.is_published = True
+        option = f"{self.dummy_provider.id}-{self.dummy_provider.payment_method_ids[:1].id}"
+        request = self._card_request()
+        self._store(request, option=option)
+        self.assertFalse(request.transaction_ids)
+        self._agree(request)
+        for wrong, told in (("", "Choose how"), ("1-99999", "no longer available"), ("token-1", "")):
+            answer = self._store(request, option=wrong)
+            self.assertEqual((answer.status_code, told in answer.text), (422, True))
+        self.assertFalse(request.transaction_ids)
+        page = html.fromstring(self._store(request, option=option).content)
+        self.assertTrue(page.xpath("//main//*[@data-send]//form//button"))
+        tx = request.transaction_ids
+        self.assertEqual((tx.operation, tx.tokenize, tx.state), ("validation", True, "draft"))
+
     def test_agreed_then_stored(self):
         request = self._card_request()
         page = self._get(request)
@@ -42,6 +65,9 @@ class TestCardPage(CardCommon, HttpCase):
         self.assertIn('lang="fr-FR"', page.text)
         self.assertNotIn("o_payment_form", page.text)
         page = self._agree(request)
+        self.assertNotIn("unsafe", page.headers["Content-Security-Policy"])
+        self.assertIn("pl-pay", page.text)
+        page = self._store(request)
         self.assertIn("o_payment_form", page.text)
         self.assertIn('data-mode="validation"', page.text)
         values = self._transaction(request)
@@ -154,7 +180,7 @@ class TestCardPage(CardCommon, HttpCase):
         self.assertFalse(request.consent_at)
         long = "<b>\u202eAda\0" + "e" * 10_000
         page = self._agree(request, **(said | {"given_name": long, "given_company": long}))
-        self.assertIn("o_payment_form", page.text)
+        self.assertIn("pl-pay", page.text)
         self.assertEqual(request.given_name, ("<b> Ada " + "e" * 300)[:200])
         self.assertEqual((request.given_email, request.is_new), ("ada@example.com", True))
         token = self._stored_by_newcomer(request)

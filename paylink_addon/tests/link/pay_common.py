@@ -1,5 +1,6 @@
 import json
 
+from lxml import html
 from odoo.tests import HttpCase
 
 from ..common import PaylinkCommon
@@ -10,6 +11,13 @@ class PayCommon(PaylinkCommon, HttpCase):
 
     def _get(self, link, path="", **kwargs):
         return self.url_open(f"/pay/{link.access_token}{path}", **kwargs)
+
+    def _send_form(self, link, **values):
+        """Press the button of the page, as a browser does: what is not given stays as the page proposes it."""
+        page = html.fromstring(self._get(link, "?lang=en_US").content)
+        (form,) = page.xpath("//form[contains(@class, 'pl-pay')]")
+        self.assertEqual((form.method, len(form.xpath(".//button"))), ("POST", 1))
+        return self.url_open(form.action, data=dict(form.form_values()) | values, allow_redirects=False)
 
     def _transaction(self, link, **params):
         """Call the route of the payment form as its script does; return the answer's result or error."""

@@ -58,7 +58,7 @@ class TestGets(PublicRoutes):
             "item": self.link.line_ids.move_line_id.id,
             "given_email": "a@example.com",
             "given_name": "A",
-            "o_payment_radio": f"{self.provider.id}-{self.provider.payment_method_ids[:1].id}",
+            "option": f"{self.provider.id}-{self.provider.payment_method_ids[:1].id}",
         }
         headers = [
             {"Sec-Fetch-Site": "cross-site"},

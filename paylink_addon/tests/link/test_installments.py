@@ -172,16 +172,20 @@ class TestInstallments(PaylinkCommon, HttpCase):
     def _page(self, link, query=""):
         return html.fromstring(self.url_open(f"/pay/{link.access_token}?lang=en_US{query}").content)
 
+    def _choose(self, link, part="whole", option=None):
+        """Press the button of the page; return what the customer sees then."""
+        data = {"part": part, "option": option or f"{self.provider.id}-{self.payment_method_id}"}
+        return self.url_open(f"/pay/{link.access_token}/pay?lang=en_US", data=data)
+
     def test_page_proposes_what_is_due_now(self):
         """All of it can be chosen there, without partial payments being allowed; nothing between."""
         link = self._link(self._in_installments())
         page = self._page(link)
         self.assertIn("300.00", page.xpath("//h1[@class='pl-total']/text()")[0])
-        self.assertEqual(page.xpath("//form/@data-amount"), ["300.0"])
         offered = [(box.get("value"), box.get("data-amount")) for box in page.xpath("//input[@name='part']")]
         self.assertEqual(offered, [("now", "300.0"), ("all", "1000.0")])
         self.assertEqual(page.xpath("//input[@name='part'][@checked]/@value"), ["now"])
-        self.assertEqual(self._page(link, "&part=all").xpath("//form/@data-amount"), ["1000.0"])
+        self.assertEqual(self._page(link, "&part=all").xpath("//input[@name='part'][@checked]/@value"), ["all"])
         for amount in (1, 299.99, 301, 600, 1001):
             with self.subTest(amount=amount), self.assertRaises(UserError):
                 self._attempt(link, amount)
@@ -195,7 +199,7 @@ class TestInstallments(PaylinkCommon, HttpCase):
         wizard = self._wizard(self._in_installments(), scope="all")
         page = self._page(self._sent(wizard))
         self.assertIn("1,000.00", page.xpath("//h1[@class='pl-total']/text()")[0])
-        self.assertEqual(page.xpath("//form/@data-amount"), ["1000.0"])
+        self.assertEqual(page.xpath("//input[@name='part'][@checked]/@data-amount"), ["1000.0"])
         self.assertEqual(page.xpath("//input[@name='part']/@value"), ["now", "all"])
 
     def test_all_can_be_paid_where_only_a_part_was_sent(self):
@@ -205,14 +209,11 @@ class TestInstallments(PaylinkCommon, HttpCase):
         page = self._page(link)
         offered = [(box.get("value"), box.get("data-amount")) for box in page.xpath("//input[@name='part']")]
         self.assertEqual(offered, [("all", "300.0"), ("whole", "1000.0")])
-        answers = [
-            self.url_open(f"/pay/{link.access_token}/amount", data={"part": part}).json()
-            for part in ("whole", "whole", "all")
-        ]
+        pages = [html.fromstring(self._choose(link, part).content) for part in ("whole", "whole", "all")]
         whole = link.widened_ids
         routes = [f"/pay/{found.access_token}/transaction" for found in (whole, whole, link)]
-        self.assertEqual([answer["route"] for answer in answers], routes)
-        self.assertEqual([answer["amount"] for answer in answers], [1000, 1000, 300])
+        self.assertEqual([page.xpath("//form/@data-transaction-route")[0] for page in pages], routes)
+        self.assertEqual([page.xpath("//form/@data-amount")[0] for page in pages], ["1000.0", "1000.0", "300.0"])
         self.assertEqual((len(whole), whole.user_id, whole.state), (1, link.user_id, "open"))
         before = whole.access_token
         link.action_replace_token()
@@ -221,10 +222,10 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.assertEqual((whole.state, link.state, invoice.payment_state), ("paid", "paid", "paid"))
         self.assertTrue(link.settled_elsewhere)
         second = self._sent(self._wizard(self._in_installments()))
-        self.url_open(f"/pay/{second.access_token}/amount", data={"part": "whole"})
+        self._choose(second)
         second.action_cancel()
         self.assertEqual(second.widened_ids.state, "cancelled")
-        self.assertNotIn("whole", self.url_open(f"/pay/{second.access_token}/amount", data={"part": "whole"}).text)
+        self.assertEqual(self._choose(second).status_code, 410)
         self.assertEqual(len(second.widened_ids), 1)
 
     def test_dialog_that_was_left_open(self):
@@ -253,7 +254,7 @@ class TestInstallments(PaylinkCommon, HttpCase):
         paul = self._customer("Paul", phone="+33639981234", lang="en_US")
         link = self._sent(self._wizard(self._in_installments(partner=paul), send_email=False, send_sms=True))
         self.assertEqual((link.send_email, link.send_sms, link.email), (False, True, False))
-        self.url_open(f"/pay/{link.access_token}/amount", data={"part": "whole"})
+        self._choose(link)
         whole = link.widened_ids
         tx = self._attempt(whole)
         self.assertEqual(self._page(link).xpath("//main/@data-view"), ["pay"])
@@ -281,23 +282,22 @@ class TestInstallments(PaylinkCommon, HttpCase):
     def test_own_payment_is_shown_at_its_address(self):
         """By the link itself, and last, whatever was chosen before; nothing else is of a link for whole documents."""
         link = self._sent(self._wizard(self._in_installments()))
-        self.url_open(f"/pay/{link.access_token}/amount", data={"part": "whole"})
+        self._choose(link)
         tx = self._pay(link)
         self._pay(link.widened_ids)
         self.assertEqual(link._led_to(), link.widened_ids)
         link = self._sent(self._wizard(self._in_installments()))
-        self.url_open(f"/pay/{link.access_token}/amount", data={"part": "whole"})
+        self._choose(link)
         self._attempt(link.widened_ids)._set_error("refused")
         tx = self._pay(link)
         self.assertEqual(link._led_to(), link)
         self.assertIn(tx.reference, self._page(link).text_content())
 
     def test_all_by_a_method_that_is_gone(self):
-        """Without scripts: the page of the link for all of it says so, and that link stays."""
+        """The page of the link for all of it says so, and that link stays."""
         link = self._sent(self._wizard(self._in_installments()))
         token = self._create_token(partner_id=self.john.id, provider_id=self.provider.id)
-        data = {"part": "whole", "o_payment_radio": f"token-{token.id}"}
-        page = self.url_open(f"/pay/{link.access_token}/pay?lang=en_US", data=data)
+        page = self._choose(link, option=f"token-{token.id}")
         self.assertEqual(page.status_code, 422)
         self.assertIn("no longer available", page.text)
         self.assertIn(link.widened_ids.access_token, page.text)
@@ -311,7 +311,8 @@ class TestInstallments(PaylinkCommon, HttpCase):
         data = {"item": [str(item.id) for item in self._items(invoice)]}
         page = self.url_open(f"/account/{statement.access_token}/pay", data=data)
         self.assertIn(link.access_token, page.url)
-        self.assertEqual(html.fromstring(page.content).xpath("//form/@data-amount"), ["1000.0"])
+        chosen = html.fromstring(page.content).xpath("//input[@name='part'][@checked]/@data-amount")
+        self.assertEqual(chosen, ["1000.0"])
 
     def test_all_of_what_was_ticked_in_part(self):
         """Belongs to the account's page, too: the tries of its reader are counted together, and it ends with it."""
@@ -320,7 +321,7 @@ class TestInstallments(PaylinkCommon, HttpCase):
         statement._activate()
         link = statement._pay_link({self._items(invoice)[0].id}).sudo()
         link.allow_partial = True
-        self.url_open(f"/pay/{link.access_token}/amount", data={"part": "whole"})
+        self._choose(link)
         whole = link.widened_ids
         self.assertEqual((whole.statement_id, whole.allow_partial, whole.amount_due), (statement, True, 1000))
         tx = self._attempt(whole)
@@ -331,4 +332,4 @@ class TestInstallments(PaylinkCommon, HttpCase):
         part = self._link(self._in_installments(), is_limited=True, amount=400)
         for link in (plain, part):
             self.assertFalse(self._page(link).xpath("//input[@name='part']"))
-        self.assertEqual(self._page(part).xpath("//form/@data-amount"), ["400.0"])
+        self.assertEqual(self._page(part).xpath("//input[@name='shown']/@value"), ["all=400.00"])

@@ -28,7 +28,7 @@ class TestPay(PayCommon):
         invoice = self._invoice(amount=1234.5)
         page = self._get(self._link(invoice))
         self.assertEqual(page.status_code, 200)
-        for text in (self.company.name, "Marie Dubois", invoice.name, "1", "234,50", "o_payment_form", "FR76"):
+        for text in (self.company.name, "Marie Dubois", invoice.name, "1", "234,50", "pl-pay", "FR76"):
             self.assertIn(text, page.text)
         self.assertIn('lang="fr-FR"', page.text)
 
@@ -198,28 +198,24 @@ class TestPay(PayCommon):
         self.assertIn("has your receipt", self._get(link, "/help").text)
 
     def test_button_names_what_is_chosen(self):
-        """With scripts also what is chosen or typed later; without, only what can't be changed."""
-        link = self._link(self._invoice(self.john), allow_partial=True)
-        page = html.fromstring(self._get(link).content)
-        button = page.xpath("//button[@name='o_payment_submit_button']")[0]
-        self.assertIn("100.00", button.text_content())
-        self.assertNotIn("100.00", page.xpath("//noscript//button")[0].text_content())
-        self.assertIn("{}", page.xpath("//fieldset/@data-pattern")[0])
+        """What can't be changed; else our script names it."""
+        for allow_partial in (False, True):
+            link = self._link(self._invoice(self.john), allow_partial=allow_partial)
+            page = html.fromstring(self._get(link).content)
+            (button,) = page.xpath("//form//button[@type='submit'][.//*[@class='pl-chosen']]")
+            self.assertEqual("100.00" in button.text_content(), not allow_partial)
+            self.assertEqual(len(page.xpath("//fieldset/@data-pattern")), allow_partial)
 
     def test_part_can_be_chosen_where_allowed(self):
-        link = self._link(self._invoice(self.john), allow_partial=True)
-        for text, shown in (
-            ("40", "40.0"),
-            ("40,50", "40.5"),
-            ("500", "100.0"),
-            ("-1", "100.0"),
-            ("abc", "100.0"),
-            ("nan", "100.0"),
-        ):
+        """By the address, too: it is what the page with the fields of a method pays."""
+        link, fixed = (self._link(self._invoice(self.john), allow_partial=allowed) for allowed in (True, False))
+        option = f"{self.provider.id}-{self.payment_method_id}"
+        cases = {"40": "40.0", "40,50": "40.5", "500": None, "-1": None, "abc": None, "nan": None}
+        for text, paid in cases.items():
             with self.subTest(amount=text):
-                self.assertIn(f'data-amount="{shown}"', self._get(link, f"?amount={text}").text)
-        fixed = self._link(self._invoice(self.john))
-        self.assertIn('data-amount="100.0"', self._get(fixed, "?amount=40").text)
+                page = html.fromstring(self._get(link, f"?amount={text}&method={option}").content)
+                self.assertEqual(page.xpath("//form/@data-amount"), [paid] if paid else [])
+        self.assertIn('data-amount="100.0"', self._get(fixed, f"?amount=40&method={option}").text)
 
     def test_part_that_cannot_be_paid_is_told(self):
         """Near the field, in the customer's language; nothing is said of what can be paid."""
@@ -248,10 +244,11 @@ class TestPay(PayCommon):
         }
         for (lang, text), expected in cases.items():
             with self.subTest(lang=lang, text=text):
-                page = html.fromstring(self._get(link, f"?lang={lang}&amount={quote(text)}").content)
+                query = f"?lang={lang}&amount={quote(text)}&method={self.provider.id}-{self.payment_method_id}"
+                page = html.fromstring(self._get(link, query).content)
                 message = " ".join(page.xpath("//*[@id='pl-part-problem']/text()"))
                 self.assertEqual(text in message, expected is None)
-                self.assertEqual(page.xpath("//@data-amount")[0], expected or "5000.0")
+                self.assertEqual(page.xpath("//form/@data-amount"), [expected] if expected else [])
 
     def test_query_count(self):
         """The page of ten invoices takes as few queries as that of one."""
@@ -291,16 +288,7 @@ class TestPay(PayCommon):
                 self.env.invalidate_all()
                 self.assertIn(shown, self._get(link).text)
 
-    # === WITHOUT SCRIPTS === #
-
-    def _submit_form(self, link, **values):
-        """Send the payment form of the page as a browser does that has no scripts: what is not given stays as it is."""
-        page = html.fromstring(self._get(link, "?lang=en_US").content)
-        (form,) = page.xpath("//form[@id='o_payment_form']")
-        self.assertEqual(form.method, "POST")
-        self.assertEqual(len(form.xpath(".//noscript//button[@type='submit']")), 1, "one button")
-        fields_ = dict(form.form_values()) | values
-        return self.url_open(f"{form.action}?lang=en_US", data=fields_, allow_redirects=False)
+    # === THE FORM === #
 
     def _pay_elsewhere(self):
         """Customers pay on the page of the provider."""
@@ -308,18 +296,67 @@ class TestPay(PayCommon):
         self.dummy_provider.write({"is_published": True, "state": "test"})
         return f"{self.dummy_provider.id}-{self.dummy_provider.payment_method_ids[:1].id}"
 
+    def test_page_is_plain(self):
+        """One style sheet, one script, nothing of Odoo's, no script in the page: whatever can be paid with."""
+        for lead in (lambda: None, self._pay_elsewhere):
+            lead()
+            answer = self._get(self._link(self._invoice(), allow_partial=True))
+            page = html.fromstring(answer.content)
+            self.assertEqual(page.xpath("//script/@src"), ["/paylink_addon/static/src/pay/pay.js"])
+            self.assertEqual(page.xpath("//link[@rel='stylesheet']/@href"), ["/paylink_addon/static/src/pay/pay.css"])
+            self.assertFalse(page.xpath("//style | //script[not(@src)] | //@style | //@onclick | //noscript"))
+            self.assertNotIn("unsafe", answer.headers["Content-Security-Policy"])
+            self.assertLess(len(answer.content), 12_000)
+
+    def test_one_way_to_pay_is_chosen_and_the_others_are_folded(self):
+        """The one that was chosen before comes first, with its own message; test mode is said in words."""
+        link = self._link(self._invoice())
+        self.dummy_provider.write({"is_published": True, "pre_msg": "<p>With shells</p>"})
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE payment_provider SET state = 'enabled' WHERE id = %s", [self.dummy_provider.id])
+        self.env.invalidate_all()
+        other = f"{self.dummy_provider.id}-{self.dummy_provider.payment_method_ids[:1].id}"
+        for path, first in (("", f"{self.provider.id}-{self.payment_method_id}"), (f"&method={other}", other)):
+            with self.subTest(path):
+                page = html.fromstring(self._get(link, f"?lang=en_US{path}").content)
+                self.assertEqual(page.xpath("//input[@name='option'][@checked]/@value"), [first])
+                self.assertEqual(page.xpath("//input[@name='option'][not(ancestor::details)]/@value"), [first])
+                ways = {
+                    box.get("value"): box.xpath("string(ancestor::div[1])")
+                    for box in page.xpath("//input[@name='option']")
+                }
+                for way, text in ways.items():
+                    self.assertEqual("no money moves" in text, way != other)
+                    self.assertEqual("With shells" in text, way == other)
+        self.dummy_provider.is_published = False
+        self.provider.payment_method_ids.filtered("active")[1:].active = False
+        page = html.fromstring(self._get(link).content)
+        self.assertEqual(page.xpath("//input[@name='option']/@type"), ["hidden"])
+
     def test_what_is_typed_is_what_is_paid(self):
         option = self._pay_elsewhere()
         for lang, text, paid in (("en_US", "300", 300), ("fr_FR", "300,50", 300.5), ("en_US", "", 1000)):
             with self.subTest(text=text):
                 link = self._link(self._invoice(amount=1000), allow_partial=True, lang=lang)
                 values = {"part": "other", "amount": text} if text else {}
-                page = self.url_open(
-                    f"/pay/{link.access_token}/pay?lang={lang}", data={"o_payment_radio": option, **values}
-                )
-                form = html.fromstring(page.content).xpath("//main//form")[0]
+                page = self.url_open(f"/pay/{link.access_token}/pay?lang={lang}", data={"option": option, **values})
+                form = html.fromstring(page.content).xpath("//main//*[@data-send]//form")[0]
                 self.assertEqual(len(form.xpath(".//button[@type='submit']")), 1)
                 self.assertEqual((link.transaction_ids.amount, link.transaction_ids.state), (paid, "draft"))
+
+    def test_amount_that_has_changed_is_told(self):
+        """Whatever of what the page has offered; nothing is begun, and the next press pays."""
+        self._pay_elsewhere()
+        for allow_partial, values in ((False, {}), (True, {"part": "other", "amount": "10"})):
+            link = self._link(self._invoice(), allow_partial=allow_partial)
+            shown = link._shown_offers(link._page_offers(100))
+            self._register_payment(link.line_ids.move_id, amount=20)
+            for text in (shown, "", "all=x", "é"):
+                answer = self._send_form(link, shown=text, **values)
+                self.assertEqual((answer.status_code, link.transaction_ids.ids), (422, []))
+                self.assertIn("The amount has changed", answer.text)
+            self.assertEqual(self._send_form(link, **values).status_code, 200)
+            self.assertEqual(link.transaction_ids.amount, 10 if values else 80)
 
     def test_typed_amount_is_refused_and_kept(self):
         """Nothing is begun; what was typed stands there still, with what is wrong with it."""
@@ -335,53 +372,70 @@ class TestPay(PayCommon):
         }
         for (part, text), told in cases.items():
             with self.subTest(part=part, text=text):
-                answer = self._submit_form(link, part=part, amount=text)
+                answer = self._send_form(link, part=part, amount=text)
                 self.assertEqual(answer.status_code, 422)
                 page = html.fromstring(answer.content)
                 self.assertIn(told, page.xpath("//*[@id='pl-part-problem']")[0].text_content())
                 self.assertEqual(page.xpath("//input[@id='pl-part']")[0].get("value") or "", text)
                 self.assertEqual(page.xpath("//input[@name='part'][@checked]/@value"), ["other"])
-                data = {"part": part, "amount": text}
-                asked = self.url_open(f"/pay/{link.access_token}/amount?lang=en_US", data=data).json()
-                self.assertIn(told, asked.get("problem", ""))
         self.assertFalse(link.transaction_ids)
 
-    def test_what_cannot_be_paid_without_scripts_is_told(self):
+    def test_what_cannot_be_paid_is_told(self):
         link = self._link(self._invoice())
-        answers = [self._submit_form(link, o_payment_radio=value).text for value in ("", "x-y", "1-", "token-999999")]
+        answers = [self._send_form(link, option=value).text for value in ("", "x-y", "1-", "token-999999", "٣-٣")]
         self.assertTrue(all("Choose how to pay" in text for text in answers))
-        self.assertIn("needs JavaScript", self._submit_form(link).text)
+        for option in ("99999-99999", f"{self.dummy_provider.id}-{self.payment_method_id}"):
+            answer = self._send_form(link, option=option)
+            self.assertEqual((answer.status_code, "no longer available" in answer.text), (422, True))
+        page = self._get(link, f"?lang=en_US&method={self.dummy_provider.id}-{self.payment_method_id}")
+        self.assertIn("no longer available", page.text)
         self.assertFalse(link.transaction_ids)
         self._pay(link)
         self.assertEqual(self.url_open(f"/pay/{link.access_token}/pay", data={}).status_code, 200)
 
     def test_methods_with_fields_on_the_page(self):
-        """Also of providers that have a page of their own, for other methods: nobody is led nowhere."""
-        option = self._pay_elsewhere()
+        """Odoo's form is on a page of its own, with that method and the amount that was chosen; also of providers that
+        have a page of their own, for other methods: nobody is led nowhere.
+        """
+        link = self._link(self._invoice(amount=1000), allow_partial=True)
+        option = f"{self.provider.id}-{self.payment_method_id}"
+        answer = self._send_form(link, part="other", amount="300.50")
+        self.assertEqual((answer.status_code, link.transaction_ids.ids), (303, []))
+        answer = self.url_open(answer.headers["Location"])
+        page = html.fromstring(answer.content)
+        self.assertEqual(page.xpath("//form[@id='o_payment_form']/@data-amount"), ["300.5"])
+        (box,) = page.xpath("//input[@name='o_payment_radio']")
+        self.assertEqual(f"{box.get('data-provider-id')}-{box.get('data-payment-option-id')}", option)
+        self.assertIn("needs JavaScript", page.xpath("string(//noscript)"))
+        self.assertIn("unsafe-eval", answer.headers["Content-Security-Policy"])
+        (back,) = page.xpath("//main/p/a/@href")
+        page = html.fromstring(self.url_open(back).content)
+        self.assertEqual(page.xpath("//input[@id='pl-part']/@value"), ["300.50"])
+        page = html.fromstring(self._get(link, f"?lang=en_US&method={option}&part=other&amount=abc").content)
+        self.assertIn("not an amount", page.xpath("string(//*[@id='pl-part-problem'])"))
+        self._pay_elsewhere()
         provider, method = self.dummy_provider.sudo(), self.dummy_provider.payment_method_ids[:1].sudo()
+        self.assertFalse(provider._paylink_shows_fields(method))
         provider.inline_form_view_id = self.provider.sudo().inline_form_view_id
-        link = self._link(self._invoice())
-        self.assertIn("needs JavaScript", self._submit_form(link, o_payment_radio=option).text)
-        self.assertFalse(link.transaction_ids)
-        for code, method_code, leads in (
-            ("xendit", "card", False),
-            ("xendit", "dana", True),
-            ("mollie", "card", False),
+        for code, method_code, here in (
+            ("xendit", "card", True),
+            ("xendit", "dana", False),
+            ("mollie", "card", True),
         ):
             with self.subTest(code=code, method=method_code):
                 self.env.flush_all()
                 self.env.cr.execute("UPDATE payment_provider SET code = %s WHERE id = %s", [code, provider.id])
                 self.env.cr.execute("UPDATE payment_method SET code = %s WHERE id = %s", [method_code, method.id])
                 self.env.invalidate_all()
-                self.assertEqual(link._leads_elsewhere(provider.id, method.id), leads)
-        provider.inline_form_view_id = False
-        self.assertTrue(link._leads_elsewhere(provider.id, method.id))
+                self.assertEqual(provider._paylink_shows_fields(method), here)
+        provider.redirect_form_view_id = provider.inline_form_view_id = False
+        self.assertTrue(provider._paylink_shows_fields(method), "It has no page of its own")
 
     def test_provider_that_is_asked_while_its_form_is_made(self):
         """It may be silent: one worker is left to others, and no row is held. What it refuses ends the attempt."""
         option, link = self._pay_elsewhere(), self._link(self._invoice())
         with self._busy():
-            answer = self._submit_form(link, o_payment_radio=option)
+            answer = self._send_form(link, option=option)
         self.assertIn("try again in a minute", answer.text)
         self.assertFalse(link.transaction_ids)
 
@@ -392,7 +446,7 @@ class TestPay(PayCommon):
 
         self.patch(locks, "THREADS", 1)
         self.patch(type(self.env["payment.transaction"]), "_get_specific_rendering_values", ask)
-        answer = self._submit_form(link, o_payment_radio=option)
+        answer = self._send_form(link, option=option)
         self.assertEqual((answer.status_code, "A slot is free: False." in answer.text), (422, True))
         self.env.invalidate_all()
         self.assertEqual(link.transaction_ids.mapped("state"), ["error"], "It was committed before")
@@ -434,7 +488,7 @@ class TestPay(PayCommon):
         self.assertTrue(self._offered(link))
 
     def _offered(self, link, path=""):
-        return f'data-provider-id="{self.provider.id}"' in self._get(link, path).text
+        return f'value="{self.provider.id}-' in self._get(link, path).text
 
     def test_wire_transfer_of_odoos_own_provider_is_told(self):
         """Who has chosen it sees where to send the money, as that provider says it; and may still pay otherwise."""

@@ -21,6 +21,26 @@ class TestPayBrowser(PhoneCommon):
         self.assertEqual((link.state, link.line_ids.move_id.payment_state), ("paid", "paid"))
         self.assertTrue(link.opened_at)
 
+    def test_what_is_seen_first(self):
+        """The amount, what it is for and the button: however long the names are, and however much there is to pay."""
+        self.company.name = "Établissements Vandenbroucke-Desrousseaux et Fils, Matériaux de Construction du Nord"
+        self.marie.name = "Société Coopérative Agricole des Producteurs Réunis de la Vallée de la Haute-Garonne"
+        for count in (1, 12):
+            with self.subTest(documents=count):
+                invoices = [
+                    self._invoice(
+                        amount=1000, ref=f"Chantier de la gare, lot {number}", name=f"FACTURE/{count}/{number:09}"
+                    )
+                    for number in range(count)
+                ]
+                link = self._link(self.env["account.move"].union(*invoices), allow_partial=True)
+                self._attempt(link)._set_error("Votre carte a été refusée par votre banque.")
+                with self._browse(f"/pay/{link.access_token}") as evaluate:
+                    self.assertLessEqual(evaluate("document.documentElement.scrollWidth"), 390)
+                    for seen in (".pl-total", ".pl-subject", self.PAY):
+                        bottom = evaluate(f"document.querySelector('{seen}').getBoundingClientRect().bottom")
+                        self.assertLessEqual(bottom, 844, seen)
+
     def test_pending_page_follows_the_payment(self):
         """The page of a payment in progress becomes that of a paid one without anybody touching it."""
         link = self._link(self._invoice(amount=120))
@@ -64,14 +84,11 @@ class TestPayBrowser(PhoneCommon):
     def test_paid_on_another_tab(self):
         """Who presses *Pay* sees that it is paid; so does who comes back to the tab. No error, and no button."""
         back = "document.dispatchEvent(new Event('visibilitychange'))"
-        press = "document.querySelector('button[name=o_payment_submit_button]').click()"
+        press = f"document.querySelector('{self.PAY}').click()"
         for touch in (press, back):
             with self.subTest(touch):
                 link = self._link(self._invoice(amount=120))
                 with self._browse(f"/pay/{link.access_token}") as evaluate:
-                    self._wait(
-                        evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')"
-                    )
                     with self._undisturbed():
                         self._pay(link)
                     evaluate(touch)
@@ -79,17 +96,23 @@ class TestPayBrowser(PhoneCommon):
                 self.assertEqual(len(link.transaction_ids), 1)
 
     def test_amount_that_has_changed(self):
-        """It is said, and then the page shows the new one."""
+        """It is said beside the new one: on the page, and on that with the fields of a method."""
         invoice = self._invoice(amount=120)
         link = self._link(invoice)
         with self._browse(f"/pay/{link.access_token}") as evaluate:
-            self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
             with self._undisturbed():
                 self._register_payment(invoice, amount=20)
+            self._press_pay(evaluate)
+            self._wait(evaluate, "document.querySelector('.pl-form [role=alert]')")
+            self.assertIn("100", evaluate("document.querySelector('h1.pl-total').innerText"))
+            self._press_pay(evaluate)
+            self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
+            with self._undisturbed():
+                self._register_payment(invoice, amount=30)
             evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
             self._wait(evaluate, "document.querySelector('.modal-footer .btn-primary')")
             evaluate("document.querySelector('.modal-footer .btn-primary').click()")
-            self._wait(evaluate, "document.querySelector('h1.pl-total').innerText.includes('100')")
+            self._wait(evaluate, "document.querySelector('h1.pl-total').innerText.includes('70')")
 
     def test_what_is_typed_is_paid_by_the_one_button(self):
         """No second button; what can't be read is told beside the field, and stands there still."""
@@ -103,10 +126,10 @@ class TestPayBrowser(PhoneCommon):
             for text, event in (("300", "none"), ("abc", "none"), ("1000,01", "input")):
                 evaluate(f"document.querySelector('#pl-part').value = '{text}'")
                 evaluate(f"document.querySelector('#pl-part').dispatchEvent(new Event('{event}'))")
-                self._submit(evaluate, "done")
-                self._wait(evaluate, f"!{problem}.hidden")
+                evaluate("window.isBefore = true")
+                self._press_pay(evaluate)
+                self._wait(evaluate, f"!window.isBefore && document.readyState == 'complete' && !{problem}.hidden")
                 self.assertEqual(evaluate("document.querySelector('#pl-part').value"), text)
-                evaluate(f"{problem}.hidden = true")
             evaluate("document.querySelector('#pl-part').value = '300,50'")
             self._submit(evaluate, "done")
             self._wait(evaluate, "document.querySelector('.pl-alert[role=status]')")
@@ -129,7 +152,7 @@ class TestPayBrowser(PhoneCommon):
         link = self._sent(self._wizard(invoice))
         with self._browse(f"/pay/{link.access_token}") as evaluate:
             self.assertIn("300,00", evaluate("document.querySelector('h1.pl-total').innerText"))
-            button = "document.querySelector('button[name=o_payment_submit_button]').innerText"
+            button = f"document.querySelector('{self.PAY}').innerText"
             self.assertIn("300,00", evaluate(button))
             evaluate("document.querySelector('.pl-part input[value=whole]').click()")
             self.assertRegex(evaluate(button), r"1\s000,00")
@@ -140,7 +163,7 @@ class TestPayBrowser(PhoneCommon):
     def test_a_look_without_a_touch_does_not_open(self):
         """Scripts run in a mail scanner too; only a touch counts as a person."""
         link = self._link(self._invoice())
-        ready = "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')"
+        ready = f"document.querySelector('{self.PAY}:not(:disabled)')"
         answered = "window.answered"
         listen = "const ask = fetch; fetch = (...args) => ask(...args).then(() => { window.answered = true; });"
         touched = f"{listen} window.dispatchEvent(new Event('scroll'));"

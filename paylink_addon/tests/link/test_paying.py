@@ -121,11 +121,11 @@ class TestPaying(PayCommon):
             for login in (None, "anna", "colleague", "stranger", "employee"):
                 self.authenticate(login, login)
                 page = html.fromstring(self._get(link).content)
-                shown = page.xpath("//input[@data-payment-option-type='token']/@data-payment-option-id")
+                shown = page.xpath("//input[@name='option']/@value")
                 for owner, token in tokens.items():
                     own = login == "anna" and owner == anna
                     with self.subTest(customer=customer.name, login=login, owner=owner.name):
-                        self.assertEqual(str(token.id) in shown, own)
+                        self.assertEqual(f"token-{token.id}" in shown, own)
                         if not own:
                             answer = self._transaction(link, token_id=token.id, flow="token")
                             self.assertEqual((answer["state"], link.transaction_ids.ids), ("error", []))
@@ -136,10 +136,10 @@ class TestPaying(PayCommon):
         token = self._create_token(partner_id=self.marie.id)
         token.demo_simulated_state = "done"
         link = self._link(self._invoice())
-        path, data = f"/pay/{link.access_token}/pay", {"o_payment_radio": f"token-{token.id}"}
+        path, data = f"/pay/{link.access_token}/pay", {"option": f"token-{token.id}"}
         self.authenticate("marie", "marie")
         page = html.fromstring(self._get(link).content)
-        (csrf,) = page.xpath("//form[@id='o_payment_form']//input[@name='csrf_token']/@value")
+        (csrf,) = page.xpath("//form//input[@name='csrf_token']/@value")
         foreign = {"Sec-Fetch-Site": "cross-site"}
         for said, headers in (
             ({}, {}),
@@ -170,18 +170,19 @@ class TestPaying(PayCommon):
             self._create_new_portal_user(login=login, partner_id=partner.id)
         self._user("employee", "paylink_addon.group_payment_manager,account.group_account_invoice")
         link = self._link(self._invoice())
-        Provider = type(self.provider)
-        for embedded in (Provider.browse, lambda providers: providers):
-            self.patch(Provider, "_paylink_embedded", embedded)
-            self.registry.clear_cache("templates")
-            for login in (None, "marie", "anna", "bob", "employee"):
-                self.authenticate(login, login)
-                with self.subTest(login=login):
-                    offered = "o_payment_tokenize_checkbox" in self._get(link).text
-                    self._transaction(link, tokenization_requested=True)
-                    self.env.invalidate_all()
-                    saved = link.transaction_ids.sorted("id")[-1:].tokenize
-                    self.assertEqual((offered, saved), (login == "marie", login == "marie"))
+        option = f"{self.provider.id}-{self.payment_method_id}"
+        self.dummy_provider.is_published = True
+        elsewhere = f"{self.dummy_provider.id}-{self.dummy_provider.payment_method_ids[:1].id}"
+        for login in (None, "marie", "anna", "bob", "employee"):
+            self.authenticate(login, login)
+            with self.subTest(login=login):
+                fields_ = self._get(link, f"?method={option}").text
+                offered = ["o_payment_tokenize_checkbox" in fields_, 'name="save"' in self._get(link).text]
+                self._transaction(link, tokenization_requested=True)
+                self._send_form(link, option=elsewhere, save="1")
+                self.env.invalidate_all()
+                saved = link.transaction_ids.sorted("id")[-2:].mapped("tokenize")
+                self.assertEqual((offered, saved), ([login == "marie"] * 2,) * 2)
 
     def test_tokenization_that_a_provider_requires(self):
         """Whoever pays: that is the provider's to say, as everywhere in Odoo."""

@@ -141,7 +141,7 @@ class TestAccountPage(PaylinkCommon, HttpCase):
         self.assertIn(f"/pay/{link.access_token}", answer.headers["Location"])
         self.assertEqual((link.kind, link.amount, link.line_ids.move_line_id), ("open_items", 70, items))
         self.assertEqual((link.statement_id, link.state), (self.statement, "open"))
-        self.assertIn("o_payment_form", self.url_open(f"/pay/{link.access_token}").text)
+        self.assertIn("pl-pay", self.url_open(f"/pay/{link.access_token}").text)
         self._pay(link)
         self.assertEqual(len(items.full_reconcile_id), 1)
         self.assertEqual((first.payment_state, second.payment_state), ("paid", "not_paid"))

@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ...controllers.stripe import _logger as controller_logger
+from ...models.stripe.payment_transaction_checkout import _logger as checkout_logger
 from ..fake_stripe import balance
 from .stripe_common import StripeCommon
 
@@ -29,7 +29,7 @@ class TestLimits(StripeCommon):
         link = self._free_link(amount, currency_id=currency.id, **values)
         page = self.url_open(f"/pay/{link.access_token}?lang=en_US").text
         native = self.provider._get_compatible_providers(company.id, self.marie.id, amount, currency_id=currency.id)
-        offered = 'name="o_payment_radio"' in page
+        offered = 'name="option"' in page
         self.assertEqual(self.provider in native, offered)
         self.assertEqual(self.provider in link._payment_options(amount)[0], offered)
         return offered, page
@@ -112,7 +112,7 @@ class TestLimits(StripeCommon):
         """It settles in a currency with another least: the customer reads that, and the managers are told."""
         link = self._free_link(0.50, currency_id=self.euro.id, partner_id=self.john.id)
         tx = self._attempt(link)
-        with patch.dict(balance.MINIMUM, {"eur": 70}), mute_logger(controller_logger.name):
+        with patch.dict(balance.MINIMUM, {"eur": 70}), mute_logger(checkout_logger.name):
             self.checkout(tx)
         self.assertIn("too small to be paid online", self.url_open(f"/pay/{link.access_token}").text)
         self.assertTrue(link.activity_ids)

@@ -13,12 +13,11 @@ class TestStripeBrowser(PhoneCommon, StripeCommon):
         self.company.paylink_base_url = self.base_url()
         self.link = self._free_link(120, currency_id=self.currency_euro.id)
 
-    def _go_to_stripe(self, evaluate):
+    def _go_to_stripe(self, evaluate, total="120.00 EUR"):
         """Press the button of the link's page; wait for Stripe's."""
-        self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
-        evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
+        self._press_pay(evaluate)
         self._wait(evaluate, "document.querySelector('#total')")
-        self.assertEqual(evaluate("document.querySelector('#total').innerText"), "120.00 EUR")
+        self.assertEqual(evaluate("document.querySelector('#total').innerText"), total)
 
     def _click(self, evaluate, button):
         """Press one of the buttons of Stripe's page."""
@@ -55,6 +54,32 @@ class TestStripeBrowser(PhoneCommon, StripeCommon):
             self._wait(evaluate, "document.querySelector('.pl-success')")
         self.assertEqual((self.link.state, len(self.link.transaction_ids)), ("paid", 2))
 
+    def test_without_scripts(self):
+        """A part, declined and then paid; abandoned, and the rest as a debit that takes days."""
+        self.link.allow_partial = True
+        with self._browse(f"/pay/{self.link.access_token}", scripts=False) as evaluate:
+            self.assertFalse(evaluate("document.documentElement.classList.contains('pl-scripted')"))
+            evaluate("document.querySelector('#pl-part-other').click()")
+            evaluate("document.querySelector('#pl-part').value = '50,5'")
+            self._go_to_stripe(evaluate, "50.50 EUR")
+            self._click(evaluate, "card_declined")
+            self._wait(evaluate, "document.querySelector('[role=alert]')")
+            self._click(evaluate, "card")
+            self._wait(evaluate, "document.querySelector('.pl-alert[role=status]')")
+            self.assertIn("69,50", evaluate("document.querySelector('h1.pl-total').innerText"))
+            self._go_to_stripe(evaluate, "69.50 EUR")
+            evaluate("document.querySelector('#cancel').click()")
+            self._wait(evaluate, "document.querySelector('.pl-alert-danger')")
+            self._go_to_stripe(evaluate, "69.50 EUR")
+            self._click(evaluate, "sepa_debit")
+            self._wait(evaluate, "document.querySelector('main[data-view=progress]')")
+            with self._undisturbed():
+                self.fake.settle(self.link.transaction_ids[:1].paylink_stripe_intent)
+                self.apply_events()
+            evaluate("document.querySelector('#pl-look a').click()")
+            self._wait(evaluate, "document.querySelector('.pl-success')")
+        self.assertEqual(sorted(self.link.transaction_ids._paylink_received().mapped("amount")), [50.5, 69.5])
+
     def test_expired_then_paid(self):
         """The page was left open for too long: the link is interrupted, and leads to a new page."""
         with self._browse(f"/pay/{self.link.access_token}") as evaluate:
@@ -84,14 +109,12 @@ class TestStripeBrowser(PhoneCommon, StripeCommon):
         self.assertEqual(self.link.state, "paid")
 
     def test_stripe_does_not_answer(self):
-        """A page that says so, with a button that tries again."""
+        """The page says so, and its button tries again."""
         self.fake.fault("503", "POST", "/v1/checkout/sessions", times=3)
         with self._browse(f"/pay/{self.link.access_token}") as evaluate:
-            self._wait(evaluate, "document.querySelector('button[name=o_payment_submit_button]:not(:disabled)')")
-            evaluate("document.querySelector('button[name=o_payment_submit_button]').click()")
-            self._wait(evaluate, "document.querySelector('main[data-view=problem]')")
-            evaluate("document.querySelector('main form button').click()")
-            self._wait(evaluate, "document.querySelector('#total')")
+            self._press_pay(evaluate)
+            self._wait(evaluate, "document.querySelector('.pl-form [role=alert]')")
+            self._go_to_stripe(evaluate)
             self._click(evaluate, "card")
             self._wait(evaluate, "document.querySelector('.pl-success')")
         self.assertEqual(self.link.state, "paid")

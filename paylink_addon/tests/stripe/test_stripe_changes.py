@@ -100,9 +100,9 @@ class TestStripeChanges(StripeCommon):
         self.env.invalidate_all()
         self.assertIn(page.status_code, (200, 404, 410))
         self.assertIn("pl-body", page.text)
-        if f'data-provider-id="{self.provider.id}"' not in page.text:
+        if f'name="option" value="{self.provider.id}-' not in page.text:
             return None
-        return float(re.search(r'data-amount="([\d.]+)"', page.text)[1])
+        return float(re.search(r'name="shown" value="\w+=([\d.]+)', page.text)[1])
 
     def _click(self, path, amount):
         """The answer to the form: the transaction's values, or the text for the customer."""

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ...controllers.stripe import _logger as controller_logger
+from ...models.stripe.payment_transaction_checkout import _logger as checkout_logger
 from .stripe_common import StripeCommon
 
 SESSIONS = "/v1/checkout/sessions"
@@ -36,7 +36,7 @@ class TestStripeCheckout(StripeCommon):
         """The page of the link offers Stripe; its form goes to our route, its policy lets it lead on to Stripe."""
         link = self._link(self._invoice())
         page = self.url_open(f"/pay/{link.access_token}")
-        self.assertEqual(page.text.count('name="o_payment_radio"'), 1)
+        self.assertEqual(page.text.count('name="option"'), 1)
         self.assertIn(f"form-action 'self' https: {self.fake.url};", page.headers["Content-Security-Policy"])
         values = self._attempt(link)._get_processing_values()
         self.assertIn('action="/paylink/stripe/checkout"', values["redirect_form_html"])
@@ -316,7 +316,7 @@ class TestStripeCheckout(StripeCommon):
         link = self._link(self._invoice())
         tx = self._attempt(link)
         self.provider.paylink_stripe_secret_key = "sk_test_unknown"
-        with mute_logger(controller_logger.name):
+        with mute_logger(checkout_logger.name):
             response = self.checkout(tx)
         self.assertIn(f"/pay/{link.access_token}", response.headers["Location"])
         self.assertEqual((tx.state, link.state), ("error", "failed"))
@@ -329,7 +329,7 @@ class TestStripeCheckout(StripeCommon):
         """Once, however many customers meet it; again, when it comes back after it was seen to."""
         managers = self.company._paylink_managers()
         self.provider.paylink_stripe_secret_key = "sk_test_unknown"
-        with mute_logger(controller_logger.name):
+        with mute_logger(checkout_logger.name):
             for _time in range(2):
                 self.checkout(self._attempt(self._link(self._invoice())))
             tasks = self._refused_tasks("key is refused")
@@ -343,7 +343,7 @@ class TestStripeCheckout(StripeCommon):
     def test_refused_page_is_told_to_the_managers(self):
         """On the link, and once for all tries."""
         link = self._link(self._invoice())
-        with mute_logger(controller_logger.name):
+        with mute_logger(checkout_logger.name):
             for _time in range(2):
                 tx = self._attempt(link)
                 tx.sudo().paylink_stripe_request = {**tx.sudo().paylink_stripe_request, "locale": "xx"}

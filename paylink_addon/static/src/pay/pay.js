@@ -110,6 +110,18 @@
         show();
     }
 
+    /** One press pays once; who comes back may press again. */
+    function pressOnce(form) {
+        const button = form.querySelector("button[type=submit]");
+        form.addEventListener("submit", () => (button.disabled = true));
+        addEventListener("pageshow", () => (button.disabled = false));
+    }
+
+    /** The form of a provider leads on by itself. What it calls its fields may hide its own method. */
+    function send(form) {
+        HTMLFormElement.prototype.submit.call(form);
+    }
+
     const typed = document.getElementById("pl-part");
     const choices = document.querySelector(".pl-part");
     if (typed) {
@@ -126,7 +138,10 @@
     }
     if (main.dataset.view === "pay") {
         document.addEventListener("visibilitychange", lookAgain);
+        addEventListener("pageshow", (event) => event.persisted && lookAgain());
     }
+    document.querySelectorAll(".pl-pay").forEach(pressOnce);
+    document.querySelectorAll("[data-send] form").forEach(send);
     document.querySelectorAll("[data-copy]").forEach((button) => {
         button.hidden = !navigator.clipboard;
         button.addEventListener("click", () => copy(button));
