@@ -196,11 +196,11 @@ class PaylinkPay(FormPageMixin, http.Controller):
         """The page to pay on: that with the fields of a method, for who has chosen such a one."""
         if not option or chosen.problem:
             return self._render_pay(link, money, chosen, payer, option)
-        fields = link._fields_values(money, chosen, payer, option)
-        if not fields:
-            problem = link.env._("This payment method is no longer available: choose another.")
-            return self._render_pay(link, money, chosen, payer, pay_problem=problem)
-        return self._render_fields("paylink_addon.page_pay_fields", self._page_values(link, money) | fields)
+        if fields := link._fields_values(money, chosen, payer, option):
+            return self._render_fields("paylink_addon.page_pay_fields", self._page_values(link, money) | fields)
+        offered = [one.value for one in link._payment_form_values(money, chosen, payer)["options"]]
+        gone = link.env._("This payment method is no longer available: choose another.")
+        return self._render_pay(link, money, chosen, payer, option, pay_problem=option not in offered and gone)
 
     # === WHAT THE PAGE CALLS === #
 
