@@ -110,7 +110,8 @@ def choose(env, table, total):
             chosen.seconds / total * 1e3,
             floor.seconds / total * 1e3,
             ratio=chosen.seconds / floor.seconds,
-            at_most=3,
+            at_most=5,
+            goal=3,
         )
     return chosen.queries
 

@@ -63,13 +63,15 @@ def main():
             made = size
             ours, first, memory = export(env)
             plain = floor(env)
-            table.add("whole file, beside XlsxWriter over SQL", ours, plain, ratio=ours / plain, at_most=1.3)
-            table.add("first byte (s), beside 1 s", first, 1, ratio=first, at_most=1)
+            table.add("whole file, beside XlsxWriter over SQL", ours, plain, ratio=ours / plain, at_most=2, goal=1.3)
+            table.add("first byte (s), beside 1 s", first, 1, ratio=first, at_most=3, goal=1)
             table.add("more memory (MB), beside 10 MB", memory, 10, ratio=memory / 10, at_most=1)
             steps, longest, joined, memory = by_job(env)
-            table.add("by the job, beside XlsxWriter over SQL", steps, plain, ratio=steps / plain, at_most=1.6)
-            table.add("its longest step (s), beside 10 s of a job", longest, 10, ratio=longest / 10, at_most=1)
-            table.add("first byte of its download (s), beside 1 s", joined, 1, ratio=joined, at_most=1)
+            table.add(
+                "by the job, beside XlsxWriter over SQL", steps, plain, ratio=steps / plain, at_most=2.5, goal=1.6
+            )
+            table.add("its longest step (s), beside 10 s of a job", longest, 10, ratio=longest / 10, at_most=3, goal=1)
+            table.add("first byte of its download (s), beside 1 s", joined, 1, ratio=joined, at_most=3, goal=1)
             table.add("its more memory (MB), beside 10 MB", memory, 10, ratio=memory / 10, at_most=1)
             tables.append(table)
     return max(table.show() for table in tables)
