@@ -6,9 +6,12 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from ..const import ACCOUNT_PATH, PAY_PATH
+from ..models.statement.paylink_statement_page import Choice
+from ..tools.pages import whole
 from .page import FORM, FORM_PAGE, PAGE, PageMixin
 
-MAX_DIGITS = 10
+# What is paid: see Choice.
+WHAT = ("now", "all", "some", "but")
 
 
 class PaylinkAccount(PageMixin, http.Controller):
@@ -17,10 +20,23 @@ class PaylinkAccount(PageMixin, http.Controller):
     _cookie_path = ACCOUNT_PATH
 
     @http.route(f"{ACCOUNT_PATH}/<string:token>", **PAGE)
-    def account_page(self, token, **_params):
-        """All that is open, to tick what is paid."""
+    def account_page(self, token, page=None, **_params):
+        """All that is open, to tick what is paid; of very much some on each page."""
         statement = self._statement(token)
-        return self._render_account(statement) if statement else self._render_unknown()
+        choice = Choice(what=None, page=whole(page)) if page else None
+        return self._render_account(statement, choice) if statement else self._render_unknown()
+
+    @http.route(f"{ACCOUNT_PATH}/<string:token>/page", **FORM_PAGE)
+    def account_turn(self, token, page=None, **_params):
+        """Another page of a long account; what has been ticked on those before stays ticked."""
+        statement = self._statement(token)
+        if not statement:
+            return self._render_unknown()
+        if not self._is_sent():
+            return request.redirect(f"{ACCOUNT_PATH}/{statement.access_token}", code=HTTPStatus.SEE_OTHER)
+        choice = self._choice()
+        what = "some" if choice.ticked and choice.what != "but" else choice.what  # who ticks something means that
+        return self._render_account(statement, choice._replace(page=whole(page), what=what))
 
     @http.route(f"{ACCOUNT_PATH}/<string:token>/pay", **FORM_PAGE)
     def account_pay(self, token, day=None, **_params):
@@ -30,12 +46,12 @@ class PaylinkAccount(PageMixin, http.Controller):
             return self._render_unknown()
         if not self._is_sent():
             return request.redirect(f"{ACCOUNT_PATH}/{statement.access_token}", code=HTTPStatus.SEE_OTHER)
-        ticked = self._ticked()
+        choice = self._choice()
         try:
             with request.env.cr.savepoint():
-                link = statement._pay_link(ticked)
+                link = statement._pay_link(choice.ticked, choice.what, choice.currency_id, choice.seen)
         except UserError as error:
-            return self._render_account(statement, ticked=ticked, problem=str(error))
+            return self._render_account(statement, choice, problem=str(error))
         # What this page has promised before midnight, the next one shows after it.
         query = {"lang": statement.env.lang} | ({"day": day} if link._promised_day(day) else {})
         query |= {"part": "all"} if link.in_installments else {}  # all that was ticked
@@ -94,16 +110,16 @@ class PaylinkAccount(PageMixin, http.Controller):
     def _page_values(self, statement):
         return statement._page_values() | {"languages": self._languages(statement), "lang": statement.env.lang}
 
-    def _render_account(self, statement, ticked=None, problem=None):
+    def _render_account(self, statement, choice=None, problem=None):
         """The page in whatever state the account is.
 
-        :param set ticked: what the customer had ticked
+        :param Choice choice: what the customer has said on it
         :param str problem: why that can't be paid
         """
         values = self._page_values(statement)
         if statement.cancelled_at:
             return self._render("paylink_addon.page_account_revoked", values, status=HTTPStatus.GONE)
-        sections = statement._page_sections(ticked)
+        sections = statement._page_sections(choice, is_paged=True)
         if not sections:
             return self._render("paylink_addon.page_account_empty", values)
         status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
@@ -126,9 +142,14 @@ class PaylinkAccount(PageMixin, http.Controller):
         )
 
     @staticmethod
-    def _ticked():
-        """The ids of the ticked items; what can't be one stands as 0, which nobody owes."""
-        values = request.httprequest.form.getlist("item")
-        return {
-            int(value) if value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS else 0 for value in values
-        }
+    def _choice():
+        """What the form says; what can't be the id of an item stands as 0, which nobody owes."""
+        form = request.httprequest.form
+        what = form.get("what")
+        return Choice(
+            ticked=frozenset(map(whole, form.getlist("item"))),
+            what=what if what in WHAT else "some",
+            currency_id=whole(form.get("currency")),
+            page=whole(form.get("at")),
+            seen=form.get("seen", ""),
+        )

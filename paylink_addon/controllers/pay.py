@@ -14,6 +14,7 @@ from odoo.addons.payment.controllers.portal import PaymentPortal
 from ..const import PAY_PATH
 from ..tools import qr
 from ..tools.locks import WAIT, a_slot
+from ..tools.pages import whole
 from .page import FORM, FORM_PAGE, MAX_BODY, PAGE, PLAIN_POLICY, PageMixin
 
 # Odoo's payment form needs eval (its templates are compiled in the browser) and an attribute handler on its scripts.
@@ -347,6 +348,17 @@ class PaylinkPay(FormPageMixin, http.Controller):
         return self._render("paylink_addon.page_asked", values)
 
     # === DOCUMENTS === #
+
+    @http.route(f"{PAY_PATH}/<string:token>/documents", **PAGE)
+    def documents(self, token, page=None, **_params):
+        """All documents of the link, of which the page itself shows the first."""
+        link = self._link(token)
+        if not link:
+            return self._render_unknown()
+        if not link.line_ids:
+            return request.redirect(f"{PAY_PATH}/{link.access_token}", code=HTTPStatus.SEE_OTHER)
+        values = link._all_documents_values(whole(page)) | {"languages": [], "lang": link.env.lang}
+        return self._render("paylink_addon.page_all_documents", values)
 
     @http.route(f"{PAY_PATH}/<string:token>/document/<int:line_id>", **PAGE)
     def document(self, token, line_id, **_params):

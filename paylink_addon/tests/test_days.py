@@ -296,7 +296,7 @@ class TestDaysOfCustomer(DaysCommon, HttpCase):
                 self.assertEqual(
                     [bool(row["discount"]) for row in rows if row["minor"] in (98000, 100000)], [False, True]
                 )
-                documents = [link._page_documents()[0] for link in links]
+                documents = [link._page_documents(link.line_ids)[0] for link in links]
                 self.assertEqual([bool(document["discount"]) for document in documents], [True, False])
 
     def _wizard_amount(self, moves):
@@ -312,7 +312,9 @@ class TestDaysOfCustomer(DaysCommon, HttpCase):
         deposit = self._deposit(self._order(partner=self.john), 300)
         for zone, clock in TIMES:
             with self._customers_at(zone, clock):
-                self.assertEqual([document["overdue"] for document in link._page_documents()], [True, False])
+                self.assertEqual(
+                    [document["overdue"] for document in link._page_documents(link.line_ids)], [True, False]
+                )
                 rows = statement._page_sections()[0]["rows"]
                 self.assertEqual([row["overdue"] for row in rows], [True, False])
                 transaction.paylink_moved_at = deposit.sale_order_id.date_order = paid.expires_at = at(clock, zone)

@@ -157,7 +157,6 @@ class PaymentTransaction(models.Model):
             return documents
         return [(order.name, order.amount_total) for order in self.sale_order_ids]
 
-    @api.model
     def _paylink_set_size(self):
         """With automatic invoices one: Odoo renders and sends them while it books, and whoever waits for the same rows
         waits for that.

@@ -7,6 +7,17 @@ from odoo.tools import SQL, format_date, groupby
 
 from ...const import VOID_STATES
 
+# What customers are told of their items, and what it is made of.
+ITEM_FIELDS = (
+    *("move_id", "partner_id", "company_id", "currency_id", "account_id", "payment_id", "statement_line_id"),
+    *("name", "ref", "date", "date_maturity", "parent_state", "reconciled", "display_type", "balance"),
+    *("amount_currency", "amount_residual_currency", "discount_date", "discount_amount_currency"),
+)
+MOVE_FIELDS = (
+    *("name", "move_type", "state", "payment_state", "partner_id", "company_id", "currency_id"),
+    *("invoice_payment_term_id", "invoice_date", "date"),
+)
+
 # What Odoo says of invoices of which a payment is registered, by edition.
 IN_PAYMENT_STATES = ("in_payment", "paid")
 
@@ -44,11 +55,11 @@ class AccountMoveLine(models.Model):
         :param date: the day the customer pays, by default today, where the customer of each item is; an early payment
             discount that holds on it is deducted (see ``account.move._is_eligible_for_early_payment_discount``)
         """
-        discounted, registered = self._paylink_discounted(date), self._paylink_registered()
+        discounted, registered = set(self._paylink_discounted(date).ids), self._paylink_registered()
         due = {}
         for item in self.sudo():
             is_open = item.parent_state == "posted" and not item.reconciled
-            own = item.discount_amount_currency if item in discounted else item.amount_residual_currency
+            own = item.discount_amount_currency if item.id in discounted else item.amount_residual_currency
             part = registered.get(item.id)
             due[item.id] = (own - part.amount if part and not part.is_whole else own) if is_open else 0.0
         return due
@@ -74,15 +85,22 @@ class AccountMoveLine(models.Model):
             if not item.currency_id.is_zero(due[item.id] - paid):
                 left[item] = due[item.id] - paid
         later = self.browse().union(*left)._paylink_later(day)
-        return self - later, self[:1].currency_id.round(sum(left[item] for item in left if item not in later))
+        ids = set(later.ids)
+        return self - later, self[:1].currency_id.round(sum(left[item] for item in left if item.id not in ids))
 
     def _paylink_later(self, day=None):
         """Those of these open debts that are installments not asked for yet, as others of their invoices come first."""
-        later = self.browse()
+        later = []
         for terms in self.filtered(lambda item: item.display_type == "payment_term").grouped("move_id").values():
-            overdue = terms.filtered(lambda item: item._paylink_due_key()[0] < (day or item._paylink_today()))
-            later |= terms - (overdue or terms.sorted(lambda item: item._paylink_due_key())[:1])
-        return later
+            if len(terms) > 1:
+                overdue = terms.filtered(lambda item: item._paylink_due_key()[0] < (day or item._paylink_today()))
+                later.append(terms - (overdue or terms.sorted(lambda item: item._paylink_due_key())[:1]))
+        return self.browse().union(*later)
+
+    def _paylink_fetch(self):
+        """Read what pages and links need of open items at once: thousands would be read some by some, in whole rows."""
+        self.fetch(ITEM_FIELDS)
+        self.move_id.fetch(MOVE_FIELDS)
 
     def _paylink_due_key(self):
         """What sorts items by the day they are due."""

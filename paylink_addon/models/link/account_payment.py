@@ -116,6 +116,8 @@ class AccountPayment(models.Model):
         ]
         if plan:
             lines = knowing.env["account.move.line"]
+            # Odoo compares them before and after, and would read those of each entry by themselves.
+            lines.concat(*plan).move_id.line_ids.fetch(["tax_ids"])
             lines._reconcile_plan(plan)
             # Not only ours: when an invoice is paid, so are the payments that have paid a part of it before.
             payments = knowing | lines.concat(*plan).move_id.reconciled_payment_ids

@@ -144,7 +144,8 @@ class PaylinkLinkAmounts(models.Model):
         items = items._paylink_left()
         due = items._paylink_due(self._discount_day())
         items, amount = items._paylink_due_now(due, sum(due.values()) - payable, self.env.context.get("paylink_day"))
-        return amount, self.line_ids.filtered(lambda line: line.move_line_id in items)
+        ids = set(items.ids)
+        return amount, self.line_ids.filtered(lambda line: line.move_line_id.id in ids)
 
     def _meant_items(self, items, amount, day):
         """Those of ``items`` that a payment of ``amount`` on ``day`` is for.

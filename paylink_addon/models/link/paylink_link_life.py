@@ -14,6 +14,7 @@ from .payment_transaction import ON_REQUEST
 _lt = LazyTranslate(__name__)
 # With more invoices than this no missing PDF is made: each takes a second.
 MAX_NEW_PDFS = 20
+MOST_ATTACHED = 100
 # A provider that has not answered by then is asked again by who insists, or by the job.
 ANSWER_AFTER = timedelta(minutes=5)
 RESUME_AFTER = timedelta(hours=1)
@@ -162,11 +163,15 @@ class PaylinkLinkLife(models.Model):
         self.sudo().mail_template_id = template.id
 
     def _message_attachments(self):
-        """The PDFs of the invoices of the links that are sent with them: those stored; a few missing ones are made."""
+        """The PDFs of the invoices of the links that are sent with them: those stored; a few missing ones are made.
+
+        None of so many that no mailbox takes them: all are on the page.
+        """
         links = self.filtered("attach_pdf").sudo()
         if not self.env.context.get("paylink_pdfs_made"):
             links._make_missing_pdfs()
-        return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in links}
+        short = links.filtered(lambda link: len(link.line_ids.move_id) <= MOST_ATTACHED)
+        return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in short}
 
     def _make_missing_pdfs(self):
         """Make those that are attached to these links, in sudo mode, unless there are many.

@@ -11,6 +11,7 @@ from odoo.tools import SQL, LazyTranslate, format_date, ormcache
 from ...const import DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER
 from ...tools import days
 from ...tools.collected import Collected
+from ...tools.pages import FEW, page_of
 from ...tools.parameters import whole_number
 from ...tools.texts import one_line, said
 from .paylink_link_amounts import Coming
@@ -156,7 +157,8 @@ class PaylinkLinkPay(models.Model):
             "refunds": self._page_refunds() if self.amount_refunded else [],
             "lost": self._amount_text(self.amount_taken_back) if self.status == "lost" else False,
             "expires": self._expiry_text(self.env),
-            "documents": self._page_documents(),
+            "documents": self._page_documents(self.line_ids[:FEW]),
+            "documents_left": max(len(self.line_ids) - FEW, 0),
             "subject": self._of_kind("page_subject"),
             "purpose": self._purpose_text(),
             "transfer": self._transfer_values(),
@@ -215,16 +217,31 @@ class PaylinkLinkPay(models.Model):
             return self.env._("You left the payment page before paying.")
         return said(attempt._paylink_last_reason(), self.env) if attempt.state in ("error", "draft") else ""
 
-    def _page_documents(self):
-        """The items as the customer knows them."""
-        items, day = self.line_ids.move_line_id, self._discount_day()
-        open_now, discounted = self.line_ids._due(day), items._paylink_discounted(day)
+    def _page_documents(self, lines):
+        """The items of these lines as the customer knows them."""
+        items, day = lines.move_line_id, self._discount_day()
+        open_now, discounted = lines._due(day), set(items._paylink_discounted(day).ids)
         registered = items._paylink_registered()
         return [
-            self._page_document(line, open_now[line.id], line.move_line_id in discounted, self._today())
+            self._page_document(line, open_now[line.id], line.move_line_id.id in discounted, self._today())
             | line.move_line_id._paylink_registered_texts(registered.get(line.move_line_id.id))
-            for line in self.line_ids
+            for line in lines
         ]
+
+    def _all_documents_values(self, number):
+        """What the page of all documents shows: as many as fit on one page.
+
+        :param int number: which page: any number
+        """
+        page, lines = page_of(self.line_ids, number)
+        return {
+            "link": self,
+            "company": self.company_id,
+            "base": f"{self._page_path}/{self.access_token}",
+            "receipt_by": self._receipt_promise(),
+            "documents": self._page_documents(lines),
+            "page": page,
+        }
 
     def _page_document(self, line, due, is_discounted, today):
         """One item as the customer knows it.
@@ -483,8 +500,9 @@ class PaylinkLinkPay(models.Model):
         self._book_confirmed()
 
     def _book_confirmed(self):
-        """Book what the provider has confirmed, without waiting for the job."""
-        for tx in self.transaction_ids.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed):
+        """Book what the provider has confirmed, without waiting for the job; what takes long is left to that."""
+        confirmed = self.transaction_ids.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
+        for tx in confirmed - confirmed._paylink_long():
             tx._paylink_try_to_book()
 
     def _awaits_provider(self):

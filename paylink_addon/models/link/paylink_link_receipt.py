@@ -6,6 +6,9 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+# So many documents are named on a receipt; of more it tells how many there are, and their sums.
+MOST_ROWS = 500
+
 
 class PaylinkLinkReceipt(models.Model):
     """Of all payments of a link together, and of each by itself: what it was for, and what has gone back since.
@@ -128,21 +131,24 @@ class PaylinkLinkReceipt(models.Model):
         """Each item by itself; what is not booked yet has paid none of them."""
         paid, left = self._paid_shares(received), self.line_ids._due()
         is_part = received != self.transaction_ids._paylink_received()
-        rows = []
-        for line in self.line_ids:
-            own = paid.get(line.move_line_id.id, 0.0)
-            if is_part and not own:  # this payment was for others
-                continue
-            rows.append(
-                self._receipt_row(
-                    line._customer_name(self.env),
-                    max(line.amount, own + left[line.id]) if line.amount > 0 else line.amount,
-                    own,
-                    left[line.id],
-                )
-                | {"date": format_date(self.env, line.date), "due": format_date(self.env, line.date_due)}
-            )
+        lines = self.line_ids
+        if is_part:  # not those that other payments were for
+            lines = lines.filtered(lambda line: paid.get(line.move_line_id.id))
+        facts = [self._receipt_facts(line, paid.get(line.move_line_id.id, 0.0), left[line.id]) for line in lines]
+        rows = [
+            self._receipt_row(line._customer_name(self.env), *own)
+            | {"date": format_date(self.env, line.date), "due": format_date(self.env, line.date_due)}
+            for line, own in zip(lines[:MOST_ROWS], facts, strict=False)
+        ]
+        if rest := facts[MOST_ROWS:]:
+            name = self.env._("and %(count)s more", count=len(rest))
+            rows.append(self._receipt_row(name, *map(sum, zip(*rest, strict=True))))
         return rows, sum(paid.values())
+
+    @staticmethod
+    def _receipt_facts(line, paid, left):
+        """What was asked for of an item, how much of it is paid, and what is left."""
+        return max(line.amount, paid + left) if line.amount > 0 else line.amount, paid, left
 
     def _receipt_row(self, name, amount, paid, left):
         """A document as the receipt tells it.
@@ -165,12 +171,12 @@ class PaylinkLinkReceipt(models.Model):
 
         :param received: which of them; by default all
         """
-        items = self.line_ids.move_line_id
+        items = set(self.line_ids.move_line_id.ids)
         received = self.transaction_ids._paylink_received() if received is None else received
-        shares = dict.fromkeys(items.ids, 0.0)
+        shares = dict.fromkeys(items, 0.0)
         for tx in received:
             used = tx._paylink_booked_lines().matched_debit_ids
-            used = used.filtered(lambda partial: partial.debit_move_id in items).sorted("id")
+            used = used.filtered(lambda partial: partial.debit_move_id.id in items).sorted("id")
             granted = sum(used.mapped("debit_amount_currency")) - tx._paylink_standing_amount()
             for partial in used:
                 item = partial.debit_move_id

@@ -456,7 +456,7 @@ class PaymentTransaction(models.Model):
         return self.env["paylink.job.mixin"]._each(
             untold,
             lambda transactions: transactions.filtered("paylink_untold")._paylink_tell(),
-            size=BATCH,
+            size=untold._paylink_set_size(),
             place=ON_REQUEST,
         )
 
@@ -561,17 +561,16 @@ class PaymentTransaction(models.Model):
         )
         stuck = set(self.env["paylink.task.mixin"]._tasks(waiting.paylink_id, Task.NOT_BOOKED).mapped("res_id"))
         waiting = waiting.sorted(lambda tx: tx.paylink_id.id in stuck)
-        job, size = self.env["paylink.job.mixin"], self._paylink_set_size()
+        job, size = self.env["paylink.job.mixin"], waiting._paylink_set_size()
         job._in_turn(
             self._paylink_tell_booked,
             lambda: job._each(waiting, lambda txs: txs._paylink_book_all(), size=size, take=False, place=ON_REQUEST),
             self._paylink_tell_booked,
         )
 
-    @api.model
     def _paylink_set_size(self):
-        """Hook: how many are booked in one database transaction."""
-        return BATCH
+        """Hook: how many of these are booked, or told of, in one database transaction."""
+        return 1 if self._paylink_long() else BATCH
 
     def _paylink_book_all(self):
         """Post-process a set at once; where that fails, the job comes with each of it, and what is wrong is told."""

@@ -20,6 +20,8 @@ from .payment_transaction import ON_REQUEST
 
 _logger = logging.getLogger(__name__)
 BOOKED_AFTER = timedelta(minutes=2)
+# Who pays more items than these does not wait for the books.
+MANY_ITEMS = 500
 # What is asked, and moves money; a provider may add what does not.
 TODO = [
     ("charge", "Charge the stored method"),
@@ -290,12 +292,18 @@ class PaymentTransactionRequests(models.Model):
         """Have the job book what is confirmed as soon as this is committed, or at some moment."""
         self.env["paylink.job.mixin"]._wake("paylink_addon.ir_cron_paylink_book", at)
 
+    def _paylink_long(self):
+        """Those that have paid so many items that booking them takes longer than anybody waits for an answer, and
+        nearly as long as a worker may take: that is left to the job, which books each alone.
+        """
+        return self.filtered(lambda tx: tx.state == "done" and len(tx.paylink_id.line_ids) > MANY_ITEMS)
+
     def _paylink_book_meanwhile(self):
         """Book those of these that are confirmed, and tell who has to know, while the job waits for others; what fails
         is left to the job that books. Commits.
         """
-        job, size = self.env["paylink.job.mixin"], self._paylink_set_size()
         confirmed = self.filtered(lambda tx: tx.state == "done" and not tx.is_post_processed)
+        job, size = self.env["paylink.job.mixin"], confirmed._paylink_set_size()
         confirmed = confirmed.with_context(paylink_booked_at_once=True)
         for ids in split_every(size, confirmed.ids):
             job._do(confirmed.browse(ids), lambda txs: txs._paylink_book_all(), lambda tx, error: job._log(error, tx))

@@ -9,6 +9,9 @@ from odoo.tools import SQL
 
 from ...tools.addresses import BadAddress, mobile_e164, usable_emails
 
+# Mail clients cut off what is longer than some hundred lines.
+MOST_LINES = 100
+
 
 @dataclass
 class Part:
@@ -21,6 +24,11 @@ class Part:
     total: float = 0.0
     url: str = ""
     total_display: str = ""
+
+    @property
+    def shown(self):
+        """Those of its lines that an e-mail tells; of more it tells how many there are."""
+        return self.lines[:MOST_LINES]
 
     @property
     def late(self):

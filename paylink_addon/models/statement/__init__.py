@@ -1,4 +1,5 @@
 from . import paylink_statement
+from . import paylink_statement_page
 from . import paylink_statement_files
 from . import paylink_link
 from . import res_partner

@@ -1,15 +1,9 @@
-from datetime import timedelta
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ConcurrencyError, UserError
-from odoo.tools import clean_context, format_date
+from odoo.tools import clean_context
 from psycopg2.errors import UniqueViolation
 
-from ...const import ACCOUNT_PATH, DEFAULT_MAX_ATTEMPTS, LIVE_STATES, MAX_ATTEMPTS_PARAMETER, Task
-from ...tools.addresses import usable_emails
-from ...tools.collected import Collected
-from ...tools.locks import hold_and_touch
-from ...tools.parameters import whole_number
+from ...const import ACCOUNT_PATH, LIVE_STATES, Task
 
 
 class PaylinkStatement(models.Model):
@@ -134,6 +128,7 @@ class PaylinkStatement(models.Model):
         statements = self.sudo()
         customers = statements.partner_id.filtered(lambda partner: partner == partner.commercial_partner_id)
         items = customers.sudo(self.env.su)._paylink_open_items(statements.company_id)
+        items._paylink_fetch()
         groups = items.grouped(lambda item: (item.company_id.id, item.partner_id.commercial_partner_id.id))
         return {
             statement.id: groups.get((statement.company_id.id, statement.partner_id.id), items.browse())
@@ -239,153 +234,3 @@ class PaylinkStatement(models.Model):
             "object.company_id.email",
             "object.partner_id.display_name",
         )
-
-    # === THE PAGE === #
-    # What the customer sees and does on its statement. Callers have checked the token; all is in sudo mode.
-
-    @api.model
-    def _page_fields(self):
-        return ("name", "access_token", "company_id", "partner_id", "lang", "issued_at", "cancelled_at", "opened_at")
-
-    def _page_values(self):
-        """The values of every page of the statement, in the language of the context."""
-        self.ensure_one()
-        return {
-            "link": None,
-            "statement": self,
-            "company": self.company_id,
-            "base": f"{self._page_path}/{self.access_token}",
-            "day": self._today(),
-            "contact": self.user_id.name,
-            "receipt_by": "email" if usable_emails(self.email or self.partner_id.email) else False,
-        }
-
-    def _document_pdf(self, item_id):
-        """The PDF of one of the open invoices, see ``paylink.link._invoice_pdf``; ``None`` if that item has none."""
-        items = self._open_items()[self.id] if not self.cancelled_at else self.env["account.move.line"]
-        item = items.filtered(lambda item: item.id == item_id and self._has_pdf(item))
-        return self.env["paylink.link"]._invoice_pdf(item.move_id) if item else None
-
-    @api.model
-    def _has_pdf(self, item):
-        return item.move_id.is_sale_document(include_receipts=True)
-
-    def _page_sections(self, ticked=None):
-        """The open items, one section per currency, as a currency is paid at once.
-
-        :param set ticked: ids of the items that the customer had ticked; ``None``: all that is due now
-        """
-        items = self.with_context(paylink_registered=Collected())._open_items()[self.id]
-        today = self._today()
-        due, labels, busy = items._paylink_due(today), items._paylink_labels(), items._paylink_in_flight()
-        discounted, registered = items._paylink_discounted(today), items._paylink_registered()
-        left = items._paylink_left()
-        sections = []
-        for currency, group in items.grouped("currency_id").items():
-            ready = group - busy
-            asked, now = ready._paylink_due_now(due, day=today)
-            chosen = set(asked.ids) if ticked is None else ticked
-            rows = [
-                self._page_row(item, due[item.id], labels[item.id], item in discounted, today)
-                | item._paylink_registered_texts(registered.get(item.id))
-                | {"busy": item in busy, "ticked": item in ready and item.id in chosen}
-                for item in group
-            ]
-            sections.append(
-                {
-                    "currency": currency,
-                    "rows": rows,
-                    "sum": (total := currency.round(sum(due[item.id] for item in group & left))),
-                    "total": self._amount_text(total, currency),
-                    "pattern": currency._paylink_pattern(self.env, self.company_id, self.partner_id),
-                    "payable": currency.compare_amounts(sum(max(due[item.id], 0.0) for item in ready), 0) > 0,
-                    "now": self._amount_text(now, currency) if asked != ready else False,
-                    "digits": currency.decimal_places,
-                }
-            )
-        return sections
-
-    def _amount_text(self, amount, currency, language=None):
-        """``amount`` as the customer reads it, in the language of the environment ``language``, by default our own."""
-        statement = self.sudo()
-        return currency.sudo()._paylink_text(language or self.env, amount, statement.company_id, statement.partner_id)
-
-    def _page_row(self, item, amount, label, is_discounted, today):
-        """One open item as the customer reads it."""
-        due_on = item.date_maturity or item.date
-        return {
-            "id": item.id,
-            "name": item._paylink_customer_name(label, self.env),
-            "date": format_date(self.env, item.date),
-            "day": item.date,
-            "due": format_date(self.env, due_on) if amount > 0 else False,
-            "due_day": due_on,
-            "overdue": amount > 0 and due_on < today,
-            "credit": amount < 0,
-            "discount": item._paylink_discount_text(self.env) if is_discounted else False,
-            "amount": self._amount_text(amount, item.currency_id),
-            "value": amount,
-            "url": self._has_pdf(item) and f"{self._page_path}/{self.access_token}/document/{item.id}",
-            "minor": round(amount * 10**item.currency_id.decimal_places),
-        }
-
-    # === PAYING === #
-
-    def _pay_link(self, item_ids):
-        """The open-items link that asks for exactly these items: the one that does already, else a new one.
-
-        :param set item_ids: what the customer ticked: any integers
-        :raises UserError: with a text for the customer
-        """
-        self.ensure_one()
-        hold_and_touch(self)
-        if self.cancelled_at:
-            raise UserError(self.env._("This page can no longer be used: ask for a new one."))
-        items = self._chosen_items(item_ids)
-        link = self._link_for_same_items(items) or self._make_link(items)
-        if link.statement_id != self:
-            self.sudo().shown_link_ids |= link
-        return link
-
-    def _chosen_items(self, item_ids):
-        if not item_ids:
-            raise UserError(self.env._("Select what you want to pay."))
-        items = self._open_items()[self.id]
-        items -= items._paylink_in_flight()
-        chosen = items.filtered(lambda item: item.id in item_ids)
-        if set(chosen.ids) != item_ids:
-            raise UserError(self.env._("Your account has changed in the meantime: check it, then pay."))
-        if len(chosen.currency_id) > 1:
-            raise UserError(self.env._("Pay one currency at a time."))
-        if chosen.currency_id.compare_amounts(sum(chosen._paylink_due().values()), 0) <= 0:
-            raise UserError(
-                self.env._("There is nothing to pay: your credits cover what you selected. Select more, or less.")
-            )
-        return chosen
-
-    def _link_for_same_items(self, items):
-        """The live link of this very customer that asks for all of these items and no others."""
-        Link = self.env["paylink.link"]
-        fitting = Link._links_to_use_again(Link._live_links_by_items(items))
-        return fitting.get((frozenset(items.ids), self.partner_id), Link)
-
-    def _make_link(self, items):
-        """Make and issue a link for ``items``; not without end: each can be tried some times."""
-        since = fields.Datetime.now() - timedelta(hours=1)
-        pages = self._with_further_addresses()
-        made = self.env["paylink.link"].search_count([("statement_id", "in", pages.ids), ("create_date", ">=", since)])
-        if made >= whole_number(self.env, MAX_ATTEMPTS_PARAMETER, DEFAULT_MAX_ATTEMPTS):
-            raise UserError(self.env._("Too many attempts: wait an hour, or contact us."))
-        link = self.env["paylink.link"]._create_for_items(
-            [({}, items)],
-            partner_id=self.partner_id.id,
-            statement_id=self.id,
-            in_installments=False,  # the customer has chosen
-            user_id=self.user_id.id,
-            email=self.email,
-            phone=self.phone,
-            lang=self.env.lang or self.lang,
-            expires_at=self.company_id._paylink_expires_at(),
-        )
-        link._issue()
-        return link

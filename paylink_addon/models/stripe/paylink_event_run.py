@@ -229,5 +229,7 @@ class PaylinkEventRun(models.Model):
         """Book the transactions, and their captures and refunds, that have changed since they were booked last."""
         transactions |= transactions.child_transaction_ids
         due = transactions.filtered(lambda tx: not tx.is_post_processed and tx.state != "draft")
-        if due:
+        if long := due._paylink_long():
+            long._paylink_wake_booking()
+        if due := due - long:
             due._post_process()

@@ -135,7 +135,10 @@ class PaymentTransactionRequests(models.Model):
 
     def _paylink_stripe_try_to_book(self):
         if self.paylink_id:
-            self._paylink_try_to_book()
+            if self._paylink_long():
+                self._paylink_wake_booking()
+            else:
+                self._paylink_try_to_book()
             self.env.cr.commit()  # pylint: disable=invalid-commit
             return
         try:

@@ -10,6 +10,7 @@ from . import test_installments
 from . import test_invoice_send
 from . import test_lifecycle
 from . import test_link
+from . import test_many_documents
 from . import test_money
 from . import test_paid_amounts
 from . import test_pay

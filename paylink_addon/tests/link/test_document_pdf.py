@@ -63,7 +63,7 @@ class TestDocumentPdf(PaylinkCommon, HttpCase):
         invoice.button_draft()
         self.assertEqual(self._get(link).status_code, 404)
         self.assertEqual(len(self.rendered), 1)
-        self.assertFalse(link._page_documents()[0]["url"])
+        self.assertFalse(link._page_documents(link.line_ids)[0]["url"])
         invoice.action_post()
         self.assertEqual(self._get(link).status_code, 200)
         self.assertEqual(len(self.rendered), 2, "The kept PDF was the old document's")

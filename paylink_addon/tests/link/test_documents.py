@@ -133,7 +133,7 @@ class TestDocuments(PaylinkCommon):
         self._repost(invoice, invoice_payment_term_id=self.term1.id)
         self.assertEqual(link.line_ids.mapped(lambda line: (line.name, line.amount)), before)
         self.assertEqual((link.state, link.amount), ("paid", 100))
-        documents = [(document["settled"], bool(document["url"])) for document in link._page_documents()]
+        documents = [(document["settled"], bool(document["url"])) for document in link._page_documents(link.line_ids)]
         self.assertEqual(documents, [(False, True), (True, False)], "open again; gone, but it was paid")
 
     def test_settled_elsewhere_and_changed(self):
@@ -197,7 +197,7 @@ class TestDocuments(PaylinkCommon):
             self.assertEqual((link.state, link._page_view(), link._closed_reason()), ("open", "closed", "changing"))
             self.assertEqual((link.amount_due, link._payable_amount(), len(link.activity_ids)), (0, 0, 1))
             self.assertIn(f"{invoice.name}-", link.activity_ids.note)
-            self.assertEqual([document["settled"] for document in link._page_documents()], [False])
+            self.assertEqual([document["settled"] for document in link._page_documents(link.line_ids)], [False])
         self._repost(invoice, ref="Again")
         self.assertEqual(set(gone.mapped(lambda link: len(link.activity_ids))), {1})
 
