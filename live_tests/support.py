@@ -93,9 +93,14 @@ def done(result):
 
 
 @contextlib.contextmanager
-def server(name, script, expected=CONFLICTS, **options):
-    """Yield a running server of two workers and what ``script`` (after :data:`COMPANY`) gave to ``done``."""
+def server(name, script, expected=CONFLICTS, modules=(), **options):
+    """Yield a running server of two workers and what ``script`` (after :data:`COMPANY`) gave to ``done``.
+
+    :param modules: of Odoo's, which it needs besides ours
+    """
     with fresh_database(name) as database:
+        if modules:
+            the_odoo().install(database, modules)
         data = json.loads(run_script(database, COMPANY + script).splitlines()[-1])
         with running_server(database, expected=expected, **options) as odoo:
             yield odoo, data
