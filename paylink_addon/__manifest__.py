@@ -75,6 +75,7 @@
         "views/card/res_config_settings_views.xml",
         "views/card/card_page_templates.xml",
         "views/card/card_open_templates.xml",
+        "views/card/saved_templates.xml",
         "views/card/card_portal_templates.xml",
         # autopay
         "data/autopay/paylink_autopay_subtypes.xml",

@@ -9,6 +9,7 @@ from . import (
     export,
     pay,
     portal,
+    saved,
     status,
     stripe,
     stripe_webhook,

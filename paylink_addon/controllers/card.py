@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
 from ..const import CARD_PATH
 from ..tools.texts import typed
@@ -166,12 +167,20 @@ class PaylinkCard(FormPageMixin, http.Controller):
         values = self._card_values(card) | {"problem": problem, "ticket": typed(ticket)}
         if said and values["person"]:
             values["person"] = {name: typed(said.get(name)) for name in values["person"]}
+        if view == "stored" and self._has_stored(card):
+            values["stored"] = card.token_id.display_name
         status = HTTPStatus.GONE if view == "closed" else HTTPStatus.OK
         if problem:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
         if view == "store":
             return self._render_plain("paylink_addon.page_card_store", values | card._form_values(option), status)
         return self._render(f"paylink_addon.page_card_{view}", values, status=status)
+
+    @staticmethod
+    def _has_stored(card):
+        """Whether this visitor has just stored the method: nobody else who has the address is told which one."""
+        last = request.session.get(PaymentPostProcessing.MONITORED_TX_ID_KEY)
+        return any(tx.id == last and tx.token_id == card.token_id for tx in card.transaction_ids)
 
     def _spoken(self, card):
         """The other languages in which the template says all."""

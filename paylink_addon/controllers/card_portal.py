@@ -1,7 +1,7 @@
 from http import HTTPStatus
 
 from odoo import http
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.http import request
 
 from odoo.addons.payment.controllers.portal import PaymentPortal
@@ -69,7 +69,27 @@ class PaylinkCardPortal(PaymentPortal):
         if token := self._paylink_own(token_id):
             token._paylink_withdraw()
 
+    def _create_transaction(self, *args, **kwargs):
+        """On Odoo's own pages (invoices, orders…) what is not offered to who is logged in is not charged either: Odoo
+        takes whatever contacts of the same customer have saved.
+        """
+        if kwargs.get("flow") == "token":
+            self._paylink_check_offered(kwargs.get("token_id"))
+        return super()._create_transaction(*args, **kwargs)
+
     # === HELPERS === #
+
+    @staticmethod
+    def _paylink_check_offered(token_id):
+        """
+        :param token_id: as a client said it: anything
+        :raises AccessError: it is not the user's own
+        """
+        Token = request.env["payment.token"].sudo()
+        token = Token.browse(token_id if type(token_id) is int else 0).exists()
+        own = Token._get_available_tokens(token.provider_id.ids, request.env.user.partner_id.id)
+        if not token & own:
+            raise AccessError(request.env._("This payment method is not yours: choose another one."))
 
     @staticmethod
     def _paylink_template():

@@ -253,6 +253,14 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
         self.john.sudo().with_company(self.company).write({"paylink_autopay": True, "paylink_token_id": token.id})
         token._paylink_gone()
 
+    def note_saved_by_code(self):
+        link = self.link()
+        self.john.email = False
+        with self._request(link) as own:
+            own.sudo()._send_code("192.0.2.1")
+        link._log_events("code_taken")
+        link._log_events("method_told")
+
     def autopay_page(self):
         return self.env["paylink.autopay.page"]._for_customers(self.john, self.company, self.manager)
 

@@ -13,6 +13,7 @@ TONES = ("1", "2", "3")
 # What only tells: there is nothing to press.
 NOTHING_TO_DO = (
     *("mail_template_receipt", "mail_template_refund_notice", "mail_template_card_stored", "mail_template_autopay"),
+    *("mail_layout_card_code", "mail_template_saved_used"),
 )
 # The names of people and companies, numbers, dates and addresses: what stands in both languages.
 NAMES = re.compile(r"(https?://|\S+@)\S+|\S*\d\S*|Marie Dubois|John Smith|Menuiserie|Lambert|OdooBot|Contract|Demo")
@@ -109,7 +110,20 @@ class TestMessages(ReminderCommon, CardCommon):
         request.action_send()
         found = {"mail_template_card_request": self._mail_of(request), "sms_template_card_request": self._sms()}
         self._store_card(request)
-        return found | {"mail_template_card_stored": self._customer_mails(request)[:1].body_html}
+        found["mail_template_card_stored"] = self._customer_mails(request)[:1].body_html
+        return found | self._of_saved(request.token_id)
+
+    def _of_saved(self, token):
+        """The code, and what the owner is told whose method was charged by it."""
+        link = self._link(self._invoice(token.partner_id, amount=64), email="boss@example.com")
+        with self._request(link) as own:
+            own.sudo().with_context(lang=token.partner_id.lang)._send_code("192.0.2.1")
+        code = self._last("mail.mail", model=False).body_html
+        paid = self._attempt(link, token_id=token.id, paylink_by_code=True)
+        paid._set_done()
+        paid._post_process()
+        told = self._last("mail.mail", model=link._name, res_id=link.id, email_to=token.partner_id.email)
+        return {"mail_layout_card_code": code, "mail_template_saved_used": told.body_html}
 
     def _of_autopay(self, lang):
         """The notice of a charge."""

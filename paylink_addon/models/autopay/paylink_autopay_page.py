@@ -182,7 +182,7 @@ class PaylinkAutopayPage(models.Model):
             "amount": item._paylink_amount_text(self.env, share) if share else self.env._("Covered by your credits"),
             "is_charged": bool(share),
             "day": format_date(self.env, day),
-            "method": token.display_name,
+            "method": token._paylink_public_name(),
         }
 
     def _unplanned_text(self, item_id):

@@ -12,6 +12,7 @@ from . import payment_token
 from . import payment_token_life
 from . import payment_transaction
 from . import paylink_link
+from . import paylink_link_saved
 from . import res_company
 from . import res_config_settings
 from . import res_partner

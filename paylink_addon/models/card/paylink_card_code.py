@@ -16,6 +16,8 @@ LASTS = timedelta(minutes=15)
 KEPT = limits.DAY
 DIGITS = 6
 MAX_TRIES = 5
+# On whose pages codes are asked for, and in which column that stands.
+PAGES = {"paylink.card.template": "template_id", "paylink.link": "link_id"}
 
 
 class PaylinkCardCode(models.Model):
@@ -29,8 +31,14 @@ class PaylinkCardCode(models.Model):
     _description = "Code to Prove an E-mail Address"
     _log_access = False
 
-    template_id = fields.Many2one("paylink.card.template", required=True, index=True, ondelete="cascade")
+    template_id = fields.Many2one("paylink.card.template", index="btree_not_null", ondelete="cascade")
     request_id = fields.Many2one("paylink.card.request", ondelete="cascade", help="Empty: one is to be made.")
+    link_id = fields.Many2one(
+        "paylink.link",
+        index="btree_not_null",
+        ondelete="cascade",
+        help="Whose customer is to pay by it with what they have saved.",
+    )
     ticket = fields.Char(required=True, help="The form of the page has it: the code alone proves nothing.")
     code_hash = fields.Char(groups="base.group_system")
     sent_at = fields.Datetime(required=True)
@@ -43,39 +51,50 @@ class PaylinkCardCode(models.Model):
     site = fields.Char(help="Of IPv6: the many networks that one may have.")
 
     _ticket_unique = models.UniqueIndex("(ticket)")
+    _one_page = models.Constraint("CHECK (num_nonnulls(template_id, link_id) = 1)", "A code is for one page.")
 
     # === SENDING === #
 
     @api.model
-    def _send(self, template, email, said, ip, request=None):
+    def _send(self, page, email, said, ip, request=None, person=None):
         """Send a code, unless there were too many.
 
-        :param template: the ``paylink.card.template`` whose page it is, in the language of the page
-        :param str email: one address, normalized; whose it is is nobody's matter yet
+        :param page: the ``paylink.card.template`` or ``paylink.link`` whose page it is, in the language of the page
+        :param str email: one address, normalized; whose it is is nobody's matter yet. Nothing: none is sent, and no
+            code is right; whoever has asked is told the same
         :param dict said: what was said on the page
         :param str ip: where from
         :param request: the ``paylink.card.request`` that goes on with it; by default one is made
+        :param person: the ``res.partner`` whose address it is, where the visitor does not know the address: codes to
+            them are counted apart, which tells nobody that it is one that they have typed elsewhere
         :return: the ticket for the form, or ``False``: later
         """
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
         ticket = secrets.token_urlsafe(18)
         values = {
-            "template_id": template.id,
+            **self._page_values(page),
             "request_id": request.id if request else None,
             "ticket": ticket,
             "code_hash": self._hash(ticket, code),
             "sent_at": fields.Datetime.now(),
             "tries": 0,
-            "email": email,
+            "email": email or None,
             "said": fields.Json().convert_to_column(said, self),
             **limits.marks(self.env, "paylink.card", ip, email),
         }
+        if person:
+            values["address"] = hmac(self.env(su=True), "paylink.card.person", str(person.id))
         if full := limits.store(self.env, self._table, values, "sent_at", self._limits(values)):
             if "page" in full:
-                template.sudo()._note_full(self._caps()["page"])
+                page.sudo()._note_full(self._caps()["page"])
             return False
-        self._mail(template, email, code)
+        if email:
+            self._mail(page, email, code)
         return ticket
+
+    @api.model
+    def _page_values(self, page):
+        return dict.fromkeys(PAGES.values()) | {PAGES[page._name]: page.id}
 
     @api.model
     def _caps(self):
@@ -97,19 +116,19 @@ class PaylinkCardCode(models.Model):
         return hmac(self.env(su=True), "paylink.card.code", f"{ticket}:{code}")
 
     @api.model
-    def _mail(self, template, email, code):
+    def _mail(self, page, email, code):
         """Queue the message. What was typed on the page is not in it: anyone may have typed anything."""
-        company = template.company_id
+        company = page.company_id
         values = {
             "company": company,
             "base_url": company._paylink_base_url(),
-            "subject": template.env._("%(company)s: your code", company=company.name),
+            "subject": page.env._("%(company)s: your code", company=company.name),
             "code": code,
             "minutes": int(LASTS.total_seconds() // 60),
-            "request": template,
+            "request": page,
         }
         sender = company.email_formatted or self.env.ref("base.user_root").email_formatted
-        html = template.env["ir.qweb"]._render("paylink_addon.mail_layout_card_code", values, minimal_qcontext=True)
+        html = page.env["ir.qweb"]._render("paylink_addon.mail_layout_card_code", values, minimal_qcontext=True)
         self.env["mail.mail"].create(
             {
                 "subject": values["subject"],
@@ -126,13 +145,13 @@ class PaylinkCardCode(models.Model):
     # === PROVING === #
 
     @api.model
-    def _prove(self, template, ticket, code, request=None):
+    def _prove(self, page, ticket, code, request=None):
         """The code that was sent with this ticket for this page, if it is right; used up from now on.
 
         :param ticket: as it came: anything
         :param code: likewise
         """
-        found = self._waiting(template, ticket, request)
+        found = self._waiting(page, ticket, request)
         digits = "".join(filter(str.isdigit, code[:40])) if isinstance(code, str) else ""
         if not found or not found._take_try() or not digits.isascii():
             return self.browse()
@@ -142,10 +161,10 @@ class PaylinkCardCode(models.Model):
         return found
 
     @api.model
-    def _waiting(self, template, ticket, request):
+    def _waiting(self, page, ticket, request):
         if not isinstance(ticket, str) or not ticket.isascii() or "\0" in ticket:
             return self.browse()
-        domain = [("ticket", "=", ticket[:40]), ("template_id", "=", template.id)]
+        domain = [("ticket", "=", ticket[:40]), (PAGES[page._name], "=", page.id)]
         domain += [("request_id", "=", request.id if request else False), ("email", "!=", False)]
         return self.search([*domain, ("sent_at", ">", fields.Datetime.now() - LASTS)], limit=1)
 

@@ -65,8 +65,8 @@ class PaylinkCardRequestStore(models.Model):
             "text": text,
             "consent": self._consent_words(self._asks_who()),
             "expires": self._expiry_text(self.env),
-            "replaced": self.replaces_id.display_name,
-            "stored": token.display_name,
+            "replaced": self.replaces_id._paylink_public_name(),
+            "stored": token._paylink_public_name(),
             "closed": "cancelled" if self.cancelled_at else "expired",
             "failure": self.state == "failed" and self._last_failure(),
         }

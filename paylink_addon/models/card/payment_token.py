@@ -99,6 +99,19 @@ class PaymentToken(models.Model):
             return super()._paylink_stripe_identity()
         return request.customer_name, email_normalize(request.given_email or request.email)
 
+    # === WHOSE IT IS === #
+
+    def _get_available_tokens(self, *args, **kwargs):
+        """Nothing is there for whoever is not logged in: addresses of Odoo's own pages (an invoice, an order) are
+        passed on, too. Our pages ask in our name, for somebody of whom they know.
+        """
+        found = super()._get_available_tokens(*args, **kwargs)
+        return found.browse() if self.env.user._is_public() else found
+
+    def _paylink_public_name(self):
+        """How pages name it that whoever has their address may open: which card it is, its owner knows."""
+        return self.sudo().payment_method_id.name
+
     # === CONSENT === #
 
     def _paylink_keep_consent(self, request):

@@ -12,6 +12,12 @@ class PaymentTransaction(models.Model):
     paylink_card_request_id = fields.Many2one(
         "paylink.card.request", string="Card Request", readonly=True, index="btree_not_null", ondelete="restrict"
     )
+    paylink_by_code = fields.Boolean(
+        string="By a Code",
+        readonly=True,
+        copy=False,
+        help="Who paid had a code that was sent to the address of the owner of the payment method.",
+    )
 
     def _paylink_asked_by(self):
         return self.paylink_card_request_id or super()._paylink_asked_by()

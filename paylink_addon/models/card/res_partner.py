@@ -57,6 +57,16 @@ class ResPartner(models.Model):
             self._paylink_drop_foreign_defaults()
         return result
 
+    def _can_be_edited_by_current_customer(self, **kwargs):
+        """Not by colleagues in the portal, if the contact has saved something: a code sent to its e-mail address lets
+        pay with it.
+        """
+        if not super()._can_be_edited_by_current_customer(**kwargs):
+            return False
+        if self == self._get_current_partner(**kwargs):
+            return True
+        return not self.env["payment.token"].sudo().search_count([("partner_id", "=", self.id)], limit=1)
+
     def _paylink_drop_foreign_defaults(self):
         """No customer relies on what these, or contacts of theirs, have stored as another customer's."""
         Token = self.env["payment.token"].sudo().with_context(active_test=False)

@@ -10,5 +10,6 @@ from . import test_card_page
 from . import test_card_portal
 from . import test_card_profiles
 from . import test_card_request
+from . import test_card_saved
 from . import test_card_stripe
 from . import test_card_tours

@@ -185,4 +185,6 @@ class TestCardPage(CardCommon, HttpCase):
         self.assertEqual((request.given_email, request.is_new), ("ada@example.com", True))
         token = self._stored_by_newcomer(request)
         self.assertEqual(request.linking, "to_link")
-        self.assertIn(token.display_name, self._get(request).text)
+        page = self._get(request).text
+        self.assertIn(token.payment_method_id.with_context(lang="fr_FR").name, page)
+        self.assertNotIn(token.payment_details, page, "Somebody else may have the address.")
