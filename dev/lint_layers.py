@@ -59,6 +59,7 @@ CONTROLLERS = {
     "account": "statement",
     "autopay": "autopay",
     "answer": "answer",
+    "plan": "answer",
     "saved": "card",
     "export": "desk",
     "card": "card",

@@ -16,6 +16,7 @@
         "security/paylink_bank_rules.xml",
         "security/paylink_reminder_rules.xml",
         "security/paylink_answer_rules.xml",
+        "security/paylink_plan_rules.xml",
         "security/paylink_desk_rules.xml",
         "security/paylink_receipt_rules.xml",
         # messaging
@@ -115,6 +116,10 @@
         "views/answer/res_config_settings_views.xml",
         "views/answer/answer_page_templates.xml",
         "views/answer/answer_promise_templates.xml",
+        "data/answer/mail_plan.xml",
+        "data/answer/paylink_plan_data.xml",
+        "views/answer/paylink_plan_views.xml",
+        "views/answer/plan_page_templates.xml",
         # desk
         "data/desk/paylink_desk_subtypes.xml",
         "data/desk/paylink_export_columns.xml",

@@ -8,6 +8,7 @@ from . import (
     deposit,
     export,
     pay,
+    plan,
     portal,
     saved,
     status,

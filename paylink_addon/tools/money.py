@@ -152,6 +152,21 @@ def _with_decimals(plain, decimals):
     return [Decimal(f"{re.sub('[.,]', '', whole) or 0}.{part or 0}")]
 
 
+def in_parts(amount, count, currency, norm=STRIPE):
+    """``amount`` in ``count`` parts that are alike, each of which can be paid; the first one has what is left over.
+
+    :param amount: major units, as :func:`to_minor` takes them
+    :param str currency: ISO 4217 code, any case
+    :param Norm norm: whose minor units, and steps
+    :return: a list of ``float``, in major units; some are zero where there is too little for so many
+    :raise MoneyError: no amount in this currency
+    """
+    whole = Norm(norm.name, decimals=norm.decimals)  # what an invoice says need not be a multiple of the step
+    minor, step = to_minor(amount, currency, whole), norm.step_of(currency)
+    others = minor // (count * step) * step
+    return [float(to_major(own, currency, norm)) for own in (minor - others * (count - 1), *[others] * (count - 1))]
+
+
 def exact_amount(amount, step):
     """The amount of money that a client's number stands for.
 

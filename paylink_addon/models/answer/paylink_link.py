@@ -40,7 +40,7 @@ class PaylinkLink(models.Model):
 
     @api.model
     def _page_fields(self):
-        return (*super()._page_fields(), "has_answers")
+        return (*super()._page_fields(), "has_answers", "plan_id", "plan_part_id")
 
     # === WHAT THE PAGE SHOWS === #
 

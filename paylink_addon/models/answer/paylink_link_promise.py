@@ -17,7 +17,7 @@ class PaylinkLinkPromise(models.Model):
 
     def _answer_form_promise(self):
         """The first and the last day that can be chosen, and whether it is the last time."""
-        longest = self.company_id.paylink_promise_days
+        longest = 0 if self.plan_part_id else self.company_id.paylink_promise_days  # the plan says when
         promises = self._promises()
         made = self._promise_count(promises)
         if longest <= 0 or made >= MOST_PROMISES:

@@ -38,10 +38,12 @@ class PaylinkLinkAmounts(models.Model):
         for found in self.sudo()._by_kind("due"):
             due |= found
         for link in self.sudo():
-            if link.is_limited:
-                due[link.id] = min(due[link.id], link.amount - link._received_amount())
-            due[link.id] = link.currency_id.round(max(due[link.id], 0.0))
+            due[link.id] = link.currency_id.round(max(link._asked_of(due[link.id]), 0.0))
         return due
+
+    def _asked_of(self, due):
+        """Hook: what this link asks for of what is ``due``, not rounded, less than zero if too much has come."""
+        return min(due, self.amount - self._received_amount()) if self.is_limited else due
 
     def _due_open_items(self):
         """What is open of the items, credits netted, early payment discounts deducted while they last.

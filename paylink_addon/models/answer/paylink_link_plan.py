@@ -1,0 +1,269 @@
+"""Stage of ``paylink.link``: paid in parts."""
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from dateutil.relativedelta import relativedelta
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import LazyTranslate, format_date
+
+from ...tools.locks import hold_and_touch
+from ...tools.money import MoneyError, in_parts
+
+_lt = LazyTranslate(__name__)
+
+
+class Offer(NamedTuple):
+    """A plan that a customer may choose: ``(day, amount)`` of each part (major units), and what the form calls it."""
+
+    key: str
+    parts: tuple
+
+
+class PaylinkLinkPlan(models.Model):
+    """What is asked for can be paid in dated parts: the plan (``paylink.plan``) has the days, and from its day on each
+    part has a link of its own. The link that it was made for shows the plan as long as it runs.
+    """
+
+    _inherit = "paylink.link"
+
+    plan_id = fields.Many2one(
+        "paylink.plan",
+        string="Payment Plan",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="What this link asks for is, or was, paid in parts.",
+    )
+    plan_part_id = fields.Many2one(
+        "paylink.plan.part",
+        string="Part of a Plan",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="This link asks for one part of a payment plan.",
+    )
+    is_in_parts = fields.Boolean(compute="_compute_is_in_parts", help="A payment plan runs.")
+
+    @api.depends("plan_id.state")
+    def _compute_is_in_parts(self):
+        for link in self:
+            link.is_in_parts = link.sudo().plan_id.state == "running"
+
+    # === ACTIONS === #
+
+    def action_view_plan(self):
+        """Show the plan in which it is paid, or was, or of which it is a part."""
+        self.ensure_one()
+        return (self.plan_id or self.sudo().plan_part_id.plan_id.sudo(False))._get_records_action()
+
+    # === WHAT IS DUE === #
+
+    def _asked_of(self, due):
+        """Of a part all that is to be paid by it: what is due, less what later parts are for."""
+        return due - self.plan_part_id.amount_after if self.plan_part_id else super()._asked_of(due)
+
+    def _discount_day(self):
+        """Who pays in parts earns no discount for paying early."""
+        if self.env.context.get("paylink_in_parts") or self.plan_part_id or self.plan_id.state == "running":
+            return date.max
+        return super()._discount_day()
+
+    def _is_payable_part(self):
+        """Whether the part that this is the link of can be paid by it, or is being paid."""
+        return bool(self) and not self.cancelled_at and (self._is_live() or self.state == "draft")
+
+    # === WHAT IS OFFERED === #
+
+    def _is_of_plans(self):
+        """Whether what it asks for can be paid in parts: documents, all that is due of them."""
+        self.ensure_one()
+        is_part = self.is_limited or self.sudo().plan_part_id
+        return self.kind == "open_items" and not is_part and not self.is_in_parts
+
+    def _plan_offers(self, day=None):
+        """The plans that the company allows the customer to choose, from two parts on; the first one is due at once.
+
+        :param date day: of the first part, by default today
+        :return: a list of :class:`Offer`
+        """
+        self.ensure_one()
+        company = self.company_id
+        if not company.paylink_plan_parts or not self._is_of_plans() or self._plan_problem():
+            return []
+        start, total, found = day or self._today(), self._plan_total(), []
+        least = company.currency_id._convert(company.paylink_plan_least, self.currency_id, company, start)
+        for count in range(2, company.paylink_plan_parts + 1):
+            parts = self._plan_parts(total, count, start)
+            if not parts or parts[-1][0] > start + timedelta(days=company.paylink_plan_days):
+                break
+            if self.currency_id.compare_amounts(min(amount for _day, amount in parts), least) < 0:
+                break
+            found.append(Offer(f"{count}-{total}-{start}", parts))
+        return found
+
+    def _plan_parts(self, total, count, start):
+        """``count`` parts of ``total``, a month from one to the next; nothing where it can't be divided so often.
+
+        Days are counted from the first one: after the end of a short month comes the end of a long one.
+        """
+        try:
+            amounts = in_parts(total, count, self.currency_id.name)
+        except MoneyError:
+            return ()
+        if min(amounts) < self.currency_id.rounding:
+            return ()
+        return tuple((start + relativedelta(months=number), amount) for number, amount in enumerate(amounts))
+
+    def _plan_total(self):
+        """What is to be paid in parts: discounts for who pays early are not earned."""
+        return self.with_context(paylink_in_parts=True)._due_amounts()[self.id]
+
+    def _plan_problem(self):
+        """Why no plan can be made of what is due now, or ``False``."""
+        items = self.sudo().line_ids.move_line_id
+        others = self.env["paylink.link.line"].sudo().search([("move_line_id", "in", items.ids)]).link_id
+        if other := others.filtered("is_in_parts")[:1]:
+            return self.env._(
+                "%(documents)s: this is paid in parts already.",
+                documents=other._documents_text(self.env, other.line_ids),
+            )
+        due = self._due_amounts()[self.id]
+        if due <= 0 or not self._documents_stand():
+            return self.env._("Nothing is due here at the moment.")
+        if self.currency_id.compare_amounts(self._payable_amount(), due):
+            return self.env._("A payment is in progress: wait for its outcome.")
+        return False
+
+    def _answer_form_plan(self):
+        """The plans that are offered, as the page shows them; and whether a discount is lost by choosing one."""
+        offers = self._plan_offers()
+        if not offers:
+            return False
+        rows = [
+            {
+                "key": offer.key,
+                "title": self.env._("%(count)s parts", count=len(offer.parts)),
+                "parts": [(format_date(self.env, day), self._amount_text(amount)) for day, amount in offer.parts],
+            }
+            for offer in offers
+        ]
+        return {"offers": rows, "loses_discount": self._plan_total() > self._due_amounts()[self.id]}
+
+    # === WHAT IS CHOSEN === #
+
+    def _answer_plan(self, said):
+        plan = self._choose_plan(said.get("plan"))
+        return self._note_answer("plan", "plan_made", date_until=plan.date_last, plan_id=plan.id)
+
+    def _choose_plan(self, key):
+        """The customer has chosen one of the plans that are offered, or were until some minutes ago.
+
+        :param key: of the :class:`Offer`, as it came from a client: anything
+        :raises UserError: with a text for the customer
+        """
+        self.ensure_one()
+        self._wait_and_hold()
+        self._check_open()
+        offers = [offer for day in self._promised_days() for offer in self._plan_offers(day)]
+        chosen = next((offer for offer in offers if offer.key == key), None)
+        if not chosen:
+            raise UserError(self._plan_problem() or self.env._("Choose one of these plans."))
+        return self._agree_on_plan(chosen.parts, by_customer=True)
+
+    def _agree_on_plan(self, parts, by_customer=False):
+        """Make the plan, have it last as long as the link, and tell both sides. The rows are held.
+
+        :param parts: ``(day, amount)`` of each
+        :raises UserError: none can be made now, and why
+        """
+        if problem := self._plan_problem():
+            raise UserError(problem)
+        link = self.sudo()
+        link._open_drafts()._paylink_close(_lt("It is paid in parts."))
+        plan = self.env["paylink.plan"]._make(link, parts, by_customer)
+        link.write({"plan_id": plan.id, "expires_at": link._end_with_plan(plan)})
+        plan.part_ids.filtered(lambda part: part.date_due <= link._today()).told_at = fields.Datetime.now()
+        if not by_customer:  # whose answer is told
+            link._log_events("plan_made", {link.id: plan._text(link.company_id._paylink_env())})
+        link._tell_plan("mail_template_plan", "plan_told")
+        return plan
+
+    def _end_with_plan(self, plan):
+        """Until when the link lasts: as long as usual after the end of the plan."""
+        usual = self.expires_at and self._new_end()
+        ahead = timedelta(days=(plan.date_last - self._today()).days + self.company_id.paylink_plan_grace_days)
+        return usual and max(self.expires_at, usual + ahead)
+
+    def _tell_plan(self, template, event):
+        """Write to the customer about the plan, with its page: by e-mail, where there is an address."""
+        emails, found = self._receipt_addresses(), self.env.ref(f"paylink_addon.{template}", raise_if_not_found=False)
+        if not emails or not found:
+            return
+        told = self.with_context(lang=self.lang)
+        told._create_emails(
+            told._prepare_emails(
+                found.sudo().with_context(lang=self.lang),
+                email_to={self.id: emails},
+                layout="paylink_addon.mail_layout_plan",
+                event=event,
+            )
+        )
+
+    def _cancel(self, reason=""):
+        """With the link its plan ends."""
+        result = super()._cancel(reason)
+        if running := self.sudo().plan_id.filtered(lambda plan: plan.state == "running"):
+            running._end("ended", _lt("The link was canceled."))
+        return result
+
+    @api.model
+    def _payment_steps(self):
+        return [*super()._payment_steps(), self._end_paid_plans]
+
+    @api.model
+    def _end_paid_plans(self, transactions):
+        """Of what was paid otherwise the job takes notice."""
+        links = transactions.paylink_id
+        plans = (links.plan_id | links.plan_part_id.plan_id).filtered(lambda plan: plan.state == "running")
+        plans._end_kept(plans._left())
+
+    def _paylink_done_plan_broken(self, _task):
+        """It is paid after all, or there is another plan."""
+        return self.state in ("paid", "cancelled") or self.is_in_parts or self._due_amounts()[self.id] <= 0
+
+    # === THE PAGE === #
+
+    def _page_view(self, payable=None):
+        """The page shows the plan, as long as it runs and something is due."""
+        view = super()._page_view(payable)
+        if view in ("pay", "closed") and self.is_in_parts and self._due_amounts()[self.id] > 0:
+            return "plan"
+        return view
+
+    def _page_texts(self, due):
+        values = super()._page_texts(due)
+        part = self.plan_part_id
+        return values | {
+            "plan": self._page_plan() if self.is_in_parts else False,
+            "part_of_plan": part._title() if part else False,
+            "plan_url": f"/pay/{part.plan_id.link_id.access_token}" if part.plan_id.state == "running" else False,
+        }
+
+    def _page_plan(self):
+        """What its page shows of the plan, in the language of the context; nothing where all is paid."""
+        return self.plan_id.with_env(self.env)._page_values()
+
+    def _link_of_plan(self, what):
+        """The link by which the customer pays the next part, or all that is left.
+
+        :param str what: ``all``, or anything else
+        """
+        plan = self.plan_id
+        hold_and_touch(plan)
+        parts = plan._open_parts(plan._left()[plan.id]) if plan.state == "running" else plan.part_ids.browse()
+        part = parts[-1:] if what == "all" else parts[:1]
+        return part._with_links().link_id if part else self

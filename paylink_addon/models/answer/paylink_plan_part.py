@@ -1,0 +1,111 @@
+from odoo import api, fields, models
+
+PROGRESS = [
+    ("paid", "Paid"),
+    ("in_progress", "In progress"),
+    ("late", "Overdue"),
+    ("to_come", "To come"),
+    ("ended", "Ended"),
+]
+
+
+class PaylinkPlanPart(models.Model):
+    """A part of a payment plan: a day, an amount, and from that day on a collection link for what is to be paid by it,
+    less what was paid already; what is left of earlier parts comes with it.
+    """
+
+    _name = "paylink.plan.part"
+    _inherit = ["paylink.guard.mixin"]
+    _description = "Part of a Payment Plan"
+    _order = "plan_id, number"
+
+    plan_id = fields.Many2one("paylink.plan", required=True, readonly=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="plan_id.company_id", store=True, precompute=True)
+    currency_id = fields.Many2one(related="plan_id.currency_id")
+    number = fields.Integer(required=True, readonly=True)
+    date_due = fields.Date(string="Due Date", required=True, readonly=True)
+    amount = fields.Monetary(readonly=True)
+    amount_after = fields.Monetary(string="After It", readonly=True, help="What is left to be paid by later parts.")
+    amount_open = fields.Monetary(string="Open", compute="_compute_progress", compute_sudo=True)
+    progress = fields.Selection(PROGRESS, string="Status", compute="_compute_progress", compute_sudo=True)
+    link_id = fields.Many2one(
+        "paylink.link", string="Link of the Part", readonly=True, index="btree_not_null", ondelete="set null"
+    )
+    told_at = fields.Datetime(string="Asked for on", readonly=True)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("plan_id.state", "amount", "amount_after", "date_due")
+    def _compute_progress(self):
+        left = self.plan_id._left()
+        for part in self:
+            open_ = min(max(left.get(part.plan_id.id, 0.0) - part.amount_after, 0.0), part.amount)
+            part.amount_open = part.currency_id.round(open_)
+            part.progress = part._derive_progress()
+
+    def _derive_progress(self):
+        """What people read."""
+        rules = (
+            ("paid", not self.amount_open),
+            ("ended", self.plan_id.state != "running"),
+            ("in_progress", self.link_id.state == "pending"),
+            ("late", self.date_due < self.company_id._paylink_today()),
+        )
+        return next((progress for progress, holds in rules if holds), "to_come")
+
+    @api.depends("number", "plan_id")
+    def _compute_display_name(self):
+        for part in self:
+            part.display_name = part._title()
+
+    def _title(self):
+        if not self:
+            return ""
+        count = len(self.sudo().plan_id.part_ids)
+        return self.env._("Part %(number)s of %(count)s", number=self.number, count=count)
+
+    # === LINKS === #
+
+    def _with_links(self):
+        """These, each with a link that can be paid: one that has ended, or is paid although the part is not, is
+        replaced. The rows of their plans are held.
+        """
+        missing = self.filtered(lambda part: not part.link_id._is_payable_part())
+        left = missing.plan_id._left()
+        groups = [
+            (
+                part._link_values() | {"amount": part.currency_id.round(left[part.plan_id.id] - part.amount_after)},
+                part.plan_id.link_id.line_ids.move_line_id.filtered(lambda item: not item.reconciled),
+            )
+            for part in missing
+        ]
+        links = self.env["paylink.link"].sudo()._create_for_items(groups)
+        links._issue()
+        for part, link in zip(missing, links, strict=True):
+            part.link_id = link
+        return self
+
+    def _link_values(self):
+        """What the link of a part has of that of its plan."""
+        names = (
+            *("partner_id", "user_id", "email", "phone", "lang", "send_email", "send_sms"),
+            *("reference", "allow_partial", "bank_account_id"),
+        )
+        origin = self.plan_id.link_id
+        values = origin._convert_to_write({name: origin[name] for name in names})
+        return values | {
+            "expires_at": False,
+            "is_limited": True,
+            "in_installments": False,
+            "plan_part_id": self.id,
+            "send_email": bool(origin.send_email and origin._receipt_addresses()),
+            "send_sms": bool(origin.send_sms and origin.phone),
+        }
+
+    def _ask(self):
+        """Send the links of these, whose day has come: once, and with all that comes before in one message."""
+        last = {part.plan_id: part.number for part in self._with_links()}
+        come = self.plan_id.part_ids.filtered(lambda part: part.number <= last[part.plan_id] and not part.told_at)
+        come.told_at = fields.Datetime.now()
+        template = self.env.ref("paylink_addon.mail_template_plan_part", raise_if_not_found=False)
+        self.link_id._queue_messages(mail_template=template and template.sudo())

@@ -1,0 +1,82 @@
+"""Stage of ``paylink.plan``: the job that asks for parts on their days, and ends plans that are kept or broken."""
+
+from functools import partial
+
+from odoo import api, fields, models
+from odoo.tools import LazyTranslate
+
+_lt = LazyTranslate(__name__)
+# How many plans are done in one transaction.
+CHUNK = 50
+
+
+class PaylinkPlanRun(models.Model):
+    """Each plan is looked at once a day, in the hours in which the company reminds.
+
+    What is sent is queued in the transaction that notes it: whatever crashes undoes both, and the next run does it.
+    """
+
+    _inherit = "paylink.plan"
+
+    @api.model
+    def _cron_follow(self):
+        """Follow the plans of the companies whose hours it is."""
+        now = fields.Datetime.now()
+        found = self.sudo()._read_group([("state", "=", "running")], ["company_id"])
+        companies = [company for (company,) in found if company._paylink_may_remind(now)]
+        job = self.env["paylink.job.mixin"]
+        job._in_turn(*(partial(self._follow_for, company) for company in companies))
+
+    @api.model
+    def _follow_for(self, company):
+        """All plans of one company that were not looked at today.
+
+        :return: whether all is done; else the time was up, and the job is called again soon
+        """
+        today = company._paylink_today()
+        return self.env["paylink.job.mixin"]._each(
+            self._to_follow(company, today),
+            lambda plans: plans._follow(today),
+            size=CHUNK,
+            place=lambda plan: plan.link_id,
+            scope=company,
+        )
+
+    @api.model
+    def _to_follow(self, company, today):
+        """Those of a company that run, and were not looked at on this day, in sudo mode."""
+        domain = [("state", "=", "running"), ("company_id", "=", company.id)]
+        plans = self.sudo().search([*domain, "|", ("followed_on", "=", False), ("followed_on", "<", today)], order="id")
+        return plans.with_company(company)
+
+    def _follow(self, today):
+        """What is to be done with these, whose rows are held, on this day."""
+        plans = self.filtered(lambda plan: plan.state == "running")
+        left, under_way = plans._left(), plans._under_way()
+        running = plans._end_kept(left)
+        missed = running.filtered(lambda plan: plan not in under_way and plan._is_missed(left[plan.id], today))
+        missed._break()
+        due = [plan._due_part(left, today) for plan in running - missed - under_way]
+        self.env["paylink.plan.part"].union(*due)._ask()
+        plans.followed_on = today
+
+    def _end_kept(self, left):
+        """End those of which nothing is due; return the others."""
+        kept = self.filtered(lambda plan: left[plan.id] <= 0)
+        if kept:
+            kept._end("kept", _lt("All parts are paid."))
+        return self - kept
+
+    def _is_missed(self, left, today):
+        """Whether a part was not paid in time: the customer has been asked for it, and had some days."""
+        grace = self.company_id.paylink_plan_grace_days
+        for part in self._open_parts(left).filtered("told_at"):
+            asked = max(part.date_due, self.company_id._paylink_day(part.told_at))
+            if fields.Date.add(asked, days=grace) < today:
+                return True
+        return False
+
+    def _due_part(self, left, today):
+        """The last part whose day has come, if it is open and was not asked for."""
+        due = self._open_parts(left[self.id]).filtered(lambda part: part.date_due <= today)[-1:]
+        return due.filtered(lambda part: not part.told_at)

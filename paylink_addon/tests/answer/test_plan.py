@@ -1,0 +1,340 @@
+from datetime import date, timedelta
+
+from lxml import html
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import HttpCase, freeze_time, tagged
+from werkzeug.datastructures import MultiDict
+
+from ...tools.money import in_parts
+from ..reminder.reminder_common import TODAY, ReminderCommon
+
+
+class PlanCommon(ReminderCommon):
+    """A company that lets its customers pay in parts."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.startClassPatcher(freeze_time(f"{TODAY} 10:00:00"))
+        cls.company.write({"paylink_plan_parts": 4, "paylink_plan_least": 20, "paylink_plan_grace_days": 3})
+        cls.company.partner_id.tz = "Europe/Paris"
+
+    def _in_parts(self, amount=120.0, count=3, **values):
+        """A link of an invoice of long ago, paid in parts."""
+        link = self._link(self._due_invoice(10, amount=amount, **values))
+        return link, link.sudo()._choose_plan(link.sudo()._plan_offers()[count - 2].key)
+
+    def _follow(self, days):
+        """Let the job run as so many days later; return what the customer is written."""
+        before = self.env["mail.mail"].sudo().search([])
+        day = TODAY + timedelta(days=days)
+        with freeze_time(f"{day} 10:00:00"):
+            plans = self.env["paylink.plan"].sudo()._to_follow(self.company, day)
+            plans._follow(day)
+            self.env.flush_all()
+            self.env.invalidate_all()
+        return self.env["mail.mail"].sudo().search([], order="id") - before
+
+
+@tagged("post_install", "-at_install")
+class TestPlan(PlanCommon, HttpCase):
+    """Paid in parts: what is offered, what follows from each payment, and how a plan ends."""
+
+    # === WHAT IS OFFERED === #
+
+    def test_what_is_offered(self):
+        """(amount, most parts, smallest part, longest time, day) → the parts of each plan, with their days."""
+        for case, values, amount, day, expected in (
+            ("even", {}, 120, TODAY, {2: [60, 60], 3: [40, 40, 40], 4: [30] * 4}),
+            ("the rest first", {}, 100, TODAY, {2: [50, 50], 3: [33.34, 33.33, 33.33], 4: [25] * 4}),
+            ("smallest part", {"paylink_plan_least": 40}, 120, TODAY, {2: [60, 60], 3: [40, 40, 40]}),
+            ("too small", {}, 39.99, TODAY, {}),
+            ("at most two", {"paylink_plan_parts": 2}, 1000, TODAY, {2: [500, 500]}),
+            ("longest time", {"paylink_plan_days": 61}, 120, TODAY, {2: [60, 60], 3: [40, 40, 40]}),
+            ("off", {"paylink_plan_parts": 0}, 1000, TODAY, {}),
+            ("end of a month", {"paylink_plan_parts": 3}, 120, date(2027, 1, 31), {2: [60, 60], 3: [40, 40, 40]}),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint, freeze_time(f"{day} 10:00:00"):
+                self.company.write(values)
+                link = self._link(self._invoice(amount=amount, invoice_date=day))
+                offers = {len(offer.parts): offer.parts for offer in link.sudo()._plan_offers()}
+                self.assertEqual({n: [money for _day, money in parts] for n, parts in offers.items()}, expected)
+                for parts in offers.values():
+                    self.assertEqual(parts[0][0], day)
+                if case == "end of a month":
+                    self.assertEqual(
+                        [str(own) for own, _amount in offers[3]], ["2027-01-31", "2027-02-28", "2027-03-31"]
+                    )
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_parts_are_exact_in_every_currency(self):
+        for currency, amount, count, expected in (
+            ("EUR", 100, 3, [33.34, 33.33, 33.33]),
+            ("EUR", 0.02, 3, [0.02, 0, 0]),
+            ("JPY", 100, 3, [34, 33, 33]),
+            ("KWD", 10.005, 2, [5.005, 5.0]),
+            ("ISK", 100, 3, [34, 33, 33]),
+        ):
+            with self.subTest(currency=currency, amount=amount):
+                parts = in_parts(amount, count, currency)
+                self.assertEqual(parts, expected)
+
+    def test_not_offered(self):
+        """What is no whole of documents, is being paid, or is paid in parts already."""
+        invoice = self._due_invoice(amount=200)
+        link, part = self._link(invoice), self._link(invoice, amount=50, is_limited=True)
+        self.assertTrue(link.sudo()._plan_offers())
+        self.assertFalse(part.sudo()._plan_offers())
+        self.assertFalse(self._free_link(500).sudo()._plan_offers())
+        other = self._link(invoice)
+        with self.env.cr.savepoint() as savepoint:
+            link.sudo()._choose_plan(link.sudo()._plan_offers()[0].key)
+            self.assertFalse(other.sudo()._plan_offers())
+            with self.assertRaisesRegex(UserError, "in parts already"):
+                other.sudo()._agree_on_plan([(TODAY, 100.0), (TODAY + timedelta(days=30), 100.0)])
+            savepoint.rollback()
+            self.env.invalidate_all()
+        self._attempt(link, 200)._set_pending()
+        for own in (link, other):
+            self.assertFalse(own.sudo()._plan_offers())
+            with self.assertRaisesRegex(UserError, "in progress"):
+                own.sudo()._choose_plan("2-200.0-2026-03-18")
+
+    def test_what_was_not_offered_is_not_chosen(self):
+        link = self._link(self._due_invoice(amount=120)).sudo()
+        key = link._plan_offers()[0].key
+        for said in ("", "2", "99-120.0-2026-03-18", key.replace("120", "12"), key.replace("2026", "2027"), "💥"):
+            with self.subTest(said=said), self.assertRaises(UserError):
+                link._answer_plan({"plan": said})
+        self.assertFalse(self.env["paylink.plan"].search([]))
+
+    # === WHAT FOLLOWS === #
+
+    def test_from_the_first_part_to_the_last(self):
+        """In French: confirmed, asked for on each day, and no reminder meanwhile."""
+        self._rule(days=(3,))
+        invoice = self._due_invoice(10, amount=120)
+        link = self._link(invoice)
+        plan = link.sudo()._choose_plan(link.sudo()._plan_offers()[1].key)
+        mail = self._customer_mails(link)
+        self.assertIn("28/", mail.body_html.replace("18/", "28/"))
+        self.assertIn(link.url, mail.body_html)
+        self.assertEqual(mail.body_html.count("40,00"), 3)
+        self.assertFalse(self._remind())
+        self.assertFalse(self._follow(0))
+        self.assertEqual(plan.hold_ids.move_id, invoice)
+        first = link.sudo()._link_of_plan("next")
+        self.assertEqual((first.amount_due, first, first.sudo().plan_part_id.number), (40, plan.part_ids[0].link_id, 1))
+        self._pay(first)
+        self.assertEqual((first.state, plan.amount_due, link.state), ("paid", 80, "open"))
+        self.assertFalse(self._follow(30))
+        mail = self._follow(31)
+        second = plan.part_ids[1].link_id
+        self.assertEqual(mail.mapped("res_id"), second.ids)
+        self.assertIn(second.url, mail.body_html)
+        self.assertFalse(self._follow(31))
+        with freeze_time(f"{TODAY + timedelta(days=32)} 10:00:00"):
+            self.assertFalse(self._remind(TODAY + timedelta(days=32)))
+            self._pay(second)
+        self._follow(61)
+        with freeze_time(f"{TODAY + timedelta(days=61)} 10:00:00"):
+            self._pay(plan.part_ids[2].link_id)
+        self._follow(62)
+        self.assertEqual((plan.state, invoice.amount_residual, link.state), ("kept", 0, "paid"))
+        self.assertFalse(plan.hold_ids.filtered("active"))
+
+    def test_what_reduces_what_is_due(self):
+        """(what is paid, how) → what each part still asks for."""
+        for case, pay, expected in (
+            ("a part by its link", lambda link: self._pay(link._link_of_plan("next")), [0, 40, 40]),
+            ("less than a part", lambda link: self._pay(link._link_of_plan("next"), 15), [25, 40, 40]),
+            ("all at once", lambda link: self._pay(link._link_of_plan("all")), [0, 0, 0]),
+            ("otherwise, more than a part", lambda link: self._pay_by_hand(link, 50), [0, 30, 40]),
+            ("a credit note", lambda link: self._credit(link, 100), [0, 0, 20]),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                self.company.paylink_allow_partial = True
+                link, plan = self._in_parts()
+                pay(link.sudo())
+                self.env.invalidate_all()
+                self.assertEqual(plan.part_ids.mapped("amount_open"), expected)
+                parts = plan.part_ids.filtered("amount_open")[:1]
+                if parts:
+                    self.assertEqual(link.sudo()._link_of_plan("next").amount_due, parts.amount_open)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def _pay_by_hand(self, link, amount):
+        wizard = self.env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=link.line_ids.move_id.ids
+        )
+        wizard.create({"amount": amount})._create_payments()
+
+    def _credit(self, link, amount):
+        note = self._invoice(amount=amount, move_type="out_refund", invoice_date=TODAY)
+        items = (note | link.line_ids.move_id).line_ids
+        items.filtered(lambda item: item.account_type == "asset_receivable").reconcile()
+
+    def test_part_that_a_bank_takes_back_is_due_again(self):
+        link, plan = self._in_parts()
+        link = link.sudo()
+        first = link._link_of_plan("next")
+        payment = self._pay(first).payment_id
+        payment.move_id.line_ids.remove_move_reconcile()
+        self.env.invalidate_all()
+        self.assertEqual(plan.amount_due, 120)
+        again = link._link_of_plan("next")
+        self.assertEqual((again.amount_due, again != first), (40, True))
+
+    def test_no_discount_for_who_pays_in_parts(self):
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "2 % in 10 days",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 10,
+                "line_ids": [fields.Command.create({"value": "percent", "value_amount": 100, "nb_days": 30})],
+            }
+        )
+        invoice = self._invoice(amount=120, invoice_date=TODAY, invoice_payment_term_id=terms.id)
+        link = self._link(invoice)
+        self.assertEqual(link.amount_due, 117.6)
+        plan = link.sudo()._choose_plan(link.sudo()._plan_offers()[1].key)
+        self.assertEqual((plan.amount, plan.amount_due), (120, 120))
+        for _number in range(3):
+            self._pay(link.sudo()._link_of_plan("next"))
+        self.assertEqual((invoice.payment_state, invoice.amount_residual), ("paid", 0))
+
+    # === HOW IT ENDS === #
+
+    def test_part_that_is_not_paid_ends_the_plan(self):
+        """After some days: the customer and the owner are told, and reminders go on."""
+        self._rule(days=(3,))
+        link, plan = self._in_parts()
+        first = link.sudo()._link_of_plan("next")
+        for days, state in ((0, "running"), (3, "running"), (4, "broken")):
+            with self.subTest(days=days):
+                mails = self._follow(days)
+                self.assertEqual(plan.state, state)
+        self.assertIn(link.url, mails.filtered(lambda mail: mail.model == "paylink.link" and mail.email_to).body_html)
+        self.assertEqual((first.state, link.state), ("cancelled", "open"))
+        self.assertEqual(link.amount_due, 120)
+        self.assertIn("plan_broken", link.activity_ids.mapped("paylink_key"))
+        self.assertFalse(self._follow(5))
+        with freeze_time(f"{TODAY + timedelta(days=5)} 10:00:00"):
+            self.assertTrue(self._remind(TODAY + timedelta(days=5)))
+            self._pay(link)
+        self.assertNotIn("plan_broken", link.activity_ids.mapped("paylink_key"))
+
+    def test_money_on_its_way_does_not_end_the_plan(self):
+        link, plan = self._in_parts()
+        attempt = self._attempt(link.sudo()._link_of_plan("next"))
+        attempt._set_pending()
+        self._follow(10)
+        self.assertEqual(plan.state, "running")
+        attempt._set_canceled()
+        self._follow(11)
+        self.assertEqual(plan.state, "broken")
+
+    def test_who_is_asked_late_has_time_to_pay(self):
+        """The job stood still: no part is missed that nobody has asked for."""
+        link, plan = self._in_parts()
+        self._pay(link.sudo()._link_of_plan("next"))
+        self.assertEqual(len(self._follow(65)), 1)
+        self.assertEqual((plan.state, plan.part_ids[2].link_id.amount_due), ("running", 80))
+        self._follow(68)
+        self.assertEqual(plan.state, "running")
+        self._follow(69)
+        self.assertEqual(plan.state, "broken")
+
+    def test_who_ends_it(self):
+        """Whoever may change the link; not who sees own links only."""
+        owner, other = (self._user(login, "paylink_addon.group_paylink_user") for login in ("owner", "other"))
+        link, plan = self._in_parts()
+        first = link.sudo()._link_of_plan("next")
+        link.sudo().user_id = owner
+        self.assertFalse(self.env["paylink.plan"].with_user(other).search([]))
+        with self.assertRaises(AccessError):
+            plan.with_user(other).action_end()
+        self.assertTrue(plan.with_user(owner).can_end)
+        plan.with_user(owner).action_end()
+        self.assertEqual((plan.state, first.state), ("ended", "cancelled"))
+        self.assertFalse(plan.hold_ids.filtered("active"))
+        with self.assertRaises(UserError):
+            plan.with_user(owner).action_end()
+
+    def test_what_else_ends_it(self):
+        """The link, the promise, and the answer of the customer."""
+        for case, end in (
+            ("link", lambda link, _plan: link.action_cancel()),
+            ("hold", lambda _link, plan: plan.hold_ids.action_lift()),
+            (
+                "answer",
+                lambda link, _plan: self.env["paylink.answer"].search([("link_id", "=", link.id)]).action_lift(),
+            ),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                link = self._link(self._due_invoice(10, amount=120))
+                key = link.sudo()._plan_offers()[1].key
+                link.sudo()._answer_in_turn("plan", MultiDict({"plan": key}), None)
+                plan = link.sudo().plan_id
+                self.assertEqual(plan.state, "running")
+                end(link, plan.sudo(False))
+                self.assertEqual(plan.state, "ended")
+                self.assertFalse(plan.hold_ids.filtered("active"))
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    # === THE PAGE === #
+
+    def test_page_shows_the_plan_and_pays_its_parts(self):
+        """Chosen among the answers, then shown on the page of the link."""
+        link = self._link(self._due_invoice(10, amount=120))
+        form = html.fromstring(self.url_open(f"/pay/{link.access_token}/answer").text)
+        keys = form.xpath("//details[@id='pl-answer-plan']//input[@name='plan']/@value")
+        self.assertEqual(len(keys), 3)
+        for said, status in ((keys[1], 303), (keys[1], 303), (keys[0], 303)):
+            data = {"plan": said}
+            answer = self.url_open(f"/pay/{link.access_token}/answer/plan", data=data, allow_redirects=False)
+            self.assertEqual(answer.status_code, status)
+        self.env.invalidate_all()
+        plan = self.env["paylink.plan"].search([("link_id", "=", link.id)])
+        self.assertEqual(len(plan.part_ids), 3)
+        self.assertEqual(len(self._time_line(link, "plan_made")), 1)
+        page = self.url_open(f"/pay/{link.access_token}")
+        self.assertEqual(page.status_code, 200)
+        self.assertEqual(page.text.count("40,00"), 4)
+        for what, amount in (("next", 40), ("all", 120), ("junk", 40)):
+            with self.subTest(what=what):
+                answer = self.url_open(f"/pay/{link.access_token}/plan", data={"what": what}, allow_redirects=False)
+                self.assertEqual(answer.status_code, 303)
+                token = answer.headers["Location"].rpartition("/")[2].partition("?")[0]
+                self.assertEqual(self.env["paylink.link"]._find_by_token(token).amount_due, amount)
+        self.assertEqual(len(plan.part_ids.link_id), 2)
+        part = self.url_open(f"/pay/{plan.part_ids[0].link_id.access_token}")
+        self.assertIn(link.access_token, part.text)
+
+    # === MANY === #
+
+    def test_many_plans_take_no_more_queries(self):
+        counts = []
+        for count in (2, 12):
+            plans = self.env["paylink.plan"]
+            for number in range(count):
+                customer = self._customer(f"Customer {count} {number}", email=f"c{number}@example.com", lang="fr_FR")
+                plans |= self._in_parts(partner=customer)[1]
+            for plan in plans:
+                self._pay(plan.sudo().link_id._link_of_plan("next"))
+            day = TODAY + timedelta(days=31)
+            with freeze_time(f"{day} 10:00:00"):
+                self.env.flush_all()
+                self.env.invalidate_all()
+                before = self.env.cr.sql_log_count
+                plans.sudo().with_company(self.company)._follow(day)
+                self.env.flush_all()
+                counts.append(self.env.cr.sql_log_count - before)
+            self.assertEqual(len(plans.part_ids.link_id), count * 2)
+            plans.sudo()._end("ended", "")
+        self.assertLess(counts[1], counts[0] * 1.5, counts)
