@@ -118,6 +118,7 @@
         "views/answer/answer_promise_templates.xml",
         "data/answer/mail_plan.xml",
         "data/answer/paylink_plan_data.xml",
+        "wizards/answer/paylink_plan_make_views.xml",
         "views/answer/paylink_plan_views.xml",
         "views/answer/plan_page_templates.xml",
         # desk

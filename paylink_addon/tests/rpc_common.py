@@ -140,6 +140,11 @@ class RpcCommon(DepositCommon):
         cls._mark(of_invoice, of_invoice.access_token)
         answer = cls.env["paylink.answer"].sudo().create({"kind": "objection", "link_id": free.id, "note": "Marknote"})
         cls._mark(answer, "Marknote")
+        cls.company.paylink_plan_parts = 2
+        in_parts = cls._link(cls._invoice(cls.marie, 4747.47), **values).sudo()
+        plan = in_parts._choose_plan(in_parts._plan_offers()[0].key)
+        cls._mark(plan, *cls._amounts("4747.47"))
+        cls._mark(plan.part_ids[0], *cls._amounts("2373.74"))
         cls._mark(of_invoice.line_ids)
         cls._mark(cls._attempt(free), *cls._amounts("2727.27"))
         order = cls._order(3737.37, user_id=cls.boss.id)

@@ -41,7 +41,7 @@ class TestMessages(ReminderCommon, CardCommon):
         if not any(self.messages.values()):
             for lang in LANGUAGES:
                 parts = (self._of_links, self._of_invoices, self._of_reminders, self._of_cards, self._of_autopay)
-                for part in parts:
+                for part in (*parts, self._of_plans):
                     self.messages[lang] |= part(lang)
         return self.messages
 
@@ -135,6 +135,17 @@ class TestMessages(ReminderCommon, CardCommon):
         rule._announce_to(TODAY, customer)
         page = self.env["paylink.autopay.page"].search([("partner_id", "=", customer.id)])
         return {"mail_template_autopay": self._mail_of(page)}
+
+    def _of_plans(self, lang):
+        """Made, asked for, and ended as a part was not paid."""
+        self.company.paylink_plan_parts = 3
+        link = self._link(self._invoice(self._new_customer(lang), amount=120)).sudo()
+        plan = link._choose_plan(link._plan_offers()[0].key)
+        found = {"mail_template_plan": self._mail_of(link)}
+        plan.part_ids[1]._ask()
+        found["mail_template_plan_part"] = self._mail_of(plan.part_ids[1].link_id)
+        plan._break()
+        return found | {"mail_template_plan_broken": self._mail_of(link)}
 
     def _owe(self, moment, late, lang):
         """An invoice or a link."""

@@ -213,6 +213,11 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         tx._set_error("No.")
         return tx.paylink_id, tx, lambda: self._pay(tx.paylink_id)
 
+    def case_plan_broken(self):
+        """What is due is paid after all."""
+        link = self._link(self._invoice())
+        return link, None, lambda: self._pay(link)
+
     def case_payment_not_booked(self):
         tx = self._attempt(self._link(self._invoice()))
         tx._set_done()

@@ -8,4 +8,5 @@ from . import card
 from . import autopay
 from . import bank
 from . import reminder
+from . import answer
 from . import desk

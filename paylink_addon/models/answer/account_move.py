@@ -24,3 +24,8 @@ class AccountMove(models.Model):
         """Show what the customer has answered of the invoice."""
         self.check_access("read")
         return self._paylink_answers()._action_view()
+
+    def action_paylink_plan(self):
+        """Open the dialog that agrees with the customer on payment in parts."""
+        self.ensure_one()
+        return self.env["paylink.plan.make"]._action_open(self)

@@ -55,6 +55,12 @@ class PaylinkLinkPlan(models.Model):
 
     # === ACTIONS === #
 
+    def action_make_plan(self):
+        """Open the dialog that agrees on a plan for what is due by the link."""
+        self.ensure_one()
+        self._check_own()
+        return self.env["paylink.plan.make"]._action_open(self)
+
     def action_view_plan(self):
         """Show the plan in which it is paid, or was, or of which it is a part."""
         self.ensure_one()
@@ -94,8 +100,7 @@ class PaylinkLinkPlan(models.Model):
         company = self.company_id
         if not company.paylink_plan_parts or not self._is_of_plans() or self._plan_problem():
             return []
-        start, total, found = day or self._today(), self._plan_total(), []
-        least = company.currency_id._convert(company.paylink_plan_least, self.currency_id, company, start)
+        start, total, least, found = day or self._today(), self._plan_total(), self._least_part(), []
         for count in range(2, company.paylink_plan_parts + 1):
             parts = self._plan_parts(total, count, start)
             if not parts or parts[-1][0] > start + timedelta(days=company.paylink_plan_days):
@@ -104,6 +109,11 @@ class PaylinkLinkPlan(models.Model):
                 break
             found.append(Offer(f"{count}-{total}-{start}", parts))
         return found
+
+    def _least_part(self):
+        """What the company wants a part to be at least, in the currency of the link."""
+        company = self.company_id
+        return company.currency_id._convert(company.paylink_plan_least, self.currency_id, company, self._today())
 
     def _plan_parts(self, total, count, start):
         """``count`` parts of ``total``, a month from one to the next; nothing where it can't be divided so often.

@@ -1,2 +1,3 @@
 from . import test_answers
 from . import test_plan
+from . import test_plan_make

@@ -287,6 +287,9 @@ class TestPlan(PlanCommon, HttpCase):
                 savepoint.rollback()
                 self.env.invalidate_all()
 
+    def _answer_of(self, link):
+        return self.env["paylink.answer"].search([("link_id", "=", link.id)])
+
     # === THE PAGE === #
 
     def test_page_shows_the_plan_and_pays_its_parts(self):

@@ -1,0 +1,2 @@
+from . import paylink_plan_make
+from . import paylink_plan_make_line

@@ -1,0 +1,138 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command
+
+# More parts than any company allows its customers.
+MOST = 36
+
+
+class PaylinkPlanMake(models.TransientModel):
+    """Agrees on a payment plan with a customer, of a link or an invoice: proposed as the page proposes it, and changed
+    at will; beyond what the company allows its customers by payment managers only.
+    """
+
+    _name = "paylink.plan.make"
+    _inherit = "paylink.send.mixin"
+    _description = "Payment in Parts"
+    _dialog_size = "large"
+
+    partner_id = fields.Many2one("res.partner", string="Customer", compute="_compute_source")
+    currency_id = fields.Many2one("res.currency", compute="_compute_source")
+    amount = fields.Monetary(string="Due", compute="_compute_source")
+    problem = fields.Char(compute="_compute_source")
+    count = fields.Integer(string="Number of parts", default=3, required=True)
+    date_first = fields.Date(string="First part on", default=fields.Date.context_today, required=True)
+    line_ids = fields.One2many(
+        "paylink.plan.make.line",
+        "wizard_id",
+        string="Parts",
+        compute="_compute_line_ids",
+        store=True,
+        readonly=False,
+    )
+    amount_left = fields.Monetary(string="Not in a part yet", compute="_compute_amount_left")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("source_model", "source_ids")
+    def _compute_source(self):
+        for wizard in self:
+            items, link = wizard._items(), wizard._known_link()
+            wizard.partner_id = link.partner_id or wizard._sources()[:1].partner_id
+            wizard.currency_id = items.currency_id[:1] or wizard.env.company.currency_id
+            wizard.amount = sum(items._paylink_due(fields.Date.to_date("9999-12-31")).values())
+            wizard.problem = link._plan_problem() if link else not items and wizard.env._("Nothing is due here.")
+
+    @api.depends("count", "date_first", "amount", "currency_id")
+    def _compute_line_ids(self):
+        for wizard in self:
+            link, parts = wizard.env["paylink.link"].new({"currency_id": wizard.currency_id.id}), ()
+            if 0 < wizard.count <= MOST and wizard.amount > 0 and wizard.date_first:
+                parts = link._plan_parts(wizard.amount, wizard.count, wizard.date_first)
+            lines = [Command.create({"date_due": day, "amount": amount}) for day, amount in parts]
+            wizard.line_ids = [Command.clear(), *lines]
+
+    @api.depends("line_ids.amount", "amount")
+    def _compute_amount_left(self):
+        for wizard in self:
+            wizard.amount_left = wizard.amount - sum(wizard.line_ids.mapped("amount"))
+
+    # === SOURCES === #
+
+    @api.model
+    def _source_models(self):
+        return ["paylink.link", "account.move"]
+
+    def _items(self):
+        """What is paid in parts, in sudo mode."""
+        source = self._sources()[:1]
+        if source._name == "paylink.link":
+            return source.sudo().line_ids.move_line_id
+        return source.filtered("paylink_can_send")._paylink_open_items()
+
+    def _known_link(self):
+        """The link that was selected, or one of the user's that asks for just that."""
+        source = self._sources()[:1]
+        if source._name == "paylink.link":
+            return source
+        items = self._items()
+        live = self.env["paylink.link"]._live_links_by_items(items)
+        links = self.env["paylink.link"].union(*(link for link, ids in live.items() if ids == set(items.ids)))
+        own = links.sudo(False)._filtered_access("write") - links.sudo(False)._foreign()
+        return own.filtered(lambda link: not link.is_limited)[:1]
+
+    # === ACTIONS === #
+
+    def action_make(self):
+        """Make the plan, and tell the customer. A second click waits, and finds that it is paid in parts already."""
+        self.ensure_one()
+        link = self._known_link() or self._new_link()
+        link._check_own()
+        link.sudo()._wait_and_hold()
+        if not link._is_live() or link.kind != "open_items" or link.is_limited:
+            raise UserError(self.env._("Only what is due of documents, all of it, can be paid in parts."))
+        parts = [(line.date_due, line.amount) for line in self.line_ids.sorted("date_due")]
+        self._check_parts(link.sudo(), parts)
+        plan = link.sudo()._agree_on_plan(parts)
+        return plan.sudo(False)._get_records_action()
+
+    def _new_link(self):
+        """The link of an invoice that none of the user's asks for yet."""
+        items = self._items()
+        if not items:
+            raise UserError(self.env._("Nothing is due here at the moment."))
+        values = self.env["paylink.send.line"]._group_origin(items)
+        link = self.env["paylink.link"]._create_for_items([({"partner_id": values["partner_id"]}, items)])
+        link._issue()
+        return link
+
+    def _check_parts(self, link, parts):
+        """:raises UserError: these are no parts of what is due, and why"""
+        currency, days = link.currency_id, [day for day, _amount in parts]
+        total = link._plan_total()
+        if len(parts) < 2 or len(set(days)) < len(days) or min(days) < link._today():
+            raise UserError(self.env._("Enter two parts or more, each with a day of its own, from today on."))
+        if any(currency.compare_amounts(amount, 0) <= 0 for _day, amount in parts):
+            raise UserError(self.env._("Each part must be more than zero."))
+        if currency.compare_amounts(sum(amount for _day, amount in parts), total):
+            text = self.env._("The parts must add up to what is due: %(amount)s.", amount=link._amount_text(total))
+            raise UserError(text)
+        if not self.env.user.has_group("paylink_addon.group_payment_manager"):
+            self._check_bounds(link, parts)
+
+    def _check_bounds(self, link, parts):
+        company = link.company_id
+        least, last = link._least_part(), link._today() + timedelta(days=company.paylink_plan_days)
+        is_small = any(link.currency_id.compare_amounts(amount, least) < 0 for _day, amount in parts)
+        if len(parts) > company.paylink_plan_parts or is_small or parts[-1][0] > last:
+            raise UserError(
+                self.env._(
+                    "The settings allow at most %(count)s parts, of %(least)s or more, within %(days)s days: ask a "
+                    "payment manager to agree on something else.",
+                    count=company.paylink_plan_parts,
+                    least=link._amount_text(least),
+                    days=company.paylink_plan_days,
+                )
+            )
