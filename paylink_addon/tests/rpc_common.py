@@ -143,6 +143,7 @@ class RpcCommon(DepositCommon):
         cls.company.paylink_plan_parts = 2
         in_parts = cls._link(cls._invoice(cls.marie, 4747.47), **values).sudo()
         plan = in_parts._choose_plan(in_parts._plan_offers()[0].key)
+        cls._mark(in_parts.sudo(False), in_parts.access_token)
         cls._mark(plan, *cls._amounts("4747.47"))
         cls._mark(plan.part_ids[0], *cls._amounts("2373.74"))
         cls._mark(of_invoice.line_ids)

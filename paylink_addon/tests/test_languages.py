@@ -105,6 +105,12 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
     def note_in_progress(self):
         self._attempt(self.link())._set_pending()
 
+    def note_plan(self):
+        self.company.paylink_plan_parts = 2
+        link = self.link().sudo()
+        link._answer_plan({"plan": link._plan_offers()[0].key})
+        link.plan_id._break()
+
     def note_failure(self):
         self._attempt(self.link())._set_error(False)
 

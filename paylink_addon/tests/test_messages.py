@@ -145,7 +145,7 @@ class TestMessages(ReminderCommon, CardCommon):
         plan.part_ids[1]._ask()
         found["mail_template_plan_part"] = self._mail_of(plan.part_ids[1].link_id)
         plan._break()
-        return found | {"mail_template_plan_broken": self._mail_of(link)}
+        return found | {"mail_template_plan_broken": self._customer_mails(link)[:1].body_html}
 
     def _owe(self, moment, late, lang):
         """An invoice or a link."""

@@ -113,6 +113,13 @@ class PaylinkPlan(models.Model):
         coming = {item_id for (item_id,) in self.env.execute_query(query)}
         return self.browse(plan.id for plan, own in items.items() if not coming.isdisjoint(own.ids))
 
+    def _objected(self):
+        """Those of which the customer says that something is wrong: nobody is asked for it, until that is settled."""
+        moves = {plan: plan.link_id.line_ids.move_id for plan in self.sudo()}
+        of_moves = [("move_id", "in", self.env["account.move"].union(*moves.values()).ids), ("kind", "=", "objection")]
+        held = {move.id for move in self.env["paylink.reminder.hold"].sudo().search(of_moves).move_id}
+        return self.browse(plan.id for plan, own in moves.items() if not held.isdisjoint(own.ids))
+
     def _open_parts(self, left):
         """The parts that are not paid, in their order, where so much is ``left``."""
         self.ensure_one()
@@ -184,12 +191,20 @@ class PaylinkPlan(models.Model):
             plan.link_id._notify_owner(subject, body)
 
     def _broken_texts(self, env):
-        return env._("A payment plan has ended: a part was not paid"), env._(
-            "%(partner)s has not paid a part of the plan of %(name)s. The plan has ended, everything is due, and the "
-            "customer has been told. Agree on something else, or let reminders go on.",
-            partner=self.partner_id.display_name,
-            name=self.link_id.name,
-        )
+        facts = {"partner": self.partner_id.display_name, "name": self.link_id.name}
+        if self.link_id._receipt_addresses():
+            text = env._(
+                "%(partner)s has not paid a part of the plan of %(name)s. The plan has ended, everything is due, and "
+                "the customer has been told. Agree on something else, or let reminders go on.",
+                **facts,
+            )
+        else:
+            text = env._(
+                "%(partner)s has not paid a part of the plan of %(name)s. The plan has ended and everything is due. "
+                "The customer has no e-mail address and could not be told: call them.",
+                **facts,
+            )
+        return env._("A payment plan has ended: a part was not paid"), text
 
     # === WHAT PEOPLE READ === #
 

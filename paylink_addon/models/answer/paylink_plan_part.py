@@ -87,18 +87,17 @@ class PaylinkPlanPart(models.Model):
 
     def _link_values(self):
         """What the link of a part has of that of its plan."""
-        names = (
-            *("partner_id", "user_id", "email", "phone", "lang", "send_email", "send_sms"),
-            *("reference", "allow_partial", "bank_account_id"),
-        )
+        names = (*("partner_id", "user_id", "phone", "lang", "reference", "allow_partial", "bank_account_id"),)
         origin = self.plan_id.link_id
+        emails = origin._receipt_addresses()
         values = origin._convert_to_write({name: origin[name] for name in names})
         return values | {
             "expires_at": False,
             "is_limited": True,
             "in_installments": False,
             "plan_part_id": self.id,
-            "send_email": bool(origin.send_email and origin._receipt_addresses()),
+            "email": emails,
+            "send_email": bool(emails),
             "send_sms": bool(origin.send_sms and origin.phone),
         }
 

@@ -52,27 +52,37 @@ class PaylinkPlanRun(models.Model):
     def _follow(self, today):
         """What is to be done with these, whose rows are held, on this day."""
         plans = self.filtered(lambda plan: plan.state == "running")
-        left, under_way = plans._left(), plans._under_way()
-        running = plans._end_kept(left)
-        missed = running.filtered(lambda plan: plan not in under_way and plan._is_missed(left[plan.id], today))
+        left = plans._left()
+        running = plans._end_kept(left)._end_gone()
+        waiting = running._under_way() | running._objected()
+        missed = (running - waiting).filtered(lambda plan: plan._is_missed(left[plan.id], today))
         missed._break()
-        due = [plan._due_part(left, today) for plan in running - missed - under_way]
+        due = [plan._due_part(left, today) for plan in running - missed - waiting]
         self.env["paylink.plan.part"].union(*due)._ask()
+        (running - missed)._keep_promises(today)
         plans.followed_on = today
 
     def _end_kept(self, left):
-        """End those of which nothing is due; return the others."""
-        kept = self.filtered(lambda plan: left[plan.id] <= 0)
-        if kept:
-            kept._end("kept", _lt("All parts are paid."))
+        """End those of which nothing is due; return the others. What is being changed is due again."""
+        kept = self.filtered(lambda plan: left[plan.id] <= 0 and plan.link_id._documents_stand())
+        kept._end("kept", _lt("Nothing is due anymore."))
         return self - kept
 
+    def _end_gone(self):
+        """End those whose documents were canceled; return those whose documents stand."""
+        changed = self.filtered(lambda plan: not plan.link_id._documents_stand())
+        gone = changed.filtered(lambda plan: set(plan.link_id.line_ids.move_id.mapped("state")) <= {"cancel"})
+        gone._end("ended", _lt("Its documents were canceled."))
+        return self - changed
+
     def _is_missed(self, left, today):
-        """Whether a part was not paid in time: the customer has been asked for it, and had some days."""
-        grace = self.company_id.paylink_plan_grace_days
+        """Whether a part was not paid in time: the customer was asked for it, and had some days, also after a transfer
+        that was announced.
+        """
+        company = self.company_id
         for part in self._open_parts(left).filtered("told_at"):
-            asked = max(part.date_due, self.company_id._paylink_day(part.told_at))
-            if fields.Date.add(asked, days=grace) < today:
+            days = [part.date_due, company._paylink_day(part.told_at), part.link_id.transfer_claim_date]
+            if fields.Date.add(max(filter(None, days)), days=company.paylink_plan_grace_days) < today:
                 return True
         return False
 
@@ -80,3 +90,10 @@ class PaylinkPlanRun(models.Model):
         """The last part whose day has come, if it is open and was not asked for."""
         due = self._open_parts(left[self.id]).filtered(lambda part: part.date_due <= today)[-1:]
         return due.filtered(lambda part: not part.told_at)
+
+    def _keep_promises(self, today):
+        """They last as long as the plans: what is asked for late is paid late."""
+        for company, plans in self.grouped("company_id").items():
+            until = fields.Date.add(today, days=company.paylink_plan_grace_days)
+            short = plans.hold_ids.filtered_domain([("active", "=", True), ("date_until", "<", until)])
+            short.date_until = until

@@ -249,6 +249,43 @@ class TestPlan(PlanCommon, HttpCase):
         self._follow(69)
         self.assertEqual(plan.state, "broken")
 
+    def test_what_the_job_waits_for(self):
+        """(what speaks against it) → the plan after each day: nobody is asked, and nothing is missed, meanwhile."""
+
+        def draft(link):
+            link.line_ids.move_id.button_draft()
+
+        def cancel(link):
+            link.line_ids.move_id.button_cancel()
+
+        def object_to(link):
+            values = {"kind": "objection", "move_id": link.line_ids.move_id.id}
+            self.env["paylink.reminder.hold"].create(values)
+
+        def announce(link):
+            link._link_of_plan("next").transfer_claim_date = TODAY + timedelta(days=3)
+
+        for case, what, expected in (
+            ("changed", draft, ["running"] * 3),
+            ("canceled", cancel, ["ended"] * 3),
+            ("objection", object_to, ["running"] * 3),
+            ("announced transfer", announce, ["running", "running", "broken"]),
+            ("nothing", lambda _link: None, ["running", "broken", "broken"]),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                link, plan = self._in_parts()
+                what(link.sudo())
+                found = []
+                for days in (3, 6, 31):
+                    self._follow(days)
+                    found.append(plan.state)
+                self.assertEqual(found, expected)
+                if expected[-1] == "running":
+                    self.assertFalse(plan.part_ids[1].told_at)
+                    self.assertGreaterEqual(min(plan.hold_ids.mapped("date_until")), TODAY + timedelta(days=34))
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_who_ends_it(self):
         """Whoever may change the link; not who sees own links only."""
         owner, other = (self._user(login, "paylink_addon.group_paylink_user") for login in ("owner", "other"))
