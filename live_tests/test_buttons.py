@@ -30,6 +30,7 @@ ANSWERED = {
     ": action_reject": "what was ticked in the list has been accepted just before",
     ": action_paylink_stripe_connect": "no key of Stripe's has been entered",
     ": action_use": "no key of Stripe's has been entered",
+    "dialog paylink.plan.make: action_make": "parts that are smaller than the settings allow, for a seller",
     "dialog paylink.bank.match.choose: action_match": "nothing is chosen, or what does not go together",
 }
 

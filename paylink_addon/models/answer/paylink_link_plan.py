@@ -82,6 +82,10 @@ class PaylinkLinkPlan(models.Model):
         """Whether the part that this is the link of can be paid by it, or is being paid."""
         return bool(self) and not self.cancelled_at and (self._is_live() or self.state == "draft")
 
+    def _sms_obstacle(self):
+        """Why the customer can't be written to by SMS, or ``False``."""
+        return self._recipient_problem(self.partner_id, False, self.phone, False, True)
+
     # === WHAT IS OFFERED === #
 
     def _is_of_plans(self):
@@ -253,6 +257,10 @@ class PaylinkLinkPlan(models.Model):
         if view in ("pay", "closed") and self.is_in_parts and self._due_amounts()[self.id] > 0:
             return "plan"
         return view
+
+    def _is_settling(self):
+        """Who pays in parts is not late with what is to come."""
+        return super()._is_settling() or self.is_in_parts
 
     def _page_texts(self, due):
         values = super()._page_texts(due)

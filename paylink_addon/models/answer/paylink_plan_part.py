@@ -98,7 +98,7 @@ class PaylinkPlanPart(models.Model):
             "plan_part_id": self.id,
             "email": emails,
             "send_email": bool(emails),
-            "send_sms": bool(origin.send_sms and origin.phone),
+            "send_sms": bool(origin.send_sms and not origin._sms_obstacle()),
         }
 
     def _ask(self):

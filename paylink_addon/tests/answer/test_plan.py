@@ -1,13 +1,17 @@
 from datetime import date, timedelta
+from unittest.mock import patch
 
 from lxml import html
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, freeze_time, tagged
+from odoo.tools import mute_logger
 from werkzeug.datastructures import MultiDict
 
 from ...tools.money import in_parts
 from ..reminder.reminder_common import TODAY, ReminderCommon
+
+JOB_LOGGER = "odoo.addons.paylink_addon.models.messaging.paylink_job_mixin"
 
 
 class PlanCommon(ReminderCommon):
@@ -38,7 +42,7 @@ class PlanCommon(ReminderCommon):
 
 
 @tagged("post_install", "-at_install")
-class TestPlan(PlanCommon, HttpCase):
+class TestPlan(PlanCommon):
     """Paid in parts: what is offered, what follows from each payment, and how a plan ends."""
 
     # === WHAT IS OFFERED === #
@@ -176,6 +180,32 @@ class TestPlan(PlanCommon, HttpCase):
         note = self._invoice(amount=amount, move_type="out_refund", invoice_date=TODAY)
         items = (note | link.line_ids.move_id).line_ids
         items.filtered(lambda item: item.account_type == "asset_receivable").reconcile()
+
+    def test_currencies_without_and_with_three_decimals(self):
+        self.company.paylink_plan_least = 0
+        for name, amount, count, expected in (("JPY", 100, 3, [34, 33, 33]), ("KWD", 10.005, 2, [5.005, 5])):
+            with self.subTest(name):
+                currency = self.env.ref(f"base.{name}")
+                currency.active = True
+                self.provider.sudo().available_currency_ids = [fields.Command.clear()]
+                link, plan = self._in_parts(amount=amount, count=count, currency_id=currency.id)
+                self.assertEqual(plan.part_ids.mapped("amount"), expected)
+                for part in expected:
+                    own = link.sudo()._link_of_plan("next")
+                    self.assertAlmostEqual(own.amount_due, part, 3)
+                    self._pay(own)
+                self.assertEqual((plan.state, link.line_ids.move_id.amount_residual), ("kept", 0))
+
+    def test_automatic_payment_waits(self):
+        """What is paid in parts is a promise: no rule charges it, until the plan has ended."""
+        link, plan = self._in_parts()
+        _customers, moves = self.env["paylink.reminder.hold"]._standing_sql("promise", self.company, TODAY)
+        self.env.flush_all()
+        self.assertIn((link.line_ids.move_id.id,), self.env.execute_query(moves))
+        plan._end("ended", "")
+        self.env.flush_all()
+        _customers, moves = self.env["paylink.reminder.hold"]._standing_sql("promise", self.company, TODAY)
+        self.assertNotIn((link.line_ids.move_id.id,), self.env.execute_query(moves))
 
     def test_part_that_a_bank_takes_back_is_due_again(self):
         link, plan = self._in_parts()
@@ -327,7 +357,71 @@ class TestPlan(PlanCommon, HttpCase):
     def _answer_of(self, link):
         return self.env["paylink.answer"].search([("link_id", "=", link.id)])
 
-    # === THE PAGE === #
+    # === THE JOB === #
+
+    def test_what_fails_keeps_nobody_from_the_rest(self):
+        """It is undone as a whole, told, and tried again; nobody is written to twice."""
+        plans = self.env["paylink.plan"]
+        for number in range(3):
+            customer = self._customer(f"Customer {number}", email=f"c{number}@example.com", lang="fr_FR")
+            plans |= self._in_parts(partner=customer)[1]
+        for plan in plans:
+            self._pay(plan.sudo().link_id._link_of_plan("next"))
+        Part, bad = type(self.env["paylink.plan.part"]), plans[1].id
+        ask = Part._ask
+
+        def fail(parts):
+            ask(parts)
+            if bad in parts.plan_id.ids:
+                raise UserError("No")
+
+        with freeze_time(f"{TODAY + timedelta(days=31)} 10:00:00"), mute_logger(JOB_LOGGER):
+            with patch.object(Part, "_ask", fail):
+                self._run_cron("ir_cron_paylink_follow_plans")
+                self._run_cron("ir_cron_paylink_follow_plans")
+            seconds = [plan.part_ids[1] for plan in plans]
+            self.assertEqual([bool(part.told_at) for part in seconds], [True, False, True])
+            self.assertEqual([len(self._customer_mails(part.link_id)) for part in seconds], [1, 0, 1])
+            self.assertTrue(plans[1].link_id.activity_ids)
+            self._run_cron("ir_cron_paylink_follow_plans")
+        self.assertEqual([len(self._customer_mails(part.link_id)) for part in seconds], [1, 1, 1])
+        self.assertFalse(plans[1].link_id.activity_ids)
+
+    def test_only_in_the_hours_of_the_company(self):
+        link, plan = self._in_parts()
+        self._pay(link.sudo()._link_of_plan("next"))
+        self._holiday(self.company.resource_calendar_id)
+        with freeze_time(f"{TODAY + timedelta(days=31)} 10:00:00"):
+            self._run_cron("ir_cron_paylink_follow_plans")
+        self.assertFalse(plan.part_ids[1].told_at)
+
+    # === MANY === #
+
+    def test_many_plans_take_no_more_queries(self):
+        counts = []
+        for count in (2, 12):
+            plans = self.env["paylink.plan"]
+            for number in range(count):
+                customer = self._customer(f"Customer {count} {number}", email=f"c{number}@example.com", lang="fr_FR")
+                plans |= self._in_parts(partner=customer)[1]
+            for plan in plans:
+                self._pay(plan.sudo().link_id._link_of_plan("next"))
+            day = TODAY + timedelta(days=31)
+            with freeze_time(f"{day} 10:00:00"):
+                self.env.flush_all()
+                self.env.invalidate_all()
+                before = self.env.cr.sql_log_count
+                plans.sudo().with_company(self.company)._follow(day)
+                self.env.flush_all()
+                counts.append(self.env.cr.sql_log_count - before)
+            self.assertEqual(len(plans.part_ids.link_id), count * 2)
+            plans.sudo()._end("ended", "")
+        self.assertLess(counts[1], counts[0] * 1.5, counts)
+
+
+@tagged("post_install", "-at_install")
+class TestPlanPage(PlanCommon, HttpCase):
+    """What the customer sees and does."""
 
     def test_page_shows_the_plan_and_pays_its_parts(self):
         """Chosen among the answers, then shown on the page of the link."""
@@ -355,26 +449,3 @@ class TestPlan(PlanCommon, HttpCase):
         self.assertEqual(len(plan.part_ids.link_id), 2)
         part = self.url_open(f"/pay/{plan.part_ids[0].link_id.access_token}")
         self.assertIn(link.access_token, part.text)
-
-    # === MANY === #
-
-    def test_many_plans_take_no_more_queries(self):
-        counts = []
-        for count in (2, 12):
-            plans = self.env["paylink.plan"]
-            for number in range(count):
-                customer = self._customer(f"Customer {count} {number}", email=f"c{number}@example.com", lang="fr_FR")
-                plans |= self._in_parts(partner=customer)[1]
-            for plan in plans:
-                self._pay(plan.sudo().link_id._link_of_plan("next"))
-            day = TODAY + timedelta(days=31)
-            with freeze_time(f"{day} 10:00:00"):
-                self.env.flush_all()
-                self.env.invalidate_all()
-                before = self.env.cr.sql_log_count
-                plans.sudo().with_company(self.company)._follow(day)
-                self.env.flush_all()
-                counts.append(self.env.cr.sql_log_count - before)
-            self.assertEqual(len(plans.part_ids.link_id), count * 2)
-            plans.sudo()._end("ended", "")
-        self.assertLess(counts[1], counts[0] * 1.5, counts)
