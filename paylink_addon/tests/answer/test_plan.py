@@ -373,7 +373,7 @@ class TestPlan(PlanCommon):
         def fail(parts):
             ask(parts)
             if bad in parts.plan_id.ids:
-                raise UserError("No")
+                raise ValueError("No")
 
         with freeze_time(f"{TODAY + timedelta(days=31)} 10:00:00"), mute_logger(JOB_LOGGER):
             with patch.object(Part, "_ask", fail):
