@@ -31,6 +31,8 @@ WATCH = """
         window.benchReady = performance.now();
     }, 20);
 """
+# What had been begun by then has to come, too.
+DONE = "document.readyState == 'complete' && window.benchReady || 0"
 
 
 @dataclass
@@ -67,11 +69,11 @@ class Browser:
             tab.events.clear()
             tab.call("Page.navigate", url=url)
             end = time.monotonic() + PATIENCE
-            while not (milliseconds := tab.evaluate("window.benchReady || 0")):
+            while not (milliseconds := tab.evaluate(DONE)):
                 if time.monotonic() > end:
                     raise Failed(f"Nothing can be pressed on {url}")
                 time.sleep(0.1)
-            return Visit(milliseconds / 1e3, *tab.fetched())
+            return Visit(milliseconds / 1e3, *tab.fetched(milliseconds / 1e3))
 
     @contextlib.contextmanager
     def _tab(self):
@@ -102,16 +104,23 @@ class _Tab:
     def evaluate(self, code):
         return self.call("Runtime.evaluate", expression=code, returnByValue=True)["result"].get("value")
 
-    def fetched(self):
-        """How many requests have been made over the network, and the bytes that have come."""
+    def fetched(self, seconds):
+        """How many requests have been made over the network in the first seconds, and the bytes of their answers."""
         of = {}
         for event in self.events:
             of.setdefault(event["method"], []).append(event["params"])
-        sent = {one["requestId"] for one in of["Network.requestWillBeSent"] if one["request"]["url"].startswith("http")}
+        begun = [one for one in of["Network.requestWillBeSent"] if is_fetched(one["request"]["url"])]
+        end = begun[0]["timestamp"] + seconds
+        sent = {one["requestId"] for one in begun if one["timestamp"] <= end}
         size = sum(
             one["encodedDataLength"] for one in of.get("Network.loadingFinished", []) if one["requestId"] in sent
         )
         return len(sent), round(size)
+
+
+def is_fetched(url):
+    """Whether this goes over the network, for the page: the icon of the tab is fetched when all else is done."""
+    return url.startswith("http") and not url.endswith("/favicon.ico")
 
 
 @contextlib.contextmanager

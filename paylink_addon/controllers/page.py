@@ -1,7 +1,9 @@
+import functools
+import hashlib
 from http import HTTPStatus
 
 from odoo.http import content_disposition, request
-from odoo.tools import get_lang
+from odoo.tools import file_open, get_lang
 
 from ..const import PAY_PATH
 from ..tools.texts import one_line
@@ -26,6 +28,14 @@ PLAIN_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+@functools.cache
+def static_url(name):
+    """The address of a file of our pages. Browsers keep it for a week: it changes with what is in the file."""
+    path = f"paylink_addon/static/src/pay/{name}"
+    with file_open(path, "rb") as file:
+        return f"/{path}?{hashlib.sha256(file.read()).hexdigest()[:8]}"
 
 
 def is_foreign(http):
@@ -91,7 +101,7 @@ class PageMixin:
 
     def _render(self, template, values, status=HTTPStatus.OK, policy=PLAIN_POLICY):
         """Render without any layout of Odoo, with headers that keep the token to ourselves."""
-        html = request.env["ir.qweb"].sudo()._render(template, values)
+        html = request.env["ir.qweb"].sudo()._render(template, values | {"static_url": static_url})
         # The document type stands here: Odoo does not translate templates that begin with it.
         response = request.make_response(f"<!DOCTYPE html>\n{html}", headers=self._headers(policy), status=status)
         if wanted := request.env["res.lang"]._paylink_nearest(request.httprequest.args.get("lang")):

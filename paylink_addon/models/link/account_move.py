@@ -8,7 +8,7 @@ from odoo.tools.image import image_data_uri
 
 from ...const import VOID_STATES
 from ...tools import qr
-from .account_move_line import IN_PAYMENT_STATES
+from .account_move_line import IN_PAYMENT_STATES, ITEM_FIELDS
 
 _lt = LazyTranslate(__name__)
 
@@ -138,13 +138,14 @@ class AccountMove(models.Model):
         return (
             self.env["account.move.line"]
             .sudo()
-            .search(
+            .search_fetch(
                 [
                     ("move_id", "in", self.ids),
                     ("account_type", "=", "asset_receivable"),
                     ("parent_state", "=", "posted"),
                     ("reconciled", "=", False),
                 ],
+                ITEM_FIELDS,
                 order="date_maturity, id",
             )
         )

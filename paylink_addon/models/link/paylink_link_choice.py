@@ -167,7 +167,7 @@ class PaylinkLinkChoice(models.Model):
         if not lines or self.is_limited or not self._is_live() or self.cancel_requested_at:
             return self.env["account.move.line"]
         items = lines.move_id._paylink_open_items() - self.line_ids.move_line_id
-        return (items - items._paylink_in_flight()).filtered(self._fits)
+        return (items - items._paylink_in_flight()).filtered(self._fits_open)
 
     def _for_part(self, part):
         """The link by which the customer pays what was chosen on this one's page, and what it is called there."""

@@ -43,13 +43,12 @@ class PaylinkLinkDocuments(models.Model):
         return self.amount, {(line.move_line_id.id, line.name, line.amount) for line in self.line_ids}
 
     def _fits(self, item):
-        """Whether the link may ask for ``item``: its customer's, in its currency."""
-        return (
-            item.account_id.account_type == "asset_receivable"
-            and self._is_customers(item)
-            and item.currency_id == self.currency_id
-            and item.company_id == self.company_id
-        )
+        """Whether the link may ask for ``item``: a receivable, its customer's, in its currency."""
+        return item.account_id.account_type == "asset_receivable" and self._fits_open(item)
+
+    def _fits_open(self, item):
+        """The same of an open item, which is a receivable (see ``account.move._paylink_open_items``)."""
+        return self._is_customers(item) and item.currency_id == self.currency_id and item.company_id == self.company_id
 
     def _is_customers(self, item):
         """Whether the link's customer still owes ``item``: its document may have been given to somebody else."""

@@ -3,6 +3,8 @@
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
+from .account_move_line import ITEM_FIELDS
+
 
 class PaylinkLinkPrefetch(models.Model):
     """Rows that a page needs are read together, and only what it shows of them; those that hardly ever change are
@@ -28,20 +30,7 @@ class PaylinkLinkPrefetch(models.Model):
             ["name", "date", "date_due", "amount", "move_line_id", "move_id", "is_invoice", "is_whole", "link_id"],
         )
         self._fields["line_ids"]._insert_cache(self, [lines._ids])
-        lines.move_line_id.fetch(
-            [
-                *(
-                    "parent_state",
-                    "reconciled",
-                    "amount_residual_currency",
-                    "currency_id",
-                    "display_type",
-                    "company_id",
-                ),
-                *("discount_date", "discount_amount_currency", "move_id", "partner_id", "date", "date_maturity"),
-                *("payment_id", "statement_line_id", "account_id", "balance"),
-            ]
-        )
+        lines.move_line_id.fetch(ITEM_FIELDS)
         lines.move_line_id.move_id.fetch(["name", "payment_reference", "payment_state", "move_type", "partner_id"])
         partners = self.partner_id | self.line_ids.move_line_id.partner_id
         partners.fetch(["name", "email", "lang", "tz", "country_id", "commercial_partner_id"])
