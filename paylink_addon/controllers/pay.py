@@ -154,18 +154,19 @@ class PaylinkPay(FormPageMixin, http.Controller):
         view = link._page_view(money.payable)
         if view != "pay" and (led_to := link._led_to()) != link:
             return self.page(led_to.access_token, **params)
+        is_back = view == "pay" and params.get("returned") and link._awaits_provider()
+        if view == "pay" and not is_back:
+            chosen = link._chosen(params.get("part"), amount, money.payable)
+            return self._render_chosen(link, money, chosen, payer, params.get("method"))
         values = self._page_values(link, money)
+        if is_back:
+            return self._render("paylink_addon.page_progress", values | {"returned": True})
         if view == "closed":
             values["reason"] = link._closed_reason()
         gone = view == "closed" and values["reason"] not in ("in_progress", "changing")
         status = HTTPStatus.GONE if gone else HTTPStatus.OK
-        if view == "pay" and params.get("returned") and link._awaits_provider():
-            return self._render("paylink_addon.page_progress", values | {"returned": True})
         if view == "progress":
             values["running"] = link._running_text()
-        if view == "pay":
-            chosen = link._chosen(params.get("part"), amount, money.payable)
-            return self._render_chosen(link, money, chosen, payer, params.get("method"))
         return self._render(f"paylink_addon.page_{view}", values, status=status)
 
     def _page_values(self, link, money):

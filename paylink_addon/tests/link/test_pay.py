@@ -4,7 +4,7 @@ import logging
 import secrets
 from contextlib import closing
 from datetime import timedelta
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 from urllib.parse import quote
 
 from lxml import html
@@ -264,6 +264,10 @@ class TestPay(PayCommon):
             counts.append(self.env.cr.sql_log_count - before)
         self.assertLessEqual(counts[1], counts[0])
         self.assertLessEqual(counts[1], 10)
+        Link = self.registry["paylink.link"]
+        with patch.object(Link, "_page_texts", autospec=True, side_effect=Link._page_texts) as texts:
+            self._get(link)
+        self.assertEqual(texts.call_count, 1, "what is said is made once")
 
     def test_what_is_remembered_is_never_old(self):
         """Another worker changes what this one has shown: as here, where nothing but the database knows."""
