@@ -123,22 +123,7 @@ class TestReadme(unittest.TestCase):
         self.assertFalse(self.ledger.value("SELECT count(*) FROM paylink_event WHERE state NOT IN ('done', 'ignored')"))
 
     def leave_for_stripe(self, customer, url):
-        """What the page's script does when *Pay* is pressed; the address of Stripe's page."""
+        """Press *Pay*; the address of Stripe's page."""
         page = customer.get(url, timeout=PATIENCE).text
-        option = re.search(r"<input[^>]*data-provider-code=\"stripe_checkout\"[^>]*>", page)[0]
-        found = dict(re.findall(r"data-([\w-]+)=\"([^\"]*)\"", option))
-        params = {
-            "provider_id": int(found["provider-id"]),
-            "payment_method_id": int(found["payment-option-id"]),
-            "token_id": None,
-            "amount": 100.0,
-            "flow": "redirect",
-            "tokenization_requested": False,
-            "landing_route": "/payment/status",
-            "is_validation": False,
-        }
-        body = {"jsonrpc": "2.0", "method": "call", "params": params}
-        form = customer.post(f"{url}/transaction", json=body, timeout=PATIENCE).json()["result"]["redirect_form_html"]
-        fields = dict(re.findall(r'name="(\w+)" value="([^"]+)"', form))
-        checkout = f"{self.odoo.url}/paylink/stripe/checkout"
-        return customer.post(checkout, fields, allow_redirects=False, timeout=PATIENCE).headers["Location"]
+        fields = dict(re.findall(r'name="(option|shown)" value="([^"]+)"', page))
+        return customer.post(f"{url}/pay", fields, allow_redirects=False, timeout=PATIENCE).headers["Location"]

@@ -138,11 +138,26 @@ class TestSilentStripe(unittest.TestCase):
         self.assertLess(slowest, FAST)
         self.assertEqual(reader.get(path).status_code, 200)
 
+    def press(self, name):
+        """Press *Pay* on the page of a link."""
+        page = Payer(self.odoo, self.data, self.data["cases"][name]["links"][0]["token"]).page
+        data = {"option": f"{self.data['provider']}-{self.data['method']}"}
+        return requests.post(f"{page}/pay", data, allow_redirects=False, timeout=TIMEOUT)
+
     def test_customers_who_click(self):
-        forms = [self.form(f"Checkout{number}") for number in range(VISITS)]
-        answers, slowest, asked = self.while_silent(self.go, forms)
-        self.assertEqual({answer.status_code for answer in answers}, {503})
+        """On our page, or on one of Odoo's own, whose form leads to Stripe by a route of ours."""
+        pressed = [f"Checkout{number}" for number in range(VISITS - 1)]
+        forms = [self.form(f"Checkout{VISITS - 1}")]
+
+        def visit(which):
+            return self.press(which) if which in pressed else self.go(which)
+
+        answers, slowest, asked = self.while_silent(visit, pressed + forms)
+        self.assertEqual({answer.status_code for answer in answers[:-1]}, {422})
+        self.assertTrue(all("does not answer" in answer.text for answer in answers[:-1]))
+        self.assertEqual(answers[-1].status_code, 503)
         self.assertLess(slowest, 2 * FAST)
         self.assertLess(asked, VISITS)
         self.fake.abandon_faults()
-        self.assertEqual({self.go(form).status_code for form in forms}, {303})
+        answers = [visit(which) for which in pressed + forms]
+        self.assertTrue(all(answer.headers["Location"].startswith(self.fake.url) for answer in answers))

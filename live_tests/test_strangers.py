@@ -164,7 +164,7 @@ class TestStrangers(unittest.TestCase):
         for own, others in ((theirs, ours), (emails[1], emails[0]), (ibans[1], ibans[0])):
             self.assertIn(own, text.replace(" ", "") if own in ibans else text)
             self.assertNotIn(others, text.replace(" ", "") if others in ibans else text)
-        offered = set(re.findall(r'data-provider-id="(\d+)"', text))
+        offered = set(re.findall(r'name="option" value="(\d+)-', text))
         self.assertEqual(offered, {str(self.data["other_provider"])})
         self.assertNotIn(ours, page.get("/help").text)
         self.assertIsNone(page.start(self.data["other"]["amount"]))

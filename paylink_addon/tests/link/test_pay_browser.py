@@ -13,7 +13,8 @@ class TestPayBrowser(PhoneCommon):
         """Opened, paid, booked, and the page says so, in French."""
         link = self._link(self._invoice(amount=120))
         with self._browse(f"/pay/{link.access_token}") as evaluate:
-            self.assertIn("120", evaluate("document.querySelector('.pl-total').innerText"))
+            for place in (".pl-total", self.PAY):
+                self.assertIn("120", evaluate(f"document.querySelector('{place}').innerText"))
             self.assertLessEqual(evaluate("document.documentElement.scrollWidth"), 390, "nothing sticks out on a phone")
             self._submit(evaluate, "done")
             self._wait(evaluate, "document.querySelector('.pl-success')")
@@ -29,7 +30,7 @@ class TestPayBrowser(PhoneCommon):
             with self.subTest(documents=count):
                 invoices = [
                     self._invoice(
-                        amount=1000, ref=f"Chantier de la gare, lot {number}", name=f"FACTURE/{count}/{number:09}"
+                        amount=1000, ref=f"Chantier de la gare, lot {number}", name=f"FACTURE/2026/{count:03}{number:06}"
                     )
                     for number in range(count)
                 ]

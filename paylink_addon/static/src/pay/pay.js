@@ -123,7 +123,7 @@
     }
 
     const typed = document.getElementById("pl-part");
-    const choices = document.querySelector(".pl-part");
+    const choices = document.querySelector(".pl-part[data-pattern]");
     if (typed) {
         chooseTyped(typed);
     }
