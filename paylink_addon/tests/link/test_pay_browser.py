@@ -30,7 +30,9 @@ class TestPayBrowser(PhoneCommon):
             with self.subTest(documents=count):
                 invoices = [
                     self._invoice(
-                        amount=1000, ref=f"Chantier de la gare, lot {number}", name=f"FACTURE/2026/{count:03}{number:06}"
+                        amount=1000,
+                        ref=f"Chantier de la gare, lot {number}",
+                        name=f"FACTURE/2026/{count:03}{number:06}",
                     )
                     for number in range(count)
                 ]
