@@ -1,13 +1,17 @@
-"""The Python environment: a virtual environment in the cache, named after the requirements it was made from."""
+"""The Python environment: a virtual environment in the cache, named after the requirements it was made from; and what
+else comes from its packages.
+"""
 
 import subprocess
 import sys
+from zipfile import ZipFile
 
 from .system import CACHE, ROOT, Failed, digest, install_packages, locked, made_once, run, step
 
 ODOO_REQUIREMENTS = ROOT / "dev/requirements.txt"
 OWN_REQUIREMENTS = ROOT / "requirements.txt"
 LINT_REQUIREMENTS = ROOT / "dev/requirements-lint.txt"
+AXE_REQUIREMENTS = ROOT / "dev/requirements-axe.txt"
 
 
 def python():
@@ -18,6 +22,22 @@ def python():
 def lint_python():
     """The interpreter of the environment of the linters."""
     return _environment("lint", [LINT_REQUIREMENTS])
+
+
+def axe_script():
+    """The script of axe-core, a path. The package that has it wants others, of which none is needed."""
+    target = CACHE / f"axe-{digest(AXE_REQUIREMENTS)}"
+    with locked(target.name):
+        if not target.is_dir():
+            with step("Fetching axe-core"), made_once(target) as folder:
+                options = ["-qq", "--no-deps", "--only-binary=:all:", "--require-hashes", "-d", folder]
+                run([sys.executable, "-m", "pip", "download", *options, "-r", AXE_REQUIREMENTS], quiet=True)
+                (wheel,) = folder.glob("*.whl")
+                with ZipFile(wheel) as package:
+                    (name,) = (name for name in package.namelist() if name.endswith("/axe.min.js"))
+                    (folder / "axe.min.js").write_bytes(package.read(name))
+                wheel.unlink()
+    return target / "axe.min.js"
 
 
 def _environment(name, files):

@@ -1,5 +1,6 @@
 """``make setup``: fetch and install what every other command needs."""
 
+from .environment import axe_script
 from .odoo import the_odoo
 from .system import say, try_install
 
@@ -13,6 +14,7 @@ def optional_programs():
 def main(_arguments):
     """Everything up to the base database."""
     optional_programs()
+    axe_script()
     the_odoo().base()
     say("Everything is ready: run `make demo`")
     return 0

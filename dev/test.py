@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import live
+from .environment import axe_script
 from .live_runner import run_live_tests, run_plain_tests
 from .log import Outcome, follow
 from .odoo import free_port, the_odoo
@@ -162,7 +163,8 @@ def _run_in_odoo(tags, name, installs=True):
         options += ["--http-interface=127.0.0.1", f"--http-port={free_port()}", f"--gevent-port={free_port()}"]
         command = odoo.command(database, *options)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-        with background(command, env=odoo.environment, **pipes) as process, Progress() as progress:
+        environment = {**odoo.environment, "AXE_SCRIPT": str(axe_script())}
+        with background(command, env=environment, **pipes) as process, Progress() as progress:
             outcome = follow(_copied(process.stdout, log), progress)
             code = process.wait()
     if not outcome.finished:

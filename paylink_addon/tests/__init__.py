@@ -7,7 +7,8 @@ from . import test_ledgers
 from . import test_locked_days
 from . import test_locks
 from . import test_messages
-
+from . import test_pages
+from . import test_right_to_left
 from . import test_rpc
 from . import test_rpc_rights
 from . import test_rpc_values

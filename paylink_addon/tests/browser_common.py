@@ -8,6 +8,15 @@ from odoo.tests.common import ChromeBrowser
 from .common import PaylinkCommon
 
 PATIENCE = 20  # seconds
+# What a key is called and what it types: https://chromedevtools.github.io/devtools-protocol/tot/Input
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "ArrowDown": (40, "")}
+# Why it can't be seen where the focus is: what has it is not on the screen, or has no ring around it.
+UNSEEN = """(() => {
+    const has = document.activeElement, box = has.getBoundingClientRect(), style = getComputedStyle(has);
+    const isHere = box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+    const isRinged = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+    return isHere && isRinged ? "" : `${has.outerHTML}: ${JSON.stringify(box)}, ${style.outline}`;
+})()"""
 
 
 class ToursCommon(PaylinkCommon, HttpCase):
@@ -57,6 +66,7 @@ class PhoneCommon(PaylinkCommon, HttpCase):
                     return answer["result"].get("value")
 
                 self._wait(evaluate, "document.readyState == 'complete' && document.querySelector('#pl-main')")
+                evaluate.browser = browser
                 yield evaluate
         finally:
             browser.stop()
@@ -77,6 +87,22 @@ class PhoneCommon(PaylinkCommon, HttpCase):
         while not evaluate(f"!!({condition})"):
             self.assertLess(time.monotonic(), end, f"{condition}\n{evaluate('document.body.innerText')}")
             time.sleep(0.05)
+
+    def _press(self, evaluate, key):
+        """Press a key of the keyboard, and let it go."""
+        code, text = KEYS[key]
+        params = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}
+        for event in ("keyDown" if text else "rawKeyDown", "keyUp"):
+            evaluate.browser._websocket_request("Input.dispatchKeyEvent", params={"type": event, **params})
+
+    def _tab_to(self, evaluate, selector):
+        """Press Tab until it is at ``selector``; each stop on the way can be seen."""
+        for _stop in range(60):
+            self._press(evaluate, "Tab")
+            self.assertFalse(evaluate(UNSEEN))
+            if evaluate(f"document.activeElement.matches({json.dumps(selector)})"):
+                return
+        self.fail(f"The keyboard does not come to {selector}")
 
     PAY = ".pl-pay button[type=submit]"
 

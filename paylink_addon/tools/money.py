@@ -25,6 +25,8 @@ FLOAT_NOISE_STEP = Decimal("1e-9")
 GROUP = 3
 GROUPED = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+|[1-9][0-9]{0,2}(\.[0-9]{3})+")
 MAX_TYPED = 40
+# What stands between digits, and the marks of direction around an amount that was copied.
+UNREAD = re.compile("[\\s'’_\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}\N{ARABIC LETTER MARK}]")
 
 # Larger or smaller powers of ten than this are no sums of money.
 MAX_EXPONENT = 30
@@ -130,7 +132,7 @@ def read_amount(text, decimals, decimal_point=".", thousands_sep=","):
     :param str thousands_sep: likewise
     :return: a list of ``Decimal``, in major units
     """
-    plain = re.sub(r"[\s'’_]", "", unicodedata.normalize("NFKC", text))
+    plain = UNREAD.sub("", unicodedata.normalize("NFKC", text))
     if len(plain) > MAX_TYPED or not re.fullmatch(r"[0-9]+([.,][0-9]*)*|[.,][0-9]+", plain, re.ASCII):
         return []
     signs = re.sub("[0-9]", "", plain)

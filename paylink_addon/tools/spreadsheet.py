@@ -66,6 +66,7 @@ class Table:
     ``rows`` yields batches: lists of rows, with a value (or ``None``) for each column; ``count`` is how many rows there
     are in all. ``totals``: rows that stand in bold below the others, outside of what is filtered; they are read after
     ``rows``. ``currencies``: the formats of numbers, such as ``#,##0.00 [$€]``, by the names that :class:`Money` uses.
+    ``is_turned``: its columns are read from the right.
     ``finish(workbook)`` adds further sheets.
     """
 
@@ -75,6 +76,7 @@ class Table:
     count: int
     totals: list = ()
     currencies: dict = field(default_factory=dict)
+    is_turned: bool = False
     finish: Callable = lambda workbook: None
 
 
@@ -222,6 +224,8 @@ def _skeleton(table):
     target = io.BytesIO()
     workbook = xlsxwriter.Workbook(target, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     sheet = workbook.add_worksheet(table.title)
+    if table.is_turned:
+        sheet.right_to_left()
     sheet.freeze_panes(1, 0)
     sheet.repeat_rows(0)
     sheet.fit_to_pages(1, 0)  # all columns on each printed page

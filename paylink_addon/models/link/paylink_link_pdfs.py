@@ -86,7 +86,9 @@ class PaylinkLinkPdfs(models.Model):
         return made
 
     def _render(self, report, records, name):
-        Report = self.env["ir.actions.report"].sudo().with_context(paylink_customer_asks=True)
+        Report = self.env["ir.actions.report"].sudo()
+        # In the language of what is printed: so is the letter around it.
+        Report = Report.with_context(paylink_customer_asks=True, lang=records.env.lang)
         if not self._can_make_pdf():
             content = Report._render_qweb_html(report, records.ids)[0]
         else:

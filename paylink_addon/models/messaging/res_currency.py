@@ -3,6 +3,10 @@ from odoo.tools import SQL, format_amount, formatLang, ormcache
 
 from ...tools.gsm import is_gsm
 
+# Between two of these, sign and digits keep their order among words that are read from the right. A mark, not an
+# isolate: mail clients, phones and wkhtmltopdf have always known it.
+LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
+
 
 class ResCurrency(models.Model):
     """Amounts as customers read them: a sign that several currencies share never stands alone."""
@@ -17,10 +21,12 @@ class ResCurrency(models.Model):
         """
         self.ensure_one()
         text = format_amount(env, amount, self)
-        if not self._paylink_shares_sign(self.id, company.currency_id.id, partner.country_id.id):
-            return text
-        # A sign that an SMS could not write, it would replace by the code.
-        return f"{text}\N{NO-BREAK SPACE}{self.name}" if is_gsm(self.symbol) else text.replace(self.symbol, self.name)
+        if self._paylink_shares_sign(self.id, company.currency_id.id, partner.country_id.id):
+            # A sign that an SMS could not write, it would replace by the code.
+            can_be_sent = is_gsm(self.symbol)
+            text = f"{text}\N{NO-BREAK SPACE}{self.name}" if can_be_sent else text.replace(self.symbol, self.name)
+        mark = LEFT_TO_RIGHT if env["res.lang"]._paylink_direction(env.lang) == "rtl" else ""
+        return f"{mark}{text}{mark}"
 
     def _paylink_pattern(self, env, company, partner):
         """What stands around each amount of :meth:`_paylink_text`, with ``{}`` in its place."""

@@ -24,6 +24,11 @@ class ResLang(models.Model):
         return None
 
     @api.model
+    def _paylink_direction(self, lang):
+        """From which side ``lang`` (a code) is read, as HTML says it: ``ltr`` or ``rtl``."""
+        return self._get_data(code=lang).direction or "ltr"
+
+    @api.model
     def _paylink_known(self):
         """All languages, those that were given up as well, as ``(code, name)``, each named in itself."""
         known = self.sudo().with_context(active_test=False).search_fetch([], ["code", "name"])

@@ -134,6 +134,7 @@ class PaylinkStatementFiles(models.Model):
                 for section in values["sections"]
             ],
             currencies=spreadsheet.currency_formats(currencies),
+            is_turned=self.env["res.lang"]._paylink_direction(self.env.lang) == "rtl",
         )
 
     def _excel_row(self, row, currency):

@@ -8,7 +8,8 @@
             return;
         }
         const digits = Number(form.dataset.digits);
-        const format = new Intl.NumberFormat(document.documentElement.lang, {
+        // With the digits that the server writes, in Arabic too.
+        const format = new Intl.NumberFormat(document.documentElement.lang + "-u-nu-latn", {
             minimumFractionDigits: digits,
             maximumFractionDigits: digits,
         });

@@ -84,10 +84,11 @@
         setTimeout(() => show(false), 2000);
     }
 
-    /** Who types an amount has chosen to pay another one; who then chooses one that is offered means that. */
+    /** Who types an amount has chosen to pay another one; who then chooses one that is offered means that. Who comes by
+     * its field with the keyboard has chosen nothing. */
     function chooseTyped(input) {
         const other = document.getElementById("pl-part-other");
-        ["focus", "input"].forEach((name) => input.addEventListener(name, () => (other.checked = true)));
+        ["click", "input"].forEach((name) => input.addEventListener(name, () => (other.checked = true)));
         document.querySelectorAll("input[name=part]").forEach((choice) => {
             choice.addEventListener("change", () => (input.value = other.checked ? input.value : ""));
         });
@@ -104,7 +105,7 @@
                 place.textContent = offered || text ? ` ${offered ? offered.textContent : text}` : "";
             });
         };
-        ["change", "input", "focusin"].forEach((name) => choices.addEventListener(name, show));
+        ["change", "input", "click"].forEach((name) => choices.addEventListener(name, show));
         // The browser may restore the choice when the customer comes back.
         addEventListener("pageshow", show);
         show();
