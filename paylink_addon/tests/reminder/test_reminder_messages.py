@@ -1,11 +1,13 @@
 import base64
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import Command, fields
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ...models.reminder import paylink_reminder_message_compose
 from ...models.reminder.paylink_reminder_message_deliver import _logger as delivery_logger
 from .reminder_common import TODAY, ReminderCommon
 
@@ -52,6 +54,17 @@ class TestReminderMessages(ReminderCommon):
         self.assertIn("70,00", message.amount_display)
         self.assertEqual(message.link_ids.amount, 70)
         self.assertEqual(len(message.reminder_ids), 1, "A credit is no reminder")
+
+    def test_of_very_many_documents_the_first_are_named(self):
+        """Mail clients cut off what is too long; the total is that of all, as is what is paid."""
+        self._rule(include_link=True)
+        invoices = self.env["account.move"].union(*(self._due_invoice(3, amount=100) for _number in range(5)))
+        with patch.object(paylink_reminder_message_compose, "MOST_LINES", 3):
+            message = self._remind()
+        body = self._mails(message).body_html
+        self.assertEqual([invoice.name in body for invoice in invoices], [True, True, True, False, False])
+        self.assertRegex(body, "500,00")
+        self.assertEqual((len(message.reminder_ids), message.link_ids.amount), (5, 500))
 
     def test_who_has_credits_for_all_of_it_gets_nothing(self):
         self._rule()

@@ -1,6 +1,7 @@
 from odoo.tests import tagged
 
 from ..browser_common import PhoneCommon, ToursCommon
+from .large_common import LargeAccountCommon
 
 
 @tagged("post_install", "-at_install")
@@ -56,3 +57,33 @@ class TestStatementBrowser(PhoneCommon):
         self.assertEqual([move.payment_state for move in moves], ["paid", "not_paid", "paid"])
         link = statement.sudo().link_ids
         self.assertEqual((link.state, link.amount_paid), ("paid", 107))
+
+
+@tagged("post_install", "-at_install")
+class TestLargeStatementBrowser(LargeAccountCommon, PhoneCommon):
+    """The same with more open items than one page has."""
+
+    def test_all_but_what_is_ticked(self):
+        """The sum follows what is chosen, also what is ticked on another page."""
+        statement, items = self._account_of(self.marie, 103)
+        first, last = (f"document.querySelector('input[value=\"{item.id}\"]')" for item in (items[0], items[-1]))
+        button = "document.querySelector('[data-pay]')"
+
+        def choose(what):
+            evaluate(f"document.querySelector('input[name=what][value={what}]').click()")
+
+        with self._browse(f"/account/{statement.access_token}") as evaluate:
+            self.assertLessEqual(evaluate("document.documentElement.scrollWidth"), 390, "nothing sticks out on a phone")
+            self._wait(evaluate, f"/1.030,00/.test({button}.innerText)")
+            evaluate(f"{first}.click()")
+            self._wait(evaluate, f"/ 10,00|\\D10,00/.test({button}.innerText)")
+            choose("but")
+            self._wait(evaluate, f"/1.020,00/.test({button}.innerText)")
+            evaluate("[...document.querySelectorAll('button[name=page]')].pop().click()")
+            self._wait(evaluate, f"location.pathname.endsWith('/page') && {last}")
+            evaluate(f"{last}.click()")
+            self._wait(evaluate, f"/1.010,00/.test({button}.innerText)")
+            evaluate(f"{button}.click()")
+            self._wait(evaluate, "location.pathname.startsWith('/pay/') && document.querySelector('.pl-total')")
+            self.assertRegex(evaluate("document.querySelector('.pl-total').innerText"), "1.010,00")
+        self.assertEqual(statement.sudo().link_ids.line_ids.move_line_id, items[1:-1])
