@@ -101,6 +101,7 @@ TABLE = {
     },
     "paylink.export.file": {
         "action_download": "O",
+        "action_drop": "O",
         "(read)": "O",
         "(write)": "",
         "(create)": "",

@@ -73,6 +73,14 @@ class PaylinkExportFile(models.Model):
         url = f"/paylink/export/file/{self.id}"
         return {"type": "ir.actions.client", "tag": "paylink_addon.download", "params": {"url": url}}
 
+    def action_drop(self):
+        """The user does without the file, made or not: another one can be asked for. A step that is just made of it
+        ends before; the job then finds nothing to go on with.
+        """
+        self.check_access("read")
+        self.sudo().unlink()
+        return {"type": "ir.actions.act_window_close"}
+
     def _check_ready(self):
         self.check_access("read")
         self.ensure_one()

@@ -3,7 +3,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import Command, fields
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 from openpyxl import load_workbook
@@ -136,6 +136,20 @@ class TestExportJob(ExportJobCommon):
         self.env.invalidate_all()
         self.env["paylink.export.file"].sudo()._gc_files()
         self.assertFalse(file.exists() or pieces.exists())
+
+    def test_dropped(self):
+        """Who has asked for the wrong file need not wait for it; nobody else drops it."""
+        dialog, file = self._asked()
+        made = file.sudo()
+        made._make_step()
+        pieces = made._kept()
+        self.assertTrue(pieces)
+        with self.assertRaises(AccessError):
+            file.with_user(self.seller).action_drop()
+        file.action_drop()
+        self.assertFalse(file.exists() or pieces.exists())
+        self._run_cron(JOB)
+        self.assertTrue(dialog.action_export())
 
     def test_files_do_not_outlive_rights(self):
         """Who may see less than then gets no file of then; who may see more does."""
