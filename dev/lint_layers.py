@@ -67,7 +67,6 @@ CONTROLLERS = {
     "card_portal": "card",
     "stripe": "stripe",
     "stripe_webhook": "stripe",
-    "transfer": "bank",
 }
 
 LONGEST = 600

@@ -14,5 +14,4 @@ from . import (
     status,
     stripe,
     stripe_webhook,
-    transfer,
 )

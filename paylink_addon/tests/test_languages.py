@@ -285,7 +285,7 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
     def note_transfer_withdrawn(self):
         link = self.link()
         link._claim_transfer(str(fields.Date.today()), "100")
-        link._take_claim_back(1)
+        link._withdraw_claim()
 
     def matched(self):
         self._prepare_bank()

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 from lxml import html
 from odoo.tests import Form, freeze_time, tagged
+from werkzeug.datastructures import MultiDict
 
 from ..tools.colors import contrast
 from .card.card_common import CardCommon
@@ -61,6 +62,11 @@ class TestMessages(ReminderCommon, CardCommon):
         link.send_sms = True
         link.action_send()
         found |= {"mail_template_link": self._customer_mails(link).body_html, "sms_template_link": self._sms()}
+        link.sudo()._answer_in_turn("promise", MultiDict({"date": str(TODAY + timedelta(days=1))}), None)
+        with freeze_time(f"{TODAY + timedelta(days=1)} 10:00:00"):
+            answers = self.env["paylink.answer"].sudo()
+            answers._remind_now(answers.search([("link_id", "=", link.id)]))
+        found |= {"mail_template_promise_day": self._mail_of(link), "sms_template_promise_day": self._sms()}
         failing = self._attempt(link)
         failing._set_pending()
         failing._set_error("R-03")

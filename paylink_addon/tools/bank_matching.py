@@ -60,6 +60,7 @@ SCORES = {
     "partner": 30,
     "name": 25,
     "claimed": 15,
+    "claimed_account": 10,
     "amount": 38,
     "several": -3,
     "fees": 25,
@@ -79,7 +80,7 @@ class Target(NamedTuple):
 
     ``due``: what is open; ``asked``: what the page asks for at first, of invoices in installments; ``discounted``:
     what is enough until ``discount_until``; ``claimed``: what the customer has announced, to have been sent on
-    ``claimed_on``; ``state``: a link's, else ``open``.
+    ``claimed_on``, from the account that ends with ``claimed_from``; ``state``: a link's, else ``open``.
     """
 
     link_id: int | None
@@ -94,6 +95,7 @@ class Target(NamedTuple):
     claimed: int | None = None
     claimed_on: date | None = None
     asked: int | None = None
+    claimed_from: str | None = None
 
     @property
     def key(self):
@@ -115,12 +117,20 @@ class Target(NamedTuple):
             return False
         return CLAIM_EARLY <= (line.date - self.claimed_on).days <= CLAIM_LATE
 
+    def claim_reasons(self, line):
+        """What an announcement tells: that it was this transfer, from the account that paid. Never a proof."""
+        if not self.is_claimed(line):
+            return ()
+        is_from = self.claimed_from and line.account.endswith(self.claimed_from)
+        return ("claimed", "claimed_account") if is_from else ("claimed",)
+
 
 class Line(NamedTuple):
     """A line of a bank: money that came. Its texts are :func:`~.creditor_reference.plain`.
 
-    ``references``: what ``text`` holds of ours; ``customers``: those who own the account that paid; ``partner``: whom
-    somebody has named on the line; ``refused``: the keys of what was undone or rejected.
+    ``references``: what ``text`` holds of ours; ``account``: that which paid, in letters and digits; ``customers``:
+    those who own it; ``partner``: whom somebody has named on the line; ``refused``: the keys of what was undone or
+    rejected.
     """
 
     id: int
@@ -135,6 +145,7 @@ class Line(NamedTuple):
     refused: frozenset = frozenset()
     fee_limit: int = 0
     journal: int | None = None
+    account: str = ""
 
 
 class Decision(NamedTuple):
@@ -539,11 +550,12 @@ def _by_claim(line, world):
     found = [target for target in world.claims.get((line.place, line.amount), ()) if target.is_claimed(line)]
     unclear = ("ambiguous",) if len(found) > 1 else ()
     return [
-        Decision(line, (target,), ("claimed", "amount" if target.fits(line) else "part", *unclear)) for target in found
+        Decision(line, (target,), (*target.claim_reasons(line), "amount" if target.fits(line) else "part", *unclear))
+        for target in found
     ]
 
 
 def _with_claim(line, decision):
     """What the customer has announced is likelier."""
-    claimed = any(target.is_claimed(line) for target in decision.targets)
-    return decision._replace(reasons=(*decision.reasons, "claimed")) if claimed else decision
+    told = {reason: None for target in decision.targets for reason in target.claim_reasons(line)}
+    return decision._replace(reasons=(*decision.reasons, *told))

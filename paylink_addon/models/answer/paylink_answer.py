@@ -62,6 +62,9 @@ class PaylinkAnswer(models.Model):
     )
     answered_at = fields.Datetime(string="Answered on", required=True, readonly=True, default=fields.Datetime.now)
     date_until = fields.Date(string="Until", readonly=True)
+    date = fields.Date(string="Day of the Transfer", readonly=True)
+    currency_id = fields.Many2one(related="link_id.currency_id")
+    amount = fields.Monetary(readonly=True)
     note = fields.Text(string="What the Customer Writes", readonly=True)
     text = fields.Char(string="In Words", compute="_compute_text")
     hold_ids = fields.One2many("paylink.reminder.hold", "answer_id", string="On Hold", readonly=True)
@@ -79,7 +82,7 @@ class PaylinkAnswer(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends("kind", "date_until")
+    @api.depends("kind", "date_until", "date", "amount")
     @api.depends_context("lang")
     def _compute_text(self):
         for answer in self:
@@ -128,7 +131,7 @@ class PaylinkAnswer(models.Model):
         return self._text_general(env)
 
     def _stands_general(self):
-        return not self.date_until or self.date_until >= self.sudo().link_id._today()
+        return not self.date_until or self.date_until >= self.company_id._paylink_today()
 
     def _may_undo_general(self):
         return True

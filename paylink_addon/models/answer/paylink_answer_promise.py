@@ -1,13 +1,24 @@
 """Stage of ``paylink.answer``: a promise to pay."""
 
-from odoo import models
+from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import format_date
+
+from ...tools import days
+from ..reminder.res_company import OFFICE_HOURS
+
+# How many promises are done in one transaction.
+BATCH = 50
 
 
 class PaylinkAnswerPromise(models.Model):
-    """What a promise says; what it holds up goes on by itself once its day is over."""
+    """What a promise says. On its day the customer is reminded; what it holds up goes on by itself once it is over."""
 
     _inherit = "paylink.answer"
+
+    told_at = fields.Datetime(
+        string="Reminded on", readonly=True, help="When the customer was reminded of the day that was promised."
+    )
 
     def _text_promise(self, env):
         return env._("Will pay on %(date)s.", date=format_date(env, self.date_until))
@@ -17,3 +28,57 @@ class PaylinkAnswerPromise(models.Model):
             "You will pay on %(date)s: until then we do not remind you, and charge nothing automatically.",
             date=format_date(env, self.date_until),
         )
+
+    # === ON ITS DAY === #
+
+    @api.model
+    def _remind_of_promises(self):
+        """Remind those customers who have promised to pay today, each once: a part of a job.
+
+        What was told is stored with the messages, so that neither a crash nor a second run tells it again.
+        """
+        companies = self.env["res.company"].search([("paylink_reminders", "=", True)])
+        now = fields.Datetime.now()
+        domain = Domain.OR(
+            Domain("company_id", "=", company.id) & Domain("date_until", "=", company._paylink_today())
+            for company in companies
+            if self._is_told_now(company, now)
+        )
+        promised = Domain("kind", "=", "promise") & Domain("lifted_at", "=", False) & Domain("told_at", "=", False)
+        answers = self.sudo().search(promised & domain)
+        return self.env["paylink.job.mixin"]._each(answers, self._remind_now, size=BATCH)
+
+    @api.model
+    def _is_told_now(self, company, now):
+        """In the hours in which the company reminds; on a day that has none, which the customer has chosen all the
+        same, in those of offices.
+        """
+        local = days.local(now, company.paylink_tz)
+        opening, closing = OFFICE_HOURS
+        return company._paylink_may_remind(now) or (
+            opening <= local.time() < closing and not company._paylink_sends_on(local.date())
+        )
+
+    @api.model
+    def _remind_now(self, answers):
+        """Queue the messages; who has nothing to pay anymore, or has agreed on something else since, gets none."""
+        answers = answers.filtered(lambda answer: not answer.told_at and not answer.lifted_at)
+        links = (answers - answers._overtaken()).link_id
+        payable = links._payable_amounts() if links else {}
+        links.filtered(lambda link: link._awaits_customer() and payable[link.id] > 0)._send_promise_day()
+        answers.told_at = fields.Datetime.now()
+
+    def _overtaken(self):
+        """Those of whose documents something is objected to by now, or promised for a later day."""
+        Hold = self.env["paylink.reminder.hold"].with_context(allowed_company_ids=self.company_id.ids)
+        of_moves = Hold._standing([("move_id", "in", self.line_ids.move_id.ids)], "move_id")
+        of_customers = Hold._standing_of_customers(self.partner_id.commercial_partner_id)
+
+        def is_overtaken(answer):
+            found = [of_moves.get(move.id) for move in answer.line_ids.move_id]
+            found.append(of_customers.get(answer.partner_id.commercial_partner_id.id))
+            return any(
+                objected or (promised and promised > answer.date_until) for promised, objected in filter(None, found)
+            )
+
+        return self.filtered(is_overtaken)

@@ -6,6 +6,8 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+from ...tools import days
+
 # The first day that is promised, and one extension, for each document, within so many days.
 MOST_PROMISES, LATELY = 2, timedelta(days=60)
 
@@ -40,7 +42,37 @@ class PaylinkLinkPromise(models.Model):
         self._end_promises()
         answer = self._note_answer("promise", "promised", date_until=day, line_ids=self.line_ids.ids)
         answer._pause("promise", self._paused_together(), day)
+        self._last_through(day)
         return answer
+
+    def _last_through(self, day):
+        """The page can still be used on that day, as far as its kind allows: else nothing could be paid there."""
+        end = days.beginning(day + timedelta(days=1), self._timezone())
+        if self.expires_at and self.expires_at < end:
+            self.sudo().expires_at = self._of_kind("latest_expiry", end)
+
+    def _send_promise_day(self):
+        """Write to customers on the day that they have promised: by e-mail and SMS, as their links are sent.
+
+        Nothing of the link changes by that: it is no request for money.
+        """
+        refs = (f"paylink_addon.{kind}_template_promise_day" for kind in ("mail", "sms"))
+        mail, sms = (self.env.ref(ref, raise_if_not_found=False) for ref in refs)
+        for lang, links in self.grouped("lang").items():
+            told = links.with_context(lang=lang)
+            emailed = told.filtered(lambda link: link.send_email and not link._channel_problem("email"))
+            texted = told.filtered(lambda link: link.send_sms and not link._channel_problem("sms"))
+            if mail and emailed:
+                values = emailed._prepare_emails(mail.sudo().with_context(lang=lang), event="promise_told")
+                emailed._create_emails(values)
+            if sms and texted:
+                texts = sms.sudo().with_context(lang=lang)._render_field("body", texted.ids)
+                texted._create_sms(texts, event="promise_told")
+
+    def _channel_problem(self, channel):
+        """Why nothing can be sent this way, or ``False``."""
+        by_email = channel == "email"
+        return self._recipient_problem(self.partner_id, self.email, self.phone, by_email, not by_email)
 
     def _end_promises(self):
         """What was promised until now of the same is replaced, whatever else was promised with it."""

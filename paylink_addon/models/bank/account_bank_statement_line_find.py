@@ -78,6 +78,7 @@ class AccountBankStatementLineFind(models.Model):
                 refused=refused.get(row[0], nobody),
                 fee_limit=limits.get(row[1:3], 0),
                 journal=row[6],
+                account=_account(row[8]),
             )
             for row in rows
         ]
@@ -406,7 +407,8 @@ class AccountBankStatementLineFind(models.Model):
             SQL(
                 """
                 SELECT more, company_id, currency_id, id, items, due, customer_id, name, enough,
-                       CASE WHEN enough != due THEN discount_date END, allow_partial, state, claimed, claimed_on
+                       CASE WHEN enough != due THEN discount_date END, allow_partial, state, claimed, claimed_on,
+                       NULL AS asked, claimed_from
                   FROM (
                 SELECT link.id, link.company_id, link.currency_id, customer.id AS customer_id, customer.name,
                        COALESCE(link.allow_partial, FALSE) AS allow_partial,
@@ -414,7 +416,8 @@ class AccountBankStatementLineFind(models.Model):
                        %(due)s AS due, %(enough)s AS enough, min(item.discount_date) AS discount_date,
                        CASE WHEN link.settled_elsewhere THEN 'settled' ELSE link.state END AS state,
                        CASE WHEN link.transfer_claim_date IS NOT NULL THEN %(claimed)s END AS claimed,
-                       link.transfer_claim_date AS claimed_on, %(more)s AS more
+                       link.transfer_claim_date AS claimed_on, link.transfer_claim_account AS claimed_from,
+                       %(more)s AS more
                   FROM paylink_link link
                   JOIN res_partner partner ON partner.id = link.partner_id
                   JOIN res_partner customer ON customer.id = partner.commercial_partner_id

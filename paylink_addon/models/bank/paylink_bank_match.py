@@ -27,6 +27,7 @@ REASONS = {
     "partner": _lt("the customer is named on the bank line"),
     "name": _lt("the payer has the customer's name"),
     "claimed": _lt("the customer has announced it"),
+    "claimed_account": _lt("it came from the account that the customer has named"),
     "amount": _lt("the amount is exactly what is due"),
     "several": _lt("it is for several at once"),
     "fees": _lt("it is short by no more than bank fees"),

@@ -23,6 +23,12 @@ class PaylinkLink(models.Model):
         help="As the customer has said on the page. It is in the books only once the bank shows it.",
     )
     transfer_claim_amount = fields.Monetary(string="Amount of the Announced Transfer", copy=False, readonly=True)
+    transfer_claim_account = fields.Char(
+        string="Account of the Announced Transfer",
+        copy=False,
+        readonly=True,
+        help="From which the customer has transferred, as said on the page: letters and digits, or the last of them.",
+    )
     transfer_claim_count = fields.Integer(string="Announced Transfers", copy=False, readonly=True)
 
     _transfer_reference_unique = models.UniqueIndex("(transfer_reference)")

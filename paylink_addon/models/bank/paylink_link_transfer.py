@@ -1,20 +1,22 @@
-"""Stage of ``paylink.link``: how it is paid by transfer: what the page shows, and what customers say there."""
+"""Stage of ``paylink.link``: how it is paid by transfer: what the page shows, and what customers announce."""
 
 import re
 from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_date
 
 from ...tools import creditor_reference
 from ...tools.addresses import usable_emails
 from ...tools.bank_matching import CLAIM_EARLY
 from ...tools.client_values import LARGEST_NUMBER
+from ...tools.texts import typed
 
 # How often a customer may say of one link that a transfer is made.
 MOST_CLAIMS = 5
 LONGEST_TEXT = 40
+# Fewer letters and digits of an account tell nothing.
+LEAST_ACCOUNT = 4
 # How long ago, or ahead, that may have been.
 LONGEST_AGO, LONGEST_AHEAD = timedelta(days=60), timedelta(days=10)
 # For so many days at most, whatever the company has set.
@@ -33,23 +35,13 @@ class PaylinkLinkTransfer(models.Model):
         return creditor_reference.written(self.transfer_reference)
 
     def _transfer_values(self):
-        """With the address for Interac e-Transfers, where the company has one, and what the customer has announced."""
+        """With the address for Interac e-Transfers, where the company has one."""
         values = super()._transfer_values()
         interac = self._interac_address()
         if not values and not interac:
             return False
         values = values or {"account": False, "has_qr": False, "reference": self._transfer_reference()}
-        claim = not self._claim_has_come() and self.transfer_claim_date
-        paused_until = claim and self._claim_pauses_until()
-        return values | {
-            "interac": interac,
-            "claimed_on": claim and format_date(self.env, claim),
-            "claimed": claim and self._amount_text(self.transfer_claim_amount),
-            "claim": self.transfer_claim_count,
-            "paused_until": paused_until and format_date(self.env, paused_until),
-            "may_claim": self._may_claim_transfer(),
-            "today": self._today(),
-        }
+        return values | {"interac": interac}
 
     def _interac_address(self):
         """Where Interac e-Transfers go: money in Canadian dollars, of companies in Canada."""
@@ -62,11 +54,12 @@ class PaylinkLinkTransfer(models.Model):
     def _may_claim_transfer(self):
         return self.transfer_claim_count < MOST_CLAIMS
 
-    def _claim_transfer(self, date, amount):
+    def _claim_transfer(self, date, amount, account=None):
         """Note that the customer has made a transfer. Nothing is booked by that, and nothing is paid.
 
         :param date: as a form sends it: anything
         :param amount: likewise
+        :param account: from which account, if the customer says it; likewise
         :raises UserError: with a text for the customer
         """
         self.ensure_one()
@@ -76,10 +69,10 @@ class PaylinkLinkTransfer(models.Model):
         values = {
             "transfer_claim_date": self._claimed_day(date),
             "transfer_claim_amount": self._claimed_amount(amount),
+            "transfer_claim_account": self._claimed_account(account),
             "transfer_claim_count": self.transfer_claim_count + 1,
         }
         self.sudo().write(values)
-        self._tell_claim()
         self._after_claim()
 
     def _claim_has_come(self):
@@ -121,40 +114,14 @@ class PaylinkLinkTransfer(models.Model):
             link._withdraw_claim()
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
-    def _take_claim_back(self, claim):
-        """Whoever has announced a transfer on the page takes that back there.
-
-        :param claim: which announcement it is, counted: the page may be older than the last one; anything
-        """
-        self.ensure_one()
-        self._wait_and_hold()
-        if not self.transfer_claim_date or str(claim) != str(self.transfer_claim_count) or self._claim_has_come():
-            return
-        env = self.sudo()._owner_env()
-        text = self._claim_back_text(env)
-        self._withdraw_claim()
-        name = self.sudo().partner_id.display_name
-        subject = env._("%(partner)s has made no transfer after all", partner=name)
-        self.sudo()._notify_owner(subject=subject, body=text)
-
     def _withdraw_claim(self):
         link = self.sudo()
-        text = link._claim_back_text(link.company_id._paylink_env())
-        link.write({"transfer_claim_date": False, "transfer_claim_amount": 0})
-        self._log_events("transfer_withdrawn", {link.id: text})
-        link._after_claim_withdrawn()
-
-    def _claim_back_text(self, env):
-        return env._(
-            "Not made after all: the transfer of %(amount)s on %(date)s.",
-            amount=self._amount_text(self.transfer_claim_amount, env),
-            date=format_date(env, self.transfer_claim_date),
-        )
+        if link.transfer_claim_date:
+            link.write({"transfer_claim_date": False, "transfer_claim_amount": 0, "transfer_claim_account": False})
+            link._after_claim_withdrawn()
 
     def _after_claim_withdrawn(self):
         """Hook: what follows when an announced transfer turns out to be none. Here: nothing."""
-
-    # === WHAT IS TOLD === #
 
     def _claimed_day(self, text):
         try:
@@ -169,25 +136,16 @@ class PaylinkLinkTransfer(models.Model):
     def _claimed_amount(self, text):
         # The page proposes what is due as it shows it, with the currency's sign.
         bare = re.sub(r"^[^\d-]+|\D+$", "", text[:LONGEST_TEXT]) if isinstance(text, str) else ""
-        typed = self._typed_amounts(bare)
-        if len(typed) != 1 or not 0 < typed[0] < LARGEST_NUMBER:
+        amounts = self._typed_amounts(bare)
+        if len(amounts) != 1 or not 0 < amounts[0] < LARGEST_NUMBER:
             raise UserError(self.env._("Enter the amount of your transfer, without separating thousands."))
-        return typed[0]
+        return amounts[0]
 
-    def _tell_claim(self):
-        """On the timeline, and to the owner, each in their language."""
-        link = self.sudo()
-        link._log_events("transfer_claimed", {link.id: link._claim_text(link.company_id._paylink_env())})
-        env = link._owner_env()
-        subject = env._("%(partner)s has announced a transfer", partner=link.partner_id.display_name)
-        link._notify_owner(subject=subject, body=link._claim_text(env))
-
-    def _claim_text(self, env):
-        return env._(
-            "Transfer of %(amount)s on %(date)s, as the customer says. It is paid once the bank shows it.",
-            amount=self._amount_text(self.transfer_claim_amount, env),
-            date=format_date(env, self.transfer_claim_date),
-        )
+    @staticmethod
+    def _claimed_account(text):
+        """The end of a number, as banks show it: letters and digits alone; what can't be one is left aside."""
+        number = "".join(filter(str.isalnum, creditor_reference.plain(typed(text, LONGEST_TEXT))))
+        return number if len(number) >= LEAST_ACCOUNT else False
 
     def _after_claim(self):
         """Hook: what follows when a customer has said that a transfer is made. Here: nothing."""

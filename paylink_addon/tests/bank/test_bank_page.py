@@ -18,9 +18,9 @@ class TestBankPage(BankCommon, HttpCase):
         response = self.url_open(f"/pay/{link.access_token}{path}", **options)
         return response, html.fromstring(response.text)
 
-    def _claim(self, link, date=None, amount="100"):
-        data = {"date": str(date or link._today()), "amount": amount}
-        return self._page(link, "/transferred", data=data)
+    def _claim(self, link, date=None, amount="100", **said):
+        data = {"date": str(date or link._today()), "amount": amount, **said}
+        return self._page(link, "/answer/transfer", data=data)
 
     def _copied(self, page):
         """What the buttons of the page copy."""
@@ -109,30 +109,55 @@ class TestBankPage(BankCommon, HttpCase):
     def _told(self, link):
         """Whether the page tells of the transfer, and offers to take that back."""
         _response, page = self._page(link, "?lang=en_US")
-        offered = page.xpath("//form[contains(@action, '/not_transferred')]")
+        offered = page.xpath("//form[contains(@action, '/answer/transfer/undo')]")
         self.assertEqual(bool(offered), "You told us about a transfer" in page.text_content())
         return bool(offered)
 
     def test_announcement_that_was_a_mistake_is_taken_back(self):
-        """By a form that names it: a page that was left open says nothing of a later one."""
+        """By a form that names it: a page that was left open says nothing of a later one. Or by the owner."""
         invoice = self._invoice()
         link = self._link(invoice)
-        self._claim(link)
-        self.assertTrue(self._told(link))
-        for claim in ("", "0", "2", "x"):
-            self._page(link, "/not_transferred", data={"claim": claim})
-        self._page(link, "/not_transferred?claim=1")
-        self.assertTrue(self._told(link))
-        self._page(link, "/not_transferred", data={"claim": "1"})
+        for amount in ("10", "20"):
+            self._claim(link, amount=amount)
+            self.assertTrue(self._told(link))
         self.env.invalidate_all()
-        self.assertEqual((link.transfer_claim_date, link.transfer_claim_amount), (False, 0))
-        self.assertEqual(len(self._time_line(link, "transfer_withdrawn")), 1)
+        later, first = self.env["paylink.answer"].search([("link_id", "=", link.id)])
+        self.assertEqual((later.state, first.state), ("standing", "lifted"))
+        for number in ("", "0", first.id, "x"):
+            self._page(link, "/answer/transfer/undo", data={"answer": number})
+        self._page(link, f"/answer/transfer/undo?answer={later.id}")
+        self.assertTrue(self._told(link))
+        for _click in range(2):
+            self._page(link, "/answer/transfer/undo", data={"answer": later.id})
+            self.env.invalidate_all()
+            self.assertEqual((link.transfer_claim_date, link.transfer_claim_amount), (False, 0))
+            self.assertEqual(len(self._time_line(link, "answer_lifted")), 1)
         self.assertFalse(self._told(link))
         holds = self.env["paylink.reminder.hold"].with_context(active_test=False)
         self.assertEqual(holds.search([("move_id", "=", invoice.id)]).mapped("active"), [False])
-        self._page(link, "/not_transferred", data={"claim": "1"})
-        self.assertEqual(len(self._time_line(link, "transfer_withdrawn")), 1)
-        self.assertEqual(self.url_open("/pay/nobody/not_transferred", data={"claim": "1"}).status_code, 404)
+        self.assertEqual(self.url_open("/pay/nobody/answer/transfer/undo", data={"answer": "1"}).status_code, 404)
+        self._claim(link, amount="30")
+        self.env.invalidate_all()
+        self.env["paylink.answer"].search([("link_id", "=", link.id)], limit=1).action_lift()
+        self.assertFalse(link.transfer_claim_date)
+
+    def test_account_of_a_transfer_is_a_hint(self):
+        """From which account the customer has transferred makes a line likelier, and is never a proof."""
+        link = self._link(self._invoice(amount=80))
+        for typed, kept in (("FR76 2004-1010 0505 0001 3m02 606", "FR7620041010050500013M02606"), ("x1", False)):
+            self._claim(link, amount="80", account=typed)
+            self.env.invalidate_all()
+            self.assertEqual(link.transfer_claim_account, kept)
+        scores = {}
+        for end, of in (("2606", "named"), ("9999", "another"), ("", "none")):
+            link.sudo().transfer_claim_account = end
+            line = self._bank_line("VIR", 80, account_number="FR7620041010050500013M02606")
+            [match] = line.paylink_match_ids
+            self.assertEqual(match.state, "proposed")
+            scores[of] = match.score
+            line.unlink()
+        self.assertEqual(scores["another"], scores["none"])
+        self.assertGreater(scores["named"], scores["none"])
 
     def test_page_stops_telling_of_what_has_come(self):
         """Matched with the link, or registered by hand; undone, it tells of it again. What came before is another."""
@@ -169,9 +194,9 @@ class TestBankPage(BankCommon, HttpCase):
             with self.subTest(date=date, amount=amount):
                 response, page = self._claim(link, date or "x", amount)
                 self.assertEqual(response.status_code, 422)
-                self.assertTrue(page.xpath("//details[@open]/details[@id='pl-claim'][@open]//p[@role='alert']"))
-        self._page(link, f"/transferred?date={today}&amount=100")
-        self.assertEqual(self.url_open("/pay/nobody/transferred", data={"date": today}).status_code, 404)
+                self.assertTrue(page.xpath("//details[@id='pl-answer-transfer'][@open]//p[@role='alert']"))
+        self._page(link, f"/answer/transfer?date={today}&amount=100")
+        self.assertEqual(self.url_open("/pay/nobody/answer/transfer", data={"date": today}).status_code, 404)
         paid = self._link(self._invoice())
         self._pay(paid)
         self._claim(paid)
@@ -192,9 +217,9 @@ class TestBankPage(BankCommon, HttpCase):
             self._claim(link)
         self.env.invalidate_all()
         self.assertEqual(Hold.search([("move_id", "=", invoice.id)]), holds)
-        for _number in range(2):
+        for number in range(2):
             Hold.search([("move_id", "=", invoice.id)]).active = False
-            self._claim(links[1])
+            self._claim(links[1], amount=str(number + 1))
             self.env.invalidate_all()
         self.assertEqual(len(Hold.search([("move_id", "=", invoice.id)])), 2)
 
@@ -223,9 +248,9 @@ class TestBankPage(BankCommon, HttpCase):
 
     def test_announcements_are_limited(self):
         link = self._link(self._invoice())
-        for _number in range(5):
-            self.assertEqual(self._claim(link)[0].status_code, 200)
-        self.assertEqual(self._claim(link)[0].status_code, 422)
+        for number in range(5):
+            self.assertEqual(self._claim(link, amount=str(number + 1))[0].status_code, 200)
+        self.assertEqual(self._claim(link)[0].status_code, 429)
         self.env.invalidate_all()
         self.assertEqual(link.transfer_claim_count, 5)
-        self.assertFalse(self._page(link)[1].xpath("//details[@id='pl-claim']"))
+        self.assertFalse(self._page(link, "/answer")[1].xpath("//details[@id='pl-answer-transfer']"))

@@ -75,8 +75,11 @@ class TestGets(PublicRoutes):
                     self.assertIn(answer.status_code, (200, 303), rule)
         after = self._rows()
         self.assertFalse({table for table in after if after[table] != before[table]})
-        for site in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "null"}, {"Origin": self.base_url()}):
-            self.url_open(self._fill("/pay/<string:token>/transferred"), data=data, headers=site)
+        sites = ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "null"}, {"Origin": self.base_url()})
+        for amount, site in enumerate(sites, 1):
+            self.url_open(
+                f"/pay/{self.link.access_token}/answer/transfer", data={**data, "amount": amount}, headers=site
+            )
         self.assertEqual(self.link.transfer_claim_count, 3)
 
     def test_pages_of_what_is_paid_change_nothing(self):

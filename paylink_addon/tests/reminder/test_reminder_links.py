@@ -81,7 +81,7 @@ class TestReminderLinks(ReminderCommon):
         ends = {
             "over": (end + timedelta(days=1), lambda link: None),
             "lifted": (TODAY, lift),
-            "taken back": (TODAY, lambda link: link._take_claim_back("1")),
+            "taken back": (TODAY, lambda link: link._take_answer_back("transfer", link._transfer_answers().id)),
             "taken back by the owner": (TODAY, lambda link: link.with_user(owner).action_withdraw_claim()),
         }
         makers = (self._sent_link, self._entry_link, lambda **values: self._link(self._due_invoice(3), **values))
