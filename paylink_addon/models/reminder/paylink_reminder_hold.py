@@ -218,11 +218,20 @@ class PaylinkReminderHold(models.Model):
 
         In sudo mode, as everyone who sees an invoice may know; for the companies that the user has chosen.
         """
-        rows = self.sudo()._read_group(
-            Domain(domain) & self._running_domain(self.env.companies),
-            [field, "kind"],
-            ["date_until:max"],
-        )
+        return self.sudo()._standing_seen(domain, field)
+
+    @api.model
+    def _standing_of_documents(self, customers):
+        """What holds up single documents of these customers, and what else their links ask for: see :meth:`_standing`;
+        what the user may see of it.
+        """
+        return self._standing_seen(Domain("partner_id", "in", customers.ids) & ~OF_ALL, "partner_id")
+
+    @api.model
+    def _standing_seen(self, domain, field):
+        """As :meth:`_standing`, of what the user may see."""
+        running = Domain(domain) & self._running_domain(self.env.companies)
+        rows = self._read_group(running, [field, "kind"], ["date_until:max"])
         found = {}
         for record, kind, until in rows:
             promised, objected = found.get(record.id, (False, False))

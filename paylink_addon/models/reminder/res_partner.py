@@ -14,20 +14,28 @@ class ResPartner(models.Model):
         string="Number of reminders", compute="_compute_paylink_reminders", groups=GROUP
     )
     paylink_promise_until = fields.Date(
-        string="Promised until", compute="_compute_paylink_reminders", groups=GROUP, help="No reminders until then."
+        string="Promised until",
+        compute="_compute_paylink_reminders",
+        groups=GROUP,
+        help="No reminders until then, of all that is owed or of single documents: the latest day.",
     )
     paylink_has_objection = fields.Boolean(string="Objection noted", compute="_compute_paylink_reminders", groups=GROUP)
 
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_paylink_reminders(self):
-        """Two queries for all: the reminders the user may see, and what is on hold, of customers they may read."""
+        """Three queries for all: the reminders the user may see, and what is on hold, of customers they may read: all
+        that they owe, or documents that the user may read.
+        """
         customers = self.commercial_partner_id._filtered_access("read")
         counts = self.env["paylink.reminder"]._sent_counts("customer_id", customers)
-        holds = self.env["paylink.reminder.hold"]._standing_of_customers(customers)
+        Hold = self.env["paylink.reminder.hold"]
+        holds = Hold._standing_of_customers(customers), Hold._standing_of_documents(customers)
         for partner in self:
             customer = partner.commercial_partner_id
             partner.paylink_reminder_count = counts.get(customer, 0)
-            partner.paylink_promise_until, partner.paylink_has_objection = holds.get(customer.id, (False, False))
+            found = [some.get(customer.id, (False, False)) for some in holds]
+            partner.paylink_promise_until = max(filter(None, (until for until, _objected in found)), default=False)
+            partner.paylink_has_objection = any(objected for _until, objected in found)
 
     def write(self, vals):
         """An address that is corrected has not bounced."""

@@ -6,7 +6,17 @@ from odoo.tests import HttpCase
 from ..common import PaylinkCommon
 
 
-class AnswerCommon(PaylinkCommon, HttpCase):
+class AnswerMixin:
+    """What has become of answers."""
+
+    def _answers(self, links):
+        return self.env["paylink.answer"].search([("link_id", "in", links.ids)])
+
+    def _holds(self, moves):
+        return self.env["paylink.reminder.hold"].search([("move_id", "in", moves.ids)])
+
+
+class AnswerCommon(AnswerMixin, PaylinkCommon, HttpCase):
     """Short ways to what customers answer on the page of a link."""
 
     def _page(self, link, path="", **options):
@@ -24,9 +34,3 @@ class AnswerCommon(PaylinkCommon, HttpCase):
 
     def _day(self, link, days):
         return link._today() + timedelta(days=days)
-
-    def _answers(self, links):
-        return self.env["paylink.answer"].search([("link_id", "in", links.ids)])
-
-    def _holds(self, moves):
-        return self.env["paylink.reminder.hold"].search([("move_id", "in", moves.ids)])

@@ -1,17 +1,17 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import freeze_time, tagged
 from odoo.tools import SQL
 from werkzeug.datastructures import MultiDict
 
 from ..reminder.reminder_common import TODAY, ReminderCommon
-from .answer_common import AnswerCommon
+from .answer_common import AnswerCommon, AnswerMixin
 
 
-@tagged("post_install", "-at_install")
-class TestPromises(AnswerCommon, ReminderCommon):
-    """A customer says on the page on which day it will be paid."""
+class PromiseCommon(AnswerMixin, ReminderCommon):
+    """A company that reminds, and what is promised to it."""
 
     @classmethod
     def setUpClass(cls):
@@ -24,13 +24,10 @@ class TestPromises(AnswerCommon, ReminderCommon):
         link.sudo()._answer_in_turn("promise", MultiDict(said), None)
         return self._answers(link)[:1]
 
-    def _tell(self, days, hour=10):
-        """What customers are told on a day of what they have promised: the links."""
-        with freeze_time(f"{TODAY + timedelta(days=days)} {hour:02}:00:00"):
-            self._run_cron("ir_cron_paylink_remind")
-        told = self.env.ref("paylink_addon.mt_link_promise_told")
-        messages = self.env["mail.message"].sudo().search([("subtype_id", "=", told.id)])
-        return self.env["paylink.link"].browse(set(messages.mapped("res_id")))
+
+@tagged("post_install", "-at_install")
+class TestPromisePage(AnswerCommon, PromiseCommon):
+    """A customer says on the page on which day it will be paid."""
 
     def test_until_then_nobody_is_reminded(self):
         """In French, on the page: the invoice is left alone until that day is over, and the rule then goes on."""
@@ -68,6 +65,19 @@ class TestPromises(AnswerCommon, ReminderCommon):
         with self.assertRaises(UserError):
             self._promise(link, 2)
         self.assertFalse(self._answers(link))
+
+
+@tagged("post_install", "-at_install")
+class TestPromises(PromiseCommon):
+    """What is promised is held up, and told of on its day."""
+
+    def _tell(self, days, hour=10):
+        """What customers are told on a day of what they have promised: the links."""
+        with freeze_time(f"{TODAY + timedelta(days=days)} {hour:02}:00:00"):
+            self._run_cron("ir_cron_paylink_remind")
+        told = self.env.ref("paylink_addon.mt_link_promise_told")
+        messages = self.env["mail.message"].sudo().search([("subtype_id", "=", told.id)])
+        return self.env["paylink.link"].browse(set(messages.mapped("res_id")))
 
     def test_one_extension(self):
         """Of each document, by whatever link: to a later day, which replaces the first."""
@@ -122,7 +132,9 @@ class TestPromises(AnswerCommon, ReminderCommon):
         sent_at = link.sent_at
         self.assertLess(link.expires_at.date(), TODAY + timedelta(days=10))
         self._promise(link, 10)
-        self.assertEqual(link.expires_at, datetime(2026, 3, 28, 23), "It lasts through that day in Paris")
+        self.assertEqual(
+            link.expires_at, fields.Datetime.to_datetime("2026-03-28 23:00:00"), "It lasts through that day in Paris"
+        )
         self.assertFalse(self._tell(9))
         for _run in range(2):
             self.assertEqual(self._tell(10), link)

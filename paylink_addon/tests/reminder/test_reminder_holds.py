@@ -80,6 +80,22 @@ class TestReminderHolds(ReminderCommon):
         self._hold(self.marie, date_until=TODAY)
         self.assertEqual(self._remind().customer_id, self.john)
 
+    def test_customer_shows_what_is_held_up(self):
+        """All that they owe, or single documents: of these what the user may read."""
+        invoice, other = self._due_invoice(3), self._due_invoice(3)
+        seller, salesperson = self._people("seller", "invoicing")
+        self._hold(invoice, date_until=TODAY + timedelta(days=4))
+        self._hold(other, kind="objection")
+        for user, shown in ((salesperson, (TODAY + timedelta(days=4), True)), (seller, (False, False))):
+            with freeze_time(TODAY), self.subTest(user=user.login):
+                marie = self.marie.with_user(user)
+                self.assertEqual((marie.paylink_promise_until, marie.paylink_has_objection), shown)
+        self._hold(self.marie, date_until=TODAY + timedelta(days=9))
+        with freeze_time(TODAY):
+            self.env.invalidate_all()
+            self.assertEqual(self.marie.with_user(seller).paylink_promise_until, TODAY + timedelta(days=9))
+            self.assertFalse(self.john.paylink_promise_until)
+
     def test_objection_lasts_until_it_is_lifted(self):
         self._rule(days=(3, 200))
         invoice = self._due_invoice(3)
