@@ -207,15 +207,17 @@ class PaymentTransaction(models.Model):
 
         :param documents: ``account.move``: what they were made for; of others, what nothing has used yet is there
         """
-        received = self._paylink_received()
-        if not received:
+        if not (received := self._paylink_received()):
             return 0.0
         refunds = received.child_transaction_ids._paylink_refunds()
         taken = received._paylink_taken_back() | received.source_transaction_id._paylink_taken_back()
-        used = received.payment_id.move_id.line_ids.matched_debit_ids.filtered(
+        partials = received.payment_id.move_id.line_ids.matched_debit_ids
+        partials.fetch(["debit_move_id", "credit_amount_currency"])
+        others = set((partials.debit_move_id.move_id - documents).ids)
+        used = partials.filtered(
             lambda partial: (
-                partial.debit_move_id.account_id.account_type == "asset_receivable"
-                and partial.debit_move_id.move_id not in documents
+                partial.debit_move_id.move_id.id in others
+                and partial.debit_move_id.account_id.account_type == "asset_receivable"
                 and partial.debit_move_id.payment_id not in (*refunds.payment_id, *taken)
             )
         )

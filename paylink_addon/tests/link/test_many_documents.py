@@ -1,6 +1,7 @@
 import re
 from unittest.mock import patch
 
+from lxml import html
 from odoo.tests import HttpCase, tagged
 
 from ...models.link import paylink_link_life, paylink_link_receipt, payment_transaction_requests
@@ -24,7 +25,7 @@ class TestManyDocuments(ManyCommon, HttpCase):
 
     def _named(self, page):
         """Which invoices the page lists, by their order."""
-        names = [re.sub(r"<[^>]*>", "", name) for name in re.findall(r'pl-document-name">([^<]*)<', page.text)]
+        names = [name.text_content().strip() for name in html.fromstring(page.content).find_class("pl-document-name")]
         return [self.moves.mapped("name").index(name) for name in names]
 
     def test_first_documents_are_on_the_page(self):

@@ -6,6 +6,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 from psycopg2 import OperationalError
 
+from ...models.link import payment_transaction_requests
 from ...models.stripe import paylink_event
 from ...tools.locks import hold
 from ...tools.stripe_client import API_VERSION, StripeApi
@@ -68,6 +69,16 @@ class TestEventHandling(EventCommon):
             self.assertFalse(tx.paylink_untold)
             for once in (told, receipts):
                 self.assertEqual(len(tx.paylink_id.message_ids.filtered_domain(once)), 1)
+
+    def test_what_takes_long_is_left_to_the_job_that_books(self):
+        """Neither the messages nor the customer who comes back wait for the books; they get it once."""
+        with patch.object(payment_transaction_requests, "MANY_ITEMS", 0):
+            invoice, tx = self.paid_at_stripe()
+            self.deliver_and_handle()
+            self.come_back(tx)
+            self.assertEqual((tx.state, tx.paylink_id.state, self.payments(tx).ids), ("done", "paid", []))
+            self.run_job("ir_cron_paylink_book")
+        self.check_paid(invoice, tx)
 
     def test_one_by_one(self):
         """Each message handled before the next one arrives: the same."""
