@@ -32,6 +32,7 @@ class PagesCommon(AutopayCommon, OpenCommon, DepositCommon, HttpCase):
         cls.pages, cls.rendered = {}, set()
         cls._say_in_arabic("paylink_card_template", "title", "text", "consent")
         cls.company.write({"phone": "+33 1 23 45 67 89", "email": "compta@example.com", "paylink_expiry_hours": 0})
+        cls.company.write({"paylink_plan_parts": 4, "paylink_plan_least": 20})
 
     @classmethod
     def _say_in_arabic(cls, table, *columns):
@@ -93,6 +94,8 @@ class PagesCommon(AutopayCommon, OpenCommon, DepositCommon, HttpCase):
         self._pay(paid)
         refunded = self._link(self._invoice())
         self._refund(self._pay(refunded), 100)
+        planned = self._link(self._invoice(amount=400)).sudo()
+        planned._choose_plan(planned._plan_offers()[0].key)
         running, failed, back = (self._link(self._invoice()) for _number in range(3))
         self._attempt(running)._set_pending()
         self._attempt(failed)._set_error("R-03")
@@ -105,6 +108,7 @@ class PagesCommon(AutopayCommon, OpenCommon, DepositCommon, HttpCase):
             "documents": self._path(link, "/documents"),
             "saved": self._path(link, "/saved"),
             "saved: code": (self._path(link, "/saved"), {"x": "1"}),
+            "plan": self._path(planned),
             "help": self._path(link, "/help"),
             "in progress": self._path(running),
             "back": self._path(back, "?returned=1"),

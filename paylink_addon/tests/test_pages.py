@@ -9,6 +9,13 @@ from .pages_common import LANGUAGES, PagesCommon
 SCRIPTS = re.compile(r"<script\b.*?</script>|<noscript\b.*?</noscript>", re.DOTALL)
 
 
+# What sticks out of the screen of a phone.
+OUTSIDE = """
+[...document.querySelectorAll("main *")].filter((one) => {
+    const box = one.getBoundingClientRect();
+    return box.width > 1 && !one.closest(".pl-hidden") && (box.left < -1 || box.right > innerWidth + 1);
+}).map((one) => one.outerHTML.slice(0, 200))
+"""
 # What can be seen of what only scripts can do.
 SCRIPTED = """
 document.querySelectorAll("details").forEach((one) => (one.open = true));
@@ -35,7 +42,7 @@ class TestPages(PagesCommon, AxeCommon):
                     self.assertEqual((root.get("lang"), root.get("dir")), (lang.replace("_", "-"), LANGUAGES[lang]))
 
     def test_no_barriers(self):
-        """No violation of WCAG 2.2 AA that a program can find; nothing dead without scripts."""
+        """No violation of WCAG 2.2 AA that a program can find; nothing sticks out, nothing is dead without scripts."""
         pages, alive = self._all_pages(), set()
         with self._browse(f"/pay/{'x' * 24}") as evaluate:
             for lang in pages:
@@ -43,6 +50,7 @@ class TestPages(PagesCommon, AxeCommon):
                     with self.subTest(lang=lang, page=name):
                         self._show(evaluate, SCRIPTS.sub("", text))
                         self.assertFalse(self._violations(evaluate))
+                        self.assertFalse(evaluate(OUTSIDE))
                         if "o_payment_form" not in text:  # such a page says that it needs them
                             alive.update(evaluate(SCRIPTED))
                             evaluate("document.documentElement.classList.remove('pl-scripted')")

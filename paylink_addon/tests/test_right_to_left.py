@@ -22,6 +22,7 @@ class TestRightToLeft(CardCommon):
         super().setUpClass()
         cls.env["res.lang"]._activate_lang(ARABIC)
         cls.company.write({"phone": "+33 1 23 45 67 89", "email": "compta@example.com"})
+        cls.company.write({"paylink_plan_parts": 4, "paylink_plan_least": 20})
         cls.links = {}
         for lang in ("fr_FR", ARABIC):
             customer = cls._customer(lang, lang=lang, email="customer@example.com")
@@ -37,12 +38,15 @@ class TestRightToLeft(CardCommon):
         lines = [{"name": "INV/1", "amount": 1, "late": True, "date_display": "1", "amount_display": "1"}]
         part = SimpleNamespace(lines=lines, shown=lines, total_display="1", url="https://pay.example.com/pay/x")
         card = self._card_request(link.partner_id)
+        planned = self._link(self._invoice(link.partner_id, amount=400)).sudo()
+        planned._choose_plan(planned._plan_offers()[0].key)
         return {
             "mail_layout": (link, {}),
             "mail_invoice_button": (link, {}),
             "mail_layout_failure": (link, transaction),
             "mail_layout_receipt": (link, transaction),
             "mail_layout_refund_notice": (link, transaction),
+            "mail_layout_plan": (planned, {}),
             "mail_layout_reminder": (link, {"parts": [part]}),
             "mail_layout_statement": (statement, {}),
             "mail_layout_card": (card, {}),
