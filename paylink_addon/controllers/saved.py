@@ -64,7 +64,8 @@ class PaylinkSaved(PaylinkPay):
     @staticmethod
     def _has_proved(link):
         """Whether this visitor has: the same user, or nobody who is logged in, still."""
-        kept = request.session.get(PROOFS_KEY, {}).get(str(link._proved_id()))
+        proofs = request.session.get(PROOFS_KEY)  # hardly any visitor has proved anything: nothing is read for them
+        kept = proofs and proofs.get(str(link._proved_id()))
         if not kept or kept["until"] < time.time() or kept["uid"] != request.session.uid:
             return False
         return kept["proof"] == link._proof()
