@@ -31,6 +31,9 @@ WATCH = """
         window.benchReady = performance.now();
     }, 20);
 """
+# What there is instead, for who has to find out why.
+WHY = """JSON.stringify([location.href, document.readyState, document.visibilityState,
+    performance.getEntriesByType("paint").length, document.body && document.body.innerText.slice(0, 500)])"""
 # What had been begun by then has to come, too.
 DONE = "document.readyState == 'complete' && window.benchReady || 0"
 
@@ -65,13 +68,14 @@ class Browser:
             tab.call("Emulation.setCPUThrottlingRate", rate=SLOWDOWN)
             tab.call("Emulation.setDeviceMetricsOverride", **SCREEN)
             tab.call("Page.enable")
+            tab.call("Page.bringToFront")  # what is in the background is not painted
             tab.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH % ready)
             tab.events.clear()
             tab.call("Page.navigate", url=url)
             end = time.monotonic() + PATIENCE
             while not (milliseconds := tab.evaluate(DONE)):
                 if time.monotonic() > end:
-                    raise Failed(f"Nothing can be pressed on {url}")
+                    raise Failed(f"Nothing can be pressed on {url}: {tab.evaluate(WHY)}")
                 time.sleep(0.1)
             return Visit(milliseconds / 1e3, *tab.fetched(milliseconds / 1e3))
 
@@ -140,6 +144,7 @@ def running_browser():
             "--no-first-run",
         ]
         command += ["--disable-background-networking", "--disable-extensions", "--remote-debugging-port=0"]
+        command += ["--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with subprocess.Popen([*command, f"--user-data-dir={folder}", "about:blank"], **quiet) as process:
             try:

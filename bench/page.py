@@ -28,6 +28,7 @@ from dev.demo_data import make
 make(env)
 env["ir.config_parameter"].set_param("account_payment.enable_portal_payment", "True")
 links = env["paylink.link"].search([("state", "=", "open"), ("kind", "=", "open_items"), ("amount_paid", "=", 0)])
+links = links.filtered(lambda link: link._page_view() == "pay")
 parts = links.filtered(lambda link: not all(link.line_ids.mapped("is_whole")))
 invoice = env["account.move"].search([("move_type", "=", "out_invoice"), ("payment_state", "=", "not_paid")], limit=1)
 env["ir.qweb"]._pregenerate_assets_bundles()
