@@ -110,7 +110,7 @@ def _compare(table, name, found, other, what, unit=1):
         statistics.median(ours) * unit,
         statistics.median(theirs) * unit,
         ratio=statistics.median(ratios),
-        at_least=2.5 if other == "odoo" else None,
+        at_least=1.5 if other == "odoo" else None,
         goal=3 if other == "odoo" else None,
     )
 

@@ -19,7 +19,7 @@ class PaylinkLinkPrefetch(models.Model):
             *("name", "access_token", "kind", "company_id", "partner_id", "lang", "currency_id", "reference", "amount"),
             *("is_limited", "in_installments", "allow_partial", "bank_account_id", "state", "status", "issued_at"),
             *("expires_at", "amount_paid", "amount_refunded", "amount_taken_back", "attempt_count", "cancelled_at"),
-            *("settled_elsewhere", "user_id", "email", "phone", "send_sms", "cancel_requested_at"),
+            *("settled_elsewhere", "user_id", "email", "phone", "send_sms", "cancel_requested_at", "widened_from_id"),
         )
 
     def _prefetch_page(self):
