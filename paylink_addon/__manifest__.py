@@ -112,6 +112,7 @@
         # answer
         "data/answer/paylink_answer_subtypes.xml",
         "data/answer/mail_templates_answers.xml",
+        "data/answer/mail_templates.xml",
         "views/answer/paylink_answer_views.xml",
         "views/answer/answer_inherited_views.xml",
         "views/answer/res_config_settings_views.xml",
@@ -123,6 +124,8 @@
         "wizards/answer/paylink_plan_make_views.xml",
         "views/answer/paylink_plan_views.xml",
         "views/answer/plan_page_templates.xml",
+        "views/answer/answer_objection_templates.xml",
+        "views/answer/answer_forward_templates.xml",
         # desk
         "data/desk/paylink_desk_subtypes.xml",
         "data/desk/paylink_export_columns.xml",

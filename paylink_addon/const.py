@@ -106,6 +106,7 @@ class Task:
     DEPOSIT_NOT_CONFIRMED = "deposit_not_confirmed"  # paid, and Odoo refuses to confirm or invoice the order
     DEPOSIT_CANCELLED = "deposit_cancelled"  # paid, and its order was cancelled
     DEPOSIT_FOREIGN = "deposit_foreign"  # paid, and its order has become another customer's
+    ANSWER_OBJECTION = "answer_objection"  # the customer says that something is wrong; one for each answer
     # On the link, else on the payment that was to be refunded or captured; one for each transaction.
     REFUND_UNANSWERED = "refund_unanswered"  # nobody knows whether the provider has made it
     CHARGE_UNANSWERED = "charge_unanswered"  # likewise of a charge, capture or release

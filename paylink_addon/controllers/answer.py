@@ -7,8 +7,12 @@ from werkzeug.datastructures import MultiDict
 
 from ..const import PAY_PATH
 from ..models.answer.paylink_answer import TooManyAnswers
+from ..tools.uploads import LARGEST
 from .page import FORM_PAGE, PAGE
 from .pay import PaylinkPay
+
+# A file, and room for what stands around it.
+MAX_BODY_WITH_FILE = LARGEST + 1024 * 1024
 
 
 class PaylinkAnswer(PaylinkPay):
@@ -26,6 +30,11 @@ class PaylinkAnswer(PaylinkPay):
     def answer(self, token, kind, **_params):
         """Take an answer."""
         return self._take(token, kind)
+
+    @http.route(f"{PAY_PATH}/<string:token>/answer/objection", **FORM_PAGE | {"max_content_length": MAX_BODY_WITH_FILE})
+    def answer_objection(self, token, **_params):
+        """Take an objection, which may have a file."""
+        return self._take(token, "objection")
 
     @http.route(f"{PAY_PATH}/<string:token>/answer/<string:kind>/undo", **FORM_PAGE)
     def answer_undo(self, token, kind, answer=None, **_params):

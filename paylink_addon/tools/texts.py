@@ -26,6 +26,22 @@ def typed(text, longest=200):
     return " ".join(seen.split())[:longest].strip()
 
 
+def typed_lines(text, longest=1000):
+    """Likewise into a larger field, which may have several lines.
+
+    :param text: as it came: anything
+    """
+    if not isinstance(text, str):
+        return ""
+    lines = (typed(line, longest) for line in text[: 4 * longest].splitlines())
+    return "\n".join(filter(None, lines))[:longest].strip()
+
+
+def no_formula(value):
+    """``value``; a text that a spreadsheet would take for a formula is a text there."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(("=", "{=")) else value
+
+
 def reason(error):
     """What an exception says to who has to look into it: without secrets, and without what no database stores."""
     return redact(str(error) or type(error).__name__).replace("\0", "")[-REASON_LENGTH:]

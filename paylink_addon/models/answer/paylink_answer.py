@@ -22,6 +22,7 @@ class PaylinkAnswer(models.Model):
 
     ``answer_form()``: what the form on the page needs, as a dict, or ``False``: it is not offered. General: not.
     ``answer(said)``: check what was said, store the answer with ``_note_answer`` and do what follows; returns it.
+    ``answer_marks(said, ip)``: as what it is counted: see ``tools.limits``. General: by where it comes from.
     The form is the template ``answer_<kind>``.
 
     Of the answer:
@@ -31,6 +32,8 @@ class PaylinkAnswer(models.Model):
     ``stands()``: whether it still holds: General: until its day is over.
     ``undo()``: what follows when it is taken back. General: what it has put on hold goes on.
     ``may_undo()``: whether the customer can take it back on the page. General: yes.
+    ``may_lift()``: whether those who may change the link can. General: yes.
+    ``caps(link, marks)``: what bounds answers of the kind besides. General: nothing.
     """
 
     _name = "paylink.answer"
@@ -116,7 +119,8 @@ class PaylinkAnswer(models.Model):
         """Whether it is the user's to take back, as the link is theirs to change."""
         allowed = self.link_id._filtered_access("write")
         for answer in self:
-            answer.can_lift = answer.state == "standing" and answer.link_id in allowed
+            may_lift = answer.link_id in allowed and answer._of_kind("may_lift")
+            answer.can_lift = may_lift and answer.state == "standing"
 
     # === KINDS === #
 
@@ -136,6 +140,13 @@ class PaylinkAnswer(models.Model):
     def _may_undo_general(self):
         return True
 
+    def _may_lift_general(self):
+        return True
+
+    @api.model
+    def _caps_general(self, _link, _marks):
+        return []
+
     def _undo_general(self):
         self.hold_ids._lift()
 
@@ -146,6 +157,8 @@ class PaylinkAnswer(models.Model):
         self.link_id.check_access("write")
         if any(answer.state != "standing" for answer in self):
             raise UserError(self.env._("This answer does not stand anymore: reload the page."))
+        if not all(answer._of_kind("may_lift") for answer in self):
+            raise UserError(self.env._("What is sent is sent: replace the address of the link."))
         self._lift()
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
@@ -227,7 +240,7 @@ class PaylinkAnswer(models.Model):
     # === LIMITS === #
 
     @api.model
-    def _check_room(self, link, marks):
+    def _check_room(self, link, kind, marks):
         """Refuse what are too many answers, by the link and by where they come from. One query.
 
         :param dict marks: see :func:`~..tools.limits.marks`
@@ -239,6 +252,10 @@ class PaylinkAnswer(models.Model):
             Cap("ever", EVER, of_link, within=None),
             Cap("network", PER_NETWORK, same("network", marks["network"])),
             Cap("site", PER_SITE, same("site", marks["site"])),
+            *named_hook(self, "caps", kind)(link, marks),
         ]
-        if limits.full(self.env, TABLE, "answered_at", fields.Datetime.now(), caps):
+        reached = limits.full(self.env, TABLE, "answered_at", fields.Datetime.now(), caps)
+        if any(cap.within != limits.HOUR for cap in caps if cap.name in reached):
+            raise TooManyAnswers(self.env._("There were too many answers: please contact us."))
+        if reached:
             raise TooManyAnswers(self.env._("Too many answers: please try again in an hour, or contact us."))

@@ -106,8 +106,8 @@ class PaylinkLink(models.Model):
         mark = self._said_mark(kind, said)
         if self._is_said_already(kind, mark):
             return
-        marks = limits.marks(self.env, "paylink.answer", ip)
-        self.env["paylink.answer"]._check_room(self, marks)
+        marks = named_hook(self, "answer_marks", kind)(said, ip)
+        self.env["paylink.answer"]._check_room(self, kind, marks)
         answer = named_hook(self, "answer", kind)(said)
         answer.sudo().write(marks | {"said": mark})
 
@@ -115,8 +115,13 @@ class PaylinkLink(models.Model):
         """Hook: see ``paylink.answer``. Here: nobody has offered this."""
         raise UserError(self.env._("This can't be answered here anymore: reload the page."))
 
+    def _answer_marks_general(self, _said, ip):
+        """Hook: see ``paylink.answer``. Here: where it comes from."""
+        return limits.marks(self.env, "paylink.answer", ip)
+
     def _said_mark(self, kind, said):
-        texts = sorted((name, text) for name, text in said.items(multi=True) if isinstance(text, str))
+        """Of a file its name: who sends it again says the same."""
+        texts = sorted((name, getattr(value, "filename", value) or "") for name, value in said.items(multi=True))
         return hmac(self.env(su=True), "paylink.answer.said", (kind, texts))
 
     def _is_said_already(self, kind, mark):

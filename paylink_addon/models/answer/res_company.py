@@ -20,6 +20,13 @@ class ResCompany(models.Model):
         string="Days to pay a part", default=5, help="A plan of which a part is not paid so long after its day ends."
     )
 
+    paylink_objection_user_id = fields.Many2one(
+        "res.users",
+        string="Objections are answered by",
+        domain="[('share', '=', False), ('company_ids', 'in', id)]",
+        help="Gets the task to find out what is wrong. Empty, or if this person may not see the link: its owner.",
+    )
+
     _paylink_promise_days_in_bounds = models.Constraint(
         "CHECK(paylink_promise_days BETWEEN 0 AND 90)", "Enter a number of days from 0 to 90."
     )

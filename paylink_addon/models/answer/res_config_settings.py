@@ -11,3 +11,4 @@ class ResConfigSettings(models.TransientModel):
     )
     paylink_plan_days = fields.Integer(related="company_id.paylink_plan_days", readonly=False)
     paylink_plan_grace_days = fields.Integer(related="company_id.paylink_plan_grace_days", readonly=False)
+    paylink_objection_user_id = fields.Many2one(related="company_id.paylink_objection_user_id", readonly=False)

@@ -4,7 +4,7 @@ from odoo.fields import Command
 from odoo.models import MAGIC_COLUMNS
 
 from ...tools.client_values import is_value
-from ...tools.texts import typed
+from ...tools.texts import no_formula, typed
 
 NAMING = (Command.LINK, Command.UPDATE)
 
@@ -50,6 +50,12 @@ class PaylinkGuardMixin(models.AbstractModel):
         """Refuse what is not for clients to say."""
         self._check_written(vals)
         return super().write(vals)
+
+    def export_data(self, fields_to_export):
+        """Odoo writes texts into Excel files as they are: what strangers have typed is no formula there."""
+        exported = super().export_data(fields_to_export)
+        exported["datas"] = [[no_formula(value) for value in row] for row in exported["datas"]]
+        return exported
 
     @api.model
     def _complete(self, vals_list):

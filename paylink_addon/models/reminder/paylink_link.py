@@ -54,10 +54,14 @@ class PaylinkLink(models.Model):
         Hold.create(vals_list)
         return result
 
-    def _paused_together(self):
-        """The invoices that the link asks for, and the link itself, where it asks for something else."""
-        moves = self.line_ids.filtered("is_invoice").move_id
-        is_only_invoices = moves and all(self.line_ids.mapped("is_invoice"))
+    def _paused_together(self, lines=None):
+        """The invoices that the link asks for, and the link itself, where it asks for something else.
+
+        :param lines: of these lines only
+        """
+        lines = self.line_ids if lines is None else lines
+        moves = lines.filtered("is_invoice").move_id
+        is_only_invoices = moves and all(lines.mapped("is_invoice"))
         return [moves] if is_only_invoices else [moves, self]
 
     def _paused_values(self, record):

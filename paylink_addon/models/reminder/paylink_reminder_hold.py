@@ -309,13 +309,18 @@ class PaylinkReminderHold(models.Model):
         }
 
     def _tell(self):
-        """Note it on the invoice or the customer, where colleagues look."""
+        """Note it on the invoice or the customer, where colleagues look; in sets, however many there are."""
+        told = {}
         for hold in self:
             record, env = hold._is_about() or hold.partner_id, hold.company_id._paylink_env()
             text = env._("Objection noted: no reminders.")
             if hold.kind == "promise":
                 text = env._("Promise to pay: no reminders until %(date)s.", date=format_date(env, hold.date_until))
-            record.sudo()._message_log(body=f"{text} {hold.note or ''}".strip(), author_id=self.env.user.partner_id.id)
+            bodies = told.setdefault(record._name, {})
+            bodies[record.id] = " ".join(filter(None, [bodies.get(record.id), text, hold.note]))
+        for name, bodies in told.items():
+            records = self.env[name].sudo().browse(bodies)
+            records._message_log_batch(bodies=bodies, author_id=self.env.user.partner_id.id)
 
     # === HELPERS === #
 

@@ -34,3 +34,8 @@ class AnswerCommon(AnswerMixin, PaylinkCommon, HttpCase):
 
     def _day(self, link, days):
         return link._today() + timedelta(days=days)
+
+    def _told(self, link):
+        """What the owner of the link was told."""
+        domain = [("model", "=", link._name), ("res_id", "=", link.id), ("message_type", "=", "user_notification")]
+        return self.env["mail.message"].sudo().search(domain)
