@@ -1,20 +1,33 @@
 """What customers of the demo company have answered on the pages of their links."""
 
 from datetime import timedelta
+from io import BytesIO
 
 from odoo import Command, fields
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
+
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"
 
 
 def make_answers(env, customers):
-    """Let customers say when they will pay, and in which parts."""
+    """Let customers say when they will pay, and in which parts, that something is wrong, and call in an accountant."""
     env = env(user=env.ref("base.user_admin"))
-    roux, *_others = customers.with_env(env)
-    link = env["paylink.link"].create({"partner_id": roux.id, "amount": 340.0, "reference": "Pose de la vitrine"})
-    link._issue()
+    roux, marie, parc, *_others = customers.with_env(env)
+    link = _asked(env, roux, 340.0, "Pose de la vitrine")
     day = fields.Date.today() + timedelta(days=8)
-    link.sudo()._answer_in_turn("promise", MultiDict({"date": str(day)}), None)
+    link._answer_in_turn("promise", MultiDict({"date": str(day)}), None)
+    photo = FileStorage(BytesIO(PDF), filename="rayure.pdf")
+    said = {"reason": "other", "note": "La poignée est rayée, voyez la photo.", "file": photo}
+    _asked(env, marie, 180.0, "Poignées de porte")._answer_in_turn("objection", MultiDict(said), None)
+    said = {"email": "cabinet@expert-comptable.demo", "lang": "fr_FR"}
+    _asked(env, parc, 95.0, "Réglage des fenêtres")._answer_in_turn("forward", MultiDict(said), None)
     _make_plan(env, roux)
+
+
+def _asked(env, partner, amount, reference):
+    link = env["paylink.link"].create({"partner_id": partner.id, "amount": amount, "reference": reference})
+    link._issue()
+    return link.sudo()
 
 
 def _make_plan(env, customer):

@@ -112,7 +112,7 @@
         # answer
         "data/answer/paylink_answer_subtypes.xml",
         "data/answer/mail_templates_answers.xml",
-        "data/answer/mail_templates.xml",
+        "data/answer/mail_template_forward.xml",
         "views/answer/paylink_answer_views.xml",
         "views/answer/answer_inherited_views.xml",
         "views/answer/res_config_settings_views.xml",

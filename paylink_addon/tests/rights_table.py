@@ -257,6 +257,7 @@ TABLE = {
         "(unlink)": "",
     },
     "paylink.answer": {
+        "action_download_file": "OAM",
         "action_lift": "OAM",
         "action_view_link": "OAM",
         "(read)": "OAM",

@@ -5,6 +5,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import LazyTranslate, html2plaintext, mute_logger
+from werkzeug.datastructures import MultiDict
 
 from .bank.bank_common import BankMixin
 from .card.card_common import CardCommon
@@ -286,6 +287,25 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
         link = self.link()
         link._claim_transfer(str(fields.Date.today()), "100")
         link._withdraw_claim()
+
+    def _answered(self, kind, **said):
+        link = self.link()
+        link.sudo()._answer_in_turn(kind, MultiDict(said), None)
+        return link
+
+    def note_something_wrong(self):
+        self._answered("objection", reason="amount")
+
+    def note_wrong_while_charged(self):
+        link = self.link()
+        self._attempt(self._link(link.line_ids.move_id))._set_pending()
+        link.sudo()._answer_objection(MultiDict({"reason": "already_paid"}))
+
+    def note_sent_on(self):
+        self._answered("forward", email="compta@cabinet.fr")
+
+    def note_answer_taken_back(self):
+        self._answered("objection", reason="amount").sudo()._standing_answers().action_lift()
 
     def matched(self):
         self._prepare_bank()

@@ -71,6 +71,8 @@ class TestMessages(ReminderCommon, CardCommon):
         failing._set_pending()
         failing._set_error("R-03")
         found |= {"mail_template_failure": self._mail_of(link), "sms_template_failure": self._sms()}
+        link.sudo()._answer_in_turn("forward", MultiDict({"email": "compta@cabinet.fr", "lang": lang}), None)
+        found["mail_template_forward"] = self._last("mail.mail", email_to="compta@cabinet.fr").body_html
         paid = self._pay(link)
         found["mail_template_receipt"] = self._mail_of(link)
         link.email = customer.email = False

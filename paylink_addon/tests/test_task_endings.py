@@ -164,6 +164,13 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         link = self._link(self._invoice())
         return link, None, link.action_cancel
 
+    def case_answer_objection(self):
+        """What was objected to is settled, by whomever."""
+        link = self._link(self._invoice())
+        answer = link.sudo()._note_answer("objection", "objected", reason="amount", line_ids=link.line_ids.ids)
+        answer._pause("objection", link._paused_together())
+        return link, answer, answer.hold_ids.action_lift
+
     # === PAYMENTS === #
 
     def _autopay_page(self):
