@@ -127,10 +127,16 @@ class TestStrangers(unittest.TestCase):
         """More than 64 KiB is not read; nothing of it is logged as an error (see ``dev.log.complaints``)."""
         payer = self.payer(self.bert)
         large = "a" * 70 * KIBIBYTE
-        for path in ("/opened", "/renew"):
+        for path in ("/opened", "/renew", "/answer/promise", "/answer/forward"):
             with self.subTest(path):
                 answer = payer.session.post(payer.page + path, data={"x": large}, timeout=TIMEOUT)
                 self.assertEqual(answer.status_code, 413)
+        # The one form that takes a file takes no film.
+        for mebibytes in (7, 128):
+            film = {"file": ("a.pdf", b"%PDF-1.7".ljust(mebibytes * KIBIBYTE**2))}
+            answer = payer.session.post(f"{payer.page}/answer/objection", files=film, timeout=TIMEOUT)
+            self.assertEqual(answer.status_code, 413)
+            self.assertIn(f'{payer.page.removeprefix(payer.url)}/answer"', answer.text)
         # Odoo answers errors of JSON routes with 200.
         answer = call(payer.session, f"{payer.page}/transaction", amount=self.bert["amount"], x=large)
         self.assertEqual(answer["name"], "werkzeug.exceptions.RequestEntityTooLarge")

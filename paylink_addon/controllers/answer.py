@@ -8,11 +8,14 @@ from werkzeug.datastructures import MultiDict
 from ..const import PAY_PATH
 from ..models.answer.paylink_answer import TooManyAnswers
 from ..tools.uploads import LARGEST
-from .page import FORM_PAGE, PAGE
+from .page import FORM_PAGE, MAX_BODY, PAGE
 from .pay import PaylinkPay
 
-# A file, and room for what stands around it.
-MAX_BODY_WITH_FILE = LARGEST + 1024 * 1024
+
+def max_body(_controller):
+    """A form with a file: that, and room for what stands around it; any other form is as small as they all are."""
+    has_files = request.httprequest.mimetype == "multipart/form-data"
+    return LARGEST + 1024 * 1024 if has_files else MAX_BODY
 
 
 class PaylinkAnswer(PaylinkPay):
@@ -24,14 +27,15 @@ class PaylinkAnswer(PaylinkPay):
         link = self._link(token)
         if not link:
             return self._render_unknown()
-        return self._render_answers(link, kind) if link._awaits_customer() else self._answered(link)
+        may_answer = any(map(link._may_answer, link._answer_kinds()))
+        return self._render_answers(link, kind) if may_answer else self._answered(link)
 
     @http.route(f"{PAY_PATH}/<string:token>/answer/<string:kind>", **FORM_PAGE)
     def answer(self, token, kind, **_params):
         """Take an answer."""
         return self._take(token, kind)
 
-    @http.route(f"{PAY_PATH}/<string:token>/answer/objection", **FORM_PAGE | {"max_content_length": MAX_BODY_WITH_FILE})
+    @http.route(f"{PAY_PATH}/<string:token>/answer/objection", **FORM_PAGE | {"max_content_length": max_body})
     def answer_objection(self, token, **_params):
         """Take an objection, which may have a file."""
         return self._take(token, "objection")
@@ -56,7 +60,7 @@ class PaylinkAnswer(PaylinkPay):
         link = self._link(token)
         if not link:
             return self._render_unknown()
-        if not self._is_sent() or kind not in link._answer_kinds() or not link._awaits_customer():
+        if not self._is_sent() or kind not in link._answer_kinds() or not link._may_answer(kind):
             return self._answered(link)
         http_request = request.httprequest
         said = MultiDict([*http_request.form.items(multi=True), *http_request.files.items(multi=True)])

@@ -44,9 +44,9 @@ class PaylinkLink(models.Model):
 
     # === WHAT THE PAGE SHOWS === #
 
-    def _payment_form_values(self, *args, **kwargs):
+    def _page_texts(self, due):
         """With what stands of the answers."""
-        return super()._payment_form_values(*args, **kwargs) | {"answers": self._page_answers()}
+        return super()._page_texts(due) | {"answers": self._page_answers()}
 
     def _page_answers(self):
         """What stands of the answers, as the customer reads it."""
@@ -69,12 +69,21 @@ class PaylinkLink(models.Model):
 
     def _answer_forms(self):
         """What can be answered now: ``(kind, what its form needs)``, in the order of the page."""
-        forms = {kind: named_hook(self, "answer_form", kind)() for kind in self._answer_kinds()}
+        kinds = [kind for kind in self._answer_kinds() if self._may_answer(kind)]
+        forms = {kind: named_hook(self, "answer_form", kind)() for kind in kinds}
         return [(kind, form) for kind, form in forms.items() if form]
 
     @api.model
     def _answer_kinds(self):
         return self.env["paylink.answer"]._fields["kind"].get_values(self.env)
+
+    def _may_answer(self, kind):
+        """Whether an answer of this kind is taken now."""
+        return named_hook(self, "may_answer", kind)()
+
+    def _may_answer_general(self):
+        """Hook: see ``paylink.answer``. Here: as long as it can be paid."""
+        return self._awaits_customer()
 
     def _answer_form_general(self):
         """Hook: see ``paylink.answer``. Here: it is not offered."""
@@ -101,7 +110,7 @@ class PaylinkLink(models.Model):
 
     def _answer_in_turn(self, kind, said, ip):
         self._wait_and_hold()
-        if not self._awaits_customer():
+        if not self._may_answer(kind):
             raise UserError(self.env._("This link can no longer be paid: reload the page."))
         mark = self._said_mark(kind, said)
         if self._is_said_already(kind, mark):
@@ -150,7 +159,7 @@ class PaylinkLink(models.Model):
         self.ensure_one()
         self._wait_and_hold()
         answer = self._standing_answers().filtered(lambda one: one.kind == kind and str(one.id) == str(number))
-        if not answer or not answer._of_kind("may_undo") or not self._awaits_customer():
+        if not answer or not answer._of_kind("may_undo") or not self._may_answer(kind):
             return
         answer._lift()
         env = self._owner_env()

@@ -20,7 +20,9 @@ class PaylinkLinkForward(models.Model):
 
     def _answer_form_forward(self):
         """The languages to choose from: that of the page, if nothing is chosen."""
-        return {"languages": self.env["res.lang"].get_installed(), "lang": self.env.lang}
+        installed = self.env["res.lang"].get_installed()
+        named_in_itself = [(code, name.rpartition("/")[2].strip()) for code, name in installed]
+        return {"languages": named_in_itself, "lang": self.env.lang}
 
     def _answer_marks_forward(self, said, ip):
         """Also by whom it is sent to."""
@@ -32,7 +34,7 @@ class PaylinkLinkForward(models.Model):
         if not email or self._is_unwanted(email):
             raise UserError(self.env._("Enter one e-mail address that we can write to."))
         answer = self._note_answer("forward", "forwarded", email_to=email)
-        self._forward(email, self.env["res.lang"]._paylink_nearest(said.get("lang")) or self.env.lang)
+        self._forward(email, self.env["res.lang"]._paylink_nearest(typed(said.get("lang"))) or self.env.lang)
         return answer
 
     # === HELPERS === #

@@ -79,8 +79,12 @@ class TestForward(AnswerCommon):
                 self.assertEqual(response.status_code, 422)
                 self.assertNotIn("<script>", response.text)
                 self.assertIn('role="alert"', response.text)
+        files = dict.fromkeys(("email", "lang", "line", "reason", "note", "date"), ("a@cabinet.fr", b"a@cabinet.fr"))
+        for kind in ("forward", "objection", "promise", "transfer", "plan"):
+            response = self.url_open(f"/pay/{self.link.access_token}/answer/{kind}", files=files)
+            self.assertLess(response.status_code, 500, kind)
         self.assertFalse(self._answers(self.link))
-        self.assertFalse(self._sent_to("%"))
+        self.assertFalse(self.env["mail.mail"].sudo().search([("email_to", "ilike", "cabinet")]))
 
     def test_limits(self):
         """By link, mailbox and network; what is too much is neither stored nor sent."""

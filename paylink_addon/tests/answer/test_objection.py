@@ -83,6 +83,7 @@ class TestObjection(ReminderCommon, AnswerCommon):
         _response, page = self._page(link, "/answer")
         boxes = page.xpath("//form[contains(@action, '/answer/objection')]//input[@name='line']/@value")
         self.assertEqual(boxes, [*(str(line.id) for line in link.line_ids), "all"])
+        self.assertEqual(len(page.xpath("//form[contains(@action, '/answer/objection')]//textarea")), 1)
         line = link.line_ids.filtered(lambda one: one.move_id == wrong)
         response = self._object(link, line, note="La porte\nest rayée", file=("photo.exe", PDF))
         self.assertEqual(response.status_code, 303)
@@ -150,6 +151,7 @@ class TestObjection(ReminderCommon, AnswerCommon):
             "no document": ([], {}),
             "another's document": ([foreign], {}),
             "also another's": ([first, foreign], {}),
+            "a file in place of texts": ([], {"reason": "x", "file": ("a.pdf", PDF)}),
             "no id": ([first, "1 OR 1=1"], {}),
             "no reason": ([first], {"reason": ""}),
             "an invented reason": ([first], {"reason": "x\0"}),
@@ -182,7 +184,7 @@ class TestObjection(ReminderCommon, AnswerCommon):
             ("/answer/plan", 70_000),
         ):
             with self.subTest(path):
-                response = self.url_open(f"{token}{path}", data=b"x" * size)
+                response = self.url_open(f"{token}{path}", files={"file": ("a.pdf", b"x" * size)})
                 self.assertEqual(response.status_code, 413)
                 self.assertIn(f'href="{token}/answer"', response.text)
         self.assertFalse(self._answers(link))
@@ -286,6 +288,26 @@ class TestObjection(ReminderCommon, AnswerCommon):
             self.assertEqual(answer.is_charging, is_charging)
         texts = re.findall(r'role="status">([^<]+)', self._page(link)[0].text)
         self.assertEqual(len({len(text) for text in texts}), 2)
+
+    def test_while_it_is_paid(self):
+        """Whoever pays by mistake, or is charged, says so on the page that tells that money is on its way."""
+        own, charged = self._link(self._late()), self._link(self._late())
+        self._attempt(own)._set_pending()
+        self._attempt(self._link(charged.line_ids.move_id))._set_pending()
+        for link, view in ((own, "progress"), (charged, "closed")):
+            with self.subTest(view):
+                self.assertEqual(link._page_view(), view)
+                way = f"/pay/{link.access_token}/answer?kind=objection"
+                self.assertTrue(self._page(link)[1].xpath(f"//a[@href='{way}']"))
+                forms = self._page(link, "/answer")[1].xpath("//form[contains(@action, '/answer/')]/@action")
+                self.assertEqual(forms, [f"/pay/{link.access_token}/answer/objection"])
+                self.assertEqual(self._object(link).status_code, 303)
+                self.assertTrue(self._answers(link).is_charging)
+                self.assertEqual(len(self._page(link)[1].xpath("//p[@role='status']")), 1)
+                self._send(link, "objection/undo", answer=self._answers(link).id)
+                self.assertEqual(self._answers(link).state, "lifted")
+                self.assertEqual(self._send(link, "forward", email="compta@cabinet.fr").status_code, 303)
+                self.assertFalse(self._answers(link).filtered(lambda one: one.kind == "forward"))
 
     def test_as_many_queries_for_many_documents(self):
         """Their chatter is written in sets."""
