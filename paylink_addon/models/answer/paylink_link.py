@@ -46,7 +46,7 @@ class PaylinkLink(models.Model):
 
     def _page_texts(self, due):
         """With what stands of the answers."""
-        return super()._page_texts(due) | {"answers": self._page_answers()}
+        return super()._page_texts(due) | {"answers": self._page_answers()} | self._plan_texts()
 
     def _page_answers(self):
         """What stands of the answers, as the customer reads it."""

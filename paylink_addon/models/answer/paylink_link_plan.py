@@ -262,10 +262,10 @@ class PaylinkLinkPlan(models.Model):
         """Who pays in parts is not late with what is to come."""
         return super()._is_settling() or self.is_in_parts
 
-    def _page_texts(self, due):
-        values = super()._page_texts(due)
+    def _plan_texts(self):
+        """What all its pages say of a plan."""
         part = self.plan_part_id
-        return values | {
+        return {
             "plan": self._page_plan() if self.is_in_parts else False,
             "part_of_plan": part._title() if part else False,
             "plan_url": f"/pay/{part.plan_id.link_id.access_token}" if part.plan_id.state == "running" else False,
