@@ -126,11 +126,10 @@ class PaylinkLinkPlan(models.Model):
         """
         try:
             amounts = in_parts(total, count, self.currency_id.name)
-        except MoneyError:
+            days = [start + relativedelta(months=number) for number in range(count)]
+        except (MoneyError, ValueError):  # no amount of this currency, or no day of any calendar
             return ()
-        if min(amounts) < self.currency_id.rounding:
-            return ()
-        return tuple((start + relativedelta(months=number), amount) for number, amount in enumerate(amounts))
+        return tuple(zip(days, amounts, strict=True)) if min(amounts) >= self.currency_id.rounding else ()
 
     def _plan_total(self):
         """What is to be paid in parts: discounts for who pays early are not earned."""

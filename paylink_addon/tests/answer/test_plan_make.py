@@ -56,8 +56,10 @@ class TestPlanMake(PlanCommon):
             with form.line_ids.edit(1) as line:
                 line.amount = 40
             self.assertEqual(form.amount_left, 10)
-            form.count = 0
-            self.assertEqual(len(form.line_ids), 0)
+            for name, value in (("count", 0), ("count", 10**6), ("date_first", "9999-12-01")):
+                setattr(form, name, value)
+                self.assertEqual(len(form.line_ids), 0)
+                form.count, form.date_first = 2, TODAY
 
     def test_who_may_agree_on_what(self):
         """(parts) → refused to all, to all but payment managers, or to nobody."""
@@ -73,6 +75,7 @@ class TestPlanMake(PlanCommon):
             ("too much", [(0, 50), (30, 50.01)], False, True),
             ("in the past", [(-1, 50), (30, 50)], False, True),
             ("twice a day", [(5, 50), (5, 50)], False, True),
+            ("in the far future", [(0, 50), (365 * 4, 50)], False, True),
             ("less than nothing", [(0, 150), (30, -50)], False, True),
         ):
             for user in (self.seller, self.manager):

@@ -4,8 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-# More parts than any company allows its customers.
-MOST = 36
+# More than any company allows its customers.
+MOST_PARTS, MOST_YEARS = 36, 3
 
 
 class PaylinkPlanMake(models.TransientModel):
@@ -23,7 +23,9 @@ class PaylinkPlanMake(models.TransientModel):
     amount = fields.Monetary(string="Due", compute="_compute_source")
     problem = fields.Char(compute="_compute_source")
     count = fields.Integer(string="Number of parts", default=3, required=True)
-    date_first = fields.Date(string="First part on", default=fields.Date.context_today, required=True)
+    date_first = fields.Date(
+        string="First part on", default=lambda self: self.env.company._paylink_today(), required=True
+    )
     line_ids = fields.One2many(
         "paylink.plan.make.line",
         "wizard_id",
@@ -49,7 +51,7 @@ class PaylinkPlanMake(models.TransientModel):
     def _compute_line_ids(self):
         for wizard in self:
             link, parts = wizard.env["paylink.link"].new({"currency_id": wizard.currency_id.id}), ()
-            if 0 < wizard.count <= MOST and wizard.amount > 0 and wizard.date_first:
+            if 0 < wizard.count <= MOST_PARTS and wizard.amount > 0 and wizard.date_first:
                 parts = link._plan_parts(wizard.amount, wizard.count, wizard.date_first)
             lines = [Command.create({"date_due": day, "amount": amount}) for day, amount in parts]
             wizard.line_ids = [Command.clear(), *lines]
@@ -110,17 +112,24 @@ class PaylinkPlanMake(models.TransientModel):
 
     def _check_parts(self, link, parts):
         """:raises UserError: these are no parts of what is due, and why"""
-        currency, days = link.currency_id, [day for day, _amount in parts]
-        total = link._plan_total()
-        if len(parts) < 2 or len(set(days)) < len(days) or min(days) < link._today():
-            raise UserError(self.env._("Enter two parts or more, each with a day of its own, from today on."))
-        if any(currency.compare_amounts(amount, 0) <= 0 for _day, amount in parts):
+        self._check_days(link, [day for day, _amount in parts])
+        currency, amounts, total = link.currency_id, [amount for _day, amount in parts], link._plan_total()
+        if any(currency.compare_amounts(amount, 0) <= 0 for amount in amounts):
             raise UserError(self.env._("Each part must be more than zero."))
-        if currency.compare_amounts(sum(amount for _day, amount in parts), total):
+        if currency.compare_amounts(sum(amounts), total):
             text = self.env._("The parts must add up to what is due: %(amount)s.", amount=link._amount_text(total))
             raise UserError(text)
         if not self.env.user.has_group("paylink_addon.group_payment_manager"):
             self._check_bounds(link, parts)
+
+    def _check_days(self, link, days):
+        today = link._today()
+        if len(days) < 2 or len(set(days)) < len(days) or min(days) < today:
+            raise UserError(self.env._("Enter two parts or more, each with a day of its own, from today on."))
+        if len(days) > MOST_PARTS or max(days) > fields.Date.add(today, years=MOST_YEARS):
+            most = {"count": MOST_PARTS, "years": MOST_YEARS}
+            text = self.env._("Enter at most %(count)s parts, the last one within %(years)s years.", **most)
+            raise UserError(text)
 
     def _check_bounds(self, link, parts):
         company = link.company_id
