@@ -25,8 +25,8 @@ class TestPlanBrowser(PhoneCommon):
             self.assertLess(evaluate(f"{button}.getBoundingClientRect().bottom"), 844)
             self.assertTrue(evaluate("document.documentElement.scrollWidth <= 390"))
             evaluate(f"{button}.click()")
-            self._wait(evaluate, "document.querySelector('form[action$=\"/pay\"]')")
-            self.assertIn("40,00", evaluate("document.querySelector('h1').textContent"))
+            self._wait(evaluate, "document.querySelector('main[data-view=pay]')")
+            self.assertIn("40,00", evaluate("document.querySelector('main').textContent"))
         plan = link.sudo().plan_id
         self.assertEqual((plan.state, plan.part_ids.mapped("amount")), ("running", [40, 40, 40]))
         self.assertEqual(plan.hold_ids.filtered("active").move_id, invoice)
