@@ -81,7 +81,7 @@ class FormPageMixin(PageMixin):
             raise UserError(answer["state_message"])
         if url := transaction.with_user(SUPERUSER_ID)._paylink_leads_to():
             return self._leave(url)
-        if form := answer.get("redirect_form_html"):
+        if transaction.state == "draft" and (form := answer.get("redirect_form_html")):
             return self._render_leave(owner, form)
         return request.redirect("/payment/status", code=HTTPStatus.SEE_OTHER)
 

@@ -375,6 +375,7 @@ class PaymentProvider(models.Model):
             "tokens_sudo": self.env["payment.token"],
             "show_tokenize_input_mapping": {provider.id: option.may_save},
             "embedded": bool(provider._paylink_embedded()),
+            "in_test_mode": option.is_test,
             "reference_prefix": owner.name,
             "transaction_route": f"{owner._page_path}/{owner.access_token}/transaction",
             "landing_route": "/payment/status",

@@ -416,6 +416,7 @@ class TestPay(PayCommon):
         (box,) = page.xpath("//input[@name='o_payment_radio']")
         self.assertEqual(f"{box.get('data-provider-id')}-{box.get('data-payment-option-id')}", option)
         self.assertIn("needs JavaScript", page.xpath("string(//noscript)"))
+        self.assertIn("no money moves", answer.text)
         self.assertIn("unsafe-eval", answer.headers["Content-Security-Policy"])
         (back,) = page.xpath("//main/p/a/@href")
         page = html.fromstring(self.url_open(back).content)

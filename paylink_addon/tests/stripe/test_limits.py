@@ -111,10 +111,11 @@ class TestLimits(StripeCommon):
     def test_limit_that_only_stripe_knows(self):
         """It settles in a currency with another least: the customer reads that, and the managers are told."""
         link = self._free_link(0.50, currency_id=self.euro.id, partner_id=self.john.id)
-        tx = self._attempt(link)
+        data = {"option": f"{self.provider.id}-{self.payment_method_id}"}
         with patch.dict(balance.MINIMUM, {"eur": 70}), mute_logger(checkout_logger.name):
-            self.checkout(tx)
-        self.assertIn("too small to be paid online", self.url_open(f"/pay/{link.access_token}").text)
+            page = self.url_open(f"/pay/{link.access_token}/pay", data=data)
+        self.assertEqual(page.url, f"{self.base_url()}/pay/{link.access_token}")
+        self.assertIn("too small to be paid online", page.text)
         self.assertTrue(link.activity_ids)
 
     def test_maximum_of_odoo(self):
