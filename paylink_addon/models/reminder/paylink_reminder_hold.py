@@ -15,8 +15,8 @@ OF_LINK = SQL("hold.move_id IS NULL AND hold.link_id IS NOT NULL")
 class PaylinkReminderHold(models.Model):
     """Why somebody is not reminded for a while: a promise to pay until a day, or an objection until it is settled.
 
-    For one invoice, or for all of a customer; by a transfer that was announced on the page of a link also for what the
-    link asks for besides invoices. A promise that is over needs no care: reminders go on by themselves, with the latest
+    For one invoice, or for all of a customer; by what was said on the page of a link also for what the link asks for
+    besides invoices. A promise that is over needs no care: reminders go on by themselves, with the latest
     one that it has held up.
     """
 
@@ -58,8 +58,8 @@ class PaylinkReminderHold(models.Model):
         copy=False,
         index="btree_not_null",
         ondelete="cascade",
-        help="The collection link on whose page the customer has announced a transfer. Without an invoice, only what "
-        "this link asks for besides invoices is on hold.",
+        help="The collection link on whose page the customer has said so. Without an invoice, only what this link asks "
+        "for besides invoices is on hold.",
     )
     date_until = fields.Date(string="Until", help="The last day without reminders.")
     note = fields.Char(help="What was said, and by whom.")
