@@ -286,7 +286,7 @@ class PaylinkDispute(models.Model):
     def _source(self):
         """The payment that is charged back: of an amount captured later, the capture's."""
         transaction = self.transaction_id
-        payment = (transaction | transaction._paylink_settled_parts()).payment_id[:1]
+        payment = (transaction | transaction._paylink_settled_parts()).payment_id.sorted("id")[:1]
         if payment.move_id.state != "posted":
             raise UserError(
                 self.env._(

@@ -34,6 +34,11 @@ class PaymentTransaction(models.Model):
         return rows
 
     def _paylink_booked_lines(self):
-        """And what the bank has given back: it pays what was paid before."""
-        disputes = (self | self.source_transaction_id).sudo().paylink_dispute_ids
+        """And what the bank has given back: it pays what was paid before. Of an amount that was captured in parts it
+        was taken from one of them: see ``paylink.dispute._source``.
+        """
+        taken_from = self.source_transaction_id.filtered(
+            lambda whole: whole._paylink_settled_parts().payment_id.sorted("id")[:1] in self.payment_id
+        )
+        disputes = (self | taken_from).sudo().paylink_dispute_ids
         return super()._paylink_booked_lines() | disputes.reinstatement_id.move_id.line_ids

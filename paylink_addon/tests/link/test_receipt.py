@@ -116,6 +116,25 @@ class TestReceipt(PayCommon):
             self.assertEqual(part._paylink_standing_amount(), part.amount + expected[0])
         self.assertEqual(link.amount_taken_back, 50)
 
+    def test_what_a_bank_gave_back_is_paid_once(self):
+        """Of an authorization that was captured in parts it was taken from the first: the other has paid its own."""
+        link = self._link(self._invoice(amount=100), user_id=self.seller.id)
+        whole = self._authorized(link)
+        parts = [whole._create_child_transaction(amount) for amount in (60, 40)]
+        for part in parts:
+            part._set_done()
+            part._post_process()
+        values = {"provider_id": whole.provider_id.id, "transaction_id": whole.id, "currency_id": whole.currency_id.id}
+        values |= {"name": "dp_2", "amount": 100, "status": "won", "withdrawn_at": "2026-04-06 12:00:00"}
+        dispute = self.env["paylink.dispute"].sudo().create(values)
+        dispute._book_withdrawal()
+        dispute.reinstated_at = "2026-04-08 12:00:00"
+        dispute._book_reinstatement()
+        self.env.invalidate_all()
+        own = link.sudo()
+        self.assertEqual(sum(own._paid_shares().values()), 100)
+        self.assertEqual([sum(own._paid_shares(part).values()) for part in parts], [60, 40])
+
     def test_no_receipt_of_what_is_unpaid(self):
         link, other = self._link(self._invoice(), user_id=self.seller.id), self._free_link(user_id=self.colleague.id)
         paid = self._pay(other)
