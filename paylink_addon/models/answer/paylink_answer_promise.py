@@ -53,10 +53,10 @@ class PaylinkAnswerPromise(models.Model):
         """In the hours in which the company reminds; on a day that has none, which the customer has chosen all the
         same, in those of offices.
         """
-        local = days.local(now, company.paylink_tz)
         opening, closing = OFFICE_HOURS
+        hour = days.local(now, company.paylink_tz).time()
         return company._paylink_may_remind(now) or (
-            opening <= local.time() < closing and not company._paylink_sends_on(local.date())
+            opening <= hour < closing and not company._paylink_sends_on(company._paylink_day(now))
         )
 
     @api.model
