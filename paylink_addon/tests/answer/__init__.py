@@ -1,4 +1,5 @@
 from . import test_answers
+from . import test_answers_browser
 from . import test_forward
 from . import test_objection
 from . import test_plan
