@@ -117,6 +117,24 @@ class TestLocks(TransactionCase):
         first.execute("SHOW lock_timeout")
         self.assertEqual(first.fetchone()[0], "0")
 
+    def test_turn_ends_before_what_it_sets_off(self):
+        """Odoo asks mail servers once something is committed, on the same cursor: nobody waits for them."""
+        free = []
+        with in_turn(cursor := self._cursor(), "paylink.test.turn"):
+            self.assertFalse(take_name(self.other, "paylink.test.turn"))
+            cursor.postcommit.add(lambda: free.append(take_name(self.other, "paylink.test.turn")))
+        self.assertEqual(free, [True])
+        self.other.rollback()
+        with self.assertRaises(ZeroDivisionError), in_turn(cursor, "paylink.test.turn"):
+            cursor.execute("SELECT 1")
+            1 / 0  # noqa: B018
+        self.assertTrue(take_name(self.other, "paylink.test.turn"))
+
+    def _cursor(self):
+        cursor = sql_db.db_connect(self.env.cr.dbname).cursor()
+        self.addCleanup(cursor.close)
+        return cursor
+
     def test_names(self):
         self.assertTrue(take_name(self.other, "paylink.test"))
         self.assertFalse(take_name(self.env.cr, "paylink.test"))

@@ -106,7 +106,7 @@ def a_slot(cr, name=None, wait=0.0):
 def in_turn(cr, name):
     """Have what has this name done by one transaction after the other; each sees what those before have done. Whoever
     comes waits: it is for what takes milliseconds, and is done so often that running it again would take much longer.
-    Commits before and after.
+    Commits before and after. The turn ends with the commit itself: what that sets off, such as messages, may take long.
 
     Nobody waits for long, neither for the turn nor, in it, for rows that somebody else holds.
 
@@ -119,16 +119,16 @@ def in_turn(cr, name):
     except OperationalError:
         cr.rollback()
         raise
+    cr.commit()  # pylint: disable=invalid-commit  # from now on new data are seen
+    cr.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
+    cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])  # this transaction has it
     try:
-        cr.commit()  # pylint: disable=invalid-commit  # from now on new data are seen
         _wait_no_longer(cr, TURN)
         yield
         cr.commit()  # pylint: disable=invalid-commit
     except BaseException:
         cr.rollback()
         raise
-    finally:
-        cr.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
 
 
 def _wait_no_longer(cr, seconds):

@@ -110,11 +110,11 @@ class PaylinkLink(models.Model):
 
     def _answer_in_turn(self, kind, said, ip):
         self._wait_and_hold()
+        mark = self._said_mark(kind, said)
+        if self._is_said_already(kind, mark):  # asked first: what was said may be why nothing can be said anymore
+            return
         if not self._may_answer(kind):
             raise UserError(self.env._("This link can no longer be paid: reload the page."))
-        mark = self._said_mark(kind, said)
-        if self._is_said_already(kind, mark):
-            return
         marks = named_hook(self, "answer_marks", kind)(said, ip)
         self.env["paylink.answer"]._check_room(self, kind, marks)
         answer = named_hook(self, "answer", kind)(said)

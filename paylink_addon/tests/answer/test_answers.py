@@ -119,6 +119,15 @@ class TestAnswers(AnswerCommon):
         self.assertEqual(len(self._holds(self.invoice)), 1)
         self.assertEqual(len(self._time_line(self.link, "promised")), 1)
 
+    def test_second_click_of_what_ends_answers(self):
+        """The second click has waited for the first one, after which the page takes no answer of this kind."""
+        self.company.write({"paylink_plan_parts": 3, "paylink_plan_least": 1})
+        said = MultiDict({"plan": self.link._plan_offers()[0].key})
+        for _number in range(2):
+            self.link.sudo()._answer_in_turn("plan", said, None)
+        self.assertEqual(len(self._answers(self.link)), 1)
+        self.assertFalse(self.link._may_answer("plan"))
+
     def test_one_answer_after_the_other(self):
         """Who waits for long for the turn is told so, and nothing is done."""
         with patch.object(locks, "TURN", 0.05), self._busy("paylink_answer"):
