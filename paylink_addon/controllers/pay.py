@@ -152,7 +152,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
         payer = self._payer(link)
         money = link._page_money(payer)
         view = link._page_view(money.payable)
-        if view != "pay" and (led_to := link._led_to()) != link:
+        if view not in ("pay", "plan") and (led_to := link._led_to()) != link:
             return self.page(led_to.access_token, **params)
         is_back = view == "pay" and params.get("returned") and link._awaits_provider()
         if view == "pay" and not is_back:

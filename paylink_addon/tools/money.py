@@ -154,19 +154,21 @@ def _with_decimals(plain, decimals):
     return [Decimal(f"{re.sub('[.,]', '', whole) or 0}.{part or 0}")]
 
 
-def in_parts(amount, count, currency, norm=STRIPE):
+def in_parts(amount, count, currency, rounding=0, norm=STRIPE):
     """``amount`` in ``count`` parts that are alike, each of which can be paid; the first one has what is left over.
 
     :param amount: major units, as :func:`to_minor` takes them
     :param str currency: ISO 4217 code, any case
+    :param rounding: the currency's smallest step in the books (as ``res.currency.rounding``), where that is larger
     :param Norm norm: whose minor units, and steps
     :return: a list of ``float``, in major units; some are zero where there is too little for so many
     :raise MoneyError: no amount in this currency
     """
     whole = Norm(norm.name, decimals=norm.decimals)  # what an invoice says need not be a multiple of the step
-    minor, step = to_minor(amount, currency, whole), norm.step_of(currency)
+    own = int(Decimal(repr(rounding)).scaleb(norm.decimals_of(currency), context=EXACT))  # 0: it is a finer one
+    minor, step = to_minor(amount, currency, whole), math.lcm(norm.step_of(currency), own or 1)
     others = minor // (count * step) * step
-    return [float(to_major(own, currency, norm)) for own in (minor - others * (count - 1), *[others] * (count - 1))]
+    return [float(to_major(part, currency, norm)) for part in (minor - others * (count - 1), *[others] * (count - 1))]
 
 
 def exact_amount(amount, step):

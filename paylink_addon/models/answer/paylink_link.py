@@ -55,7 +55,7 @@ class PaylinkLink(models.Model):
                 "id": answer.id,
                 "kind": answer.kind,
                 "text": answer._of_kind("page_text", self.env),
-                "may_undo": answer._of_kind("may_undo"),
+                "may_undo": answer._of_kind("may_undo") and self._may_answer(answer.kind),
             }
             for answer in self._standing_answers()
         ]

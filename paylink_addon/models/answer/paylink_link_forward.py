@@ -57,9 +57,10 @@ class PaylinkLinkForward(models.Model):
     # === ITS ADDRESS === #
 
     def _replace_token(self):
-        """Whoever was sent the old one cannot use it anymore."""
+        """Whoever was sent an old one cannot use it anymore."""
+        replaced = self._replaced_together()
         result = super()._replace_token()
-        self.env["paylink.answer"].sudo().search([("link_id", "in", self.ids), ("kind", "=", "forward")])._end()
+        self.env["paylink.answer"].sudo().search([("link_id", "in", replaced.ids), ("kind", "=", "forward")])._end()
         return result
 
 

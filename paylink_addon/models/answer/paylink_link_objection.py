@@ -22,7 +22,7 @@ class PaylinkLinkObjection(models.Model):
     def _may_answer_objection(self):
         """Also while money is on its way: who is charged for something that is wrong says so at once."""
         view = self._page_view()
-        return view in ("pay", "progress") or (view == "closed" and self._closed_reason() == "in_progress")
+        return view in ("pay", "plan", "progress") or (view == "closed" and self._closed_reason() == "in_progress")
 
     def _answer_form_objection(self):
         """The documents to choose from."""

@@ -12,6 +12,8 @@ from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, in_parts
 
 _lt = LazyTranslate(__name__)
+# Customers choose no plan of what was to be paid in parts within this time, and was not.
+LATELY, ENDED_UNPAID = timedelta(days=60), ("broken", "ended")
 
 
 class Offer(NamedTuple):
@@ -102,7 +104,7 @@ class PaylinkLinkPlan(models.Model):
         """
         self.ensure_one()
         company = self.company_id
-        if not company.paylink_plan_parts or not self._is_of_plans() or self._plan_problem():
+        if not company.paylink_plan_parts or not self._is_of_plans() or self._choice_problem():
             return []
         start, total, least, found = day or self._today(), self._plan_total(), self._least_part(), []
         for count in range(2, company.paylink_plan_parts + 1):
@@ -125,7 +127,7 @@ class PaylinkLinkPlan(models.Model):
         Days are counted from the first one: after the end of a short month comes the end of a long one.
         """
         try:
-            amounts = in_parts(total, count, self.currency_id.name)
+            amounts = in_parts(total, count, self.currency_id.name, self.currency_id.rounding)
             days = [start + relativedelta(months=number) for number in range(count)]
         except (MoneyError, ValueError):  # no amount of this currency, or no day of any calendar
             return ()
@@ -135,14 +137,27 @@ class PaylinkLinkPlan(models.Model):
         """What is to be paid in parts: discounts for who pays early are not earned."""
         return self.with_context(paylink_in_parts=True)._due_amounts()[self.id]
 
-    def _plan_problem(self):
-        """Why no plan can be made of what is due now, or ``False``."""
+    def _choice_problem(self):
+        """Why the customer can choose no plan now, or ``False``: who has not kept one asks for another one."""
+        if problem := self._plan_problem():
+            return problem
+        since = self.company_id._paylink_today() - LATELY
+        unpaid = [("link_id", "in", self._links_of_same().ids), ("state", "in", ENDED_UNPAID), ("ended_on", ">", since)]
+        if self.env["paylink.plan"].sudo().search_count(unpaid, limit=1):
+            return self.env._("A payment plan of this has ended lately: to agree on another one, please contact us.")
+        return False
+
+    def _links_of_same(self):
+        """All links that ask for something of what this one asks for, in sudo mode."""
         items = self.sudo().line_ids.move_line_id
-        others = self.env["paylink.link.line"].sudo().search([("move_line_id", "in", items.ids)]).link_id
-        if other := others.filtered("is_in_parts")[:1]:
+        return self.env["paylink.link.line"].sudo().search([("move_line_id", "in", items.ids)]).link_id
+
+    def _plan_problem(self):
+        """Why no plan can be made of what is due now, or ``False``. Of other links it tells nothing."""
+        if other := self._links_of_same().filtered("is_in_parts")[:1]:
+            shared = self.sudo().line_ids.filtered(lambda line: line.move_line_id in other.line_ids.move_line_id)
             return self.env._(
-                "%(documents)s: this is paid in parts already.",
-                documents=other._documents_text(self.env, other.line_ids),
+                "%(documents)s: this is paid in parts already.", documents=self._documents_text(self.env, shared)
             )
         due = self._due_amounts()[self.id]
         if due <= 0 or not self._documents_stand():
@@ -184,7 +199,8 @@ class PaylinkLinkPlan(models.Model):
         offers = [offer for day in self._promised_days() for offer in self._plan_offers(day)]
         chosen = next((offer for offer in offers if offer.key == key), None)
         if not chosen:
-            raise UserError(self._plan_problem() or self.env._("Choose one of these plans."))
+            changed = key and self.env._("What is due has changed meanwhile: choose one of these plans.")
+            raise UserError(self._choice_problem() or changed or self.env._("Choose one of these plans."))
         return self._agree_on_plan(chosen.parts, by_customer=True)
 
     def _agree_on_plan(self, parts, by_customer=False):
@@ -197,6 +213,7 @@ class PaylinkLinkPlan(models.Model):
             raise UserError(problem)
         link = self.sudo()
         link._open_drafts()._paylink_close(_lt("It is paid in parts."))
+        link._end_promises()
         plan = self.env["paylink.plan"]._make(link, parts, by_customer)
         link.write({"plan_id": plan.id, "expires_at": link._end_with_plan(plan)})
         plan.part_ids.filtered(lambda part: part.date_due <= link._today()).told_at = fields.Datetime.now()
@@ -248,6 +265,26 @@ class PaylinkLinkPlan(models.Model):
         """It is paid after all, or there is another plan."""
         return self.state in ("paid", "cancelled") or self.is_in_parts or self._due_amounts()[self.id] <= 0
 
+    # === ADDRESSES === #
+
+    def _replaced_together(self):
+        """The page of a plan leads to those of its parts, and theirs lead to it, also once it has ended."""
+        together = super(PaylinkLinkPlan, self._with_plans())._replaced_together()
+        return together._with_plans()
+
+    def _with_plans(self):
+        """These, with all links of the plans that they are of."""
+        known = self.sudo()
+        origins = known | known.plan_part_id.plan_id.link_id
+        parts = known.search([("plan_part_id.plan_id.link_id", "in", origins.ids)])
+        return (origins | parts).with_env(self.env)
+
+    def _led_to(self):
+        """What was asked for by a part is due by the link of its plan, once that has ended."""
+        part = self.sudo().plan_part_id
+        is_over = self.state == "cancelled" and not self.amount_paid and part.plan_id.state in ENDED_UNPAID
+        return part.plan_id.link_id.with_env(self.env) if is_over else super()._led_to()
+
     # === THE PAGE === #
 
     def _page_view(self, payable=None):
@@ -264,10 +301,12 @@ class PaylinkLinkPlan(models.Model):
     def _plan_texts(self):
         """What all its pages say of a plan."""
         part = self.plan_part_id
+        plan = part.plan_id
         return {
             "plan": self._page_plan() if self.is_in_parts else False,
             "part_of_plan": part._title() if part else False,
-            "plan_url": f"/pay/{part.plan_id.link_id.access_token}" if part.plan_id.state == "running" else False,
+            "plan_url": plan and plan.state != "kept" and f"/pay/{plan.link_id.access_token}",
+            "plan_runs": plan.state == "running",
         }
 
     def _page_plan(self):

@@ -10,7 +10,7 @@ STATES = [
     ("running", "Running"),
     ("kept", "Paid"),
     ("broken", "Ended: a part was not paid"),
-    ("ended", "Ended by hand"),
+    ("ended", "Ended"),
 ]
 
 
@@ -133,15 +133,15 @@ class PaylinkPlan(models.Model):
 
         :param list parts: ``(day, amount)``
         """
-        rest, commands = sum(amount for _day, amount in parts), []
+        amounts, commands = [amount for _day, amount in parts], []
         for number, (day, amount) in enumerate(parts, 1):
-            rest = link.currency_id.round(rest - amount)
+            rest = link.currency_id.round(sum(amounts[number:]))  # nothing after the last one
             values = {"number": number, "date_due": day, "amount": amount, "amount_after": rest}
             commands.append(fields.Command.create(values))
         plan = self.sudo().create(
             {
                 "link_id": link.id,
-                "amount": sum(amount for _day, amount in parts),
+                "amount": sum(amounts),
                 "date_last": parts[-1][0],
                 "by_customer": by_customer,
                 "part_ids": commands,
@@ -238,6 +238,7 @@ class PaylinkPlan(models.Model):
         left = self._left()[self.id]
         running, rest = self._open_parts(left)[:1], self.link_id._amount_text(left)
         asked = self.currency_id.round(left - running.amount_after)
+        paying = self.part_ids.link_id.filtered(lambda link: link.state == "pending")[:1]
         return {
             "rows": self._part_rows(left),
             "left": rest,
@@ -246,4 +247,5 @@ class PaylinkPlan(models.Model):
             "asked": self.link_id._amount_text(asked),
             "is_last": not running.amount_after,
             "is_under_way": bool(self._under_way()),
+            "paying_url": paying and f"/pay/{paying.access_token}",
         }

@@ -209,7 +209,11 @@ class PaylinkLinkChoice(models.Model):
         told = transactions._paylink_received() | transactions._paylink_attempts()._paylink_in_flight()
         return told.sorted("id")[-1:].paylink_id.with_env(self.env) or self
 
-    def _replace_token(self):
-        """Whoever had the address has those that it has led to, and leads to."""
+    def _replaced_together(self):
+        """Hook: with these those whose addresses have their holders: what they have led to, and lead to."""
         led_to = self.union(*(link._led_to().with_env(self.env) for link in self.sudo()))
-        return super(PaylinkLinkChoice, self | self._live_widened() | led_to)._replace_token()
+        return self | self._live_widened() | led_to
+
+    def _replace_token(self):
+        """Whoever had the address has others by it: they are replaced together."""
+        return super(PaylinkLinkChoice, self._replaced_together())._replace_token()

@@ -6,3 +6,4 @@ from . import test_plan
 from . import test_plan_browser
 from . import test_plan_make
 from . import test_promises
+from . import test_plan_page

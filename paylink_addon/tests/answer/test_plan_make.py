@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import Form, tagged
+from odoo.tests import Form, freeze_time, tagged
 
 from ..reminder.reminder_common import TODAY
 from .test_plan import PlanCommon
@@ -90,6 +90,22 @@ class TestPlanMake(PlanCommon):
                         self.assertEqual(link.sudo().plan_id.part_ids.mapped("amount"), [own for _day, own in parts])
                     savepoint.rollback()
                     self.env.invalidate_all()
+
+    def test_where_customers_may_choose_none(self):
+        """Sales staff are told before they fill in anything."""
+        self.company.paylink_plan_parts = 0
+        link = self._link(self._due_invoice(10), user_id=self.seller.id)
+        for user, refused in ((self.seller, True), (self.manager, False)):
+            self.assertEqual(bool(self._dialog(link, user).problem), refused)
+
+    def test_first_day_is_the_customers(self):
+        """Proposed by the clock by which it is checked: for who is a day ahead, that day."""
+        link = self._link(self._due_invoice(10), user_id=self.manager.id)
+        link.partner_id.tz = "Pacific/Noumea"
+        with freeze_time(f"{TODAY} 14:00:00"):
+            dialog = self._dialog(link, self.manager)
+            self.assertEqual(dialog.date_first, TODAY + timedelta(days=1))
+            dialog.action_make()
 
     def test_links_of_others(self):
         """Only payment managers agree on plans of others' links, whatever a client names."""

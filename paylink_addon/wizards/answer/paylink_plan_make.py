@@ -24,7 +24,12 @@ class PaylinkPlanMake(models.TransientModel):
     problem = fields.Char(compute="_compute_source")
     count = fields.Integer(string="Number of parts", default=3, required=True)
     date_first = fields.Date(
-        string="First part on", default=lambda self: self.env.company._paylink_today(), required=True
+        string="First part on",
+        compute="_compute_date_first",
+        precompute=True,
+        store=True,
+        readonly=False,
+        required=True,
     )
     line_ids = fields.One2many(
         "paylink.plan.make.line",
@@ -46,6 +51,14 @@ class PaylinkPlanMake(models.TransientModel):
             wizard.currency_id = items.currency_id[:1] or wizard.env.company.currency_id
             wizard.amount = sum(items._paylink_due(fields.Date.to_date("9999-12-31")).values())
             wizard.problem = link._plan_problem() if link else not items and wizard.env._("Nothing is due here.")
+            wizard.problem = wizard.problem or wizard._setting_problem(items.company_id)
+
+    @api.depends("source_model", "source_ids")
+    def _compute_date_first(self):
+        """Today, by the customer's clock, as days are checked by it."""
+        for wizard in self:
+            source = wizard._sources()[:1]
+            wizard.date_first = source.partner_id._paylink_today(source.company_id or wizard.env.company)
 
     @api.depends("count", "date_first", "amount", "currency_id")
     def _compute_line_ids(self):
@@ -121,6 +134,12 @@ class PaylinkPlanMake(models.TransientModel):
             raise UserError(text)
         if not self.env.user.has_group("paylink_addon.group_payment_manager"):
             self._check_bounds(link, parts)
+
+    def _setting_problem(self, company):
+        """Why the user can agree on no plan at all, or ``False``."""
+        if company.paylink_plan_parts or self.env.user.has_group("paylink_addon.group_payment_manager"):
+            return False
+        return self.env._("The settings allow no payment in parts: ask a payment manager to agree on it.")
 
     def _check_days(self, link, days):
         today = link._today()
