@@ -47,6 +47,24 @@ def reason(error):
     return redact(str(error) or type(error).__name__).replace("\0", "")[-REASON_LENGTH:]
 
 
+def coded(text):
+    """What is stored of ``_lt("…")``, so that each reader has it in their language: see :func:`decoded`. ``None``: it
+    is said already.
+    """
+    if not isinstance(text, LazyGettext):
+        return None
+    return {"module": text._module, "source": text._source, "values": text._args or {}}
+
+
+def decoded(stored):
+    """The text that :func:`coded` has stored, for :func:`said`, or ``None``."""
+    if not stored:
+        return None
+    values = stored["values"]
+    named = values if isinstance(values, dict) else {}
+    return LazyGettext(stored["source"], *(() if named else values), _module=stored["module"], **named)
+
+
 def said(text, env):
     """A text that is stored, in the language of ``env``, where it was left open until somebody knows who reads it.
 

@@ -177,4 +177,4 @@ class PaylinkExportColumn(models.Model):
 
     def _computed_reasons(self, links):
         """Why attempts came to nothing, in their order."""
-        return {link.id: "; ".join(link.attempt_ids.sorted("id").filtered("reason").mapped("reason")) for link in links}
+        return {link.id: "; ".join(reason for *_try, reason in link.attempt_ids._tries() if reason) for link in links}

@@ -2,9 +2,10 @@
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL, format_amount, format_datetime, html2plaintext
+from odoo.tools import SQL, format_amount, format_datetime
 
 from ...const import LIVE_STATES, STAFF
+from ..link.paylink_link_attempt import OF_CUSTOMERS
 
 CHANNELS = [
     ("email", "E-mail"),
@@ -24,8 +25,6 @@ AMOUNT_RANGES = [
     ("e", "5,000 and more"),
 ]
 RANGE_STARTS = [("e", 5000), ("d", 1000), ("c", 500), ("b", 100)]
-# What the timeline tells of attempts to pay.
-ATTEMPT_EVENTS = ("attempt_failed", "attempt_abandoned", "pending", "authorized", "paid")
 # As calendars show the statuses: the colors of ``status_field.js``, so light that dark letters are read on them.
 STATUS_COLORS = {
     "#8fd6a3": ("paid", "settled"),
@@ -220,25 +219,17 @@ class PaylinkLinkLists(models.Model):
     @api.depends("attempt_count", "failed_count", "state")
     @api.depends_context("lang", "tz")
     def _compute_attempt_detail(self):
-        """As the timeline tells it: on a provider's page several cards may have been tried in one attempt."""
-        events = self.filtered("attempt_count")._attempt_events()
+        """On a provider's page several cards may have been tried in one attempt: as many lines as are counted."""
+        tried = self.filtered("attempt_count")
+        outcomes = dict(self.attempt_ids._fields["outcome"]._description_selection(self.env))
         for link in self:
-            link.attempt_detail = "\n".join(map(self._event_text, events.get(link.id, ()))) or False
+            attempts = (link & tried).sudo().attempt_ids.filtered(lambda one: one.outcome in OF_CUSTOMERS)
+            tries = attempts._tries()
+            lines = (self._try_text(moment, outcomes[outcome], reason) for _one, moment, outcome, reason in tries)
+            link.attempt_detail = "\n".join(lines) or False
 
-    def _attempt_events(self):
-        """The messages of the timeline about attempts, in their order, by id of link; two queries for all."""
-        names = (self._event_subtype_id(name) for name in ATTEMPT_EVENTS)
-        domain = [("model", "=", self._name), ("res_id", "in", self.ids), ("subtype_id", "in", [*filter(None, names)])]
-        messages = (
-            self.env["mail.message"].sudo().search_fetch(domain, ["res_id", "date", "subtype_id", "body"], order="id")
-        )
-        return messages.grouped("res_id")
-
-    def _event_text(self, message):
-        moment = format_datetime(self.env, message.date, dt_format="short")
-        what = message.subtype_id.description or message.subtype_id.name
-        reason = html2plaintext(message.body or "").strip()
-        label = f"{moment} · {what}"
+    def _try_text(self, moment, what, reason):
+        label = f"{format_datetime(self.env, moment, dt_format='short')} · {what}"
         return self.env._("%(label)s: %(text)s", label=label, text=reason) if reason else label
 
     # === CALENDAR === #

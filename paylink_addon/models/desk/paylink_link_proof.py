@@ -192,13 +192,13 @@ class PaylinkLinkProof(models.Model):
             "amounts": 1,
             "rows": [
                 [
-                    self._proof_moment(attempt.date),
+                    self._proof_moment(moment),
                     attempt.method,
-                    labels[attempt.outcome],
-                    attempt.reason,
+                    labels[outcome],
+                    reason,
                     self._amount_text(attempt.amount),
                 ]
-                for attempt in self.attempt_ids.sorted("id")
+                for attempt, moment, outcome, reason in self.attempt_ids._tries()
             ],
         }
 

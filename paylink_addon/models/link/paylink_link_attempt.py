@@ -1,6 +1,9 @@
 from odoo import api, fields, models
 from odoo.tools import SQL, html2plaintext
 
+from ...tools.texts import said
+from .payment_transaction_abandoned import LEFT
+
 OUTCOMES = [
     ("declined", "Refused, trying again"),
     ("pending", "In progress"),
@@ -13,6 +16,8 @@ OUTCOMES = [
     ("refunded", "Refunded"),
     ("refund_failed", "Refund failed"),
 ]
+# What became of a customer's attempt to pay; the others are ours, or the company's.
+OF_CUSTOMERS = ("declined", "pending", "authorized", "paid", "error", "cancel")
 
 
 class PaylinkLinkAttempt(models.Model):
@@ -71,13 +76,15 @@ class PaylinkLinkAttempt(models.Model):
                                                                         ELSE 'refund_pending' END
                         WHEN tx.source_transaction_id IS NOT NULL AND tx.state = 'cancel' THEN 'released'
                         WHEN tx.state = 'done' THEN 'paid'
+                        WHEN tx.state = 'draft' AND tx.paylink_abandoned THEN 'cancel'
                         WHEN tx.state = 'draft' THEN 'declined'
                         ELSE tx.state END AS outcome
               FROM payment_transaction tx
               JOIN paylink_link link ON link.id = tx.paylink_id
          LEFT JOIN account_payment payment ON payment.id = tx.payment_id
              WHERE tx.operation != 'validation'
-               AND (tx.operation = 'refund' OR tx.state != 'draft' OR tx.paylink_decline_count > 0)
+               AND (tx.operation = 'refund' OR tx.state != 'draft' OR tx.paylink_decline_count > 0
+                    OR tx.paylink_abandoned)
                AND (tx.state != 'cancel' OR tx.paylink_closed IS NOT TRUE OR tx.paylink_abandoned
                     OR tx.paylink_decline_count > 0)
                AND NOT EXISTS (SELECT FROM payment_transaction part
@@ -91,8 +98,31 @@ class PaylinkLinkAttempt(models.Model):
         for attempt in self:
             tx = self.env["payment.transaction"].browse(attempt.id)
             attempt.method = (tx.source_transaction_id or tx).paylink_method_display or tx.payment_method_id.name
-            said = tx.state != "done" and html2plaintext(tx.state_message or "")
-            attempt.reason = tx.paylink_reason or said or False
+            attempt.reason = tx.paylink_reason or html2plaintext(said(attempt._why(tx) or "", self.env)) or False
+
+    def _why(self, tx):
+        """Why there is no money of this transaction: what is stored is said in the reader's language."""
+        if tx.state == "done":
+            return False
+        if tx.paylink_abandoned and tx.state in ("draft", "cancel") and not tx.paylink_decline_count:
+            return LEFT
+        is_over = tx.state in ("draft", "error", "cancel")
+        return tx._paylink_last_reason() if is_over else tx._paylink_state_reason()
+
+    def _tries(self):
+        """What was tried in these, in its order: on a provider's page customers may try several cards in one attempt.
+
+        :return: ``[(attempt, moment, outcome, reason), …]``: as many of an attempt as are counted of it
+        """
+        return [row for attempt in self.sudo().sorted("id") for row in attempt._own_tries()]
+
+    def _own_tries(self):
+        tx = self.env["payment.transaction"].browse(self.id)
+        declines = [
+            (self, moment, "declined", said(reason, self.env) or False) for moment, reason in tx._paylink_declines()
+        ]
+        told = declines and tx.state in ("draft", "cancel")  # what has become of it is what became of the last one
+        return declines if told else [*declines, (self, self.date, self.outcome, self.reason)]
 
     # === ACTIONS === #
 

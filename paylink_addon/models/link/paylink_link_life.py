@@ -335,7 +335,8 @@ class PaylinkLinkLife(models.Model):
                 reason = str(error)
             else:
                 answer = tx.child_transaction_ids.sorted("id")[-1:]
-                reason = reason or (answer.state == "error" and (answer.state_message or answer.reference)) or ""
+                refused = answer.state == "error" and (answer._paylink_state_reason() or answer.reference)
+                reason = reason or refused or ""
         if reason:
             self.sudo().cancel_requested_at = False
         return reason
@@ -344,7 +345,7 @@ class PaylinkLinkLife(models.Model):
         return env._(
             "%(name)s could not be canceled: the authorized payment was not released. The reason: %(reason)s",
             name=self.name,
-            reason=reason,
+            reason=said(reason, env),
         )
 
     def _end_cancellation(self, transaction):
@@ -354,7 +355,7 @@ class PaylinkLinkLife(models.Model):
         is_release = transaction.source_transaction_id and transaction.paylink_asked != "capture"
         refused = transaction.state == "error" and is_release
         if refused and not self.env.context.get("paylink_cancelling"):  # whoever cancels right now is told there
-            link._report_refusal(transaction.state_message or transaction.reference)
+            link._report_refusal(transaction._paylink_state_reason() or transaction.reference)
         elif not refused and not link.transaction_ids._paylink_authorized():
             link._end_or_keep()
 

@@ -24,10 +24,7 @@ ATTEMPT_EVENTS = {
     "error": "attempt_failed",
     "cancel": "attempt_abandoned",
 }
-OPERATION_EVENTS = {
-    "error": "operation_failed",
-    "cancel": "voided",
-}
+OPERATION_EVENTS = {"error": "operation_failed", "cancel": "voided"}
 REFUND_EVENTS = {
     "pending": "refund_pending",
     "error": "operation_failed",
@@ -266,6 +263,7 @@ class PaymentTransaction(models.Model):
             updated |= super(PaymentTransaction, transactions)._update_state(
                 (*allowed_states, *late), target_state, said(state_message, self.with_context(lang=lang).env)
             )
+        updated._paylink_keep_text(state_message)
         if target_state == "done":
             updated._paylink_note_moved()
         updated._paylink_have_booked()

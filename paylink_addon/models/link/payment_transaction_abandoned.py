@@ -12,6 +12,7 @@ from ...tools.parameters import whole_number
 from .payment_transaction import BATCH, ON_REQUEST
 
 _lt = LazyTranslate(__name__)
+LEFT = _lt("The customer left without paying.")
 
 
 class PaymentTransactionAbandoned(models.Model):
@@ -91,14 +92,13 @@ class PaymentTransactionAbandoned(models.Model):
         """Give attempts up as the customer's choice: they count, and the request is *Interrupted*. That is told once,
         however often the customer comes back to the same page.
         """
-        text = _lt("The customer left without paying.")
         for tx in self.filtered(lambda tx: not tx.paylink_abandoned):
             tx.sudo().paylink_abandoned = True
             asked_by = tx._paylink_asked_by()
             if not tx.paylink_returned_at:
-                asked_by._log_events("attempt_abandoned", {asked_by.id: text} if tx.paylink_id else None)
+                asked_by._log_events("attempt_abandoned", {asked_by.id: LEFT} if tx.paylink_id else None)
             if not tx._paylink_page_lasts():
-                tx._paylink_close(text)
+                tx._paylink_close(LEFT)
 
     def _paylink_note_return(self):
         """The customer who had been given up is at the provider again, and has as much time as at first."""

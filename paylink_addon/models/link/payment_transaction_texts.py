@@ -1,10 +1,11 @@
 """Stage of ``payment.transaction``: what is said of payments, and in whose language."""
 
 from markupsafe import Markup
-from odoo import models
+from odoo import fields, models
 from odoo.tools import LazyTranslate, format_amount
 
 from ...tools.collected import Collected
+from ...tools.texts import coded, decoded
 
 _lt = LazyTranslate(__name__)
 # What documents say about it.
@@ -30,10 +31,32 @@ class PaymentTransactionTexts(models.Model):
 
     _inherit = "payment.transaction"
 
+    # What ``state_message`` says to one reader, for all others: see ``tools.texts.coded``.
+    paylink_state_text = fields.Json(string="Message as a Code", copy=False, readonly=True)
+
     def _paylink_last_reason(self):
-        """Hook: why the last try was declined; empty: it was not. A provider that knows more than the text says it."""
+        """Hook: why the last try was declined; empty: it was not. A provider that knows more than the text says it.
+
+        :return: see :func:`~..tools.texts.said`
+        """
+        return self._paylink_state_reason()
+
+    def _paylink_state_reason(self):
+        """What was said when the state changed last: see :func:`~..tools.texts.said`."""
         self.ensure_one()
-        return self.state_message
+        return decoded(self.paylink_state_text) or self.state_message
+
+    def _paylink_declines(self):
+        """Hook: which tries were declined within this attempt, before what has become of it.
+
+        :return: ``[(moment, reason), …]`` in their order; reasons: see :func:`~..tools.texts.said`
+        """
+        return []
+
+    def _paylink_keep_text(self, message):
+        """:param message: what ``state_message`` has been made of"""
+        stored = coded(message)
+        self.filtered(lambda tx: (tx.paylink_state_text or None) != stored).sudo().paylink_state_text = stored
 
     def _get_sent_message(self):
         """On documents, in the language of the company."""

@@ -7,7 +7,7 @@ from odoo.tools import LazyTranslate
 
 from ...tools.money import to_major
 from ...tools.stripe_events import moment_of
-from ...tools.texts import said
+from ...tools.texts import coded, decoded, said
 from .const import DELAYED_METHODS, MOVING_EVENTS, STRIPE_CODE, STRIPE_METHODS
 from .payment_transaction import id_of
 
@@ -208,7 +208,7 @@ class PaymentTransactionApply(models.Model):
         """Whether the failed charge was the last one. Older messages about declined cards may come late."""
         if self.operation in TOKEN_OPERATIONS:
             return True
-        if self.state != "pending" or charge in (self.paylink_stripe_declined or ()):
+        if self.state != "pending" or charge in self._paylink_stripe_declined_charges():
             return False
         if charge == self.paylink_stripe_charge:
             return True
@@ -216,7 +216,7 @@ class PaymentTransactionApply(models.Model):
 
     def _paylink_stripe_fail(self, error, charge=None):
         """The payment has failed; the customer reads why."""
-        declined = [known for known in self.paylink_stripe_declined or () if known != charge]
+        declined = [known for known in self.paylink_stripe_declined or () if known["charge"] != charge]
         if len(declined) != self.paylink_decline_count:
             self.write({"paylink_stripe_declined": declined, "paylink_decline_count": len(declined)})
         if not self.paylink_stripe_charge:
@@ -232,20 +232,29 @@ class PaymentTransactionApply(models.Model):
     def _paylink_stripe_count_decline(self, error, charge):
         """A declined try on Stripe's page, where the customer is still: the attempt goes on."""
         known = self.paylink_stripe_declined or []
-        if charge in known or charge == self.paylink_stripe_charge:
+        if charge in self._paylink_stripe_declined_charges() or charge == self.paylink_stripe_charge:
             return
         message = self._paylink_stripe_reason(error)
+        moment = fields.Datetime.to_string(fields.Datetime.now())
         self.write(
             {
-                "paylink_stripe_declined": [*known, charge],
+                "paylink_stripe_declined": [*known, {"charge": charge, "at": moment, "text": coded(message)}],
                 "paylink_decline_count": len(known) + 1,
                 "paylink_stripe_decline_code": error.get("decline_code") or error.get("code") or "generic_decline",
             }
         )
         if self.state == "draft":
             self.state_message = said(message, self._paylink_customer_env())
+            self._paylink_keep_text(message)
         if asked_by := self._paylink_asked_by():
             asked_by._declined_on_page(self, message)
+
+    def _paylink_stripe_declined_charges(self):
+        return [known["charge"] for known in self.paylink_stripe_declined or ()]
+
+    def _paylink_declines(self):
+        known = self.paylink_stripe_declined or ()
+        return [(fields.Datetime.to_datetime(one["at"]), decoded(one["text"])) for one in known]
 
     def _paylink_stripe_reason(self, error):
         """Why a payment was declined, for the customer. https://docs.stripe.com/declines/codes"""

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from lxml import etree
 from odoo import fields
@@ -98,12 +99,25 @@ class TestLists(PaylinkCommon):
         self.assertEqual(link.attempt_display, "paid at the 2nd attempt")
         failed, paid = link.attempt_detail.splitlines()
         self.assertIn("Not enough money", failed)
-        self.assertIn(self.env.ref("paylink_addon.mt_link_paid").description, paid)
+        self.assertIn("Paid", paid)
         self.assertEqual((self.late.attempt_display, self.late.attempt_detail), (False, False))
         links = self._as(self.seller).browse(self.links.ids)
         self.env.invalidate_all()
         with self.assertQueryCount(12):
             links.mapped("attempt_detail")
+
+    def test_who_left_and_may_come_back_has_tried(self):
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        self._attempt(link)._set_error("Not enough money")
+        left = self._attempt(link)
+        with patch.object(type(left), "_paylink_page_lasts", lambda _tx: True):
+            left._paylink_abandon()
+        self.assertEqual((left.state, link.attempt_count), ("draft", 2))
+        for lang, said in (("en_US", "left without paying"), ("fr_FR", "parti sans payer")):
+            with self.subTest(lang):
+                told = link.with_user(self.seller).with_context(lang=lang).attempt_detail
+                self.assertEqual(len(told.splitlines()), 2)
+                self.assertIn(said, told.splitlines()[-1])
 
     def test_list_shows_it_to_who_may_not_read_providers(self):
         specification = {name: {} for name in ("attempt_count", "attempt_detail", "channel", "calendar_title")}

@@ -34,6 +34,34 @@ class TestStripeTries(StripeCommon):
                 self.apply_events(order=lambda events, order=order: list(order(events)))
                 self.assertEqual((tx.state, link.state, link.attempt_count), ("done", "paid", 2))
 
+    def test_readers_are_told_in_their_language_why_each_try_was_declined(self):
+        """Customer and company are told in one language, whoever reads it later has another; also what was paid."""
+        link = self._link(self._invoice())
+        tx = self.start(link)
+        for card in ("insufficient_funds", "expired_card"):
+            self.fake.pay(tx.paylink_stripe_session, "card", card)
+            self.apply_events()
+        said = {
+            "en_US": ["The account does not have enough money.", "The card has expired."],
+            "fr_FR": ["Le compte n'est pas suffisamment approvisionné.", "La carte a expiré."],
+        }
+        for state in ("draft", "done"):
+            if state == "done":
+                self.fake.pay(tx.paylink_stripe_session)
+                self.apply_events()
+            for lang, reasons in said.items():
+                with self.subTest(state=state, lang=lang):
+                    self.env.invalidate_all()
+                    seen = link.with_context(lang=lang)
+                    told = seen.attempt_detail.splitlines()
+                    self.assertEqual((tx.state, len(told)), (state, link.attempt_count))
+                    column = self.env["paylink.export.column"].with_context(lang=lang)._computed_reasons(seen)
+                    self.assertEqual(column[link.id], "; ".join(reasons))
+                    proof = [row[3] for row in seen._proof_of_attempts()["rows"]]
+                    for reason, line, in_proof in zip(reasons, told, proof, strict=False):
+                        self.assertTrue(line.endswith(f": {reason}"), line)
+                        self.assertEqual(in_proof, reason)
+
     def test_repeated_decline_counts_once(self):
         link = self._link(self._invoice())
         tx = self.start(link)
