@@ -131,7 +131,7 @@ class TestAuthorized(PaymentManagerCommon):
             for state, authorized, count in cases:
                 values = {"state": state, "amount_authorized": authorized, "can_refund": False}
                 values |= {"unread": False, "can_cancel": True, "is_over": state == "cancelled", "consolidated": False}
-                values |= {"amount_paid": 0}
+                values |= {"amount_paid": 0, "kind": "free"}
                 shown = [b for b in buttons if not safe_eval(b.get("invisible", "False"), dict(values))]
                 cancel = [button for button in shown if button.get("name") == "action_cancel"]
                 questions |= {button.get("confirm") for button in cancel}
