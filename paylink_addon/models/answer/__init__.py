@@ -1,5 +1,6 @@
 # A model before its stages, which extend it.
 from . import paylink_plan
+from . import paylink_plan_wait
 from . import paylink_plan_run
 from . import paylink_plan_part
 from . import paylink_answer

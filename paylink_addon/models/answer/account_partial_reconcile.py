@@ -9,3 +9,12 @@ class AccountPartialReconcile(models.Model):
         items = self.debit_move_id | self.credit_move_id
         answers = self.env["paylink.answer"].sudo().search([("line_ids.move_line_id", "in", items.ids)])
         return [*super()._paylink_task_subjects(), answers]
+
+    def unlink(self):
+        """What was paid of a plan and is open again, as a bank or somebody took it back, is asked for anew."""
+        items = self.debit_move_id | self.credit_move_id
+        plans = self.env["paylink.plan"]._running_of(items)
+        paid = plans.part_ids - plans._all_open()
+        result = super().unlink()
+        (plans._all_open() & paid).told_at = False
+        return result

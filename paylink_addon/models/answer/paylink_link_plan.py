@@ -244,10 +244,11 @@ class PaylinkLinkPlan(models.Model):
         )
 
     def _cancel(self, reason=""):
-        """With the link its plan ends."""
+        """With the link its plan ends. A part of one that runs is asked for anew, by another link."""
         result = super()._cancel(reason)
         if running := self.sudo().plan_id.filtered(lambda plan: plan.state == "running"):
             running._end("ended", _lt("The link was canceled."))
+        self.sudo().plan_part_id.filtered(lambda part: part.plan_id.state == "running").told_at = False
         return result
 
     @api.model

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL, LazyTranslate, format_date
+from odoo.tools import LazyTranslate, format_date
 
 from ...const import Task
 
@@ -101,29 +101,20 @@ class PaylinkPlan(models.Model):
         due = links._due_amounts()
         return {plan.id: due[plan.sudo().link_id.id] for plan in self if plan.link_id.id in due}
 
-    def _under_way(self):
-        """Those of which money is on its way."""
-        items = {plan: plan.link_id.line_ids.move_line_id for plan in self.sudo()}
-        query = SQL(
-            "SELECT DISTINCT item_id FROM (%s) coming WHERE NOT is_booked",
-            self.env["payment.transaction"]._paylink_coming_sql(
-                items=self.env["account.move.line"].union(*items.values())
-            ),
-        )
-        coming = {item_id for (item_id,) in self.env.execute_query(query)}
-        return self.browse(plan.id for plan, own in items.items() if not coming.isdisjoint(own.ids))
-
-    def _objected(self):
-        """Those of which the customer says that something is wrong: nobody is asked for it, until that is settled."""
-        moves = {plan: plan.link_id.line_ids.move_id for plan in self.sudo()}
-        of_moves = [("move_id", "in", self.env["account.move"].union(*moves.values()).ids), ("kind", "=", "objection")]
-        held = {move.id for move in self.env["paylink.reminder.hold"].sudo().search(of_moves).move_id}
-        return self.browse(plan.id for plan, own in moves.items() if not held.isdisjoint(own.ids))
+    @api.model
+    def _running_of(self, items):
+        """Those that run of what these items are of, in sudo mode."""
+        return self.sudo().search([("state", "=", "running"), ("link_id.line_ids.move_line_id", "in", items.ids)])
 
     def _open_parts(self, left):
         """The parts that are not paid, in their order, where so much is ``left``."""
         self.ensure_one()
         return self.part_ids.filtered(lambda part: self.currency_id.compare_amounts(left, part.amount_after) > 0)
+
+    def _all_open(self):
+        """The parts of these that are not paid."""
+        left = self._left()
+        return self.env["paylink.plan.part"].union(*(plan._open_parts(left[plan.id]) for plan in self))
 
     # === LIFE === #
 

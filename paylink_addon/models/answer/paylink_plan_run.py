@@ -1,5 +1,6 @@
 """Stage of ``paylink.plan``: the job that asks for parts on their days, and ends plans that are kept or broken."""
 
+from datetime import date
 from functools import partial
 
 from odoo import api, fields, models
@@ -54,9 +55,15 @@ class PaylinkPlanRun(models.Model):
         plans = self.filtered(lambda plan: plan.state == "running")
         left = plans._left()
         running = plans._end_kept(left)._end_gone()
-        waiting = running._under_way() | running._objected()
-        missed = (running - waiting).filtered(lambda plan: plan._is_missed(left[plan.id], today))
+        said = running._said()
+        questioned = running.filtered(lambda plan: said[plan.id].is_in_question)
+        promised = running.filtered(lambda plan: (said[plan.id].promised_until or date.min) >= today)
+        waiting = running._under_way() | questioned | promised
+        missed = (running - waiting).filtered(
+            lambda plan: plan._is_missed(left[plan.id], today, said[plan.id].promised_until)
+        )
         missed._break()
+        questioned._all_open().told_at = False  # once that is settled they are asked for anew
         due = [plan._due_part(left, today) for plan in running - missed - waiting]
         self.env["paylink.plan.part"].union(*due)._ask()
         (running - missed)._keep_promises(today)
@@ -75,21 +82,21 @@ class PaylinkPlanRun(models.Model):
         gone._end("ended", _lt("Its documents were canceled."))
         return self - changed
 
-    def _is_missed(self, left, today):
-        """Whether a part was not paid in time: the customer was asked for it, and had some days, also after a transfer
-        that was announced.
+    def _is_missed(self, left, today, promised_until):
+        """Whether a part was not paid in time: the customer was asked for it, and had some days, also after what was
+        promised meanwhile.
         """
         company = self.company_id
         for part in self._open_parts(left).filtered("told_at"):
-            days = [part.date_due, company._paylink_day(part.told_at), part.link_id.transfer_claim_date]
+            days = [part.date_due, company._paylink_day(part.told_at), promised_until]
             if fields.Date.add(max(filter(None, days)), days=company.paylink_plan_grace_days) < today:
                 return True
         return False
 
     def _due_part(self, left, today):
-        """The last part whose day has come, if it is open and was not asked for."""
-        due = self._open_parts(left[self.id]).filtered(lambda part: part.date_due <= today)[-1:]
-        return due.filtered(lambda part: not part.told_at)
+        """The last part whose day has come, if it or one before it is open and was not asked for: all come with it."""
+        due = self._open_parts(left[self.id]).filtered(lambda part: part.date_due <= today)
+        return due[-1:] if not all(due.mapped("told_at")) else due.browse()
 
     def _keep_promises(self, today):
         """They last as long as the plans: what is asked for late is paid late."""

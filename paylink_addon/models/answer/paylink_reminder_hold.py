@@ -1,7 +1,10 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
 from odoo.tools import LazyTranslate
 
 _lt = LazyTranslate(__name__)
+# What a hold is about; of a promise its day besides.
+ABOUT = {"kind", "company_id", "partner_id", "move_id"}
 
 
 class PaylinkReminderHold(models.Model):
@@ -27,11 +30,31 @@ class PaylinkReminderHold(models.Model):
     )
 
     def write(self, vals):
-        """An answer none of whose holds stands anymore does not stand either, nor does a plan."""
+        """An answer none of whose holds stands anymore does not stand either; nor does a plan one of whose does not."""
+        self._check_agreed(vals)
         result = super().write(vals)
         if vals.get("active") is False:
-            ended = self.sudo().answer_id.filtered(lambda answer: not answer.hold_ids.filtered("active"))
-            ended._lift()
-            plans = self.sudo().plan_id.filtered(lambda plan: not plan.hold_ids.filtered("active"))
-            plans._end("ended", _lt("Its promise was lifted: everything is due."))
+            self._end_with(self.sudo().answer_id, self.sudo().plan_id)
         return result
+
+    def unlink(self):
+        """Likewise."""
+        answers, plans = self.sudo().answer_id, self.sudo().plan_id
+        result = super().unlink()
+        self._end_with(answers, plans)
+        return result
+
+    def _end_with(self, answers, plans):
+        answers.filtered(lambda answer: not answer.hold_ids.filtered("active"))._lift()
+        plans._end("ended", _lt("Its promise was lifted: everything is due."))
+
+    def _check_agreed(self, vals):
+        """What the customer has said, or was told, is not changed behind their back: it stands, or is lifted."""
+        if self.env.su or vals.get("active") is False:
+            return
+        agreed = self.sudo().filtered(lambda hold: hold.answer_id or hold.plan_id)
+        promises = agreed.filtered(lambda hold: hold.kind == "promise")
+        if (agreed and ABOUT & set(vals)) or (promises and "date_until" in vals):
+            raise UserError(
+                self.env._("This was agreed with the customer on the payment page: lift it, then note what holds now.")
+            )

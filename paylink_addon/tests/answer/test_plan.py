@@ -279,27 +279,29 @@ class TestPlan(PlanCommon):
         self._follow(69)
         self.assertEqual(plan.state, "broken")
 
+    def _hold(self, link, kind, **values):
+        self.env["paylink.reminder.hold"].create({"kind": kind, "move_id": link.line_ids.move_id.id, **values})
+
+    def _announce(self, link):
+        link.sudo().transfer_claim_date = TODAY + timedelta(days=3)
+
     def test_what_the_job_waits_for(self):
         """(what speaks against it) → the plan after each day: nobody is asked, and nothing is missed, meanwhile."""
-
-        def draft(link):
-            link.line_ids.move_id.button_draft()
-
-        def cancel(link):
-            link.line_ids.move_id.button_cancel()
-
-        def object_to(link):
-            values = {"kind": "objection", "move_id": link.line_ids.move_id.id}
-            self.env["paylink.reminder.hold"].create(values)
-
-        def announce(link):
-            link._link_of_plan("next").transfer_claim_date = TODAY + timedelta(days=3)
-
+        soon, at_last, never = TODAY + timedelta(days=4), ["running", "running", "broken"], ["running"] * 3
         for case, what, expected in (
-            ("changed", draft, ["running"] * 3),
-            ("canceled", cancel, ["ended"] * 3),
-            ("objection", object_to, ["running"] * 3),
-            ("announced transfer", announce, ["running", "running", "broken"]),
+            ("changed", lambda link: link.line_ids.move_id.button_draft(), never),
+            ("canceled", lambda link: link.line_ids.move_id.button_cancel(), ["ended"] * 3),
+            ("objection", lambda link: self._hold(link, "objection"), never),
+            ("objection until a day", lambda link: self._hold(link, "objection", date_until=soon), at_last),
+            (
+                "objection to everything",
+                lambda link: self._hold(link, "objection", move_id=False, partner_id=link.partner_id.id),
+                never,
+            ),
+            ("announced transfer", lambda link: self._announce(link._link_of_plan("next")), at_last),
+            ("transfer of all", lambda link: self._announce(link._link_of_plan("all")), at_last),
+            ("transfer by another link", lambda link: self._announce(self._link(link.line_ids.move_id)), at_last),
+            ("promise noted by hand", lambda link: self._hold(link, "promise", date_until=soon), at_last),
             ("nothing", lambda _link: None, ["running", "broken", "broken"]),
         ):
             with self.subTest(case), self.env.cr.savepoint() as savepoint:
@@ -315,6 +317,58 @@ class TestPlan(PlanCommon):
                     self.assertGreaterEqual(min(plan.hold_ids.mapped("date_until")), TODAY + timedelta(days=34))
                 savepoint.rollback()
                 self.env.invalidate_all()
+
+    def test_part_that_is_open_again_is_asked_for_anew(self):
+        """A bank, or somebody, takes a part back: (case) → asked for on which days; the plan ends some days later."""
+
+        def charge_back(first):
+            return (
+                self.env["paylink.dispute"]
+                .sudo()
+                .create(
+                    {
+                        "name": f"dp_{first.id}",
+                        "provider_id": self.provider.id,
+                        "transaction_id": first.transaction_ids[:1].id,
+                        "currency_id": first.currency_id.id,
+                        "status": "needs_response",
+                        "item_ids": [fields.Command.set(first.line_ids.move_line_id.ids)],
+                    }
+                )
+            )
+
+        for case, act in (("chargeback", charge_back), ("undone", lambda _first: None)):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                link, plan = self._in_parts()
+                first = link.sudo()._link_of_plan("next")
+                payment = self._pay(first).payment_id
+                self._follow(1)
+                dispute = act(first)
+                payment.move_id.line_ids.remove_move_reconcile()
+                days = 10
+                if dispute:
+                    self.assertFalse(self._follow(days))
+                    self.assertEqual(plan.state, "running")
+                    dispute.status = "won"
+                    days = 20
+                mails = self._follow(days)
+                again = plan.part_ids[0].link_id
+                self.assertEqual((plan.state, mails.mapped("res_id"), again.amount_due), ("running", again.ids, 40))
+                self.assertFalse(self._follow(days + 3))
+                self.assertEqual((plan.state, again != first), ("running", True))
+                self._follow(days + 4)
+                self.assertEqual(plan.state, "broken")
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_link_of_a_part_that_somebody_cancels(self):
+        """The part is asked for by another one, and not missed before."""
+        link, plan = self._in_parts()
+        first = link.sudo()._link_of_plan("next")
+        first.action_cancel()
+        mails = self._follow(10)
+        self.assertEqual((plan.state, mails.mapped("res_id")), ("running", plan.part_ids[0].link_id.ids))
+        self.assertNotEqual(plan.part_ids[0].link_id, first)
 
     def test_who_ends_it(self):
         """Whoever may change the link; not who sees own links only."""
@@ -337,13 +391,15 @@ class TestPlan(PlanCommon):
         for case, end in (
             ("link", lambda link, _plan: link.action_cancel()),
             ("hold", lambda _link, plan: plan.hold_ids.action_lift()),
+            ("hold of one document", lambda _link, plan: plan.hold_ids[0].action_lift()),
+            ("hold deleted", lambda _link, plan: plan.hold_ids[0].unlink()),
             (
                 "answer",
                 lambda link, _plan: self.env["paylink.answer"].search([("link_id", "=", link.id)]).action_lift(),
             ),
         ):
             with self.subTest(case), self.env.cr.savepoint() as savepoint:
-                link = self._link(self._due_invoice(10, amount=120))
+                link = self._link(self._due_invoice(10, amount=120) | self._due_invoice(10, amount=60))
                 key = link.sudo()._plan_offers()[1].key
                 link.sudo()._answer_in_turn("plan", MultiDict({"plan": key}), None)
                 plan = link.sudo().plan_id
@@ -353,6 +409,17 @@ class TestPlan(PlanCommon):
                 self.assertFalse(plan.hold_ids.filtered("active"))
                 savepoint.rollback()
                 self.env.invalidate_all()
+
+    def test_promise_is_not_changed_behind_the_back_of_the_customer(self):
+        """It is lifted, or stands: neither for less time, nor for another document."""
+        link, plan = self._in_parts()
+        other = self._due_invoice(10)
+        hold = plan.sudo(False).hold_ids
+        for values in ({"date_until": TODAY}, {"move_id": other.id}, {"kind": "objection"}):
+            with self.subTest(values=values), self.assertRaisesRegex(UserError, "lift it"):
+                hold.write(values)
+        hold.note = "They have called"
+        self.assertEqual((hold.move_id, plan.state), (link.line_ids.move_id, "running"))
 
     def _answer_of(self, link):
         return self.env["paylink.answer"].search([("link_id", "=", link.id)])
