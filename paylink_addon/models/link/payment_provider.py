@@ -19,6 +19,8 @@ PAUSE = timedelta(minutes=4)
 
 # Ids have fewer.
 MAX_DIGITS = 10
+# Codes of Odoo's own providers that have no server to ask.
+WITHOUT_SERVER = {"none", "demo", "custom"}
 
 
 class Option(NamedTuple):
@@ -345,8 +347,9 @@ class PaymentProvider(models.Model):
         if not is_number(second):
             return {}
         if first == "token":
+            # Also of one that there is not: which ones there are is nobody's to count.
             token = self.env["payment.token"].sudo().browse(int(second)).exists()
-            return {"provider_id": token.provider_id.id, "token_id": token.id} if token else {}
+            return {"provider_id": token.provider_id.id, "token_id": int(second)}
         return {"provider_id": int(first), "payment_method_id": int(second)} if is_number(first) else {}
 
     @api.model
@@ -418,10 +421,10 @@ class PaymentProvider(models.Model):
         return bool(provider) and named_hook(provider, "paylink_asked_for_form", provider.code)()
 
     def _paylink_asked_for_form_general(self):
-        """Hook, by the code of the provider (``_paylink_asked_for_form_<code>``): nobody knows of providers that lead
-        elsewhere; a form on our page is ready.
+        """Hook, by the code of the provider (``_paylink_asked_for_form_<code>``): nobody knows of others, neither of
+        those that lead elsewhere nor of forms on our page (``payment_stripe`` makes its intent at Stripe meanwhile).
         """
-        return bool(self.redirect_form_view_id)
+        return bool(self.redirect_form_view_id) or self.code not in WITHOUT_SERVER
 
     def _paylink_shows_fields(self, method, is_validation=False):
         """Whether customers who choose ``method`` fill in fields on our page, which takes the provider's scripts: so it

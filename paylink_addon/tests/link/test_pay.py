@@ -391,9 +391,9 @@ class TestPay(PayCommon):
 
     def test_what_cannot_be_paid_is_told(self):
         link = self._link(self._invoice())
-        answers = [self._send_form(link, option=value).text for value in ("", "x-y", "1-", "token-999999", "٣-٣")]
+        answers = [self._send_form(link, option=value).text for value in ("", "x-y", "1-", "token-", "٣-٣")]
         self.assertTrue(all("Choose how to pay" in text for text in answers))
-        for option in ("99999-99999", f"{self.dummy_provider.id}-{self.payment_method_id}"):
+        for option in ("99999-99999", "token-999999", f"{self.dummy_provider.id}-{self.payment_method_id}"):
             answer = self._send_form(link, option=option)
             self.assertEqual((answer.status_code, "no longer available" in answer.text), (422, True))
         page = self._get(link, f"?lang=en_US&method={self.dummy_provider.id}-{self.payment_method_id}")
@@ -462,6 +462,8 @@ class TestPay(PayCommon):
         self.assertEqual(link.transaction_ids.mapped("state"), ["error"], "It was committed before")
         for provider_id in (True, "1", [], -1, 2**40, None, self.provider.id):
             self.assertFalse(self.env["payment.provider"]._paylink_asked_for_form(provider_id))
+        form_on_our_page = self.dummy_provider.new({"code": "stripe"})  # Odoo's own makes its intent meanwhile
+        self.assertTrue(form_on_our_page._paylink_asked_for_form_general())
 
     def test_what_is_offered_is_remembered(self):
         """However many amounts a visitor makes up, it is looked up once; where there is a limit the amount counts."""
