@@ -427,7 +427,7 @@ class PaylinkAutopayItem(models.Model):
             return
         try:
             with self.env.cr.savepoint():
-                sent.action_send()
+                sent._send_out()
         except UserError as error:  # whatever it is, a person has to see to it
             _logger.info("%s could not be sent: %s", link.name, error)
             self._give_end_task(transaction)

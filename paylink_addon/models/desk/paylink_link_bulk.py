@@ -106,16 +106,12 @@ class PaylinkLinkBulk(models.Model):
     def _ahead_send(self, dialog):
         """Make the PDFs that are attached, which show these links: so these are out first."""
         attached = self.filtered(lambda link: link.send_email and link.attach_pdf)
-        failed = dialog._in_halves(attached, type(self)._open_to_customers)
-        attached.filtered(lambda link: link.id not in failed).sudo()._make_missing_pdfs()
-
-    def _open_to_customers(self, _dialog):
-        self._check_sendable()
-        self._issue()
+        failed = dialog._in_halves(attached, lambda links, _dialog: links._open_to_customers())
+        attached.filtered(lambda link: link.id not in failed)._make_missing_pdfs()
 
     def _bulk_send(self, _dialog):
         """Through Odoo's outboxes, as a single one is sent."""
-        self.with_context(paylink_pdfs_made=True).action_send()
+        self._send_out()
 
     # === MARK AS READ === #
 

@@ -63,9 +63,9 @@ class PaylinkLinkLife(models.Model):
     def action_send(self):
         """Send (or send again) the messages of live links, by the channels chosen on each."""
         self.check_access("write")
-        self._check_sendable()
-        self._issue()
-        self._queue_messages()
+        self._open_to_customers()
+        self._make_missing_pdfs()
+        self._send_out()
         return self._action_tell_sent()
 
     def action_renew(self):
@@ -162,28 +162,36 @@ class PaylinkLinkLife(models.Model):
         """Figures tell which templates are paid best."""
         self.sudo().mail_template_id = template.id
 
+    def _open_to_customers(self):
+        self._check_sendable()
+        self._issue()
+
+    def _send_out(self):
+        """Send these with the PDFs that there are: whoever calls it may hold something, or be in a savepoint."""
+        self._open_to_customers()
+        self._queue_messages()
+
     def _message_attachments(self):
-        """The PDFs of the invoices of the links that are sent with them: those stored; a few missing ones are made.
+        """The PDFs of the invoices of the links that are sent with them: those stored (:meth:`_make_missing_pdfs`).
 
         None of so many that no mailbox takes them: all are on the page.
         """
         links = self.filtered("attach_pdf").sudo()
-        if not self.env.context.get("paylink_pdfs_made"):
-            links._make_missing_pdfs()
         short = links.filtered(lambda link: len(link.line_ids.move_id) <= MOST_ATTACHED)
         return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in short}
 
     def _make_missing_pdfs(self):
-        """Make those that are attached to these links, in sudo mode, unless there are many.
+        """Make those that are attached to the e-mails of these links, unless there are many. The links are out: their
+        PDFs show them.
 
-        In some countries Odoo commits meanwhile. Who holds something, or is in a savepoint, has it done before, and
-        sends with ``paylink_pdfs_made`` in the context.
+        In some countries Odoo commits meanwhile: no savepoint is open, and what is held has to be held anew.
         """
-        moves = self.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
+        links = self.filtered(lambda link: link.send_email and link.attach_pdf).sudo()
+        moves = links.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
         missing = moves.filtered(lambda move: not move.invoice_pdf_report_id)
         if self._can_make_pdf() and len(missing) <= MAX_NEW_PDFS:
             # What is sent is these links, which last as long as somebody has chosen: no others are made or shown.
-            Send = self.env["account.move.send"].sudo().with_context(paylink_sent_ids=tuple(self.ids))
+            Send = self.env["account.move.send"].sudo().with_context(paylink_sent_ids=tuple(links.ids))
             for move in missing.with_env(Send.env):
                 Send._generate_and_send_invoices(move, sending_methods=[], allow_fallback_pdf=False)
 

@@ -148,16 +148,16 @@ class TestBulk(BulkCommon):
         )
         dialog = self._dialog(self.seller, self._press(self.seller, "action_bulk_send", link + draft))
         Send, Bulk = type(self.env["account.move.send"]), type(dialog)
-        once, holding, seen = Bulk._send_once, [], []
+        hold, holding, seen = Bulk._hold_unsent, [], []
 
-        def send_once(dialog):
+        def hold_unsent(dialog):
             holding.append(True)
-            once(dialog)
+            return hold(dialog)
 
         def make(_self, moves, **_settings):
             seen.append((moves.name, bool(holding), draft.state))
 
-        self.patch(Bulk, "_send_once", send_once)
+        self.patch(Bulk, "_hold_unsent", hold_unsent)
         self.patch(Send, "_generate_and_send_invoices", make)
         self.patch(type(link), "_can_make_pdf", lambda _link: True)
         dialog.action_run()

@@ -157,6 +157,23 @@ class TestSendReuse(PaylinkCommon):
                     sent = self._customer_mails(again)
                     self.assertEqual([len(mail.attachment_ids) for mail in sent], [count] * mails)
 
+    def test_what_was_sent_while_pdfs_were_made_is_not_sent_again(self):
+        """In some countries Odoo commits there, and nothing is held anymore: another click may have been faster."""
+        wizard, seen = self._wizard(self.first, attach_pdf=True), []
+
+        def make(_self, moves, **_settings):
+            seen.append((moves, wizard.link_ids.line_ids.move_id, wizard.link_ids.state))
+            self.env.flush_all()
+            self.env.cr.execute("UPDATE paylink_send SET is_sent = TRUE WHERE id = %s", (wizard.id,))
+
+        self.patch(type(self.env["account.move.send"]), "_generate_and_send_invoices", make)
+        self.patch(type(self.env["paylink.link"]), "_can_make_pdf", lambda _link: True)
+        wizard.action_send()
+        self.assertEqual(seen, [(self.first, self.first, "open")])
+        self.assertFalse(self._customer_mails(wizard.link_ids))
+        wizard.link_ids._send_out()  # as who holds something sends: with what there is
+        self.assertEqual((len(seen), len(self._customer_mails(wizard.link_ids))), (1, 1))
+
     def test_pdf_choice_is_renewed_with_the_link(self):
         self.first.invoice_pdf_report_file = "JVBERi0xLjQK"
         link = self._sent(self._wizard(self.first))

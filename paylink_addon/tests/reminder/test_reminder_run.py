@@ -237,6 +237,21 @@ class TestReminderRun(ReminderCommon):
         self.assertTrue(invoice.invoice_pdf_report_id)
         self.assertEqual(self._mails(wizard.message_ids).attachment_ids, invoice.invoice_pdf_report_id)
 
+    def test_what_was_sent_while_documents_were_made_is_not_sent_again(self):
+        """In some countries Odoo commits there, and nothing is held anymore: another click may have been faster."""
+        invoice = self._due_invoice(3)
+
+        def make(_link, _move):
+            self.env.flush_all()
+            self.env.cr.execute("UPDATE paylink_reminder_send SET is_sent = TRUE")
+
+        self.patch(type(self.env["paylink.link"]), "_can_make_pdf", lambda _link: True)
+        self.patch(type(self.env["paylink.link"]), "_make_pdf", make)
+        with freeze_time(TODAY):
+            wizard = self._by_hand(invoice, attach_pdf=True)
+            wizard.action_send()
+        self.assertFalse(wizard.message_ids)
+
     def test_documents_are_made_before_the_run(self):
         self.patch(type(self.env["paylink.link"]), "_can_make_pdf", lambda _link: True)
         self._rule(days=(3,), attach_pdf=True)

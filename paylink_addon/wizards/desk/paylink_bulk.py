@@ -105,7 +105,6 @@ class PaylinkBulk(models.TransientModel):
 
     def action_run(self):
         """Do it, once, and say what was done: where something was left out in a dialog, which stays."""
-        self._do_ahead()
         self._send_once()
         if self.left_ids:
             return self._action_show()
@@ -133,15 +132,12 @@ class PaylinkBulk(models.TransientModel):
 
     # === DOING IT === #
 
-    def _do_ahead(self):
-        """What may commit comes before anything is held."""
-        dialog = self.with_context(clean_context(self.env.context))
-        links = dialog._sources()
-        work = getattr(type(links), f"_ahead_{self.action}", None)
-        if work and not self.is_sent:
+    def _send_ahead(self):
+        links = self._sources()
+        if work := getattr(type(links), f"_ahead_{self.action}", None):
             links.check_access("write")
-            reasons = dialog._reasons(links)
-            work(links.filtered(lambda link: link.id not in reasons), dialog)
+            reasons = self._reasons(links)
+            work(links.filtered(lambda link: link.id not in reasons), self)
 
     def _send(self):
         """Do it with those that it can be done with now; what fails nevertheless is left out, with the reason."""

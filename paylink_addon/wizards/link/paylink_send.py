@@ -454,12 +454,29 @@ class PaylinkSend(models.TransientModel):
     # === SENDING === #
     # Making and sending the links, once everything is checked.
 
-    def _send(self):
-        self._check()
-        self.sudo().link_ids = self._send_links()
+    def _send_ahead(self):
+        """The links are out before their PDFs are made, which show them; what else can be wrong is found before."""
+        if not (self.attach_pdf and self.send_email) or not self._hold_unsent():
+            return
+        if not self.link_ids:
+            self._open_links()
+            self.link_ids._check_recipients()
+            self.env["paylink.link"]._check_templates(self.template_id, self.sms_template_id)
+        self.link_ids._make_missing_pdfs()
 
-    def _send_links(self):
-        """Make the links, send them, return them."""
+    def _send(self):
+        if not self.link_ids:
+            self._open_links()
+        if self.send_email or self.send_sms:
+            self.link_ids._queue_messages(
+                mail_template=self.template_id,
+                sms_template=self.sms_template_id,
+                **self.line_ids._texts(),
+            )
+
+    def _open_links(self):
+        """Make the links, or use them again: their customers can pay by them."""
+        self._check()
         lines = self.line_ids.filtered(lambda line: not line.problem)
         groups = self._of_kind("groups")
         if gone := lines.filtered(lambda line: line.key not in groups):
@@ -481,13 +498,7 @@ class PaylinkSend(models.TransientModel):
         if self.save_on_contact:
             lines._save_on_contacts()
         links._issue()
-        if self.send_email or self.send_sms:
-            links._queue_messages(
-                mail_template=self.template_id,
-                sms_template=self.sms_template_id,
-                **self.line_ids._texts(),
-            )
-        return links
+        self.sudo().link_ids = links
 
     def _check_unchanged(self, lines):
         """Refuse to send the one message, which was written when the dialog was opened, if what it tells has changed

@@ -145,13 +145,26 @@ class PaylinkSendMixin(models.AbstractModel):
     def _send_once(self):
         """Send, unless it is done: who waited for a first click that was at work is run again, to find that it is."""
         self.ensure_one()
+        # Defaults of the client's context are none of what is made here, some of it in sudo mode.
+        dialog = self.with_context(clean_context(self.env.context))
+        if not self.is_sent:
+            dialog._send_ahead()
+        if self._hold_unsent():
+            dialog._send()
+            self.sudo().is_sent = True
+
+    def _hold_unsent(self):
+        """Hold the dialog, until something commits.
+
+        :return: whether it is still to be sent
+        """
         self.flush_recordset(["is_sent"])
         hold(self)
         self.invalidate_recordset(["is_sent"])
-        if not self.is_sent:
-            # Defaults of the client's context are none of what is made here, some of it in sudo mode.
-            self.with_context(clean_context(self.env.context))._send()
-            self.sudo().is_sent = True
+        return not self.is_sent
+
+    def _send_ahead(self):
+        """Hook: do what may commit before all is sent, at once, by a dialog that is held: make PDFs."""
 
     def _send(self):
         """Hook: check what is to be sent, and send it."""

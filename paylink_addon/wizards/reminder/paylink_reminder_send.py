@@ -264,19 +264,19 @@ class PaylinkReminderSend(models.TransientModel):
 
     # === SENDING === #
 
+    def _send_ahead(self):
+        """Make the PDFs that are missing, if they are to be attached to an e-mail."""
+        if self.problem or not self.attach_pdf or not self.send_email:
+            return
+        drafts = [draft for found, _today in self._drafts() for draft in found]
+        wanted = (draft.moves for draft in drafts if not draft.reason and "email" in draft.channels)
+        for move in self.env["account.move"].sudo().union(*wanted)._paylink_without_pdf():
+            self.env["paylink.link"].sudo()._make_pdf(move)
+
     def _send(self):
         if self.problem:
             raise UserError(self.problem)
         for drafts, today in self._drafts():
             addressed = [draft for draft in drafts if not draft.reason]
-            self._make_pdfs(addressed)
             made = self.env["paylink.reminder.message"].sudo()._deliver(addressed, today, automatic=False)
             self.sudo().message_ids |= made
-
-    def _make_pdfs(self, drafts):
-        """Make the PDFs that are missing, if they are to be attached to an e-mail."""
-        if not self.attach_pdf or not self.send_email:
-            return
-        moves = self.env["account.move"].sudo().union(*(draft.moves for draft in drafts if "email" in draft.channels))
-        for move in moves._paylink_without_pdf():
-            self.env["paylink.link"].sudo()._make_pdf(move)
