@@ -77,7 +77,7 @@ class TestAutopayRetry(AutopayMixin, StripeCommon):
         for error in (UserError("No template"), ValueError("Broken")):
             with self.subTest(error=error):
                 invoice = self._due_invoice()
-                with patch.object(Link, "action_send", side_effect=error), mute_logger("odoo.addons.paylink_addon"):
+                with patch.object(Link, "_send_out", side_effect=error), mute_logger("odoo.addons.paylink_addon"):
                     tx = self._charge("generic_decline")
                 self.assertEqual((self._row(invoice).tries, self._row(invoice).is_ended), (1, True))
                 self.assertFalse(self._run_rules(days=1))
