@@ -224,7 +224,8 @@ class PaylinkAnswer(models.Model):
     def _told_text(self, env):
         """What was said, with what the customer has written."""
         text = self._of_kind("text", env)
-        return f"{text} {env._('“%(text)s”', text=self.note)}" if self.note else text
+        note = self.note and env._("“%(text)s”", text=self.note)
+        return f"{text} {note}" if note else text
 
     # === WHAT STANDS === #
 

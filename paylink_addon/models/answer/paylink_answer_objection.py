@@ -77,7 +77,8 @@ class PaylinkAnswerObjection(models.Model):
         )
         if not self.is_charging:
             return text
-        return f"{text} {env._('What is being charged just now can no longer be stopped.')}"
+        charging = env._("What is being charged just now can no longer be stopped.")
+        return f"{text} {charging}"
 
     def _documents_text(self, env):
         lines = self.sudo().line_ids

@@ -23,7 +23,8 @@ class PaylinkAnswerTransfer(models.Model):
         paused_until = self.link_id._claim_pauses_until()
         if not paused_until:
             return text
-        return f"{text} {env._('We do not remind you until %(date)s.', date=format_date(env, paused_until))}"
+        paused = env._("We do not remind you until %(date)s.", date=format_date(env, paused_until))
+        return f"{text} {paused}"
 
     def _transfer_facts(self, env):
         return {"amount": self.link_id._amount_text(self.amount, env), "date": format_date(env, self.date)}

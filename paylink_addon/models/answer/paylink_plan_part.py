@@ -26,7 +26,7 @@ class PaylinkPlanPart(models.Model):
     date_due = fields.Date(string="Due Date", required=True, readonly=True)
     amount = fields.Monetary(readonly=True)
     amount_after = fields.Monetary(string="After It", readonly=True, help="What is left to be paid by later parts.")
-    amount_open = fields.Monetary(string="Open", compute="_compute_progress", compute_sudo=True)
+    amount_open = fields.Monetary(string="Still due", compute="_compute_progress", compute_sudo=True)
     progress = fields.Selection(PROGRESS, string="Status", compute="_compute_progress", compute_sudo=True)
     link_id = fields.Many2one(
         "paylink.link", string="Link of the Part", readonly=True, index="btree_not_null", ondelete="set null"

@@ -19,4 +19,5 @@ class PaylinkBalanceMixin(models.AbstractModel):
             return message
         action = self.env["ir.model.data"]._xmlid_to_res_id("paylink_addon.paylink_balance_setup_action")
         button = Markup('<p><a type="action" name="%s" class="btn btn-primary">%s</a></p>')
-        return f"{message or ''}{button % (action, self.env._('Use Stripe as an account'))}"
+        button %= (action, self.env._("Use Stripe as an account"))
+        return f"{message or ''}{button}"

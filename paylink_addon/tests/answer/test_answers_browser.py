@@ -34,7 +34,10 @@ class TestAnswersBrowser(AnswerMixin, PhoneCommon, ReminderCommon):
         day, today = f"{self.day:%d/%m/%Y}", f"{self.link._today():%d/%m/%Y}"
         answers = {
             "promise": ({"date": str(self.day)}, [f"Vous paierez le {day}", "nous ne vous relançons pas"]),
-            "transfer": ({"amount": "99,50", "account": "0189"}, ["99,50", f"le {today}"]),
+            "transfer": (
+                {"amount": "99,50", "account": "0189"},
+                ["99,50", f"le {today}", "Nous ne vous relançons pas d'ici au"],
+            ),
             "objection": ({"note": "La porte est rayée."}, ["Vous nous avez signalé", self.invoice.name]),
         }
         with self._browse(f"/pay/{self.link.access_token}", scripts=False) as evaluate:
