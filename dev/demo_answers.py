@@ -15,12 +15,12 @@ def make_answers(env, customers):
     roux, marie, parc, *_others = customers.with_env(env)
     link = _asked(env, roux, 340.0, "Pose de la vitrine")
     day = fields.Date.today() + timedelta(days=8)
-    link._answer_in_turn("promise", MultiDict({"date": str(day)}), None)
+    link._answer_in_turn("promise", MultiDict({"date": str(day)}))
     photo = FileStorage(BytesIO(PDF), filename="rayure.pdf")
     said = {"reason": "other", "note": "La poignée est rayée, voyez la photo.", "file": photo}
-    _asked(env, marie, 180.0, "Poignées de porte")._answer_in_turn("objection", MultiDict(said), None)
+    _asked(env, marie, 180.0, "Poignées de porte")._answer_in_turn("objection", MultiDict(said))
     said = {"email": "cabinet@expert-comptable.demo", "lang": "fr_FR"}
-    _asked(env, parc, 95.0, "Réglage des fenêtres")._answer_in_turn("forward", MultiDict(said), None)
+    _asked(env, parc, 95.0, "Réglage des fenêtres")._answer_in_turn("forward", MultiDict(said))
     _make_plan(env, roux)
 
 
@@ -45,4 +45,4 @@ def _make_plan(env, customer):
     invoice.action_post()
     link = env["paylink.link"]._create_for_items([({}, invoice._paylink_open_items())], partner_id=customer.id).sudo()
     link._issue()
-    link._answer_in_turn("plan", MultiDict({"plan": link._plan_offers()[1].key}), None)
+    link._answer_in_turn("plan", MultiDict({"plan": link._plan_offers()[1].key}))

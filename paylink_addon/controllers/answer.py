@@ -6,7 +6,7 @@ from odoo.http import request
 from werkzeug.datastructures import MultiDict
 
 from ..const import PAY_PATH
-from ..models.answer.paylink_answer import TooManyAnswers
+from ..models.answer.paylink_answer_try import TooManyAnswers
 from ..tools.uploads import LARGEST
 from .page import FORM_PAGE, MAX_BODY, PAGE
 from .pay import PaylinkPay

@@ -256,6 +256,12 @@ TABLE = {
         "(create)": "",
         "(unlink)": "",
     },
+    "paylink.answer.try": {
+        "(read)": "",
+        "(write)": "",
+        "(create)": "",
+        "(unlink)": "",
+    },
     "paylink.answer": {
         "action_download_file": "OAM",
         "action_lift": "OAM",

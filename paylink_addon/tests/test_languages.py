@@ -290,7 +290,7 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
 
     def _answered(self, kind, **said):
         link = self.link()
-        link.sudo()._answer_in_turn(kind, MultiDict(said), None)
+        link.sudo()._answer_in_turn(kind, MultiDict(said))
         return link
 
     def note_something_wrong(self):

@@ -62,7 +62,7 @@ class TestMessages(ReminderCommon, CardCommon):
         link.send_sms = True
         link.action_send()
         found |= {"mail_template_link": self._customer_mails(link).body_html, "sms_template_link": self._sms()}
-        link.sudo()._answer_in_turn("promise", MultiDict({"date": str(TODAY + timedelta(days=1))}), None)
+        link.sudo()._answer_in_turn("promise", MultiDict({"date": str(TODAY + timedelta(days=1))}))
         with freeze_time(f"{TODAY + timedelta(days=1)} 10:00:00"):
             answers = self.env["paylink.answer"].sudo()
             answers._remind_now(answers.search([("link_id", "=", link.id)]))
@@ -71,7 +71,7 @@ class TestMessages(ReminderCommon, CardCommon):
         failing._set_pending()
         failing._set_error("R-03")
         found |= {"mail_template_failure": self._mail_of(link), "sms_template_failure": self._sms()}
-        link.sudo()._answer_in_turn("forward", MultiDict({"email": "compta@cabinet.fr", "lang": lang}), None)
+        link.sudo()._answer_in_turn("forward", MultiDict({"email": "compta@cabinet.fr", "lang": lang}))
         found["mail_template_forward"] = self._last("mail.mail", email_to="compta@cabinet.fr").body_html
         paid = self._pay(link)
         found["mail_template_receipt"] = self._mail_of(link)

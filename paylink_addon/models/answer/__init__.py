@@ -3,6 +3,7 @@ from . import paylink_plan
 from . import paylink_plan_wait
 from . import paylink_plan_run
 from . import paylink_plan_part
+from . import paylink_answer_try
 from . import paylink_answer
 from . import paylink_answer_plan
 from . import paylink_answer_promise

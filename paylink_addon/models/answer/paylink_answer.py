@@ -1,17 +1,15 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ...tools import limits
 from ...tools.hooks import named_hook
 from ...tools.limits import Cap, same
 
 TABLE = "paylink_answer"
-# How many answers are taken, and of those that come from one place: see ``tools.limits``.
-PER_LINK, EVER, PER_NETWORK, PER_SITE = 5, 20, 20, 40
-
-
-class TooManyAnswers(UserError):
-    """More than are taken: later."""
+# How many answers of one kind are taken on one page: in an hour, and at all. How many come from one place is bounded
+# too: see ``paylink.answer.try``.
+PER_LINK, EVER = 5, 20
 
 
 class PaylinkAnswer(models.Model):
@@ -34,7 +32,8 @@ class PaylinkAnswer(models.Model):
     ``undo()``: what follows when it is taken back. General: what it has put on hold goes on.
     ``may_undo()``: whether the customer can take it back on the page. General: yes.
     ``may_lift()``: whether those who may change the link can. General: yes.
-    ``caps(link, marks)``: what bounds answers of the kind besides. General: nothing.
+    ``caps(alike)``: what bounds the answers of the kind on one page. General: so many in an hour, and at all.
+    ``place_caps(values)``: what bounds the sent forms of the kind. General: by where they come from.
     """
 
     _name = "paylink.answer"
@@ -78,10 +77,12 @@ class PaylinkAnswer(models.Model):
         compute="_compute_state",
     )
     can_lift = fields.Boolean(compute="_compute_can_lift")
-    # What is counted, not to be read: where it came from, and what was said.
-    address = fields.Char(readonly=True, groups="base.group_system")
-    network = fields.Char(readonly=True, groups="base.group_system", index="btree_not_null")
-    site = fields.Char(readonly=True, groups="base.group_system")
+    counts = fields.Boolean(
+        default=True,
+        readonly=True,
+        groups="base.group_system",
+        help="Off: staff have taken it back, or the link has a new address since: it bounds no further answers.",
+    )
     said = fields.Char(readonly=True, groups="base.group_system", help="The same said again is no other answer.")
 
     # === COMPUTE METHODS === #
@@ -145,8 +146,12 @@ class PaylinkAnswer(models.Model):
         return True
 
     @api.model
-    def _caps_general(self, _link, _marks):
-        return []
+    def _caps_general(self, alike):
+        return [Cap("link", PER_LINK, alike), Cap("ever", EVER, alike, within=None)]
+
+    @api.model
+    def _place_caps_general(self, values):
+        return self.env["paylink.answer.try"]._caps_of_places(values)
 
     def _undo_general(self):
         self.hold_ids._lift()
@@ -161,6 +166,7 @@ class PaylinkAnswer(models.Model):
         if not all(answer._of_kind("may_lift") for answer in self):
             raise UserError(self.env._("What is sent is sent: replace the address of the link."))
         self._lift()
+        self._count_no_more()
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     def action_view_link(self):
@@ -182,6 +188,10 @@ class PaylinkAnswer(models.Model):
         for answer in self.sudo().filtered(lambda one: not one.lifted_at):
             answer.lifted_at = fields.Datetime.now()
             answer._of_kind("undo")
+
+    def _count_no_more(self):
+        """Staff make room for further answers, which somebody else may have left none of."""
+        self.sudo().counts = False
 
     def _pause(self, kind, records, until=False):
         """Put something on hold because of this answer: nobody is reminded of it, nor charged for it automatically.
@@ -242,22 +252,12 @@ class PaylinkAnswer(models.Model):
     # === LIMITS === #
 
     @api.model
-    def _check_room(self, link, kind, marks):
-        """Refuse what are too many answers, by the link and by where they come from. One query.
+    def _check_room(self, link, kind):
+        """Refuse what are too many answers on the page of one link. One query.
 
-        :param dict marks: see :func:`~..tools.limits.marks`
         :raises TooManyAnswers: with a text for the customer
         """
-        of_link = same("link_id", link.id)
-        caps = [
-            Cap("link", PER_LINK, of_link),
-            Cap("ever", EVER, of_link, within=None),
-            Cap("network", PER_NETWORK, same("network", marks["network"])),
-            Cap("site", PER_SITE, same("site", marks["site"])),
-            *named_hook(self, "caps", kind)(link, marks),
-        ]
+        alike = SQL("kind = %s AND counts AND %s", kind, same("link_id", link.id))
+        caps = named_hook(self, "caps", kind)(alike)
         reached = limits.full(self.env, TABLE, "answered_at", fields.Datetime.now(), caps)
-        if any(cap.within != limits.HOUR for cap in caps if cap.name in reached):
-            raise TooManyAnswers(self.env._("There were too many answers: please contact us."))
-        if reached:
-            raise TooManyAnswers(self.env._("Too many answers: please try again in an hour, or contact us."))
+        self.env["paylink.answer.try"]._refuse(reached, caps)

@@ -5,9 +5,9 @@ from odoo.tools import SQL
 
 from ...tools.limits import DAY, Cap, same
 
-# How many such messages are sent: for one link in an hour and in a day, to one mailbox in a day, and in an hour for who
-# asks from one place (see ``tools.limits``).
-PER_LINK, PER_LINK_DAY, PER_MAILBOX = 3, 10, 3
+# How many such messages are sent: for one link in an hour and in a day, to one mailbox in a day for one customer and at
+# all, and in an hour for who asks from one place (see ``tools.limits``).
+PER_LINK, PER_LINK_DAY, PER_MAILBOX, PER_MAILBOX_ALL = 3, 10, 3, 20
 PLACES = {"network": 10, "site": 20}
 
 
@@ -17,10 +17,18 @@ class PaylinkAnswerForward(models.Model):
     _inherit = "paylink.answer"
 
     email_to = fields.Char(string="Sent to", readonly=True)
+    was_unwanted = fields.Boolean(
+        string="Not Sent", readonly=True, help="The owner of the address wants no e-mails: none was sent."
+    )
 
     # === HOOKS OF THE KIND === #
 
     def _text_forward(self, env):
+        if self.was_unwanted:
+            return env._(
+                "The link was not sent to %(email)s: the owner of this address wants no e-mails from us.",
+                email=self.email_to,
+            )
         return env._("The link was sent to %(email)s.", email=self.email_to)
 
     def _page_text_forward(self, env):
@@ -39,16 +47,21 @@ class PaylinkAnswerForward(models.Model):
         """The address of the link is replaced instead."""
         return False
 
-    def _caps_forward(self, link, marks):
-        """What bounds these messages, besides the answers."""
-        of_link = _forwards("link_id", link.id)
+    def _caps_forward(self, alike):
+        """They are messages: fewer than other answers."""
         return [
-            Cap("mailbox_day", PER_MAILBOX, _forwards("address", marks["address"]), DAY),
-            Cap("link_day", PER_LINK_DAY, of_link, DAY),
-            Cap("link", PER_LINK, of_link),
-            *(Cap(name, most, _forwards(name, marks[name])) for name, most in PLACES.items()),
+            *self._caps_general(alike),
+            Cap("link_few", PER_LINK, alike),
+            Cap("link_day", PER_LINK_DAY, alike, DAY),
         ]
 
-
-def _forwards(column, value):
-    return SQL("kind = 'forward' AND %s", same(column, value))
+    def _place_caps_forward(self, values):
+        """Also by the mailbox: many customers may have the same accountant. What names none is no message."""
+        sent = SQL("kind = 'forward' AND address IS NOT NULL AND customer_id = %s", values["customer_id"])
+        mailbox = same("address", values["address"])
+        return [
+            Cap("mailbox", PER_MAILBOX, SQL("%s AND %s", sent, mailbox), DAY),
+            Cap("mailbox_all", PER_MAILBOX_ALL, SQL("kind = 'forward' AND %s", mailbox), DAY),
+            *(Cap(f"{name}_few", most, SQL("%s AND %s", sent, same(name, values[name]))) for name, most in PLACES.items()),
+            *self._place_caps_general(values),
+        ]

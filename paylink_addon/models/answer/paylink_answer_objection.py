@@ -4,7 +4,11 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 
 from ...const import Task
+from ...tools.limits import DAY, Cap
 
+# How many are taken on one page in an hour and in a day: one for each of many documents. Not at all is no answer: who
+# has none left would be charged for what is wrong.
+PER_LINK, PER_LINK_DAY = 20, 60
 # How many documents a sentence names.
 MOST_NAMED = 5
 
@@ -86,6 +90,9 @@ class PaylinkAnswerObjection(models.Model):
         if len(lines) > MOST_NAMED:
             names.append(env._("%(count)s more", count=len(lines) - MOST_NAMED))
         return ", ".join(names)
+
+    def _caps_objection(self, alike):
+        return [Cap("link", PER_LINK, alike), Cap("link_day", PER_LINK_DAY, alike, DAY)]
 
     # === TASK === #
 

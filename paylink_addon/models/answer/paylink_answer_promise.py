@@ -20,6 +20,15 @@ class PaylinkAnswerPromise(models.Model):
         string="Reminded on", readonly=True, help="When the customer was reminded of the day that was promised."
     )
 
+    expiry_before = fields.Datetime(readonly=True, help="When the link would have expired but for the promise.")
+    expiry_given = fields.Datetime(readonly=True, help="When it expires because of it.")
+
+    def _undo_promise(self):
+        """The link lasts no longer than before, unless somebody has changed that since."""
+        self._undo_general()
+        if self.expiry_given and self.link_id.expires_at == self.expiry_given:
+            self.link_id.expires_at = self.expiry_before
+
     def _text_promise(self, env):
         return env._("Will pay on %(date)s.", date=format_date(env, self.date_until))
 

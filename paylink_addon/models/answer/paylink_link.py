@@ -8,7 +8,8 @@ from psycopg2.errors import LockNotAvailable
 from ...tools import limits
 from ...tools.hooks import named_hook
 from ...tools.locks import in_turn
-from .paylink_answer import TABLE, TooManyAnswers
+from .paylink_answer import TABLE
+from .paylink_answer_try import TooManyAnswers
 
 GROUP = "paylink_addon.group_paylink_user"
 # What is said again within this time is a second click.
@@ -94,7 +95,7 @@ class PaylinkLink(models.Model):
     def _answer(self, kind, said, ip=None):
         """Take an answer of the customer. What is said twice, as by a second click, is said once.
 
-        Commits before and after: one answer after the other, so that two do not both take the last place.
+        Commits before and after: on one link one answer after the other, so that two do not both take the last place.
 
         :param str kind: one of :meth:`_answer_kinds`
         :param said: what the form has sent, a ``werkzeug.datastructures.MultiDict``: anything
@@ -102,23 +103,30 @@ class PaylinkLink(models.Model):
         :raises UserError: with a text for the customer; nothing is done
         """
         self.ensure_one()
+        if self._is_said_already(kind, self._said_mark(kind, said)):
+            return
+        self.env["paylink.answer.try"]._count(self, kind, named_hook(self, "answer_marks", kind)(said, ip))
         try:
-            with in_turn(self.env.cr, TABLE):
-                self._answer_in_turn(kind, said, ip)
+            with in_turn(self.env.cr, f"{TABLE}.{self.id}"):
+                self._with_queued_mail()._answer_in_turn(kind, said)
         except LockNotAvailable:
             raise TooManyAnswers(self.env._("Please try again in a minute.")) from None
 
-    def _answer_in_turn(self, kind, said, ip):
+    def _answer_in_turn(self, kind, said):
         self._wait_and_hold()
         mark = self._said_mark(kind, said)
         if self._is_said_already(kind, mark):  # asked first: what was said may be why nothing can be said anymore
             return
         if not self._may_answer(kind):
             raise UserError(self.env._("This link can no longer be paid: reload the page."))
-        marks = named_hook(self, "answer_marks", kind)(said, ip)
-        self.env["paylink.answer"]._check_room(self, kind, marks)
+        self.env["paylink.answer"]._check_room(self, kind)
         answer = named_hook(self, "answer", kind)(said)
-        answer.sudo().write(marks | {"said": mark})
+        answer.sudo().said = mark
+
+    def _with_queued_mail(self):
+        """Colleagues are told by messages that a job sends: the customer waits for no mail server."""
+        self.env["paylink.job.mixin"]._wake("mail.ir_cron_mail_scheduler_action")
+        return self.with_context(mail_notify_force_send=False)
 
     def _answer_general(self, _said):
         """Hook: see ``paylink.answer``. Here: nobody has offered this."""
@@ -165,4 +173,6 @@ class PaylinkLink(models.Model):
         env = self._owner_env()
         name = self.sudo().partner_id.display_name
         text = env._("%(partner)s takes back: %(answer)s", partner=name, answer=answer._of_kind("text", env))
-        self._notify_owner(subject=env._("%(partner)s takes an answer back", partner=name), body=text)
+        self._with_queued_mail()._notify_owner(
+            subject=env._("%(partner)s takes an answer back", partner=name), body=text
+        )

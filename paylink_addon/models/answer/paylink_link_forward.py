@@ -31,18 +31,19 @@ class PaylinkLinkForward(models.Model):
     def _answer_forward(self, said):
         """The message is queued in the transaction that stores the answer: both are there, or none."""
         email = _one_email(said.get("email"))
-        if not email or self._is_unwanted(email):
+        if not email or check_email(email).state == "invalid":
             raise UserError(self.env._("Enter one e-mail address that we can write to."))
-        answer = self._note_answer("forward", "forwarded", email_to=email)
-        self._forward(email, self.env["res.lang"]._paylink_nearest(typed(said.get("lang"))) or self.env.lang)
+        is_unwanted = self._is_unwanted(email)
+        answer = self._note_answer("forward", "forwarded", email_to=email, was_unwanted=is_unwanted)
+        if not is_unwanted:
+            self._forward(email, self.env["res.lang"]._paylink_nearest(typed(said.get("lang"))) or self.env.lang)
         return answer
 
     # === HELPERS === #
 
     def _is_unwanted(self, email):
-        """Whether no message would arrive there, or its owner wants none."""
-        blacklisted = self.env["mail.blacklist"].sudo().search_count([("email", "=", email)], limit=1)
-        return bool(blacklisted) or check_email(email).state == "invalid"
+        """Whether its owner wants no messages: whoever has typed the address is not told so."""
+        return bool(self.env["mail.blacklist"].sudo().search_count([("email", "=", email)], limit=1))
 
     def _forward(self, email, lang):
         """Queue the message, in the language that was chosen. The customer's own messages are what they were."""
@@ -51,16 +52,18 @@ class PaylinkLinkForward(models.Model):
             self._existing(template).sudo().with_context(lang=lang),
             email_to={self.id: email},
             layout="paylink_addon.mail_layout_forward",
+            event="forward_sent",
         )
         self._create_emails(values)
 
     # === ITS ADDRESS === #
 
-    def _replace_token(self):
-        """Whoever was sent an old one cannot use it anymore."""
-        replaced = self._replaced_together()
-        result = super()._replace_token()
-        self.env["paylink.answer"].sudo().search([("link_id", "in", replaced.ids), ("kind", "=", "forward")])._end()
+    def _after_token_replaced(self):
+        """Whoever was sent the old one cannot use it anymore; what was answered by it leaves room for other answers."""
+        result = super()._after_token_replaced()
+        answers = self.env["paylink.answer"].sudo().search([("link_id", "in", self.ids)])
+        answers.filtered(lambda answer: answer.kind == "forward")._end()
+        answers._count_no_more()
         return result
 
 

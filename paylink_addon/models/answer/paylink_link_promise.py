@@ -1,5 +1,6 @@
 """Stage of ``paylink.link``: the customer answers on which day it will be paid."""
 
+from collections import Counter
 from datetime import timedelta
 
 from odoo import fields, models
@@ -42,14 +43,17 @@ class PaylinkLinkPromise(models.Model):
         self._end_promises()
         answer = self._note_answer("promise", "promised", date_until=day, line_ids=self.line_ids.ids)
         answer._pause("promise", self._paused_together(), day)
-        self._last_through(day)
+        self._last_through(day, answer)
         return answer
 
-    def _last_through(self, day):
-        """The page can still be used on that day, as far as its kind allows: else nothing could be paid there."""
+    def _last_through(self, day, answer):
+        """The page can still be used on that day, as far as its kind allows: else nothing could be paid there. Who
+        takes the promise back has it as long as before.
+        """
         end = days.beginning(day + timedelta(days=1), self._timezone())
         if self.expires_at and self.expires_at < end:
-            self.sudo().expires_at = self._of_kind("latest_expiry", end)
+            before, self.sudo().expires_at = self.expires_at, self._of_kind("latest_expiry", end)
+            answer.sudo().write({"expiry_before": before, "expiry_given": self.expires_at})
 
     def _send_promise_day(self):
         """Write to customers on the day that they have promised: by e-mail and SMS, as their links are sent.
@@ -76,9 +80,9 @@ class PaylinkLinkPromise(models.Model):
 
     def _end_promises(self):
         """What was promised until now of the same is replaced, whatever else was promised with it."""
-        records = [one for some in self._paused_together() for one in some]
+        records = {(some._name, number) for some in self._paused_together() for number in some.ids}
         promises = self._promises()
-        holds = promises.hold_ids.filtered(lambda hold: hold._is_about() in records)
+        holds = promises.hold_ids.filtered(lambda hold: (hold._is_about()._name, hold._is_about().id) in records)
         promises.filtered(lambda answer: answer.hold_ids <= holds)._end()
         holds.filtered("active")._lift()
 
@@ -93,10 +97,10 @@ class PaylinkLinkPromise(models.Model):
 
     def _promise_count(self, promises):
         """How often at most one of the documents was promised."""
-        moves = self.line_ids.filtered("is_invoice").move_id
+        moves = set(self.line_ids.filtered("is_invoice").move_id.ids)
         own = len(promises.filtered(lambda answer: answer.link_id == self))
-        named = [answer.line_ids.move_id for answer in promises]
-        return max([own, *(sum(move in some for some in named) for move in moves)])
+        named = Counter(number for answer in promises for number in moves.intersection(answer.line_ids.move_id.ids))
+        return max([own, *named.values()])
 
 
 def _date(text):

@@ -45,7 +45,10 @@ class PaylinkReminderHold(models.Model):
         return result
 
     def _end_with(self, answers, plans):
-        answers.filtered(lambda answer: not answer.hold_ids.filtered("active"))._lift()
+        ended = answers.filtered(lambda answer: not answer.hold_ids.filtered("active"))
+        ended._lift()
+        if not self.env.su:
+            ended._count_no_more()
         plans._end("ended", _lt("Its promise was lifted: everything is due."))
 
     def _check_agreed(self, vals):

@@ -11,4 +11,9 @@ class ResConfigSettings(models.TransientModel):
     )
     paylink_plan_days = fields.Integer(related="company_id.paylink_plan_days", readonly=False)
     paylink_plan_grace_days = fields.Integer(related="company_id.paylink_plan_grace_days", readonly=False)
-    paylink_objection_user_id = fields.Many2one(related="company_id.paylink_objection_user_id", readonly=False)
+    # A related field has no domain of its own.
+    paylink_objection_user_id = fields.Many2one(
+        related="company_id.paylink_objection_user_id",
+        readonly=False,
+        domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
+    )

@@ -188,6 +188,10 @@ class PaylinkRequestMixin(models.AbstractModel):
         for request in self.sudo():
             request.write({"access_token": self._new_token(), "is_address_new": bool(request.issued_at)})
         self._log_events("replaced")
+        self._after_token_replaced()
+
+    def _after_token_replaced(self):
+        """Hook: the old addresses of all of these, who were replaced together, are void."""
 
     def _note_sent(self):
         """The customers have their addresses now."""

@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from werkzeug.datastructures import MultiDict
 
+from ...models.answer import paylink_answer_try
 from ...tools import locks
 from .answer_common import AnswerCommon
 
@@ -38,7 +39,8 @@ class TestAnswers(AnswerCommon):
 
     def test_answer_is_told_and_shown(self):
         """On the timeline, to the owner, on link, invoice and customer, and on the page that it was given on."""
-        response = self._promise(self.link)
+        with patch.object(type(self.env["mail.mail"]), "send_after_commit", side_effect=AssertionError):
+            response = self._promise(self.link)  # who waits for no mail server
         self.assertEqual(response.status_code, 303)
         self.assertEqual(len(self._time_line(self.link, "promised")), 1)
         self.assertTrue(self.link.unread)
@@ -84,32 +86,56 @@ class TestAnswers(AnswerCommon):
                 self.assertIn(f"/pay/{link.access_token}?", response.headers["Location"])
         self.assertFalse(self._answers(paid | over | gone))
         with self.assertRaises(UserError):  # paid while the form was sent
-            paid.sudo()._answer_in_turn("promise", MultiDict({"date": str(self._day(paid, 2))}), None)
+            paid.sudo()._answer_in_turn("promise", MultiDict({"date": str(self._day(paid, 2))}))
 
     def test_answers_are_limited(self):
-        """By link, and by where they come from, over all links; the page says so."""
-        link, *others = (self._link(self._invoice()) for _number in range(3))
+        """By link and kind, which staff can clear: whoever has the address as well leaves the customer other kinds."""
         answer = self.env["paylink.answer"].sudo()
         now = fields.Datetime.now()
-        marks = {"network": "x", "site": "y"}
-        with patch("odoo.addons.paylink_addon.tools.limits.marks", lambda *_args: {"address": None, **marks}):
-            for name, of, moment, count in (
-                ("an hour", link, now, 5),
-                ("ever", link, now - timedelta(days=300), 20),
-                ("network", others[0], now, 20),
-            ):
-                with self.subTest(name):
-                    values = {"kind": "forward", "link_id": of.id, "answered_at": moment}
-                    rows = answer.create([values | (marks if name == "network" else {})] * (count - 1))
-                    rows.flush_recordset()
-                    self.assertEqual(self._promise(link, 20).status_code, 422)
-                    last = answer.create(values | (marks if name == "network" else {}))
-                    last.flush_recordset()
-                    response = self._promise(link)
-                    self.assertEqual(response.status_code, 429)
-                    self.assertIn('role="alert"', response.text)
-                    (rows | last).unlink()
-            self.assertEqual(self._promise(link).status_code, 303)
+        long_ago = now - timedelta(days=300)
+        ways = ("lifted", "goes on", "replaced")
+        for name, moment, count, way in (("an hour", now, 5, None), *(("ever", long_ago, 20, way) for way in ways)):
+            link = self._link(self._invoice(), user_id=self.seller.id)
+            with self.subTest(name, way=way):
+                values = {"kind": "promise", "link_id": link.id, "answered_at": moment}
+                answer.create([values] * (count - 1)).flush_recordset()
+                self.assertEqual(self._promise(link, 20).status_code, 422)
+                last = answer.create(values)
+                last._pause("objection", link._paused_together())
+                last.flush_recordset()
+                response = self._promise(link)
+                self.assertEqual(response.status_code, 429)
+                self.assertIn('role="alert"', response.text)
+                self.assertEqual(self._send(link, "objection", reason="amount").status_code, 303)
+                if way == "lifted":
+                    last.with_user(self.seller).action_lift()
+                elif way == "goes on":
+                    last.hold_ids.with_user(self.seller).action_lift()
+                elif way == "replaced":
+                    link.with_user(self.seller).action_replace_token()
+                answer.flush_model()
+                self.assertEqual(self._promise(link).status_code, 303 if way else 429)
+
+    def test_objections_have_room(self):
+        """For each of many documents; all else that was answered leaves that room."""
+        rows = [{"kind": "objection", "link_id": self.link.id, "answered_at": "2026-01-01"}] * 30
+        self.env["paylink.answer"].sudo().create(rows).flush_recordset()
+        self.assertEqual(self._send(self.link, "objection", reason="amount").status_code, 303)
+
+    def test_places_are_limited(self):
+        """Forms that come from one place, for one customer: others share the place. It is forgotten after a day."""
+        same, *others = (self._link(self._invoice()) for _number in range(3))
+        other = self._link(self._invoice(self._customer("Parc", email="parc@example.com")))
+        with patch.dict(paylink_answer_try.PLACES, {"network": 1}):
+            self.assertEqual(self._promise(same, 20).status_code, 422, "Whatever was in it")
+            self.assertEqual(self._promise(others[0]).status_code, 429)
+            self.assertEqual(self._send(others[0], "objection", reason="amount").status_code, 303)
+            self.assertEqual(self._promise(other).status_code, 303)
+            tries = self.env["paylink.answer.try"].sudo().search([])
+            self.assertEqual(len(tries), 3)
+            tries[0].tried_at = fields.Datetime.now() - timedelta(days=2)
+            self.env["paylink.answer.try"].sudo()._forget_old()
+            self.assertEqual(len(tries.exists()), 2)
 
     def test_second_click_says_nothing_new(self):
         """Nor does a request that is sent again."""
@@ -124,14 +150,15 @@ class TestAnswers(AnswerCommon):
         self.company.write({"paylink_plan_parts": 3, "paylink_plan_least": 1})
         said = MultiDict({"plan": self.link._plan_offers()[0].key})
         for _number in range(2):
-            self.link.sudo()._answer_in_turn("plan", said, None)
+            self.link.sudo()._answer_in_turn("plan", said)
         self.assertEqual(len(self._answers(self.link)), 1)
         self.assertFalse(self.link._may_answer("plan"))
 
     def test_one_answer_after_the_other(self):
-        """Who waits for long for the turn is told so, and nothing is done."""
-        with patch.object(locks, "TURN", 0.05), self._busy("paylink_answer"):
+        """Who waits for long for the turn is told so, and nothing is done; nobody waits for what another link does."""
+        with patch.object(locks, "TURN", 0.05), self._busy(f"paylink_answer.{self.link.id}"):
             response = self._promise(self.link)
+            self.assertEqual(self._promise(self._link(self._invoice())).status_code, 303)
         self.assertEqual(response.status_code, 429)
         self.assertFalse(self._answers(self.link))
 

@@ -60,7 +60,6 @@ class TestForward(AnswerCommon):
             self.assertNotIn("BUY", str(mail[field]), field)
 
     def test_what_is_no_address(self):
-        self.env["mail.blacklist"].sudo().create({"email": "no@cabinet.fr"})
         cases = (
             *(
                 "",
@@ -70,7 +69,7 @@ class TestForward(AnswerCommon):
                 "a@cabinet.fr b@cabinet.fr",
                 "a@cabinet.fr\nBcc: b@cabinet.fr",
             ),
-            *("no@cabinet.fr", "a@example.invalid", "\0@cabinet.fr", f"{'a' * 300}@cabinet.fr", "<script>@cabinet.fr"),
+            *("a@example.invalid", "\0@cabinet.fr", f"{'a' * 300}@cabinet.fr", "<script>@cabinet.fr"),
             *("é" * 2000, "a@cabinet.fr;b@cabinet.fr", "\u202e"),
         )
         for email in cases:
@@ -85,6 +84,31 @@ class TestForward(AnswerCommon):
             self.assertLess(response.status_code, 500, kind)
         self.assertFalse(self._answers(self.link))
         self.assertFalse(self.env["mail.mail"].sudo().search([("email_to", "ilike", "cabinet")]))
+
+    def test_who_wants_no_messages(self):
+        """Whoever has typed the address is not told so; staff are."""
+        self.env["mail.blacklist"].sudo().create({"email": "no@cabinet.fr"})
+        self.assertEqual(self._forward("no@cabinet.fr").status_code, 303)
+        self.assertFalse(self._sent_to("no@cabinet.fr"))
+        self.assertIn("not sent", self._answers(self.link).text)
+        self.assertIn("n…@cabinet.fr", self._page(self.link)[1].get_element_by_id("pl-answers").text_content())
+
+    def test_is_no_sending_of_the_owner(self):
+        """What becomes of it says nothing of the customer's own messages."""
+        before = self.link.delivery_state, len(self._time_line(self.link, "sent"))
+        self._forward()
+        self._sent_to().mail_message_id.notification_ids.notification_status = "exception"
+        self.env.invalidate_all()
+        self.assertEqual((self.link.delivery_state, len(self._time_line(self.link, "sent"))), before)
+        self.assertEqual(len(self._time_line(self.link, "forward_sent")), 1)
+
+    def test_all_addresses_that_are_replaced(self):
+        """With a link that one is, too, to which it has led."""
+        led_to = self._link(self._invoice(), user_id=self.seller.id)
+        led_to.sudo().widened_from_id = self.link
+        self._forward(link=led_to)
+        self.link.action_replace_token()
+        self.assertEqual(self._answers(led_to).state, "lifted")
 
     def test_limits(self):
         """By link, mailbox and network; what is too much is neither stored nor sent."""

@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.web.controllers.export import ExportXlsxWriter
 
-from ...models.answer import paylink_answer
+from ...models.answer import paylink_answer_objection
 from ...tools import uploads
 from ..reminder.reminder_common import ReminderCommon
 from .answer_common import AnswerCommon
@@ -269,7 +269,7 @@ class TestObjection(ReminderCommon, AnswerCommon):
 
     def test_too_many(self):
         link = self._link(self._late())
-        with patch.object(paylink_answer, "PER_LINK", 1):
+        with patch.object(paylink_answer_objection, "PER_LINK", 1):
             self.assertEqual(self._object(link).status_code, 303)
             self.assertEqual(self._object(link, reason="already_paid").status_code, 429)
         self.assertEqual(len(self._answers(link)), 1)

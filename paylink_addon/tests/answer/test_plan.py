@@ -401,7 +401,7 @@ class TestPlan(PlanCommon):
             with self.subTest(case), self.env.cr.savepoint() as savepoint:
                 link = self._link(self._due_invoice(10, amount=120) | self._due_invoice(10, amount=60))
                 key = link.sudo()._plan_offers()[1].key
-                link.sudo()._answer_in_turn("plan", MultiDict({"plan": key}), None)
+                link.sudo()._answer_in_turn("plan", MultiDict({"plan": key}))
                 plan = link.sudo().plan_id
                 self.assertEqual(plan.state, "running")
                 end(link, plan.sudo(False))

@@ -21,7 +21,7 @@ class PromiseCommon(AnswerMixin, ReminderCommon):
 
     def _promise(self, link, days, said=None):
         said = {"date": str(TODAY + timedelta(days=days))} if said is None else {"date": said}
-        link.sudo()._answer_in_turn("promise", MultiDict(said), None)
+        link.sudo()._answer_in_turn("promise", MultiDict(said))
         return self._answers(link)[:1]
 
 
@@ -100,6 +100,15 @@ class TestPromises(PromiseCommon):
         self.assertFalse(self._time_line(both, "answer_lifted"), "It was replaced, not taken back")
         with freeze_time(f"{TODAY + timedelta(days=61)} 10:00:00"):
             self.assertTrue(link.sudo()._answer_form_promise())
+
+    def test_link_lasts_no_longer_than_what_was_promised(self):
+        """Who takes it back has the link as long as before."""
+        link = self._link(self._due_invoice())
+        before = link.sudo().expires_at = fields.Datetime.now() + timedelta(days=1)
+        answer = self._promise(link, 5)
+        self.assertGreater(link.expires_at, before)
+        answer._lift()
+        self.assertEqual(link.expires_at, before)
 
     def test_what_is_no_invoice_waits_too(self):
         """A link that asks for an amount, or for an opening entry: rules for unpaid links leave it alone."""

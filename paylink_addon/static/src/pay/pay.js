@@ -141,7 +141,7 @@
         document.addEventListener("visibilitychange", lookAgain);
         addEventListener("pageshow", (event) => event.persisted && lookAgain());
     }
-    document.querySelectorAll(".pl-pay").forEach(pressOnce);
+    document.querySelectorAll(".pl-pay, .pl-details form, .pl-answer form").forEach(pressOnce);
     document.querySelectorAll("[data-send] form").forEach(send);
     document.querySelectorAll("[data-copy]").forEach((button) => {
         button.hidden = !navigator.clipboard;
