@@ -58,10 +58,10 @@ class PaylinkAnswerForward(models.Model):
     def _place_caps_forward(self, values):
         """Also by the mailbox: many customers may have the same accountant. What names none is no message."""
         sent = SQL("kind = 'forward' AND address IS NOT NULL AND customer_id = %s", values["customer_id"])
-        mailbox = same("address", values["address"])
+        mailbox, few = same("address", values["address"]), PLACES.items()
         return [
             Cap("mailbox", PER_MAILBOX, SQL("%s AND %s", sent, mailbox), DAY),
             Cap("mailbox_all", PER_MAILBOX_ALL, SQL("kind = 'forward' AND %s", mailbox), DAY),
-            *(Cap(f"{name}_few", most, SQL("%s AND %s", sent, same(name, values[name]))) for name, most in PLACES.items()),
+            *(Cap(f"few_{name}", most, SQL("%s AND %s", sent, same(name, values[name]))) for name, most in few),
             *self._place_caps_general(values),
         ]

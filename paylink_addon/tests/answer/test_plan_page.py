@@ -80,9 +80,9 @@ class TestPlanPageFor(PlanCommon, HttpCase):
         """An objection stands on the page of the plan; what was promised is agreed on anew; the choice is the page."""
         link = self._link(self._due_invoice(10, amount=120)).sudo()
         said = {"date": str(TODAY + timedelta(days=9))}
-        link._answer_in_turn("promise", MultiDict(said), None)
-        link._answer_in_turn("objection", MultiDict({"reason": "amount"}), None)
-        link._answer_in_turn("plan", MultiDict({"plan": link._plan_offers()[1].key}), None)
+        link._answer_in_turn("promise", MultiDict(said))
+        link._answer_in_turn("objection", MultiDict({"reason": "amount"}))
+        link._answer_in_turn("plan", MultiDict({"plan": link._plan_offers()[1].key}))
         answers = self.env["paylink.answer"].search([("link_id", "=", link.id)]).grouped("kind")
         states = {kind: answer.state for kind, answer in answers.items()}
         self.assertEqual(states, {"promise": "lifted", "objection": "standing", "plan": "standing"})
