@@ -17,7 +17,7 @@ class TestPlanBrowser(PhoneCommon):
             evaluate("document.querySelector('#pl-answer-plan summary').click()")
             evaluate("document.querySelectorAll('#pl-answer-plan input[name=plan]')[1].click()")
             evaluate("document.querySelector('#pl-answer-plan button').click()")
-            self._wait(evaluate, "document.querySelector('form[action$=\"/plan\"] button')")
+            self._wait(evaluate, "document.querySelector('#pl-parts-title')")
             self.assertIn("120,00", evaluate("document.querySelector('h1').textContent"))
             self.assertEqual(evaluate("document.querySelectorAll('#pl-parts-title ~ ul li').length"), 3)
             button = "document.querySelector('form[action$=\"/plan\"] button[value=next]')"

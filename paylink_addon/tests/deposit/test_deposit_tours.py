@@ -21,10 +21,6 @@ class TestDepositTours(ToursCommon, DepositCommon):
         self._pay(self._deposit(self._order(1000, user_id=self.seller.id), 300))
         self.start_tour("/odoo/orders", "paylink_deposit_received", login="camille")
 
-    def test_customers_page(self):
-        link = self._deposit(self._order(1000), 300)
-        self.start_tour(f"/pay/{link.access_token}", "paylink_deposit_page")
-
     def test_odoos_send(self):
         invoice = self._invoice()
         self.start_tour(f"/odoo/customer-invoices/{invoice.id}", "paylink_send_print", login="camille")

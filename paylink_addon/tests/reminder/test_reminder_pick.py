@@ -266,7 +266,7 @@ class TestReminderPick(ReminderCommon):
                     "kind": "objection",
                     "move_id": False if whole else move.id,
                     "partner_id": move.commercial_partner_id.id,
-                    "date_until": days and TODAY + timedelta(days=days),
+                    "date_until": TODAY + timedelta(days=days) if days else False,
                 }
             )
         moves = self.env["account.move"].union(*(self.invoices[number] for number in unfollowed))

@@ -37,15 +37,6 @@ tours.add("paylink_deposit_received", {
     ],
 });
 
-/** The customer sees the order and what is left of it. */
-tours.add("paylink_deposit_page", {
-    steps: () => [
-        { trigger: ".pl-total:contains(/300,00/)" },
-        { trigger: "#pl-order-title" },
-        { trigger: "a[href$='/order']" },
-    ],
-});
-
 /** Odoo's own Send: the checkbox is there and ticked, goes with the e-mail channel, and the button changes. */
 tours.add("paylink_send_print", {
     steps: () => [
