@@ -429,7 +429,9 @@ class TestLink(PaylinkCommon):
         Link = self.env["paylink.link"]
         classes = [cls for cls in type(Link).mro() if cls.__module__.startswith("odoo.addons.paylink_addon")]
         listed = set(re.findall(r"^ +``(\w+)\(", PaylinkLink.__doc__, re.MULTILINE))
-        called = re.findall(r'(?<!answer\.)_(?:of|by|for_each)_kind\(\s*"(\w+)"', "".join(map(inspect.getsource, classes)))
+        called = re.findall(
+            r'(?<!answer\.)_(?:of|by|for_each)_kind\(\s*"(\w+)"', "".join(map(inspect.getsource, classes))
+        )
         self.assertEqual(set(called), listed)
         self.assertEqual([hook for hook in listed if not hasattr(Link, f"_{hook}_general")], [])
         kinds = "|".join(Link._fields["kind"].get_values(self.env))
