@@ -15,6 +15,7 @@ ARGUMENTS = {
     "vals_list": [{}],
     "values": {},
     "fields_list": ["display_name"],
+    "fields_to_export": ["display_name"],
     "fields": ["display_name"],
     "field_names": [],
     "fields_spec": {"display_name": {}},

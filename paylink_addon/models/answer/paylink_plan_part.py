@@ -23,7 +23,7 @@ class PaylinkPlanPart(models.Model):
     company_id = fields.Many2one(related="plan_id.company_id", store=True, precompute=True)
     currency_id = fields.Many2one(related="plan_id.currency_id")
     number = fields.Integer(required=True, readonly=True)
-    date_due = fields.Date(string="Due Date", required=True, readonly=True)
+    date_due = fields.Date(string="Due on", required=True, readonly=True)
     amount = fields.Monetary(readonly=True)
     amount_after = fields.Monetary(string="After It", readonly=True, help="What is left to be paid by later parts.")
     amount_open = fields.Monetary(string="Still due", compute="_compute_progress", compute_sudo=True)

@@ -120,8 +120,8 @@ class PaylinkReminderHold(models.Model):
     def _compute_display_name(self):
         labels = dict(self._fields["kind"]._description_selection(self.env))
         for hold in self:
-            # The number of a colleague's link tells nothing else of it.
-            of = hold.move_id.name or hold.sudo().link_id.name or hold.partner_id.display_name
+            # The number of a document, or of a colleague's link, tells nothing else of it.
+            of = hold.sudo().move_id.name or hold.sudo().link_id.name or hold.partner_id.display_name
             names = [labels.get(hold.kind), of]
             hold.display_name = " – ".join(filter(None, names))
 

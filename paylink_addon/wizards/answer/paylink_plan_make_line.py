@@ -11,5 +11,5 @@ class PaylinkPlanMakeLine(models.TransientModel):
 
     wizard_id = fields.Many2one("paylink.plan.make", required=True, ondelete="cascade")
     currency_id = fields.Many2one(related="wizard_id.currency_id")
-    date_due = fields.Date(string="Due Date", required=True)
+    date_due = fields.Date(string="Due on", required=True)
     amount = fields.Monetary(required=True)

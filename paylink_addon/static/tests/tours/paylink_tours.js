@@ -192,8 +192,7 @@ tours.add("paylink_settings", {
 tours.add("paylink_portal", {
     steps: () => [
         { trigger: "a[href*='/my/payment_links']", run: "click", expectUnloadPage: true },
-        { trigger: "a.btn[href*='/pay/']", run: "click", expectUnloadPage: true },
-        { trigger: ".pl-total" },
+        { trigger: "a.btn[href*='/pay/']" },
     ],
 });
 
