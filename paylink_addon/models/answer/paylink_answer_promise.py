@@ -46,16 +46,15 @@ class PaylinkAnswerPromise(models.Model):
 
         What was told is stored with the messages, so that neither a crash nor a second run tells it again.
         """
-        companies = self.env["res.company"].search([("paylink_reminders", "=", True)])
-        now = fields.Datetime.now()
-        domain = Domain.OR(
-            Domain("company_id", "=", company.id) & Domain("date_until", "=", company._paylink_today())
-            for company in companies
-            if self._is_told_now(company, now)
-        )
+        job, now, due = self.env["paylink.job.mixin"], fields.Datetime.now(), []
+
+        def look(company):
+            if self._is_told_now(company, now):
+                due.append(Domain("company_id", "=", company.id) & Domain("date_until", "=", company._paylink_today()))
+
+        job._each(self.env["res.company"].search([("paylink_reminders", "=", True)]), look, take=False)
         promised = Domain("kind", "=", "promise") & Domain("lifted_at", "=", False) & Domain("told_at", "=", False)
-        answers = self.sudo().search(promised & domain)
-        return self.env["paylink.job.mixin"]._each(answers, self._remind_now, size=BATCH)
+        return job._each(self.sudo().search(promised & Domain.OR(due)), self._remind_now, size=BATCH)
 
     @api.model
     def _is_told_now(self, company, now):
