@@ -22,18 +22,17 @@ class PaylinkPlanRun(models.Model):
     @api.model
     def _cron_follow(self):
         """Follow the plans of the companies whose hours it is."""
-        now = fields.Datetime.now()
         found = self.sudo()._read_group([("state", "=", "running")], ["company_id"])
-        companies = [company for (company,) in found if company._paylink_may_remind(now)]
-        job = self.env["paylink.job.mixin"]
-        job._in_turn(*(partial(self._follow_for, company) for company in companies))
+        self.env["paylink.job.mixin"]._in_turn(*(partial(self._follow_for, company) for (company,) in found))
 
     @api.model
     def _follow_for(self, company):
-        """All plans of one company that were not looked at today.
+        """All plans of one company that were not looked at today, if it is time.
 
         :return: whether all is done; else the time was up, and the job is called again soon
         """
+        if not company._paylink_may_remind(fields.Datetime.now()):
+            return True
         today = company._paylink_today()
         return self.env["paylink.job.mixin"]._each(
             self._to_follow(company, today),
