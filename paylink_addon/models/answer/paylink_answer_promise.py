@@ -1,11 +1,15 @@
 """Stage of ``paylink.answer``: a promise to pay."""
 
+import logging
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import format_date
 
 from ...tools import days
 from ..reminder.res_company import OFFICE_HOURS
+
+_logger = logging.getLogger(__name__)
 
 # How many promises are done in one transaction.
 BATCH = 50
@@ -52,7 +56,11 @@ class PaylinkAnswerPromise(models.Model):
             if self._is_told_now(company, now):
                 due.append(Domain("company_id", "=", company.id) & Domain("date_until", "=", company._paylink_today()))
 
-        job._each(self.env["res.company"].search([("paylink_reminders", "=", True)]), look, take=False)
+        def unread(company, error):  # the reminders of that company have told it
+            _logger.info("No promises of company %s: %s", company.id, error)
+
+        companies = self.env["res.company"].search([("paylink_reminders", "=", True)])
+        job._each(companies, look, take=False, tell=unread)
         promised = Domain("kind", "=", "promise") & Domain("lifted_at", "=", False) & Domain("told_at", "=", False)
         return job._each(self.sudo().search(promised & Domain.OR(due)), self._remind_now, size=BATCH)
 
