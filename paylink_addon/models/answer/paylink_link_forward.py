@@ -34,7 +34,8 @@ class PaylinkLinkForward(models.Model):
         if not email or check_email(email).state == "invalid":
             raise UserError(self.env._("Enter one e-mail address that we can write to."))
         is_unwanted = self._is_unwanted(email)
-        answer = self._note_answer("forward", "forwarded", email_to=email, was_unwanted=is_unwanted)
+        values = {"email_to": email, "was_unwanted": is_unwanted, "line_ids": self.line_ids.ids}
+        answer = self._note_answer("forward", "forwarded", **values)
         if not is_unwanted:
             self._forward(email, self.env["res.lang"]._paylink_nearest(typed(said.get("lang"))) or self.env.lang)
         return answer

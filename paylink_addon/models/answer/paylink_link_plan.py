@@ -185,7 +185,8 @@ class PaylinkLinkPlan(models.Model):
 
     def _answer_plan(self, said):
         plan = self._choose_plan(said.get("plan"))
-        return self._note_answer("plan", "plan_made", date_until=plan.date_last, plan_id=plan.id)
+        values = {"date_until": plan.date_last, "plan_id": plan.id, "line_ids": self.line_ids.ids}
+        return self._note_answer("plan", "plan_made", **values)
 
     def _choose_plan(self, key):
         """The customer has chosen one of the plans that are offered, or were until some minutes ago.

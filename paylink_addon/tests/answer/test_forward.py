@@ -47,6 +47,7 @@ class TestForward(AnswerCommon):
         self.assertEqual(told.partner_ids, self.seller.partner_id)
         self.assertIn("fr_fr@cabinet.fr", "".join(told.mapped("body")))
         self.assertIn("en_us@cabinet.fr", self._answers(self.link)[:1].text)
+        self.assertIn("en_us@cabinet.fr", self.link.line_ids.move_id.paylink_last_answer)
         shown = self._page(self.link)[1].get_element_by_id("pl-answers").text_content()
         self.assertIn("f…@cabinet.fr", shown)
         self.assertNotIn("fr_fr@", shown)

@@ -504,6 +504,7 @@ class TestPlanPage(PlanCommon, HttpCase):
         plan = self.env["paylink.plan"].search([("link_id", "=", link.id)])
         self.assertEqual(len(plan.part_ids), 3)
         self.assertEqual(len(self._time_line(link, "plan_made")), 1)
+        self.assertIn("120.00", link.line_ids.move_id.paylink_last_answer)
         page = self.url_open(f"/pay/{link.access_token}")
         self.assertEqual(page.status_code, 200)
         self.assertEqual(page.text.count("40,00"), 4)

@@ -293,7 +293,7 @@ class TestInvoiceSend(PaylinkCommon):
         self._send(invoice)
         self.assertEqual(invoice.paylink_link_count, 1)
 
-    def test_pdf_made_while_a_link_is_sent(self):
+    def test_pdf_made_because_a_link_is_sent(self):
         """It shows that link or none. The link lasts as long as its sender chose, and gets no company."""
         self.company.paylink_on_invoice_pdf = True
         self.patch(type(self.env["paylink.link"]), "_can_make_pdf", lambda _link: True)
@@ -320,7 +320,7 @@ class TestInvoiceSend(PaylinkCommon):
                 link = self._link(asked, user_id=owner.id, expires_at=ends, attach_pdf=True)
                 others = self._link(invoice, user_id=admin.id, expires_at=ends) if later_one else link.browse()
                 shown.clear()
-                link._queue_messages()
+                link._make_missing_pdfs()
                 self.assertEqual(set(shown), {link if is_shown else link.browse()})
                 self.assertTrue(invoice.invoice_pdf_report_id)
                 self.assertEqual({one.expires_at for one in link | others}, {ends})
