@@ -9,7 +9,7 @@ _lt = LazyTranslate(__name__)
 STATES = [
     ("running", "Running"),
     ("kept", "Paid"),
-    ("broken", "Ended: a part was not paid"),
+    ("broken", "Not kept"),
     ("ended", "Ended"),
 ]
 
