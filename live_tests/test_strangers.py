@@ -18,6 +18,7 @@ PATHS = ("", "/help", "/status", "/qr", "/receipt")
 HELD = """
     SELECT count(*) FROM pg_locks JOIN pg_class ON pg_class.oid = relation
      WHERE relname = 'paylink_link_line' AND mode IN ('RowShareLock', 'RowExclusiveLock')
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 SCRIPT = """
 other = env["res.company"].create({
