@@ -6,7 +6,7 @@ from typing import NamedTuple
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import LazyTranslate, format_date
+from odoo.tools import SQL, LazyTranslate, format_date
 
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, in_parts
@@ -73,6 +73,17 @@ class PaylinkLinkPlan(models.Model):
     def _asked_of(self, due):
         """Of a part all that is to be paid by it: what is due, less what later parts are for."""
         return due - self.plan_part_id.amount_after if self.plan_part_id else super()._asked_of(due)
+
+    @api.model
+    def _asked_of_sql(self, items):
+        after = SQL("(SELECT part.amount_after FROM paylink_plan_part part WHERE part.id = link.plan_part_id)")
+        return SQL("COALESCE(%s - %s, %s)", items, after, super()._asked_of_sql(items))
+
+    @api.model
+    def _earns_discount_sql(self):
+        runs = SQL("SELECT FROM paylink_plan plan WHERE plan.id = link.plan_id AND plan.state = 'running'")
+        in_parts = SQL("link.plan_part_id IS NOT NULL OR EXISTS (%s)", runs)
+        return SQL("%s AND NOT (%s)", super()._earns_discount_sql(), in_parts)
 
     def _discount_day(self):
         """Who pays in parts earns no discount for paying early."""

@@ -403,6 +403,8 @@ class AccountBankStatementLineFind(models.Model):
     @api.model
     def _paylink_link_targets(self, places, condition, more=None):
         """Links, each as ``(what more (SQL) says of it, place, target)``."""
+        Link, items = self.env["paylink.link"], SQL("COALESCE(sum(item.amount_residual_currency), 0)")
+        enough = SQL("CASE WHEN %s THEN COALESCE(sum(%s), 0) ELSE %s END", Link._earns_discount_sql(), _ENOUGH, items)
         rows = self.env.execute_query(
             SQL(
                 """
@@ -429,8 +431,8 @@ class AccountBankStatementLineFind(models.Model):
               GROUP BY link.id, customer.id, currency.id
                        ) found
                 """,
-                due=_minor(SQL(_LINK_DUE, items=SQL("sum(item.amount_residual_currency)"))),
-                enough=_minor(SQL(_LINK_DUE, items=SQL("sum(%s)", _ENOUGH))),
+                due=_minor(Link._asked_sql(items)),
+                enough=_minor(Link._asked_sql(enough)),
                 claimed=_minor(SQL("link.transfer_claim_amount")),
                 more=more or SQL("NULL"),
                 condition=condition,
@@ -447,11 +449,6 @@ _ENOUGH = SQL(
     """CASE WHEN item.discount_date IS NOT NULL AND item.amount_residual_currency = item.amount_currency
             THEN item.discount_amount_currency ELSE item.amount_residual_currency END"""
 )
-# What is left of a link: of its items, unless it asks for less; or of its own amount.
-_LINK_LEFT = "link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0)"
-_LINK_DUE = f"""GREATEST(0, CASE WHEN link.kind != 'open_items' THEN {_LINK_LEFT}
-                                 WHEN link.is_limited THEN LEAST(COALESCE(%(items)s, 0), {_LINK_LEFT})
-                                 ELSE COALESCE(%(items)s, 0) END)"""
 
 
 def _minor(amount):

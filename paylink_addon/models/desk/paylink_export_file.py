@@ -56,6 +56,11 @@ class PaylinkExportFile(models.Model):
     last_id = fields.Integer(readonly=True, groups="base.group_system", help="The last link that is written.")
     pieces = fields.Binary(attachment=True, readonly=True, groups="base.group_system")
 
+    _waiting_unique = models.UniqueIndex(
+        "(user_id) WHERE state = 'waiting'",
+        "Another file is being made. Please wait until it is complete, then export this one.",
+    )
+
     _waiting_index = models.Index("(id) WHERE state = 'waiting'")
 
     # === COMPUTE METHODS === #

@@ -178,6 +178,7 @@ class PaylinkLinkLists(models.Model):
         """Let people group and sort by what the day alone changes."""
         if field_expr != "is_late":
             return super()._field_to_sql(alias, field_expr, query)
+        self._check_field_access(self._fields[field_expr], "read")
         days = self.env.companies.sudo().grouped(lambda company: company._paylink_today())
         company, due, state = (SQL.identifier(alias, name) for name in ("company_id", "due_on", "state"))
         late = SQL(" OR ").join(

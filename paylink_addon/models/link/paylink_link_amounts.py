@@ -13,6 +13,8 @@ COMPANY_LENGTH = 24
 SMS_WORDS = 20
 # The same of our longest one, beside what is paid.
 PURPOSE_WORDS = 45
+# What is left of the amount that a row ``link`` asks for.
+AMOUNT_LEFT = "(link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0))"
 
 
 class Coming(NamedTuple):
@@ -44,6 +46,28 @@ class PaylinkLinkAmounts(models.Model):
     def _asked_of(self, due):
         """Hook: what this link asks for of what is ``due``, not rounded, less than zero if too much has come."""
         return min(due, self.amount - self._received_amount()) if self.is_limited else due
+
+    @api.model
+    def _asked_sql(self, items):
+        """The same as :meth:`_due_amounts` says, of a row ``link``: of those of items by :meth:`_asked_of_sql`.
+
+        :param SQL items: what is open of its items
+        """
+        return SQL(
+            "GREATEST(0, CASE WHEN link.kind = 'open_items' THEN %s ELSE %s END)",
+            self._asked_of_sql(items),
+            SQL(AMOUNT_LEFT),
+        )
+
+    @api.model
+    def _asked_of_sql(self, items):
+        """Hook: :meth:`_asked_of` as SQL, of a row ``link``."""
+        return SQL("CASE WHEN link.is_limited THEN LEAST(%s, %s) ELSE %s END", items, SQL(AMOUNT_LEFT), items)
+
+    @api.model
+    def _earns_discount_sql(self):
+        """Hook: whether who pays early earns a discount, of a row ``link`` (see :meth:`_discount_day`)."""
+        return SQL("TRUE")
 
     def _due_open_items(self):
         """What is open of the items, credits netted, early payment discounts deducted while they last.

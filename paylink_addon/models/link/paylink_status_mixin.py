@@ -1,3 +1,5 @@
+from functools import partial
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -133,15 +135,14 @@ class PaylinkStatusMixin(models.AbstractModel):
 
     def _search_paylink_link_id(self, operator, value):
         """By ids, or by conditions on the links that the user may see (never on others': a token could be guessed)."""
+        pairs = self.browse()._paylink_pairs_sql()
+        asked = partial(SQL, "(SELECT pair.record_id FROM (%s) pair WHERE pair.link_id IN %s)", pairs)
         if operator == "any":
-            operator, value = "in", self.env["paylink.link"].search(value).ids
+            return Domain("id", "in", asked(self.env["paylink.link"]._search(value).subselect()))
         if operator != "in" or not all(isinstance(link_id, int) for link_id in value):
             return NotImplemented
-        pairs = self.browse()._paylink_pairs_sql()
-        domain = Domain.FALSE
-        if link_ids := tuple(link_id for link_id in value if link_id):
-            asked = SQL("(SELECT pair.record_id FROM (%s) pair WHERE pair.link_id IN %s)", pairs, link_ids)
-            domain = Domain("id", "in", asked)
+        link_ids = tuple(link_id for link_id in value if link_id)
+        domain = Domain("id", "in", asked(link_ids)) if link_ids else Domain.FALSE
         if False in value:
             domain |= Domain("id", "not in", SQL("(SELECT pair.record_id FROM (%s) pair)", pairs))
         return domain

@@ -221,16 +221,13 @@ class PaylinkReminderRuleFilters(models.Model):
         )
 
     def _link_amount_sql(self):
-        """What is open on a link: of its items as they are now, else of the amount that was asked for."""
-        return SQL(
-            """
-            CASE WHEN link.kind = 'open_items' AND link.is_limited IS NOT TRUE THEN (
-                    SELECT COALESCE(sum(item.amount_residual_currency), 0)
-                      FROM paylink_link_line line JOIN account_move_line item ON item.id = line.move_line_id
-                     WHERE line.link_id = link.id AND item.parent_state = 'posted')
-                 ELSE link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0) END
-            """
+        """What is open on a link: of its items as they are now, as far as it asks for them, else of its amount."""
+        items = SQL(
+            """(SELECT COALESCE(sum(item.amount_residual_currency), 0)
+                  FROM paylink_link_line line JOIN account_move_line item ON item.id = line.move_line_id
+                 WHERE line.link_id = link.id AND item.parent_state = 'posted')"""
         )
+        return self.env["paylink.link"]._asked_sql(items)
 
     def _rate_sql(self, company, date):
         """How much of the link's currency one unit of the company's is worth, as Odoo's own rates say: the last one

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from freezegun import freeze_time
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
@@ -199,16 +201,50 @@ class TestBankMatch(BankCommon):
 
     def test_early_payment_discount(self):
         """That of the day of the transfer is granted."""
-        term = self.env["account.payment.term"].create(
-            {"name": "2 % 10", "early_discount": True, "discount_percentage": 2, "discount_days": 10}
-        )
-        invoice = self._invoice(amount=1000, invoice_payment_term_id=term.id)
+        invoice = self._invoice(amount=1000, invoice_payment_term_id=self._two_percent().id)
         link = self._link(invoice)
         due = link._due_amounts()[link.id]
         self.assertLess(due, 1000)
         line = self._bank_line(link.transfer_reference, due)
         self._assert_paid(link, line)
         self.assertEqual(invoice.payment_state, "paid")
+
+    def _plan(self, invoice):
+        """A plan of three parts of 100, and the link that it was made of."""
+        link = self._link(invoice).sudo()
+        days = (link._today() + timedelta(days=30 * number) for number in range(3))
+        return link._agree_on_plan([(day, 100.0) for day in days]), link
+
+    def test_part_of_a_plan(self):
+        """What its page asks for, whatever else has reduced what is due."""
+        plan, _origin = self._plan(invoice := self._invoice(amount=300))
+        first, second, _third = plan.part_ids
+        links = (first + second)._with_links().link_id
+        self.assertEqual([links._due_amounts()[link.id] for link in links], [100, 200])
+        credit = self._invoice(move_type="out_refund", amount=50)
+        self._items(invoice + credit).reconcile()
+        self.assertEqual([links._due_amounts()[link.id] for link in links], [50, 150])
+        line = self._bank_line(links[0].transfer_reference, 100)  # ordered before
+        self._assert_open(line)
+        self.assertIn("over", self._matches(line).reasons)
+        self._matches(line).action_accept()
+        self.assertEqual((line.is_reconciled, invoice.amount_residual, first.progress), (True, 150, "paid"))
+        self._assert_paid(links[1], self._bank_line(links[1].transfer_reference, 50))
+        self.assertEqual((plan.state, second.progress, invoice.amount_residual), ("running", "paid", 100))
+
+    def test_parts_earn_no_early_payment_discount(self):
+        plan, origin = self._plan(self._invoice(amount=300, invoice_payment_term_id=self._two_percent().id))
+        self.assertEqual((plan.amount, origin.amount_due), (300, 300))
+        line = self._bank_line(origin.transfer_reference, 294)
+        self._assert_open(line)
+        self.assertIn("part", self._matches(line).reasons)
+        part = plan.part_ids[:1]._with_links().link_id
+        self._assert_paid(part, self._bank_line(part.transfer_reference, 100))
+
+    def _two_percent(self):
+        return self.env["account.payment.term"].create(
+            {"name": "2 % 10", "early_discount": True, "discount_percentage": 2, "discount_days": 10}
+        )
 
     def test_what_is_asked_for_at_first(self):
         """Of an invoice in installments: who pays what the page asks for has paid that, and the rest is due later."""

@@ -2,6 +2,7 @@ import io
 from datetime import timedelta
 from unittest.mock import patch
 
+import psycopg2
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
@@ -123,6 +124,12 @@ class TestExportJob(ExportJobCommon):
         dialog, file = self._asked()
         with self.assertRaisesRegex(UserError, "Another file"):
             dialog.action_export()
+        with (  # what neither of two clicks has seen of the other
+            mute_logger("odoo.sql_db"),
+            self.assertRaisesRegex(psycopg2.IntegrityError, "waiting_unique"),
+            self.cr.savepoint(),
+        ):
+            file.sudo().copy({"user_id": self.boss.id}).flush_recordset()
         with self.assertRaisesRegex(UserError, "not ready"):
             file.action_download()
         later = self._free(3)

@@ -3,6 +3,7 @@ from unittest.mock import patch
 
 from lxml import etree
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools.safe_eval import safe_eval
 
@@ -74,6 +75,12 @@ class TestLists(PaylinkCommon):
                     Link.search_count(domain)
         grouped = "status kind channel last_provider_id last_method_id amount_range is_late has_chargeback consolidated"
         self.assertLessEqual({*grouped.split(), "unread", "user_id", "partner_id"}, groups)
+
+    def test_customers_do_not_sort_by_what_staff_see(self):
+        portal = self._user("portal", "base.group_portal")
+        for name in ("is_late", "due_on"):
+            with self.subTest(name), self.assertRaises(AccessError):
+                self._as(portal).search([], order=name)
 
     def test_views_of_both_menus(self):
         for name in ("paylink_link_action", "paylink_link_action_all"):

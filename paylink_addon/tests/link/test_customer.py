@@ -112,6 +112,8 @@ class TestCustomer(PaylinkCommon):
         for domain, expected in cases:
             with self.subTest(domain=domain):
                 self.assertEqual(Partner.search([("id", "in", ours.ids), *domain]), expected.sorted())
+        with self.assertQueryCount(1):  # no ids of links go back and forth
+            Partner.search([("paylink_link_id.state", "=", "open")])
         self.assertEqual(self._groups(), {"not_opened": 1, "opened": 2, False: 1})
         ordered = Partner.search([("id", "in", ours.ids)], order="paylink_status, id")
         self.assertEqual(ordered[0], self.marie)

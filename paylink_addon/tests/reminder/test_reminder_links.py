@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import freeze_time, tagged
+from odoo.tools import SQL
 
 from ...tools import days as clock
 from .reminder_common import TODAY, ReminderCommon
@@ -160,6 +161,23 @@ class TestReminderLinks(ReminderCommon):
         reminded = self._remind().reminder_ids.link_id
         self.assertIn(large, reminded)
         self.assertNotIn(small, reminded)
+
+    @freeze_time(TODAY)
+    def test_amount_is_what_is_asked_for(self):
+        """By a part of a plan what its page says, although it was made for more; by no link more than is due."""
+        link = self._link(invoice := self._due_invoice(3, amount=300.0)).sudo()
+        plan = link._agree_on_plan([(TODAY, 100.0), (TODAY, 100.0), (TODAY + timedelta(days=60), 100.0)])
+        links = link + self._link(self._due_invoice(3, amount=80.0), amount=90, is_limited=True)
+        links += plan.part_ids[:2]._with_links().link_id
+        rule = self._rule(days=(3,), kind="link")
+        for expected in ([300, 80, 100, 200], [250, 80, 50, 150]):
+            query = SQL("SELECT link.id, %s FROM paylink_link link", rule._link_amount_sql())
+            self.env.flush_all()
+            amounts = dict(self.env.execute_query(query))
+            self.assertEqual([amounts[one.id] for one in links], expected)
+            self.assertEqual([links._due_amounts()[one.id] for one in links], expected)
+            credit = self._invoice(move_type="out_refund", amount=50)
+            self._items(invoice + credit).reconcile()
 
     def test_rate_that_is_known_later_only(self):
         """As Odoo converts: by the first rate that there is."""
