@@ -60,8 +60,10 @@ class PaylinkAnswer(PaylinkPay):
         link = self._link(token)
         if not link:
             return self._render_unknown()
-        if not self._is_sent() or kind not in link._answer_kinds() or not link._may_answer(kind):
+        if not self._is_sent() or kind not in link._answer_kinds():
             return self._answered(link)
+        if not link._may_answer(kind):  # a second click has said it
+            return self._answered(link._after_answer(kind))
         http_request = request.httprequest
         said = MultiDict([*http_request.form.items(multi=True), *http_request.files.items(multi=True)])
         try:
@@ -70,7 +72,7 @@ class PaylinkAnswer(PaylinkPay):
             return self._render_answers(link, kind, str(error), said, HTTPStatus.TOO_MANY_REQUESTS)
         except UserError as error:
             return self._render_answers(link, kind, str(error), said, HTTPStatus.UNPROCESSABLE_ENTITY)
-        return self._answered(link)
+        return self._answered(link._after_answer(kind))
 
     @staticmethod
     def _answered(link):

@@ -225,6 +225,11 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         link = self._link(self._invoice())
         return link, None, lambda: self._pay(link)
 
+    def case_plan_untold(self):
+        """The customer has been asked for the part after all."""
+        link = self._link(self._invoice(), email="marie@example.com")
+        return link, None, link.action_send
+
     def case_payment_not_booked(self):
         tx = self._attempt(self._link(self._invoice()))
         tx._set_done()

@@ -21,6 +21,7 @@ class PaylinkAnswer(models.Model):
     ``answer_form()``: what the form on the page needs, as a dict, or ``False``: it is not offered. General: not.
     ``answer(said)``: check what was said, store the answer with ``_note_answer`` and do what follows; returns it.
     ``may_answer()``: whether it is taken now. General: as long as the link can be paid.
+    ``after_answer()``: the link whose page is shown to who has answered. General: its own.
     ``answer_marks(said, ip)``: as what it is counted: see ``tools.limits``. General: by where it comes from.
     The form is the template ``answer_<kind>``.
 

@@ -86,6 +86,14 @@ class PaylinkLink(models.Model):
         """Hook: see ``paylink.answer``. Here: as long as it can be paid."""
         return self._awaits_customer()
 
+    def _after_answer_general(self):
+        """Hook: see ``paylink.answer``. Here: its own."""
+        return self
+
+    def _after_answer(self, kind):
+        """The link whose page is shown to who has given an answer of this kind."""
+        return named_hook(self, "after_answer", kind)()
+
     def _answer_form_general(self):
         """Hook: see ``paylink.answer``. Here: it is not offered."""
         return False

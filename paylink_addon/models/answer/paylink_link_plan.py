@@ -8,12 +8,14 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, LazyTranslate, format_date
 
+from ...const import LIVE_STATES
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, in_parts
+from .paylink_plan import ENDED_UNPAID
 
 _lt = LazyTranslate(__name__)
 # Customers choose no plan of what was to be paid in parts within this time, and was not.
-LATELY, ENDED_UNPAID = timedelta(days=60), ("broken", "ended")
+LATELY = timedelta(days=60)
 
 
 class Offer(NamedTuple):
@@ -70,9 +72,19 @@ class PaylinkLinkPlan(models.Model):
 
     # === WHAT IS DUE === #
 
+    def _state_depends(self):
+        return [*super()._state_depends(), "plan_part_id.plan_id.state"]
+
     def _asked_of(self, due):
-        """Of a part all that is to be paid by it: what is due, less what later parts are for."""
-        return due - self.plan_part_id.amount_after if self.plan_part_id else super()._asked_of(due)
+        """Of a part all that is to be paid by it: what is due, less what later parts are for. After the plan, what a
+        bank has taken back is due by the link that had brought it.
+        """
+        part = self.plan_part_id
+        if not part:
+            return super()._asked_of(due)
+        is_over = part.plan_id.state != "running" and part.link_id == self
+        lost = self.transaction_ids._paylink_taken_back_amount() if is_over else 0.0
+        return max(due - part.amount_after, min(due, lost))
 
     @api.model
     def _asked_of_sql(self, items):
@@ -190,7 +202,17 @@ class PaylinkLinkPlan(models.Model):
             }
             for offer in offers
         ]
-        return {"offers": rows, "loses_discount": self._plan_total() > self._due_amounts()[self.id]}
+        loses_discount = self._plan_total() > self._due_amounts()[self.id]
+        return {"offers": rows, "loses_discount": loses_discount, "missed": self._missed_text()}
+
+    def _missed_text(self):
+        """What follows where a part is not paid, in the language of the context."""
+        days = self.company_id.paylink_plan_grace_days
+        if not days:
+            return self.env._("If a part is not paid on its day, the plan ends and everything is due.")
+        if days == 1:
+            return self.env._("If a part is not paid on its day or on the next one, the plan ends and all is due.")
+        return self.env._("If a part is not paid within %(days)s days, the plan ends and everything is due.", days=days)
 
     # === WHAT IS CHOSEN === #
 
@@ -198,6 +220,10 @@ class PaylinkLinkPlan(models.Model):
         plan = self._choose_plan(said.get("plan"))
         values = {"date_until": plan.date_last, "plan_id": plan.id, "line_ids": self.line_ids.ids}
         return self._note_answer("plan", "plan_made", **values)
+
+    def _after_answer_plan(self):
+        """Who has chosen a plan is led to its first part, which is due at once."""
+        return self._link_of_plan("1") if self.is_in_parts else self
 
     def _choose_plan(self, key):
         """The customer has chosen one of the plans that are offered, or were until some minutes ago.
@@ -228,10 +254,11 @@ class PaylinkLinkPlan(models.Model):
         link._end_promises()
         plan = self.env["paylink.plan"]._make(link, parts, by_customer)
         link.write({"plan_id": plan.id, "expires_at": link._end_with_plan(plan)})
-        plan.part_ids.filtered(lambda part: part.date_due <= link._today()).told_at = fields.Datetime.now()
         if not by_customer:  # whose answer is told
             link._log_events("plan_made", {link.id: plan._text(link.company_id._paylink_env())})
-        link._tell_plan("mail_template_plan", "plan_told")
+        # Who has chosen it is led to the first part, to others the message says so; else the job asks for it.
+        if link._tell_plan("mail_template_plan", "plan_told") or by_customer:
+            plan.part_ids.filtered(lambda part: part.date_due <= link._today()).told_at = fields.Datetime.now()
         return plan
 
     def _end_with_plan(self, plan):
@@ -240,13 +267,22 @@ class PaylinkLinkPlan(models.Model):
         ahead = timedelta(days=(plan.date_last - self._today()).days + self.company_id.paylink_plan_grace_days)
         return usual and max(self.expires_at, usual + ahead)
 
+    def _last_as_new(self):
+        """What was paid in parts is due at once: there is as much time for that as for what is sent now."""
+        for link in self.filtered(lambda link: link.expires_at and not link.cancelled_at):
+            end = link._new_end()
+            link.expires_at = end and max(link.expires_at, end)
+
     def _tell_plan(self, template, event):
-        """Write to the customer about the plan, with its page: by e-mail, where there is an address."""
+        """Write to the customer about the plan, with its page: by e-mail, where there is an address.
+
+        :return: the ``mail.mail``, if any
+        """
         emails, found = self._receipt_addresses(), self.env.ref(f"paylink_addon.{template}", raise_if_not_found=False)
         if not emails or not found:
-            return
+            return self.env["mail.mail"]
         told = self.with_context(lang=self.lang)
-        told._create_emails(
+        return told._create_emails(
             told._prepare_emails(
                 found.sudo().with_context(lang=self.lang),
                 email_to={self.id: emails},
@@ -274,6 +310,28 @@ class PaylinkLinkPlan(models.Model):
         plans = (links.plan_id | links.plan_part_id.plan_id).filtered(lambda plan: plan.state == "running")
         plans._end_kept(plans._left())
 
+    def _asking_link(self):
+        """What was asked for by a part is due by the link of its plan, once that has ended."""
+        plan = self.sudo().plan_part_id.plan_id
+        is_over = self.state == "cancelled" and plan.state in ENDED_UNPAID
+        return plan.link_id._asking_link() if is_over else super()._asking_link()
+
+    def _note_sent(self):
+        """Also that the customers have been asked for the parts."""
+        result = super()._note_sent()
+        self.sudo().plan_part_id._note_asked()
+        return result
+
+    def _is_sent_somehow(self):
+        return self.send_email or self.send_sms
+
+    def _paylink_ends_tasks_by(self):
+        return super()._paylink_ends_tasks_by() | {"sent_at"}
+
+    def _paylink_done_plan_untold(self, _task):
+        """They have been asked, or it is not due by this link anymore."""
+        return self.sent_at or self.state not in LIVE_STATES
+
     def _paylink_done_plan_broken(self, _task):
         """It is paid after all, or there is another plan."""
         return self.state in ("paid", "cancelled") or self.is_in_parts or self._due_amounts()[self.id] <= 0
@@ -297,6 +355,14 @@ class PaylinkLinkPlan(models.Model):
         part = self.sudo().plan_part_id
         is_over = self.state == "cancelled" and not self.amount_paid and part.plan_id.state in ENDED_UNPAID
         return part.plan_id.link_id.with_env(self.env) if is_over else super()._led_to()
+
+    def _attempts_since(self, since):
+        """Who tries card after card is stopped on all links of a plan together."""
+        tried = super()._attempts_since(since)
+        if self.plan_id or self.plan_part_id:
+            others = (self._with_plans() - self).transaction_ids
+            tried |= others.filtered(lambda tx: tx.create_date >= since and tx.operation != "refund")
+        return tried
 
     # === THE PAGE === #
 
@@ -327,12 +393,14 @@ class PaylinkLinkPlan(models.Model):
         return self.plan_id.with_env(self.env)._page_values()
 
     def _link_of_plan(self, what):
-        """The link by which the customer pays the next part, or all that is left.
+        """The link by which the customer pays the next part, or all that is left; the plan's own where that is not what
+        the page has shown anymore, or while money is on its way.
 
-        :param str what: ``all``, or anything else
+        :param str what: ``all``, ``next``, or the number of the part that was the next one: anything
         """
         plan = self.plan_id
         hold_and_touch(plan)
-        parts = plan._open_parts(plan._left()[plan.id]) if plan.state == "running" else plan.part_ids.browse()
-        part = parts[-1:] if what == "all" else parts[:1]
-        return part._with_links().link_id if part else self
+        is_over = plan.state != "running" or plan._under_way()
+        parts = plan.part_ids.browse() if is_over else plan._open_parts(plan._left()[plan.id])
+        wanted = {"all": parts[-1:], "next": parts[:1], str(parts[:1].number): parts[:1]}.get(what)
+        return wanted._with_links().link_id if wanted else self

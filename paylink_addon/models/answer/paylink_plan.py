@@ -5,6 +5,7 @@ from odoo.tools import LazyTranslate, format_date
 from ...const import Task
 
 _lt = LazyTranslate(__name__)
+ENDED_UNPAID = ("broken", "ended")
 
 STATES = [
     ("running", "Running"),
@@ -169,6 +170,8 @@ class PaylinkPlan(models.Model):
         running.hold_ids.filtered("active")._lift()
         links = running.part_ids.link_id.filtered(lambda link: link.state != "paid" and not link.cancelled_at)
         links.filtered(lambda link: not link.amount_authorized)._cancel(reason)  # what is authorized may be captured
+        if state in ENDED_UNPAID:
+            running.link_id._last_as_new()
         running.link_id._log_events("plan_ended", dict.fromkeys(running.link_id.ids, reason))
 
     def _break(self):
@@ -234,7 +237,8 @@ class PaylinkPlan(models.Model):
             "rows": self._part_rows(left),
             "left": rest,
             "total": self.link_id._amount_text(self.amount),
-            "next": running._title(),
+            "number": running.number,
+            "missed": self.link_id._missed_text(),
             "asked": self.link_id._amount_text(asked),
             "is_last": not running.amount_after,
             "is_under_way": bool(self._under_way()),

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ...const import Task
+
 PROGRESS = [
     ("paid", "Paid"),
     ("in_progress", "In progress"),
@@ -87,24 +89,53 @@ class PaylinkPlanPart(models.Model):
 
     def _link_values(self):
         """What the link of a part has of that of its plan."""
-        names = (*("partner_id", "user_id", "phone", "lang", "reference", "allow_partial", "bank_account_id"),)
+        names = (*("partner_id", "user_id", "lang", "reference", "allow_partial", "bank_account_id"),)
         origin = self.plan_id.link_id
-        emails = origin._receipt_addresses()
         values = origin._convert_to_write({name: origin[name] for name in names})
         return values | {
             "expires_at": False,
             "is_limited": True,
             "in_installments": False,
             "plan_part_id": self.id,
-            "email": emails,
-            "send_email": bool(emails),
-            "send_sms": bool(origin.send_sms and not origin._sms_obstacle()),
+            **self._channels(),
         }
 
+    def _channels(self):
+        """How the customer is asked for it: by e-mail, and by SMS where the plan's link was sent so; or where there is
+        nothing else.
+        """
+        origin = self.plan_id.link_id
+        emails = origin._receipt_addresses()
+        by_sms = bool((origin.send_sms or not emails) and not origin._sms_obstacle())
+        return {"email": emails, "send_email": bool(emails), "phone": origin.phone, "send_sms": by_sms}
+
     def _ask(self):
-        """Send the links of these, whose day has come: once, and with all that comes before in one message."""
-        last = {part.plan_id: part.number for part in self._with_links()}
-        come = self.plan_id.part_ids.filtered(lambda part: part.number <= last[part.plan_id] and not part.told_at)
-        come.told_at = fields.Datetime.now()
+        """Send the links of these, whose day has come: once, and with all that comes before in one message. Who has no
+        address is called by a colleague.
+        """
+        for part in self._with_links().filtered(lambda part: not part.link_id._is_sent_somehow()):
+            part.link_id.write(part._channels())  # there may be an address by now
         template = self.env.ref("paylink_addon.mail_template_plan_part", raise_if_not_found=False)
         self.link_id._queue_messages(mail_template=template and template.sudo())
+        for part in self.filtered(lambda part: not part.link_id._is_sent_somehow()):
+            part.link_id._give_task(Task.PLAN_UNTOLD, part._untold_texts, ever=True)
+
+    def _note_asked(self):
+        """A message with the addresses of the links of these goes out: what has come due until then is asked for."""
+        last = {part.plan_id: part.number for part in self.sorted("number")}
+        for part in self.plan_id.part_ids.filtered(lambda part: not part.told_at):
+            if part.number <= last[part.plan_id] and part.date_due <= part.company_id._paylink_today():
+                part.told_at = fields.Datetime.now()
+
+    def _untold_texts(self, env):
+        facts = {
+            "partner": self.plan_id.partner_id.display_name,
+            "amount": self.link_id._amount_text(self.link_id.amount_due, env),
+            "part": self.with_env(env)._title(),
+            "name": self.plan_id.link_id.name,
+        }
+        return env._("A part of a payment plan is due: call the customer"), env._(
+            "%(part)s of the plan of %(name)s is due, %(amount)s. %(partner)s has neither an e-mail address nor a "
+            "mobile number and was not asked for it: call them, or add an address. The plan goes on until then.",
+            **facts,
+        )

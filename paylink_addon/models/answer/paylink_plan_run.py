@@ -21,8 +21,8 @@ class PaylinkPlanRun(models.Model):
 
     @api.model
     def _cron_follow(self):
-        """Follow the plans of the companies whose hours it is."""
-        found = self.sudo()._read_group([("state", "=", "running")], ["company_id"])
+        """Follow the plans of the companies whose hours it is; not of those that are no more."""
+        found = self.sudo()._read_group([("state", "=", "running"), ("company_id.active", "=", True)], ["company_id"])
         self.env["paylink.job.mixin"]._in_turn(*(partial(self._follow_for, company) for (company,) in found))
 
     @api.model

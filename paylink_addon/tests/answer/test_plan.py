@@ -8,6 +8,7 @@ from odoo.tests import HttpCase, freeze_time, tagged
 from odoo.tools import mute_logger
 from werkzeug.datastructures import MultiDict
 
+from ...const import MAX_ATTEMPTS_PARAMETER
 from ...tools.money import in_parts
 from ..reminder.reminder_common import TODAY, ReminderCommon
 
@@ -279,6 +280,56 @@ class TestPlan(PlanCommon):
         self._follow(69)
         self.assertEqual(plan.state, "broken")
 
+    def test_what_is_due_after_the_plan_can_be_paid(self):
+        """Whenever it ends, and whoever ends it: the page of its link is open as long as that of a new one."""
+        for case, end in (("not kept", lambda _plan: self._follow(65)), ("by hand", lambda plan: plan.action_end())):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                link, plan = self._in_parts(count=2)
+                link = link.sudo()
+                self._pay(link._link_of_plan("next"))
+                self._follow(61)  # the job stood still
+                with freeze_time(f"{TODAY + timedelta(days=65)} 10:00:00"):
+                    end(plan)
+                    link.invalidate_recordset()
+                    self.assertEqual((plan.state != "running", link.state), (True, "open"))
+                    self.assertEqual((link._page_view(), link.expires_at), ("pay", link._new_end()))
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_debit_that_fails_after_the_plan(self):
+        """The customer is told by which link it is due now."""
+        link, plan = self._in_parts()
+        attempt = self._attempt(link.sudo()._link_of_plan("next"))
+        attempt._set_pending()
+        plan._end("ended", "")
+        before = self._customer_mails(link)
+        attempt._set_error("No")
+        self.assertIn(link.url, (self._customer_mails(link) - before).body_html)
+        self.assertIn(link.name, attempt.paylink_id.activity_ids.note)
+
+    def test_tries_are_counted_on_all_links_of_a_plan(self):
+        self.env["ir.config_parameter"].sudo().set_param(MAX_ATTEMPTS_PARAMETER, 2)
+        link = self._in_parts()[0].sudo()
+        for what in ("next", "all"):
+            self._attempt(link._link_of_plan(what))._set_error("No")
+        for own in (link, link._link_of_plan("next"), link._link_of_plan("all")):
+            with self.assertRaisesRegex(UserError, "Too many"):
+                self._attempt(own)
+
+    def test_part_that_is_lost_after_the_plan(self):
+        """What a bank takes back of a plan that was kept: its link says so, and asks for it again."""
+        link, plan = self._in_parts(count=2)
+        first, last = (self._pay(link.sudo()._link_of_plan("next")).paylink_id for _part in range(2))
+        self.assertEqual((plan.state, first.status, last.status), ("kept", "paid", "paid"))
+        payment = first.transaction_ids.payment_id
+        withdrawal = payment.copy({"payment_type": "outbound"})
+        dispute = self._dispute(first, amount=60, withdrawal_id=withdrawal.id)
+        payment.move_id.line_ids.remove_move_reconcile()
+        dispute.status = "lost"
+        self.env.invalidate_all()
+        self.assertEqual((first.status, first.amount_due, link.amount_due), ("lost", 60, 60))
+        self.assertEqual(last.status, "paid")
+
     def _hold(self, link, kind, **values):
         self.env["paylink.reminder.hold"].create({"kind": kind, "move_id": link.line_ids.move_id.id, **values})
 
@@ -318,26 +369,28 @@ class TestPlan(PlanCommon):
                 savepoint.rollback()
                 self.env.invalidate_all()
 
+    def _dispute(self, link, **values):
+        """A bank takes a payment by ``link`` back, or may."""
+        return (
+            self.env["paylink.dispute"]
+            .sudo()
+            .create(
+                {
+                    "name": f"dp_{link.id}",
+                    "provider_id": self.provider.id,
+                    "transaction_id": link.transaction_ids[:1].id,
+                    "currency_id": link.currency_id.id,
+                    "status": "needs_response",
+                    "item_ids": [fields.Command.set(link.line_ids.move_line_id.ids)],
+                    **values,
+                }
+            )
+        )
+
     def test_part_that_is_open_again_is_asked_for_anew(self):
         """A bank, or somebody, takes a part back: (case) → asked for on which days; the plan ends some days later."""
 
-        def charge_back(first):
-            return (
-                self.env["paylink.dispute"]
-                .sudo()
-                .create(
-                    {
-                        "name": f"dp_{first.id}",
-                        "provider_id": self.provider.id,
-                        "transaction_id": first.transaction_ids[:1].id,
-                        "currency_id": first.currency_id.id,
-                        "status": "needs_response",
-                        "item_ids": [fields.Command.set(first.line_ids.move_line_id.ids)],
-                    }
-                )
-            )
-
-        for case, act in (("chargeback", charge_back), ("undone", lambda _first: None)):
+        for case, act in (("chargeback", self._dispute), ("undone", lambda _first: None)):
             with self.subTest(case), self.env.cr.savepoint() as savepoint:
                 link, plan = self._in_parts()
                 first = link.sudo()._link_of_plan("next")
@@ -455,10 +508,17 @@ class TestPlan(PlanCommon):
         self.assertFalse(plans[1].link_id.activity_ids)
 
     def test_only_in_the_hours_of_the_company(self):
+        """Of one that is archived there are none."""
         link, plan = self._in_parts()
         self._pay(link.sudo()._link_of_plan("next"))
-        self._holiday(self.company.resource_calendar_id)
+        holiday = self._holiday(self.company.resource_calendar_id)
         with freeze_time(f"{TODAY + timedelta(days=31)} 10:00:00"):
+            self._run_cron("ir_cron_paylink_follow_plans")
+            self.assertFalse(plan.part_ids[1].told_at)
+            holiday.unlink()
+            self.env.flush_all()
+            self.env.cr.execute("UPDATE res_company SET active = false WHERE id = %s", [self.company.id])
+            self.env.invalidate_all()
             self._run_cron("ir_cron_paylink_follow_plans")
         self.assertFalse(plan.part_ids[1].told_at)
 
@@ -496,10 +556,14 @@ class TestPlanPage(PlanCommon, HttpCase):
         form = html.fromstring(self.url_open(f"/pay/{link.access_token}/answer").text)
         keys = form.xpath("//details[@id='pl-answer-plan']//input[@name='plan']/@value")
         self.assertEqual(len(keys), 3)
-        for said, status in ((keys[1], 303), (keys[1], 303), (keys[0], 303)):
+        led_to = []
+        for said in (keys[1], keys[1], keys[0]):
             data = {"plan": said}
             answer = self.url_open(f"/pay/{link.access_token}/answer/plan", data=data, allow_redirects=False)
-            self.assertEqual(answer.status_code, status)
+            self.assertEqual(answer.status_code, 303)
+            led_to.append(answer.headers["Location"].rpartition("/")[2].partition("?")[0])
+        first = link.sudo().plan_id.part_ids[0].link_id.access_token  # who has chosen pays it at once
+        self.assertEqual(led_to, [first] * 3)
         self.env.invalidate_all()
         plan = self.env["paylink.plan"].search([("link_id", "=", link.id)])
         self.assertEqual(len(plan.part_ids), 3)
@@ -508,7 +572,7 @@ class TestPlanPage(PlanCommon, HttpCase):
         page = self.url_open(f"/pay/{link.access_token}")
         self.assertEqual(page.status_code, 200)
         self.assertEqual(page.text.count("40,00"), 4)
-        for what, amount in (("next", 40), ("all", 120), ("junk", 40)):
+        for what, amount in (("1", 40), ("all", 120), ("2", 120), ("junk", 120)):
             with self.subTest(what=what):
                 answer = self.url_open(f"/pay/{link.access_token}/plan", data={"what": what}, allow_redirects=False)
                 self.assertEqual(answer.status_code, 303)

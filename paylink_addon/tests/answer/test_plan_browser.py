@@ -17,10 +17,13 @@ class TestPlanBrowser(PhoneCommon):
             evaluate("document.querySelector('#pl-answer-plan summary').click()")
             evaluate("document.querySelectorAll('#pl-answer-plan input[name=plan]')[1].click()")
             evaluate("document.querySelector('#pl-answer-plan button').click()")
+            self._wait(evaluate, "document.querySelector('main[data-view=pay]')")
+            self.assertIn("40,00", evaluate("document.querySelector('main').textContent"))
+            evaluate(f"document.querySelector('a[href$=\"/{link.access_token}\"]').click()")
             self._wait(evaluate, "document.querySelector('#pl-parts-title')")
             self.assertIn("120,00", evaluate("document.querySelector('h1').textContent"))
             self.assertEqual(evaluate("document.querySelectorAll('#pl-parts-title ~ ul li').length"), 3)
-            button = "document.querySelector('form[action$=\"/plan\"] button[value=next]')"
+            button = 'document.querySelector(\'form[action$="/plan"] button[value="1"]\')'
             self.assertIn("40,00", evaluate(f"{button}.textContent"))
             self.assertLess(evaluate(f"{button}.getBoundingClientRect().bottom"), 844)
             self.assertTrue(evaluate("document.documentElement.scrollWidth <= 390"))

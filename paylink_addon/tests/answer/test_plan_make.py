@@ -47,6 +47,38 @@ class TestPlanMake(PlanCommon):
                 with self.assertRaisesRegex(UserError, "in parts already"):
                     dialog.action_make()
 
+    def test_who_is_asked_for_the_first_part(self):
+        """By the confirmation, else by SMS, else a colleague calls: who was not asked loses no plan."""
+        for case, addresses, asked in (
+            ("e-mail", {"email": "a@example.com"}, "mail"),
+            ("mobile", {"email": False, "phone": "+33612345678"}, "sms"),
+            ("nothing", {"email": False, "phone": False}, False),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                partner = self._customer("Customer", **{"lang": "en_US", "email": False, "phone": False} | addresses)
+                invoice = self._due_invoice(10, partner=partner, amount=100)
+                plan = self.env["paylink.plan"].browse(self._dialog(invoice, self.seller).action_make()["res_id"])
+                plan, first = plan.sudo(), plan.sudo().part_ids[0]
+                self.assertEqual(bool(first.told_at), asked == "mail")
+                for _run in range(2):  # the task is given once
+                    self._follow(0)
+                    plan.followed_on = False
+                self.assertEqual(bool(first.told_at), bool(asked))
+                found = self.env["sms.sms"].sudo().search([("number", "=", "+33612345678")])
+                self.assertEqual(f"/pay/{first.link_id.access_token}" in "".join(found.mapped("body")), asked == "sms")
+                tasks = first.link_id.activity_ids.filtered(lambda task: task.paylink_key == "plan_untold")
+                self.assertEqual((len(tasks), tasks.user_id), (0 if asked else 1, tasks.user_id and self.seller))
+                self._follow(6)
+                self.assertEqual(plan.state, "broken" if asked else "running")
+                if not asked:
+                    partner.email = "a@example.com"
+                    self.assertEqual(self._follow(7).mapped("email_to"), ["a@example.com"])
+                    self.assertTrue(first.told_at)
+                    self.env.cr.flush()
+                    self.assertFalse(tasks.exists())
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_parts_are_proposed_while_it_is_filled_in(self):
         context = self._link(self._due_invoice(amount=100)).action_make_plan()["context"]
         with Form(self.env["paylink.plan.make"].with_context(**context)) as form:
