@@ -36,9 +36,6 @@ STAFF = "base.group_user"
 # States in which the customer can pay, or is paying.
 LIVE_STATES = ("open", "pending", "failed")
 
-# By which ways a link was to be sent.
-CHANNELS = [("email", "E-mail"), ("sms", "SMS"), ("both", "E-mail and SMS"), ("none", "Copied only")]
-
 # How long a debt has been overdue, and up to how many days each lasts.
 AGES = [
     ("credit", "Credit"),

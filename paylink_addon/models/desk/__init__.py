@@ -6,6 +6,7 @@ from . import account_move
 from . import sale_order
 from . import paylink_export_column
 from . import paylink_link
+from . import paylink_link_asked
 from . import paylink_link_bulk
 from . import paylink_link_by_hand
 from . import paylink_link_lists

@@ -138,16 +138,6 @@ class PaylinkExportColumn(models.Model):
             reference=SQL.identifier(link, "reference"),
         )
 
-    def _column_channels(self, link):
-        """By which ways it was to be sent."""
-        return SQL(
-            "concat_ws(', ', CASE WHEN %s THEN %s END, CASE WHEN %s THEN %s END)",
-            SQL.identifier(link, "send_email"),
-            self.env._("E-mail"),
-            SQL.identifier(link, "send_sms"),
-            self.env._("SMS"),
-        )
-
     def _column_method(self, link):
         """How the last payment was made."""
         return self._of_payment_sql(link, "payment_method", "payment_method_id")

@@ -46,6 +46,7 @@ class PaylinkFigureBoard(models.Model):
         """What the page is about: which figures its reader may see, of whose payments, in which currency."""
         return {
             "figures": self._readable_figures(),
+            "has_asked": self.has_access("read") and bool(self.search_count([], limit=1)),
             "sees_all": self.env.user.has_group("paylink_addon.group_paylink_all"),
             "companies": ", ".join(self.env.companies.sudo().mapped("name")),
             "currency_id": self.env.company.currency_id.id,
@@ -109,9 +110,13 @@ class PaylinkFigureBoard(models.Model):
             "hours": hours,
         }
 
-    def _counts(self, since, field=None):
-        """What is counted of what was asked since then, as rows: for each value of a field, if one is given."""
-        query = self._search([("asked_at", ">=", since)])
+    def _counts(self, since, field=None, domain=()):
+        """What is counted of what was asked since then, as rows: for each value of a field, if one is given; the most
+        frequent ones, and one more than there is room for.
+
+        :param domain: which of it
+        """
+        query = self._search([("asked_at", ">=", since), *domain])
         if query.is_empty():
             return []
         rate = query.make_alias(query.table, "rate")
@@ -133,32 +138,39 @@ class PaylinkFigureBoard(models.Model):
         ]
         if not field:
             return self.env.execute_query(query.select(*counted))
-        query.groupby, query.order, query.limit = column[field], SQL("COUNT(*) DESC"), GROUPS
+        query.groupby, query.order, query.limit = column[field], SQL("COUNT(*) DESC, %s", column[field]), GROUPS + 1
         return self.env.execute_query(query.select(column[field], *counted))
 
     def _links_domain(self, since, field=None, value=True):
         """The links that are counted."""
-        domain = [("asked_at", ">=", since)]
-        return [("figure_ids", "any", [*domain, (field, "=", value)] if field else domain)]
+        return self._figures_domain(since, [(field, "=", value)] if field else [])
+
+    @api.model
+    def _figures_domain(self, since, domain):
+        return [("figure_ids", "any", [("asked_at", ">=", since), *domain])]
 
     def _groups(self, field, since):
-        """The same for each channel, template, kind, seller, or reminder, the most frequent ones first."""
-        rows = self._counts(since, field)
-        labels = self._labels(field, [value for value, *_counts in rows])
-        return {
-            "count": sum(count for _value, count, *_rest in rows),
-            "rows": [
-                {
-                    "label": labels[value],
-                    "count": count,
-                    "paid": paid,
-                    "rate": paid / count,
-                    "hours": hours,
-                    "domain": self._links_domain(since, field, value or False),
-                }
-                for value, count, _opened, _attempted, paid, _settled, _amount, _kept, hours in rows
-            ],
-        }
+        """The same for each channel, template, kind, seller, or reminder, the most frequent ones first; of those for
+        which there is no room, together.
+        """
+        found = self._counts(since, field)
+        values = [value or False for value, *_counts in found[:GROUPS]]
+        labels = self._labels(field, values)
+        rows = [
+            self._group_row(labels[value], counts, self._links_domain(since, field, value))
+            for value, (_value, *counts) in zip(values, found, strict=False)
+        ]
+        if len(found) > GROUPS:
+            others = [(field, "not in", values)]
+            (counts,) = self._counts(since, domain=others)
+            rows.append(self._group_row(self.env._("All others"), counts, self._figures_domain(since, others)))
+        return {"count": sum(row["count"] for row in rows), "rows": rows}
+
+    @api.model
+    def _group_row(self, label, counts, domain):
+        """:param counts: a row of :meth:`_counts`"""
+        count, _opened, _attempted, paid, *_others, hours = counts
+        return {"label": label, "count": count, "paid": paid, "rate": paid / count, "hours": hours, "domain": domain}
 
     def _labels(self, field, values):
         """What people call these values."""
@@ -263,7 +275,7 @@ class PaylinkFigureBoard(models.Model):
         company = self.env.company
         today = company._paylink_today()
         recent = [("invoice_date", ">", today - timedelta(days=DSO_DAYS)), ("invoice_date", "<=", today)]
-        due = [("payment_state", "in", ("not_paid", "partial", "in_payment"))]
+        due = [("amount_residual", "!=", 0)]
         invoiced = self._invoiced(recent, "amount_total_signed")
         owed = self._invoiced(due, "amount_residual_signed")
         return {

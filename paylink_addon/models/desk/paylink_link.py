@@ -144,7 +144,7 @@ class PaylinkLink(models.Model):
         return currency.round(amount)
 
     def _add_months(self, months, workbook):
-        """A second sheet: what was asked and received, by month, status and currency."""
+        """A second sheet: what was asked, each amount once, and received, by month, status and currency."""
         sheet = workbook.add_worksheet(self.env._("By status and month"))
         bold = workbook.add_format({"bold": True, "bottom": 1})
         month_format = workbook.add_format({"num_format": "mmm yyyy", "align": "left"})
@@ -184,7 +184,8 @@ class PaylinkLink(models.Model):
         """
         links = self.with_context(tz=self._excel_timezone())
         rows = defaultdict(lambda: [0, 0.0, 0.0])
-        made = links._read_group(domain, ["create_date:month", "status", "currency_id"], ["__count", "amount:sum"])
+        groups = ["create_date:month", "status", "currency_id"]
+        made = links._read_group(domain, groups, ["__count", "amount_asked:sum"])
         for month, status, currency, count, asked in made:
             rows[fields.Date.to_date(month).isoformat(), status, currency.id][:2] = count, asked
         # What has come for links is whose they are: the links that are asked for are those that the user may see.

@@ -104,7 +104,7 @@ class PaylinkOpenItem(models.Model):
         string="Likely on", readonly=True, help="As promised; else the usual delay after the due date, today at least."
     )
     basis = fields.Selection(BASES, string="Known from", readonly=True)
-    is_later = fields.Boolean(string="Later than usual", readonly=True, help="It should have been paid by now.")
+    is_later = fields.Boolean(string="Expected before today", readonly=True, help="It should have been paid by now.")
 
     def init(self):
         """The payments of the last months are found without reading all others."""
@@ -298,12 +298,12 @@ class PaylinkOpenItem(models.Model):
 
         Not what credit notes and other entries have settled.
 
-        :return: a query of ``(company_id, partner_id, days)``
+        :return: a query of ``(company_id, partner_id, days, paying_id)``
         """
         return SQL(
             """
             SELECT partial.company_id, customer.commercial_partner_id AS partner_id,
-                   partial.max_date - item.date_maturity AS days
+                   partial.max_date - item.date_maturity AS days, paying.move_id AS paying_id
               FROM account_partial_reconcile partial
               JOIN account_move_line item ON item.id = partial.debit_move_id
               JOIN account_move_line paying ON paying.id = partial.credit_move_id
@@ -328,8 +328,9 @@ class PaylinkOpenItem(models.Model):
         companies = self.env.companies.sudo()
         return SQL(
             """
-            SELECT %(key)s AS customer, MIN(partner_id) AS partner_id, %(median)s AS days, COUNT(*) AS payments
-              FROM (%(paid)s) paid GROUP BY %(key)s HAVING COUNT(*) >= %(least)s
+            SELECT %(key)s AS customer, MIN(partner_id) AS partner_id, %(median)s AS days,
+                   COUNT(DISTINCT paying_id) AS payments
+              FROM (%(paid)s) paid GROUP BY %(key)s HAVING COUNT(DISTINCT paying_id) >= %(least)s
             """,
             key=_customer_sql("paid"),
             median=MEDIAN,
@@ -376,9 +377,12 @@ class PaylinkOpenItem(models.Model):
 
     @api.model
     def _is_payment_sql(self):
-        """Whether a customer's payment, or the bank's line itself, has settled an ``item`` that was due."""
+        """Whether a customer's payment, or the bank's line itself, has settled an ``item`` that was due: not money that
+        went back to the customer.
+        """
         return SQL(
             """(item.date_maturity IS NOT NULL AND item.account_id IN %s
+                AND item.payment_id IS NULL AND item.statement_line_id IS NULL
                 AND (paying.payment_id IS NOT NULL OR paying.statement_line_id IS NOT NULL))""",
             self._accounts(),
         )

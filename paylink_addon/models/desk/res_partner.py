@@ -42,10 +42,11 @@ class ResPartner(models.Model):
 
     @api.model
     def _paylink_delay_text(self, days, count):
+        delay = self.env._("1 day") if abs(days) == 1 else self.env._("%s days", abs(days))
         if days > 0:
-            return self.env._("%(days)s days after the due date (%(count)s payments)", days=days, count=count)
+            return self.env._("%(delay)s after the due date (%(count)s payments)", delay=delay, count=count)
         if days < 0:
-            return self.env._("%(days)s days before the due date (%(count)s payments)", days=-days, count=count)
+            return self.env._("%(delay)s before the due date (%(count)s payments)", delay=delay, count=count)
         return self.env._("on the due date (%(count)s payments)", count=count)
 
     def _paylink_owes(self, company):

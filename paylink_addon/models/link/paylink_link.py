@@ -94,6 +94,7 @@ class PaylinkLink(models.Model):
     currency_id = fields.Many2one("res.currency", required=True, default=lambda self: self.env.company.currency_id)
     amount = fields.Monetary(
         string="Amount asked",
+        aggregator=None,
         help="What was due when the link was made or its documents last changed, or less if a smaller amount was "
         "chosen.",
     )

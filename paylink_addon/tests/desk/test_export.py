@@ -57,7 +57,10 @@ class TestExport(ExportCommon):
         links = paid + self._free(0.3) + self._free(5000, currency_id=foreign.id, partner_id=self.john.id)
         self.env.flush_all()
         self.cr.execute("UPDATE paylink_link SET create_date = '2026-02-01 03:30' WHERE id = %s", [links[2].id])
-        codes = ("name", "partner_id", "documents", "kind", "status", "amount", "amount_kept", "create_date", "method")
+        codes = (
+            *("name", "partner_id", "documents", "kind", "status"),
+            *("amount_asked", "amount_kept", "create_date", "method"),
+        )
         book = self._file(self._dialog(domain=[["id", "in", links.ids]], **self._columns(*codes)))
         sheet = book.worksheets[0]
         titles, last, middle, first, _empty, *totals = ([cell.value for cell in row] for row in sheet.iter_rows())
@@ -127,7 +130,7 @@ class TestExport(ExportCommon):
         for symbol, expected in (("$", {"[$CAD]#,##0.00", "[$USD]#,##0.00"}), ("C-", {'"C-"#,##0.00', "[$$]#,##0.00"})):
             cad = self.setup_other_currency("CAD", symbol=symbol, position="before")
             links = self._free(100) + self._free(100, currency_id=cad.id)
-            book = self._file(self._dialog(domain=[["id", "in", links.ids]], **self._columns("amount")))
+            book = self._file(self._dialog(domain=[["id", "in", links.ids]], **self._columns("amount_asked")))
             for sheet, column in zip(book.worksheets, (1, 5), strict=True):
                 found = {sheet.cell(row, column).number_format for row in (2, 3)}
                 self.assertEqual(found, expected)
@@ -153,7 +156,7 @@ class TestExport(ExportCommon):
 
     def test_file_is_in_the_users_language(self):
         self._free(1)
-        rows = self._rows(self._dialog(self.seller, **self._columns("name", "status", "amount")))
+        rows = self._rows(self._dialog(self.seller, **self._columns("name", "status", "amount_asked")))
         self.assertEqual(rows[0], ["Numéro", "Statut", "Demandé"])
         self.assertEqual(rows[1][1], "Brouillon")
 
@@ -203,7 +206,7 @@ class TestExport(ExportCommon):
         self._free(1)
         self._dialog(**self._columns("name", "email")).action_export()
         self.assertEqual(self._dialog().column_ids.mapped("code"), ["name", "email"])
-        self.assertIn("amount", self._dialog(self.seller).column_ids.mapped("code"), "of somebody else")
+        self.assertIn("amount_asked", self._dialog(self.seller).column_ids.mapped("code"), "of somebody else")
 
     def test_every_column_can_be_written(self):
         self._pay(self._link(self._invoice()))
@@ -256,7 +259,7 @@ class TestExportFile(HttpCase, ExportCommon):
                     .with_user(self.boss)
                     .with_context(allowed_company_ids=companies.ids, paylink_export_domain=domain)
                 )
-                dialog = dialog.create(self._columns("name", "amount"))
+                dialog = dialog.create(self._columns("name", "amount_asked"))
                 self.assertEqual(dialog.count, len(links))
                 answer = self.url_open(dialog.action_export()["params"]["url"])
                 book = load_workbook(io.BytesIO(answer.content))
@@ -315,4 +318,4 @@ class TestExportTours(ToursCommon, ExportCommon):
         self.assertEqual(self._rows(export)[1][0], link.name)
         chosen = self.seller.sudo().res_users_settings_ids.paylink_export_columns
         self.assertNotIn("partner_id", chosen)
-        self.assertIn("amount", chosen)
+        self.assertIn("amount_asked", chosen)

@@ -14,7 +14,10 @@ from ...tools import spreadsheet
 from ...wizards.desk import paylink_export
 from .test_export import ExportCommon
 
-CODES = ("name", "documents", "status", "amount", "amount_due", "amount_kept", "reasons", "consolidated", "create_date")
+CODES = (
+    *("name", "documents", "status", "amount_asked", "amount_due", "amount_kept"),
+    *("reasons", "consolidated", "create_date"),
+)
 JOB = "ir_cron_paylink_export"
 
 
@@ -74,7 +77,7 @@ class TestExportJob(ExportJobCommon):
         self.assertEqual((rows[1][6], rows[1][8]), ("Card declined", "No"))
         totals = {row[0]: row[3:6] for row in rows[25:]}
         own = self.links.filtered(lambda link: link.currency_id == self.company.currency_id)
-        for field, total in zip(("amount", "amount_kept", "amount_due"), totals["Total USD"], strict=True):
+        for field, total in zip(("amount_asked", "amount_kept", "amount_due"), totals["Total USD"], strict=True):
             self.assertAlmostEqual(total, sum(own.mapped(field)), places=7)
         self.assertEqual(totals["Total JPY"], [5000, 0, 5000])
         told = self.env["mail.message"].sudo().search([("partner_ids", "in", self.boss.partner_id.ids)], limit=1)

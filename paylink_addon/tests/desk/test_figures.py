@@ -34,8 +34,9 @@ class FiguresCommon(PaylinkCommon):
         cls.foreign = cls.setup_other_currency("GBP", rates=[("1900-01-01", 2.0)])
         cls.paid = cls._free_link(100, user_id=cls.seller.id)
         cls._pay(cls.paid)
-        cls.paid.sudo().issued_at = cls.paid.paid_at - timedelta(hours=30)
+        cls.paid.sudo().issued_at = cls.paid.sudo().sent_at = cls.paid.paid_at - timedelta(hours=30)
         cls.tried = cls._free_link(50, user_id=cls.seller.id, send_email=False, send_sms=True)
+        cls.tried.sudo().sent_at = fields.Datetime.now()
         cls._attempt(cls.tried)._set_error("refused")
         cls.old = cls._free_link(70, user_id=cls.seller.id)
         cls.old.sudo().issued_at -= timedelta(days=60)
@@ -91,7 +92,7 @@ class TestFigures(FiguresCommon):
 
     def test_told_apart(self):
         expected = {  # (asked, paid) by label
-            "channel": {"E-mail": (3, 1), "SMS": (1, 0)},
+            "channel": {"E-mail": (1, 1), "SMS": (1, 0), "Copied, or passed on by hand": (2, 0)},
             "kind": {"Free amount": (3, 1), "Open items": (1, 0)},
             "seller": {self.seller.name: (3, 1), self.boss.name: (1, 0)},
             "template": {"No e-mail by a template": (4, 1)},
@@ -101,6 +102,131 @@ class TestFigures(FiguresCommon):
             with self.subTest(figure=figure):
                 rows = self._figure(self.boss, figure)["rows"]
                 self.assertEqual({row["label"]: (row["count"], row["paid"]) for row in rows}, groups)
+
+    # === WHAT IS ASKED ONCE === #
+
+    def test_what_is_asked_once_is_counted_once(self):
+        """In figures, lists and Excel, whatever other links ask for it."""
+        cases = {  # what asks for it: links, of them paid; asked, received
+            "a plan": (self._paid_in_parts, (1, 1), (300, 300)),
+            "a plan, all of which was paid at once": (self._paid_at_once, (1, 1), (300, 300)),
+            "a plan that was canceled": (self._canceled_plan, (1, 0), (100, 100)),
+            "renewed": (self._paid_anew, (1, 1), (80, 80)),
+            "renewed twice": (self._renewed_twice, (1, 0), (80, 30)),
+            "all installments": (self._paid_with_later_ones, (1, 1), (100, 100)),
+            "all installments, not paid": (self._later_ones_chosen, (1, 0), (40, 0)),
+        }
+        for case, (make, counts, amounts) in cases.items():
+            with self.subTest(case):
+                before, known = self._totals(), self.env["paylink.link"].search([])
+                make()
+                added = tuple(now - old for now, old in zip(self._totals(), before, strict=True))
+                self.assertEqual(added, (*counts, *amounts))
+                links = self.env["paylink.link"].search([]) - known
+                made = [("id", "in", links.ids)]
+                asked = sum(links.filtered(lambda link: not link.cancelled_at).mapped("amount_asked"))
+                withdrawn = sum(links.filtered("cancelled_at").mapped("amount_asked"))
+                self.assertEqual(asked + withdrawn, amounts[0] + (200 if case == "a plan that was canceled" else 0))
+                months = links._months_of(made).values()
+                self.assertEqual(sum(row[1] for row in months), asked + withdrawn)
+                self.assertEqual(sum(row[2] for row in months), amounts[1])
+
+    def _totals(self):
+        """What the seller has asked for, and received."""
+        funnel = self._figure(self.seller, "funnel")
+        counts = {step["key"]: step["count"] for step in funnel["steps"]}
+        return counts["asked"], counts["paid"], funnel["amount"], funnel["amount_paid"]
+
+    def _planned(self):
+        """A link of 300 that is paid in three parts."""
+        link = self._link(self._invoice(self.marie, 300), user_id=self.seller.id)
+        days = [self.today + timedelta(days=30 * number) for number in range(3)]
+        link.sudo()._agree_on_plan([(day, 100) for day in days])
+        return link.sudo()
+
+    def _paid_in_parts(self):
+        link = self._planned()
+        for _part in range(3):
+            self._pay(link._link_of_plan("next"))
+
+    def _paid_at_once(self):
+        link = self._planned()
+        part = link._link_of_plan("next")
+        self._pay(link._link_of_plan("all"))
+        self.assertEqual((part.amount_asked, part.status), (0, "settled"))
+
+    def _canceled_plan(self):
+        link = self._planned()
+        self._pay(link._link_of_plan("next"))
+        waiting = link._link_of_plan("next")
+        self.assertEqual((waiting.amount_asked, link.amount_asked), (100, 100))
+        link.action_cancel()
+        self.assertEqual((waiting.amount_asked, link.amount_asked), (0, 200))
+
+    def _paid_anew(self):
+        link = self._free_link(80, user_id=self.seller.id)
+        link.action_cancel()
+        self._pay(self._renewed(link))
+
+    def _renewed_twice(self):
+        """30 of it were paid by the first one."""
+        first = self._free_link(80, user_id=self.seller.id, allow_partial=True)
+        self._pay(first, 30)
+        first.action_cancel()
+        second = self._renewed(first)
+        second.action_cancel()
+        third = self._renewed(second)
+        self.assertEqual((first + second).counted_with_id, third)
+        self.assertEqual([link.amount_asked for link in first + second + third], [30, 0, 50])
+
+    def _later_ones_chosen(self):
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "40, 60",
+                "line_ids": [
+                    Command.create({"value": "percent", "value_amount": share, "nb_days": days})
+                    for share, days in ((40, 0), (60, 30))
+                ],
+            }
+        )
+        items = self._items(self._invoice(self.marie, 100, invoice_payment_term_id=terms.id)).sorted("date_maturity")
+        link = self.env["paylink.link"]._create_for_items(
+            [({}, items[:1])], partner_id=self.marie.id, user_id=self.seller.id
+        )
+        link._issue()
+        return link.sudo()._widened(items)
+
+    def _paid_with_later_ones(self):
+        self._pay(self._later_ones_chosen())
+
+    def test_what_is_canceled_and_paid_all_the_same(self):
+        link = self._free_link(1000, user_id=self.seller.id)
+        payment = self._attempt(link)
+        payment._set_pending()
+        link.action_cancel()
+        self.assertEqual(self._totals(), (3, 1, 550, 100))
+        payment._set_done()
+        payment._post_process()
+        self.assertEqual(link.status, "paid")
+        self.assertEqual(self._totals(), (4, 2, 1550, 1100))
+
+    def test_what_there_is_no_room_for(self):
+        """It is told together, and a click leads to it."""
+        with patch("odoo.addons.paylink_addon.models.desk.paylink_figure_board.GROUPS", 1):
+            for figure, most in (("seller", self.seller.name), ("channel", "Copied, or passed on by hand")):
+                first, others = self._figure(self.boss, figure)["rows"]
+                self.assertEqual((first["label"], others["label"]), (most, "All others"))
+                self.assertEqual(first["count"] + others["count"], 4)
+                links = self._as(self.boss)["paylink.link"]
+                self.assertEqual(links.search_count(others["domain"]), others["count"])
+
+    def test_whether_there_is_anything_to_count(self):
+        """Of what period it may be."""
+        self.env["paylink.link"].search([]).sudo().issued_at = fields.Datetime.now() - timedelta(days=500)
+        new = self._user("figures-new", "paylink_addon.group_paylink_user")
+        for user, expected in ((self.seller, True), (new, False), (self.accountant, False)):
+            board = call_kw(self._as(user)["paylink.figure"], "board", [], {})
+            self.assertEqual(board["has_asked"], expected, user.login)
 
     def test_template_and_reminder_are_known(self):
         wizard = self._wizard(self.of_john, send_email=True)
@@ -164,6 +290,28 @@ class TestFigures(FiguresCommon):
             items, expected | {self.late: (20, 9, "promise", False), self.of_john: (0, 9, "promise", False)}
         )
 
+    def test_usual_delay_is_told_by_payments(self):
+        """Not by money that went back; one that pays several invoices is one."""
+        for _time in range(4):
+            self._refund(self._pay(self._free_link(30)), 30)
+        self.assertEqual(self.marie.paylink_usual_delay, "20 days after the due date (3 payments)")
+        invoices = self._invoice(self.john, 10, **self._due(1))
+        for _time in range(2):
+            invoices += self._invoice(self.john, 10, **self._due(1))
+        self._register_together(invoices)
+        self.assertFalse(self.john.paylink_usual_delay)
+        for _time in range(2):
+            self._register_together(self._invoice(self.john, 10, **self._due(1)))
+        self.env.invalidate_all()
+        self.assertEqual(self.john.paylink_usual_delay, "1 day before the due date (3 payments)")
+
+    def _register_together(self, invoices):
+        """One payment for all, today."""
+        register = self.env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=invoices.ids
+        )
+        register.create({"group_payment": True, "payment_date": self.today})._create_payments()
+
     def test_customers_together(self):
         """How late customers pay is told by their last payments, however much else was reconciled since."""
         self._invoice(self.john, 10)._reverse_moves(cancel=True)
@@ -207,8 +355,10 @@ class TestFigures(FiguresCommon):
         self.assertEqual(items.filtered(lambda item: item.basis == "promise").link_id, self.tried)
 
     def test_days_of_sales_outstanding(self):
+        self.soon.action_toggle_block_payment()  # it is owed all the same
         figure = self._figure(self.accountant, "dso")
         self.assertEqual((figure["owed"], figure["invoiced"]), (2000, 2900))
+        self.assertEqual(self._as(self.accountant)["account.move"].search_count(figure["domain"]), 3)
         self.assertAlmostEqual(figure["days"], 2000 / 2900 * 90)
         with self.assertRaises(AccessError):
             self._figure(self.seller, "dso")

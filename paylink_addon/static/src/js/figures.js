@@ -70,8 +70,8 @@ class Figures extends Component {
 
     /** Whether there is nothing to be counted at all. */
     get isEmpty() {
-        const { funnel, ageing } = this.state.figures;
-        return (funnel || !this.shows("funnel")) && ageing && !funnel?.count && !ageing.count;
+        const { ageing } = this.state.figures;
+        return !this.state.board.has_asked && ageing && !ageing.count;
     }
 
     get about() {
@@ -142,13 +142,15 @@ class Figures extends Component {
             return _t("less than an hour");
         }
         if (hours < 2 * HOURS_A_DAY) {
-            return _t("%s hours", formatFloat(hours, { digits: [false, 0] }));
+            const rounded = Math.round(hours);
+            return rounded === 1 ? _t("1 hour") : _t("%s hours", rounded);
         }
         return _t("%s days", formatFloat(hours / HOURS_A_DAY, { digits: [false, 1] }));
     }
 
     days(days) {
-        return _t("%s days", formatFloat(days, { digits: [false, 0] }));
+        const rounded = Math.round(days);
+        return rounded === 1 ? _t("1 day") : _t("%s days", formatFloat(rounded, { digits: [false, 0] }));
     }
 
     get funnelRows() {
@@ -200,7 +202,7 @@ class Figures extends Component {
 
     weekLabel(row) {
         if (row.is_later) {
-            return _t("Later than usual");
+            return _t("Expected before today");
         }
         const week = formatDate(deserializeDate(row.week));
         return row.is_last ? _t("Later: from %s", week) : _t("Week of %s", week);
@@ -223,10 +225,13 @@ class Figures extends Component {
         if (usual === null || usual === false) {
             return _t("for %s", this.days(days));
         }
-        return _t("for %(days)s, usually %(usual)s after the due date", {
-            days: this.days(days),
-            usual: this.days(usual),
-        });
+        const facts = { days: this.days(days), usual: this.days(Math.abs(usual)) };
+        if (usual > 0) {
+            return _t("for %(days)s, usually %(usual)s after the due date", facts);
+        }
+        return usual < 0
+            ? _t("for %(days)s, usually %(usual)s before the due date", facts)
+            : _t("for %(days)s, usually on the due date", facts);
     }
 
     // === THE LISTS BEHIND === //
@@ -259,7 +264,7 @@ class Figures extends Component {
     }
 
     ask() {
-        this.action.doAction("paylink_addon.paylink_link_action");
+        this.action.doAction("paylink_addon.paylink_link_action_new");
     }
 }
 

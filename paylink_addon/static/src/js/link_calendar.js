@@ -1,3 +1,4 @@
+import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { CalendarModel } from "@web/views/calendar/calendar_model";
 import { calendarView } from "@web/views/calendar/calendar_view";
@@ -13,10 +14,16 @@ class LinkCalendarModel extends CalendarModel {
         return [...super.computeDomain(data), ["state", "in", STATES]];
     }
 
-    fetchRecords(data) {
+    async fetchRecords(data) {
         const { activeFields, context, fieldNames, resModel } = this.meta;
         const names = [...new Set([...fieldNames, ...Object.keys(activeFields)])];
-        return this.orm.searchRead(resModel, this.computeDomain(data), names, { context, limit: MOST });
+        const found = await this.orm.searchRead(resModel, this.computeDomain(data), names, { context, limit: MOST });
+        if (found.length === MOST) {
+            this.notification.add(_t("Only the newest %s links are shown: filter them to see others.", MOST), {
+                type: "warning",
+            });
+        }
+        return found;
     }
 }
 
