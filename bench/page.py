@@ -71,9 +71,9 @@ def on_server(odoo, pages, in_installments):
     for other in ("odoo", "login"):
         _compare(table, "p50", found, other, "p50 (ms)", unit=1e3)
         _compare(table, "rate", found, other, "pages a second")
-    table.add("queries", ours, theirs, ratio=ours, at_most=10)
+    table.add("queries", ours, theirs, ratio=ours, at_most=8)
     more = count_queries(odoo, in_installments)
-    table.add("queries, one of several installments", more, theirs, ratio=more, at_most=13, goal=10)
+    table.add("queries, one of several installments", more, theirs, ratio=more, at_most=11, goal=8)
     return table
 
 

@@ -75,8 +75,11 @@ class PaymentTransaction(models.Model):
         )
 
     @api.model
-    def _paylink_about_sql(self, items=None, orders=None):
+    def _paylink_about_sql(self, items=None, orders=None, *, may_ask=False):
         """Also about orders: these, or those that the documents of ``items`` were made of."""
+        about = super()._paylink_about_sql(items=items, may_ask=may_ask)
+        if may_ask and orders is None and not items.move_id._paylink_are_of_orders():
+            return about
         self.env["paylink.link"].flush_model(["sale_order_id"])
         if orders is not None:
             which = tuple(orders.ids) or (0,)
@@ -90,7 +93,7 @@ class PaymentTransaction(models.Model):
                 tuple(items.move_id.ids) or (0,),
             )
         return [
-            *super()._paylink_about_sql(items=items),
+            *about,
             SQL("tx.paylink_id IN (SELECT id FROM paylink_link WHERE sale_order_id IN %s)", which),
             SQL("tx.id IN (SELECT transaction_id FROM sale_order_transaction_rel WHERE sale_order_id IN %s)", which),
         ]

@@ -23,6 +23,7 @@ class PaylinkLink(models.Model):
             General: the amount asked, less what has been received.
         ``coming_rows_sql()``: a query of ``(money_id, link_id, amount)``, what is on its way for the same thing.
             General: for the items of the link, or by it where it has none.
+        ``may_come_sql()``: an expression, whether there may be any of that. General: of items, by what is on its way.
         ``payable(due, coming)``: what of ``due`` may be paid now, not rounded, less than zero if nothing.
             General: less what is on its way, a ``Coming``.
         ``due_now(payable)``: what of ``payable`` is asked for at first, and the lines that it is for.

@@ -24,6 +24,9 @@ class Coming(NamedTuple):
     others: float
 
 
+NOTHING = Coming(0.0, 0.0)
+
+
 class PaylinkLinkAmounts(models.Model):
     """What is due on a link, live, and how it is said to the customer."""
 
@@ -122,8 +125,7 @@ class PaylinkLinkAmounts(models.Model):
         """
         self.ensure_one()
         link = self.sudo()
-        coming = Coming(*self.env.execute_query(link._coming_sql())[0])
-        return link._payable_of(link._due_amounts()[link.id], coming)
+        return link._payable_of(link._due_amounts()[link.id], link._coming())
 
     def _payable_amounts(self):
         """The same of many links, by id: what is on its way is looked up once; most have nothing."""
@@ -134,9 +136,9 @@ class PaylinkLinkAmounts(models.Model):
             self.env["payment.transaction"]._paylink_coming_sql(items=items),
         )
         coming = {row[0] for row in self.env.execute_query(query)}
-        due, nothing = links._due_amounts(), Coming(0.0, 0.0)
+        due = links._due_amounts()
         return {
-            link.id: link._payable_of(due[link.id], nothing)
+            link.id: link._payable_of(due[link.id], NOTHING)
             if (own := link.line_ids.move_line_id) and coming.isdisjoint(own.ids)
             else link._payable_amount()
             for link in links
@@ -184,9 +186,9 @@ class PaylinkLinkAmounts(models.Model):
         now, asked = items._paylink_due_now(items._paylink_due(day), day=day)
         return items if self.currency_id.compare_amounts(asked, amount) else now
 
-    def _coming_sql(self):
-        """A query of one row: what is on its way for what this link asks for, as :class:`Coming` has it."""
-        return SQL(
+    def _coming(self):
+        """What is on its way for what this link asks for: a :class:`Coming`."""
+        query = SQL(
             """
             SELECT COALESCE(sum(amount) FILTER (WHERE link_id = %(link)s), 0),
                    COALESCE(sum(amount) FILTER (WHERE link_id IS DISTINCT FROM %(link)s), 0)
@@ -195,6 +197,16 @@ class PaylinkLinkAmounts(models.Model):
             link=self.id,
             coming=self._of_kind("coming_rows_sql"),
         )
+        return Coming(*self.env.execute_query(query)[0])
+
+    def _may_come_sql_general(self):
+        """An expression: whether anything may be on its way for what this link asks for. Most often there is nothing,
+        and that is found out faster than what it is.
+        """
+        items = self.line_ids.move_line_id
+        if not items or items._paylink_maybe_registered():
+            return SQL("TRUE")
+        return self.env["payment.transaction"]._paylink_any_moving_sql(items=items, may_ask=True)
 
     def _coming_rows_sql_general(self):
         """A query of ``(money_id, link_id, amount)``: what is on its way for the items of this link, or by it where it

@@ -14,7 +14,7 @@ from ...tools.collected import Collected
 from ...tools.pages import FEW, page_of
 from ...tools.parameters import whole_number
 from ...tools.texts import one_line, said
-from .paylink_link_amounts import Coming
+from .paylink_link_amounts import NOTHING
 
 _lt = LazyTranslate(__name__)
 
@@ -114,7 +114,7 @@ class PaylinkLinkPay(models.Model):
         return bool(payer) and payer == self.partner_id
 
     def _page_money(self, payer=None):
-        """What this page needs to know of money, from one query on the transactions of the link and of its rivals.
+        """What this page needs to know of money: one query, unless something may be on its way.
 
         :param payer: see :meth:`_payer`
         :rtype: PageMoney
@@ -125,19 +125,18 @@ class PaylinkLinkPay(models.Model):
             SELECT ARRAY(SELECT id FROM payment_transaction WHERE paylink_id = %(link)s ORDER BY id DESC),
                    EXISTS(SELECT FROM payment_token WHERE partner_id = %(payer)s AND active),
                    %(options)s,
-                   coming.*
-              FROM (%(coming)s) coming
+                   %(may_come)s
             """,
             link=self.id,
             payer=payer.id if payer else None,
             options=self.env["payment.provider"]._paylink_version_sql(),
-            coming=self._coming_sql(),
+            may_come=self._of_kind("may_come_sql"),
         )
         self.env.flush_all()
-        own, has_tokens, options, *coming = self.env.execute_query(query)[0]
+        own, has_tokens, options, may_come = self.env.execute_query(query)[0]
         self._fields["transaction_ids"]._insert_cache(self, [tuple(own)])  # saves a query (bench/page.py)
         due = self._due_amounts()[self.id]
-        return PageMoney(due, self._payable_of(due, Coming(*coming)), has_tokens, options)
+        return PageMoney(due, self._payable_of(due, self._coming() if may_come else NOTHING), has_tokens, options)
 
     def _page_values(self):
         """What all pages of the link show, ready to print, in the language of the context."""

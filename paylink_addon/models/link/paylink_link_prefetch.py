@@ -5,6 +5,9 @@ from odoo.tools import SQL, ormcache
 
 from .account_move_line import ITEM_FIELDS
 
+LINE_FIELDS = ("name", "date", "date_due", "amount", "move_line_id", "move_id", "is_invoice", "is_whole", "link_id")
+MOVE_FIELDS = ("name", "payment_reference", "payment_state", "move_type", "partner_id")
+
 
 class PaylinkLinkPrefetch(models.Model):
     """Rows that a page needs are read together, and only what it shows of them; those that hardly ever change are
@@ -25,15 +28,27 @@ class PaylinkLinkPrefetch(models.Model):
     def _prefetch_page(self):
         """Read only what the page shows: whole rows of customers and items take longer than all the rest."""
         self._recall_rows()
-        lines = self.env["paylink.link.line"].search_fetch(
-            [("link_id", "=", self.id)],
-            ["name", "date", "date_due", "amount", "move_line_id", "move_id", "is_invoice", "is_whole", "link_id"],
-        )
-        self._fields["line_ids"]._insert_cache(self, [lines._ids])
-        lines.move_line_id.fetch(ITEM_FIELDS)
-        lines.move_line_id.move_id.fetch(["name", "payment_reference", "payment_state", "move_type", "partner_id"])
+        self._read_lines()
         partners = self.partner_id | self.line_ids.move_line_id.partner_id
         partners.fetch(["name", "email", "lang", "tz", "country_id", "commercial_partner_id"])
+
+    def _read_lines(self):
+        """Have the lines, their items and the documents of these in the cache, from one query."""
+        Line = self.env["paylink.link.line"]
+        query = Line._search([("link_id", "=", self.id)])
+        Item, item = Line._fields["move_line_id"].join(Line, Line._table, query)
+        Move, move = Item._fields["move_id"].join(Item, item, query)
+        tables = ((Line, Line._table, LINE_FIELDS), (Item, item, ITEM_FIELDS), (Move, move, MOVE_FIELDS))
+        terms = [model._field_to_sql(alias, name, query) for model, alias, names in tables for name in ("id", *names)]
+        rows = self.env.execute_query(query.select(*terms))
+        self._fields["line_ids"]._insert_cache(self, [tuple(row[0] for row in rows)])
+        for model, _alias, names in tables:
+            width = 1 + len(names)
+            found = [row[:width] for row in rows if row[0]]  # an item may be gone
+            rows = [row[width:] for row in rows]
+            ids, *columns = zip(*found, strict=True) if found else [()] * width
+            for name, values in zip(names, columns, strict=True):
+                model._fields[name]._insert_cache(model.browse(ids), values)
 
     # === REMEMBERED === #
     # Who asks, in which currency and to which account is the same on page after page: four queries less.

@@ -159,26 +159,37 @@ class PaymentTransactionComing(models.Model):
 
         :param records: what it is asked of, as :meth:`_paylink_about_sql` takes it
         """
-        self.flush_model()
-        self.env["paylink.link.line"].flush_model(["link_id", "move_id"])
         query = SQL(
             """
-            SELECT EXISTS (SELECT FROM (%(moving)s) tx WHERE %(about)s)
+            SELECT %(moving)s
                 OR EXISTS (SELECT FROM payment_transaction tx
                             WHERE tx.state = 'draft' AND %(about)s
                               AND (tx.paylink_id IS NOT NULL OR tx.id IN %(portal)s))
             """,
-            moving=self._paylink_moving_sql(),
+            moving=self._paylink_any_moving_sql(**records),
             portal=self._paylink_portal_drafts_sql(),
             about=SQL("(%s)", SQL(" OR ").join(self._paylink_about_sql(**records))),
         )
         return self.env.execute_query(query)[0][0]
 
     @api.model
-    def _paylink_about_sql(self, items=None):
+    def _paylink_any_moving_sql(self, **records):
+        """An expression: whether any money on its way may be about something. It says so more often than
+        :meth:`_paylink_coming_sql` finds some, but the database plans it in a fraction of the time.
+
+        :param records: what it is asked of, as :meth:`_paylink_about_sql` takes it
+        """
+        self.flush_model()
+        self.env["paylink.link.line"].flush_model(["link_id", "move_id"])
+        about = SQL(" OR ").join(self._paylink_about_sql(**records))
+        return SQL("EXISTS (SELECT FROM (%s) tx WHERE %s)", self._paylink_moving_sql(), about)
+
+    @api.model
+    def _paylink_about_sql(self, items=None, *, may_ask=False):
         """Hook: conditions any of which holds for an attempt ``tx`` that may be about something.
 
         :param items: about these journal items: by a link that asks for their documents, or in Odoo's portal
+        :param bool may_ask: one more query may say that a condition can be left out, which takes the planner longer
         """
         if items is None:
             return []
