@@ -15,7 +15,7 @@ class CrmLead(models.Model):
         links = self.env["paylink.link"].with_context(active_test=False)._search(domain)
         self.env["paylink.link"].flush_model(["lead_id"])
         return SQL(
-            "SELECT link.lead_id AS record_id, link.id AS link_id FROM paylink_link link WHERE link.id IN %s",
+            "SELECT link.lead_id AS record_id, link.id AS link_id, link.id FROM paylink_link link WHERE link.id IN %s",
             links.subselect(),
         )
 

@@ -64,7 +64,7 @@ class SaleOrder(models.Model):
         self.env["paylink.link"].flush_model(["sale_order_id"])
         where = SQL("AND link.sale_order_id IN %s", tuple(self.ids)) if self else SQL()
         return SQL(
-            """SELECT link.sale_order_id AS record_id, link.id AS link_id
+            """SELECT link.sale_order_id AS record_id, link.id AS link_id, link.id
                  FROM paylink_link link WHERE link.sale_order_id IS NOT NULL %s""",
             where,
         )

@@ -33,10 +33,10 @@ class AccountMove(models.Model):
     def _paylink_pairs_sql(self):
         """In sudo mode: everyone who sees an invoice may know whether it was asked for."""
         self.env["paylink.link.line"].flush_model(["move_id", "link_id"])
-        pairs = SQL("line.move_id AS record_id, line.link_id FROM paylink_link_line line")
+        pairs = SQL("line.move_id AS record_id, line.link_id")
         if not self:  # the database plans better without DISTINCT
-            return SQL("SELECT %s", pairs)
-        return SQL("SELECT DISTINCT %s WHERE line.move_id IN %s", pairs, tuple(self.ids))
+            return SQL("SELECT %s, line.id FROM paylink_link_line line", pairs)
+        return SQL("SELECT DISTINCT %s FROM paylink_link_line line WHERE line.move_id IN %s", pairs, tuple(self.ids))
 
     def _compute_paylink_amount_refunded(self):
         domain = [("move_id", "in", self.ids), ("link_id.amount_refunded", ">", 0)]

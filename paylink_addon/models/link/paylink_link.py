@@ -196,6 +196,7 @@ class PaylinkLink(models.Model):
 
     _token_unique = models.UniqueIndex("(access_token)")
     _partner_state_index = models.Index("(partner_id, state)")
+    _unissued_index = models.Index("(id) WHERE issued_at IS NULL")
     _company_name_index = models.Index("(company_id, name)")
 
     # === CONSTRAINTS === #

@@ -51,7 +51,7 @@ class PaylinkStatusMixin(models.AbstractModel):
     # === WHICH LINKS === #
 
     def _paylink_pairs_sql(self):
-        """The links of each record: a query of ``(record_id, link_id)`` pairs.
+        """The links of each record: a query of ``(record_id, link_id, id)``; ``id`` tells equal pairs apart.
 
         :return: SQL, for ``self`` at least; for all records if ``self`` is empty: then a pair may come twice
         """
@@ -62,26 +62,27 @@ class PaylinkStatusMixin(models.AbstractModel):
         """Which link a record shows, of those in a group: what is out comes before drafts."""
         return SQL("COALESCE(max(link.id) FILTER (WHERE link.issued_at IS NOT NULL), max(link.id))")
 
-    def _paylink_newest_sql(self, condition=None):
-        """A query of ``(record_id, status)``: the status of the newest link of every record. A record may come twice.
+    def _paylink_newest_sql(self):
+        """A query of ``(record_id, status)``: the status of the newest link of every record that has one, once each.
 
-        The database looks for a newer link of each, by an index: for few of them it need not read all.
-
-        :param SQL condition: on the ``link``
+        It is joined to the records. Then the database begins with what is rarest: the records, those links that have a
+        status, or as many records as a page needs. Drafts are few, and found by an index of their own: which pair is
+        the newest is seen without looking at the links, and more cheaply than one can be looked at.
         """
         self.env["paylink.link"].flush_model(["status", "issued_at"])
-        pairs = self.browse()._paylink_pairs_sql()
+        drafts = SQL("SELECT draft.id FROM paylink_link draft WHERE draft.issued_at IS NULL")
         return SQL(
             """
             SELECT pair.record_id, link.status
               FROM (%(pairs)s) pair JOIN paylink_link link ON link.id = pair.link_id
-             WHERE %(condition)s AND NOT EXISTS (
-                   SELECT FROM (%(pairs)s) other JOIN paylink_link newer ON newer.id = other.link_id
+             WHERE NOT EXISTS (
+                   SELECT FROM (%(pairs)s) other
                     WHERE other.record_id = pair.record_id
-                      AND (newer.issued_at IS NOT NULL, newer.id) > (link.issued_at IS NOT NULL, link.id))
+                      AND (other.link_id NOT IN (%(drafts)s), other.link_id, other.id)
+                        > (pair.link_id NOT IN (%(drafts)s), pair.link_id, pair.id))
             """,
-            pairs=pairs,
-            condition=condition or SQL("TRUE"),
+            pairs=self.browse()._paylink_pairs_sql(),
+            drafts=drafts,
         )
 
     # === COMPUTE METHODS === #
@@ -150,14 +151,19 @@ class PaylinkStatusMixin(models.AbstractModel):
     def _search_paylink_status(self, operator, value):
         if operator != "in":
             return NotImplemented
-        domain = Domain("paylink_link_id", "=", False) if False in value else Domain.FALSE
-        if statuses := tuple(status for status in value if status):
-            newest = self._paylink_newest_sql(SQL("link.status IN %s", statuses))
-            domain |= Domain("id", "in", SQL("(SELECT newest.record_id FROM (%s) newest)", newest))
-        return domain
+        statuses = tuple(status for status in value if status)
+        if not statuses:
+            return Domain("paylink_link_id", "=", False) if False in value else Domain.FALSE
+
+        def is_one_of_them(model, alias, query):
+            shown = model._field_to_sql(alias, "paylink_status", query)
+            found = SQL("%s IN %s", shown, statuses)
+            return SQL("(%s OR %s IS NULL)", found, shown) if False in value else found
+
+        return Domain.custom(to_sql=is_one_of_them)
 
     def _field_to_sql(self, alias, field_expr, query=None):
-        """Let people group and sort by the status of the newest link, although it is not stored: one join."""
+        """Let people filter, group and sort by the status of the newest link, although it is not stored: one join."""
         if field_expr != "paylink_status" or query is None:
             return super()._field_to_sql(alias, field_expr, query)
         self._check_field_access(self._fields[field_expr], "read")
@@ -165,7 +171,7 @@ class PaylinkStatusMixin(models.AbstractModel):
         query.add_join(
             "LEFT JOIN",
             newest,
-            SQL("(SELECT DISTINCT * FROM (%s) newest)", self._paylink_newest_sql()),
+            SQL("(%s)", self._paylink_newest_sql()),
             SQL("%s = %s", SQL.identifier(newest, "record_id"), SQL.identifier(alias, "id")),
         )
         return SQL.identifier(newest, "status")

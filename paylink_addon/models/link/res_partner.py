@@ -27,7 +27,7 @@ class ResPartner(models.Model):
                   FROM asked JOIN res_partner contact ON contact.id = asked.record_id
                  WHERE contact.parent_id IS NOT NULL
             )
-            SELECT record_id, link_id FROM asked
+            SELECT record_id, link_id, link_id AS id FROM asked
             """,
             links.subselect(),
         )

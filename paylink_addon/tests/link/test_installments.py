@@ -343,3 +343,54 @@ class TestInstallments(PaylinkCommon, HttpCase):
         for link in (plain, part):
             self.assertFalse(self._page(link).xpath("//input[@name='part']"))
         self.assertEqual(self._page(part).xpath("//input[@name='shown']/@value"), ["all=400.00"])
+
+    # === WHICH LINK IS SHOWN === #
+
+    def test_invoices_are_found_once_by_the_link_that_they_show(self):
+        """Whatever links there are of them: one with several lines, others beside it, drafts, some deleted."""
+        moves = several, drafted, alone, nothing = self.env["account.move"].concat(
+            *(self._in_installments() for _turn in range(4))
+        )
+        self._link(several)
+        self._link(alone)
+        self._check_found(moves, {"not_opened": several + alone, False: drafted + nothing})
+        drafts = [self._draft(move) for move in (several, several, drafted, drafted)]
+        self._check_found(moves, {"not_opened": several + alone, "draft": drafted, False: nothing})
+        drafts[1]._issue()
+        drafts[1]._mark_opened()
+        self._check_found(moves, {"opened": several, "not_opened": alone, "draft": drafted, False: nothing})
+        drafts[0]._issue()  # older, out later
+        drafts[2]._issue()
+        drafts[2].action_cancel()
+        self._check_found(moves, {"opened": several, "not_opened": alone, "cancelled": drafted, False: nothing})
+        last = self._draft(alone)
+        drafts[3].unlink()
+        self._pay(drafts[1])
+        self._check_found(moves, {"paid": several, "not_opened": alone, "cancelled": drafted, False: nothing})
+        last._issue()
+        last.action_cancel()
+        self._check_found(moves, {"paid": several, "cancelled": alone + drafted, False: nothing})
+
+    def _draft(self, move):
+        return self.env["paylink.link"]._create_for_items([({}, self._items(move))], partner_id=move.partner_id.id)
+
+    def _check_found(self, moves, expected):
+        """By filters, groups and order, and as each invoice by itself says."""
+        self.env.invalidate_all()
+        Move, among = self.env["account.move"], [("id", "in", moves.ids)]
+        for status, own in expected.items():
+            self.assertEqual(own.mapped("paylink_status"), [status] * len(own))
+        for status, own in expected.items():
+            for operator, found in (("=", own), ("!=", moves - own)):
+                with self.subTest(status=status, operator=operator):
+                    domain = [*among, ("paylink_status", operator, status)]
+                    self.assertEqual(Move.search(domain).sorted("id"), found.sorted("id"))
+                    self.assertEqual(Move.search_count(domain), len(found))
+            either = Move.search([*among, ("paylink_status", "in", [status, "opened", False])])
+            self.assertEqual(set(either), {*own, *expected.get("opened", ()), *expected.get(False, ())})
+        groups = dict(Move._read_group(among, ["paylink_status"], ["id:recordset"]))
+        self.assertEqual({status: set(own) for status, own in groups.items()}, {s: set(m) for s, m in expected.items()})
+        ordered = Move.search([*among, ("paylink_status", "!=", "x")], order="paylink_status, id")
+        statuses = ordered.mapped("paylink_status")
+        self.assertEqual(set(ordered), set(moves))
+        self.assertEqual(statuses, sorted(statuses, key=lambda status: (not status, status)))
