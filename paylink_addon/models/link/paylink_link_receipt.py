@@ -171,17 +171,32 @@ class PaylinkLinkReceipt(models.Model):
 
         :param received: which of them; by default all
         """
-        items = set(self.line_ids.move_line_id.ids)
+        items = self.line_ids.move_line_id
         received = self.transaction_ids._paylink_received() if received is None else received
-        shares = dict.fromkeys(items, 0.0)
+        shares = dict.fromkeys(items.ids, 0.0)
         for tx in received:
             used = tx._paylink_booked_lines().matched_debit_ids
-            used = used.filtered(lambda partial: partial.debit_move_id.id in items).sorted("id")
-            granted = sum(used.mapped("debit_amount_currency")) - tx._paylink_standing_amount()
+            used = used.filtered(lambda partial: partial.debit_move_id in items).sorted("id")
+            discounts = self._discounts_in(used, tx._paylink_standing_amount())
             for partial in used:
-                item = partial.debit_move_id
-                discount = item.amount_currency - item.discount_amount_currency if item.discount_date else 0.0
-                discount = max(min(discount, granted), 0.0)
-                granted -= discount
-                shares[item.id] += partial.debit_amount_currency - discount
+                shares[partial.debit_move_id.id] += partial.debit_amount_currency - discounts[partial]
         return shares
+
+    def _discounts_in(self, partials, standing):
+        """How much of each of these is a discount: at most that of its item, and what was granted on other items and
+        settles this one since a bank has taken the payment back.
+
+        :param partials: what a payment settles
+        :param float standing: what of the payment nobody has taken back
+        """
+        items = self.line_ids.move_line_id.filtered("discount_date")
+        granted = {item: max(item.amount_currency - item.discount_amount_currency, 0.0) for item in items}
+        left = min(sum(partials.mapped("debit_amount_currency")) - standing, sum(granted.values()))
+        discounts = dict.fromkeys(partials, 0.0)
+        for is_own in (True, False):
+            for partial in partials:
+                limit = granted.get(partial.debit_move_id, 0.0) if is_own else partial.debit_amount_currency
+                more = max(min(limit - discounts[partial], left), 0.0)
+                discounts[partial] += more
+                left -= more
+        return discounts

@@ -1,3 +1,5 @@
+import re
+
 from freezegun import freeze_time
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -32,6 +34,27 @@ class TestReceipt(PayCommon):
             second = self._pay(link, 100)
         return link, first, second
 
+    def _taken_back(self, transaction, amount, status="lost"):
+        """What the customer's bank takes back of a payment, in the books."""
+        dispute = (
+            self.env["paylink.dispute"]
+            .sudo()
+            .create(
+                {
+                    "name": f"dp_{transaction.id}",
+                    "provider_id": transaction.provider_id.id,
+                    "transaction_id": transaction.id,
+                    "currency_id": transaction.currency_id.id,
+                    "amount": amount,
+                    "status": status,
+                    "withdrawn_at": "2026-04-06 12:00:00",
+                }
+            )
+        )
+        dispute._book_withdrawal()
+        self.env.invalidate_all()
+        return dispute
+
     def test_each_payment_has_its_own(self):
         link, first, second = self._two_payments()
         for tx, day, amount, other in (
@@ -61,23 +84,7 @@ class TestReceipt(PayCommon):
         link, first, second = self._two_payments()
         with freeze_time("2026-04-05 12:00:00"):
             self._refund(second, 30)
-        dispute = (
-            self.env["paylink.dispute"]
-            .sudo()
-            .create(
-                {
-                    "name": "dp_1",
-                    "provider_id": first.provider_id.id,
-                    "transaction_id": first.id,
-                    "currency_id": first.currency_id.id,
-                    "amount": 50,
-                    "status": "needs_response",
-                    "withdrawn_at": "2026-04-06 12:00:00",
-                }
-            )
-        )
-        dispute._book_withdrawal()
-        self.env.invalidate_all()
+        dispute = self._taken_back(first, 50, status="needs_response")
         values = link.sudo().with_context(lang="en_US")._receipt_values()
         found = [(change["date"], change["value"]) for change in values["changes"]]
         self.assertEqual(found, [("04/05/2026", -30), ("04/06/2026", -50)])
@@ -100,10 +107,7 @@ class TestReceipt(PayCommon):
         for part in parts:
             part._set_done()
             part._post_process()
-        values = {"provider_id": whole.provider_id.id, "transaction_id": whole.id, "currency_id": whole.currency_id.id}
-        values |= {"name": "dp_1", "amount": 50, "status": "lost", "withdrawn_at": "2026-04-06 12:00:00"}
-        dispute = self.env["paylink.dispute"].sudo().create(values)
-        dispute._book_withdrawal()
+        self._taken_back(whole, 50)
         refund = whole._create_child_transaction(10, is_refund=True)
         refund.state = "done"
         refund.paylink_moved_at = "2026-04-07 12:00:00"
@@ -124,16 +128,43 @@ class TestReceipt(PayCommon):
         for part in parts:
             part._set_done()
             part._post_process()
-        values = {"provider_id": whole.provider_id.id, "transaction_id": whole.id, "currency_id": whole.currency_id.id}
-        values |= {"name": "dp_2", "amount": 100, "status": "won", "withdrawn_at": "2026-04-06 12:00:00"}
-        dispute = self.env["paylink.dispute"].sudo().create(values)
-        dispute._book_withdrawal()
+        dispute = self._taken_back(whole, 100, status="won")
         dispute.reinstated_at = "2026-04-08 12:00:00"
         dispute._book_reinstatement()
         self.env.invalidate_all()
         own = link.sudo()
         self.assertEqual(sum(own._paid_shares().values()), 100)
         self.assertEqual([sum(own._paid_shares(part).values()) for part in parts], [60, 40])
+
+    def test_amounts_add_up_after_a_discounted_payment_was_taken_back(self):
+        """All of it, or a part: what is paid is what was kept, and what is left is what the link asks for."""
+        term = self.env["account.payment.term"].create(
+            {"name": "2 % 10", "early_discount": True, "discount_percentage": 2, "discount_days": 10}
+        )
+        for amounts, taken, expected in (
+            ((100,), 98, [[98, 0, 98]]),
+            ((100,), 50, [[98, 48, 50]]),
+            ((100, 50), 147, [[98, 0, 98], [49, 0, 47]]),  # the discounts, which are booked, settle the last one
+            ((100, 50), 60, [[98, 38, 60], [49, 49, 0]]),
+        ):
+            with self.subTest(amounts=amounts, taken=taken):
+                moves = self.env["account.move"].union(
+                    *(self._invoice(amount=amount, invoice_payment_term_id=term.id) for amount in amounts)
+                )
+                link = self._link(moves).sudo().with_context(lang="en_US")
+                paid = self._pay(link)
+                self.assertEqual(paid.amount, 0.98 * sum(amounts))
+                self._taken_back(paid, taken)
+                values = link._receipt_values()
+                rows = [[self._number(row[name]) for name in ("amount", "paid", "left")] for row in values["rows"]]
+                self.assertEqual(rows, expected)
+                self.assertEqual(self._number(values["kept"]), sum(row[1] for row in rows))
+                self.assertEqual(link._due_amounts()[link.id], sum(row[2] for row in rows))
+                self.assertFalse(values["excess"])
+
+    @staticmethod
+    def _number(text):
+        return float(re.sub(r"[^\d.]", "", text))
 
     def test_no_receipt_of_what_is_unpaid(self):
         link, other = self._link(self._invoice(), user_id=self.seller.id), self._free_link(user_id=self.colleague.id)
