@@ -88,6 +88,51 @@ class TestExport(ExportCommon):
         self.assertEqual(sum(row[3] for row in months), 3)
         self.assertAlmostEqual(sum(row[4] for row in months if row[2] == ours.name), 1234.86)
 
+    def test_who_consolidated_when_and_what_is_due_since_when(self):
+        """As the database and the list have it: of what was said by hand, of what was taken back, of what is open."""
+        manager = self._user("camus", "paylink_addon.group_payment_manager", name="Albert Camus")
+        said, undone, other = (self._free(amount) for amount in (10, 20, 30))
+        (said + undone + other)._issue()
+        for link in (said, undone, other):
+            self._pay(link)
+        with freeze_time("2026-03-02 03:30:00"):
+            (said + undone).with_user(manager).action_consolidate()
+        undone.with_user(manager)._bulk_undo(self.env["paylink.bulk"].new({"reason": "By mistake"}))
+        dates = ("2026-01-10", "2026-02-20", "2026-03-31")
+        moves = [self._invoice(invoice_date="2026-01-01", invoice_date_due=due) for due in dates]
+        due = self._link(self.env["account.move"].concat(*moves), user_id=self.seller.id)
+        self._register_payment(moves[0])
+        links = said + undone + other + due
+        self.env.flush_all()
+        self.env.invalidate_all()
+        codes = ("name", "due_on", "consolidated", "consolidated_by_id", "consolidated_at")
+        dialog = self._dialog(domain=[["id", "in", links.ids]], **self._columns(*codes))
+        rows = {row[0]: row[1:] for row in self._rows(dialog)[1 : len(links) + 1]}
+        moment, day = datetime.fromisoformat("2026-03-01 22:30"), datetime.fromisoformat("2026-02-20")
+        nothing = [None, "No", None, None]
+        self.assertEqual(rows[said.name], [None, "Yes", "Albert Camus", moment], "as Toronto's clock shows it")
+        self.assertEqual((rows[undone.name], rows[other.name]), (nothing, nothing))
+        self.assertEqual(rows[due.name], [day, *nothing[1:]], "the oldest that is still open")
+        self.cr.execute(
+            """SELECT link.name, min(item.date_maturity) FILTER (WHERE NOT item.reconciled), link.consolidated,
+                      partner.name, link.consolidated_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Toronto'
+                 FROM paylink_link link LEFT JOIN paylink_link_line line ON line.link_id = link.id
+            LEFT JOIN account_move_line item ON item.id = line.move_line_id
+            LEFT JOIN res_users consolidator ON consolidator.id = link.consolidated_by_id
+            LEFT JOIN res_partner partner ON partner.id = consolidator.partner_id
+                WHERE link.id IN %s GROUP BY link.id, partner.id""",
+            [tuple(links.ids)],
+        )
+        for name, oldest, *stored in self.cr.fetchall():
+            since = oldest and datetime.combine(oldest, datetime.min.time())
+            self.assertEqual([rows[name][0], rows[name][1] == "Yes", *rows[name][2:]], [since, *stored])
+        shown = {"name": {}, "due_on": {}, "consolidated_display": {}}
+        listed = links.with_user(self.boss).with_context(tz="America/Toronto").web_read(shown)
+        listed = {one["name"]: (one["due_on"], one["consolidated_display"]) for one in listed}
+        self.assertEqual(listed[due.name], (day.date(), ""))
+        self.assertIn("By Albert Camus on 3/1/26", listed[said.name][1])
+        self.assertEqual((listed[undone.name], listed[other.name]), ((False, ""),) * 2)
+
     def test_texts_never_become_formulas(self):
         texts = {
             "=1+1": "=1+1",
