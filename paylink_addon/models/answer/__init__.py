@@ -18,7 +18,9 @@ from . import paylink_link_forward
 from . import paylink_link_transfer
 from . import paylink_reminder_hold
 from . import paylink_reminder_rule
+from . import paylink_statement
 from . import account_move
+from . import account_move_line
 from . import account_partial_reconcile
 from . import res_company
 from . import res_config_settings

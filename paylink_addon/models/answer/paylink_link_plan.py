@@ -375,7 +375,16 @@ class PaylinkLinkPlan(models.Model):
 
     def _is_settling(self):
         """Who pays in parts is not late with what is to come."""
-        return super()._is_settling() or self.is_in_parts
+        plan = self.plan_id | self.sudo().plan_part_id.plan_id
+        return super()._is_settling() or "running" in plan.mapped("state")
+
+    def _due_on(self, lines):
+        """A part has a day of its own."""
+        return self.plan_part_id.date_due or super()._due_on(lines)
+
+    def _page_stamp(self, view):
+        """That of a plan changes with what is left of it, and with what is on its way."""
+        return self.plan_id._page_stamp() if view == "plan" else super()._page_stamp(view)
 
     def _plan_texts(self):
         """What all its pages say of a plan."""

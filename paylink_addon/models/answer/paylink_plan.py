@@ -215,16 +215,24 @@ class PaylinkPlan(models.Model):
         """The parts as the page and the e-mails show them, in the language of the context."""
         self.ensure_one()
         is_open = self._open_parts(self._left()[self.id] if left is None else left)
+        words = dict(self.part_ids._fields["progress"]._description_selection(self.env))
+        progress = {part: part._derive_progress(part in is_open) for part in self.part_ids}
         return [
             {
                 "title": part._title(),
                 "day": format_date(self.env, part.date_due),
                 "amount": self.link_id._amount_text(part.amount),
-                "is_paid": part not in is_open,
-                "is_late": part in is_open and part.date_due < self.link_id._today(),
+                "progress": progress[part],
+                "status": words[progress[part]],
             }
             for part in self.part_ids
         ]
+
+    def _page_stamp(self, left=None, is_under_way=None):
+        """What its page is now. Who has these at hand brings them."""
+        left = self._left().get(self.id) if left is None else left
+        is_under_way = bool(self._under_way()) if is_under_way is None else is_under_way
+        return f"plan {left} {is_under_way}"
 
     def _page_values(self):
         """What the page of the plan shows, in the language of the context."""
@@ -233,7 +241,9 @@ class PaylinkPlan(models.Model):
         running, rest = self._open_parts(left)[:1], self.link_id._amount_text(left)
         asked = self.currency_id.round(left - running.amount_after)
         paying = self.part_ids.link_id.filtered(lambda link: link.state == "pending")[:1]
+        is_under_way = bool(self._under_way())
         return {
+            "stamp": self._page_stamp(left, is_under_way),
             "rows": self._part_rows(left),
             "left": rest,
             "total": self.link_id._amount_text(self.amount),
@@ -241,6 +251,6 @@ class PaylinkPlan(models.Model):
             "missed": self.link_id._missed_text(),
             "asked": self.link_id._amount_text(asked),
             "is_last": not running.amount_after,
-            "is_under_way": bool(self._under_way()),
+            "is_under_way": is_under_way,
             "paying_url": paying and f"/pay/{paying.access_token}",
         }

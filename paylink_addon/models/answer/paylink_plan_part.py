@@ -6,6 +6,7 @@ PROGRESS = [
     ("paid", "Paid"),
     ("in_progress", "In progress"),
     ("late", "Overdue"),
+    ("due", "To pay"),
     ("to_come", "To come"),
     ("ended", "Ended"),
 ]
@@ -43,15 +44,20 @@ class PaylinkPlanPart(models.Model):
         for part in self:
             open_ = min(max(left.get(part.plan_id.id, 0.0) - part.amount_after, 0.0), part.amount)
             part.amount_open = part.currency_id.round(open_)
-            part.progress = part._derive_progress()
+            part.progress = part._derive_progress(bool(part.amount_open))
 
-    def _derive_progress(self):
-        """What people read."""
+    def _derive_progress(self, is_open):
+        """What people read, here and on the page: by the day it is for the customer.
+
+        :param bool is_open: whether something is to be paid by it
+        """
+        today = self.plan_id.link_id._today()
         rules = (
-            ("paid", not self.amount_open),
+            ("paid", not is_open),
             ("ended", self.plan_id.state != "running"),
             ("in_progress", self.link_id.state == "pending"),
-            ("late", self.date_due < self.company_id._paylink_today()),
+            ("late", self.date_due < today),
+            ("due", self.date_due == today or self.told_at),
         )
         return next((progress for progress, holds in rules if holds), "to_come")
 

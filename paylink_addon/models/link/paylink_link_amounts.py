@@ -335,17 +335,21 @@ class PaylinkLinkAmounts(models.Model):
             language = self.env(context=dict(self.env.context, lang=link.lang))
             asked, lines = link_sudo._proposal(due[link.id])
             lines = link_sudo.line_ids if told else lines  # what was paid is not what is asked for next
-            dates = [date for date in lines.mapped("date_due") if date]
+            due_on = link_sudo._due_on(lines)
             transactions = link_sudo.transaction_ids.sorted(lambda tx: (tx.id in told, tx.id))
             received, refund = transactions._paylink_received()[-1:], transactions._paylink_refunds()[-1:]
             link.amount_display = link._amount_text(asked or link.amount, language)
             link.documents_display = link._documents_text(language, lines)
-            link.due_date_display = format_date(language, min(dates)) if dates else False
+            link.due_date_display = format_date(language, due_on) if due_on else False
             link.expires_display = link_sudo._expiry_text(language)
             link.last_payment_display = received and link._amount_text(received.amount, language)
             link.last_refund_display = refund and link._amount_text(-refund.amount, language)
             link.company_display = (link_sudo.company_id.name or "")[: link._sms_room()].strip()
             link.purpose_display = link._short_purpose(language)
+
+    def _due_on(self, lines):
+        """Hook: the day on which what is asked for of these lines was due at first, or ``False``."""
+        return min(filter(None, lines.mapped("date_due")), default=False)
 
     def _amount_text(self, amount, language=None):
         """``amount`` as the customer reads it, in the language of the environment ``language``, by default our own."""

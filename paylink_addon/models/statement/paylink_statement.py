@@ -171,11 +171,15 @@ class PaylinkStatement(models.Model):
 
         Links that somebody had sent are theirs: the customer has to be told of the new addresses.
         """
-        made, shown = self.link_ids, self.shown_link_ids
+        made, shown = self.link_ids, self._shown_links()
         (made | shown)._replace_token()
         for link in (shown - made).filtered(lambda link: link.state in LIVE_STATES):
             link._give_task(Task.ADDRESS_REPLACED, link._replaced_texts)
         self.shown_link_ids = False
+
+    def _shown_links(self):
+        """Hook: the links that others had sent, whose addresses the page has shown."""
+        return self.shown_link_ids
 
     def _cancel_links(self):
         """Cancel the links that were made on the page: last those of which a provider has to release something."""

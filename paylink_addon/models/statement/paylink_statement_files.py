@@ -150,6 +150,7 @@ class PaylinkStatementFiles(models.Model):
         """What is to know of an open item, as the page says it."""
         labels = (
             (row["busy"], self.env._("Payment in progress")),
+            (row["agreed"], row["agreed"]),
             (row["overdue"], self.env._("Overdue")),
             (row["credit"], self.env._("Credit")),
         )

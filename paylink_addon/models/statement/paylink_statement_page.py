@@ -31,7 +31,9 @@ class Choice(NamedTuple):
 
 
 class Account(NamedTuple):
-    """All that is open on a day, what is left of it by id, and what of it is on its way, or settled by what is."""
+    """All that is open on a day, what is left of it by id, what of it is on its way, or settled by what is, and what
+    was agreed on about items, by id: see :meth:`PaylinkStatementPage._agreed`.
+    """
 
     items: models.BaseModel
     day: date
@@ -39,6 +41,7 @@ class Account(NamedTuple):
     busy: models.BaseModel
     left: models.BaseModel
     registered: dict
+    agreed: dict
 
 
 class PaylinkStatementPage(models.Model):
@@ -83,7 +86,22 @@ class PaylinkStatementPage(models.Model):
             items._paylink_in_flight(),
             items._paylink_left(),
             items._paylink_registered(),
+            self._agreed(items),
         )
+
+    def _agreed(self, items):
+        """Hook: about which of these open items something else was agreed on with the customer than when they are due:
+        they are neither late nor asked for now.
+
+        :return: by id, what was, as a few words, and where it is shown: ``(text, address or False)``
+        """
+        return {}
+
+    @staticmethod
+    def _asked_now(items, account):
+        """What of ``items`` is due now, and how much: see ``account.move.line._paylink_due_now``."""
+        asked = items.filtered(lambda item: item.id not in account.agreed)
+        return asked._paylink_due_now(account.due, day=account.day)
 
     def _page_sections(self, choice=None, is_paged=False):
         """The open items, one section per currency, as a currency is paid at once.
@@ -99,7 +117,7 @@ class PaylinkStatementPage(models.Model):
 
     def _page_section(self, currency, group, account, choice, is_paged):
         ready, due = group - account.busy, account.due
-        asked, now = ready._paylink_due_now(due, day=account.day)
+        asked, now = self._asked_now(ready, account)
         own = choice if choice and choice.currency_id in (0, currency.id) else None
         page, shown = page_of(group, own.page if own else 1) if is_paged else (None, group)
         is_long = len(shown) < len(group)
@@ -129,14 +147,14 @@ class PaylinkStatementPage(models.Model):
         :param set elsewhere: ids of what is ticked on other pages
         """
         currency, due = ready.currency_id, account.due
-        sums = {"now": asked, "all": ready} if asked != ready else {"all": ready}
+        sums = {"now": asked, "all": ready} if asked and asked != ready else {"all": ready}
         amounts = {key: currency.round(sum(due[item.id] for item in items)) for key, items in sums.items()}
         offers = [
             (key, _minor(amount, currency), self._amount_text(amount, currency)) for key, amount in amounts.items()
         ]
         return {
             "offers": [*offers, ("some", None, None), ("but", None, None)],
-            "what": (choice and choice.what) or offers[0][0],
+            "what": (choice and choice.what) or (offers[0][0] if asked else "some"),
             "seen": self._stamp(ready, asked, due),
             "elsewhere": [(item_id, _minor(due[item_id], currency)) for item_id in sorted(elsewhere)],
             "elsewhere_text": self._amount_text(sum(due[item_id] for item_id in elsewhere), currency),
@@ -157,7 +175,7 @@ class PaylinkStatementPage(models.Model):
         labels, discounted = items._paylink_labels(), set(items._paylink_discounted(account.day).ids)
         busy = set(account.busy.ids)
         return [
-            self._page_row(item, account.due[item.id], labels[item.id], item.id in discounted, account.day)
+            self._page_row(item, account, labels[item.id], item.id in discounted)
             | item._paylink_registered_texts(account.registered.get(item.id))
             | {"busy": item.id in busy, "ticked": item.id in ticked}
             for item in items
@@ -168,9 +186,10 @@ class PaylinkStatementPage(models.Model):
         statement = self.sudo()
         return currency.sudo()._paylink_text(language or self.env, amount, statement.company_id, statement.partner_id)
 
-    def _page_row(self, item, amount, label, is_discounted, today):
+    def _page_row(self, item, account, label, is_discounted):
         """One open item as the customer reads it."""
-        due_on = item.date_maturity or item.date
+        amount, due_on = account.due[item.id], item.date_maturity or item.date
+        agreed, address = account.agreed.get(item.id, (False, False))
         return {
             "id": item.id,
             "name": item._paylink_customer_name(label, self.env),
@@ -178,7 +197,9 @@ class PaylinkStatementPage(models.Model):
             "day": item.date,
             "due": format_date(self.env, due_on) if amount > 0 else False,
             "due_day": due_on,
-            "overdue": amount > 0 and due_on < today,
+            "overdue": amount > 0 and due_on < account.day and not agreed,
+            "agreed": agreed,
+            "agreed_url": address,
             "credit": amount < 0,
             "discount": item._paylink_discount_text(self.env) if is_discounted else False,
             "amount": self._amount_text(amount, item.currency_id),
@@ -232,7 +253,7 @@ class PaylinkStatementPage(models.Model):
                 self.env._("You have selected documents: choose whether to pay only these, or all but these.")
             )
         group = ready.filtered(lambda item: item.currency_id.id == choice.currency_id)
-        asked, _amount = group._paylink_due_now(account.due, day=account.day)
+        asked, _amount = self._asked_now(group, account)
         known = choice.ticked <= set(group.ids) and self._stamp(group, asked, account.due) == choice.seen
         self._check_unchanged(group and known)
         chosen = asked if choice.what == "now" else group.filtered(lambda item: item.id not in choice.ticked)

@@ -130,6 +130,7 @@ class TestPlan(PlanCommon):
         self.assertFalse(self._remind())
         self.assertFalse(self._follow(0))
         self.assertEqual(plan.hold_ids.move_id, invoice)
+        self.assertEqual(plan.part_ids.mapped("progress"), ["due", "to_come", "to_come"])
         first = link.sudo()._link_of_plan("next")
         self.assertEqual((first.amount_due, first, first.sudo().plan_part_id.number), (40, plan.part_ids[0].link_id, 1))
         self._pay(first)
@@ -139,6 +140,7 @@ class TestPlan(PlanCommon):
         second = plan.part_ids[1].link_id
         self.assertEqual(mail.mapped("res_id"), second.ids)
         self.assertIn(second.url, mail.body_html)
+        self.assertIn("18/04/2026", mail.body_html)  # not the day of the invoice
         self.assertFalse(self._follow(31))
         with freeze_time(f"{TODAY + timedelta(days=32)} 10:00:00"):
             self.assertFalse(self._remind(TODAY + timedelta(days=32)))
@@ -234,6 +236,7 @@ class TestPlan(PlanCommon):
         self.assertEqual(link.amount_due, 117.6)
         plan = link.sudo()._choose_plan(link.sudo()._plan_offers()[1].key)
         self.assertEqual((plan.amount, plan.amount_due), (120, 120))
+        self.assertEqual(self._link(invoice).amount_due, 120)
         for _number in range(3):
             self._pay(link.sudo()._link_of_plan("next"))
         self.assertEqual((invoice.payment_state, invoice.amount_residual), ("paid", 0))
@@ -581,3 +584,4 @@ class TestPlanPage(PlanCommon, HttpCase):
         self.assertEqual(len(plan.part_ids.link_id), 2)
         part = self.url_open(f"/pay/{plan.part_ids[0].link_id.access_token}")
         self.assertIn(link.access_token, part.text)
+        self.assertNotIn("pl-tag-danger", part.text)  # the invoice is not late as long as the plan runs

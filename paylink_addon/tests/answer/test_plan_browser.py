@@ -31,5 +31,14 @@ class TestPlanBrowser(PhoneCommon):
             self._wait(evaluate, "document.querySelector('main[data-view=pay]')")
             self.assertIn("40,00", evaluate("document.querySelector('main').textContent"))
         plan = link.sudo().plan_id
+        attempt = self._attempt(plan.part_ids[0].link_id)
+        attempt._set_pending()
+        self.env.flush_all()
+        with self._browse(f"/pay/{link.access_token}") as evaluate:
+            self._wait(evaluate, "!document.querySelector('#pl-following').hidden")
+            attempt._set_done()
+            attempt._post_process()
+            self.env.flush_all()
+            self._wait(evaluate, "document.querySelector('main:not([data-waiting]) button[value=\"2\"]')")
         self.assertEqual((plan.state, plan.part_ids.mapped("amount")), ("running", [40, 40, 40]))
         self.assertEqual(plan.hold_ids.filtered("active").move_id, invoice)

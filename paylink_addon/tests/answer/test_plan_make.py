@@ -79,6 +79,24 @@ class TestPlanMake(PlanCommon):
                 savepoint.rollback()
                 self.env.invalidate_all()
 
+    def test_what_is_registered_is_in_no_part(self):
+        """Of an invoice that somebody has registered as paid nothing is proposed: it would be refused then."""
+        self._journal_without_entries()
+        invoices = self._due_invoice(10, amount=100) | self._due_invoice(10, amount=60)
+        link = self._link(invoices, user_id=self.seller.id)
+        self._register(invoices[1])
+        dialog = self._dialog(link, self.seller, count=2)
+        self.assertEqual((dialog.amount, dialog.warning), (100, ""))
+        dialog.action_make()
+
+    def test_what_to_know_before(self):
+        """A colleague asks for it already; there is no address."""
+        invoice = self._due_invoice(10)
+        self._link(invoice, user_id=self.manager.id)
+        self.assertIn("already asks", self._dialog(invoice, self.seller).warning)
+        invoice.partner_id.write({"email": False, "phone": False})
+        self.assertIn("neither", self._dialog(invoice, self.seller).warning)
+
     def test_parts_are_proposed_while_it_is_filled_in(self):
         context = self._link(self._due_invoice(amount=100)).action_make_plan()["context"]
         with Form(self.env["paylink.plan.make"].with_context(**context)) as form:

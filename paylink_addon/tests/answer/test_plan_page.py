@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 from odoo import fields
@@ -95,10 +96,42 @@ class TestPlanPageFor(PlanCommon, HttpCase):
         link = self._in_parts()[0].sudo()
         first = link._link_of_plan("next")
         self.assertNotIn(f"/pay/{first.access_token}", self._open(link).text)
-        self._attempt(first)._set_pending()
+        stamps = [self._stamp(link)]
+        attempt = self._attempt(first)
+        attempt._set_pending()
         page = self._open(link).text
         self.assertIn(f"/pay/{first.access_token}", page)
         self.assertIn("/answer?kind=objection", page)
+        self.assertEqual(link.plan_id._part_rows()[0]["progress"], "in_progress")
+        self.assertEqual(link._link_of_plan("all"), link)
+        stamps.append(self._stamp(link))
+        attempt._set_done()
+        attempt._post_process()
+        self.assertEqual(link._link_of_plan("1"), link)  # what is shown there is paid
+        self.assertEqual(len({*stamps, self._stamp(link)}), 3)
+
+    def _stamp(self, link):
+        """What the page of a plan stands for: it is what it is told when it asks again."""
+        [stamp] = re.findall('data-stamp="([^"]*)"', self._open(link).text)
+        self.assertEqual(self._open(link, "/status").json()["stamp"], stamp)
+        return stamp
+
+    def test_statement_of_who_pays_in_parts(self):
+        """Neither late nor asked for there: it leads to the plan; whoever had the statement loses both addresses."""
+        link = self._in_parts()[0]
+        self._due_invoice(5, amount=50)
+        statement = self.env["paylink.statement"]._for_customers(link.partner_id)
+        statement._activate()
+        [section] = statement.sudo()._page_sections()
+        found = {row["value"]: (row["ticked"], row["overdue"], row["agreed_url"]) for row in section["rows"]}
+        path = f"/pay/{link.access_token}"
+        self.assertEqual(found, {120: (False, False, path), 50: (True, True, False)})
+        self.assertIn("50", section["now"])
+        self.assertIn(f'href="{path}"', self.url_open(f"/account/{statement.access_token}").text)
+        rows = statement._file_values()["sections"][0]["rows"]
+        self.assertEqual({row["value"]: row["status"] for row in rows}, {120: "Paid in parts", 50: "Overdue"})
+        statement.action_revoke()
+        self.assertNotIn(link.access_token, path)
 
     # === WHAT IS OFFERED === #
 

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -22,6 +22,7 @@ class PaylinkPlanMake(models.TransientModel):
     currency_id = fields.Many2one("res.currency", compute="_compute_source")
     amount = fields.Monetary(string="Due", compute="_compute_source")
     problem = fields.Char(compute="_compute_source")
+    warning = fields.Text(compute="_compute_source")
     count = fields.Integer(string="Number of parts", default=3, required=True)
     date_first = fields.Date(
         string="First part on",
@@ -49,9 +50,34 @@ class PaylinkPlanMake(models.TransientModel):
             items, link = wizard._items(), wizard._known_link()
             wizard.partner_id = link.partner_id or wizard._sources()[:1].partner_id
             wizard.currency_id = items.currency_id[:1] or wizard.env.company.currency_id
-            wizard.amount = sum(items._paylink_due(fields.Date.to_date("9999-12-31")).values())
+            wizard.amount = link.sudo()._plan_total() if link else wizard._total(items)
+            wizard.warning = "\n".join(wizard._warnings(link, items))
             wizard.problem = link._plan_problem() if link else not items and wizard.env._("Nothing is due here.")
             wizard.problem = wizard.problem or wizard._setting_problem(items.company_id)
+
+    @api.model
+    def _total(self, items):
+        """What a new link of these asks for in parts: see ``paylink.link._plan_total``."""
+        return sum((items._paylink_left() or items)._paylink_due(date.max).values())
+
+    def _warnings(self, link, items):
+        """What the user should know, and may leave aside: that colleagues ask for this, that nobody can be written to.
+
+        :param link: the known one, or none
+        """
+        texts = [*self.env["paylink.link"]._colleagues_texts({self.id: items}).values()]
+        asked = link.sudo() or self.partner_id
+        if (
+            self.partner_id
+            and self._reach(self.partner_id, asked.email or self.partner_id.email, asked.phone, True, True).problem
+        ):
+            text = self.env._(
+                "%(name)s has neither an e-mail address nor a mobile number: you get a task to call when a part is "
+                "due.",
+                name=self.partner_id.display_name,
+            )
+            texts.append(text)
+        return texts
 
     @api.depends("source_model", "source_ids")
     def _compute_date_first(self):

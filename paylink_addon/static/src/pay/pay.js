@@ -18,6 +18,11 @@
         events.forEach((name) => addEventListener(name, report, { passive: true }));
     }
 
+    /** Of a payment plan another part is to be paid by now, or one is being paid. */
+    function isOtherPlan(status) {
+        return status.view === "plan" && status.stamp !== main.dataset.stamp;
+    }
+
     const LONGEST = 60 * 60 * 1000;
 
     /** Ask for the state, more and more seldom, and show the page of the new one; as long as somebody looks at it, and
@@ -44,7 +49,7 @@
                 const status = await answer.json();
                 const changed =
                     status.view !== main.dataset.waiting || status.attempts !== Number(main.dataset.attempts);
-                if (status.view && changed) {
+                if (status.view && (changed || isOtherPlan(status))) {
                     location.replace(base);
                     return;
                 }
@@ -66,7 +71,7 @@
         try {
             const answer = await fetch(`${base}/status`, { credentials: "same-origin" });
             const status = await answer.json();
-            if (status.view && status.view !== main.dataset.view) {
+            if (status.view && (status.view !== main.dataset.view || isOtherPlan(status))) {
                 location.replace(base);
             }
         } catch (_error) {
@@ -134,10 +139,10 @@
     if (base && main.dataset.view) {
         reportOpened();
     }
-    if (main.dataset.view === "progress") {
+    if (main.dataset.waiting) {
         followPayment();
     }
-    if (main.dataset.view === "pay") {
+    if (main.dataset.view === "pay" || main.dataset.view === "plan") {
         document.addEventListener("visibilitychange", lookAgain);
         addEventListener("pageshow", (event) => event.persisted && lookAgain());
     }
