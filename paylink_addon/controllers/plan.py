@@ -20,4 +20,27 @@ class PaylinkPlan(PaylinkPay):
         target = link
         if self._is_sent() and link._page_view() == "plan":
             target = link._link_of_plan(what)
+        return self._lead_to(link, target)
+
+    @http.route(f"{PAY_PATH}/<string:token>/plan/stop", **FORM_PAGE)
+    def stop_charges(self, token, **_params):
+        """Charge no part anymore: links are sent again. Whoever holds the address may say so."""
+        link = self._link(token)
+        if not link:
+            return self._render_unknown()
+        if self._is_sent() and link._page_view() == "plan":
+            link._stop_charges()
+        return self._lead_to(link, link)
+
+    @classmethod
+    def _make_transaction(cls, link, amount, choice):
+        """Who saves what a part is paid with, as the page says, agrees that the later parts are charged to it."""
+        transaction = super()._make_transaction(link, amount, choice)
+        payer = cls._payer(link) if cls._is_by_user() else None
+        if choice.get("tokenization_requested") and link._may_agree_on_later(payer):
+            transaction.paylink_for_later = True
+        return transaction
+
+    @staticmethod
+    def _lead_to(link, target):
         return request.redirect(f"{PAY_PATH}/{target.access_token}?lang={link.env.lang}", code=HTTPStatus.SEE_OTHER)

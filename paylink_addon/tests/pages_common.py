@@ -109,6 +109,8 @@ class PagesCommon(AutopayCommon, OpenCommon, DepositCommon, HttpCase):
             "saved": self._path(link, "/saved"),
             "saved: code": (self._path(link, "/saved"), {"x": "1"}),
             "plan": self._path(planned),
+            "plan: a part": self._path(planned._link_of_plan("next")),
+            "plan: charged": self._path(self._charged_plan()),
             "help": self._path(link, "/help"),
             "in progress": self._path(running),
             "back": self._path(back, "?returned=1"),
@@ -121,6 +123,12 @@ class PagesCommon(AutopayCommon, OpenCommon, DepositCommon, HttpCase):
             **self._of_closed(),
             **self._of_answers(link),
         }
+
+    def _charged_plan(self):
+        """A link whose parts are charged to what its customer has stored."""
+        link = self._link(self._invoice(amount=500)).sudo()
+        link._choose_plan(link._plan_offers()[0].key).token_id = self.token
+        return link
 
     def _of_closed(self):
         expired, canceled, settled = (self._link(self._invoice()) for _number in range(3))

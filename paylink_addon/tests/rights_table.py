@@ -272,6 +272,7 @@ TABLE = {
         "(unlink)": "",
     },
     "paylink.plan": {
+        "action_ask_by_links": "OAM",
         "action_end": "OAM",
         "action_view_link": "OAM",
         "(read)": "OAM",

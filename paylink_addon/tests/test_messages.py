@@ -147,13 +147,23 @@ class TestMessages(ReminderCommon, CardCommon):
     def _of_plans(self, lang):
         """Made, asked for, and ended as a part was not paid."""
         self.company.paylink_plan_parts = 3
-        link = self._link(self._invoice(self._new_customer(lang), amount=120)).sudo()
+        customer = self._new_customer(lang)
+        link = self._link(self._invoice(customer, amount=120)).sudo()
         plan = link._choose_plan(link._plan_offers()[0].key)
         found = {"mail_template_plan": self._mail_of(link)}
         plan.part_ids[1]._ask()
         found["mail_template_plan_part"] = self._mail_of(plan.part_ids[1].link_id)
+        found |= self._of_charged_parts(plan, self._store_card(self._card_request(customer)).token_id)
         plan._break()
         return found | {"mail_template_plan_broken": self._customer_mails(link)[:1].body_html}
+
+    def _of_charged_parts(self, plan, token):
+        """The notice of a charge, and that it came to nothing."""
+        plan.token_id = token
+        plan._announce(plan.part_ids[1], plan._left()[plan.id], TODAY)
+        notice, link = self._mail_of(plan.link_id), plan.part_ids[1].link_id
+        self._attempt(link, operation="offline", paylink_by_plan=True)._set_error("R-03")
+        return {"mail_template_plan_charge": notice, "mail_template_plan_declined": self._mail_of(link)}
 
     def _owe(self, moment, late, lang):
         """An invoice or a link."""

@@ -48,6 +48,7 @@ class TestRightToLeft(CardCommon):
             "mail_layout_receipt": (link, transaction),
             "mail_layout_refund_notice": (link, transaction),
             "mail_layout_plan": (planned, {}),
+            "mail_layout_plan_charge": (planned, {}),
             "mail_layout_reminder": (link, {"parts": [part]}),
             "mail_layout_statement": (statement, {}),
             "mail_layout_card": (card, {}),

@@ -1,6 +1,7 @@
 # A model before its stages, which extend it.
 from . import paylink_plan
 from . import paylink_plan_wait
+from . import paylink_plan_charge
 from . import paylink_plan_run
 from . import paylink_plan_part
 from . import paylink_answer_try
@@ -12,6 +13,7 @@ from . import paylink_answer_forward
 from . import paylink_answer_transfer
 from . import paylink_link
 from . import paylink_link_plan
+from . import paylink_link_later
 from . import paylink_link_promise
 from . import paylink_link_objection
 from . import paylink_link_forward
@@ -19,6 +21,8 @@ from . import paylink_link_transfer
 from . import paylink_reminder_hold
 from . import paylink_reminder_rule
 from . import paylink_statement
+from . import payment_token
+from . import payment_transaction
 from . import account_move
 from . import account_move_line
 from . import account_partial_reconcile

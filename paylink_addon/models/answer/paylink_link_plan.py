@@ -273,21 +273,20 @@ class PaylinkLinkPlan(models.Model):
             end = link._new_end()
             link.expires_at = end and max(link.expires_at, end)
 
-    def _tell_plan(self, template, event):
+    def _tell_plan(self, template, event, emails=None, layout="paylink_addon.mail_layout_plan"):
         """Write to the customer about the plan, with its page: by e-mail, where there is an address.
 
-        :return: the ``mail.mail``, if any
+        :param str emails: where to, by default to where receipts go
+        :return: the ``mail.mail``; none where that is not possible
         """
-        emails, found = self._receipt_addresses(), self.env.ref(f"paylink_addon.{template}", raise_if_not_found=False)
+        found = self.env.ref(f"paylink_addon.{template}", raise_if_not_found=False)
+        emails = emails or self._receipt_addresses()
         if not emails or not found:
             return self.env["mail.mail"]
         told = self.with_context(lang=self.lang)
         return told._create_emails(
             told._prepare_emails(
-                found.sudo().with_context(lang=self.lang),
-                email_to={self.id: emails},
-                layout="paylink_addon.mail_layout_plan",
-                event=event,
+                found.sudo().with_context(lang=self.lang), email_to={self.id: emails}, layout=layout, event=event
             )
         )
 

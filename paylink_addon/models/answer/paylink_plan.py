@@ -253,4 +253,5 @@ class PaylinkPlan(models.Model):
             "is_last": not running.amount_after,
             "is_under_way": is_under_way,
             "paying_url": paying and f"/pay/{paying.access_token}",
+            **self._page_charge_values(running),
         }

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from ...const import Task
+from .paylink_plan_charge import LATE
 
 PROGRESS = [
     ("paid", "Paid"),
@@ -35,6 +37,12 @@ class PaylinkPlanPart(models.Model):
         "paylink.link", string="Link of the Part", readonly=True, index="btree_not_null", ondelete="set null"
     )
     told_at = fields.Datetime(string="Asked for on", readonly=True)
+    charge_on = fields.Date(string="Charged on", readonly=True, help="For which day a charge was announced.")
+    announced_amount = fields.Monetary(readonly=True)
+    notice_message_id = fields.Many2one(
+        "mail.message", readonly=True, ondelete="set null", index="btree_not_null", help="By which it was announced."
+    )
+    is_tried = fields.Boolean(readonly=True, help="It was charged once: never again by itself.")
 
     # === COMPUTE METHODS === #
 
@@ -145,3 +153,51 @@ class PaylinkPlanPart(models.Model):
             "mobile number and was not asked for it: call them, or add an address. The plan goes on until then.",
             **facts,
         )
+
+    # === CHARGES === #
+
+    def _is_told(self, left, today):
+        """Whether the customer was told of just this charge: not of less, nor of one that was to be made long ago."""
+        if not self.charge_on or self.charge_on + LATE < today:
+            return False
+        return self.currency_id.compare_amounts(left - self.amount_after, self.announced_amount) <= 0
+
+    def _forget_notice(self):
+        """What was announced of these does not hold anymore."""
+        self.write({"charge_on": False, "announced_amount": 0, "notice_message_id": False})
+
+    def _with_notice_in_vain(self):
+        """Those of these whose notice was delivered to nobody."""
+        if not self.notice_message_id:
+            return self.browse()
+        self.env.flush_all()
+        failed = SQL("(%s)", self.env["paylink.autopay.item"]._failed_notices_sql())
+        return self.search([("id", "in", self.ids), ("notice_message_id", "in", failed)])
+
+    def _charge(self):
+        """Store the wish to charge these, each once, with its link; the rows of their plans are held.
+
+        What is due is computed under lock. What takes more than was announced is left to the next run.
+        """
+        if not self:
+            return
+        links = self._with_links().link_id
+        links._wait_and_hold()
+        values = links._charge_values({part.link_id.id: part.plan_id.token_id for part in self})
+        made = []
+        for part in self:
+            found = values.get(part.link_id.id)
+            if found and part.currency_id.compare_amounts(found["amount"], part.announced_amount) <= 0:
+                part.is_tried = True
+                made.append(found | {"paylink_by_plan": True})
+        transactions = self.env["payment.transaction"].sudo().create(made)
+        transactions._paylink_wish_charges()
+
+    def _charge_failed(self, transaction):
+        """Ask for it by its link, as nothing could be charged: the customer has as long from now on as always. Who has
+        no address is left to the job.
+        """
+        link = self.link_id
+        if link._is_sent_somehow():
+            link._run_steps([link._message_failure], transaction)
+            link._note_sent()

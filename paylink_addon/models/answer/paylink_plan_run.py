@@ -63,7 +63,8 @@ class PaylinkPlanRun(models.Model):
         )
         missed._break()
         questioned._all_open().told_at = False  # once that is settled they are asked for anew
-        due = [plan._due_part(left, today) for plan in running - missed - waiting]
+        ready = running - missed - waiting
+        due = [plan._due_part(left, today) for plan in ready - ready._charge_parts(left, today)]
         self.env["paylink.plan.part"].union(*due)._ask()
         (running - missed)._keep_promises(today)
         plans.followed_on = today

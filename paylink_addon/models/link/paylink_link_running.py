@@ -73,7 +73,7 @@ class PaylinkLinkRunning(models.Model):
         if not link:
             return
         emails, told = link._receipt_addresses(), link.with_context(lang=link.lang)
-        template = self.env.ref("paylink_addon.mail_template_failure", raise_if_not_found=False)
+        template = self.env.ref(f"paylink_addon.{link._failure_template(transaction)}", raise_if_not_found=False)
         if template and emails:
             told._create_emails(
                 told._prepare_emails(
@@ -88,6 +88,11 @@ class PaylinkLinkRunning(models.Model):
         if sms and link.send_sms and link.phone:
             text = sms.sudo().with_context(lang=link.lang)._render_field("body", link.ids)
             told._create_sms(text, event="failure_told")
+
+    @api.model
+    def _failure_template(self, _transaction):
+        """Hook: the name of the ``mail.template`` that tells the customer of it."""
+        return "mail_template_failure"
 
     @api.model
     def _give_failure_task(self, transaction):

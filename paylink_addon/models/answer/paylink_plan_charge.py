@@ -1,0 +1,184 @@
+"""Stage of ``paylink.plan``: parts charged to a payment method that the customer has stored."""
+
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import LazyTranslate, format_date
+
+from ...tools.addresses import usable_emails
+
+_lt = LazyTranslate(__name__)
+# How long before a charge the customer is told of it, and how much later than announced it may still be made: whatever
+# the job waits for longer is announced anew.
+NOTICE, LATE = timedelta(days=3), timedelta(days=7)
+BY_LINKS = _lt("The parts are asked for by links again.")
+
+
+class PaylinkPlanCharge(models.Model):
+    """Who pays a part may agree that the later ones are charged to the same method, each on its day.
+
+    Each is announced before, and charged once, with its link: what is due is computed then, and never more is charged
+    than was announced. Whatever comes in between (no notice, a charge that is declined, a method that has ended), the
+    part is asked for by its link, as where nothing is stored.
+    """
+
+    _inherit = "paylink.plan"
+
+    token_id = fields.Many2one(
+        "payment.token", string="Payment Profile", readonly=True, ondelete="set null", index="btree_not_null"
+    )
+    consent_transaction_id = fields.Many2one(
+        "payment.transaction",
+        string="Agreed on with",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+        help="The payment with which the customer has agreed that the later parts are charged.",
+    )
+    charged_to = fields.Char(
+        string="Charged to",
+        compute="_compute_charged_to",
+        compute_sudo=True,
+        help="The customer has agreed that the later parts are charged to it on their days.",
+    )
+
+    @api.depends("token_id", "state")
+    def _compute_charged_to(self):
+        for plan in self:
+            plan.charged_to = plan.state == "running" and plan.token_id.display_name
+
+    # === ACTIONS === #
+
+    def action_ask_by_links(self):
+        """Charge nothing anymore: the parts are asked for by links. A second click waits, and is run again."""
+        self.link_id.check_access("write")
+        plans = self.sudo()
+        plans.link_id._wait_and_hold()
+        if not all(plan.charged_to for plan in plans):
+            raise UserError(self.env._("Nothing is charged here anymore: reload the page."))
+        plans._charge_no_more(BY_LINKS)
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    # === WHAT IS AGREED ON === #
+
+    def _may_charge(self, token):
+        """Whether ``token`` works, and is the customer's: what others owe is not charged."""
+        self.ensure_one()
+        is_own = bool(token) and token._paylink_is_of(self.partner_id.commercial_partner_id, self.company_id)
+        return is_own and token._paylink_autopay_usable(self.currency_id)
+
+    def _keep_method(self, transaction):
+        """The customer has agreed with this payment that the later parts are charged to its method: once, however often
+        its outcome is reported. Who ends the plan meanwhile writes the same row.
+        """
+        self.ensure_one()
+        token, is_known = transaction.token_id, transaction == self.consent_transaction_id
+        if is_known or self.state != "running" or not self._may_charge(token):
+            return
+        self.write({"token_id": token.id, "consent_transaction_id": transaction.id})
+        self.part_ids._forget_notice()
+        text = self.company_id._paylink_env()._(
+            "%(method)s, as agreed with payment %(reference)s.",
+            method=token.display_name,
+            reference=transaction.reference,
+        )
+        self.link_id._log_events("plan_method", {self.link_id.id: text})
+
+    def _charge_no_more(self, reason):
+        """Ask for the parts by links from now on; what was not sent to the provider yet is withdrawn.
+
+        :param reason: what the timeline says: see :func:`~..tools.texts.said`
+        """
+        charged = self.sudo().filtered(lambda plan: plan.state == "running" and plan.token_id)
+        if not charged:
+            return
+        charged.token_id = False
+        charged.part_ids._forget_notice()
+        charged.part_ids.link_id.transaction_ids._paylink_withdraw_from_plan()
+        charged.link_id._log_events("plan_by_links", dict.fromkeys(charged.link_id.ids, reason))
+
+    def _drop_useless_methods(self):
+        """Of those whose method has expired, is refused or gone, the parts are asked for by links."""
+        useless = self.filtered(lambda plan: plan.token_id and not plan._may_charge(plan.token_id))
+        useless._charge_no_more(_lt("The payment method can't be charged anymore."))
+
+    # === ON THEIR DAYS === #
+
+    def _charge_parts(self, left, today):
+        """Announce and charge the next part of those in which that is agreed on; the rows are held.
+
+        :param dict left: see :meth:`_left`
+        :return: those of which the next part is not asked for by its link
+        """
+        self._drop_useless_methods()
+        agreed = self.filtered("token_id")
+        if not agreed:
+            return agreed
+        unheard = agreed.part_ids._with_notice_in_vain()
+        parts = self.env["paylink.plan.part"].union(*(plan._next_to_charge(left[plan.id]) for plan in agreed)) - unheard
+        told = parts.filtered(lambda part: part._is_told(left[part.plan_id.id], today))
+        untold = parts - told
+        soon = untold.filtered(lambda part: part.date_due - NOTICE <= today)
+        silent = soon.filtered(lambda part: not part.plan_id._announce(part, left[part.plan_id.id], today))
+        told.filtered(lambda part: part.charge_on <= today)._charge()
+        return (parts - silent).plan_id
+
+    def _next_to_charge(self, left):
+        """The first part that is open, if it is one of those that may be charged: later than the one with whose payment
+        that was agreed on, neither asked for nor tried yet, and no more than agreed.
+        """
+        part = self._open_parts(left)[:1]
+        since = self.consent_transaction_id.paylink_id.plan_part_id.number
+        is_later = since and part.number > since
+        asked = self.currency_id.compare_amounts(left - part.amount_after, part.amount) > 0 or part.told_at
+        return part if is_later and not asked and not part.is_tried else part.browse()
+
+    def _announce(self, part, left, today):
+        """Tell the customer what will be charged, and when.
+
+        :return: whether that is possible
+        """
+        amount, day = self.currency_id.round(left - part.amount_after), max(part.date_due, today + NOTICE)
+        part.write({"charge_on": day, "announced_amount": amount})
+        mail = self.link_id._tell_plan(
+            "mail_template_plan_charge",
+            "plan_charge_told",
+            emails=self._notice_emails(),
+            layout="paylink_addon.mail_layout_plan_charge",
+        )
+        if not mail:
+            part._forget_notice()
+            return False
+        part.notice_message_id = mail.mail_message_id
+        return True
+
+    def _notice_emails(self):
+        """Where notices go: to whose method it is; else to where the link was sent."""
+        own = ", ".join(usable_emails(self.token_id.partner_id.email))
+        return own or self.link_id._receipt_addresses()
+
+    # === WHAT PEOPLE READ === #
+
+    def _notice_values(self):
+        """What the e-mail says of the part that was announced, in the language of the context."""
+        part, token = self.part_ids.filtered("charge_on")[-1:], self.token_id
+        is_to_owner = bool(usable_emails(token.partner_id.email))
+        return {
+            "day": format_date(self.env, part.charge_on),
+            "amount": self.link_id._amount_text(part.announced_amount),
+            "title": part._title(),
+            "method": token.display_name if is_to_owner else token._paylink_public_name(),
+        }
+
+    def _page_charge_values(self, running):
+        """What the page says of how the later parts are paid, in the language of the context.
+
+        :param running: the next part
+        """
+        token = self.token_id if self._may_charge(self.token_id) else self.token_id.browse()
+        return {
+            # Which one it is, its owner knows: others may have the address of the page.
+            "charged_to": token._paylink_public_name() if token else False,
+            "may_agree": bool(not token and running.amount_after and self.link_id._can_store()),
+        }

@@ -1,0 +1,461 @@
+from contextlib import contextmanager
+from datetime import timedelta
+from unittest.mock import patch
+
+import requests
+from lxml import html
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import freeze_time, tagged
+from odoo.tools import mute_logger
+from werkzeug.datastructures import MultiDict
+
+from ..card.card_common import CardCommon
+from ..link.pay_common import PayCommon
+from ..reminder.reminder_common import TODAY
+from ..stripe.stripe_common import StripeCommon
+from .test_plan import PlanCommon
+
+# Days from the plan to its second part, to its third, and from its notice to a charge.
+SECOND, THIRD, NOTICE = 31, 61, 3
+
+
+class PlanStoredCommon(CardCommon, PlanCommon):
+    """Plans whose later parts are charged to what their customers have stored."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.marie.lang = "en_US"
+        cls.token = cls._saved(cls.marie)
+        cls.link, cls.plan = cls._in_parts(cls)
+        cls.link, cls.plan = cls.link.sudo(), cls.plan.sudo()
+
+    @classmethod
+    def _saved(cls, partner, **values):
+        method = {"provider_id": cls.provider.id, "payment_method_id": cls.payment_method_id}
+        values = {"payment_details": "4321", "provider_ref": "saved", "demo_simulated_state": "done", **values}
+        return cls.env["payment.token"].sudo().create({"partner_id": partner.id, **method, **values})
+
+    def _agree(self, token=None):
+        """The first part is paid, and the customer agrees that the later ones are charged."""
+        first = self.link._link_of_plan("next")
+        tx = self._attempt(first, token_id=(token or self.token).id, paylink_for_later=True)
+        tx._set_done()
+        tx._post_process()
+        return tx
+
+    def _charges(self):
+        """The charges of the plan that are stored."""
+        domain = [("paylink_by_plan", "=", True), ("paylink_id.plan_part_id.plan_id", "=", self.plan.id)]
+        return self.env["payment.transaction"].sudo().search(domain, order="id")
+
+    @contextmanager
+    def _on(self, days):
+        with freeze_time(f"{TODAY + timedelta(days=days)} 10:00:00"):
+            yield
+
+    def _send_charges(self, days):
+        """What the jobs do with what is stored."""
+        with self._on(days):
+            self._run_cron("ir_cron_paylink_send")
+            self._run_cron("ir_cron_paylink_book")
+
+    def _until_stored(self):
+        """The charge of the second part, as it is stored on its day."""
+        self._agree()
+        self._follow(SECOND - NOTICE)
+        self._follow(SECOND)
+        return self._charges()
+
+
+@tagged("post_install", "-at_install")
+class TestPlanStored(PlanStoredCommon):
+    """Announced, charged once on its day, asked for by its link where that comes to nothing."""
+
+    # === ON THEIR DAYS === #
+
+    def test_from_the_notice_to_the_last_part(self):
+        """Each part is announced and charged on its day, once; nothing is asked for."""
+        tx = self._agree()
+        self.assertEqual((self.plan.token_id, self.plan.consent_transaction_id), (self.token, tx))
+        self.assertIn(tx.reference, self._time_line(self.link, "plan_method").body)
+        for number, day in enumerate((SECOND, THIRD), 1):
+            part = self.plan.part_ids[number]
+            self.assertFalse(self._follow(day - NOTICE - 1))
+            notice = self._follow(day - NOTICE)
+            self.assertEqual((notice.res_id, notice.email_to), (self.link.id, "marie@example.com"))
+            for text in ("40.00", "4321", self.link.url, part.charge_on.strftime("%m/%d/%Y")):
+                self.assertIn(text, notice.body_html)
+            for days in (day - NOTICE, day - 1):
+                self.assertFalse(self._follow(days))
+            self.assertFalse(part.link_id)
+            for _time in range(2):
+                self.assertFalse(self._follow(day))
+            charge = self._charges()[number - 1 :]
+            self.assertEqual(
+                (charge.amount, charge.state, charge.paylink_todo, charge.token_id, charge.paylink_id),
+                (40, "pending", "charge", self.token, part.link_id),
+            )
+            for _time in range(2):
+                self._send_charges(day)
+            self.assertEqual((charge.state, part.progress, part.told_at), ("done", "paid", False))
+            self.assertLessEqual(set(self._follow(day + 1).mapped("res_id")), {charge.paylink_id.id})
+        self.assertEqual(len(self._charges()), 2)
+        self.assertEqual((self.plan.state, self.link.line_ids.move_id.amount_residual), ("kept", 0))
+
+    def test_declined(self):
+        """It is not tried again: its link is sent, with the reason, and it has its days; the next part is charged."""
+        charge = self._until_stored()
+        self.token.demo_simulated_state = "error"
+        before = self.env["mail.mail"].sudo().search([])
+        for _time in range(2):
+            self._send_charges(SECOND)
+        mail = self.env["mail.mail"].sudo().search([]) - before
+        part = self.plan.part_ids[1]
+        self.assertEqual((charge.state, mail.res_id), ("error", part.link_id.id))
+        for text in ("could not be charged", "40.00", part.link_id.url, charge.state_message):
+            self.assertIn(text, f"{mail.subject} {mail.body_html}")
+        for days in (1, NOTICE):
+            self.assertFalse(self._follow(SECOND + days))
+        self.assertEqual((len(self._charges()), self.plan.state), (1, "running"))
+        with self.env.cr.savepoint() as savepoint:
+            self._follow(SECOND + 4)
+            self.assertEqual(self.plan.state, "broken")
+            savepoint.rollback()
+            self.env.invalidate_all()
+        self.token.demo_simulated_state = "done"
+        with self._on(SECOND + 2):
+            self._pay(part.link_id)
+        self._follow(THIRD - NOTICE)
+        self._follow(THIRD)
+        self._send_charges(THIRD)
+        self.assertEqual((len(self._charges()), self.plan.state), (2, "kept"))
+
+    def test_refused_for_good(self):
+        """It is charged by nobody anymore: all parts are asked for by links."""
+        charge = self._until_stored()
+        charge.paylink_never_again = True
+        charge._set_error("Stolen")
+        self.assertTrue(self.token.paylink_refused_at)
+        with self._on(SECOND + 2):
+            self._pay(self.plan.part_ids[1].link_id)
+        self.assertFalse(self._follow(THIRD - NOTICE))
+        mails = self._follow(THIRD)
+        self.assertEqual(mails.mapped("res_id"), self.plan.part_ids[2].link_id.ids)
+        self.assertFalse(self.plan.token_id)
+
+    def test_outcome_that_nobody_knows(self):
+        """It is not tried again, nor asked for, until somebody has looked."""
+        charge = self._until_stored()
+        url = "https://api.example.com/charges"
+        self.patch(type(self.env["payment.provider"]), "_build_request_url", lambda *_args, **_options: url)
+        path = "odoo.addons.payment.models.payment_provider.requests.request"
+
+        def ask(tx):
+            tx._send_api_request("POST", "/charges")
+
+        with (
+            patch.object(type(charge), "_send_payment_request", ask),
+            patch(path, side_effect=requests.exceptions.ReadTimeout()),
+            mute_logger("odoo.addons.payment.models.payment_provider", "odoo.addons.paylink_addon"),
+        ):
+            self._send_charges(SECOND)
+        self.assertEqual((charge.state, charge.paylink_answer), ("pending", "lost"))
+        self.assertFalse(self._follow(SECOND + 10).filtered("email_to"))
+        self.assertEqual((len(self._charges()), self.plan.state), (1, "running"))
+        charge.with_context(paylink_looked=self.manager.id)._set_error("Nothing came")
+        self.assertTrue(self.plan.part_ids[1].told_at)
+
+    def test_charge_that_can_not_be_stored(self):
+        """The provider takes no such amount: the part is asked for at once."""
+        self._agree()
+        self._follow(SECOND - NOTICE)
+        with patch.object(type(self.provider), "_paylink_refusal_text", lambda *_args: "Too little."):
+            mail = self._follow(SECOND)
+        self.assertEqual((self._charges().state, mail.res_id), ("error", self.plan.part_ids[1].link_id.id))
+        self.assertFalse(self._follow(SECOND + 1))
+
+    # === WITHDRAWN === #
+
+    def test_what_withdraws_a_stored_charge(self):
+        """(what happens) → whether the part is asked for by its link on the next day."""
+        objection = MultiDict({"reason": "amount"})
+        for case, act, asked in (
+            ("plan ended", lambda: self.plan._end("ended", ""), False),
+            ("links wanted", self.link._stop_charges, True),
+            ("method removed", lambda: self.token.write({"active": False}), True),
+            ("method refused", lambda: self.token.write({"paylink_refused_at": "2026-01-01"}), True),
+            ("objection", lambda: self.link._answer_in_turn("objection", objection), False),
+            ("promise by hand", self._promise, False),
+            ("transfer of all", lambda: self._pay_by_hand(120 - 40), False),
+            ("transfer of the part", lambda: self._pay_by_hand(40), False),
+            ("link canceled", lambda: self.plan.part_ids[1].link_id.sudo(False).action_cancel(), True),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                charge = self._until_stored()
+                with self._on(SECOND):
+                    act()
+                self._send_charges(SECOND)
+                self.assertEqual((charge.state, charge.paylink_sent_at), ("cancel", False))
+                self.assertNotIn("overtaken", str(self.link.activity_ids.mapped("paylink_key")))
+                mails = self._follow(SECOND + 1)
+                self.assertEqual(bool(mails.filtered(lambda mail: mail.model == "paylink.link")), asked)
+                self.assertEqual(len(self._charges()), 1)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def _promise(self):
+        self.env["paylink.reminder.hold"].create(
+            {
+                "kind": "promise",
+                "company_id": self.company.id,
+                "partner_id": self.marie.id,
+                "date_until": TODAY + timedelta(days=SECOND + 5),
+            }
+        )
+
+    def _pay_by_hand(self, amount):
+        wizard = self.env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=self.link.line_ids.move_id.ids
+        )
+        wizard.create({"amount": amount})._create_payments()
+
+    def test_what_was_withdrawn_for_a_while_is_charged_later(self):
+        charge = self._until_stored()
+        with self._on(SECOND):
+            self._promise()
+        self._send_charges(SECOND)
+        self._follow(SECOND + 5)
+        self.assertEqual(charge.state, "cancel")
+        self._follow(SECOND + 6)
+        self._send_charges(SECOND + 6)
+        self.assertEqual(self._charges().mapped("state"), ["cancel", "done"])
+
+    def test_customer_can_not_pay_what_is_being_charged(self):
+        self._until_stored()
+        part = self.plan.part_ids[1].link_id
+        self.assertEqual((part._page_view(), self.link._payable_amount() <= 80), ("progress", True))
+        with self.assertRaises(UserError):
+            self._attempt(part, 40)
+
+    # === NOTICES === #
+
+    def test_what_was_not_announced_is_not_charged(self):
+        """(what happens before the notice, or after it) → what becomes of the part on its day."""
+        template = self.env.ref("paylink_addon.mail_template_plan_charge")
+
+        def bounce():
+            self.plan.part_ids[1].notice_message_id.notification_ids.notification_status = "bounce"
+
+        for case, before, after, expected in (
+            ("nothing", None, None, "charged"),
+            ("no template", template.unlink, None, "asked"),
+            ("no address", self._forget_addresses, None, "by link"),
+            ("bounced", None, bounce, "asked"),
+            ("expired", None, lambda: self.token.write({"paylink_expires_on": TODAY}), "asked"),
+            ("less is due", None, lambda: self._pay_by_hand(15), "less"),
+            ("paid", None, lambda: self._pay_by_hand(40), "nothing"),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                self._agree()
+                if before:
+                    before()
+                told = self._follow(SECOND - NOTICE)
+                self.assertEqual(bool(told), not before)
+                if after:
+                    after()
+                mails, charges = self._follow(SECOND), self._charges()
+                part = self.plan.part_ids[1]
+                amounts = {"charged": [40], "less": [25]}.get(expected, [])
+                self.assertEqual(charges.mapped("amount"), amounts)
+                self.assertEqual(bool(part.told_at), expected in ("asked", "by link"))
+                written = part.link_id.ids if expected == "asked" else []
+                self.assertEqual(mails.filtered("email_to").mapped("res_id"), written)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def _forget_addresses(self):
+        self.marie.email = self.link.email = False
+
+    def test_late_notice(self):
+        """Who agrees, or is told, late is charged so much later; what waits for long is announced anew."""
+        with self._on(SECOND - 1):
+            self._agree()
+        self.assertTrue(self._follow(SECOND - 1))
+        for days in (SECOND, SECOND + 1):
+            self._follow(days)
+            self.assertFalse(self._charges())
+        self.assertTrue(self._follow(SECOND - 1 + NOTICE + 8))
+        self.assertFalse(self._charges())
+        self._follow(SECOND - 1 + NOTICE + 8 + NOTICE)
+        self.assertEqual(self._charges().amount, 40)
+
+    # === WHOSE === #
+
+    def test_whose_method_becomes_the_plans(self):
+        other = self._customer("Other", email="other@example.com")
+        for case, token, kept in (
+            ("the customer's", self.token, True),
+            ("somebody else's", self._saved(other), False),
+            ("refused", self._saved(self.marie, paylink_refused_at="2026-01-01"), False),
+            ("expired", self._saved(self.marie, paylink_expires_on=TODAY - timedelta(days=1)), False),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                self._agree(token=token)
+                self.assertEqual(bool(self.plan.charged_to), kept)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_what_was_ended_stays_ended(self):
+        """However often, and however late, the outcome of the payment is reported."""
+        tx = self._agree()
+        self.link._stop_charges()
+        tx._paylink_keep_for_plan()
+        self.assertFalse(self.plan.token_id)
+        self.assertTrue(self._time_line(self.link, "plan_by_links"))
+        self.assertTrue(self._follow(SECOND))
+        self.assertFalse(self._charges())
+
+    def test_earlier_part_that_is_open_again(self):
+        """What was not agreed on is not charged: it is asked for, with what comes due."""
+        tx = self._agree()
+        with self._on(2):
+            tx.payment_id.move_id.line_ids.remove_move_reconcile()
+        mails = self._follow(3)
+        self.assertEqual(mails.mapped("res_id"), self.plan.part_ids[0].link_id.ids)
+        self.assertFalse(self._follow(4))
+        self.assertFalse(self._charges())
+
+    def test_who_has_links_sent_instead(self):
+        """Whoever may change the link; the removal of a method tells what was charged to it."""
+        owner, other = (self._user(login, "paylink_addon.group_paylink_user") for login in ("owner", "other"))
+        self.link.user_id = owner
+        self._agree()
+        self.assertIn(self.link.name, self.token._paylink_uses(self.env)[-1])
+        with self.assertRaises(AccessError):
+            self.plan.with_user(other).action_ask_by_links()
+        plan = self.plan.with_user(owner)
+        self.assertIn("4321", plan.charged_to)
+        plan.action_ask_by_links()
+        self.assertFalse(plan.charged_to)
+        with self.assertRaises(UserError):
+            plan.action_ask_by_links()
+
+
+@tagged("post_install", "-at_install")
+class TestPlanStoredPage(PlanStoredCommon, PayCommon):
+    """What customers agree on, see and stop on their pages, without scripts."""
+
+    def _login(self, partner):
+        user = partner.user_ids or self._create_new_portal_user(login=f"portal{partner.id}", partner_id=partner.id)
+        self.authenticate(user.login, user.login)
+
+    def _part_page(self):
+        first = self.link._link_of_plan("next")
+        self.env.flush_all()
+        return first, self._get(first, "?lang=en_US").text
+
+    def test_agreed_with_a_saved_method(self):
+        """Its owner is asked, and says so, or not; then the plan's page tells it, and stops it."""
+        self._login(self.marie)
+        first, page = self._part_page()
+        for text in ("charge the later parts", "40.00", "04/18/2026", "05/18/2026"):
+            self.assertIn(text, page)
+        with self.env.cr.savepoint() as savepoint:
+            self._send_form(first, option=f"token-{self.token.id}")
+            self.env.invalidate_all()
+            self.assertEqual((first.transaction_ids.state, self.plan.token_id.ids), ("done", []))
+            savepoint.rollback()
+            self.env.invalidate_all()
+        self._send_form(first, option=f"token-{self.token.id}", save="1")
+        self.env.invalidate_all()
+        self.assertEqual((first.transaction_ids.state, self.plan.token_id), ("done", self.token))
+        first.transaction_ids._post_process()
+        self.authenticate(None, None)
+        page = self._get(self.link, "?lang=en_US").text
+        self.assertIn("are charged to the payment method", page)
+        self.assertNotIn("4321", page)
+        (form,) = html.fromstring(page).xpath("//form[contains(@action, '/plan/stop')]")
+        self._get(self.link, "/plan/stop")
+        self._stop(form.action, headers={"Sec-Fetch-Site": "cross-site"})
+        self.assertTrue(self.plan.token_id)
+        for _click in range(2):
+            self.assertEqual(self._stop(form.action).status_code, 303)
+        self.assertFalse(self.plan.token_id)
+        self.assertIn("when you pay the next part", self._get(self.link, "?lang=en_US").text)
+
+    def _stop(self, path, **options):
+        answer = self.url_open(path, data={"x": "1"}, allow_redirects=False, **options)
+        self.env.invalidate_all()
+        return answer
+
+    def test_agreed_with_a_new_method(self):
+        """On the page with its fields the same is said; a link that is no part's asks for nothing."""
+        self._login(self.marie)
+        first, _page = self._part_page()
+        option = f"?lang=en_US&method={self.provider.id}-{self.payment_method_id}"
+        self.assertIn("the later parts are charged to it", self._get(first, option).text)
+        answer = self._transaction(first, tokenization_requested=True)
+        tx = self.env["payment.transaction"].sudo().search([("reference", "=", answer["reference"])])
+        self.assertTrue(tx.paylink_for_later)
+        data = {"reference": tx.reference, "payment_details": "1234", "simulated_state": "done"}
+        tx._process("demo", data)
+        self.assertEqual(self.plan.charged_to, tx.token_id.display_name)
+        other = self._link(self._invoice(self.marie))
+        self.env.flush_all()
+        self.assertNotIn("later parts", self._get(other, "?lang=en_US").text)
+        self._transaction(other, tokenization_requested=True)
+        self.env.invalidate_all()
+        self.assertFalse(other.sudo().transaction_ids.paylink_for_later)
+
+    def test_who_is_asked(self):
+        """Nobody but the customer, who may prove it by a code; the last part has none after it."""
+        firm = self._customer("Firm", is_company=True)
+        self.marie.parent_id = firm
+        paul = self._customer("Paul", parent_id=firm.id, email="paul@example.com")
+        for partner in (None, paul):
+            with self.subTest(partner=partner and partner.name):
+                self._login(partner) if partner else self.authenticate(None, None)
+                first, page = self._part_page()
+                self.assertNotIn("charge the later parts to it", page)
+                self.assertIn("show first that it is you", page)
+                self._transaction(first, tokenization_requested=True)
+                self.env.invalidate_all()
+                self.assertFalse(any(first.transaction_ids.mapped("paylink_for_later")))
+        self._login(self.marie)
+        last = self.link._link_of_plan("all")
+        self.env.flush_all()
+        self.assertNotIn("later parts", self._get(last, "?lang=en_US").text)
+
+
+@tagged("post_install", "-at_install")
+class TestPlanStoredAtStripe(PlanCommon, StripeCommon):
+    """A card that was saved on Stripe's page: charged without its owner, or asked for where the bank wants them."""
+
+    def test_from_the_page_to_the_charges(self):
+        """The second part is charged, once, whatever is reported twice; for the third the bank wants the customer."""
+        link, plan = self._in_parts()
+        first = link.sudo()._link_of_plan("next")
+        tx = self.pay_on_page(first, tokenize=True, paylink_for_later=True)
+        self.assertEqual((first.state, plan.token_id, bool(tx.token_id)), ("paid", tx.token_id, True))
+        charge = self._charged(plan, SECOND)
+        self.assertEqual((charge.state, plan.part_ids[1].progress), ("done", "paid"))
+        self.fake.set_outcome(plan.token_id.provider_ref, "authentication_required")
+        charge = self._charged(plan, THIRD)
+        self.assertEqual((charge.state, charge.paylink_action_needed), ("error", True))
+        asked = charge.paylink_id
+        self.assertEqual((asked.state, asked._page_view(), bool(plan.part_ids[2].told_at)), ("failed", "pay", True))
+        self.assertIn(asked.url, self._customer_mails(asked).body_html)
+        self.assertEqual(len(self.requests("POST", "/v1/payment_intents")), 2)
+        self.pay_on_page(asked)
+        self.assertEqual((plan.state, link.line_ids.move_id.amount_residual), ("kept", 0))
+
+    def _charged(self, plan, days):
+        """What has become of the part of this day; the jobs run twice."""
+        for day in (days - NOTICE, days, days):
+            self._follow(day)
+        with freeze_time(f"{TODAY + timedelta(days=days)} 10:00:00"):
+            for _time in range(2):
+                self.send_waiting()
+                self.apply_events()
+        return plan.part_ids.filtered(lambda part: part.is_tried)[-1:].link_id.transaction_ids
