@@ -25,16 +25,16 @@ class PaylinkLinkLater(models.Model):
         """Whether ``payer`` (see :meth:`_payer`) may have the later parts charged."""
         return bool(self.plan_part_id) and self._may_save(payer) and bool(self._later_parts())
 
-    def _later_texts(self):
+    def _later_text(self):
         """What will be charged, and when, in the language of the context."""
-        return [
+        return ", ".join(
             self.env._(
                 "%(amount)s on %(date)s",
                 amount=self._amount_text(part.amount),
                 date=format_date(self.env, part.date_due),
             )
             for part in self._later_parts().with_env(self.env)
-        ]
+        )
 
     def _payment_form_values(self, money, chosen, payer=None, option=None):
         """Also what can be agreed on with a payment of a part; and whether somebody else could, who proves to be the
@@ -43,15 +43,15 @@ class PaylinkLinkLater(models.Model):
         values = super()._payment_form_values(money, chosen, payer, option)
         may_agree = self._may_agree_on_later(payer)
         can_keep = any(one.may_save or one.value.startswith("token-") for one in values["options"])
-        texts = self._later_texts() if may_agree and can_keep else []
+        text = self._later_text() if may_agree and can_keep else ""
         proves = not may_agree and self.plan_part_id and values["saved_offered"] and self._later_parts()
-        return values | {"later_texts": texts, "later_offered": bool(proves)}
+        return values | {"later_text": text, "later_offered": bool(proves)}
 
     def _fields_values(self, money, chosen, payer, option):
         """Likewise, where the method shows its fields on our page."""
         values = super()._fields_values(money, chosen, payer, option)
         may_agree = values and any(values["show_tokenize_input_mapping"].values()) and self._may_agree_on_later(payer)
-        return values and values | {"later_texts": self._later_texts() if may_agree else []}
+        return values and values | {"later_text": self._later_text() if may_agree else ""}
 
     def _can_store(self):
         """Whether something that this can be paid with can be stored by its customer, logged in or not."""
