@@ -163,7 +163,8 @@ class TestPlanStored(PlanStoredCommon):
         self.assertEqual((charge.state, charge.paylink_answer), ("pending", "lost"))
         self.assertFalse(self._follow(SECOND + 10).filtered("email_to"))
         self.assertEqual((len(self._charges()), self.plan.state), (1, "running"))
-        charge.with_context(paylink_looked=self.manager.id)._set_error("Nothing came")
+        with self._on(SECOND + 10):
+            charge.with_context(paylink_looked=self.manager.id)._set_error("Nothing came")
         self.assertTrue(self.plan.part_ids[1].told_at)
 
     def test_charge_that_can_not_be_stored(self):
