@@ -59,13 +59,13 @@ class PaylinkPlanPart(models.Model):
 
         :param bool is_open: whether something is to be paid by it
         """
-        today = self.plan_id.link_id._today()
+        today, day = self.plan_id.link_id._today(), self.charge_on or self.date_due
         rules = (
             ("paid", not is_open),
             ("ended", self.plan_id.state != "running"),
             ("in_progress", self.link_id.state == "pending"),
-            ("late", self.date_due < today),
-            ("due", self.date_due == today or self.told_at),
+            ("late", day < today),
+            ("due", day == today or self.told_at),
         )
         return next((progress for progress, holds in rules if holds), "to_come")
 
