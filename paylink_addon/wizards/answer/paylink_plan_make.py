@@ -66,15 +66,12 @@ class PaylinkPlanMake(models.TransientModel):
         :param link: the known one, or none
         """
         texts = [*self.env["paylink.link"]._colleagues_texts({self.id: items}).values()]
-        asked = link.sudo() or self.partner_id
-        if (
-            self.partner_id
-            and self._reach(self.partner_id, asked.email or self.partner_id.email, asked.phone, True, True).problem
-        ):
+        partner, asked = self.partner_id, link.sudo() or self.partner_id
+        if partner and self._reach(partner, asked.email or partner.email, asked.phone, True, True).problem:
             text = self.env._(
                 "%(name)s has neither an e-mail address nor a mobile number: you get a task to call when a part is "
                 "due.",
-                name=self.partner_id.display_name,
+                name=partner.display_name,
             )
             texts.append(text)
         return texts
