@@ -148,11 +148,11 @@ class PaylinkStatementFiles(models.Model):
 
     def _row_status(self, row):
         """What is to know of an open item, as the page says it."""
-        labels = (
-            (row["busy"], self.env._("Payment in progress")),
-            (row["agreed"], row["agreed"]),
-            (row["overdue"], self.env._("Overdue")),
-            (row["credit"], self.env._("Credit")),
-        )
-        found = next((label for holds, label in labels if holds), "")
+        labels = {
+            "busy": self.env._("Payment in progress"),
+            "agreed": row["agreed"],
+            "overdue": self.env._("Overdue"),
+            "credit": self.env._("Credit"),
+        }
+        found = next((label for name, label in labels.items() if row[name]), "")
         return ", ".join(filter(None, (found, row["coming"])))
