@@ -17,6 +17,7 @@ from . import paylink_export_file
 from . import paylink_link_proof
 from . import paylink_open_item
 from . import paylink_open_item_expected
+from . import paylink_open_item_parts
 from . import paylink_figure
 from . import paylink_figure_board
 from . import digest_digest

@@ -1,5 +1,6 @@
 """Stage of ``paylink.figure``: what the page of figures shows."""
 
+from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, models
@@ -229,44 +230,43 @@ class PaylinkFigureBoard(models.Model):
         }
 
     def _figure_forecast(self, _since):
-        """What is likely to come in each week; apart from what should have come by now."""
+        """What is likely to come in each week; apart from what should have come by now, and what is disputed."""
         found = self.env["paylink.open.item"]._read_group(
             [("expected", ">", 0)], ["is_later", "likely_on:week"], ["expected_company:sum", "__count"]
         )
-        rows = {}
-        first = min((week for is_later, week, *_rest in found if not is_later), default=None)
-        for is_later, week, amount, count in found:
-            key = None if is_later else min(week, first + timedelta(weeks=WEEKS))
-            before = rows.get(key, (0.0, 0))
-            rows[key] = before[0] + amount, before[1] + count
-        weeks = sorted(week for week in rows if week)
-        return {
-            "count": sum(count for _amount, count in rows.values()),
-            "rows": [
-                self._forecast_row(week, week - first == timedelta(weeks=WEEKS), *rows[week])
-                if week
-                else self._later_row(*rows[week])
-                for week in ([None] if None in rows else []) + weeks
-            ],
-        }
+        late, disputed = [row for row in found if row[0]], [row for row in found if not row[1]]
+        first = min((week for is_later, week, *_rest in found if week and not is_later), default=None)
+        weeks = defaultdict(list)
+        for row in found:
+            if row[1] and not row[0]:
+                weeks[min(row[1], first + timedelta(weeks=WEEKS))].append(row)
+        rows = [
+            *([self._forecast_row(late, [("is_later", "=", True)], is_later=True)] if late else []),
+            *(self._week_row(week, weeks[week], week - first == timedelta(weeks=WEEKS)) for week in sorted(weeks)),
+            *([self._forecast_row(disputed, [("likely_on", "=", False)], is_disputed=True)] if disputed else []),
+        ]
+        return {"count": sum(row["count"] for row in rows), "rows": rows}
 
-    def _forecast_row(self, week, is_last, amount, count):
+    def _week_row(self, week, found, is_last):
         """:param bool is_last: whether it stands for all that is to come after the other weeks"""
-        domain = [("expected", ">", 0), ("is_later", "=", False), ("likely_on", ">=", Date.to_string(week))]
+        domain = [("is_later", "=", False), ("likely_on", ">=", Date.to_string(week))]
         if not is_last:
             domain.append(("likely_on", "<", Date.to_string(week + timedelta(weeks=1))))
-        return {
-            "week": Date.to_string(week),
-            "is_last": is_last,
-            "is_later": False,
-            "amount": amount,
-            "count": count,
-            "domain": domain,
-        }
+        return self._forecast_row(found, domain, week=Date.to_string(week), is_last=is_last)
 
-    def _later_row(self, amount, count):
-        domain = [("expected", ">", 0), ("is_later", "=", True)]
-        return {"week": False, "is_later": True, "amount": amount, "count": count, "domain": domain}
+    @api.model
+    def _forecast_row(self, found, domain, **values):
+        """:param found: what was read of what the bar shows"""
+        return {
+            "week": False,
+            "is_last": False,
+            "is_later": False,
+            "is_disputed": False,
+            "amount": sum(amount for *_group, amount, _count in found),
+            "count": sum(count for *_group, count in found),
+            "domain": [("expected", ">", 0), *domain],
+            **values,
+        }
 
     def _figure_dso(self, _since):
         """For how many days of what was invoiced customers owe: what is open, divided by what was invoiced in the last

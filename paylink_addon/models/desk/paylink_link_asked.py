@@ -25,6 +25,15 @@ class PaylinkLinkAsked(models.Model):
         "payment plan or one that replaces this one.",
         groups=STAFF,
     )
+    amount_besides = fields.Monetary(
+        string="Due besides Items",
+        compute="_compute_amount_besides",
+        store=True,
+        copy=False,
+        aggregator=None,
+        help="What is due of a link that asks for no items: a deposit, another amount.",
+        groups=STAFF,
+    )
     counted_with_id = fields.Many2one(
         "paylink.link",
         string="Counted with",
@@ -59,6 +68,18 @@ class PaylinkLinkAsked(models.Model):
     def _compute_amount_asked(self):
         for link in self:
             link.amount_asked = link.currency_id.round(max(link.sudo()._derive_asked(), 0.0))
+
+    @api.depends(
+        lambda self: [
+            *self._state_depends(),
+            *("sale_order_id.order_line.untaxed_amount_invoiced", "sale_order_id.transaction_ids.is_post_processed"),
+        ]
+    )
+    def _compute_amount_besides(self):
+        """Stored, for open items: what of a deposit was invoiced meanwhile is asked for by the invoice."""
+        due = self.filtered(lambda link: link.kind != "open_items")._due_amounts()
+        for link in self:
+            link.amount_besides = due.get(link.id, 0.0)
 
     def _asked_anew(self):
         """The newest link that asks for what this one did not bring: made from it or, once more, from the same one."""

@@ -15,6 +15,8 @@ USUAL_LAST = 2000
 CUSTOMER = "(%(table)s.company_id * 4294967296 + %(table)s.partner_id)"
 MEDIAN = SQL("ROUND(PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY days))::integer")
 BASES = [
+    ("disputed", "Disputed"),
+    ("plan", "Agreed on in a payment plan"),
     ("promise", "Promised by the customer"),
     ("customer", "As this customer usually pays"),
     ("company", "As customers usually pay"),
@@ -25,7 +27,8 @@ BASES = [
 class PaylinkOpenItem(models.Model):
     """What customers owe, and when each of it is likely to be paid.
 
-    A view: one row for each open receivable item, and for each live link that asks for no items. Accountants see all of
+    A view: one row for each open receivable item, of what is paid in parts one for each part that is open (see
+    ``paylink_open_item_parts.py``), and one for each live link that asks for no items. Accountants see all of
     their companies; who has links sees what those ask for. It tells of customers, so that it is for who may read them.
     """
 
@@ -48,11 +51,15 @@ class PaylinkOpenItem(models.Model):
         "account.partial.reconcile": ["debit_move_id", "credit_move_id", "max_date", "company_id"],
         "res.partner": ["commercial_partner_id"],
         "paylink.link": [
-            *("amount", "amount_paid", "amount_taken_back", "company_id", "currency_id", "due_on", "expires_on"),
+            *("amount_besides", "company_id", "currency_id", "due_on", "expires_on"),
             *("kind", "name", "partner_id", "state", "user_id"),
         ],
         "paylink.link.line": ["link_id", "move_line_id"],
-        "paylink.reminder.hold": ["active", "company_id", "date_until", "kind", "link_id", "move_id", "partner_id"],
+        "paylink.plan": ["link_id", "state"],
+        "paylink.plan.part": ["amount_after", "date_due", "number", "plan_id"],
+        "paylink.reminder.hold": [
+            *("active", "company_id", "date_until", "kind", "link_id", "move_id", "partner_id", "plan_id"),
+        ],
     }
 
     name = fields.Char(string="Document", readonly=True)
@@ -88,7 +95,9 @@ class PaylinkOpenItem(models.Model):
         help="At today's rates.",
     )
     date_due = fields.Date(
-        string="Due Date", readonly=True, help="Of a link without a due date, the day of its expiry."
+        string="Due Date",
+        readonly=True,
+        help="Of what is paid in parts, the day of the part; of a link without a due date, the day of its expiry.",
     )
     days_late = fields.Integer(string="Days overdue", readonly=True, aggregator=None)
     age = fields.Selection(AGES, readonly=True)
@@ -101,7 +110,10 @@ class PaylinkOpenItem(models.Model):
         "takes at least 3 of them to tell.",
     )
     likely_on = fields.Date(
-        string="Likely on", readonly=True, help="As promised; else the usual delay after the due date, today at least."
+        string="Likely on",
+        readonly=True,
+        help="As promised or agreed on; else the usual delay after the due date, today at least. What is disputed has "
+        "no day.",
     )
     basis = fields.Selection(BASES, string="Known from", readonly=True)
     is_later = fields.Boolean(string="Expected before today", readonly=True, help="It should have been paid by now.")
@@ -140,45 +152,53 @@ class PaylinkOpenItem(models.Model):
     def _table_query(self):
         return SQL(
             """
+              WITH part AS MATERIALIZED (%(parts)s)
             SELECT owed.id, owed.name, owed.company_id, owed.partner_id, owed.user_id, owed.link_id, owed.move_id,
                    owed.currency_id, %(currency)s AS company_currency_id, owed.amount,
                    ROUND(owed.amount * rate.rate, %(digits)s) AS amount_company, owed.date_due,
                    GREATEST(%(today)s - owed.date_due, 0) AS days_late, %(age)s AS age,
                    owed.link_id IS NOT NULL AS is_asked, own.days AS usual_delay,
-                   COALESCE(%(covered)s, GREATEST(owed.amount, 0)) AS expected,
-                   ROUND(COALESCE(%(covered)s, GREATEST(owed.amount, 0)) * rate.rate, %(digits)s) AS expected_company,
-                   COALESCE(%(promise)s, GREATEST(%(likely)s, %(today)s)) AS likely_on,
-                   CASE WHEN %(promise)s IS NOT NULL THEN 'promise'
+                   %(expected)s AS expected, ROUND(%(expected)s * rate.rate, %(digits)s) AS expected_company,
+                   CASE WHEN NOT %(disputed)s THEN GREATEST(%(likely)s, %(today)s) END AS likely_on,
+                   CASE WHEN %(disputed)s THEN 'disputed' WHEN owed.is_part THEN 'plan'
+                        WHEN %(promise)s IS NOT NULL THEN 'promise'
                         WHEN own.days IS NOT NULL THEN 'customer' WHEN every.days IS NOT NULL THEN 'company'
                         ELSE 'due' END AS basis,
-                   COALESCE(%(promise)s, %(likely)s) < %(today)s AS is_later
-              FROM (%(items)s UNION ALL %(links)s) owed
+                   NOT %(disputed)s AND %(likely)s < %(today)s AS is_later
+              FROM (%(items)s UNION ALL %(items_in_parts)s UNION ALL %(links)s) owed
               JOIN (%(rates)s) rate ON rate.currency_id = owed.currency_id
-         LEFT JOIN (%(covers)s) covered ON covered.id = owed.id
+         LEFT JOIN (%(covers)s) covered ON covered.id = owed.item_id
          LEFT JOIN (%(own)s) own ON own.customer = %(customer)s AND owed.move_id IS NOT NULL
          LEFT JOIN (%(every)s) every ON every.company = owed.company_id + 0 AND owed.move_id IS NOT NULL
-         LEFT JOIN (%(of_moves)s) promised ON promised.move_id = owed.move_id
-         LEFT JOIN (%(of_links)s) promised_link
-                ON promised_link.link_id = owed.link_id AND owed.move_id IS NULL
-         LEFT JOIN (%(of_all)s) promised_all ON promised_all.customer = %(customer)s
+         LEFT JOIN (%(of_moves)s) said ON said.move_id = owed.move_id
+         LEFT JOIN (%(of_links)s) said_of_link ON said_of_link.link_id = -owed.item_id
+         LEFT JOIN (%(of_all)s) said_of_all ON said_of_all.customer = %(customer)s
             """,
             currency=self.env.company.currency_id.id,
             digits=self.env.company.currency_id.decimal_places,
             today=self._today_sql(SQL("owed.company_id")),
             age=self._age_sql(SQL("%s - owed.date_due", self._today_sql(SQL("owed.company_id")))),
             covers=self._covered_sql(),
-            covered=SQL("covered.expected"),
-            promise=SQL("COALESCE(promised.until, promised_link.until, promised_all.until)"),
-            likely=SQL("(owed.date_due + COALESCE(own.days, every.days, 0))"),
+            # What is left of an item is what was due last.
+            expected=SQL("GREATEST(LEAST(covered.expected - owed.later, owed.amount), 0)"),
+            promise=SQL("COALESCE(said.until, said_of_link.until, said_of_all.until)"),
+            likely=SQL(
+                """CASE WHEN owed.is_part THEN owed.date_due
+                        ELSE COALESCE(said.until, said_of_link.until, said_of_all.until,
+                                      owed.date_due + COALESCE(own.days, every.days, 0)) END"""
+            ),
+            disputed=SQL("COALESCE(said.disputed OR said_of_link.disputed OR said_of_all.disputed, FALSE)"),
+            parts=self._parts_sql(),
             items=self._items_sql(),
+            items_in_parts=self._items_in_parts_sql(),
             links=self._links_sql(),
             rates=self.env["res.currency"]._paylink_rates_sql(),
             own=self._delays_sql(self._customer_ids()),
             every=self._company_delays_sql(),
             customer=_customer_sql("owed"),
-            of_moves=self._promises_sql("move_id", SQL("hold.move_id")),
-            of_links=self._promises_sql("link_id", SQL("hold.link_id"), SQL("AND %s", OF_LINK)),
-            of_all=self._promises_sql(
+            of_moves=self._said_sql("move_id", SQL("hold.move_id")),
+            of_links=self._said_sql("link_id", SQL("hold.link_id"), SQL("AND %s", OF_LINK)),
+            of_all=self._said_sql(
                 "customer", _customer_sql("hold"), SQL("AND hold.move_id IS NULL AND hold.link_id IS NULL")
             ),
         )
@@ -191,21 +211,24 @@ class PaylinkOpenItem(models.Model):
 
     @api.model
     def _items_sql(self):
-        """What is open on customers' accounts, with the link that asks for it."""
+        """What is open on customers' accounts and not paid in parts, with the link that asks for it: joined so that the
+        database leaves out what nobody reads.
+        """
         return SQL(
             """
             SELECT item.id, item.move_name AS name, item.company_id, partner.commercial_partner_id AS partner_id,
                    CASE WHEN asking.link_id IS NULL THEN move.invoice_user_id ELSE asking.user_id END AS user_id,
                    asking.link_id, item.move_id, item.currency_id, item.amount_residual_currency AS amount,
-                   COALESCE(item.date_maturity, item.date) AS date_due
+                   COALESCE(item.date_maturity, item.date) AS date_due, item.id AS item_id, 0.0 AS later,
+                   FALSE AS is_part
               FROM account_move_line item
-              JOIN account_move move ON move.id = item.move_id
+         LEFT JOIN account_move move ON move.id = item.move_id
          LEFT JOIN res_partner partner ON partner.id = item.partner_id
          LEFT JOIN (SELECT DISTINCT ON (line.move_line_id) line.move_line_id, link.id AS link_id, link.user_id
                       FROM paylink_link link JOIN paylink_link_line line ON line.link_id = link.id
                      WHERE link.state IN %(live)s
                   ORDER BY line.move_line_id, link.id DESC) asking ON asking.move_line_id = item.id
-             WHERE %(open)s
+             WHERE %(open)s AND item.id NOT IN (SELECT item_id FROM part)
             """,
             live=LIVE_STATES,
             open=self._open_sql(),
@@ -228,19 +251,14 @@ class PaylinkOpenItem(models.Model):
         return SQL(
             """
             SELECT -link.id, link.name, link.company_id, partner.commercial_partner_id, link.user_id, link.id,
-                   NULL::integer, link.currency_id, %(due)s,
-                   COALESCE(link.due_on, GREATEST(link.expires_on, %(today)s))
+                   NULL::integer, link.currency_id, link.amount_besides,
+                   COALESCE(link.due_on, GREATEST(link.expires_on, %(today)s)), -link.id, 0.0, FALSE
               FROM paylink_link link JOIN res_partner partner ON partner.id = link.partner_id
-             WHERE link.state IN %(live)s AND link.kind <> 'open_items' AND %(due)s > 0
+             WHERE link.state IN %(live)s AND link.kind <> 'open_items' AND link.amount_besides > 0
             """,
-            due=self._link_due_sql(),
             today=self._today_sql(SQL("link.company_id")),
             live=LIVE_STATES,
         )
-
-    @api.model
-    def _link_due_sql(self):
-        return SQL("(link.amount - COALESCE(link.amount_paid, 0) + COALESCE(link.amount_taken_back, 0))")
 
     @api.model
     def _accounts(self):
@@ -272,16 +290,19 @@ class PaylinkOpenItem(models.Model):
         return SQL("CASE WHEN owed.amount < 0 THEN 'credit' %s ELSE '90_more' END", cases)
 
     @api.model
-    def _promises_sql(self, name, key, condition=None):
-        """Until when customers have promised to pay.
+    def _said_sql(self, name, key, condition=None):
+        """Until when customers have promised to pay, and what they dispute; plans have days of their own.
 
         :param str name: what the key of a ``hold`` is called
-        :return: a query of the key and ``until``
+        :return: a query of the key, ``until`` and ``disputed``
         """
         return SQL(
             """
-            SELECT %(key)s AS %(name)s, MAX(hold.date_until) AS until FROM paylink_reminder_hold hold
-             WHERE hold.kind = 'promise' AND hold.active AND hold.date_until >= %(today)s %(condition)s
+            SELECT %(key)s AS %(name)s, MAX(hold.date_until) FILTER (WHERE hold.kind = 'promise') AS until,
+                   BOOL_OR(hold.kind = 'objection') AS disputed
+              FROM paylink_reminder_hold hold
+             WHERE hold.active AND (hold.date_until IS NULL OR hold.date_until >= %(today)s)
+               AND hold.plan_id IS NULL %(condition)s
           GROUP BY %(key)s
             """,
             key=key,

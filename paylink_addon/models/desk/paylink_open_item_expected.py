@@ -28,7 +28,7 @@ class PaylinkOpenItemExpected(models.Model):
                       FROM item JOIN gone USING (company_id, partner_id, currency_id)
                      WHERE item.amount > 0
                  UNION ALL
-                    SELECT -link.id, GREATEST(%(due)s - own.amount, 0)
+                    SELECT -link.id, GREATEST(link.amount_besides - own.amount, 0)
                       FROM (SELECT link_id, SUM(amount) AS amount
                               FROM (SELECT DISTINCT link_id, money_id, amount FROM coming
                                      WHERE link_id IS NOT NULL AND item_id IS NULL AND NOT is_booked) money
@@ -46,7 +46,6 @@ class PaylinkOpenItemExpected(models.Model):
                 )
             ),
             gone=self._gone_sql(),
-            due=self._link_due_sql(),
         )
 
     @api.model

@@ -1,3 +1,4 @@
+from collections import defaultdict
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -354,6 +355,46 @@ class TestFigures(FiguresCommon):
         items = self._as(self.accountant)["paylink.open.item"].search([("amount", ">", 0)])
         self.assertEqual(items.filtered(lambda item: item.basis == "promise").link_id, self.tried)
 
+    def test_what_is_paid_in_parts_is_expected_part_by_part(self):
+        """On the days of the parts, of the documents in the order in which they were due; nobody is late with it."""
+        both = self._invoice(self.john, 60, **self._due(-40)) + self._invoice(self.john, 90, **self._due(-20))
+        link = self._link(both, user_id=self.seller.id).sudo()
+        for own, amounts in ((self.asked.sudo(), (100, 100, 200)), (link, (50, 50, 50))):
+            own._agree_on_plan([(self.today + timedelta(days=30 * n), amount) for n, amount in enumerate(amounts)])
+        expected = {  # document: (days, left to pay, still expected) of each part
+            self.late: [(0, 100, 0), (30, 100, 100), (60, 200, 200)],  # Marie's credit has paid what was due first
+            both[0]: [(0, 50, 50), (30, 10, 10)],
+            both[1]: [(30, 40, 40), (60, 50, 50)],
+        }
+        self.assertEqual(self._parts_of_items(), expected)
+        late = self._figure(self.accountant, "late")["rows"]
+        self.assertEqual([(row["label"], row["amount"]) for row in late], [("John Smith", 600)])
+        rows = self._figure(self.accountant, "forecast")["rows"]
+        self.assertEqual(sum(row["amount"] for row in rows), 2120 + 150)
+        self.assertFalse([row for row in rows if row["is_later"]])
+        self._assert_clicks(self.accountant, "forecast", "ageing")
+        self._pay(link._link_of_plan("next"))
+        self.assertEqual(self._parts_of_items()[both[0]], [(30, 10, 10)])
+        link.action_cancel()
+        self.assertNotIn(both[1], self._parts_of_items())
+
+    def _parts_of_items(self):
+        found = defaultdict(list)
+        for item in self._as(self.accountant)["paylink.open.item"].search([("basis", "=", "plan")]):
+            self.assertEqual(item.likely_on, item.date_due)
+            days = (item.date_due - self.today).days
+            found[item.move_id].append((days, item.amount, item.expected))
+        return {move: sorted(rows) for move, rows in found.items()}
+
+    def test_what_is_disputed_has_no_day(self):
+        self.env["paylink.reminder.hold"].create({"kind": "objection", "move_id": self.soon.id})
+        item = self._as(self.accountant)["paylink.open.item"].search([("move_id", "=", self.soon.id)])
+        self.assertEqual((item.basis, item.likely_on, item.is_later), ("disputed", False, False))
+        *_others, last = rows = self._figure(self.accountant, "forecast")["rows"]
+        self.assertEqual((last["is_disputed"], last["amount"], last["week"]), (True, 1000, False))
+        self.assertEqual(sum(row["amount"] for row in rows), 2120)
+        self._assert_clicks(self.accountant, "forecast")
+
     def test_days_of_sales_outstanding(self):
         self.soon.action_toggle_block_payment()  # it is owed all the same
         figure = self._figure(self.accountant, "dso")
@@ -364,15 +405,18 @@ class TestFigures(FiguresCommon):
             self._figure(self.seller, "dso")
 
     def test_a_click_leads_to_what_was_counted(self):
-        models = {"ageing": "paylink.open.item", "late": "paylink.open.item", "forecast": "paylink.open.item"}
         for user in (self.seller, self.boss):
-            env = self._as(user)
-            for figure in env["paylink.figure"].board()["figures"]:
-                found = self._figure(user, figure, "90")
-                for row in found.get("steps", found.get("rows")):
-                    with self.subTest(user=user.login, figure=figure, row=row):
-                        model = env[models.get(figure, "paylink.link")]
-                        self.assertEqual(model.search_count(row["domain"]), row["count"])
+            self._assert_clicks(user, *self._as(user)["paylink.figure"].board()["figures"])
+
+    def _assert_clicks(self, user, *figures):
+        models = {"ageing": "paylink.open.item", "late": "paylink.open.item", "forecast": "paylink.open.item"}
+        env = self._as(user)
+        for figure in figures:
+            found = self._figure(user, figure, "90")
+            for row in found.get("steps", found.get("rows")):
+                with self.subTest(user=user.login, figure=figure, row=row):
+                    model = env[models.get(figure, "paylink.link")]
+                    self.assertEqual(model.search_count(row["domain"]), row["count"])
 
     def test_nobody_reads_what_is_not_theirs(self):
         other = self._other_company()

@@ -128,3 +128,21 @@ class TestOwed(DepositCommon):
         order = self.order.with_user(self.seller).with_context(allowed_company_ids=[other.id, self.company.id])
         with self.assertRaisesRegex(UserError, "Switch to"):
             order.action_paylink_send_statement()
+
+    def test_what_is_invoiced_of_a_deposit_is_open_once(self):
+        """Of open items the deposit is what may still be asked for, also when the invoice is taken back."""
+        order = self._order(1000)
+        link = self._deposit(order, 500)
+        order.action_confirm()
+        self.assertEqual(self._open_besides(link), 500)
+        invoice = order._create_invoices()
+        invoice.invoice_line_ids.price_unit = 800
+        invoice.action_post()
+        self.assertEqual((self._open_besides(link), link.amount_due), (200, 200))
+        invoice.button_draft()
+        self.assertEqual((self._open_besides(link), link.amount_due), (500, 500))
+
+    def _open_besides(self, link):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        return self.env["paylink.open.item"].search([("link_id", "=", link.id), ("move_id", "=", False)]).amount

@@ -204,6 +204,9 @@ class Figures extends Component {
         if (row.is_later) {
             return _t("Expected before today");
         }
+        if (row.is_disputed) {
+            return _t("Disputed: no day is known");
+        }
         const week = formatDate(deserializeDate(row.week));
         return row.is_last ? _t("Later: from %s", week) : _t("Week of %s", week);
     }
