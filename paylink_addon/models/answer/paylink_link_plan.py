@@ -268,10 +268,11 @@ class PaylinkLinkPlan(models.Model):
         return usual and max(self.expires_at, usual + ahead)
 
     def _last_as_new(self):
-        """What was paid in parts is due at once: there is as much time for that as for what is sent now."""
+        """There is as much time to pay these as what is sent now."""
         for link in self.filtered(lambda link: link.expires_at and not link.cancelled_at):
             end = link._new_end()
-            link.expires_at = end and max(link.expires_at, end)
+            if not end or end > link.expires_at:
+                link.expires_at = end
 
     def _tell_plan(self, template, event, emails=None, layout="paylink_addon.mail_layout_plan"):
         """Write to the customer about the plan, with its page: by e-mail, where there is an address.

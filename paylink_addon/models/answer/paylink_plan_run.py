@@ -99,7 +99,8 @@ class PaylinkPlanRun(models.Model):
         return due[-1:] if not all(due.mapped("told_at")) else due.browse()
 
     def _keep_promises(self, today):
-        """They last as long as the plans: what is asked for late is paid late."""
+        """They last as long as the plans, and so do their links: what is asked for late is paid late."""
+        self.link_id._last_as_new()
         for company, plans in self.grouped("company_id").items():
             until = fields.Date.add(today, days=company.paylink_plan_grace_days)
             short = plans.hold_ids.filtered_domain([("active", "=", True), ("date_until", "<", until)])

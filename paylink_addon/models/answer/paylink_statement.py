@@ -18,7 +18,7 @@ class PaylinkStatement(models.Model):
         return found
 
     def _shown_links(self):
-        """Also those of plans, as long as they can be used."""
+        """Also those of plans that run, or of what is due after them."""
         domain = [("company_id", "in", self.company_id.ids), ("partner_id", "in", self.partner_id.ids)]
         plans = self.env["paylink.plan"].sudo().search([*domain, ("state", "in", ("running", *ENDED_UNPAID))])
-        return super()._shown_links() | plans.link_id.filtered(lambda link: link._is_live())
+        return super()._shown_links() | plans.link_id.filtered(lambda link: link.is_in_parts or link._is_live())

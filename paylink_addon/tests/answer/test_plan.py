@@ -291,6 +291,7 @@ class TestPlan(PlanCommon):
                 link = link.sudo()
                 self._pay(link._link_of_plan("next"))
                 self._follow(61)  # the job stood still
+                self.assertGreater(link.expires_at.date(), TODAY + timedelta(days=61))
                 with freeze_time(f"{TODAY + timedelta(days=65)} 10:00:00"):
                     end(plan)
                     link.invalidate_recordset()
