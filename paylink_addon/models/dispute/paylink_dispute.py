@@ -4,7 +4,7 @@ from odoo.tools import format_amount, format_date
 
 from ...const import Task
 from ...tools import days
-from ..link.paylink_link_books import QUIET
+from ..link.paylink_link_books import QUIET, affects_taxes
 
 # https://docs.stripe.com/api/disputes/object#dispute_object-status
 STATUSES = [
@@ -264,7 +264,8 @@ class PaylinkDispute(models.Model):
     # === BUSINESS METHODS: MONEY TAKEN BACK === #
 
     def _book_withdrawal(self):
-        """Book the charged-back amount as paid back: exactly what it had settled is open again.
+        """Book the charged-back amount as paid back: exactly what it had settled is open again. With all that has
+        come, the early payment discount is taken back, which nobody has earned.
 
         :raise UserError: the payment is not in the books
         """
@@ -272,8 +273,9 @@ class PaylinkDispute(models.Model):
         if self.withdrawal_id:
             return
         source = self._source()
-        shares = self._shares(source)
-        payment = self._create_payment("outbound", shares, source, "withdrawn_at")
+        discounts = self._opposite_discounts(source) if self._takes_all(source) else []
+        shares = self._shares(source, self.amount - _total(discounts))
+        payment = self._create_payment("outbound", shares, source, "withdrawn_at", discounts)
         self.withdrawal_id = payment
         source = source.with_context(paylink_booked_on=payment.date)
         reopened = self._release(self._settled_partials(source), shares)
@@ -308,9 +310,28 @@ class PaylinkDispute(models.Model):
             reverse=True,
         )
 
-    def _shares(self, source):
-        """How the charged-back amount goes to the receivable accounts of the payment: ``{account: amount}``."""
-        left, shares = self.amount, {}
+    def _takes_all(self, source):
+        """Whether nothing is left of the payment: what other chargebacks have taken, or was refunded, counts."""
+        transaction = self.transaction_id
+        refunded = -sum(transaction.child_transaction_ids._paylink_refunds().mapped("amount"))
+        taken = sum(transaction._paylink_taken_back().values()) + refunded
+        return self.currency_id.compare_amounts(self.amount, source.amount - taken) >= 0
+
+    def _opposite_discounts(self, payment):
+        """What takes back the early payment discount in the entry of a payment, with its taxes: values of lines."""
+        _liquidity, _counterparts, others = payment._seek_for_lines()
+        names = ("name", "account_id", "partner_id", "currency_id", "analytic_distribution")
+        names += ("tax_ids", "tax_tag_ids", "tax_repartition_line_id")
+        return [
+            line._convert_to_write({name: line[name] for name in names})
+            | {"amount_currency": -line.amount_currency, "balance": -line.balance}
+            for line in others - self._lines(payment)
+            if line.account_id != payment.destination_account_id
+        ]
+
+    def _shares(self, source, amount):
+        """How an amount goes to the receivable accounts of the payment: ``{account: amount}``."""
+        left, shares = amount, {}
         for line in self._lines(source).filtered(lambda line: line.amount_currency < 0):
             share = min(-line.amount_currency, left)
             shares[line.account_id] = shares.get(line.account_id, 0.0) + share
@@ -338,16 +359,23 @@ class PaylinkDispute(models.Model):
     # === BUSINESS METHODS: MONEY GIVEN BACK === #
 
     def _book_reinstatement(self):
-        """Book what the bank gives back: it settles what was open again, as far as that still is."""
+        """Book what the bank gives back: it settles what was open again, as far as that still is. Where all of it is,
+        the early payment discount is granted again, too.
+        """
         self.ensure_one()
         if self.reinstatement_id:
             return
         taken = self.withdrawal_id
+        items = self.item_ids.filtered(lambda item: item._paylink_is_collectable())
         shares = {line.account_id: line.amount_currency for line in self._lines(taken)}
         shares = shares or {taken.destination_account_id: taken.amount}  # what was paid was no receivable
-        payment = self._create_payment("inbound", shares, taken, "reinstated_at")
+        discounts = self._opposite_discounts(taken)
+        due = sum(items.mapped("amount_residual_currency"))
+        if discounts and self.currency_id.compare_amounts(due, sum(shares.values())) < 0:
+            shares[taken.destination_account_id] -= _total(discounts)
+            discounts = []
+        payment = self._create_payment("inbound", shares, taken, "reinstated_at", discounts)
         self.reinstatement_id = payment
-        items = self.item_ids.filtered(lambda item: item._paylink_is_collectable())
         payment._paylink_reconcile([items | taken._paylink_receivable_lines()])
         if self.item_ids and payment._paylink_open_credit():
             self._give_task(Task.CHARGEBACK_EXCESS, self._excess_texts)
@@ -407,29 +435,31 @@ class PaylinkDispute(models.Model):
 
     # === HELPERS: PAYMENTS === #
 
-    def _booked_on(self, moved_at):
+    def _booked_on(self, moved_at, has_tax=False):
         """The day in the books of what was taken or given back: of the moment that is noted, by default now.
 
         :param str moved_at: the field that has it
+        :param bool has_tax: whether it counts for a tax report
         """
         if not self[moved_at]:
             self[moved_at] = fields.Datetime.now()
-        return self.company_id._paylink_open_day(self.company_id._paylink_day(self[moved_at]))
+        return self.company_id._paylink_open_day(self.company_id._paylink_day(self[moved_at]), has_tax=has_tax)
 
-    def _create_payment(self, payment_type, shares, model, moved_at):
+    def _create_payment(self, payment_type, shares, model, moved_at, discounts):
         """Post a payment of the chargeback; it is no transaction's: that has the one that is charged back.
 
         :param dict shares: amounts by receivable account
         :param model: the payment whose main account it has
         :param str moved_at: the field that says when the money moved
+        :param list discounts: values of the lines of an early payment discount, which are no money
         """
-        day = self._booked_on(moved_at)
+        day = self._booked_on(moved_at, has_tax=any(map(affects_taxes, discounts)))
         transaction = self.transaction_id
         main = model.destination_account_id if model.destination_account_id in shares else next(iter(shares))
         sign = 1 if payment_type == "outbound" else -1
         link = transaction.paylink_id.with_company(self.company_id)
         values = link._prepare_payment(transaction) | {
-            "amount": self.currency_id.round(sum(shares.values())),
+            "amount": self.currency_id.round(sum(shares.values()) + sign * _total(discounts)),
             "date": day,
             "payment_type": payment_type,
             "payment_transaction_id": False,
@@ -438,7 +468,12 @@ class PaylinkDispute(models.Model):
             "memo": f"{self.name} - {transaction.reference}",
             "destination_account_id": main.id,
             "write_off_line_vals": [
-                self._share_values(account, sign * share, day) for account, share in shares.items() if account != main
+                *(
+                    self._share_values(account, sign * share, day)
+                    for account, share in shares.items()
+                    if account != main
+                ),
+                *discounts,
             ],
         }
         payment = link._create_payments([values])
@@ -558,3 +593,11 @@ class PaylinkDispute(models.Model):
             "then press “Book the fee” on chargeback %(dispute)s.",
             **self._facts(env),
         )
+
+
+def _total(values):
+    """What lines add up to.
+
+    :param values: of ``account.move.line``
+    """
+    return sum(line["amount_currency"] for line in values)

@@ -74,7 +74,7 @@ class PaylinkLinkBooks(models.Model):
         :param line: see :meth:`_prepare_payment`
         """
         values = self._prepare_payment(transaction, line) | settled
-        if any(_affects_taxes(line) for line in values["write_off_line_vals"]):
+        if any(affects_taxes(line) for line in values["write_off_line_vals"]):
             values["date"] = transaction._paylink_booked_on(has_tax=True)
         return values
 
@@ -411,6 +411,6 @@ class PaylinkLinkBooks(models.Model):
         return 0.0
 
 
-def _affects_taxes(line):
+def affects_taxes(line):
     """Whether a line (values of an ``account.move.line``) counts for a tax report."""
     return any(command[2] for name in ("tax_ids", "tax_tag_ids") for command in line.get(name) or ())

@@ -1,9 +1,9 @@
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from lxml import html
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import freeze_time, tagged
 
 from ...const import Task
 from ..stripe.event_common import EventCommon
@@ -345,6 +345,81 @@ class TestDisputes(EventCommon):
         self.close(found, won=True)
         self.check_payment(self.dispute_of(found).reinstatement_id, "inbound", 100, accounts=2)
         self.assertEqual(self.residuals(tx), [0, 0])
+
+    # === EARLY PAYMENT DISCOUNTS === #
+
+    def discounted(self):
+        """An invoice of 115 with taxes, 2 % of which a discount has left out; the transaction of 112.70."""
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "2 % 10",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 10,
+                "early_pay_discount_computation": "included",
+            }
+        )
+        taxes = self.company_data["default_tax_sale"].ids
+        lines = [Command.create({"name": "Work", "price_unit": 100, "tax_ids": taxes})]
+        tx = self.paid(100, invoice_payment_term_id=terms.id, invoice_line_ids=lines)
+        self.assertEqual((tx.amount, self.residuals(tx)), (112.7, [0]))
+        return tx
+
+    def booked(self, tx):
+        """What is in the books of what was paid, taken and given back: by account, and tax by tax."""
+        disputes = tx.paylink_dispute_ids
+        moves = (tx.payment_id | disputes.withdrawal_id | disputes.reinstatement_id).move_id
+        lines = moves.line_ids.filtered(lambda line: line.account_id.account_type != "asset_receivable")
+        found = {}
+        for line in lines:
+            taxes = line.tax_ids.ids, line.tax_repartition_line_id.id, line.tax_tag_ids.ids
+            key = (line.account_id.code, str(taxes))
+            found[key] = round(found.get(key, 0.0) + line.amount_currency, 2)
+        return {key: amount for key, amount in found.items() if amount}
+
+    def test_discount_is_taken_back_with_the_money(self):
+        """Who has not paid has not earned it: on the same day, with its taxes; in part, it stays."""
+        for amounts in ([None], [4000, 7270]):
+            with self.subTest(amounts=amounts):
+                tx = self.discounted()
+                link, granted = tx.paylink_id, self.booked(tx)
+                self.assertEqual(len(granted), 3, "money, discount, tax")
+                for amount in amounts:
+                    self.assertEqual(set(granted), set(self.booked(tx)))
+                    found = self.disputed(tx, **({"amount": amount} if amount else {}))
+                    self.close(found, won=False)
+                taken = self.dispute_of(found).withdrawal_id
+                self.assertEqual((self.booked(tx), self.residuals(tx)), ({}, [115]))
+                self.assertEqual(taken.amount, (amounts[-1] or 11270) / 100)
+                with freeze_time(fields.Datetime.now() + timedelta(days=12)):
+                    self.assertEqual(
+                        (link._due_amounts()[link.id], link._paid_shares()), (115, {link.line_ids.move_line_id.id: 0})
+                    )
+                    row = link._receipt_rows_items(tx)[0][0]
+                    self.assertEqual(
+                        [row[name] for name in ("amount", "paid", "left")],
+                        [link._amount_text(amount) for amount in (115, 0, 115)],
+                    )
+
+    def test_discount_is_granted_again_with_the_money(self):
+        """Unless the invoice was paid otherwise meanwhile: then what comes back is a credit, and no more."""
+        for is_settled, left in ((False, [0, 0]), (True, [0, -112.7])):
+            with self.subTest(is_settled=is_settled):
+                tx = self.discounted()
+                granted, found = self.booked(tx), self.disputed(tx)
+                self.assertEqual((self.booked(tx), self.residuals(tx)), ({}, [115]))
+                if is_settled:
+                    moves = tx.paylink_id.line_ids.move_id
+                    wizard = self.env["account.payment.register"].with_context(
+                        active_model=moves._name, active_ids=moves.ids
+                    )
+                    wizard.create({"amount": 115})._create_payments()
+                self.close(found, won=True)
+                back = self.dispute_of(found).reinstatement_id
+                self.assertEqual(back.amount, 112.7)
+                self.assertEqual([*self.residuals(tx), -back._paylink_open_credit()], left)
+                self.assertEqual(len(self.booked(tx)), 1 if is_settled else 3)
+                self.assertTrue(is_settled or self.booked(tx) == granted)
 
     # === MESSAGES === #
 
