@@ -1,4 +1,5 @@
 from datetime import timedelta
+from hashlib import sha256
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -145,8 +146,8 @@ class PaylinkLink(models.Model):
         return limits.marks(self.env, "paylink.answer", ip)
 
     def _said_mark(self, kind, said):
-        """Of a file its name: who sends it again says the same."""
-        texts = sorted((name, getattr(value, "filename", value) or "") for name, value in said.items(multi=True))
+        """Who sends the same file again says the same; phones call all of their pictures alike."""
+        texts = sorted((name, _as_text(value)) for name, value in said.items(multi=True))
         return hmac(self.env(su=True), "paylink.answer.said", (kind, texts))
 
     def _is_said_already(self, kind, mark):
@@ -184,3 +185,12 @@ class PaylinkLink(models.Model):
         self._with_queued_mail()._notify_owner(
             subject=env._("%(partner)s takes an answer back", partner=name), body=text
         )
+
+
+def _as_text(value):
+    """What a field of a form has sent, as a text: of a file its name, and a digest of what is in it."""
+    if not hasattr(value, "stream"):
+        return value or ""
+    digest = sha256(value.stream.read()).hexdigest()
+    value.stream.seek(0)
+    return f"{value.filename}:{digest}"

@@ -9,6 +9,8 @@ from .paylink_link import LONGEST_NOTE
 
 # How many documents the form lists; a form with files may have a thousand fields.
 MOST_LISTED = 200
+# How many files come with the objections to one link.
+MOST_FILES = 20
 ALL = "all"
 
 
@@ -42,6 +44,8 @@ class PaylinkLinkObjection(models.Model):
             raise UserError(self.env._("Choose what is wrong."))
         note = typed_lines(said.get("note"), LONGEST_NOTE)
         upload = self._upload(said.get("file"))
+        if upload:
+            self._check_room_for_file()
         if reason == "other" and not (note or upload):
             raise UserError(self.env._("Tell us what is wrong."))
         answer = self.with_context(image_no_postprocess=True)._note_answer(
@@ -60,20 +64,29 @@ class PaylinkLinkObjection(models.Model):
     # === HELPERS === #
 
     def _lines_meant(self, said):
-        """The lines that the form names: of this link alone. One that asks for one thing need not be asked which.
+        """The lines that the form names, less what was paid meanwhile: of this link alone. One that asks for one thing
+        need not be asked which.
 
         :raises UserError: it names none, or something else
         """
         lines, named = self._lines_open(), set(said.getlist("line"))
+        foreign = named - {ALL} - {str(line.id) for line in self.line_ids}
         meant = lines.filtered(lambda line: str(line.id) in named)
         is_all = ALL in named or (not named and len(lines) < 2)
-        if len(meant) != len(named - {ALL}) or not (meant or is_all):
+        if foreign or not (meant or is_all):
             raise UserError(self.env._("Select what it is about."))
         return lines if is_all else meant
 
     def _lines_open(self):
         """What is paid, nothing is said of anymore."""
         return self.line_ids.filtered(lambda line: not line.move_line_id.reconciled)
+
+    def _check_room_for_file(self):
+        """Files take room for good: there are so many of a link, ever."""
+        answers = self.env["paylink.answer"].sudo()._search([("link_id", "=", self.id)])
+        domain = [("res_model", "=", "paylink.answer"), ("res_id", "in", answers)]
+        if self.env["ir.attachment"].sudo().search_count(domain, limit=MOST_FILES) >= MOST_FILES:
+            raise UserError(self.env._("No more files can be sent here: send your message without one."))
 
     def _upload(self, file):
         try:

@@ -103,6 +103,17 @@ class PaylinkLinkPlan(models.Model):
             return date.max
         return super()._discount_day()
 
+    def _agreed_day(self):
+        """The day that the customer has to pay by: of a part its own, of what is paid in parts that of the next one;
+        ``False``: nothing else is agreed than what the documents say.
+        """
+        if not self.is_in_parts:
+            return self.plan_part_id.date_due
+        return self.plan_id._open_parts(self.plan_id._left()[self.plan_id.id])[:1].date_due
+
+    def _is_sent_in_parts(self):
+        return super()._is_sent_in_parts() or self.is_in_parts
+
     def _is_payable_part(self):
         """Whether the part that this is the link of can be paid by it, or is being paid."""
         return bool(self) and not self.cancelled_at and (self._is_live() or self.state == "draft")

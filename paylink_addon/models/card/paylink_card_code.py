@@ -11,6 +11,9 @@ from ...tools.parameters import whole_number
 # has a limit for all of them (``site``). What is sent to go on with a request counts apart: who fills the page keeps
 # nobody from that.
 CAPS = {"address": 3, "network": 10, "page": 100, "site": 30}
+# Of links, whose codes go to the address on file alone: so many of each; and so many times as many from a network, in
+# which many customers may be. Neither they nor codes for cards use up each other's.
+PER_LINK, NETWORKS_OF_LINKS = 10, 10
 PARAMETER = "paylink_addon.max_card_codes_per_%s"
 LASTS = timedelta(minutes=15)
 KEPT = limits.DAY
@@ -102,13 +105,24 @@ class PaylinkCardCode(models.Model):
 
     @api.model
     def _limits(self, values):
-        """What bounds the codes like that of ``values``; the names are those of :data:`CAPS`, and ``day``."""
-        caps = self._caps()
+        """What bounds the codes like that of ``values``; the names are those of :data:`CAPS`, ``day`` and ``link``."""
+        caps, link_id = self._caps(), values["link_id"]
+        address, times = limits.same("address", values["address"]), NETWORKS_OF_LINKS if link_id else 1
         page = SQL("template_id = %s AND (request_id IS NULL) = %s", values["template_id"], not values["request_id"])
         return [
-            limits.Cap("day", 3 * caps["address"], limits.same("address", values["address"]), KEPT),
-            *(limits.Cap(name, caps[name], limits.same(name, values[name])) for name in ("address", "network", "site")),
-            limits.Cap("page", caps["page"], page),
+            limits.Cap("day", 3 * caps["address"], address, KEPT),
+            limits.Cap("address", caps["address"], address),
+            *(
+                limits.Cap(
+                    name,
+                    times * caps[name],
+                    SQL("%s AND (link_id IS NULL) = %s", limits.same(name, values[name]), not link_id),
+                )
+                for name in ("network", "site")
+            ),
+            limits.Cap("link", PER_LINK, limits.same("link_id", link_id))
+            if link_id
+            else limits.Cap("page", caps["page"], page),
         ]
 
     @api.model

@@ -123,14 +123,11 @@ class PaylinkExportColumn(models.Model):
         )
 
     def _column_documents(self, link):
-        """The documents that are asked for, or what else the link is for."""
+        """What is asked for, by the names that it had when it was, or what else the link is for."""
         return SQL(
             """COALESCE(
-                (SELECT string_agg(DISTINCT move.name, ', ')
-                   FROM paylink_link_line line
-                   JOIN account_move_line item ON item.id = line.move_line_id
-                   JOIN account_move move ON move.id = item.move_id
-                  WHERE line.link_id = %(id)s),
+                (SELECT string_agg(line.name, ', ' ORDER BY line.date_due, line.id)
+                   FROM paylink_link_line line WHERE line.link_id = %(id)s),
                 (SELECT sale.name FROM sale_order sale WHERE sale.id = %(order)s),
                 %(reference)s)""",
             id=SQL.identifier(link, "id"),
@@ -139,24 +136,19 @@ class PaylinkExportColumn(models.Model):
         )
 
     def _column_method(self, link):
-        """How the last payment was made."""
-        return self._of_payment_sql(link, "payment_method", "payment_method_id")
+        """As lists show it: of the payment, or else of the last attempt."""
+        return self._translated_sql("payment_method", SQL.identifier(link, "last_method_id"))
 
     def _column_provider(self, link):
-        return self._of_payment_sql(link, "payment_provider", "provider_id")
+        return self._translated_sql("payment_provider", SQL.identifier(link, "last_provider_id"))
 
-    def _of_payment_sql(self, link, table, column):
-        """The name, in the user's language, of what the last payment of a link was made by."""
+    def _translated_sql(self, table, record_id):
+        """The name of a record in the user's language."""
         return SQL(
-            """(SELECT COALESCE(named.name->>%(lang)s, named.name->>'en_US')
-                  FROM payment_transaction payment JOIN %(table)s named ON named.id = payment.%(column)s
-                 WHERE payment.paylink_id = %(id)s AND payment.state IN ('done', 'authorized', 'pending')
-                   AND payment.operation != 'refund'
-              ORDER BY payment.state = 'done' DESC, payment.id DESC LIMIT 1)""",
-            lang=self.env.lang or "en_US",
-            table=SQL.identifier(table),
-            column=SQL.identifier(column),
-            id=SQL.identifier(link, "id"),
+            "(SELECT COALESCE(named.name->>%s, named.name->>'en_US') FROM %s named WHERE named.id = %s)",
+            self.env.lang or "en_US",
+            SQL.identifier(table),
+            record_id,
         )
 
     # === WHAT IS COMPUTED === #

@@ -90,6 +90,7 @@ class PaylinkLinkBulk(models.Model):
                 lambda link: link.is_over,
             ),
             (self.env._("A payment is in progress"), lambda link: link.state == "pending"),
+            (self.env._("Paid in parts: each is sent on its day"), lambda link: link._is_sent_in_parts()),
             ("", lambda link: texts.get(unaskable.get(link.id))),
             (
                 self.env._("No way to send it is chosen: open the link and choose e-mail or SMS"),

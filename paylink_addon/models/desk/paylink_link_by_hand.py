@@ -7,6 +7,8 @@ from odoo.tools import format_date, format_datetime
 from ...const import STAFF
 
 MANAGER = "paylink_addon.group_payment_manager"
+# Statuses of paid links that have no money anymore.
+GONE = ("refunded", "chargeback")
 
 
 class PaylinkLinkByHand(models.Model):
@@ -93,6 +95,10 @@ class PaylinkLinkByHand(models.Model):
         self._check_payment_manager()
         return self._why_left_out(
             (self.env._("Not paid"), lambda link: link.state != "paid"),
+            (
+                self.env._("Its money is gone: refunded, or taken back by the customer's bank"),
+                lambda link: link.status in GONE,
+            ),
             (self.env._("The bank shows its money already"), lambda link: link.is_at_bank),
             (self.env._("Consolidated by hand already"), lambda link: link.consolidated),
         )

@@ -58,7 +58,7 @@ class PaylinkLinkLists(models.Model):
         store=True,
         index="btree_not_null",
         copy=False,
-        help="When the oldest of the items that are still open was, or is, due.",
+        help="When the oldest of the items that are still open was, or is, due; of a payment plan, the next part.",
         groups=STAFF,
     )
     is_late = fields.Boolean(
@@ -147,12 +147,19 @@ class PaylinkLinkLists(models.Model):
         for link in self:
             link.amount_range = next((key for key, start in RANGE_STARTS if link.amount >= start), "a")
 
-    @api.depends("line_ids.date_due", "line_ids.move_line_id.reconciled")
+    @api.depends(
+        *("line_ids.date_due", "line_ids.amount", "line_ids.move_line_id.amount_residual"),
+        *("plan_id.state", "plan_part_id"),
+    )
     def _compute_due_on(self):
         for link in self.sudo():
-            lines = link.line_ids
-            still_open = lines.filtered(lambda line: line.move_line_id and not line.move_line_id.reconciled)
-            link.due_on = min(filter(None, (still_open or lines).mapped("date_due")), default=False)
+            link.due_on = link._agreed_day() or link._oldest_day()
+
+    def _oldest_day(self):
+        """The day of a credit is none on which something was, or is, due."""
+        lines = self.line_ids.filtered(lambda line: line.amount > 0) or self.line_ids
+        still_open = lines.filtered(lambda line: line.move_line_id and not line.move_line_id.reconciled)
+        return min(filter(None, (still_open or lines).mapped("date_due")), default=False)
 
     @api.depends("expires_at", "partner_id", "company_id")
     def _compute_expires_on(self):

@@ -85,11 +85,18 @@ class PaylinkLinkProof(models.Model):
             (self.env._("Salesperson"), self.user_id.name if self.user_id != self.create_uid else False),
             (self.env._("Opened by the customer on"), is_read or self.env._("not opened yet")),
             (self.env._("Expires on"), self._expiry_text(self.env)),
+            (self.env._("Payment Plan"), self._proof_plan()),
             (self.env._("Canceled on"), self.cancelled_at and self._proof_moment(self.cancelled_at)),
             (self.env._("Status"), dict(self._fields["status"]._description_selection(self.env)).get(self.status)),
             (self.env._("Settled by"), self.settled_elsewhere and knows_books and self.settlement_display),
             (self.env._("Consolidated"), knows_books and self.consolidated_display),
         ]
+
+    def _proof_plan(self):
+        """What it is, or was, paid in; of a part which one it is, of what is asked for by which link."""
+        if part := self.plan_part_id:
+            return f"{part._title()} · {part.plan_id.link_id.name}"
+        return self.plan_id and self.plan_id._text(self.env)
 
     def _proof_of_documents(self):
         """As the receipt tells it: what is not booked yet has paid nothing so far, what was paid twice is in excess."""
@@ -131,7 +138,6 @@ class PaylinkLinkProof(models.Model):
 
     def _proof_own_messages(self):
         """Each message and each of its addresses: ``[moment, what, way, address, outcome]``."""
-        domain = [("model", "=", self._name), ("res_id", "=", self.id), ("message_type", "in", CUSTOMER_MESSAGES)]
         ways = {"email": self.env._("E-mail"), "sms": self.env._("SMS")}
         return [
             [
@@ -141,9 +147,23 @@ class PaylinkLinkProof(models.Model):
                 sent.mail_email_address or sent.sms_number or sent.res_partner_id.email,
                 self._proof_outcome(sent),
             ]
-            for message in self.env["mail.message"].search(domain, order="id")
+            for message in self._proof_mail()
             for sent in message.notification_ids
         ]
+
+    def _proof_mail(self):
+        """What the customer was written: about this link, the plan that it is a part of, and last with the page of the
+        account, where it was made there.
+        """
+        Message, own = self.env["mail.message"], [("message_type", "in", CUSTOMER_MESSAGES)]
+        links = self | self.plan_part_id.plan_id.link_id
+        before = [
+            ("model", "=", "paylink.statement"),
+            ("res_id", "=", self.statement_id.id),
+            ("date", "<=", self.create_date),
+        ]
+        found = Message.search([*own, *before], order="id desc", limit=1) if self.statement_id else Message
+        return found | Message.search([*own, ("model", "=", self._name), ("res_id", "in", links.ids)], order="id")
 
     def _proof_outcome(self, notification):
         """What became of a message, as far as it is known."""

@@ -57,7 +57,9 @@ class ResCompany(models.Model):
             {
                 "name": "bank_account",
                 "title": self.env._("Transfers"),
-                "text": self.env._("Enter the IBAN of your bank account, so that customers can pay by transfer."),
+                "text": self.env._(
+                    "Enter your bank account (in Europe, its IBAN), so that customers can pay by transfer."
+                ),
                 "button": self.env._("Enter the account"),
                 "action": self._paylink_bank_account_action(),
             },
@@ -93,8 +95,9 @@ class ResCompany(models.Model):
         return SETTINGS
 
     def _paylink_has_provider(self):
+        """One in test mode takes no money."""
         Provider = self.env["payment.provider"].sudo()
-        domain = [("state", "!=", "disabled"), ("is_published", "=", True), ("code", "not in", NO_PROVIDERS)]
+        domain = [("state", "=", "enabled"), ("is_published", "=", True), ("code", "not in", NO_PROVIDERS)]
         return bool(Provider.search_count([*Provider._check_company_domain(self), *domain], limit=1))
 
     def _paylink_has_bank_account(self):

@@ -198,6 +198,11 @@ class PaylinkLinkLife(models.Model):
     def _new_end(self):
         return self.company_id._paylink_expires_at()
 
+    def _is_sent_in_parts(self):
+        """Hook: whether other links ask for this in their turn: many at once are not sent, nor reminded of, with it."""
+        self.ensure_one()
+        return False
+
     def _check_askable(self):
         """Something has to be due."""
         for link_id, why in self._unaskable().items():

@@ -44,7 +44,7 @@ class PaylinkLinkTasks(models.Model):
         """
         hold_and_touch(self)
         view = self._page_view()
-        needless = ("paid", "refunded", "progress", "replaced", "settled")
+        needless = ("paid", "refunded", "progress", "replaced", "settled", "pay", "plan")
         if (self._closed_reason() if view == "closed" else view) in needless:
             return False
         self._give_task(Task.RENEWAL, self._renewal_texts)

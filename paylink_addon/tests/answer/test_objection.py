@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.web.controllers.export import ExportXlsxWriter
 
-from ...models.answer import paylink_answer_objection
+from ...models.answer import paylink_answer_objection, paylink_link_objection
 from ...tools import uploads
 from ..reminder.reminder_common import ReminderCommon
 from .answer_common import AnswerCommon
@@ -248,12 +248,31 @@ class TestObjection(ReminderCommon, AnswerCommon):
         return openpyxl.load_workbook(BytesIO(writer.value)).active
 
     def test_second_click(self):
-        """Says nothing new; with another file it does."""
+        """Says nothing new; with another file it does, also where it has the same name, as pictures of phones have."""
         link = self._link(self._late(), user_id=self.seller.id)
-        for name in ("a.pdf", "a.pdf", "b.pdf"):
-            self.assertEqual(self._object(link, file=(name, PDF)).status_code, 303)
-        self.assertEqual(len(self._answers(link)), 2)
-        self.assertEqual(len(self._tasks(link)), 2)
+        other = PDF + b"%"
+        for name, content in (("a.pdf", PDF), ("a.pdf", PDF), ("b.pdf", PDF), ("b.pdf", other)):
+            self.assertEqual(self._object(link, file=(name, content)).status_code, 303)
+        answers = self._answers(link).sorted("id")
+        self.assertEqual([answer.attachment_ids.raw for answer in answers], [PDF, PDF, other])
+        self.assertEqual(len(self._tasks(link)), 3)
+
+    def test_many_files(self):
+        """There are so many of a link; what is said is taken all the same."""
+        link = self._link(self._late())
+        with patch.object(paylink_link_objection, "MOST_FILES", 1):
+            for name, status in (("a.pdf", 303), ("b.pdf", 422)):
+                self.assertEqual(self._object(link, file=(name, PDF), note=name).status_code, status)
+            self.assertEqual(self._object(link, note="b").status_code, 303)
+        self.assertEqual(self._answers(link).sorted("id").mapped("note"), ["a.pdf", "b"])
+
+    def test_what_was_paid_meanwhile(self):
+        """Needs no objection; the rest is objected to."""
+        link = self._link(self._late() | self._late(), user_id=self.seller.id)
+        paid, wrong = link.line_ids
+        self._register_payment(paid.move_id)
+        self.assertEqual(self._object(link, paid, wrong).status_code, 303)
+        self.assertEqual(self._answers(link).line_ids, wrong)
 
     @mute_logger("odoo.http")
     def test_crash(self):

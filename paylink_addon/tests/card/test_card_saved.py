@@ -231,6 +231,18 @@ class TestSavedByCode(CardCommon, PayCommon):
             self.assertEqual(answer.status_code, 200)
             self.assertEqual(self._ask(self._link(self._invoice(self.john))).status_code, 200)
 
+    def test_many_customers_in_one_network(self):
+        """Do not use up each other's codes, nor those of pages for cards; there are only so many all the same."""
+        others = self._link(self._invoice(self.john)) + self._link(self._invoice(self.paul))
+        with (
+            patch.dict(paylink_card_code.CAPS, {"network": 1}),
+            patch.object(paylink_card_code, "NETWORKS_OF_LINKS", 2),
+        ):
+            self.assertEqual([self._ask(link).status_code for link in self.link + others], [200, 200, 429])
+            self.assertTrue(self._codes())
+        with patch.object(paylink_card_code, "PER_LINK", 2):
+            self.assertEqual([self._ask().status_code for _number in range(2)], [200, 429])
+
     def test_closed_links_send_no_codes(self):
         for close in (lambda link: link.action_cancel(), self._pay):
             link = self._link(self._invoice(self.marie))

@@ -1,11 +1,13 @@
 from contextlib import contextmanager
 from unittest.mock import patch
 
+from lxml import etree
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import call_kw
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
+from odoo.tools.safe_eval import safe_eval
 
 from ...wizards.desk import paylink_bulk
 from ..bank.bank_common import BankMixin
@@ -39,6 +41,13 @@ class BulkCommon(PaylinkCommon):
         transactions._set_done()
         cls.env.flush_all()
         return links
+
+    def _in_parts(self):
+        """A link that a plan runs of."""
+        link = self._link(self._invoice(amount=100), user_id=self.seller.id)
+        days = (fields.Date.add(fields.Date.today(), months=number) for number in range(2))
+        link.sudo()._agree_on_plan([(day, 50.0) for day in days])
+        return link
 
     def _press(self, user, method, links):
         """Press a button of the list, as a client does: the dialog or the notification that it leads to."""
@@ -105,12 +114,15 @@ class TestBulk(BulkCommon):
         self.assertIn(authorized.name, asked.left_out)
         self.assertIn("Marie Dubois", asked.left_out)
         self.assertEqual(asked.action_show_left_out()["domain"][0][2], (gone + authorized + links[-1]).ids)
+        plans = self._dialog(self.manager, self._press(self.manager, "action_bulk_cancel", links + self._in_parts()))
+        self.assertEqual((asked.warning, plans.warning), (False, "Payment plans that end with them: 1."))
         again = asked.summary, len(live[0].message_ids)
         asked.action_run()
         self.assertEqual((asked.summary, len(live[0].message_ids)), again)
 
     def test_send(self):
         good, silent = self._links(2), self._links(send_email=False)
+        in_parts = self._in_parts()
         nowhere = self._links(partner_id=self._customer("Nobody").id)
         settled = self._link(self._invoice(), user_id=self.seller.id)
         self._register_payment(settled.line_ids.move_id)
@@ -119,11 +131,14 @@ class TestBulk(BulkCommon):
         pending = self._links()
         self._attempt(pending)._set_pending()
         mails = self.env["mail.mail"].search_count([])
-        dialog = self._run(self.seller, "action_bulk_send", good + silent + nowhere + settled + gone + pending)
+        dialog = self._run(
+            self.seller, "action_bulk_send", good + silent + nowhere + settled + gone + pending + in_parts
+        )
         summary, reasons = self._told(dialog)
-        self.assertEqual((summary, list(reasons.values())), ("Sent: 2", [1] * 5))
+        self.assertEqual((summary, list(reasons.values())), ("Sent: 2", [1] * 6))
         self.assertIn("Nobody has no e-mail address: add one, or choose another way to send.", reasons)
         self.assertEqual(self.env["mail.mail"].search_count([]) - mails, 2)
+        self.assertIn("Paid in parts: each is sent on its day", reasons)
         self.assertTrue(all(good.mapped("sent_at")))
 
     def test_what_is_refused_while_it_is_done_keeps_nobody_from_the_rest(self):
@@ -219,10 +234,10 @@ class TestBulk(BulkCommon):
     def test_remind(self):
         links, draft = self._links(2), self.env["paylink.link"].create({"partner_id": self.john.id, "amount": 5})
         links += self._paid()
-        action = self._press(self.manager, "action_remind", links + draft)
+        action = self._press(self.manager, "action_remind", links + draft + self._in_parts())
         wizard = self.env["paylink.reminder.send"].with_user(self.manager).with_context(**action["context"]).create({})
         said = html2plaintext(wizard.left_out)
-        for text in ("Left out: 2", links[2].name, "Not sent yet", "Paid already"):
+        for text in ("Left out: 3", links[2].name, "Not sent yet", "Paid already", "Paid in parts"):
             self.assertIn(text, said)
         told = wizard.action_send()["params"]["message"]
         self.assertEqual((len(wizard.message_ids.link_ids), bool(told)), (2, True))
@@ -285,6 +300,7 @@ class TestConsolidate(BankMixin, BulkCommon):
         self.assertEqual((log.author_id, log.subtype_id), (self.manager.partner_id, event))
 
         asked = self._dialog(self.manager, self._press(self.manager, "action_undo_consolidation", paid))
+        self.assertEqual(asked.summary, "To be undone: 3")
         with self.assertRaisesRegex(UserError, "Say why"):
             asked.action_run()
         asked.reason = "The cheque <b>bounced</b>"
@@ -324,6 +340,18 @@ class TestConsolidate(BankMixin, BulkCommon):
         refused = self._dialog(self.manager, self._press(self.manager, "action_undo_consolidation", link))
         self.assertEqual(refused.ready_count, 0)
         self.assertIn("undo the reconciliation", html2plaintext(refused.left_out))
+
+    def test_what_has_no_money_anymore_is_not_consolidated(self):
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        transaction = self._pay(link)
+        arch = etree.fromstring(link.get_view(view_type="search")["arch"])
+        domain = safe_eval(arch.find(".//filter[@name='not_consolidated']").get("domain"))
+        self.assertIn(link, link.search(domain))
+        self._refund(transaction, 100)
+        self.assertEqual((link.state, link.status), ("paid", "refunded"))
+        with self.assertRaisesRegex(UserError, "money is gone"):
+            self._press(self.manager, "action_consolidate", link)
+        self.assertNotIn(link, link.search(domain))
 
     def test_what_is_due_again_is_not_consolidated(self):
         link = self._paid()

@@ -31,6 +31,12 @@ class TestChecklist(PaylinkCommon):
         self.company.partner_id.bank_ids.active = False
         self.env.ref("paylink_addon.sms_template_link").unlink()
 
+    def _enable_provider(self):
+        """As one that takes money; the one for tests is not to be."""
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE payment_provider SET state = 'enabled' WHERE id = %s", [self.provider.id])
+        self.env.invalidate_all()
+
     def _account(self, **values):
         """What Odoo's service for SMS has said."""
         service = self.env["iap.service"].search([("technical_name", "=", "sms")], limit=1)
@@ -47,6 +53,10 @@ class TestChecklist(PaylinkCommon):
             {"name": "Rule", "company_id": self.company.id, "step_ids": [Command.create({"days": 5})]}
         )
         account = self._account(state="registered", balance="0 Credits")
+        self.provider.is_published = True
+        self.assertEqual((self.provider.state, self._done()), ("test", set()), "nobody's money comes in test mode")
+        self.provider.is_published = False
+        self._enable_provider()
         steps = [
             ("provider", lambda is_on: self.provider.write({"is_published": is_on})),
             ("bank_account", lambda is_on: self.bank_account.write({"active": is_on})),

@@ -55,6 +55,8 @@ class TestExport(ExportCommon):
         paid = self._link(invoice, user_id=self.seller.id)
         self._pay(paid)
         links = paid + self._free(0.3) + self._free(5000, currency_id=foreign.id, partner_id=self.john.id)
+        links[1]._issue()
+        self._attempt(links[1])._set_error("No")
         self.env.flush_all()
         self.cr.execute("UPDATE paylink_link SET create_date = '2026-02-01 03:30' WHERE id = %s", [links[2].id])
         codes = (
@@ -71,7 +73,7 @@ class TestExport(ExportCommon):
         self.assertEqual(
             first[:8], [paid.name, "Marie Dubois", invoice.name, "Open items", "Paid", 1234.56, 1234.56, method]
         )
-        self.assertEqual(middle[5:7], [0.3, 0])
+        self.assertEqual(middle[5:8], [0.3, 0, method], "of the last attempt, as the list has it")
         self.assertEqual(last[5], 5000)
         self.assertEqual(
             last[8], datetime.fromisoformat("2026-01-31 22:30"), "as the reader's clock in Toronto shows it"
@@ -132,6 +134,24 @@ class TestExport(ExportCommon):
         self.assertEqual(listed[due.name], (day.date(), ""))
         self.assertIn("By Albert Camus on 3/1/26", listed[said.name][1])
         self.assertEqual((listed[undone.name], listed[other.name]), ((False, ""),) * 2)
+
+    def test_what_it_is_for(self):
+        """As the list names it: each installment, and what is changed just now."""
+        term = self.env["account.payment.term"].create(
+            {"name": "Two", "line_ids": [Command.create({"value_amount": 50, "nb_days": days}) for days in (0, 30)]}
+        )
+        link = self._link(invoice := self._invoice(amount=100, invoice_payment_term_id=term.id))
+        for act in (lambda: None, invoice.button_draft):
+            act()
+            [_titles, [said], *_totals] = self._rows(
+                self._dialog(domain=[["id", "in", link.ids]], **self._columns("documents"))
+            )
+            self.assertEqual(said, f"{invoice.name}-1, {invoice.name}-2")
+
+    def test_what_the_dialog_counts(self):
+        links = self._free(1) + self._free(2)
+        for domain, expected in (([["id", "in", links.ids]], True), ([["id", ">", 0]], False), ([], False)):
+            self.assertEqual(self._dialog(domain=domain).is_chosen, expected)
 
     def test_texts_never_become_formulas(self):
         texts = {

@@ -82,6 +82,26 @@ class TestLists(PaylinkCommon):
             with self.subTest(name), self.assertRaises(AccessError):
                 self._as(portal).search([], order=name)
 
+    def test_due_date_is_that_of_what_is_asked_for(self):
+        """Not the day of a credit; of a payment plan that of the next part, and of the link of a part its own."""
+        today = fields.Date.today()
+        soon, ago, month = (today + timedelta(days=days) for days in (20, -60, 30))
+        late = self._invoice(amount=200, invoice_date=ago, invoice_date_due=ago)
+        credit = self._invoice(amount=50, move_type="out_refund", invoice_date=ago, invoice_date_due=ago)
+        link = self._link(self._invoice(invoice_date_due=soon) + credit)
+        self.assertEqual((link.due_on, link.is_late), (soon, False))
+        self.assertEqual(self._link(credit).due_on, ago)
+        link = self._link(late).sudo()
+        self.assertTrue(link.is_late)
+        plan = link._agree_on_plan([(today, 100.0), (month, 100.0)])
+        parts = plan.part_ids._with_links().link_id
+        self.assertEqual([one.due_on for one in link + parts], [today, today, month])
+        self.assertEqual((link + parts).mapped("is_late"), [False] * 3)
+        self._pay(parts[0])
+        self.assertEqual([one.due_on for one in link + parts], [month, today, month])
+        plan._end("ended", "")
+        self.assertEqual((link.due_on, link.is_late), (ago, True))
+
     def test_views_of_both_menus(self):
         for name in ("paylink_link_action", "paylink_link_action_all"):
             action = self.env.ref(f"paylink_addon.{name}")

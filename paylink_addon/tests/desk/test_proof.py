@@ -84,6 +84,23 @@ class TestProof(BankCommon):
             self._refund(tx, 30.12)
         return link, tx
 
+    def test_part_of_a_plan(self):
+        """What was written of the plan belongs to it; so does the message with the page on which it was chosen."""
+        page = self.env["paylink.statement"]._for_customers(self.marie)
+        with freeze_time("2026-03-30 08:00:00"):
+            page.sudo().action_send()
+        invoice = self._invoice(amount=100)
+        link = page._pay_link(set(self._items(invoice).ids)).sudo()
+        said = [row[1] for row in self._rows(self._values(self.accountant, link), "What was sent")]
+        self.assertEqual(said, page.message_ids.filtered("notification_ids").subtype_id.mapped("name"))
+        days = (link._today(), link._today())
+        part = link._agree_on_plan([(day, 50.0) for day in days]).part_ids[1]._with_links().link_id
+        values = self._values(self.accountant, part)
+        told = self._time_line(link, "plan_told").subtype_id.name
+        self.assertIn(told, [row[1] for row in self._rows(values, "What was sent")])
+        self.assertIn(f"Part 2 of 2 · {link.name}", dict(values["facts"]).values())
+        self.assertIn("in 2 parts", dict(self._values(self.accountant, link)["facts"])["Payment Plan"])
+
     def test_amounts_add_up(self):
         link, tx = self._way()
         values = self._values(self.accountant, link)

@@ -148,6 +148,10 @@ class TestPay(PayCommon):
         link.invalidate_recordset()
         self.assertEqual(len(link.activity_ids), 1)
         self.assertEqual(link.activity_ids.user_id, link.user_id)
+        payable = self._link(self._invoice())
+        self.assertIn("Pay", self.url_open(f"/pay/{payable.access_token}/renew", method="POST").text)
+        payable.invalidate_recordset()
+        self.assertFalse(payable.activity_ids, "it can be paid by now: the page was an old one")
 
     def test_nobody_is_asked_for_a_link_that_was_sent(self):
         """The page says that there is a newer one, not where; or, once that is paid, that nothing is due."""

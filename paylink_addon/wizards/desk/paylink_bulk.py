@@ -33,6 +33,7 @@ class PaylinkBulk(models.TransientModel):
     left_ids = fields.Json(readonly=True)
     ready_count = fields.Integer(compute="_compute_texts")
     summary = fields.Char(compute="_compute_texts")
+    warning = fields.Char(compute="_compute_texts")
     left_out = fields.Html(compute="_compute_texts", sanitize=False)
 
     # === COMPUTE METHODS === #
@@ -47,6 +48,7 @@ class PaylinkBulk(models.TransientModel):
             count = len(dialog.done_ids or ()) if dialog.is_sent else len(links) - len(left)
             dialog.ready_count = 0 if dialog.is_sent else count
             dialog.summary = dialog._summary_text(count)
+            dialog.warning = not dialog.is_sent and dialog._warning_text(links - links.browse(left))
             dialog.left_out = as_html(self.env, groups or {}, dialog._names(links.browse(left)))
 
     def _reasons(self, links):
@@ -61,7 +63,7 @@ class PaylinkBulk(models.TransientModel):
         before = {
             "cancel": self.env._("To be canceled: %(count)s. Their customers can no longer pay by them.", count=count),
             "send": self.env._("To be sent again: %(count)s, each by the ways chosen on it.", count=count),
-            "undo": self.env._("No longer consolidated by hand: %(count)s", count=count),
+            "undo": self.env._("To be undone: %(count)s", count=count),
         }
         after = {
             "cancel": self.env._("Canceled: %(count)s", count=count),
@@ -73,6 +75,11 @@ class PaylinkBulk(models.TransientModel):
         if not count:
             return self.env._("There is nothing to do.") if not self.is_sent else self.env._("Nothing was done.")
         return (after if self.is_sent else before | after | before)[self.action]
+
+    def _warning_text(self, links):
+        """What else comes of it, before it is done, or ``False``."""
+        count = len(links.filtered("is_in_parts")) if self.action == "cancel" else 0
+        return count > 0 and self.env._("Payment plans that end with them: %(count)s.", count=count)
 
     # === ACTIONS === #
 

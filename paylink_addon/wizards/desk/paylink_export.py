@@ -29,6 +29,7 @@ class PaylinkExport(models.TransientModel):
         help="Those that the list shows; who downloads the file says none, and would get what all companies have.",
     )
     count = fields.Integer(string="Links", compute="_compute_count")
+    is_chosen = fields.Boolean(compute="_compute_count", help="They were ticked, not all that the list shows.")
     file_count = fields.Integer(string="Files", compute="_compute_file_count")
     column_ids = fields.Many2many(
         "paylink.export.column", string="Columns", default=lambda self: self._default_columns()
@@ -61,7 +62,10 @@ class PaylinkExport(models.TransientModel):
     @api.depends("domain", "companies")
     def _compute_count(self):
         for wizard in self:
-            wizard.count = wizard._links().search_count(wizard._domain())
+            domain = wizard._domain()
+            wizard.count = wizard._links().search_count(domain)
+            leaves = [(condition.field_expr, condition.operator) for condition in domain.iter_conditions()]
+            wizard.is_chosen = leaves == [("id", "in")]
 
     @api.depends_context("uid")
     def _compute_file_count(self):

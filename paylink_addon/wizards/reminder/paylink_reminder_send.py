@@ -100,7 +100,7 @@ class PaylinkReminderSend(models.TransientModel):
         return items - items._paylink_in_flight(), links
 
     def _due_paylink_link(self, links):
-        waiting = links.sudo().filtered(lambda link: link.state in ("open", "failed"))
+        waiting = links.sudo().filtered(lambda link: link.state in ("open", "failed") and not link._is_sent_in_parts())
         busy = waiting.line_ids.move_line_id._paylink_in_flight()
         waiting = waiting.filtered(lambda link: not link.line_ids.move_line_id & busy)
         return self.env["account.move.line"].sudo(), waiting
@@ -132,11 +132,11 @@ class PaylinkReminderSend(models.TransientModel):
             "expired": self.env._("Expired"),
             "cancelled": self.env._("Canceled"),
         }
-        left = links.sudo() - reminded
+        in_parts, busy = self.env._("Paid in parts"), self.env._("A payment is in progress")
         return {
             f"{link.name} {link.partner_id.display_name}": texts.get(link.state)
-            or self.env._("A payment is in progress")
-            for link in left
+            or (in_parts if link._is_sent_in_parts() else busy)
+            for link in links.sudo() - reminded
         }
 
     def _moment(self, items, links):
