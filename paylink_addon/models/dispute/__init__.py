@@ -1,4 +1,5 @@
 from . import paylink_dispute
+from . import paylink_dispute_books
 from . import paylink_link
 from . import account_move
 from . import account_move_line
