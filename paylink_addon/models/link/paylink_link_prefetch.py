@@ -35,7 +35,7 @@ class PaylinkLinkPrefetch(models.Model):
     def _read_lines(self):
         """Have the lines, their items and the documents of these in the cache, from one query."""
         Line = self.env["paylink.link.line"]
-        query = Line._search([("link_id", "=", self.id)])
+        query = Line._search([("link_id", "=", self.id)], order=Line._order)
         Item, item = Line._fields["move_line_id"].join(Line, Line._table, query)
         Move, move = Item._fields["move_id"].join(Item, item, query)
         tables = ((Line, Line._table, LINE_FIELDS), (Item, item, ITEM_FIELDS), (Move, move, MOVE_FIELDS))

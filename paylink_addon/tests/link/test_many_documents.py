@@ -43,6 +43,12 @@ class TestManyDocuments(ManyCommon, HttpCase):
         self.assertEqual(free.status_code, 303)
         self.assertEqual(self.url_open("/pay/nothing/documents").status_code, 404)
 
+    def test_what_is_due_first_stands_first(self):
+        link = self._link(self.moves[:3])
+        for day, line in enumerate(reversed(link.line_ids), 1):
+            line.date_due = f"2026-03-{day:02}"
+        self.assertEqual(self._named(self._get(link)), [2, 1, 0])
+
     def test_all_documents(self):
         link = self._link(self.moves)
         with patch.object(pages, "PAGE_SIZE", 5):
