@@ -20,6 +20,7 @@ from . import paylink_open_item_expected
 from . import paylink_open_item_parts
 from . import paylink_figure
 from . import paylink_figure_board
+from . import paylink_plan_part
 from . import digest_digest
 from . import res_currency
 from . import res_users_settings

@@ -47,27 +47,29 @@ class PaylinkLinkAsked(models.Model):
     )
 
     @api.depends(
-        *("plan_part_id.plan_id.link_id.counted_with_id", "widened_from_id.counted_with_id", "paid_at"),
+        *("plan_part_id.plan_id.link_id.counted_with_id", "widened_from_id.counted_with_id"),
+        *("issued_at", "paid_at"),
         *("renewal_ids.issued_at", "renewal_ids.counted_with_id"),
         *("renewed_from_id.renewal_ids.issued_at", "renewed_from_id.renewal_ids.counted_with_id"),
     )
     def _compute_counted_with_id(self):
         for link in self:
-            own = link.sudo()
+            own = link.sudo() if link.issued_at else link.browse()  # nothing depends on a draft
             other = own.plan_part_id.plan_id.link_id or own.widened_from_id or own._asked_anew()
             link.counted_with_id = other.counted_with_id or other
 
     @api.depends(
-        *("amount", "amount_paid", "amount_taken_back", "paid_at", "state"),
+        *("amount", "amount_paid", "amount_taken_back", "issued_at", "paid_at", "state"),
         *("plan_part_id.amount", "plan_part_id.link_id", "plan_ids.part_ids.amount"),
-        *(f"plan_ids.part_ids.link_id.{name}" for name in OF_PARTS),
+        *(f"plan_ids.part_ids.asked_by_ids.{name}" for name in OF_PARTS),
         *("renewal_ids.amount", "renewal_ids.issued_at"),
         *("renewed_from_id.renewal_ids.amount", "renewed_from_id.renewal_ids.issued_at"),
         *("widened_from_id", "widened_ids.amount_paid", "widened_ids.amount_taken_back"),
     )
     def _compute_amount_asked(self):
         for link in self:
-            link.amount_asked = link.currency_id.round(max(link.sudo()._derive_asked(), 0.0))
+            asked = link.sudo()._derive_asked() if link.issued_at else link.amount
+            link.amount_asked = link.currency_id.round(max(asked, 0.0))
 
     @api.depends(
         lambda self: [
@@ -95,7 +97,7 @@ class PaylinkLinkAsked(models.Model):
         if self.widened_from_id and not brought:
             return 0.0  # what was asked for is what the customer could have added to
         asked = self.amount - self._asked_anew().amount
-        asked -= sum(part._asked_by_part() for part in self.plan_ids.part_ids.link_id)
+        asked -= sum(part._asked_by_part() for part in self.plan_ids.part_ids.asked_by_ids)
         return min(asked, brought) if any(link._brought() for link in self.widened_ids) else asked
 
     def _asked_by_part(self):
