@@ -46,7 +46,10 @@ class TestManyDocuments(ManyCommon, HttpCase):
     def test_what_is_due_first_stands_first(self):
         link = self._link(self.moves[:3])
         for day, line in enumerate(reversed(link.line_ids), 1):
-            line.date_due = f"2026-03-{day:02}"
+            self.env.cr.execute(
+                "UPDATE paylink_link_line SET date_due = %s WHERE id = %s", [f"2026-03-{day:02}", line.id]
+            )
+        link.line_ids.invalidate_recordset(["date_due"])
         self.assertEqual(self._named(self._get(link)), [2, 1, 0])
 
     def test_all_documents(self):
