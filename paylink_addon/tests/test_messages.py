@@ -16,8 +16,6 @@ NOTHING_TO_DO = (
     *("mail_template_receipt", "mail_template_refund_notice", "mail_template_card_stored", "mail_template_autopay"),
     *("mail_layout_card_code", "mail_template_saved_used", "mail_template_plan_charge"),
 )
-# Whose French is still to come.
-ENGLISH_ONLY = ("mail_template_plan_charge", "mail_template_plan_declined")
 # The names of people and companies, numbers, dates and addresses: what stands in both languages.
 NAMES = re.compile(r"(https?://|\S+@)\S+|\S*\d\S*|Marie Dubois|John Smith|Menuiserie|Lambert|OdooBot|Contract|Demo")
 WORDS = re.compile(r"[^\W\d_]{2,}")
@@ -198,8 +196,6 @@ class TestMessages(ReminderCommon, CardCommon):
                         self.assertTrue(message)
                         check(name, message)
         for name, english in made["en_US"].items():
-            if name in ENGLISH_ONLY:
-                continue
             with self.subTest("language", name=name):
                 self._check_french(english, made["fr_FR"][name])
 
