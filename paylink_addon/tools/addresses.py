@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import phonenumbers
 from odoo.tools.mail import email_normalize
@@ -34,6 +35,8 @@ ASIDE = re.compile(QUOTED)
 BRACKETED = re.compile(r"[^<>]*<([^<>]*)>")
 # Longer ones can't be delivered: RFC 5321, 4.5.3.1.
 MAX_EMAIL_LENGTH = 254
+# How many texts with addresses are remembered.
+REMEMBERED = 2048
 # Where dots before the @ make no other address.
 GMAIL = ("gmail.com", "googlemail.com")
 
@@ -58,13 +61,19 @@ def split_emails(text):
 
     :raises BadAddress: code ``email``, value: the first piece that is no address
     """
+    return list(_split(text))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _split(text):
+    """The same as a tuple. What is sent is looked at several times: for the dialog, the check, and the message."""
     found = []
     for piece in _pieces(text):
         addresses = _addresses(piece)
         if not addresses:
             raise BadAddress("email", piece)
         found += addresses
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def one_mailbox(email):

@@ -56,8 +56,10 @@ class PaylinkLinkConsolidate(models.Model):
         "line_ids.move_line_id.amount_residual_currency",
     )
     def _compute_is_at_bank(self):
-        for link in self.sudo():
-            days = link._arrivals() if link.state == "paid" else []
+        paid = self.sudo().filtered(lambda link: link.state == "paid")
+        (self.sudo() - paid).update({"is_at_bank": False, "consolidated_on": False})
+        for link in paid:
+            days = link._arrivals()
             link.is_at_bank = bool(days) and all(days)
             link.consolidated_on = max(days) if link.is_at_bank else False
 
@@ -67,8 +69,10 @@ class PaylinkLinkConsolidate(models.Model):
 
     @api.depends(lambda self: self._consolidated_depends())
     def _compute_consolidated(self):
-        for link in self:
-            link.consolidated = link.state == "paid" and (link.is_at_bank or link._is_consolidated_otherwise())
+        paid = self.filtered(lambda link: link.state == "paid")
+        (self - paid).consolidated = False
+        for link in paid:
+            link.consolidated = link.is_at_bank or link._is_consolidated_otherwise()
 
     def _is_consolidated_otherwise(self):
         """Hook: whether somebody says of a paid link that its money has come, whatever the bank shows."""

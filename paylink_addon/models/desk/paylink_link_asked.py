@@ -79,8 +79,10 @@ class PaylinkLinkAsked(models.Model):
     )
     def _compute_amount_besides(self):
         """Stored, for open items: what of a deposit was invoiced meanwhile is asked for by the invoice."""
-        due = self.filtered(lambda link: link.kind != "open_items")._due_amounts()
-        for link in self:
+        others = self.filtered(lambda link: link.kind != "open_items")
+        (self - others).amount_besides = 0.0
+        due = others._due_amounts()
+        for link in others:
             link.amount_besides = due.get(link.id, 0.0)
 
     def _asked_anew(self):

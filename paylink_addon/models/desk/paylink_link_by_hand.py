@@ -61,9 +61,11 @@ class PaylinkLinkByHand(models.Model):
     def _compute_by_hand(self):
         """What was said of money that has gone is not said of what comes after it, whichever way that comes."""
         names = ("consolidated_at", "consolidated_by_id", "consolidated_payment_at")
-        for link in self.sudo():
-            stands = link.state == "paid" and link.consolidated_payment_at == link.paid_at
-            link.update({name: link[name] if stands else False for name in names})
+        links = self.sudo()
+        stands = links.filtered(lambda link: link.state == "paid" and link.consolidated_payment_at == link.paid_at)
+        (links - stands).update(dict.fromkeys(names, False))
+        for link in stands:
+            link.update({name: link[name] for name in names})
 
     @api.depends("is_at_bank", "consolidated_on", "consolidated_at", "consolidated_by_id", "consolidated")
     @api.depends_context("lang", "tz")

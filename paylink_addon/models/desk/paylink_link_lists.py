@@ -49,9 +49,7 @@ class PaylinkLinkLists(models.Model):
         help="How the customer got the link.",
         groups=STAFF,
     )
-    amount_range = fields.Selection(
-        AMOUNT_RANGES, compute="_compute_amount_range", store=True, precompute=True, groups=STAFF
-    )
+    amount_range = fields.Selection(AMOUNT_RANGES, compute="_compute_amount_range", store=True, groups=STAFF)
     due_on = fields.Date(
         string="Oldest Due Date",
         compute="_compute_due_on",
@@ -125,8 +123,8 @@ class PaylinkLinkLists(models.Model):
         *("by_reminder", "by_autopay", "statement_id", "widened_from_id"),
     )
     def _compute_channel(self):
-        for link in self:
-            link.channel = link._derive_channel()
+        for channel, links in self.grouped(lambda link: link._derive_channel()).items():
+            links.channel = channel
 
     def _derive_channel(self):
         """The way on which the customer got it; of a draft, none."""
@@ -144,16 +142,17 @@ class PaylinkLinkLists(models.Model):
 
     @api.depends("amount")
     def _compute_amount_range(self):
-        for link in self:
-            link.amount_range = next((key for key, start in RANGE_STARTS if link.amount >= start), "a")
+        ranges = self.grouped(lambda link: next((key for key, start in RANGE_STARTS if link.amount >= start), "a"))
+        for key, links in ranges.items():
+            links.amount_range = key
 
     @api.depends(
         *("line_ids.date_due", "line_ids.amount", "line_ids.move_line_id.amount_residual"),
         *("plan_id.state", "plan_part_id"),
     )
     def _compute_due_on(self):
-        for link in self.sudo():
-            link.due_on = link._agreed_day() or link._oldest_day()
+        for day, links in self.sudo().grouped(lambda link: link._agreed_day() or link._oldest_day()).items():
+            links.due_on = day
 
     def _oldest_day(self):
         """The day of a credit is none on which something was, or is, due."""
@@ -163,8 +162,9 @@ class PaylinkLinkLists(models.Model):
 
     @api.depends("expires_at", "partner_id", "company_id")
     def _compute_expires_on(self):
-        for link in self:
-            link.expires_on = link.sudo()._day(link.expires_at) if link.expires_at else False
+        days_ = self.grouped(lambda link: link.sudo()._day(link.expires_at) if link.expires_at else False)
+        for day, links in days_.items():
+            links.expires_on = day
 
     @api.depends("due_on", "state", "company_id")
     def _compute_is_late(self):
@@ -195,7 +195,9 @@ class PaylinkLinkLists(models.Model):
 
     @api.depends("transaction_ids.state", "transaction_ids.provider_id", "transaction_ids.payment_method_id")
     def _compute_payment_way(self):
-        for link in self.sudo():
+        tried = self.sudo().filtered("transaction_ids")
+        (self.sudo() - tried).update({"last_provider_id": False, "last_method_id": False})
+        for link in tried:
             payment = link._shown_payment()
             link.last_provider_id = payment.provider_id
             link.last_method_id = payment.payment_method_id

@@ -21,8 +21,9 @@ class PaylinkLink(models.Model):
 
     @api.depends("chargeback_ids.is_standing")
     def _compute_has_chargeback(self):
-        for link in self:
-            link.has_chargeback = any(link.sudo().chargeback_ids.mapped("is_standing"))
+        contested = self.filtered(lambda link: any(link.sudo().chargeback_ids.mapped("is_standing")))
+        contested.has_chargeback = True
+        (self - contested).has_chargeback = False
 
     def _state_depends(self):
         disputes = "transaction_ids.paylink_dispute_ids"

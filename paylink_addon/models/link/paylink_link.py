@@ -2,10 +2,13 @@ from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
-from odoo.tools import format_datetime
+from odoo.tools import SQL, format_datetime
 
 from ...const import PAY_PATH, STATES, STATUSES
 from ...tools.hooks import hook_name, named_hook
+
+# What is zero as long as nobody has tried to pay a link.
+UNTRIED = ("amount_paid", "amount_refunded", "amount_taken_back", "amount_kept", "attempt_count", "failed_count")
 
 
 class PaylinkLink(models.Model):
@@ -187,10 +190,10 @@ class PaylinkLink(models.Model):
     expires_display = fields.Char(string="Expiry (text)", compute="_compute_displays")
     last_payment_display = fields.Char(string="Last payment (text)", compute="_compute_displays")
     last_refund_display = fields.Char(string="Last refund (text)", compute="_compute_displays")
-    company_display = fields.Char(string="Company (short text)", compute="_compute_displays")
+    company_display = fields.Char(string="Company (short text)", compute="_compute_sms_displays")
     purpose_display = fields.Char(
         string="Documents (short text)",
-        compute="_compute_displays",
+        compute="_compute_sms_displays",
         help="In parentheses, after a space; empty where an SMS has no room for it.",
     )
 
@@ -198,6 +201,12 @@ class PaylinkLink(models.Model):
     _partner_state_index = models.Index("(partner_id, state)")
     _unissued_index = models.Index("(id) WHERE issued_at IS NULL")
     _company_name_index = models.Index("(company_id, name)")
+
+    def init(self):
+        """These begin as zero in the database itself: a new link is not written a second time for it."""
+        for name in UNTRIED:
+            query = SQL("ALTER TABLE paylink_link ALTER COLUMN %s SET DEFAULT 0", SQL.identifier(name))
+            self.env.cr.execute(query)
 
     # === CONSTRAINTS === #
 
@@ -219,8 +228,9 @@ class PaylinkLink(models.Model):
     @api.constrains("line_ids", "currency_id", "company_id")
     def _check_lines(self):
         for link in self.sudo():
+            expected = link.company_id.id, link.currency_id.id
             items = link.line_ids.move_line_id
-            if items.company_id - link.company_id or items.currency_id - link.currency_id:
+            if any((item.company_id.id, item.currency_id.id) != expected for item in items):
                 raise ValidationError(
                     self.env._("All items of a link must be in its company and currency: make one link per currency.")
                 )
@@ -273,29 +283,40 @@ class PaylinkLink(models.Model):
 
     @api.depends(lambda self: self._state_depends())
     def _compute_state(self):
-        """The one place where state, status and what belongs to them are derived."""
-        due = self._due_amounts()
-        now = fields.Datetime.now()
-        for link in self:
-            transactions = link.sudo().transaction_ids
-            attempts = transactions._paylink_attempts()
-            link.amount_paid = sum(transactions._paylink_received().mapped("amount"))
-            link.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
-            link.amount_taken_back = transactions._paylink_taken_back_amount()
-            link.attempt_count = attempts._paylink_try_count()
-            link.failed_count = attempts._paylink_failure_count()
-            nothing_due = link._documents_stand() and (
-                link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0
+        """The one place where state, status and what belongs to them are derived; what is alike is set together."""
+        due, now = self._due_amounts(), fields.Datetime.now()
+        tried = self.filtered(lambda link: link.sudo().transaction_ids)
+        (self - tried).filtered(lambda link: any(link[name] for name in UNTRIED)).update(dict.fromkeys(UNTRIED, 0))
+        settled = self.filtered(
+            lambda link: (
+                link.currency_id.compare_amounts(due.get(link.id, link.amount), 0) <= 0 and link._documents_stand()
             )
-            kept = link.amount_paid - link.amount_taken_back
-            link.amount_kept = kept - link.amount_refunded
-            if not nothing_due and link._is_unpaid_again():
-                link.paid_at = False
-            elif nothing_due and kept > 0 and not link.paid_at:
-                link.paid_at = link._moment_of_payment(kept) or now
-            link.settled_elsewhere = bool(nothing_due and kept <= 0 and link.line_ids)
-            link.state = link._derive_state(attempts, now)
-            link.status = link._derive_status(transactions)
+        )
+        for link in tried:
+            link._sum_up(link in settled, now)
+        elsewhere = settled.filtered(lambda link: link.amount_paid <= link.amount_taken_back and link.line_ids)
+        elsewhere.settled_elsewhere = True
+        (self - elsewhere).settled_elsewhere = False
+        for state, links in self.grouped(lambda link: link._derive_state(now)).items():
+            links.state = state
+        for status, links in self.grouped(lambda link: link._derive_status()).items():
+            links.status = status
+
+    def _sum_up(self, nothing_due, now):
+        """What has become of the attempts to pay, and when that has paid the link."""
+        transactions = self.sudo().transaction_ids
+        attempts = transactions._paylink_attempts()
+        self.amount_paid = sum(transactions._paylink_received().mapped("amount"))
+        self.amount_refunded = -sum(transactions._paylink_refunds().mapped("amount"))
+        self.amount_taken_back = transactions._paylink_taken_back_amount()
+        self.attempt_count = attempts._paylink_try_count()
+        self.failed_count = attempts._paylink_failure_count()
+        kept = self.amount_paid - self.amount_taken_back
+        self.amount_kept = kept - self.amount_refunded
+        if not nothing_due and self._is_unpaid_again():
+            self.paid_at = False
+        elif nothing_due and kept > 0 and not self.paid_at:
+            self.paid_at = self._moment_of_payment(kept) or now
 
     def _moment_of_payment(self, kept):
         """When the payments moved that leave nothing due; nothing, where something else has settled the rest.
@@ -307,45 +328,52 @@ class PaylinkLink(models.Model):
             received = received.filtered(lambda tx: not tx.is_post_processed or tx.paylink_untold)
         return max(filter(None, received.mapped("paylink_moved_at")), default=None)
 
-    def _derive_state(self, attempts, now):
-        """The state that these attempts and the link's own dates lead to.
+    def _derive_state(self, now):
+        """The state that the attempts and the link's own dates lead to.
 
         A payment is final, whatever happens to the documents later, and whatever is refunded; but not what the
         customer's bank has taken back for good: that is due again.
         """
         self.ensure_one()
+        attempts = self.sudo().transaction_ids._paylink_attempts()
+        last = attempts and attempts.sorted("id")[-1:]
         rules = (
             ("paid", self.paid_at),
             ("cancelled", self.cancelled_at),
             ("draft", not self.issued_at),
             ("paid", self.settled_elsewhere),
-            ("pending", attempts._paylink_in_flight()),
+            ("pending", attempts and attempts._paylink_in_flight()),
             ("expired", self.expires_at and self.expires_at <= now),
-            ("failed", (last := attempts.sorted("id")[-1:]).state == "draft" or last._paylink_failed()),
+            ("failed", last and (last.state == "draft" or last._paylink_failed())),
         )
         return next((state for state, holds in rules if holds), "open")
 
-    def _derive_status(self, transactions):
+    def _derive_status(self):
         """What people read: the state, whether the page was opened, the customer is about to pay, and what became of
         the money.
 
         Money received, or lost again, counts for more than a failed attempt to pay the rest: the number of those is
         told beside it.
-
-        :param transactions: those of the link, in sudo mode
         """
         self.ensure_one()
         if self.state == "paid":
             return self._derive_paid_status()
-        if self.state in ("open", "failed") and transactions._paylink_at_provider():
-            return "in_progress"
-        if self.state in ("open", "failed", "expired") and self._is_lost():
-            return "lost"
-        if self.currency_id.compare_amounts(self.amount_kept, 0) > 0 and self.state in ("open", "failed"):
-            return "partly_paid"
+        if self.state in ("open", "failed", "expired") and (status := self._derive_tried_status()):
+            return status
         if self.state == "open":
             return "opened" if self.opened_at else "not_opened"
         return {"pending": "in_progress", "failed": "interrupted"}.get(self.state, self.state)
+
+    def _derive_tried_status(self):
+        """What people read of attempts to pay a link of which something is due, if that is more than its state."""
+        transactions, is_usable = self.sudo().transaction_ids, self.state in ("open", "failed")
+        if not transactions:
+            return False
+        if is_usable and transactions._paylink_at_provider():
+            return "in_progress"
+        if self._is_lost():
+            return "lost"
+        return is_usable and self.currency_id.compare_amounts(self.amount_kept, 0) > 0 and "partly_paid"
 
     def _derive_paid_status(self):
         """What people read of a link of which nothing is due.
@@ -423,6 +451,10 @@ class PaylinkLink(models.Model):
     def _compute_displays(self):
         self._fill_displays()
 
+    @api.depends_context("paylink_told_ids")
+    def _compute_sms_displays(self):
+        self._fill_sms_displays()
+
     @api.model
     def _expand_statuses(self, values, _domain):
         """Groups stand in the order in which a link goes through them; none of what there is nothing of."""
@@ -432,15 +464,20 @@ class PaylinkLink(models.Model):
 
     @api.model
     def _complete(self, vals_list):
-        """Number the links per company: one query for each, however many links."""
+        """Number the links per company: one query for each, however many links; give them what is the company's."""
         by_company = {}
         for vals in vals_list:
-            if vals.get("name", "/") == "/":
-                by_company.setdefault(vals.get("company_id") or self.env.company.id, []).append(vals)
+            by_company.setdefault(vals.get("company_id") or self.env.company.id, []).append(vals)
         for company_id, values in by_company.items():
-            names = self.env["res.company"].browse(company_id).sudo()._paylink_next_names(len(values))
-            for vals, name in zip(values, names, strict=True):
+            company = self.env["res.company"].browse(company_id).sudo()
+            unnamed = [vals for vals in values if vals.get("name", "/") == "/"]
+            for vals, name in zip(unnamed, unnamed and company._paylink_next_names(len(unnamed)), strict=True):
                 vals["name"] = name
+            # As they would be computed, link by link.
+            account = company._paylink_bank_account()
+            for vals in values:
+                vals.setdefault("allow_partial", company.paylink_allow_partial)
+                vals.setdefault("bank_account_id", account.id)
 
     # === KINDS === #
 

@@ -7,6 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
 from ...tools.gsm import GSM_LIMITS, is_gsm, sms_size, sms_text
+from ...tools.rows import insert_rows
 
 # How much of a company's name an SMS tells at most, and the places that the words of our own template take.
 COMPANY_LENGTH = 24
@@ -79,14 +80,18 @@ class PaylinkLinkAmounts(models.Model):
         way. Who has paid the rest has paid the link.
         """
         due = {}
-        for day, links in self.grouped(lambda link: link._discount_day()).items():
+        has_discounts = any(self.line_ids.move_line_id.mapped("discount_date"))
+        for day, links in self.grouped(lambda link: link._discount_day() if has_discounts else None).items():
             items = links.line_ids.move_line_id
-            open_by_item, left = items._paylink_due(day), items._paylink_left()
+            open_by_item, left = items._paylink_due(day), set(items._paylink_left().ids)
             for link in links:
-                own = link.line_ids.move_line_id
-                own = own & left or (own.browse() if link.transaction_ids._paylink_received() else own)
-                due[link.id] = sum(open_by_item.get(item.id, 0.0) for item in own)
-                due[link.id] -= sum(link._received_unbooked().mapped("amount"))
+                own, transactions = link.line_ids.move_line_id.ids, link.transaction_ids
+                asked = [item_id for item_id in own if item_id in left]
+                if not asked and not transactions._paylink_received():
+                    asked = own
+                due[link.id] = sum(open_by_item.get(item_id, 0.0) for item_id in asked)
+                if transactions:
+                    due[link.id] -= sum(link._received_unbooked().mapped("amount"))
         return due
 
     def _discount_day(self):
@@ -285,27 +290,47 @@ class PaylinkLinkAmounts(models.Model):
         items = self.env["account.move.line"].sudo().union(*(group for _values, group in groups))
         due = items._paylink_due()
         line_values = {vals["move_line_id"]: vals for vals in items._paylink_line_values(due)}
+        debtors = {item.id: item._paylink_debtor() for item in items}
         siblings = items.move_id._paylink_items_by_debtor()
         # Nobody may link to journal items directly: only from here, where callers have checked what may be asked for.
-        return self._create_for_user(
+        links = self._create_for_user(
             [
                 {
                     "kind": "open_items",
                     "amount": sum(due[item.id] for item in group),
                     "currency_id": group.currency_id.id,
                     "company_id": group.company_id.id,
-                    "line_ids": [
-                        fields.Command.create(
-                            line_values[item.id] | {"is_whole": siblings[item._paylink_debtor()] <= set(group.ids)}
-                        )
-                        for item in group
-                    ],
                     **values,
                     **particular,
                 }
                 for particular, group in groups
             ]
         )
+        links._create_lines(
+            [
+                line_values[item.id]
+                | {
+                    "link_id": link.id,
+                    "is_whole": siblings[debtors[item.id]] <= set(group.ids),
+                    "move_id": item.move_id.id,
+                    "company_id": item.company_id.id,
+                    "currency_id": item.currency_id.id,
+                }
+                for link, (_particular, group) in zip(links, groups, strict=True)
+                for item in group
+            ]
+        )
+        return links
+
+    def _create_lines(self, vals_list):
+        """Give links that have none the lines with these values, in one go."""
+        lines, ids = insert_rows(self.env["paylink.link.line"].sudo(), vals_list), {}
+        for line, vals in zip(lines, vals_list, strict=True):
+            ids.setdefault(vals["link_id"], []).append(line.id)
+        for link in self:
+            self._fields["line_ids"]._update_cache(link, tuple(ids.get(link.id, ())))
+        lines.modified(lines._fields, create=True)
+        self._check_lines()
 
     @api.model
     def _live_links_by_items(self, items):
@@ -330,9 +355,9 @@ class PaylinkLinkAmounts(models.Model):
 
     def _fill_displays(self):
         due = self._due_amounts()
-        told = self.env.context.get("paylink_told_ids", ())
+        told, languages = self.env.context.get("paylink_told_ids", ()), self._languages()
         for link, link_sudo in zip(self, self.sudo(), strict=True):
-            language = self.env(context=dict(self.env.context, lang=link.lang))
+            language = languages[link.lang]
             asked, lines = link_sudo._proposal(due[link.id])
             lines = link_sudo.line_ids if told else lines  # what was paid is not what is asked for next
             due_on = link_sudo._due_on(lines)
@@ -344,8 +369,16 @@ class PaylinkLinkAmounts(models.Model):
             link.expires_display = link_sudo._expiry_text(language)
             link.last_payment_display = received and link._amount_text(received.amount, language)
             link.last_refund_display = refund and link._amount_text(-refund.amount, language)
-            link.company_display = (link_sudo.company_id.name or "")[: link._sms_room()].strip()
-            link.purpose_display = link._short_purpose(language)
+
+    def _fill_sms_displays(self):
+        languages = self._languages()
+        for link in self:
+            link.company_display = (link.sudo().company_id.name or "")[: link._sms_room()].strip()
+            link.purpose_display = link._short_purpose(languages[link.lang])
+
+    def _languages(self):
+        """An environment in the language of each of the customers, by its code."""
+        return {lang: self.with_context(lang=lang).env for lang in set(self.mapped("lang"))}
 
     def _due_on(self, lines):
         """Hook: the day on which what is asked for of these lines was due at first, or ``False``."""

@@ -14,7 +14,10 @@ class PaylinkLinkLine(models.Model):
     _order = "date_due, id"
 
     link_id = fields.Many2one("paylink.link", required=True, index=True, ondelete="cascade")
-    company_id = fields.Many2one(related="link_id.company_id", store=True, precompute=True)
+    # Clients make no lines: these can be written because Odoo computes for each new line what can't.
+    company_id = fields.Many2one(
+        "res.company", compute="_compute_document", store=True, readonly=False, precompute=True
+    )
     currency_id = fields.Many2one(related="link_id.currency_id")
     move_line_id = fields.Many2one(
         "account.move.line", string="Journal Item", readonly=True, index=True, ondelete="set null"
@@ -22,8 +25,9 @@ class PaylinkLinkLine(models.Model):
     move_id = fields.Many2one(
         "account.move",
         string="Document",
-        compute="_compute_move_id",
+        compute="_compute_document",
         store=True,
+        readonly=False,
         precompute=True,
         index=True,
         ondelete="cascade",
@@ -42,10 +46,19 @@ class PaylinkLinkLine(models.Model):
     is_overdue = fields.Boolean(compute="_compute_amount_residual", compute_sudo=True)
 
     @api.depends("move_line_id")
-    def _compute_move_id(self):
-        """The document stays known when the item has been deleted."""
+    def _compute_document(self):
+        """The document, and whose it is, stay known when the item has been deleted."""
         for line in self:
-            line.move_id = line.move_line_id.move_id or line.move_id
+            item = line.move_line_id
+            line.move_id = item.move_id or line.move_id
+            line.company_id = item.company_id or line.company_id
+
+    @api.model
+    def _complete(self, vals_list):
+        """The same of many at once."""
+        items = self.env["account.move.line"].sudo().browse(vals["move_line_id"] for vals in vals_list)
+        for vals, item in zip(vals_list, items, strict=True):
+            vals |= {"move_id": item.move_id.id, "company_id": item.company_id.id}
 
     def _compute_amount_residual(self):
         due = self._due()

@@ -9,6 +9,12 @@ from ...tools.texts import no_formula, typed
 NAMING = (Command.LINK, Command.UPDATE)
 
 
+class Known(dict):
+    """What is known of the defaults of records that are made together, by the model and the names of the fields: those
+    that clients may change, and which names are ours.
+    """
+
+
 class PaylinkGuardMixin(models.AbstractModel):
     """What clients may not say: what only our own methods write, in sudo mode, and records hidden from their users.
 
@@ -27,15 +33,26 @@ class PaylinkGuardMixin(models.AbstractModel):
     @api.model
     def default_get(self, fields_list):
         """Of what only we write the defaults are ours: not a client's context's, nor what users made their own."""
-        guarded = [name for name in fields_list if self._is_guarded(name)]
-        offered = [name for name in fields_list if name not in guarded]
+        known, key = self.env.context.get("paylink_known"), (self._name, *fields_list)
+        if not isinstance(known, Known):
+            known = Known()
+        if key not in known:
+            guarded = [name for name in fields_list if self._is_guarded(name)]
+            offered = self._offered_defaults([name for name in fields_list if name not in guarded])
+            known[key] = offered, [name for name in guarded if self._fields[name].default]
+        offered, guarded = known[key]
+        return offered | self._own_defaults(guarded)
+
+    @api.model
+    def _offered_defaults(self, names):
+        """The defaults of fields that clients may change."""
         if not self.env.su:
             context = self.env.context
-            self._check_values({name: context[f"default_{name}"] for name in offered if f"default_{name}" in context})
-        values = super().default_get(offered)
+            self._check_values({name: context[f"default_{name}"] for name in names if f"default_{name}" in context})
+        values = super().default_get(names)
         if not self.env.su:
             self._check_named(values)
-        return values | self._own_defaults(guarded)
+        return values
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -44,7 +61,8 @@ class PaylinkGuardMixin(models.AbstractModel):
             self._check_written(vals)
         vals_list = [dict(vals) for vals in vals_list]
         self._complete(vals_list)
-        return super().create(vals_list)
+        together = self.with_context(paylink_known=Known())
+        return super(PaylinkGuardMixin, together).create(vals_list).with_env(self.env)
 
     def write(self, vals):
         """Refuse what is not for clients to say."""
@@ -91,9 +109,8 @@ class PaylinkGuardMixin(models.AbstractModel):
         """The defaults that the fields have in the code."""
         found = {}
         for field in map(self._fields.get, names):
-            if field.default:
-                value = field.convert_to_cache(field.default(self), self, validate=False)
-                found[field.name] = field.convert_to_write(value, self)
+            value = field.convert_to_cache(field.default(self), self, validate=False)
+            found[field.name] = field.convert_to_write(value, self)
         return found
 
     # === WHILE A FORM IS EDITED === #

@@ -208,7 +208,7 @@ class PaylinkRequestMixin(models.AbstractModel):
     @api.model
     def _token_of(self, seed):
         """The token that follows from ``seed``: nobody else can tell it, nor choose it."""
-        digest = hmac(self.env(su=True), "paylink.token", seed)
+        digest = hmac(self.sudo().env, "paylink.token", seed)
         return base64.urlsafe_b64encode(bytes.fromhex(digest)[:TOKEN_BYTES]).decode().rstrip("=")
 
     @api.model

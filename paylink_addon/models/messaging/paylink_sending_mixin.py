@@ -156,15 +156,19 @@ class PaylinkSendingMixin(models.AbstractModel):
     def _check_recipients(self):
         """Refuse to send to a bad address; store numbers in E.164, addresses normalised."""
         for request in self:
+            partner = request.sudo().partner_id  # whoever may send it need not be able to read the contact
             problem = self._recipient_problem(
-                request.partner_id, request.email, request.phone, request.send_email, request.send_sms
+                partner, request.email, request.phone, request.send_email, request.send_sms
             )
             if problem:
                 raise UserError(problem)
+            phone, email = request.phone, request.email
             if request.send_sms:
-                request.phone = mobile_e164(request.phone, self._phone_country(request.partner_id).code)
+                phone = mobile_e164(phone, self._phone_country(partner).code)
             if request.send_email:
-                request.email = ", ".join(split_emails(request.email))
+                email = ", ".join(split_emails(email))
+            if (phone, email) != (request.phone, request.email):  # most are as they should be: a write takes longer
+                request.write({"phone": phone, "email": email})
 
     # === MESSAGES === #
 
@@ -338,7 +342,7 @@ class PaylinkSendingMixin(models.AbstractModel):
         if not values_list:
             return self.env["mail.mail"]
         mails = self.env["mail.mail"].sudo().create(values_list)
-        partners = {request.id: request.partner_id for request in self}
+        partners = {request.id: request.sudo().partner_id for request in self}
         self.env["mail.notification"].sudo().create(
             [
                 self._prepare_email_notification(mail, address, partners[mail.res_id])
@@ -420,7 +424,7 @@ class PaylinkSendingMixin(models.AbstractModel):
         :param dict texts: the message as it is sent, by id of request
         """
         for request in self:
-            if problem := self._sms_problem(texts[request.id], request.partner_id.display_name):
+            if problem := self._sms_problem(texts[request.id], request.sudo().partner_id.display_name):
                 raise UserError(problem)
 
     def _create_sms(self, texts, event="sent"):

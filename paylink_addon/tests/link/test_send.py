@@ -391,6 +391,37 @@ class TestSend(PaylinkCommon):
         self.assertEqual(link.line_ids.move_id, invoice)
         self.assertEqual(link.amount_due, 100)
 
+    def test_lines_of_many_links_are_what_the_client_may_say(self):
+        """They come back with addresses and choices, as the web client saves the dialog; all else is read again."""
+        clerk, colleague = (self._user(name, "account.group_account_invoice") for name in ("clerk", "colleague"))
+        invoices = self._invoice(amount=100) + self._invoice(self.john, amount=200)
+        Wizard = self.env["paylink.send"].with_user(clerk)
+        Wizard = Wizard.with_context(active_model="account.move", active_ids=invoices.ids)
+        shown = [values for _create, _id, values in Wizard.default_get(Wizard._fields)["line_ids"]]
+        own = {"key", "email", "phone", "lang", "reference", "amount", "reuse", "subject", "body", "sms_body"}
+        said = [{name: value for name, value in values.items() if name in own} for values in shown]
+        theirs = self.env["paylink.send"].with_user(colleague).create({})
+        said[0] |= {"email": "new@example.com", "body": "<p>mine</p><script>1</script>"}
+        source = {"source_model": "account.move", "source_ids": invoices.ids}
+        for guess in ({"amount_due": 1}, {"partner_id": self.john.id}, {"blocked": False}, {"wizard_id": theirs.id}):
+            with self.subTest(guess=guess), self.assertRaises(AccessError):
+                Wizard.create({**source, "line_ids": [Command.create(values | guess) for values in said]})
+        saved = Wizard.web_save(
+            {**source, "line_ids": [[0, f"virtual_{number}", values] for number, values in enumerate(said)]},
+            {"line_ids": {"fields": {"email": {}, "problem": {}, "body": {}, "amount_due": {}}}},
+        )[0]
+        lines = saved["line_ids"]
+        self.assertEqual([line["email"] for line in lines], ["new@example.com", self.john.email])
+        self.assertEqual([(line["amount_due"], line["problem"]) for line in lines], [(100, False), (200, False)])
+        self.assertNotIn("script", lines[0]["body"])
+        wizard = Wizard.browse(saved["id"])
+        self.assertEqual(len(set(wizard.line_ids.mapped("access_token"))), 2)
+        self.assertEqual(wizard.line_ids.create_uid, clerk)
+        wizard.action_send()
+        self.assertEqual(wizard.link_ids.sorted("id").mapped("email"), ["new@example.com", self.john.email])
+        self.assertEqual(wizard.link_ids.line_ids.move_id, invoices)
+        self.assertEqual(wizard.link_ids.line_ids.company_id, self.company)
+
     def test_selected_records_must_be_readable(self):
         invoice = self._invoice()
         salesperson = self._user("sales", "sales_team.group_sale_salesman")

@@ -92,22 +92,28 @@ class TestDialogs(DepositCommon):
             (self.hidden_invoice, "open_items", key, {"amount": 1}),
         ]
         guesses = (
-            {},
-            {"partner_id": self.hidden.id, "amount_due": 1, "currency_id": self.company.currency_id.id},
-            {"existing_link_id": self.deposit.id, "existing_cover": "more", "reuse": True, "partner_id": self.john.id},
+            # how many lines, what a client adds to each
+            (1, {}),
+            (2, {}),
+            (1, {"partner_id": self.hidden.id, "amount_due": 1, "currency_id": self.company.currency_id.id}),
+            (
+                2,
+                {"existing_link_id": self.deposit.id, "existing_cover": "more", "reuse": True}
+                | {"partner_id": self.john.id},
+            ),
         )
         for user in self.users:
             Wizard = self.env["paylink.send"].with_user(user)
             for source, kind, line_key, line in cases:
                 if source != self.john and source.with_user(user).has_access("read"):
                     continue
-                for guess in guesses:
-                    with self.subTest(user=user.login, source=source, kind=kind, guess=guess):
+                for count, guess in guesses:
+                    with self.subTest(user=user.login, source=source, kind=kind, count=count, guess=guess):
                         values = {
                             "source_model": source._name,
                             "source_ids": source.ids,
                             "kind": kind,
-                            "line_ids": [[0, "virtual_1", {"key": line_key, **line, **guess}]],
+                            "line_ids": [[0, "virtual_1", {"key": line_key, **line, **guess}]] * count,
                         }
                         # Payment managers see all links.
                         secrets = HIDDEN[::3] if user == self.manager else (*HIDDEN, token, name)

@@ -86,10 +86,11 @@ class PaylinkCardSendLine(models.TransientModel):
             for line in lines:
                 wizard, customer = line.wizard_id, line._customers()
                 ways = wizard.send_email, wizard.send_sms
-                reach = wizard._reach(customer, line.email, line.phone, *ways, unwanted)
+                reach = wizard._reach(customer, line.email, line.phone, *ways)
                 line.by_email, line.by_sms = reach.by_email, reach.by_sms
                 line.problem = line._problem(reach) or unsaid.get(line.lang) or storing.get(customer)
-                texts = [colleagues.get(line), not line._is_only() and reach.left_out, *reach.doubts]
+                doubts = wizard._doubts(reach, customer, line.email, line.phone, unwanted)
+                texts = [colleagues.get(line), not line._is_only() and reach.left_out, *doubts]
                 line.warning = " ".join(filter(None, texts))
                 line.remark = line.problem or line.warning
 

@@ -231,12 +231,22 @@ class PaylinkSend(models.TransientModel):
     @api.model_create_multi
     def create(self, vals_list):
         """Prepare the lines where the caller gives none; what is given of the only link is its line's."""
-        wizards = super().create([{"line_ids": [], **self._without_line_fields(vals)} for vals in vals_list])
+        wizards = super().create([self._without_line_fields(vals) | {"line_ids": []} for vals in vals_list])
         for wizard, vals in zip(wizards, vals_list, strict=True):
-            if "line_ids" not in vals:
-                wizard.sudo().line_ids = wizard._line_commands()
+            if "line_ids" in vals:
+                wizard._create_lines(vals["line_ids"])
+            else:
+                wizard.sudo()._create_lines(wizard._line_commands())
             wizard._write_line(vals)
         return wizards
+
+    def _create_lines(self, commands):
+        """Make the lines: of many links, which nobody may look at one by one, no more than rows."""
+        self._check_written({"line_ids": commands})
+        if len(commands) > 1 and all(command[0] == fields.Command.CREATE for command in commands):
+            self.line_ids._create_rows(self, [values for _create, _id, values in commands])
+        else:
+            self.line_ids = commands
 
     def write(self, vals):
         """What is written of the only link is its line's."""
@@ -275,7 +285,8 @@ class PaylinkSend(models.TransientModel):
     def _check(self):
         if not self.line_ids:
             raise UserError(self.env._("Choose invoices or customers to ask."))
-        problem = self.line_ids[0].problem if not self.ready_count else self.is_single and self.sms_problem
+        is_ready = any(not line.problem for line in self.line_ids)
+        problem = self.line_ids[0].problem if not is_ready else self.is_single and self.sms_problem
         if problem:
             raise UserError(problem)
         if self.expires_at and self.expires_at <= fields.Datetime.now():

@@ -6,6 +6,7 @@ from odoo.tools import format_amount
 
 from ...tools.gsm import sms_size, sms_text
 from ...tools.hooks import named_hook
+from ...tools.rows import insert_rows
 
 # How much of what is to be asked for an open link already asks for, best first.
 COVERS = [
@@ -65,7 +66,7 @@ class PaylinkSendLine(models.TransientModel):
     reference = fields.Char()
     blocked = fields.Char(string="Why not", readonly=True)
     problem = fields.Char(compute="_compute_problem")
-    warning = fields.Char(string="To know", compute="_compute_problem")
+    warning = fields.Char(string="To know", compute="_compute_warning")
     by_email = fields.Boolean(compute="_compute_problem", help="Sent by e-mail.")
     by_sms = fields.Boolean(compute="_compute_problem", help="Sent by SMS.")
     is_amount_missing = fields.Boolean(
@@ -102,16 +103,13 @@ class PaylinkSendLine(models.TransientModel):
             line.can_limit = line._of_kind("can_limit")
 
     @api.depends(
-        *("blocked", "amount", "currency_id", "email", "phone", "reuse", "colleagues_text"),
+        *("blocked", "amount", "currency_id", "email", "phone", "reuse"),
         *("wizard_id.kind", "wizard_id.send_email", "wizard_id.send_sms", "wizard_id.is_single"),
     )
     def _compute_problem(self):
         """Of many, who can be reached by one of the channels chosen is sent by that one; the only one is corrected."""
-        unwanted = self.env["paylink.send"]._unwanted_emails(self.mapped("email"))
-        version = self.env["payment.provider"]._paylink_version() if self else None
         for line in self:
-            wizard = line.wizard_id
-            reach = wizard._reach(line.partner_id, line.email, line.phone, wizard.send_email, wizard.send_sms, unwanted)
+            wizard, reach = line.wizard_id, line._reach()
             line.by_email, line.by_sms = reach.by_email, reach.by_sms
             line.is_amount_missing = wizard.is_free and not line.amount
             line.problem = (
@@ -120,8 +118,28 @@ class PaylinkSendLine(models.TransientModel):
                 or reach.problem
                 or (wizard.is_single and line._channel_problem())
             )
-            texts = [line.colleagues_text, not wizard.is_single and reach.left_out, *reach.doubts]
-            line.warning = not line.blocked and " ".join(filter(None, [*texts, line._online_warning(version)]))
+
+    @api.depends(
+        *("blocked", "amount", "currency_id", "email", "phone", "colleagues_text"),
+        *("wizard_id.send_email", "wizard_id.send_sms", "wizard_id.is_single"),
+    )
+    def _compute_warning(self):
+        """What the sender should know: nobody reads it of what is sent."""
+        unwanted = self.env["paylink.send"]._unwanted_emails(self.mapped("email"))
+        version = self.env["payment.provider"]._paylink_version() if self else None
+        for line in self:
+            wizard, reach = line.wizard_id, line._reach()
+            texts = [
+                line.colleagues_text,
+                not wizard.is_single and reach.left_out,
+                *wizard._doubts(reach, line.partner_id, line.email, line.phone, unwanted),
+                line._online_warning(version),
+            ]
+            line.warning = not line.blocked and " ".join(filter(None, texts))
+
+    def _reach(self):
+        wizard = self.wizard_id
+        return wizard._reach(self.partner_id, self.email, self.phone, wizard.send_email, wizard.send_sms)
 
     def _channel_problem(self):
         """Why one of the channels chosen does not work."""
@@ -133,8 +151,9 @@ class PaylinkSendLine(models.TransientModel):
     @api.depends("seed")
     def _compute_access_token(self):
         """The link made of this line gets the token that the preview shows: one that no client can choose."""
+        token_of = self.env["paylink.link"].sudo()._token_of
         for line in self:
-            line.access_token = self.env["paylink.link"]._token_of(f"{self.env.uid} {line.seed}")
+            line.access_token = token_of(f"{self.env.uid} {line.seed}")
 
     @api.depends(
         *("amount", "currency_id", "lang", "reference", "reuse"),
@@ -196,6 +215,23 @@ class PaylinkSendLine(models.TransientModel):
             own = [vals for vals in bare if vals.get("wizard_id") == wizard.id]
             for vals, known in zip(own, wizard._with_known(own), strict=True):
                 vals.update(known)
+
+    @api.model
+    def _create_rows(self, wizard, vals_list):
+        """Make the lines of ``wizard`` as rows of the table. As records, with all that Odoo computes and remembers of
+        each, they would take longer than the links. What is not for clients to say is refused here as well.
+        """
+        self.check_access("create")
+        vals_list = [dict(vals) for vals in vals_list]
+        for vals in vals_list:
+            self._check_written(vals)
+        if not self.env.su:
+            vals_list = wizard._with_known(vals_list)
+        names = [name for name, field in self._fields.items() if field.store and name != "seed"]
+        common, new_token = self.default_get(names), self.env["paylink.link"]._new_token
+        own = {"wizard_id": wizard.id}
+        insert_rows(self, [common | {"seed": new_token()} | vals | own for vals in vals_list])
+        wizard.invalidate_recordset()
 
     def _completed(self, values):
         """A line that is not stored yet, whose wizard may be stored or not."""

@@ -17,7 +17,8 @@ class PaylinkDialogMixin(models.AbstractModel):
     _description = "Dialog of One User"
 
     def _compute_field_value(self, field):  # pylint: disable=missing-return
-        for user, dialogs in self.grouped(lambda dialog: dialog._reader()).items():
+        readers = self.grouped(lambda dialog: dialog._reader()) if self.env.su else {self.env.user: self}
+        for user, dialogs in readers.items():
             super(PaylinkDialogMixin, dialogs.with_user(user))._compute_field_value(field)
 
     def _reader(self):

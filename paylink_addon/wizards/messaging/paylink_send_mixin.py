@@ -15,14 +15,13 @@ class Reach(NamedTuple):
     """How somebody is reached by the channels that were chosen.
 
     ``by_email``, ``by_sms``: what works; ``problem``: why nothing does; ``left_out``: which channel does not and why,
-    where the other one does; ``doubts``: what speaks against addresses that can be tried.
+    where the other one does.
     """
 
     by_email: bool
     by_sms: bool
     problem: str | bool
     left_out: str | bool
-    doubts: list
 
 
 class PaylinkSendMixin(models.AbstractModel):
@@ -90,10 +89,9 @@ class PaylinkSendMixin(models.AbstractModel):
     # All dialogs say the same of the same address.
 
     @api.model
-    def _reach(self, partner, email, phone, send_email, send_sms, unwanted=()):
+    def _reach(self, partner, email, phone, send_email, send_sms):
         """How a customer is reached at these addresses.
 
-        :param unwanted: addresses on the blacklist, see :meth:`_unwanted_emails`
         :rtype: Reach
         """
         requests = self.env["paylink.sending.mixin"]
@@ -106,9 +104,17 @@ class PaylinkSendMixin(models.AbstractModel):
         elif by_email and not_by_sms:
             left_out = self.env._("Not sent by SMS. %(reason)s", reason=not_by_sms)
         problem = not (by_email or by_sms) and (not_by_email or not_by_sms)
-        doubts = self._email_doubts(partner, email, unwanted) if by_email else []
-        doubts += self._phone_doubts(partner, phone) if by_sms else []
-        return Reach(by_email, by_sms, problem, left_out, doubts)
+        return Reach(by_email, by_sms, problem, left_out)
+
+    @api.model
+    def _doubts(self, reach, partner, email, phone, unwanted):
+        """What speaks against addresses that can be tried, as a list of texts.
+
+        :param reach: how the customer is reached at these, see :meth:`_reach`
+        :param unwanted: addresses on the blacklist, see :meth:`_unwanted_emails`
+        """
+        doubts = self._email_doubts(partner, email, unwanted) if reach.by_email else []
+        return doubts + (self._phone_doubts(partner, phone) if reach.by_sms else [])
 
     @api.model
     def _email_doubts(self, partner, email, unwanted):

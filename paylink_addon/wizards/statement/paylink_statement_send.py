@@ -53,10 +53,11 @@ class PaylinkStatementSend(models.TransientModel):
         problems, remarks = {}, []
         for customer in customers:
             name = customer.display_name
-            reach = self._reach(customer, customer.email, False, True, False, unwanted)
+            reach = self._reach(customer, customer.email, False, True, False)
             nothing = customer.id not in owing and self.env._("%(name)s has nothing to pay.", name=name)
             problems[customer] = nothing or reach.problem
-            texts = " ".join(filter(None, [colleagues.get(customer.id), *reach.doubts]))
+            doubts = self._doubts(reach, customer, customer.email, False, unwanted)
+            texts = " ".join(filter(None, [colleagues.get(customer.id), *doubts]))
             if texts and not problems[customer]:
                 remarks.append(self.env._("%(name)s: %(reason)s", name=name, reason=texts))
         return problems, remarks
