@@ -158,9 +158,12 @@ class PaylinkPlanPart(models.Model):
 
     def _is_told(self, left, today):
         """Whether the customer was told of just this charge: not of less, nor of one that was to be made long ago."""
-        if not self.charge_on or self.charge_on + LATE < today:
+        if not self._is_told_for(today):
             return False
         return self.currency_id.compare_amounts(left - self.amount_after, self.announced_amount) <= 0
+
+    def _is_told_for(self, today):
+        return bool(self.charge_on) and self.charge_on + LATE >= today
 
     def _forget_notice(self):
         """What was announced of these does not hold anymore."""

@@ -68,14 +68,17 @@ class PaymentTransaction(models.Model):
         return super()._paylink_take_back()
 
     def _paylink_is_of_plan(self):
-        """Whether the charge of a part is still wanted: its plan has it charged, as much is due, nothing speaks against
-        it.
+        """Whether the charge of a part is still wanted: its plan has it charged, it was announced for about this day, as
+        much is due, nothing speaks against it.
         """
-        plan = self.paylink_id.plan_part_id.plan_id
+        part, today = self.paylink_id.plan_part_id, self.company_id._paylink_today()
+        plan = part.plan_id
         if plan.state != "running" or plan.token_id != self.token_id or not plan._may_charge(self.token_id):
             return False
+        if not part._is_told_for(today):
+            return False
         said = plan._said()[plan.id]
-        is_promised = (said.promised_until or date.min) >= self.company_id._paylink_today()
+        is_promised = (said.promised_until or date.min) >= today
         return not said.is_in_question and not is_promised and not self._paylink_exceeds(self._paylink_needed())
 
     def _paylink_withdraw_from_plan(self):

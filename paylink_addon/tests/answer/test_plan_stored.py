@@ -232,6 +232,15 @@ class TestPlanStored(PlanStoredCommon):
         self._send_charges(SECOND + 6)
         self.assertEqual(self._charges().mapped("state"), ["cancel", "done"])
 
+    def test_what_could_not_be_sent_for_long_is_announced_anew(self):
+        charge = self._until_stored()
+        self._send_charges(SECOND + 8)
+        self.assertEqual((charge.state, charge.paylink_sent_at), ("cancel", False))
+        self.assertEqual(self._follow(SECOND + 8).res_id, self.link.id)
+        self._follow(SECOND + 8 + NOTICE)
+        self._send_charges(SECOND + 8 + NOTICE + 7)
+        self.assertEqual(self._charges().mapped("state"), ["cancel", "done"])
+
     def test_customer_can_not_pay_what_is_being_charged(self):
         self._until_stored()
         part = self.plan.part_ids[1].link_id
