@@ -66,6 +66,12 @@ class PaylinkLinkLater(models.Model):
         self.sudo().plan_id._charge_no_more(BY_LINKS)
 
     @api.model
+    def _tell_declined(self, transaction):
+        """With that it is asked for."""
+        if self._message_failure(transaction):
+            transaction.paylink_id._note_sent()
+
+    @api.model
     def _failure_template(self, transaction):
         """Of a part that could not be charged, it says so."""
         if transaction.paylink_by_plan:

@@ -334,7 +334,9 @@ class PaylinkLinkPlan(models.Model):
         return result
 
     def _is_sent_somehow(self):
-        return self.send_email or self.send_sms
+        """Whether there is a way by which the customer is sent this, and an address for it."""
+        addresses = self.partner_id, self.email, self.phone, self.send_email, self.send_sms
+        return (self.send_email or self.send_sms) and not self._recipient_problem(*addresses)
 
     def _paylink_ends_tasks_by(self):
         return super()._paylink_ends_tasks_by() | {"sent_at"}

@@ -12,6 +12,8 @@ _lt = LazyTranslate(__name__)
 # How long before a charge the customer is told of it, and how much later than announced it may still be made: whatever
 # the job waits for longer is announced anew.
 NOTICE, LATE = timedelta(days=3), timedelta(days=7)
+# The states of a chargeback of which the bank says that the money is gone, or may be: mere questions are none.
+TAKEN = ("needs_response", "under_review", "lost")
 BY_LINKS = _lt("The parts are asked for by links again.")
 
 
@@ -99,9 +101,25 @@ class PaylinkPlanCharge(models.Model):
         charged.link_id._log_events("plan_by_links", dict.fromkeys(charged.link_id.ids, reason))
 
     def _drop_useless_methods(self):
-        """Of those whose method has expired, is refused or gone, the parts are asked for by links."""
+        """Of those whose method has expired, is refused or gone, or whose owner's bank has taken a payment by it back,
+        the parts are asked for by links.
+        """
+        self._taken_back()._charge_no_more(_lt("The bank has taken a payment by this method back."))
         useless = self.filtered(lambda plan: plan.token_id and not plan._may_charge(plan.token_id))
         useless._charge_no_more(_lt("The payment method can't be charged anymore."))
+
+    def _taken_back(self):
+        """Those of which a payment by their method was taken back, or may be, since that was agreed on: also if it is
+        asked for again.
+        """
+        if not self.token_id:
+            return self.browse()
+        domain = [("transaction_id.token_id", "in", self.token_id.ids), ("status", "in", TAKEN)]
+        disputes = self.env["paylink.dispute"].search(domain, order="id")
+        last = {dispute.transaction_id.token_id: dispute.create_date for dispute in disputes}
+        return self.filtered(
+            lambda plan: plan.token_id in last and last[plan.token_id] >= plan.consent_transaction_id.create_date
+        )
 
     # === ON THEIR DAYS === #
 
@@ -111,18 +129,17 @@ class PaylinkPlanCharge(models.Model):
         :param dict left: see :meth:`_left`
         :return: those of which the next part is not asked for by its link
         """
-        self._drop_useless_methods()
         agreed = self.filtered("token_id")
         if not agreed:
             return agreed
-        unheard = agreed.part_ids._with_notice_in_vain()
+        unheard = agreed.part_ids.filtered(lambda part: part._has_notice_in_vain(today))
         parts = self.env["paylink.plan.part"].union(*(plan._next_to_charge(left[plan.id]) for plan in agreed)) - unheard
         told = parts.filtered(lambda part: part._is_told(left[part.plan_id.id], today))
         untold = parts - told
         soon = untold.filtered(lambda part: part.date_due - NOTICE <= today)
         silent = soon.filtered(lambda part: not part.plan_id._announce(part, left[part.plan_id.id], today))
-        told.filtered(lambda part: part.charge_on <= today)._charge()
-        return (parts - silent).plan_id
+        due = told.filtered(lambda part: part.charge_on <= today)
+        return (parts - silent - (due - due._charge())).plan_id
 
     def _next_to_charge(self, left):
         """The first part that is open, if it is one of those that may be charged: later than the one with whose payment
@@ -135,11 +152,13 @@ class PaylinkPlanCharge(models.Model):
         return part if is_later and not asked and not part.is_tried else part.browse()
 
     def _announce(self, part, left, today):
-        """Tell the customer what will be charged, and when.
+        """Tell the customer what will be charged, and when. What was announced of later parts, as long as this one was
+        paid, holds no more.
 
         :return: whether that is possible
         """
         amount, day = self.currency_id.round(left - part.amount_after), max(part.date_due, today + NOTICE)
+        self.part_ids.filtered(lambda other: other.number > part.number)._forget_notice()
         part.write({"charge_on": day, "announced_amount": amount})
         mail = self.link_id._tell_plan(
             "mail_template_plan_charge",

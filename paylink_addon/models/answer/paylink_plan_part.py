@@ -1,9 +1,10 @@
 from odoo import api, fields, models
-from odoo.tools import SQL
 
 from ...const import Task
 from .paylink_plan_charge import LATE
 
+# What the notification of a message says as long as it may still leave.
+UNSENT = ("ready", "process")
 PROGRESS = [
     ("paid", "Paid"),
     ("in_progress", "In progress"),
@@ -169,38 +170,40 @@ class PaylinkPlanPart(models.Model):
         """What was announced of these does not hold anymore."""
         self.write({"charge_on": False, "announced_amount": 0, "notice_message_id": False})
 
-    def _with_notice_in_vain(self):
-        """Those of these whose notice was delivered to nobody."""
-        if not self.notice_message_id:
-            return self.browse()
-        self.env.flush_all()
-        failed = SQL("(%s)", self.env["paylink.autopay.item"]._failed_notices_sql())
-        return self.search([("id", "in", self.ids), ("notice_message_id", "in", failed)])
+    def _has_notice_in_vain(self, today):
+        """Whether its notice was delivered to nobody: it was not taken, or has not left by the day of the charge."""
+        fates = set(self.notice_message_id.notification_ids.mapped("notification_status"))
+        if not self.charge_on or "sent" in fates:
+            return False
+        return self.charge_on <= today or fates.isdisjoint(UNSENT)
 
     def _charge(self):
         """Store the wish to charge these, each once, with its link; the rows of their plans are held.
 
-        What is due is computed under lock. What takes more than was announced is left to the next run.
+        What is due is computed under lock.
+
+        :return: those of which one is stored: not those that take more than was announced
         """
         if not self:
-            return
+            return self
         links = self._with_links().link_id
         links._wait_and_hold()
         values = links._charge_values({part.link_id.id: part.plan_id.token_id for part in self})
-        made = []
-        for part in self:
-            found = values.get(part.link_id.id)
-            if found and part.currency_id.compare_amounts(found["amount"], part.announced_amount) <= 0:
-                part.is_tried = True
-                made.append(found | {"paylink_by_plan": True})
-        transactions = self.env["payment.transaction"].sudo().create(made)
-        transactions._paylink_wish_charges()
+        charged = self.filtered(
+            lambda part: (
+                (found := values.get(part.link_id.id))
+                and part.currency_id.compare_amounts(found["amount"], part.announced_amount) <= 0
+            )
+        )
+        charged.is_tried = True
+        made = [values[part.link_id.id] | {"paylink_by_plan": True} for part in charged]
+        self.env["payment.transaction"].sudo().create(made)._paylink_wish_charges()
+        return charged
 
     def _charge_failed(self, transaction):
-        """Ask for it by its link, as nothing could be charged: the customer has as long from now on as always. Who has
-        no address is left to the job.
+        """Ask for it by its link, as nothing could be charged: the customer has as long from now on as always. Whoever
+        can't be told now, or has no link anymore, is left to the job.
         """
         link = self.link_id
-        if link._is_sent_somehow():
-            link._run_steps([link._message_failure], transaction)
-            link._note_sent()
+        if link == transaction.paylink_id and link._is_payable_part():
+            link._run_steps([link._tell_declined], transaction)

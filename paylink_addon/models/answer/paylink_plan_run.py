@@ -54,6 +54,7 @@ class PaylinkPlanRun(models.Model):
         plans = self.filtered(lambda plan: plan.state == "running")
         left = plans._left()
         running = plans._end_kept(left)._end_gone()
+        running._drop_useless_methods()
         said = running._said()
         questioned = running.filtered(lambda plan: said[plan.id].is_in_question)
         promised = running.filtered(lambda plan: (said[plan.id].promised_until or date.min) >= today)

@@ -35,14 +35,16 @@ class PaymentTransaction(models.Model):
     # === CHARGED === #
 
     def _paylink_changed(self, before, message):
-        """A part that could not be charged is asked for by its link, in the same database transaction: so once."""
+        """A part that could not be charged is asked for by its link, in the same database transaction: so once. What
+        was refused for good is charged by nobody, also if the plan has ended meanwhile.
+        """
         result = super()._paylink_changed(before, message)
         self._paylink_keep_for_plan()
         part = self.paylink_id.plan_part_id.sudo()
-        has_failed = self.paylink_by_plan and self.state in ("error", "cancel") and not self.paylink_closed
-        if has_failed and part.plan_id.state == "running":
+        if self.paylink_by_plan and self.state in ("error", "cancel") and not self.paylink_closed:
             self._paylink_note_refused()
-            part._charge_failed(self)
+            if part.plan_id.state == "running":
+                part._charge_failed(self)
         return result
 
     def _paylink_note_refused(self):
@@ -68,14 +70,14 @@ class PaymentTransaction(models.Model):
         return super()._paylink_take_back()
 
     def _paylink_is_of_plan(self):
-        """Whether the charge of a part is still wanted: its plan has it charged, it was announced for about this day, as
-        much is due, nothing speaks against it.
+        """Whether the charge of a part is still wanted: its plan has it charged, it was announced for about this day,
+        as much is due, nothing speaks against it.
         """
         part, today = self.paylink_id.plan_part_id, self.company_id._paylink_today()
         plan = part.plan_id
         if plan.state != "running" or plan.token_id != self.token_id or not plan._may_charge(self.token_id):
             return False
-        if not part._is_told_for(today):
+        if not part._is_told_for(today) or part._has_notice_in_vain(today):
             return False
         said = plan._said()[plan.id]
         is_promised = (said.promised_until or date.min) >= today

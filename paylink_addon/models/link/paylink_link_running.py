@@ -68,14 +68,17 @@ class PaylinkLinkRunning(models.Model):
 
     @api.model
     def _message_failure(self, transaction):
-        """Write to the customer: by e-mail, and by SMS if the link was sent by SMS."""
-        link = transaction.paylink_id._asking_link()
+        """Write to the customer: by e-mail, and by SMS if the link was sent by SMS.
+
+        :return: whether there was a way to
+        """
+        link, messages = transaction.paylink_id._asking_link(), []
         if not link:
-            return
+            return False
         emails, told = link._receipt_addresses(), link.with_context(lang=link.lang)
         template = self.env.ref(f"paylink_addon.{link._failure_template(transaction)}", raise_if_not_found=False)
         if template and emails:
-            told._create_emails(
+            messages += told._create_emails(
                 told._prepare_emails(
                     template.sudo().with_context(lang=link.lang),
                     email_to={link.id: emails},
@@ -87,7 +90,8 @@ class PaylinkLinkRunning(models.Model):
         sms = self.env.ref("paylink_addon.sms_template_failure", raise_if_not_found=False)
         if sms and link.send_sms and link.phone:
             text = sms.sudo().with_context(lang=link.lang)._render_field("body", link.ids)
-            told._create_sms(text, event="failure_told")
+            messages += told._create_sms(text, event="failure_told")
+        return bool(messages)
 
     @api.model
     def _failure_template(self, _transaction):

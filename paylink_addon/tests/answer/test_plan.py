@@ -39,7 +39,27 @@ class PlanCommon(ReminderCommon):
             plans._follow(day)
             self.env.flush_all()
             self.env.invalidate_all()
-        return self.env["mail.mail"].sudo().search([], order="id") - before
+        mails = self.env["mail.mail"].sudo().search([], order="id") - before
+        mails.mail_message_id.notification_ids.notification_status = "sent"  # they leave at once
+        return mails
+
+    def _dispute(self, link, **values):
+        """A bank takes a payment by ``link`` back, or may."""
+        return (
+            self.env["paylink.dispute"]
+            .sudo()
+            .create(
+                {
+                    "name": f"dp_{link.id}",
+                    "provider_id": self.provider.id,
+                    "transaction_id": link.transaction_ids[:1].id,
+                    "currency_id": link.currency_id.id,
+                    "status": "needs_response",
+                    "item_ids": [fields.Command.set(link.line_ids.move_line_id.ids)],
+                    **values,
+                }
+            )
+        )
 
 
 @tagged("post_install", "-at_install")
@@ -372,24 +392,6 @@ class TestPlan(PlanCommon):
                     self.assertGreaterEqual(min(plan.hold_ids.mapped("date_until")), TODAY + timedelta(days=34))
                 savepoint.rollback()
                 self.env.invalidate_all()
-
-    def _dispute(self, link, **values):
-        """A bank takes a payment by ``link`` back, or may."""
-        return (
-            self.env["paylink.dispute"]
-            .sudo()
-            .create(
-                {
-                    "name": f"dp_{link.id}",
-                    "provider_id": self.provider.id,
-                    "transaction_id": link.transaction_ids[:1].id,
-                    "currency_id": link.currency_id.id,
-                    "status": "needs_response",
-                    "item_ids": [fields.Command.set(link.line_ids.move_line_id.ids)],
-                    **values,
-                }
-            )
-        )
 
     def test_part_that_is_open_again_is_asked_for_anew(self):
         """A bank, or somebody, takes a part back: (case) → asked for on which days; the plan ends some days later."""

@@ -132,9 +132,15 @@ class TestPlanStored(PlanStoredCommon):
         self.assertEqual((len(self._charges()), self.plan.state), (2, "kept"))
 
     def test_refused_for_good(self):
-        """It is charged by nobody anymore: all parts are asked for by links."""
-        charge = self._until_stored()
+        """It is charged by nobody anymore, also if the plan has ended: all parts are asked for by links."""
+        charge = self._sent_charge()
         charge.paylink_never_again = True
+        with self.env.cr.savepoint() as savepoint:
+            self.plan._end("ended", "")
+            charge._set_error("Stolen")
+            self.assertTrue(self.token.paylink_refused_at)
+            savepoint.rollback()
+            self.env.invalidate_all()
         charge._set_error("Stolen")
         self.assertTrue(self.token.paylink_refused_at)
         with self._on(SECOND + 2):
@@ -143,6 +149,38 @@ class TestPlanStored(PlanStoredCommon):
         mails = self._follow(THIRD)
         self.assertEqual(mails.mapped("res_id"), self.plan.part_ids[2].link_id.ids)
         self.assertFalse(self.plan.token_id)
+
+    def test_declined_where_the_customer_can_not_be_told(self):
+        """(what has happened meanwhile) → whether an e-mail, or an SMS, asks for the part on the next day."""
+        template = self.env.ref("paylink_addon.mail_template_plan_declined")
+
+        def forget(link):
+            self._forget_addresses()
+            link.email = False
+
+        for case, act, by_email in (
+            ("link canceled", lambda link: link.sudo(False).action_cancel(), True),
+            ("no template", lambda _link: template.unlink(), True),
+            ("no address", forget, False),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                charge, part = self._sent_charge(), self.plan.part_ids[1]
+                act(charge.paylink_id)
+                with self._on(SECOND):
+                    charge._set_error("Too little money")
+                self.assertFalse(part.told_at)
+                mails = self._follow(SECOND + 1).filtered("email_to")
+                self.assertEqual(mails.mapped("res_id"), part.link_id.ids if by_email else [])
+                self.assertTrue(part.told_at)
+                self.assertEqual(len(self._charges()), 1)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def _sent_charge(self):
+        """The charge of the second part, which the provider has not answered yet."""
+        charge = self._until_stored()
+        charge.write({"paylink_todo": False, "paylink_sent_at": "2026-04-18 10:00:00"})
+        return charge
 
     def test_outcome_that_nobody_knows(self):
         """It is not tried again, nor asked for, until somebody has looked."""
@@ -174,6 +212,15 @@ class TestPlanStored(PlanStoredCommon):
         with patch.object(type(self.provider), "_paylink_refusal_text", lambda *_args: "Too little."):
             mail = self._follow(SECOND)
         self.assertEqual((self._charges().state, mail.res_id), ("error", self.plan.part_ids[1].link_id.id))
+        self.assertFalse(self._follow(SECOND + 1))
+
+    def test_part_of_which_no_charge_is_stored(self):
+        """It is asked for at once, too."""
+        self._agree()
+        self._follow(SECOND - NOTICE)
+        with patch.object(type(self.link), "_charge_values", lambda *_args: {}):
+            mail = self._follow(SECOND)
+        self.assertEqual((self._charges().ids, mail.res_id), ([], self.plan.part_ids[1].link_id.id))
         self.assertFalse(self._follow(SECOND + 1))
 
     # === WITHDRAWN === #
@@ -254,14 +301,20 @@ class TestPlanStored(PlanStoredCommon):
         """(what happens before the notice, or after it) → what becomes of the part on its day."""
         template = self.env.ref("paylink_addon.mail_template_plan_charge")
 
-        def bounce():
-            self.plan.part_ids[1].notice_message_id.notification_ids.notification_status = "bounce"
+        def turn(status):
+            self.plan.part_ids[1].notice_message_id.notification_ids.notification_status = status
+
+        def delete():
+            self.plan.part_ids[1].notice_message_id.unlink()
 
         for case, before, after, expected in (
             ("nothing", None, None, "charged"),
             ("no template", template.unlink, None, "asked"),
             ("no address", self._forget_addresses, None, "by link"),
-            ("bounced", None, bounce, "asked"),
+            ("bounced", None, lambda: turn("bounce"), "asked"),
+            ("still in the outbox", None, lambda: turn("ready"), "asked"),
+            ("taken out of it", None, lambda: turn("canceled"), "asked"),
+            ("deleted", None, delete, "asked"),
             ("expired", None, lambda: self.token.write({"paylink_expires_on": TODAY}), "asked"),
             ("less is due", None, lambda: self._pay_by_hand(15), "less"),
             ("paid", None, lambda: self._pay_by_hand(40), "nothing"),
@@ -299,6 +352,42 @@ class TestPlanStored(PlanStoredCommon):
         self.assertFalse(self._charges())
         self._follow(SECOND - 1 + NOTICE + 8 + NOTICE)
         self.assertEqual(self._charges().amount, 40)
+
+    def test_notice_of_a_part_that_is_open_again(self):
+        """It tells what will be charged, although the next part was announced already; that one is announced anew."""
+        self._agree()
+        with self._on(2):
+            self._pay_by_hand(40)
+        self.assertIn("Part 3 of 3", self._follow(THIRD - NOTICE).body_html)
+        with self._on(THIRD - NOTICE):
+            self.env["account.payment"].search([], order="id desc", limit=1).move_id.line_ids.remove_move_reconcile()
+        second, third = self.plan.part_ids[1:]
+        notice = self._follow(THIRD - NOTICE + 1).body_html
+        for text in ("Part 2 of 3", second.charge_on.strftime("%m/%d/%Y")):
+            self.assertIn(text, notice)
+        self.assertFalse(third.charge_on)
+
+    def test_chargeback(self):
+        """(what a bank says of a payment by the method, since that was agreed on) → whether charges go on."""
+        lost = {"status": "lost", "reminders_resumed_at": "2026-03-20 10:00:00"}
+        for case, values, before, goes_on in (
+            ("open", {}, False, False),
+            ("lost", lost, False, False),
+            ("question", {"status": "warning_needs_response"}, False, True),
+            ("won", {"status": "won"}, False, True),
+            ("before", lost, True, True),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                dispute = self._dispute(self._agree().paylink_id, **values)
+                if before:
+                    self.env.flush_all()
+                    query = "UPDATE paylink_dispute SET create_date = '2020-01-01' WHERE id = %s"
+                    self.env.cr.execute(query, dispute.ids)
+                    self.env.invalidate_all()
+                self._follow(5)
+                self.assertEqual(bool(self.plan.token_id), goes_on)
+                savepoint.rollback()
+                self.env.invalidate_all()
 
     # === WHOSE === #
 
