@@ -65,8 +65,19 @@ class ResPartner(models.Model):
             gone -= paid
             if not company.currency_id.is_zero(due[item] - paid):
                 left[item] = due[item] - paid
-        late = [item.date_maturity or item.date for item in left if item._paylink_days_late() > 0]
-        return Owed(company.currency_id.round(sum(left.values())), min(late, default=None))
+        late = items.filtered(lambda item: item in left and item._paylink_days_late() > 0)
+        return Owed(company.currency_id.round(sum(left.values())), self._paylink_late_since(late))
+
+    @api.model
+    def _paylink_late_since(self, items):
+        """Since when the oldest of these overdue items is, or the oldest part of what is paid in parts; ``None``: who
+        keeps a payment plan is not late.
+        """
+        plans = self.env["paylink.plan"]._running_of(items) if items else self.env["paylink.plan"]
+        parts = plans._all_open().filtered(lambda part: part.date_due < part.company_id._paylink_today())
+        others = items - plans.link_id.line_ids.move_line_id
+        days = [item.date_maturity or item.date for item in others] + parts.mapped("date_due")
+        return min(days, default=None)
 
     def _paylink_owing(self, company):
         """The open items of the customer's account, as :meth:`_paylink_open_items` finds them, in sudo mode: in one

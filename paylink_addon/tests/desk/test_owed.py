@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from freezegun import freeze_time
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
@@ -52,6 +53,16 @@ class TestOwed(DepositCommon):
         credit.button_draft()
         self.assertEqual(self._owed(), (530.0, self._late(10)))
 
+    def test_who_keeps_a_plan_is_not_late(self):
+        """Else since the oldest part that is not paid."""
+        link = self._link(self.old)
+        link._agree_on_plan([(self.today, 60), (self.today + timedelta(days=30), 40)])
+        self.assertEqual(self._owed(), (850.0, self._late(10)))
+        self.newer.button_draft()
+        self.assertEqual(self._owed(), (600.0, None))
+        with freeze_time(fields.Datetime.now() + timedelta(days=2)):
+            self.assertEqual(self._owed(), (600.0, self.today))
+
     def test_nothing_is_owed(self):
         """Nor where the credits are more than what is due; nor to another company."""
         self.assertEqual(self._owed(self.john), (0.0, None))
@@ -87,7 +98,8 @@ class TestOwed(DepositCommon):
         for model in ("account.move", "account.move.line"):
             self.env[model].invalidate_model()
         order.invalidate_recordset(["paylink_owed_text", "paylink_is_overdue"], flush=False)
-        with self.assertQueryCount(4):  # the items, their documents, whether these are of orders, what is on its way
+        # The items, their documents, whether these are of orders, what is on its way, what is paid in parts.
+        with self.assertQueryCount(5):
             self.assertTrue(order.paylink_owed_text)
 
     def test_only_who_may_ask_the_customer_sees_it(self):
