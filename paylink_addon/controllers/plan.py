@@ -34,11 +34,21 @@ class PaylinkPlan(PaylinkPay):
 
     @classmethod
     def _make_transaction(cls, link, amount, choice):
-        """Who saves what a part is paid with, as the page says, agrees that the later parts are charged to it."""
+        """Who saves what a part is paid with, on a page that has said so, agrees that the later parts are charged to
+        it: what it has said is kept.
+        """
         transaction = super()._make_transaction(link, amount, choice)
         payer = cls._payer(link) if cls._is_by_user() else None
-        if choice.get("tokenization_requested") and link._may_agree_on_later(payer):
-            transaction.paylink_for_later = True
+        is_wanted = choice.get("tokenization_requested") and request.httprequest.values.get("later")
+        if is_wanted and link._may_agree_on_later(payer):
+            by_user = payer == request.env.user.partner_id
+            transaction.write(
+                {
+                    "paylink_for_later": True,
+                    "paylink_later_text": link._later_text(),
+                    "paylink_later_proof": "login" if by_user else "code",
+                }
+            )
         return transaction
 
     @staticmethod

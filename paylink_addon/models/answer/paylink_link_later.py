@@ -3,8 +3,6 @@
 from odoo import api, models
 from odoo.tools import format_date
 
-from .paylink_plan_charge import BY_LINKS
-
 
 class PaylinkLinkLater(models.Model):
     """It is offered to whoever may save a method of the customer (see :meth:`_may_save`): nobody else may agree."""
@@ -51,7 +49,10 @@ class PaylinkLinkLater(models.Model):
         """Likewise, where the method shows its fields on our page."""
         values = super()._fields_values(money, chosen, payer, option)
         may_agree = values and any(values["show_tokenize_input_mapping"].values()) and self._may_agree_on_later(payer)
-        return values and values | {"later_text": self._later_text() if may_agree else ""}
+        text = self._later_text() if may_agree else ""
+        if text:  # the form of Odoo tells by that what its page has said
+            values["transaction_route"] += "?later=1"
+        return values and values | {"later_text": text}
 
     def _can_store(self):
         """Whether something that this can be paid with can be stored by its customer, logged in or not."""
@@ -63,7 +64,7 @@ class PaylinkLinkLater(models.Model):
     def _stop_charges(self):
         """The customer wants links again. A second click waits, and is run again as a whole."""
         self._wait_and_hold()
-        self.sudo().plan_id._charge_no_more(BY_LINKS)
+        self.sudo().plan_id._stop_charges()
 
     @api.model
     def _tell_declined(self, transaction):

@@ -48,7 +48,8 @@ class PaylinkPlanCharge(models.Model):
     @api.depends("token_id", "state")
     def _compute_charged_to(self):
         for plan in self:
-            plan.charged_to = plan.state == "running" and plan.token_id.display_name
+            is_running = plan.state == "running"
+            plan.charged_to = is_running and (plan.token_id.display_name or plan._awaited_text())
 
     # === ACTIONS === #
 
@@ -59,7 +60,7 @@ class PaylinkPlanCharge(models.Model):
         plans.link_id._wait_and_hold()
         if not all(plan.charged_to for plan in plans):
             raise UserError(self.env._("Nothing is charged here anymore: reload the page."))
-        plans._charge_no_more(BY_LINKS)
+        plans._stop_charges()
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     # === WHAT IS AGREED ON === #
@@ -80,12 +81,47 @@ class PaylinkPlanCharge(models.Model):
             return
         self.write({"token_id": token.id, "consent_transaction_id": transaction.id})
         self.part_ids._forget_notice()
-        text = self.company_id._paylink_env()._(
-            "%(method)s, as agreed with payment %(reference)s.",
-            method=token.display_name,
-            reference=transaction.reference,
-        )
+        text = self._agreed_text(transaction, self.company_id._paylink_env())
         self.link_id._log_events("plan_method", {self.link_id.id: text})
+
+    @api.model
+    def _agreed_text(self, transaction, env):
+        """What was agreed on, in the language of ``env``: amounts and days as the page has shown them."""
+        facts = {"method": transaction.token_id.display_name, "reference": transaction.reference}
+        if not transaction.paylink_later_text:
+            return env._("%(method)s, as agreed with payment %(reference)s.", **facts)
+        words = dict(transaction._fields["paylink_later_proof"]._description_selection(env))
+        return env._(
+            "%(method)s, as agreed with payment %(reference)s (%(proof)s): %(shown)s",
+            proof=words[transaction.paylink_later_proof],
+            shown=transaction.paylink_later_text,
+            **facts,
+        )
+
+    def _new_consents(self):
+        """The payments with which it was agreed on, but that have not arrived, or whose method is not known yet."""
+        domain = [("paylink_for_later", "=", True), ("paylink_id.plan_part_id.plan_id", "in", self.ids)]
+        domain += ["|", ("state", "!=", "done"), ("token_id", "=", False)]
+        return self.env["payment.transaction"].sudo().search(domain)
+
+    def _awaited_text(self):
+        """What the parts will be charged to once such a payment has arrived, in the language of the context."""
+        consent = self._new_consents().filtered(lambda tx: tx.state in ("pending", "authorized"))[:1]
+        if not consent:
+            return False
+        return self.env._(
+            "%(method)s, once payment %(reference)s has arrived",
+            method=consent.payment_method_id.name,
+            reference=consent.reference,
+        )
+
+    def _stop_charges(self):
+        """The customer, or a colleague, wants links again, also if what it was agreed on with has not arrived yet."""
+        plans = self.sudo().filtered(lambda plan: plan.state == "running")
+        awaiting = plans.filtered(lambda plan: not plan.token_id and plan._awaited_text())
+        plans._new_consents().paylink_for_later = False
+        awaiting.link_id._log_events("plan_by_links", dict.fromkeys(awaiting.link_id.ids, BY_LINKS))
+        plans._charge_no_more(BY_LINKS)
 
     def _charge_no_more(self, reason):
         """Ask for the parts by links from now on; what was not sent to the provider yet is withdrawn.
@@ -195,9 +231,10 @@ class PaylinkPlanCharge(models.Model):
 
         :param running: the next part
         """
-        token = self.token_id if self._may_charge(self.token_id) else self.token_id.browse()
+        # Which one it is, its owner knows: others may have the address of the page.
+        is_charged = self._may_charge(self.token_id)
+        charged_to = self.token_id._paylink_public_name() if is_charged else self._awaited_text()
         return {
-            # Which one it is, its owner knows: others may have the address of the page.
-            "charged_to": token._paylink_public_name() if token else False,
-            "may_agree": bool(not token and running.amount_after and self.link_id._can_store()),
+            "charged_to": charged_to,
+            "may_agree": bool(not charged_to and running.amount_after and self.link_id._can_store()),
         }

@@ -17,6 +17,10 @@ class PaymentTransaction(models.Model):
         copy=False,
         help="The customer has agreed that the later parts of the payment plan are charged to the same method.",
     )
+    paylink_later_text = fields.Text(string="Amounts and Days that were shown", readonly=True, copy=False)
+    paylink_later_proof = fields.Selection(
+        [("login", "Logged in"), ("code", "By a code")], string="How the customer was known", readonly=True, copy=False
+    )
     paylink_by_plan = fields.Boolean(string="By a Payment Plan", readonly=True, copy=False)
 
     # === AGREED ON === #
@@ -28,7 +32,9 @@ class PaymentTransaction(models.Model):
         return result
 
     def _paylink_keep_for_plan(self):
-        for tx in self.sudo().filtered(lambda tx: tx.paylink_for_later and tx.token_id and tx.state == "done"):
+        """What was given up, and is paid all the same, is paid by who may have agreed on something else meanwhile."""
+        agreed = self.sudo().filtered(lambda tx: tx.paylink_for_later and not tx.paylink_closed)
+        for tx in agreed.filtered(lambda tx: tx.token_id and tx.state == "done"):
             if plan := tx.paylink_id.plan_part_id.plan_id:
                 plan._keep_method(tx)
 

@@ -415,6 +415,29 @@ class TestPlanStored(PlanStoredCommon):
         self.assertTrue(self._follow(SECOND))
         self.assertFalse(self._charges())
 
+    def test_what_is_stopped_before_the_payment_has_arrived(self):
+        """By whom it is stopped, or by an attempt that was given up: it is not agreed on anymore."""
+        for case, act, state in (
+            ("nobody", lambda _tx: None, "pending"),
+            ("customer", lambda _tx: self.link._stop_charges(), "pending"),
+            ("colleague", lambda _tx: self.plan.action_ask_by_links(), "authorized"),
+            ("given up", lambda tx: tx._paylink_close("Too late"), "draft"),
+            ("failed at first", lambda tx: (tx._set_error("No"), self.link._stop_charges()), "draft"),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                first = self.link._link_of_plan("next")
+                tx = self._attempt(first, token_id=self.token.id, paylink_for_later=True)
+                tx.state = state
+                self.assertEqual(tx.reference in (self.plan.charged_to or ""), state != "draft")
+                act(tx)
+                tx._set_done()
+                self.env.invalidate_all()
+                self.assertEqual(bool(self.plan.charged_to), case == "nobody")
+                is_told = case in ("customer", "colleague")
+                self.assertEqual(bool(self._time_line(self.link, "plan_by_links")), is_told)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_earlier_part_that_is_open_again(self):
         """What was not agreed on is not charged: it is asked for, with what comes due."""
         tx = self._agree()
@@ -470,6 +493,9 @@ class TestPlanStoredPage(PlanStoredCommon, PayCommon):
         self.env.invalidate_all()
         self.assertEqual((first.transaction_ids.state, self.plan.token_id), ("done", self.token))
         first.transaction_ids._post_process()
+        said = self._time_line(self.link, "plan_method").body
+        for text in ("40.00 on 04/18/2026", "Logged in"):
+            self.assertIn(text, said)
         self.authenticate(None, None)
         page = self._get(self.link, "?lang=en_US").text
         self.assertIn("are charged to the payment method", page)
@@ -493,10 +519,13 @@ class TestPlanStoredPage(PlanStoredCommon, PayCommon):
         self._login(self.marie)
         first, _page = self._part_page()
         option = f"?lang=en_US&method={self.provider.id}-{self.payment_method_id}"
-        self.assertIn("the later parts are charged to it", self._get(first, option).text)
-        answer = self._transaction(first, tokenization_requested=True)
-        tx = self.env["payment.transaction"].sudo().search([("reference", "=", answer["reference"])])
-        self.assertTrue(tx.paylink_for_later)
+        page = self._get(first, option).text
+        self.assertIn("the later parts are charged to it", page)
+        self.assertIn(f'"/pay/{first.access_token}/transaction?later=1"', page)
+        for query in ("", "?later=1"):
+            answer = self._transaction(first, query, tokenization_requested=True)
+            tx = self.env["payment.transaction"].sudo().search([("reference", "=", answer["reference"])])
+            self.assertEqual(tx.paylink_for_later, bool(query))
         data = {"reference": tx.reference, "payment_details": "1234", "simulated_state": "done"}
         tx._process("demo", data)
         self.assertEqual(self.plan.charged_to, tx.token_id.display_name)
@@ -506,6 +535,28 @@ class TestPlanStoredPage(PlanStoredCommon, PayCommon):
         self._transaction(other, tokenization_requested=True)
         self.env.invalidate_all()
         self.assertFalse(other.sudo().transaction_ids.paylink_for_later)
+
+    def test_page_that_did_not_say_it(self):
+        """Charges that are stopped meanwhile do not go on because of what it calls saving a method; what is stopped
+        while the payment is pending says so.
+        """
+        self._login(self.marie)
+        self._agree()
+        second, page = self._part_page()
+        self.assertNotIn("charge the later parts", page)
+        (form,) = html.fromstring(page).xpath("//form[contains(@class, 'pl-pay')]")
+        self.link._stop_charges()
+        self.env.flush_all()
+        data = {**dict(form.form_values()), "option": f"token-{self.token.id}", "save": "1"}
+        self.url_open(form.action, data=data, allow_redirects=False)
+        self.env.invalidate_all()
+        tx = second.transaction_ids
+        self.assertEqual((tx.state, tx.paylink_for_later, self.plan.token_id.ids), ("done", False, []))
+        tx.write({"paylink_for_later": True, "state": "pending"})
+        self.env.flush_all()
+        (form,) = html.fromstring(self._get(self.link, "?lang=en_US").text).xpath("//form[contains(@action, 'stop')]")
+        self._stop(form.action)
+        self.assertFalse(tx.paylink_for_later)
 
     def test_who_is_asked(self):
         """Nobody but the customer, who may prove it by a code; the last part has none after it."""

@@ -19,7 +19,7 @@ class PayCommon(PaylinkCommon, HttpCase):
         self.assertEqual((form.method, len(form.xpath(".//button"))), ("POST", 1))
         return self.url_open(form.action, data=dict(form.form_values()) | values, allow_redirects=False)
 
-    def _transaction(self, link, **params):
+    def _transaction(self, link, query="", **params):
         """Call the route of the payment form as its script does; return the answer's result or error."""
         payload = {
             "provider_id": self.provider.id,
@@ -34,7 +34,7 @@ class PayCommon(PaylinkCommon, HttpCase):
             "csrf_token": "",
         } | params
         response = self.url_open(
-            f"/pay/{link.access_token}/transaction",
+            f"/pay/{link.access_token}/transaction{query}",
             data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": payload}),
             headers={"Content-Type": "application/json"},
         )
