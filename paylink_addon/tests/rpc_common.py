@@ -145,8 +145,8 @@ class RpcCommon(DepositCommon):
         in_parts = cls._link(cls._invoice(cls.marie, 8181.82), **values | {"email": False}).sudo()
         plan = in_parts._choose_plan(in_parts._plan_offers()[0].key)
         cls._mark(in_parts.sudo(False), in_parts.access_token)
-        cls._mark(plan)  # what is due in all, its invoice tells
-        cls._mark(plan.part_ids[0], *cls._amounts("4090.91"))
+        cls._mark(plan)  # what is due in all, its invoice tells; when how much of it, the open items of that
+        cls._mark(plan.part_ids[0])
         cls._mark(of_invoice.line_ids)
         cls._mark(cls._attempt(free), *cls._amounts("2727.27"))
         order = cls._order(3737.37, user_id=cls.boss.id)

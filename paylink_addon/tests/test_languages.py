@@ -162,7 +162,10 @@ class TestLanguages(BankMixin, CardCommon, ReminderCommon, DepositCommon):
         link._expire()
 
     def note_renewal(self):
-        self.link()._ask_for_renewal()
+        link = self.link()
+        link.expires_at = fields.Datetime.now() - timedelta(days=1)
+        link._expire()
+        link._ask_for_renewal()
 
     def note_changed_document(self):
         link = self.link()
