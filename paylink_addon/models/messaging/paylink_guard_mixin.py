@@ -38,21 +38,21 @@ class PaylinkGuardMixin(models.AbstractModel):
             known = Known()
         if key not in known:
             guarded = [name for name in fields_list if self._is_guarded(name)]
-            offered = self._offered_defaults([name for name in fields_list if name not in guarded])
+            names = [name for name in fields_list if name not in guarded]
+            self._check_context(names)
+            offered = super().default_get(names)
+            if not self.env.su:
+                self._check_named(offered)
             known[key] = offered, [name for name in guarded if self._fields[name].default]
         offered, guarded = known[key]
         return offered | self._own_defaults(guarded)
 
     @api.model
-    def _offered_defaults(self, names):
-        """The defaults of fields that clients may change."""
+    def _check_context(self, names):
+        """Refuse defaults that a client's context has for these fields and may not."""
         if not self.env.su:
             context = self.env.context
             self._check_values({name: context[f"default_{name}"] for name in names if f"default_{name}" in context})
-        values = super().default_get(names)
-        if not self.env.su:
-            self._check_named(values)
-        return values
 
     @api.model_create_multi
     def create(self, vals_list):
