@@ -22,9 +22,9 @@ def main():
         send(env, invoices[-5:])()  # both start warm
         peer_links(invoices, 2)()
         cancel_links(env)
-        compare(table, env, invoices, "making a link", {"at_least": 20, "goal": 50})
+        compare(table, env, invoices, "making a link", {"at_least": 15, "goal": 50})
         cancel_links(env)
-        compare(table, env, invoices, "link and queued e-mail", {"at_least": 8, "goal": 10}, template)
+        compare(table, env, invoices, "link and queued e-mail", {"at_least": 7, "goal": 10}, template)
         cancel_links(env)
         compare(table, env, invoices, "link from the dialog", {"at_least": 12, "goal": 50}, way=click)
     return table.show()

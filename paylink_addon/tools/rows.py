@@ -2,13 +2,8 @@
 lines take longer than all else. It is for lines whose values are all known: nothing is computed, nothing checked.
 """
 
-import json
-from functools import partial
-
 from odoo.models import MAGIC_COLUMNS
 from odoo.tools import SQL
-from odoo.tools.json import json_default
-from psycopg2.extras import Json
 
 
 def insert_rows(model, vals_list):
@@ -23,15 +18,13 @@ def insert_rows(model, vals_list):
     fields = [field for field in model._fields.values() if field.store and field.column_type]
     fields = [field for field in fields if field.name not in MAGIC_COLUMNS]
     env = model.env
-    stamps = dict.fromkeys(("create_uid", "write_uid"), env.uid)
-    stamps |= dict.fromkeys(("create_date", "write_date"), env.cr.now())
-    rows = [_row(model, fields, vals) | stamps for vals in vals_list]
+    stamps = {"create_uid": env.uid, "write_uid": env.uid, "create_date": env.cr.now(), "write_date": env.cr.now()}
+    rows = [(*_row(model, fields, vals), *stamps.values()) for vals in vals_list]
     query = SQL(
-        "INSERT INTO %(table)s (%(columns)s) "
-        "SELECT %(columns)s FROM jsonb_populate_recordset(NULL::%(table)s, %(rows)s) RETURNING id",
-        table=SQL.identifier(model._table),
-        columns=SQL(", ").join(map(SQL.identifier, [*(field.name for field in fields), *stamps])),
-        rows=Json(rows, dumps=partial(json.dumps, default=json_default)),
+        "INSERT INTO %s (%s) VALUES %s RETURNING id",
+        SQL.identifier(model._table),
+        SQL(", ").join(map(SQL.identifier, [*(field.name for field in fields), *stamps])),
+        SQL(", ").join(rows),
     )
     return model.browse(row_id for (row_id,) in env.execute_query(query))
 
@@ -39,10 +32,9 @@ def insert_rows(model, vals_list):
 def _row(model, fields, vals):
     """``vals`` as the table has them."""
     currency = model.env["res.currency"].browse(vals.get("currency_id") or ())
-    return {
-        field.name: currency.round(vals[field.name] or 0.0)
+    return [
+        currency.round(vals.get(field.name) or 0.0)
         if field.type == "monetary" and currency
-        else field.convert_to_column_insert(vals[field.name], model)
+        else field.convert_to_column_insert(vals.get(field.name), model)
         for field in fields
-        if field.name in vals
-    }
+    ]
