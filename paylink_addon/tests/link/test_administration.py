@@ -102,6 +102,7 @@ class TestAdministration(PaylinkCommon, HttpCase):
         leaver.active = False
         self.assertEqual(link._task_users(), admin)
         admin.active = False
+        link._cancel()
         link._ask_for_renewal()
         task = link.activity_ids.filtered(lambda found: found.paylink_key == Task.RENEWAL)
         self.assertTrue(task.user_id.active and task.user_id._is_system())
