@@ -144,8 +144,9 @@ class TestReceipt(PayCommon):
         for amounts, taken, expected in (
             ((100,), 98, [[98, 0, 98]]),
             ((100,), 50, [[98, 48, 50]]),
-            ((100, 50), 147, [[98, 0, 98], [49, 0, 47]]),  # the discounts, which are booked, settle the last one
+            ((100, 50), 147, [[98, 0, 98], [49, 0, 49]]),
             ((100, 50), 60, [[98, 38, 60], [49, 49, 0]]),
+            ((100, 50), 120, [[98, 0, 98], [49, 27, 20]]),  # the discount of the first one, still booked, settles 2
         ):
             with self.subTest(amounts=amounts, taken=taken):
                 moves = self.env["account.move"].union(
