@@ -6,6 +6,7 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..fake_stripe import methods, payments
+from ..random_runs import analyze
 from .stripe_account_common import StripeAccountCommon
 
 # 2,000 for a long run.
@@ -84,6 +85,8 @@ class TestStripeAccountMonth(StripeAccountCommon):
         balance = self.use_as_account(since=self.company._paylink_today() + timedelta(days=self.shift - 5))
         paid = []
         for day in range(DAYS):
+            if day % 5 == 1:
+                analyze(self.env)
             self.fake.world.clock.offset = (day + self.shift) * DAY
             links = [self.new_link(number) for number in range(LINKS) if number * DAYS // LINKS == day]
             paid += self.trade(links)
