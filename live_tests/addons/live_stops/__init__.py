@@ -39,7 +39,7 @@ def set_stops():
     stop_after(books, "_after_payments", "told")
     stop_after(run, "_work_new", "handled", when=bool)
     stop_after(IrCron, "_commit_progress", "committed")
-    disputes = models.dispute.paylink_dispute.PaylinkDispute
+    disputes = models.dispute.paylink_dispute_books.PaylinkDisputeBooks
     stop_before(disputes, "_book_withdrawal", "withdrawing")
     stop_after(disputes, "_book_withdrawal", "withdrawn")
     stop_after(models.stripe.paylink_dispute.PaylinkDispute, "_stripe_apply", "disputed")
