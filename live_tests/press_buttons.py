@@ -415,6 +415,8 @@ def give(env, user):
             env.cr.execute(
                 SQL("UPDATE %s SET %s = %s WHERE id %% 2 = 0", SQL.identifier(table), SQL.identifier(column), user.id)
             )
+    # A plan is of who has its link; those of its parts are not given to anybody else.
+    env.cr.execute(SQL("UPDATE paylink_plan SET user_id = %s", user.id))
     env.invalidate_all()
 
 
