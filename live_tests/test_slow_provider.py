@@ -10,7 +10,7 @@ from support import CONFLICTS, Ledger, Payer, at_once, log_in, server, slow_prov
 
 ROUNDS = 3
 # For how long the attempt is waited for, in seconds.
-PATIENCE = 20
+PATIENCE = 60
 # What the owner is told who cancels too late, and the accountant who registers a payment then.
 EXPECTED = [*CONFLICTS, r"is paid: refund it instead", r"has paid already"]
 SCRIPT = f"""

@@ -16,7 +16,7 @@ from fake_stripe import FakeStripe
 from support import CONFLICTS, Ledger, Payer, Stops, at_once, server
 
 SECRET = "whsec_live_tests"
-PATIENCE = 30
+PATIENCE = 120
 # On the way from the message to the books; the first two are in the worker that receives, the others in the job's.
 RECEIVING = ["stored", "received"]
 HANDLING = ["taken", "applied", "booking", "reconciling", "booked", "told", "handled", "committed"]
