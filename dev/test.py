@@ -20,7 +20,7 @@ from .log import Outcome, follow
 from .odoo import free_port, the_odoo
 from .report import Progress, report
 from .setup import optional_programs
-from .system import ADDONS, CACHE, ROOT, background, digest, say, step
+from .system import CACHE, ROOT, background, digest, say, step
 from .targets import chosen, every
 
 LOGS = CACHE / f"logs-{digest(ROOT)}"
@@ -135,7 +135,7 @@ def _run_targets(targets, outcome, name=""):
     """
     if inside := [target for target in targets if target.is_inside]:
         stems = "+".join(dict.fromkeys(target.place.stem for target in inside))
-        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60], installs=not name))
+        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60]))
         miss(inside, outcome)
     _run_outside(targets, outcome)
 
@@ -148,18 +148,16 @@ def _run_outside(targets, outcome):
             outcome.add(run(found))
 
 
-def _run_in_odoo(tags, name, installs=True):
-    """Run the tests of ``tags``, in a copy of a database.
+def _run_in_odoo(tags, name):
+    """Run the tests of ``tags``, in a copy of a database with the add-ons.
 
-    :param bool installs: install the add-ons in one without; else in one with them
     :rtype: Outcome
     """
     odoo = the_odoo()
     log_path = LOGS / f"{name}.log"
-    source = odoo.base() if installs else odoo.with_addons()
+    source = odoo.with_addons()
     with odoo.scratch(source) as database, step(f"Odoo's tests: {name}"), log_path.open("w") as log:
-        options = ["--init", ",".join(ADDONS)] if installs else ["--test-enable"]
-        options += ["--test-tags", ",".join(tags), "--stop-after-init"]
+        options = ["--test-enable", "--test-tags", ",".join(tags), "--stop-after-init"]
         options += ["--http-interface=127.0.0.1", f"--http-port={free_port()}", f"--gevent-port={free_port()}"]
         command = odoo.command(database, *options)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
