@@ -79,6 +79,11 @@ class Draft:
         links = (part.link for part in self.parts if part.items is None)
         return self.rule.env["paylink.link"].sudo().union(*links)
 
+    @property
+    def records(self):
+        """The journal items and links that it is about, and those links of which it tells nothing of their own."""
+        return [record for part in (*self.parts, *self.also) for record in (part.items or part.link)]
+
     @cached_property
     def concerned(self):
         """Who has to do with it, the customer or not."""

@@ -1,4 +1,5 @@
 from contextlib import contextmanager
+from datetime import timedelta
 from unittest.mock import patch
 
 from lxml import etree
@@ -9,7 +10,6 @@ from odoo.tests import tagged
 from odoo.tools import html2plaintext
 from odoo.tools.safe_eval import safe_eval
 
-from ...wizards.desk import paylink_bulk
 from ..bank.bank_common import BankMixin
 from ..common import PaylinkCommon
 
@@ -208,9 +208,10 @@ class TestBulk(BulkCommon):
             limit.set_param("web.active_ids_limit", handed_over)
             context = {"active_domain": mine, "active_model": "paylink.link", "lang": "en_US"}
             model = self.env(user=self.seller.id, su=False)["paylink.link"]
-            with self.subTest(most=most, handed_over=handed_over), patch.object(paylink_bulk, "MOST", most):
-                methods = ("action_bulk_cancel", "action_bulk_send", "action_bulk_read", "action_remind")
-                for method in methods[:3] if most == 2 else methods:  # reminders have a limit of their own
+            for name in ("paylink.bulk", "paylink.reminder.send"):
+                self.patch(type(self.env[name]), "_most", most)
+            with self.subTest(most=most, handed_over=handed_over):
+                for method in ("action_bulk_cancel", "action_bulk_send", "action_bulk_read", "action_remind"):
                     arguments = (model, method, [links[:chosen].ids], {"context": context})
                     if said:
                         with self.assertRaisesRegex(UserError, said):
@@ -239,8 +240,52 @@ class TestBulk(BulkCommon):
         said = html2plaintext(wizard.left_out)
         for text in ("Left out: 3", links[2].name, "Not sent yet", "Paid already", "Paid in parts"):
             self.assertIn(text, said)
-        told = wizard.action_send()["params"]["message"]
-        self.assertEqual((len(wizard.message_ids.link_ids), bool(told)), (2, True))
+        self.assertEqual(wizard.action_send()["res_id"], wizard.id, "it stays open, and says it again")
+        self.assertEqual(len(wizard.message_ids.link_ids), 2)
+        self.assertEqual(html2plaintext(wizard.left_out), said)
+
+    def _reminder(self, records, user=None):
+        """The dialog, as the list opens it."""
+        records = records.with_user(user or self.seller).with_context(lang="en_US")
+        remind = records.action_remind if records._name == "paylink.link" else records.action_paylink_remind
+        return self.env["paylink.reminder.send"].with_env(records.env).with_context(**remind()["context"]).create({})
+
+    def test_remind_leaves_out_what_rules_leave_out(self):
+        """What one customer objects to, or is hidden from the user, keeps nobody from the rest; each is named."""
+        names = ("Good", "Objecting", "Promising", "Hidden")
+        customers = [self._customer(name, email="a@example.com") for name in names]
+        good, objecting, promising, hidden = (self._links(partner_id=customer.id) for customer in customers)
+        back = self._link(self._invoice(), user_id=self.seller.id)
+        back.sudo().has_chargeback = True
+        Hold = self.env["paylink.reminder.hold"]
+        Hold.create({"kind": "objection", "partner_id": objecting.partner_id.id})
+        until = fields.Date.today() + timedelta(days=9)
+        Hold.create({"kind": "promise", "partner_id": promising.partner_id.id, "date_until": until})
+        self.env["ir.rule"].sudo().create(
+            {
+                "name": "Hidden",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": f"[('id', '!=', {hidden.partner_id.id})]",
+            }
+        )
+        wizard = self._reminder(good + objecting + promising + hidden + back)
+        self.assertEqual((wizard.problem, wizard.warning, wizard.message_count), (False, False, 1))
+        self.assertEqual(wizard.recipient, "a@example.com")
+        wizard.action_send()
+        self.assertEqual(wizard.sudo().message_ids.link_ids, good)
+        expected = {
+            "The customer objects to it.": [f"{objecting.name} Objecting"],
+            "The customer has promised to pay.": [f"{promising.name} Promising"],
+            "The bank has taken the payment back, or may.": [f"{back.name} Marie Dubois"],
+            "Its contact is hidden from you": [f"{hidden.name} Hidden"],
+        }
+        self.assertEqual(wizard.left_names, expected)
+        for (name,) in expected.values():
+            self.assertIn(name, wizard.left_out)
+        alone = self._reminder(objecting)
+        self.assertEqual((alone.warning, alone.message_count), ("The customer objects to it.", 1))
+        self.assertFalse(alone.left_out)
+        self.assertIn("all that you have selected", self._reminder(objecting + promising).problem)
 
     def test_as_many_queries_however_many_links(self):
         """What a second set costs more than the first is the same, however large it is."""

@@ -112,6 +112,16 @@ class TestLists(PaylinkCommon):
                 self.assertEqual(etree.fromstring(views["calendar"]["arch"]).get("date_start"), "expires_on")
                 self.assertEqual(etree.fromstring(views["kanban"]["arch"]).get("default_group_by"), "status")
 
+    def test_what_is_done_with_what_is_ticked_is_done_from_cards_too(self):
+        types = {}
+        for kind in ("ir.actions.server", "ir.actions.act_window", "ir.actions.report"):
+            actions = self.env[kind].sudo().search([("binding_model_id", "!=", False)])
+            for action in actions:
+                name = action.get_external_id()[action.id]
+                types |= {name: action.binding_view_types.split(",")} if name.startswith("paylink_addon") else {}
+        self.assertIn("list", types["paylink_addon.action_paylink_link_remind"])
+        self.assertFalse([name for name, views in types.items() if "list" in views and "kanban" not in views])
+
     def test_cards_stand_below_each_other_on_phones(self):
         for mobile, expected in ((False, "status"), (True, None)):
             views = self._as(self.seller).get_views([(False, "kanban")], {"mobile": mobile})["views"]

@@ -303,3 +303,26 @@ class TestReminderLinks(ReminderCommon):
             self.assertTrue(self._wizard_for(self._due_invoice(3), send_email=False).problem)
             nobody = self._due_invoice(3, partner=self._customer("Nobody"))
             self.assertTrue(self._wizard_for(nobody).problem)
+
+    def test_by_hand_of_several_what_is_held_up_is_left_out(self):
+        """Of who objects to one of several invoices, the others; what is not due is named, too."""
+        with freeze_time(TODAY):
+            objected, paid, owed = invoices = [self._due_invoice(3) for _number in range(3)]
+            self.env["paylink.reminder.hold"].create({"kind": "objection", "move_id": objected.id})
+            self._register_payment(paid)
+            names = [f"{invoice.name} Marie Dubois" for invoice in invoices]
+            objecting, nothing = "The customer objects to it.", "Nothing is due"
+            cases = (
+                (objected + paid + owed, {objecting: names[:1], nothing: names[1:2]}),
+                (self.marie + self.john, {objecting: names[:1], nothing: ["John Smith"]}),
+                (self.marie, {objecting: names[:1]}),
+            )
+            for records, expected in cases:
+                with self.subTest(records), self.cr.savepoint() as savepoint:
+                    wizard = self._wizard_for(records)
+                    self.assertFalse(wizard.problem or wizard.warning)
+                    wizard.action_send()
+                    self.assertEqual(wizard.sudo().message_ids.reminder_ids.move_id, owed)
+                    self.assertEqual(wizard.left_names, expected)
+                    savepoint.rollback()
+                    self.env.invalidate_all()

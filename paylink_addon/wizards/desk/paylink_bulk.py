@@ -11,8 +11,6 @@ ACTIONS = [
     ("consolidate", "Consolidate"),
     ("undo", "Undo the consolidation"),
 ]
-# With so many it is done while the user waits.
-MOST = 1000
 
 
 class PaylinkBulk(models.TransientModel):
@@ -25,6 +23,7 @@ class PaylinkBulk(models.TransientModel):
     _inherit = "paylink.send.mixin"
     _description = "Action on Several Collection Links"
     _dialog_size = "large"
+    _most = 1000
 
     action = fields.Selection(ACTIONS, required=True, default="read")
     reason = fields.Char(help="The timeline of each link keeps it.")
@@ -105,7 +104,7 @@ class PaylinkBulk(models.TransientModel):
 
     @api.model
     def _make(self, action, links):
-        self._check_count(links, MOST)
+        self._check_count(links, self._most)
         links.check_access("write")
         values = {"action": action, "source_model": links._name, "source_ids": links.ids}
         return self.with_context(clean_context(self.env.context)).create(values)

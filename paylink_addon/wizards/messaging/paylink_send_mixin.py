@@ -36,6 +36,8 @@ class PaylinkSendMixin(models.AbstractModel):
 
     # Of the dialog's window; Odoo's usual one is "large".
     _dialog_size = "extra-large"
+    # So many records can be done while the user waits; ``None``: as many as lists hand over.
+    _most = None
 
     source_model = fields.Char()
     source_ids = fields.Json()
@@ -55,7 +57,7 @@ class PaylinkSendMixin(models.AbstractModel):
     def _action_open(self, records):
         """The action that opens the dialog on ``records``, for who may send by it and read them."""
         self.check_access("create")
-        self._check_count(records)
+        self._check_count(records, self._most)
         records.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(f"paylink_addon.{self._table}_action")
         context = {"active_model": records._name, "active_ids": records.ids, "dialog_size": self._dialog_size}

@@ -1,17 +1,44 @@
+from typing import NamedTuple
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import groupby
 
 from ...models.reminder.paylink_reminder_rule import TONES
 from ...models.reminder.paylink_reminder_rule_pick import Pick
 from ...tools.left_out import as_html, by_reason
 
 
+class Chosen(NamedTuple):
+    """What is reminded of: ``items`` and ``links``, in sudo mode. ``left``: why not of the rest of what was selected,
+    by its name; ``warning``: what speaks against it nevertheless, a text or ``False``.
+    """
+
+    items: object
+    links: object
+    left: dict
+    warning: str | bool
+
+
+class Prepared(NamedTuple):
+    """The messages that can be sent, as pairs of a draft and its day; the rest as in :class:`Chosen`."""
+
+    ready: list
+    left: dict
+    warning: str | bool
+
+
 class PaylinkReminderSend(models.TransientModel):
-    """Sends a reminder now: of invoices, of all that a customer owes by today, of collection links."""
+    """Sends a reminder now: of invoices, of all that a customer owes by today, of collection links.
+
+    Of several, what rules would not remind of is left out: what the customer objects to, has promised to pay, or has
+    had taken back by the bank. Of one, that is a warning. What was left out, and why, is said before and after.
+    """
 
     _name = "paylink.reminder.send"
     _inherit = "paylink.send.mixin"
     _description = "Send a Reminder Now"
+    _most = 1000
 
     tone = fields.Selection(TONES, required=True, default="1")
     send_email = fields.Boolean(string="E-mail", default=True)
@@ -43,6 +70,9 @@ class PaylinkReminderSend(models.TransientModel):
     body = fields.Html(string="Content", compute="_compute_preview", sanitize=False)
     sms_body = fields.Text(string="SMS text", compute="_compute_preview")
     message_ids = fields.Many2many("paylink.reminder.message", readonly=True)
+    # What was left out, once the others are reminded: names by reason.
+    left_names = fields.Json(readonly=True)
+    summary = fields.Char(compute="_compute_summary")
 
     # === COMPUTE METHODS === #
 
@@ -50,39 +80,54 @@ class PaylinkReminderSend(models.TransientModel):
     def _compute_templates(self):
         Step = self.env["paylink.reminder.step"]
         for wizard in self:
-            key = (wizard._moment(*wizard._due_items()), wizard.tone)
+            items, links, *_others = wizard._choose()
+            key = (wizard._moment(items, links), wizard.tone)
             wizard.mail_template_id = Step._supplied_templates("mail").get(key)
             wizard.sms_template_id = Step._supplied_templates("sms").get(key)
 
-    @api.depends("mail_template_id", "sms_template_id", "send_email", "send_sms", "include_link", "tone", "source_ids")
+    @api.depends(
+        *("mail_template_id", "sms_template_id", "send_email", "send_sms"),
+        *("include_link", "tone", "source_ids", "is_sent"),
+    )
     def _compute_preview(self):
         Message = self.env["paylink.reminder.message"].sudo()
         for wizard in self:
-            drafts = [(draft, today) for found, today in wizard._drafts() for draft in found]
-            reachable = [(draft, today) for draft, today in drafts if not draft.reason]
-            texts = Message._preview(*reachable[0]) if reachable else {}
+            ready, left, warning = Prepared([], {}, False) if wizard.is_sent else wizard._prepare()
+            texts = Message._preview(*ready[0]) if ready else {}
             wizard.subject, wizard.body = texts.get("email", (False, False))
             wizard.sms_body = texts.get("sms", False)
-            wizard.message_count = sum(len(draft.channels) for draft, _today in reachable)
-            wizard.recipient = wizard._recipient_text(reachable)
-            wizard.problem = wizard._problem_text(drafts, reachable)
-            wizard.warning = wizard._warning_text([draft for draft, _today in reachable])
-            wizard.left_out = wizard._left_out_text([draft for draft, _today in drafts if draft.reason])
+            wizard.message_count = sum(len(draft.channels) for draft, _today in ready)
+            wizard.recipient = wizard._recipient_text(ready)
+            wizard.problem = not wizard.is_sent and wizard._problem_text(ready, left)
+            wizard.warning = warning
+            groups = (wizard.left_names or {}) if wizard.is_sent else by_reason(left)
+            wizard.left_out = as_html(self.env, groups, {name: name for names in groups.values() for name in names})
+
+    @api.depends("is_sent")
+    @api.depends_context("lang")
+    def _compute_summary(self):
+        for wizard in self:
+            count = len(wizard.sudo().message_ids)
+            one = self.env._("The reminder is on its way: it is in the list of reminders.")
+            several = self.env._("Reminders on their way: %(count)s. They are in the list of reminders.", count=count)
+            wizard.summary = several if count > 1 else one
 
     # === ACTIONS === #
 
     def action_send(self):
-        """Make and queue the messages, and say so. A second click finds the work done."""
+        """Make and queue the messages, and say so: where something was left out in the dialog, which stays. A second
+        click finds the work done.
+        """
         self._send_once()
-        count = len(self.sudo().message_ids)
-        one = self.env._("The reminder is on its way: it is in the list of reminders.")
-        several = self.env._("Reminders on their way: %(count)s. They are in the list of reminders.", count=count)
+        if self.left_names:
+            name = self.env._("Send a reminder now")
+            return self._get_records_action(name=name, target="new", context={"dialog_size": self._dialog_size})
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
                 "type": "success",
-                "message": several if count > 1 else one,
+                "message": self.summary,
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
@@ -93,11 +138,30 @@ class PaylinkReminderSend(models.TransientModel):
     def _source_models(self):
         return ["account.move", "res.partner", "paylink.link", *super()._source_models()]
 
-    def _due_items(self):
-        """The items to remind of, in sudo mode, and the links."""
-        items, links = self._of_source("due", self._sources())
+    def _choose(self):
+        """What to remind of.
+
+        :rtype: Chosen
+        """
+        sources = self._sources()
+        items, links = self._of_source("due", sources)
         items = items._paylink_owed()
-        return items - items._paylink_in_flight(), links
+        items -= items._paylink_in_flight()
+        left, held = self._of_source("left_out", sources, items, links), self._held_up(items, links)
+        if len(sources) == 1 and len(held) == len(items) + len(links):
+            return Chosen(items, links, left, next(iter(held.values()), False))
+        held_items = items.filtered(lambda item: item in held)
+        held_links = links.filtered(lambda link: link in held)
+        names = self._names(held_items, held_links)
+        left |= {names[record]: reason for record, reason in held.items()}
+        return Chosen(items - held_items, links - held_links, left, False)
+
+    @api.model
+    def _names(self, items, links):
+        """What people call items and links, by record: with the customer, whom their lists name, too."""
+        labels = items._paylink_labels()
+        names = {item: f"{labels[item.id]} {item.partner_id.display_name}" for item in items}
+        return names | {link: f"{link.name} {link.partner_id.display_name}" for link in links}
 
     def _due_paylink_link(self, links):
         waiting = links.sudo().filtered(lambda link: link.state in ("open", "failed") and not link._is_sent_in_parts())
@@ -119,13 +183,14 @@ class PaylinkReminderSend(models.TransientModel):
         due = items.filtered(lambda item: item._paylink_days_late() >= 0)
         return items.filtered(lambda item: item in due or item.move_id not in due.move_id)
 
+    # === WHAT IS LEFT OUT === #
+    # Why there is no reminder of what was selected, by its name: of what is not due, by the model of what was selected.
+
     @api.model
-    def _left_out_general(self, _sources):
+    def _left_out_general(self, _sources, _items, _links):
         return {}
 
-    def _left_out_paylink_link(self, links):
-        """Why there is no reminder of links, by their names."""
-        reminded = self._due_paylink_link(links)[1]
+    def _left_out_paylink_link(self, links, _items, reminded):
         texts = {
             "draft": self.env._("Not sent yet: send it instead"),
             "paid": self.env._("Paid already"),
@@ -133,11 +198,55 @@ class PaylinkReminderSend(models.TransientModel):
             "cancelled": self.env._("Canceled"),
         }
         in_parts, busy = self.env._("Paid in parts"), self.env._("A payment is in progress")
+        left = links.sudo() - reminded
+        names = self._names(self.env["account.move.line"].sudo(), left)
+        return {names[link]: texts.get(link.state) or (in_parts if link._is_sent_in_parts() else busy) for link in left}
+
+    def _left_out_account_move(self, moves, items, _links):
+        left = moves.sudo() - items.move_id
+        busy = left._paylink_open_items()._paylink_in_flight().move_id
         return {
-            f"{link.name} {link.partner_id.display_name}": texts.get(link.state)
-            or (in_parts if link._is_sent_in_parts() else busy)
-            for link in links.sudo() - reminded
+            f"{move.name or move.display_name} {move.partner_id.display_name}": self._idle_text(move in busy)
+            for move in left
         }
+
+    def _left_out_res_partner(self, partners, items, _links):
+        owing = items.partner_id.commercial_partner_id
+        left = partners.filtered(lambda partner: partner.commercial_partner_id not in owing)
+        busy = left._paylink_open_items(self.env.companies)._paylink_in_flight().partner_id.commercial_partner_id
+        return {partner.display_name: self._idle_text(partner.commercial_partner_id in busy) for partner in left}
+
+    def _idle_text(self, is_busy):
+        return self.env._("A payment is in progress") if is_busy else self.env._("Nothing is due")
+
+    def _held_up(self, items, links):
+        """Why rules would not remind of these: by record, of those that chargebacks, objections or promises hold up."""
+        Hold = self.env["paylink.reminder.hold"]
+        asked = items | links.line_ids.move_line_id
+        customers = (items.partner_id | links.partner_id).commercial_partner_id
+        by_customer = Hold._standing_of_customers(customers)
+        by_move = Hold._standing([("move_id", "in", asked.move_id.ids)], "move_id")
+        by_link = Hold._standing([("link_id", "in", links.ids), ("move_id", "=", False)], "link_id")
+        taken_back = asked._paylink_charged_back()
+        found = {}
+        for item in items:
+            standing = by_customer.get(item.partner_id.commercial_partner_id.id), by_move.get(item.move_id.id)
+            found[item] = self._held_text(item in taken_back, standing)
+        for link in links:
+            standing = by_customer.get(link.partner_id.commercial_partner_id.id), by_link.get(link.id)
+            own = link.line_ids.move_line_id
+            is_taken = link.has_chargeback or bool(own & taken_back)
+            found[link] = self._held_text(is_taken, (*standing, *(by_move.get(move.id) for move in own.move_id)))
+        return {record: reason for record, reason in found.items() if reason}
+
+    def _held_text(self, is_taken, standing):
+        """:param standing: see ``paylink.reminder.hold._standing``; ``None`` of what nothing holds up"""
+        standing = list(filter(None, standing))
+        if is_taken:
+            return self.env._("The bank has taken the payment back, or may.")
+        if any(objected for _until, objected in standing):
+            return self.env._("The customer objects to it.")
+        return any(until for until, _objected in standing) and self.env._("The customer has promised to pay.")
 
     def _moment(self, items, links):
         """The supplied text that fits: by what is due first."""
@@ -148,9 +257,31 @@ class PaylinkReminderSend(models.TransientModel):
 
     # === DRAFTS === #
 
-    def _drafts(self):
-        """The messages as they would be, by company."""
-        items, links = self._due_items()
+    def _prepare(self):
+        """The messages that can be sent, and what is left out.
+
+        :rtype: Prepared
+        """
+        items, links, left, warning = self._choose()
+        drafts = self._drafts(items, links)
+        hidden = self._hidden_people([draft for draft, _today in drafts])
+        names, labels, ready = self._names(items, links), self._reason_labels(), []
+        other = self.env._("Covered by the customer's credits, or asked for by another one")
+        reasons = dict.fromkeys(names, other)
+        for draft, today in drafts:
+            is_hidden = not hidden.isdisjoint(draft.people.ids)
+            reason = self.env._("Its contact is hidden from you") if is_hidden else labels.get(draft.reason)
+            ready += [] if reason else [(draft, today)]
+            reasons |= dict.fromkeys(draft.records, reason)
+        left = left | {names[record]: reason for record, reason in reasons.items() if reason and record in names}
+        return Prepared(ready, left, warning)
+
+    def _reason_labels(self):
+        """Why messages reach nobody, as people read it, by :attr:`Draft.reason`."""
+        return dict(self.env["paylink.reminder"]._fields["reason"]._description_selection(self.env))
+
+    def _drafts(self, items, links):
+        """The messages as they would be, each with its day."""
         found = []
         for company in items.company_id | links.company_id:
             today = company._paylink_today()
@@ -158,15 +289,19 @@ class PaylinkReminderSend(models.TransientModel):
             picks = [*self._item_picks(items, company), *self._link_picks(links, company)]
             picks.sort(key=lambda pick: pick.customer_id)
             message = self.env["paylink.reminder.message"].sudo().with_company(company)
-            drafts = message._compose(picks, today, {0: rule}, {0: step})
-            self._check_people(drafts)
-            found.append((drafts, today))
+            found += [(draft, today) for draft in message._compose(picks, today, {0: rule}, {0: step})]
         return found
 
-    def _check_people(self, drafts):
-        """Nobody writes to contacts that are hidden from them, nor sees their addresses."""
+    def _hidden_people(self, drafts):
+        """The ids of contacts who are hidden from the user: nobody writes to them, nor sees their addresses.
+
+        :raises AccessError: there is a message to nobody else
+        """
         people = self.env["res.partner"].browse({id_ for draft in drafts for id_ in draft.people.ids})
-        people.check_access("read")
+        hidden = set((people - people._filtered_access("read")).ids)
+        if drafts and not any(hidden.isdisjoint(draft.people.ids) for draft in drafts):
+            people.check_access("read")
+        return hidden
 
     def _manual_rule(self, company, items, links):
         """A rule and its day that are not stored: what the wizard says."""
@@ -227,40 +362,19 @@ class PaylinkReminderSend(models.TransientModel):
         ]
         return ", ".join(addresses[:3]) + (f" +{len(addresses) - 3}" if len(addresses) > 3 else "")
 
-    def _problem_text(self, drafts, reachable):
+    def _problem_text(self, ready, left):
         """Why nothing can be sent, or ``False``."""
         if not self.send_email and not self.send_sms:
             return self.env._("Choose how to send: e-mail, SMS or both.")
-        if not drafts:
-            return self.env._(
-                "There is nothing to remind of: it is paid, being paid, or covered by the customer's credits."
-            )
-        return not reachable and self.env._("The customer has no address to send it to: add one.")
-
-    def _left_out_text(self, unreachable):
-        """What is left out, and why: of what was selected, and of the messages that reach nobody."""
-        reasons = self._of_source("left_out", self._sources())
-        labels = dict(self.env["paylink.reminder"]._fields["reason"]._description_selection(self.env))
-        reasons |= {draft.customer.display_name: labels.get(draft.reason, draft.reason) for draft in unreachable}
-        return as_html(self.env, by_reason(reasons), {name: name for name in reasons})
-
-    def _warning_text(self, drafts):
-        """What speaks against it: chargebacks, objections and promises."""
-        Hold = self.env["paylink.reminder.hold"]
-        customers = self.env["res.partner"].union(*(draft.customer for draft in drafts))
-        links = self.env["paylink.link"].union(*(draft.links for draft in drafts))
-        items = self.env["account.move.line"].sudo()
-        items = items.union(*(draft.items | draft.links.line_ids.move_line_id for draft in drafts))
-        standing = [
-            *Hold._standing_of_customers(customers).values(),
-            *Hold._standing([("move_id", "in", items.move_id.ids)], "move_id").values(),
-            *Hold._standing([("link_id", "in", links.ids), ("move_id", "=", False)], "link_id").values(),
-        ]
-        if items._paylink_charged_back():
-            return self.env._("The bank has taken the payment back, or may.")
-        if any(objected for _until, objected in standing):
-            return self.env._("The customer objects to it.")
-        return any(until for until, _objected in standing) and self.env._("The customer has promised to pay.")
+        if ready:
+            return False
+        if set(left.values()) == {self._reason_labels()["address"]}:
+            return self.env._("The customer has no address to send it to: add one.")
+        if len(self.source_ids or ()) > 1 and left:
+            return self.env._("There is nothing to send: all that you have selected is left out.")
+        return self.env._(
+            "There is nothing to remind of: it is paid, being paid, or covered by the customer's credits."
+        )
 
     # === SENDING === #
 
@@ -268,15 +382,16 @@ class PaylinkReminderSend(models.TransientModel):
         """Make the PDFs that are missing, if they are to be attached to an e-mail."""
         if self.problem or not self.attach_pdf or not self.send_email:
             return
-        drafts = [draft for found, _today in self._drafts() for draft in found]
-        wanted = (draft.moves for draft in drafts if not draft.reason and "email" in draft.channels)
+        wanted = (draft.moves for draft, _today in self._prepare().ready if "email" in draft.channels)
         for move in self.env["account.move"].sudo().union(*wanted)._paylink_without_pdf():
             self.env["paylink.link"].sudo()._make_pdf(move)
 
     def _send(self):
         if self.problem:
             raise UserError(self.problem)
-        for drafts, today in self._drafts():
-            addressed = [draft for draft in drafts if not draft.reason]
-            made = self.env["paylink.reminder.message"].sudo()._deliver(addressed, today, automatic=False)
+        prepared = self._prepare()
+        Message = self.env["paylink.reminder.message"].sudo()
+        for (_company, today), pairs in groupby(prepared.ready, lambda pair: (pair[0].rule.company_id, pair[1])):
+            made = Message._deliver([draft for draft, _today in pairs], today, automatic=False)
             self.sudo().message_ids |= made
+        self.sudo().left_names = by_reason(prepared.left)

@@ -1,18 +1,33 @@
 import { registry } from "@web/core/registry";
 
+const ALL_ROWS = ".o_list_view thead .o_list_record_selector input";
+const CLOSED = "body:not(:has(.modal))";
+const openExport = [
+    { trigger: `${CLOSED} .o_cp_action_menus .fa-cog`, run: "click" },
+    { trigger: ".o_paylink_export:contains('Exporter vers Excel')", run: "click" },
+];
+
 registry.category("web_tour.tours").add("paylink_export", {
     steps: () => [
         { trigger: ".o_list_view .o_data_row" },
-        { trigger: ".o_cp_action_menus .fa-cog", run: "click" },
-        { trigger: ".o_paylink_export:contains('Exporter vers Excel')", run: "click" },
+        ...openExport,
         { trigger: ".modal .o_paylink_columns .form-check:contains('Client') input", run: "click" },
         { trigger: ".modal button[name=action_export]", run: "click" },
-        { trigger: "body:not(:has(.modal)) .o_list_view" },
+        { trigger: `${CLOSED} .o_list_view` },
+        // What takes longer is made by a job: the bar moves by itself until the file is there, which is kept.
+        ...openExport,
+        { trigger: ".modal .o_paylink_columns .form-check:contains('Client') input:not(:checked)" },
+        { trigger: ".modal .o_paylink_columns .form-check:contains('Dû maintenant') input", run: "click" },
+        { trigger: ".modal button[name=action_export]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=progress] .o_progressbar" },
+        { trigger: ".modal button[name=action_download]:contains('Télécharger')" },
+        { trigger: ".modal button[special=cancel]", run: "click" },
+        ...openExport,
+        { trigger: ".modal button[name=action_view_files]:contains('Fichiers récents')", run: "click" },
+        { trigger: ".modal .o_data_row button[name=action_download]", run: "click" },
+        { trigger: `${CLOSED} .o_list_view` },
     ],
 });
-
-const ALL_ROWS = ".o_list_view thead .o_list_record_selector input";
-const CLOSED = "body:not(:has(.modal))";
 
 /** Tick all rows. A list that was shown before is drawn twice: as it was, and with what the server answers; of the first
  * one nothing stays ticked. */
@@ -26,14 +41,35 @@ async function tick() {
     }
 }
 
+/** Tick all rows, and choose from the menu what is done with them. */
+const withAll = (name) => [
+    { trigger: `${CLOSED} ${ALL_ROWS}:not(:checked)`, run: tick },
+    { trigger: ".o_cp_action_menus .fa-cog", run: "click" },
+    { trigger: `.o_menu_item:contains('${name}')`, run: "click" },
+];
+/** What the open dialog says that it leaves out, before it is done and after; then it is closed. */
+const LEFT_OUT = ".modal .o_field_widget[name=left_out] li:contains('Déjà payé'):contains('Marie Dubois')";
+const doAndClose = (button) => [
+    { trigger: LEFT_OUT },
+    { trigger: `.modal button[name=${button}]`, run: "click" },
+    { trigger: `.modal:not(:has(button[name=${button}])) .o_field_widget[name=summary]` },
+    { trigger: LEFT_OUT },
+    { trigger: ".modal footer button[special=cancel]", run: "click" },
+];
+
 registry.category("web_tour.tours").add("paylink_desk", {
     steps: () => [
         // Icon, word and color; each attempt and its reason.
         { trigger: ".o_data_row [data-status=paid].text-bg-success:contains('Payé'):has(i.fa-check)" },
         { trigger: ".o_data_row .o_paylink_attempts[title*='Not enough money']:contains('2')" },
-        // One's own are marked as read.
-        { trigger: ".o_data_row button[name=action_bulk_read]", run: "click" },
-        { trigger: ".o_list_view:not(:has(button[name=action_bulk_read].fa-envelope))" },
+        // One's own are marked as read: one, and those that are ticked.
+        { trigger: ".o_data_row:has([data-status=paid]) button[name=action_bulk_read]", run: "click" },
+        { trigger: ".o_data_row:has([data-status=paid]):not(:has(button[name=action_bulk_read]))" },
+        { trigger: ALL_ROWS, run: tick },
+        { trigger: ".o_control_panel button[name=action_bulk_read]", run: "click" },
+        { trigger: ".modal .o_field_widget[name=left_out] li:contains('Déjà lu')" },
+        { trigger: ".modal footer button[special=cancel]", run: "click" },
+        { trigger: `${CLOSED} .o_list_view:not(:has(button[name=action_bulk_read].fa-envelope))` },
         // By status, by expiry, as a graph.
         { trigger: ".o_switch_view.o_kanban", run: "click" },
         { trigger: ".o_kanban_group:nth-child(1):has([data-status=not_opened])" },
@@ -49,9 +85,11 @@ registry.category("web_tour.tours").add("paylink_desk", {
         { trigger: ".modal .o_field_widget[name=summary]:contains('1')" },
         { trigger: ".modal .o_field_widget[name=left_out] li:contains('Marie Dubois')" },
         { trigger: ".modal footer button[special=cancel]", run: "click" },
-        { trigger: `${CLOSED} ${ALL_ROWS}:not(:checked)`, run: "click" },
-        { trigger: ".o_cp_action_menus .fa-cog", run: "click" },
-        { trigger: ".o_menu_item:contains(/les liens|the links/)", run: "click" },
+        ...withAll("Renvoyer"),
+        ...doAndClose("action_run"),
+        ...withAll("Envoyer un rappel"),
+        ...doAndClose("action_send"),
+        ...withAll("Annuler les liens"),
         { trigger: ".modal .o_field_widget[name=left_out] li:contains('Marie Dubois')" },
         { trigger: ".modal button[name=action_run]", run: "click" },
         { trigger: ".modal:not(:has(button[name=action_run])) footer button[special=cancel]", run: "click" },

@@ -7,7 +7,7 @@ tours.add("paylink_profile_update", {
     steps: () => [
         { trigger: ".o-mail-Activity:contains(/Une carte enregistrée expire/)" },
         { trigger: "button[name=action_paylink_view_profiles]", run: "click" },
-        { trigger: ".o_data_row .o_field_widget[name=paylink_profile_status]:contains(/Expire|Expires/)" },
+        { trigger: ".o_data_row .o_field_widget[name=paylink_profile_status]:contains(Expire bientôt)" },
         { trigger: ".o_data_row button[name=action_paylink_request_update]", run: "click" },
         { trigger: ".modal .o_field_widget[name=line_ids] .o_data_row:contains(1234)" },
         { trigger: ".modal footer button[name=action_send]", run: "click" },

@@ -90,16 +90,13 @@ tours.add("paylink_reminder_preview", {
 tours.add("paylink_reminder_invoice", {
     steps: () => [
         { trigger: ".o_cp_action_menus button .fa-cog", run: "click" },
-        { trigger: ".o-dropdown--menu .o_menu_item:contains(/Promise to pay|Promesse de paiement/)", run: "click" },
+        { trigger: ".o-dropdown--menu .o_menu_item:contains('Promesse de paiement')", run: "click" },
         { trigger: `.modal ${field("date_until")} input`, run: "edit 31/12/2099" },
         { trigger: `.modal ${field("note")} input`, run: "edit Mme Dubois, au téléphone" },
         { trigger: ".modal footer .btn-primary", run: "click" },
         { trigger: `.o_form_view ${field("paylink_promise_until")}:contains(2099)` },
         { trigger: ".o_cp_action_menus button .fa-cog", run: "click" },
-        {
-            trigger: ".o-dropdown--menu .o_menu_item:contains(/Which reminder rules apply|Règles de rappel/)",
-            run: "click",
-        },
+        { trigger: ".o-dropdown--menu .o_menu_item:contains('Règles de rappel')", run: "click" },
         { trigger: `${field("line_ids")} .o_data_row .o_data_cell[name=reason]:not(:empty)` },
     ],
 });
@@ -108,7 +105,7 @@ tours.add("paylink_reminder_invoice", {
 tours.add("paylink_reminder_now", {
     steps: () => [
         { trigger: ".o_cp_action_menus button .fa-cog", run: "click" },
-        { trigger: ".o-dropdown--menu .o_menu_item:contains(/Send a reminder now|Envoyer un rappel/)", run: "click" },
+        { trigger: ".o-dropdown--menu .o_menu_item:contains('Envoyer un rappel')", run: "click" },
         { trigger: `.modal ${field("body")} :iframe body:contains(Marie Dubois)` },
         { trigger: ".modal footer button[name=action_send]", run: "click" },
         { trigger: "body:not(:has(.modal)) button[name=action_paylink_view_reminders]" },
