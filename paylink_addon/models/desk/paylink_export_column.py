@@ -59,6 +59,11 @@ class PaylinkExportColumn(models.Model):
         field = self._field()
         return KINDS.get(field.type, "text") if field else "text"
 
+    def _is_added_up(self):
+        """Whether there is a total of its amounts: not where links ask for the same amount more than once."""
+        field = self.env["paylink.link"]._fields.get(self.code)
+        return self._kind() == "money" and bool(field and field.aggregator)
+
     def _labels(self):
         """What people read, by what is stored: of selections, in the user's language."""
         field = self._field()

@@ -132,7 +132,7 @@ class PaylinkLink(models.Model):
         label = next((index for index, column in enumerate(columns) if column._kind() == "text"), None)
         for name in sorted(sums):
             row = [
-                Money(self._excel_rounded(sums[name][index], name), name) if column._kind() == "money" else None
+                Money(self._excel_rounded(sums[name][index], name), name) if column._is_added_up() else None
                 for index, column in enumerate(columns)
             ]
             if label is not None:

@@ -96,9 +96,13 @@ class PaylinkLinkAttempt(models.Model):
     @api.depends_context("lang")
     def _compute_texts(self):
         for attempt in self:
-            tx = self.env["payment.transaction"].browse(attempt.id)
+            tx = attempt._transaction()
             attempt.method = (tx.source_transaction_id or tx).paylink_method_display or tx.payment_method_id.name
             attempt.reason = tx.paylink_reason or html2plaintext(said(attempt._why(tx) or "", self.env)) or False
+
+    def _transaction(self):
+        """The transaction that the attempt is, which is read with those of the attempts beside it."""
+        return self.env["payment.transaction"].browse(self.id).with_prefetch(self._prefetch_ids)
 
     def _why(self, tx):
         """Why there is no money of this transaction: what is stored is said in the reader's language."""
@@ -117,7 +121,7 @@ class PaylinkLinkAttempt(models.Model):
         return [row for attempt in self.sudo().sorted("id") for row in attempt._own_tries()]
 
     def _own_tries(self):
-        tx = self.env["payment.transaction"].browse(self.id)
+        tx = self._transaction()
         declines = [
             (self, moment, "declined", said(reason, self.env) or False) for moment, reason in tx._paylink_declines()
         ]
@@ -129,6 +133,6 @@ class PaylinkLinkAttempt(models.Model):
     def action_print_receipt(self):
         """The receipt of a payment, as a PDF, for who sees the link."""
         self.check_access("read")
-        payment = self.env["payment.transaction"].browse(self.id)
+        payment = self._transaction()
         payment._paylink_receipts()
         return self.env.ref("paylink_addon.report_receipt_transaction").sudo().report_action(payment, config=False)

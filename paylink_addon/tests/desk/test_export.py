@@ -1,10 +1,10 @@
 import io
 import zipfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
@@ -147,6 +147,34 @@ class TestExport(ExportCommon):
                 self._dialog(domain=[["id", "in", link.ids]], **self._columns("documents"))
             )
             self.assertEqual(said, f"{invoice.name}-1, {invoice.name}-2")
+
+    def test_own_amount_of_each_link(self):
+        """As the list has it, which may be asked for by other links, too: there is no total of it."""
+        link = self._link(self._invoice(amount=100), user_id=self.seller.id)
+        link.sudo()._agree_on_plan([(fields.Date.today(), 40.0), (fields.Date.today() + timedelta(days=30), 60.0)])
+        dialog = self._dialog(
+            domain=[["id", "=", link.id]], **self._columns("name", "amount", "amount_asked", "amount_kept")
+        )
+        titles, row, _empty, total = self._rows(dialog)
+        self.assertEqual(titles[1:], ["Asked", "Amount of the link", "Received"])
+        self.assertEqual((row[1:], total[1:]), ([link.amount_asked, 100, 0], [link.amount_asked, None, 0]))
+
+    def test_reasons_in_few_queries(self):
+        """Of all attempts of some links together."""
+        links = self.env["paylink.link"].concat(*(self._free(amount) for amount in range(1, 5)))
+        links._issue()
+        for link in (*links, *links):
+            self._attempt(link)._set_error(f"Card {link.amount:.0f} declined")
+        column = self.env.ref("paylink_addon.paylink_export_column_reasons")
+        counts = []
+        for some in (links[:1], links[:1], links):  # what is read once is read
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            values = column._computed(some)
+            counts.append(self.cr.sql_log_count - before)
+        self.assertEqual(values[links[2].id], "Card 3 declined; Card 3 declined")
+        self.assertEqual(*counts[1:])
 
     def test_what_the_dialog_counts(self):
         links = self._free(1) + self._free(2)
@@ -377,10 +405,24 @@ class TestExportTours(ToursCommon, ExportCommon):
     seller_groups = "paylink_addon.group_paylink_user,base.group_allow_export"
 
     def test_export_what_the_list_shows(self):
+        """At once, and by the job, a step of which is made each time when the browser asks how far it is."""
         link = self._link(self._invoice(), user_id=self.seller.id)
+        File = type(self.env["paylink.export.file"])
+        web_read = File.web_read
+
+        def step_and_read(files, specification):
+            for file in files.sudo().filtered(lambda file: file.state == "waiting"):
+                file._make_step()
+            return web_read(files, specification)
+
+        step_and_read._readonly = False
+        self.patch(File, "web_read", step_and_read)
+        self.patch(paylink_export, "CELLS_AT_ONCE", 20)  # one that has to be computed is too much
         self.start_tour("/odoo/payment-links", "paylink_export", login="camille")
-        export = self.env["paylink.export"].with_user(self.seller).search([("create_uid", "=", self.seller.id)])
-        self.assertEqual(self._rows(export)[1][0], link.name)
+        exports = self.env["paylink.export"].with_user(self.seller).search([("create_uid", "=", self.seller.id)])
+        self.assertEqual(self._rows(exports.sorted("id")[0])[1][0], link.name)
+        (file,) = self.env["paylink.export.file"].sudo().search([("user_id", "=", self.seller.id)])
+        self.assertEqual((file.state, file.done), ("ready", 1))
         chosen = self.seller.sudo().res_users_settings_ids.paylink_export_columns
         self.assertNotIn("partner_id", chosen)
         self.assertIn("amount_asked", chosen)
