@@ -1,5 +1,4 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 from odoo.tools import format_amount, format_date
 
 from .res_partner import Owed
@@ -52,11 +51,10 @@ class PaylinkOwedMixin(models.AbstractModel):
         return self.env._("%(customer)s owes %(amount)s, the oldest of it since %(date)s.", **facts)
 
     def action_paylink_send_statement(self):
-        """Open the dialog that sends the customer's statement."""
+        """Open the dialog that sends the customer's statement, as one of the document's company."""
         self.ensure_one()
         self.check_access("read")
-        if self.company_id != self.env.company:
-            raise UserError(
-                self.env._("Switch to %(company)s first: its statement is to be sent.", company=self.company_id.name)
-            )
-        return self.partner_id.action_paylink_send_statements()
+        partner = self.partner_id.with_company(self.company_id)
+        action = partner.action_paylink_send_statements()
+        action["context"]["allowed_company_ids"] = partner.env.companies.ids
+        return action

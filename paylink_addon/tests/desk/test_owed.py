@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from freezegun import freeze_time
 from odoo import fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError
 from odoo.tests import Form, tagged
 
 from ..deposit.deposit_common import DepositCommon
@@ -138,8 +138,9 @@ class TestOwed(DepositCommon):
         other = self.env["res.company"].create({"name": "Other"})
         self.seller.company_ids += other
         order = self.order.with_user(self.seller).with_context(allowed_company_ids=[other.id, self.company.id])
-        with self.assertRaisesRegex(UserError, "Switch to"):
-            order.action_paylink_send_statement()
+        context = order.action_paylink_send_statement()["context"]
+        dialog = self.env["paylink.statement.send"].with_user(self.seller).with_context(**context).create({})
+        self.assertEqual((dialog.company_id, dialog.ready_ids), (self.company, self.marie))
 
     def test_what_is_invoiced_of_a_deposit_is_open_once(self):
         """Of open items the deposit is what may still be asked for, also when the invoice is taken back."""
