@@ -43,7 +43,6 @@ class TestRightToLeft(CardCommon):
         return {
             "mail_layout": (link, {}),
             "mail_invoice_button": (link, {}),
-            "mail_layout_forward": (link, {}),
             "mail_layout_failure": (link, transaction),
             "mail_layout_receipt": (link, transaction),
             "mail_layout_refund_notice": (link, transaction),

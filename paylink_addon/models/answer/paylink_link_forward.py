@@ -49,13 +49,11 @@ class PaylinkLinkForward(models.Model):
     def _forward(self, email, lang):
         """Queue the message, in the language that was chosen. The customer's own messages are what they were."""
         template = self.env.ref("paylink_addon.mail_template_forward", raise_if_not_found=False)
-        values = self._prepare_emails(
-            self._existing(template).sudo().with_context(lang=lang),
-            email_to={self.id: email},
-            layout="paylink_addon.mail_layout_forward",
-            event="forward_sent",
+        told = self._read_in(lang)
+        values = told._prepare_emails(
+            self._existing(template).with_env(told.env(su=True)), email_to={self.id: email}, event="forward_sent"
         )
-        self._create_emails(values)
+        told._create_emails(values)
 
     # === ITS ADDRESS === #
 

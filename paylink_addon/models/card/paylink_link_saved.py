@@ -90,11 +90,10 @@ class PaylinkLinkSaved(models.Model):
         addresses = {tx.paylink_id.id: tx.paylink_id._untold_owner(tx) for tx in used}
         untold = used.filtered(lambda tx: addresses[tx.paylink_id.id])
         for lang, paid in untold.grouped(lambda tx: tx.token_id.partner_id._paylink_lang()).items():
-            told = {"lang": lang, "paylink_told_ids": paid._ids}
-            links = paid.paylink_id.with_context(**told)
+            links = paid.paylink_id._read_in(lang).with_context(paylink_told_ids=paid._ids)
             links._create_emails(
                 links._prepare_emails(
-                    template.sudo().with_context(**told),
+                    template.with_env(links.env(su=True)),
                     email_to=addresses,
                     layout="paylink_addon.mail_layout_receipt",
                     event="method_told",

@@ -107,8 +107,8 @@ class AccountMoveSend(models.AbstractModel):
     @api.model
     def _paylink_button(self, link, move_data):
         """The button with the amount and the address, in the language of the e-mail."""
-        link = link.with_context(lang=move_data.get("mail_lang") or link.lang)
-        return link._wrap_email("paylink_addon.mail_invoice_button")
+        told = link._read_in(move_data.get("mail_lang") or link.lang)
+        return told._wrap_email("paylink_addon.mail_invoice_button")
 
     @api.model
     def _send_mails(self, moves_data):

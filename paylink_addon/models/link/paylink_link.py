@@ -447,11 +447,11 @@ class PaylinkLink(models.Model):
             partials = items.matched_credit_ids.credit_move_id | items.matched_debit_ids.debit_move_id
             link.settlement_display = ", ".join((partials - items).move_id.mapped("name"))
 
-    @api.depends_context("paylink_told_ids")
+    @api.depends_context("paylink_told_ids", "paylink_reader_lang")
     def _compute_displays(self):
         self._fill_displays()
 
-    @api.depends_context("paylink_told_ids")
+    @api.depends_context("paylink_told_ids", "paylink_reader_lang")
     def _compute_sms_displays(self):
         self._fill_sms_displays()
 

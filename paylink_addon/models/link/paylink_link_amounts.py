@@ -377,8 +377,18 @@ class PaylinkLinkAmounts(models.Model):
             link.purpose_display = link._short_purpose(languages[link.lang])
 
     def _languages(self):
-        """An environment in the language of each of the customers, by its code."""
-        return {lang: self.with_context(lang=lang).env for lang in set(self.mapped("lang"))}
+        """An environment in the language of each of the customers, by its code; or in that of who reads it instead."""
+        reader = self.env.context.get("paylink_reader_lang")
+        return {lang: self.with_context(lang=reader or lang).env for lang in set(self.mapped("lang"))}
+
+    def _read_in(self, lang):
+        """These as they are told to somebody in ``lang``, in whatever language their customers are written to."""
+        return self.with_context(lang=lang, paylink_reader_lang=lang)
+
+    def _told_url(self, path=""):
+        """The address of a page for a message: it opens in the language of that, also where it is not the link's."""
+        reader = self.env.context.get("paylink_reader_lang") or self.lang
+        return f"{self.url}{path}" if reader == self.lang else f"{self.url}{path}?lang={reader}"
 
     def _due_on(self, lines):
         """Hook: the day on which what is asked for of these lines was due at first, or ``False``."""

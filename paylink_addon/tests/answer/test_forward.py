@@ -38,9 +38,7 @@ class TestForward(AnswerCommon):
                 self.assertEqual(response.status_code, 303)
                 [mail] = self._sent_to(f"{lang.lower()}@cabinet.fr")
                 self.assertEqual(mail.state, "outgoing")
-                body = html.fromstring(mail.body_html)
                 self.assertIn(word, mail.body_html)
-                self.assertIn(f"{self.link.url}?lang={lang}", body.xpath("//a/@href"))
                 self.assertIn(self.marie.name, mail.body_html)
         self.assertEqual((self.link.email, len(self._time_line(self.link, "forwarded"))), (emails, 2))
         told = self._told(self.link)
@@ -51,6 +49,29 @@ class TestForward(AnswerCommon):
         shown = self._page(self.link)[1].get_element_by_id("pl-answers").text_content()
         self.assertIn("f…@cabinet.fr", shown)
         self.assertNotIn("fr_fr@", shown)
+
+    def test_all_of_it_is_in_the_language_that_was_chosen(self):
+        """(the link's, what was chosen) → amount, days, what it is for, and the language its addresses open in."""
+        days = {"invoice_date": "2026-03-03", "invoice_date_due": "2026-04-03"}
+        moves = self.env["account.move"].union(*(self._invoice(amount=1234.5, **days) for _number in range(4)))
+        for own in ("fr_FR", "en_US"):
+            link = self._link(moves, lang=own, expires_at="2026-12-24 12:00:00")
+            for lang, *told in (
+                ("fr_FR", "4 938,00", "03/04/2026", "24/12/2026", "et 2 autres"),
+                ("en_US", "4,938.00", "04/03/2026", "12/24/2026", "and 2 more"),
+            ):
+                with self.subTest(link=own, chosen=lang):
+                    email = f"{own}.{lang}@cabinet.fr"
+                    link.sudo()._forward(email, lang)
+                    mail = self._sent_to(email)
+                    body = html.fromstring(mail.body_html)
+                    text = " ".join(body.text_content().split())
+                    for words in told:
+                        self.assertIn(words, text)
+                    self.assertIn(told[0], " ".join(mail.subject.split()))
+                    address = link.url if lang == own else f"{link.url}?lang={lang}"
+                    self.assertEqual(set(body.xpath("//a/@href")), {address})
+                    self.assertIn(address, body.xpath("//a/text()"))
 
     def test_nothing_that_was_typed_is_sent(self):
         """Whatever comes with the form: the message says what the company has on file."""

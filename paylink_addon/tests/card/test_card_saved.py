@@ -297,6 +297,7 @@ class TestSavedByCode(CardCommon, PayCommon):
             with self.subTest(email=email):
                 link = self._link(self._invoice(self.marie), email=email)
                 self._prove(link)
+                link.lang = "fr_FR"
                 self.assertTrue(self._can_charge(link))
                 link._book_confirmed()
                 sent = [("model", "=", link._name), ("res_id", "=", link.id), ("email_to", "!=", False)]
@@ -304,9 +305,10 @@ class TestSavedByCode(CardCommon, PayCommon):
                 own = mails.filtered(lambda mail: "saved method" in mail.subject)
                 self.assertEqual(own.mapped("email_to"), told)
                 self.assertEqual((mails - own).mapped("email_to"), [email or "marie@example.com"])
-                if own:
+                if own:  # in the language of the owner, all of it
                     self.assertIn("$", own.subject)
                     self.assertIn("100.00", own.body_html)
+                    self.assertIn(f"{link.url}/receipt?lang=en_US", own.body_html)
 
     # === ODOO'S OWN PAGES === #
 

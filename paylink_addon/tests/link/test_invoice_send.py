@@ -62,6 +62,9 @@ class TestInvoiceSend(PaylinkCommon):
                 body = self._html_of_mail(invoice)
                 self.assertEqual(body.count(f'href="{link.url}"'), 2, "the button, and the address below it")
                 self.assertIn(text, body.split(link.url)[1])
+        button = self.env["account.move.send"]._paylink_button(link, {"mail_lang": "fr_FR"})  # another one was chosen
+        self.assertIn("120,00", button)
+        self.assertEqual(button.count(f"{link.url}?lang=fr_FR"), 3)
 
     def test_button_can_be_read(self):
         """Whatever the company's colors."""
