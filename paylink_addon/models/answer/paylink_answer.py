@@ -10,6 +10,9 @@ TABLE = "paylink_answer"
 # How many answers of one kind are taken on one page: in an hour, and at all. How many come from one place is bounded
 # too: see ``paylink.answer.try``.
 PER_LINK, EVER = 5, 20
+# In which order colleagues are told what stands, and how much of it at once.
+MATTERS = ("objection", "promise", "transfer", "plan", "forward")
+TOLD_AT_ONCE = 3
 
 
 class PaylinkAnswer(models.Model):
@@ -242,8 +245,11 @@ class PaylinkAnswer(models.Model):
 
     @api.model
     def _standing_text(self, answers):
-        """Of these answers the last one that stands, in words, or ``False``."""
-        return next((answer.text for answer in answers if answer.state == "standing"), False)
+        """What stands of these answers, in words, what matters most first, or ``False``."""
+        standing = answers.filtered(lambda answer: answer.state == "standing")
+        texts = standing.sorted(lambda answer: MATTERS.index(answer.kind)).mapped("text")
+        more = ["…"] if len(texts) > TOLD_AT_ONCE else []
+        return " · ".join(texts[:TOLD_AT_ONCE] + more) or False
 
     def _action_view(self):
         """Show these."""

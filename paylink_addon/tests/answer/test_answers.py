@@ -63,6 +63,24 @@ class TestAnswers(AnswerCommon):
         text = self._page(self.link)[1].get_element_by_id("pl-answers").text_content()
         self.assertIn(f"{day:%d/%m/%Y}", text)
 
+    def test_what_matters_is_told_first(self):
+        """On link, invoice and customer all that stands, an objection before what somebody did with the link."""
+        self._send(self.link, "objection", reason="amount")
+        self._promise(self.link)
+        self._send(self.link, "forward", email="compta@cabinet.fr")
+        expected = ["Objection", "Will pay", "sent to"]
+        for record, name in (
+            (self.link, "last_answer"),
+            (self.invoice, "paylink_last_answer"),
+            (self.marie, "paylink_last_answer"),
+        ):
+            told = record.with_user(self.env.user)[name].split(" · ")
+            self.assertEqual([word for word, text in zip(expected, told, strict=True) if word in text], expected)
+        for reason in ("not_received", "already_paid"):
+            self._send(self.link, "objection", reason=reason)
+        told = self.link.with_user(self.env.user).last_answer.split(" · ")
+        self.assertEqual(["Objection" in text for text in told], [True, True, True, False])
+
     def test_looking_changes_nothing(self):
         """Scanners fetch addresses; other sites have browsers send forms."""
         date = self._day(self.link, 3)
