@@ -101,8 +101,6 @@ class PaylinkAccount(PageMixin, http.Controller):
         statement = self._statement(token)
         if not statement:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if not statement.cancelled_at and self._is_by_person():
-            statement._mark_opened()
         return self._json({"ok": True})
 
     # === HELPERS === #
@@ -124,6 +122,8 @@ class PaylinkAccount(PageMixin, http.Controller):
             return self._render("paylink_addon.page_account_empty", values)
         status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
         values |= {"sections": sections, "problem": problem}
+        if choice and choice.page:
+            values["place"] = values["base"], {"page": choice.page}
         return self._render("paylink_addon.page_account", values, status=status)
 
     def _found(self, token):
@@ -137,9 +137,10 @@ class PaylinkAccount(PageMixin, http.Controller):
         lang = self._language(statement.lang)
         company_ids = statement.company_id.ids
         request.update_context(lang=lang, allowed_company_ids=company_ids)
-        return statement.with_user(SUPERUSER_ID).with_context(
+        own = statement.with_user(SUPERUSER_ID).with_context(
             lang=lang, allowed_company_ids=company_ids, tz=statement._timezone()
         )
+        return own if statement.cancelled_at else self._noted(own)
 
     @staticmethod
     def _choice():

@@ -83,4 +83,5 @@ class PaylinkAnswer(PaylinkPay):
         """:param said: what was sent, to be shown again; anything"""
         values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
         values |= {"forms": link._answer_forms(), "opened": kind, "problem": problem, "said": said or MultiDict()}
+        values["place"] = f"{values['base']}/answer", {"kind": kind}
         return self._render("paylink_addon.page_answers", values, status=status)

@@ -60,8 +60,6 @@ class PaylinkAutopay(PageMixin, http.Controller):
         page = self._page(token)
         if not page:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if self._is_by_person():
-            page._mark_opened()
         return self._json({"ok": True})
 
     # === HELPERS === #
@@ -88,9 +86,8 @@ class PaylinkAutopay(PageMixin, http.Controller):
         lang = self._language(page.lang)
         company_ids = page.company_id.ids
         request.update_context(lang=lang, allowed_company_ids=company_ids)
-        return page.with_user(SUPERUSER_ID).with_context(
-            lang=lang, allowed_company_ids=company_ids, tz=page._timezone()
-        )
+        own = page.with_user(SUPERUSER_ID)
+        return self._noted(own.with_context(lang=lang, allowed_company_ids=company_ids, tz=page._timezone()))
 
 
 class PaylinkAutopayPortal(CustomerPortal):

@@ -109,8 +109,6 @@ class PaylinkCard(FormPageMixin, http.Controller):
         card = self._card(token)
         if not card:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if self._is_by_person():
-            card._mark_opened()
         return self._json({"ok": True})
 
     @http.route(f"{CARD_PATH}/<string:token>/status", **PAGE)
@@ -165,6 +163,8 @@ class PaylinkCard(FormPageMixin, http.Controller):
         """
         view = card._page_view()
         values = self._card_values(card) | {"problem": problem, "ticket": typed(ticket)}
+        if ticket:  # which another page would not have
+            values["languages"] = []
         if said and values["person"]:
             values["person"] = {name: typed(said.get(name)) for name in values["person"]}
         if view == "stored" and self._has_stored(card):
@@ -200,6 +200,5 @@ class PaylinkCard(FormPageMixin, http.Controller):
             lang = request.env["res.lang"]._paylink_nearest(card.lang) or lang
         company_ids = card.company_id.ids
         request.update_context(lang=lang, allowed_company_ids=company_ids)
-        return card.with_user(SUPERUSER_ID).with_context(
-            lang=lang, allowed_company_ids=company_ids, tz=card._timezone()
-        )
+        own = card.with_user(SUPERUSER_ID)
+        return self._noted(own.with_context(lang=lang, allowed_company_ids=company_ids, tz=card._timezone()))

@@ -131,5 +131,6 @@ class PaylinkCardOpen(PageMixin, http.Controller):
 
     def _render_code(self, template, ticket, email, problem=None):
         values = self._values(template) | {"ticket": typed(ticket), "email": typed(email), "problem": problem}
+        values["languages"] = []  # another page would not have the ticket
         status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
         return self._render("paylink_addon.page_open_code", values, status=status)

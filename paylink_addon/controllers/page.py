@@ -1,11 +1,13 @@
 import functools
 import hashlib
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from odoo.http import content_disposition, request
 from odoo.tools import file_open, get_lang
 
 from ..const import PAY_PATH
+from ..tools.locks import hold, unless_busy
 from ..tools.texts import one_line
 
 LANGUAGE_COOKIE = "paylink_lang"
@@ -75,6 +77,19 @@ class PageMixin:
         """Whether a page of ours says that somebody has touched it: employees do not count."""
         return cls._is_sent() and not request.env.user._is_internal()
 
+    @classmethod
+    def _noted(cls, owner):
+        """What a token opens: whoever sends a form of its page has opened it. Not every browser runs our script.
+
+        Nothing was done before; and that stays noted, whatever becomes of the form.
+        """
+        if owner and not owner.opened_at and cls._is_by_person():
+            with unless_busy(owner.env):
+                hold(owner)
+                owner._mark_opened()
+                owner.env.cr.commit()  # pylint: disable=invalid-commit
+        return owner
+
     def _render_unknown(self):
         lang = self._language()
         request.update_context(lang=lang)
@@ -101,12 +116,27 @@ class PageMixin:
 
     def _render(self, template, values, status=HTTPStatus.OK, policy=PLAIN_POLICY):
         """Render without any layout of Odoo, with headers that keep the token to ourselves."""
-        html = request.env["ir.qweb"].sudo()._render(template, values | {"static_url": static_url})
+        values = values | {"static_url": static_url, "here": self._here(values)}
+        html = request.env["ir.qweb"].sudo()._render(template, values)
         # The document type stands here: Odoo does not translate templates that begin with it.
         response = request.make_response(f"<!DOCTYPE html>\n{html}", headers=self._headers(policy), status=status)
         if wanted := request.env["res.lang"]._paylink_nearest(request.httprequest.args.get("lang")):
             response.set_cookie(LANGUAGE_COOKIE, wanted, max_age=365 * 86400, path=self._cookie_path, samesite="Lax")
         return response
+
+    @classmethod
+    def _here(cls, values):
+        """Where the page is read in another language, whose code is added to this: at the same place.
+
+        The answer to a form has no place of its own: it is that of the page to which the form belongs, or what the
+        controller says by the value ``place``, a path and its parameters.
+        """
+        if cls._is_post():
+            path, params = values.get("place") or (values.get("base") or "", {})
+        else:
+            path, params = "", request.httprequest.args
+        kept = [(name, text) for name, text in params.items() if name != "lang"]
+        return f"{path}?{urlencode([*kept, ('lang', '')])}"
 
     def _document(self, owner, pdf):
         """Answer with ``pdf``, or that it is being prepared (``False``), or that there is none.

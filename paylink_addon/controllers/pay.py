@@ -212,8 +212,6 @@ class PaylinkPay(FormPageMixin, http.Controller):
         link = self._link(token)
         if not link:
             return self._json({"error": "unknown"}, HTTPStatus.NOT_FOUND)
-        if self._is_by_person():
-            link._mark_opened()
         return self._json({"ok": True})
 
     @http.route(f"{PAY_PATH}/<string:token>/status", **PAGE)
@@ -358,7 +356,7 @@ class PaylinkPay(FormPageMixin, http.Controller):
             return self._render_unknown()
         if not link.line_ids:
             return request.redirect(f"{PAY_PATH}/{link.access_token}", code=HTTPStatus.SEE_OTHER)
-        values = link._all_documents_values(whole(page)) | {"languages": [], "lang": link.env.lang}
+        values = link._all_documents_values(whole(page)) | {"languages": self._languages(link), "lang": link.env.lang}
         return self._render("paylink_addon.page_all_documents", values)
 
     @http.route(f"{PAY_PATH}/<string:token>/document/<int:line_id>", **PAGE)
@@ -387,8 +385,8 @@ class PaylinkPay(FormPageMixin, http.Controller):
         link, payments = self._receipted(token, payment_id)
         if not payments:
             return self._render_unknown()
-        values = link._page_values() | {"languages": [], "lang": link.env.lang, "receipt_of": payment_id}
-        values["receipt"] = link._receipt_values(payments)
+        values = link._page_values() | {"languages": self._languages(link), "lang": link.env.lang}
+        values |= {"receipt_of": payment_id, "receipt": link._receipt_values(payments)}
         return self._render("paylink_addon.page_receipt", values)
 
     def _receipted(self, token, payment_id):
@@ -431,6 +429,5 @@ class PaylinkPay(FormPageMixin, http.Controller):
         lang = self._language(link.lang)
         request.update_context(lang=lang, allowed_company_ids=link.company_id.ids)
         link._prefetch_page()
-        return link.with_user(SUPERUSER_ID).with_context(
-            lang=lang, allowed_company_ids=link.company_id.ids, tz=link._timezone()
-        )
+        own = link.with_user(SUPERUSER_ID)
+        return self._noted(own.with_context(lang=lang, allowed_company_ids=link.company_id.ids, tz=link._timezone()))

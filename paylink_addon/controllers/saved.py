@@ -31,8 +31,6 @@ class PaylinkSaved(PaylinkPay):
             return self._back(link)
         if not self._is_sent():
             return self._render_saved(link)
-        if self._is_by_person():
-            link._mark_opened()
         ticket = link._send_code(request.httprequest.remote_addr)
         if not ticket:
             return self._render_saved(link, later_problem(link.env), HTTPStatus.TOO_MANY_REQUESTS)
@@ -103,6 +101,7 @@ class PaylinkSaved(PaylinkPay):
         :param ticket: of the code that was sent, for the form: anything
         :param bool is_nothing: the visitor has proved it, but there is nothing to pay with
         """
-        values = link._page_values() | {"languages": [], "lang": link.env.lang, "is_nothing": is_nothing}
+        languages = [] if self._is_post() else self._languages(link)  # another page would not have the ticket
+        values = link._page_values() | {"languages": languages, "lang": link.env.lang, "is_nothing": is_nothing}
         values |= {"problem": problem, "ticket": typed(ticket)}
         return self._render("paylink_addon.page_saved", values, status=status)

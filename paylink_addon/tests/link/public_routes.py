@@ -92,9 +92,12 @@ class PublicRoutes(PaylinkCommon, HttpCase):
     def _token(self, rule):
         if rule.startswith("/card/open"):
             return self.page.public_token
+        return self._owner(rule).access_token
+
+    def _owner(self, rule):
+        """What the token of a route opens, but that of the page for anyone."""
         own = {"/account": self.statement, "/autopay": self.autopay, "/card": self.card}
-        record = next((own[path] for path in own if rule.startswith(path)), self.link)
-        return record.access_token
+        return next((own[path] for path in own if rule.startswith(path)), self.link)
 
     def _answers(self, path, methods, kind, query="", body=None, cookies=None, **headers):
         """The answer to each method that the route takes."""

@@ -1,4 +1,7 @@
+import re
 from datetime import timedelta
+from html import unescape
+from urllib.parse import urljoin
 
 from odoo import fields
 from odoo.tests import tagged
@@ -47,6 +50,32 @@ class TestGets(PublicRoutes):
                 with self.subTest(rule):
                     self._assert_unchanged(self._fill(rule), KEEPING if rule.endswith(MADE_ONCE) else ())
 
+    def test_language_is_changed_in_place(self):
+        """On each page that can be looked at; after a form where what it is about is looked at. All else stays said."""
+        paths = [self._fill(rule) for rule, methods, kind in self._routes() if "GET" in methods and kind == "http"]
+        option = f"{self.provider.id}-{self.payment_method_id}"
+        pay, account = (owner._page_path + "/" + owner.access_token for owner in (self.link, self.statement))
+        cases = [(f"{path}?x=a%26b&lang=fr_FR", None, f"{path}?x=a%26b&lang=en_US") for path in paths]
+        cases += [
+            (f"{pay}?method={option}", None, f"{pay}?method={option}&lang=fr_FR"),
+            (f"{pay}/answer/promise", {"date": "x"}, f"{pay}/answer?kind=promise&lang=fr_FR"),
+            (f"{pay}/pay", {"option": "x"}, f"{pay}?lang=fr_FR"),
+            (f"{account}/page", {"page": "1"}, f"{account}?page=1&lang=fr_FR"),
+        ]
+        found = {}
+        for path, form, expected in cases:
+            self.opener.cookies.clear()
+            answer = self.url_open(path, data=form)
+            is_page = not answer.history and answer.headers["Content-Type"].startswith("text/html")
+            nav = is_page and re.findall(r'<a href="([^"]*)" lang="(?:en-US|fr-FR)"', answer.text)
+            if nav:
+                found[path] = urljoin(answer.request.path_url, unescape(nav[0]))
+                with self.subTest(path):
+                    self.assertEqual(found[path], expected)
+        for path in ("", "/answer", "/saved", "/documents", "/help"):
+            self.assertIn(f"{pay}{path}?x=a%26b&lang=fr_FR", found)
+        self.assertGreater(len(found), 12)
+
     def test_forms_of_other_sites_change_nothing(self):
         """Any page has browsers send forms, with the session of whoever is logged in."""
         data = {
@@ -81,6 +110,31 @@ class TestGets(PublicRoutes):
                 f"/pay/{self.link.access_token}/answer/transfer", data={**data, "amount": amount}, headers=site
             )
         self.assertEqual(self.link.transfer_claim_count, 3)
+
+    def test_who_sends_a_form_has_opened_its_page(self):
+        """Whatever becomes of the form: where no script runs, nothing else says so. Colleagues do not count."""
+        owned = [
+            (rule, kind)
+            for rule, methods, kind in self._routes()
+            if "POST" in methods and "<string:token>" in rule and not rule.startswith("/card/open")
+        ]
+        self.assertGreater(len(owned), 20)
+        [colleague] = self._people("everyone")
+        for login in (None, colleague.login):
+            self.authenticate(login, login)
+            for rule, kind in owned if not login else owned[:1]:
+                owner = self._owner(rule)
+                owner.sudo().opened_at = False
+                self.env.flush_all()
+                with self.subTest(rule, login=login):
+                    self.assertTrue(self._sent(rule, kind))
+                    self.env.invalidate_all()
+                    self.assertEqual(bool(owner.opened_at), not login)
+
+    def _sent(self, rule, kind):
+        """Send an empty form."""
+        options = {"json": {"params": {}}} if kind == "jsonrpc" else {"data": {"x": "1"}}
+        return self.url_open(self._fill(rule), allow_redirects=False, **options).status_code < 500
 
     def test_pages_of_what_is_paid_change_nothing(self):
         self._pay(self.link)
