@@ -148,14 +148,15 @@ class TestMessages(ReminderCommon, CardCommon):
         """Made, asked for, and ended as a part was not paid."""
         self.company.paylink_plan_parts = 3
         customer = self._new_customer(lang)
-        link = self._link(self._invoice(customer, amount=120)).sudo()
+        link = self._link(self._invoice(customer, amount=120), send_sms=True).sudo()
         plan = link._choose_plan(link._plan_offers()[0].key)
-        found = {"mail_template_plan": self._mail_of(link)}
+        found = {"mail_template_plan": self._mail_of(link), "sms_template_plan": self._sms()}
         plan.part_ids[1]._ask()
         found["mail_template_plan_part"] = self._mail_of(plan.part_ids[1].link_id)
         found |= self._of_charged_parts(plan, self._store_card(self._card_request(customer)).token_id)
         plan._break()
-        return found | {"mail_template_plan_broken": self._customer_mails(link)[:1].body_html}
+        broken = {"mail_template_plan_broken": self._customer_mails(link)[:1].body_html}
+        return found | broken | {"sms_template_plan_broken": self._sms()}
 
     def _of_charged_parts(self, plan, token):
         """The notice of a charge, and that it came to nothing."""

@@ -9,6 +9,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, LazyTranslate, format_date
 
 from ...const import LIVE_STATES
+from ...tools.addresses import mobile_e164
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, in_parts
 from .paylink_plan import ENDED_UNPAID
@@ -268,7 +269,7 @@ class PaylinkLinkPlan(models.Model):
         if not by_customer:  # whose answer is told
             link._log_events("plan_made", {link.id: plan._text(link.company_id._paylink_env())})
         # Who has chosen it is led to the first part, to others the message says so; else the job asks for it.
-        if link._tell_plan("mail_template_plan", "plan_told") or by_customer:
+        if link._tell_plan("plan", "plan_told") or by_customer:
             plan.part_ids.filtered(lambda part: part.date_due <= link._today()).told_at = fields.Datetime.now()
         return plan
 
@@ -285,8 +286,26 @@ class PaylinkLinkPlan(models.Model):
             if not end or end > link.expires_at:
                 link.expires_at = end
 
-    def _tell_plan(self, template, event, emails=None, layout="paylink_addon.mail_layout_plan"):
-        """Write to the customer about the plan, with its page: by e-mail, where there is an address.
+    def _tell_plan(self, name, event):
+        """Write to the customer about the plan, with its page, by all ways by which its parts are asked for.
+
+        :param str name: what follows ``mail_template_`` and ``sms_template_`` in those of the templates
+        :return: the ``mail.message``; none where that is not possible
+        """
+        messages = self._mail_plan(f"mail_template_{name}", event).mail_message_id
+        template = self.env.ref(f"paylink_addon.sms_template_{name}", raise_if_not_found=False)
+        if not template or not self._is_texted():
+            return messages
+        self.phone = mobile_e164(self.phone, self._phone_country(self.partner_id).code)
+        text = template.sudo().with_context(lang=self.lang)._render_field("body", self.ids)
+        return messages | self._create_sms(text, event=event)
+
+    def _is_texted(self):
+        """Whether the customer is asked for parts by SMS: as the link was sent so, or as there is no other way."""
+        return bool((self.send_sms or not self._receipt_addresses()) and not self._sms_obstacle())
+
+    def _mail_plan(self, template, event, emails=None, layout="paylink_addon.mail_layout_plan"):
+        """The e-mail about the plan, where there is an address.
 
         :param str emails: where to, by default to where receipts go
         :return: the ``mail.mail``; none where that is not possible

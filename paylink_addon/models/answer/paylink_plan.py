@@ -178,7 +178,7 @@ class PaylinkPlan(models.Model):
         """A part was not paid in time: everything is due, and both sides are told."""
         self._end("broken", _lt("A part was not paid: everything is due."))
         for plan in self:
-            plan.link_id._tell_plan("mail_template_plan_broken", "plan_ended_told")
+            plan.link_id._tell_plan("plan_broken", "plan_ended_told")
             plan.link_id._give_task(Task.PLAN_BROKEN, plan._broken_texts)
             env = plan.link_id._owner_env()
             subject, body = plan._broken_texts(env)
@@ -186,7 +186,7 @@ class PaylinkPlan(models.Model):
 
     def _broken_texts(self, env):
         facts = {"partner": self.partner_id.display_name, "name": self.link_id.name}
-        if self.link_id._receipt_addresses():
+        if self.link_id._receipt_addresses() or self.link_id._is_texted():
             text = env._(
                 "%(partner)s has not paid a part of the plan of %(name)s. The plan has ended, everything is due, and "
                 "the customer has been told. Agree on something else, or let reminders go on.",
@@ -195,7 +195,7 @@ class PaylinkPlan(models.Model):
         else:
             text = env._(
                 "%(partner)s has not paid a part of the plan of %(name)s. The plan has ended and everything is due. "
-                "The customer has no e-mail address and could not be told: call them.",
+                "The customer has neither an e-mail address nor a mobile number and could not be told: call them.",
                 **facts,
             )
         return env._("A payment plan has ended: a part was not paid"), text

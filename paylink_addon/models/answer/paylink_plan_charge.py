@@ -196,7 +196,7 @@ class PaylinkPlanCharge(models.Model):
         amount, day = self.currency_id.round(left - part.amount_after), max(part.date_due, today + NOTICE)
         self.part_ids.filtered(lambda other: other.number > part.number)._forget_notice()
         part.write({"charge_on": day, "announced_amount": amount})
-        mail = self.link_id._tell_plan(
+        mail = self.link_id._mail_plan(
             "mail_template_plan_charge",
             "plan_charge_told",
             emails=self._notice_emails(),

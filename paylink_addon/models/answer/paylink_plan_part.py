@@ -87,11 +87,12 @@ class PaylinkPlanPart(models.Model):
         """These, each with a link that can be paid: one that has ended, or is paid although the part is not, is
         replaced. The rows of their plans are held.
         """
+        left = self.plan_id._left()
+        asked = {part: part.currency_id.round(left[part.plan_id.id] - part.amount_after) for part in self}
         missing = self.filtered(lambda part: not part.link_id._is_payable_part())
-        left = missing.plan_id._left()
         groups = [
             (
-                part._link_values() | {"amount": part.currency_id.round(left[part.plan_id.id] - part.amount_after)},
+                part._link_values() | {"amount": asked[part]},
                 part.plan_id.link_id.line_ids.move_line_id.filtered(lambda item: not item.reconciled),
             )
             for part in missing
@@ -100,6 +101,10 @@ class PaylinkPlanPart(models.Model):
         links._issue()
         for part, link in zip(missing, links, strict=True):
             part.link_id = link
+        for part in self - missing:  # it may have been made to pay all that was left
+            amount = asked[part] + part.link_id._received_amount()
+            if part.currency_id.compare_amounts(amount, part.link_id.amount):
+                part.link_id.amount = amount
         return self
 
     def _link_values(self):
@@ -116,12 +121,9 @@ class PaylinkPlanPart(models.Model):
         }
 
     def _channels(self):
-        """How the customer is asked for it: by e-mail, and by SMS where the plan's link was sent so; or where there is
-        nothing else.
-        """
+        """How the customer is asked for it."""
         origin = self.plan_id.link_id
-        emails = origin._receipt_addresses()
-        by_sms = bool((origin.send_sms or not emails) and not origin._sms_obstacle())
+        emails, by_sms = origin._receipt_addresses(), origin._is_texted()
         return {"email": emails, "send_email": bool(emails), "phone": origin.phone, "send_sms": by_sms}
 
     def _ask(self):

@@ -1,3 +1,4 @@
+import re
 from datetime import date, timedelta
 from unittest.mock import patch
 
@@ -139,20 +140,24 @@ class TestPlan(PlanCommon):
 
     def test_from_the_first_part_to_the_last(self):
         """In French: confirmed, asked for on each day, and no reminder meanwhile."""
-        self._rule(days=(3,))
+        rule = self._rule(days=(3,))
         invoice = self._due_invoice(10, amount=120)
         link = self._link(invoice)
+        self.assertTrue(self._is_picked(rule, invoice, 0))
         plan = link.sudo()._choose_plan(link.sudo()._plan_offers()[1].key)
         mail = self._customer_mails(link)
-        self.assertIn("28/", mail.body_html.replace("18/", "28/"))
+        text = html.fromstring(mail.body_html).text_content()
+        told = re.findall(r"(?:Échéance|Part) (\d) .*?(\d\d/\d\d/\d{4})\D+(\d+,\d\d)", text, re.DOTALL)
+        self.assertEqual(told, [(str(n), f"18/0{n + 2}/2026", "40,00") for n in (1, 2, 3)])
         self.assertIn(link.url, mail.body_html)
-        self.assertEqual(mail.body_html.count("40,00"), 3)
+        self.assertFalse(self._is_picked(rule, invoice, 0))
         self.assertFalse(self._remind())
         self.assertFalse(self._follow(0))
         self.assertEqual(plan.hold_ids.move_id, invoice)
         self.assertEqual(plan.part_ids.mapped("progress"), ["due", "to_come", "to_come"])
-        first = link.sudo()._link_of_plan("next")
+        everything, first = (link.sudo()._link_of_plan(what) for what in ("all", "next"))
         self.assertEqual((first.amount_due, first, first.sudo().plan_part_id.number), (40, plan.part_ids[0].link_id, 1))
+        self.assertEqual((everything.amount, everything.amount_due), (120, 120))
         self._pay(first)
         self.assertEqual((first.state, plan.amount_due, link.state), ("paid", 80, "open"))
         self.assertFalse(self._follow(30))
@@ -164,13 +169,19 @@ class TestPlan(PlanCommon):
         self.assertFalse(self._follow(31))
         with freeze_time(f"{TODAY + timedelta(days=32)} 10:00:00"):
             self.assertFalse(self._remind(TODAY + timedelta(days=32)))
+            self.assertFalse(self._is_picked(rule, invoice, 32))
             self._pay(second)
-        self._follow(61)
+        mail = self._follow(61)
+        self.assertEqual((mail.res_id, everything.amount, everything.amount_due), (everything.id, 40, 40))
         with freeze_time(f"{TODAY + timedelta(days=61)} 10:00:00"):
             self._pay(plan.part_ids[2].link_id)
         self._follow(62)
         self.assertEqual((plan.state, invoice.amount_residual, link.state), ("kept", 0, "paid"))
         self.assertFalse(plan.hold_ids.filtered("active"))
+
+    def _is_picked(self, rule, invoice, days):
+        """Whether the rule would remind of the invoice so many days later."""
+        return invoice.id in [pick.move_id for pick in rule._pick(TODAY + timedelta(days=days))]
 
     def test_what_reduces_what_is_due(self):
         """(what is paid, how) → what each part still asks for."""
@@ -265,13 +276,14 @@ class TestPlan(PlanCommon):
 
     def test_part_that_is_not_paid_ends_the_plan(self):
         """After some days: the customer and the owner are told, and reminders go on."""
-        self._rule(days=(3,))
+        rule = self._rule(days=(3,))
         link, plan = self._in_parts()
         first = link.sudo()._link_of_plan("next")
         for days, state in ((0, "running"), (3, "running"), (4, "broken")):
             with self.subTest(days=days):
                 mails = self._follow(days)
                 self.assertEqual(plan.state, state)
+                self.assertEqual(self._is_picked(rule, link.line_ids.move_id, days), state == "broken")
         self.assertIn(link.url, mails.filtered(lambda mail: mail.model == "paylink.link" and mail.email_to).body_html)
         self.assertEqual((first.state, link.state), ("cancelled", "open"))
         self.assertEqual(link.amount_due, 120)

@@ -48,10 +48,12 @@ class TestPlanMake(PlanCommon):
                     dialog.action_make()
 
     def test_who_is_asked_for_the_first_part(self):
-        """By the confirmation, else by SMS, else a colleague calls: who was not asked loses no plan."""
+        """By the confirmation, which is an SMS where there is no e-mail address, else a colleague calls: who was not
+        asked loses no plan. Who loses it is told by the same way.
+        """
         for case, addresses, asked in (
             ("e-mail", {"email": "a@example.com"}, "mail"),
-            ("mobile", {"email": False, "phone": "+33612345678"}, "sms"),
+            ("mobile", {"email": False, "phone": "06 12 34 56 78"}, "sms"),
             ("nothing", {"email": False, "phone": False}, False),
         ):
             with self.subTest(case), self.env.cr.savepoint() as savepoint:
@@ -59,17 +61,20 @@ class TestPlanMake(PlanCommon):
                 invoice = self._due_invoice(10, partner=partner, amount=100)
                 plan = self.env["paylink.plan"].browse(self._dialog(invoice, self.seller).action_make()["res_id"])
                 plan, first = plan.sudo(), plan.sudo().part_ids[0]
-                self.assertEqual(bool(first.told_at), asked == "mail")
+                self.assertEqual(bool(first.told_at), bool(asked))
                 for _run in range(2):  # the task is given once
                     self._follow(0)
                     plan.followed_on = False
                 self.assertEqual(bool(first.told_at), bool(asked))
-                found = self.env["sms.sms"].sudo().search([("number", "=", "+33612345678")])
-                self.assertEqual(f"/pay/{first.link_id.access_token}" in "".join(found.mapped("body")), asked == "sms")
+                texts = ["payment plan agreed"] if asked == "sms" else []
+                self.assertEqual(self._texts(plan), texts)
                 tasks = first.link_id.activity_ids.filtered(lambda task: task.paylink_key == "plan_untold")
                 self.assertEqual((len(tasks), tasks.user_id), (0 if asked else 1, tasks.user_id and self.seller))
                 self._follow(6)
                 self.assertEqual(plan.state, "broken" if asked else "running")
+                if asked == "sms":
+                    self.assertEqual(self._texts(plan), [*texts, "your payment plan has ended"])
+                    self.assertIn("has been told", plan.link_id.activity_ids.note)
                 if not asked:
                     partner.email = "a@example.com"
                     self.assertEqual(self._follow(7).mapped("email_to"), ["a@example.com"])
@@ -78,6 +83,11 @@ class TestPlanMake(PlanCommon):
                     self.assertFalse(tasks.exists())
                 savepoint.rollback()
                 self.env.invalidate_all()
+
+    def _texts(self, plan):
+        """What an SMS has said of the page of a plan, in order."""
+        texts = self.env["sms.sms"].sudo().search([("number", "=", "+33612345678")], order="id")
+        return [text.body.partition(": ")[2].partition(" (")[0] for text in texts if plan.link_id.url in text.body]
 
     def test_what_is_registered_is_in_no_part(self):
         """Of an invoice that somebody has registered as paid nothing is proposed: it would be refused then."""
