@@ -23,6 +23,9 @@ READY = {
     "odoo": "document.querySelector('#pay_with.show [name=o_payment_radio]')?.checkVisibility()",
     "login": "document.querySelector('.oe_login_form button[type=submit]:not(:disabled)')?.checkVisibility()",
 }
+# How many times as fast ours is: made by the server, which for a login reads nothing; and until it can be used.
+QUICKER = {"odoo": {"at_least": 1.5, "goal": 3}, "login": {"at_least": 0.2, "goal": 0.4}}
+FASTER = {"odoo": {"at_least": 10, "goal": 20}, "login": {"at_least": 10, "goal": 15}}
 SCRIPT = """
 from dev.demo_data import make
 make(env)
@@ -53,8 +56,8 @@ def main():
             pages = {"ours": f"/pay/{tokens[0]}", "odoo": invoice, "login": "/web/login"}
             for path in [*pages.values(), *(f"/pay/{token}" for token in tokens)] * 4:
                 requests.get(odoo.url + path, timeout=60).raise_for_status()
-            tables = [on_server(odoo, pages, f"/pay/{parts[0]}"), in_browser(odoo, pages)]
-    return max(table.show() for table in tables)
+            failed = on_server(odoo, pages, f"/pay/{parts[0]}").show()
+            return max(failed, in_browser(odoo, pages).show())
 
 
 def on_server(odoo, pages, in_installments):
@@ -71,9 +74,9 @@ def on_server(odoo, pages, in_installments):
     for other in ("odoo", "login"):
         _compare(table, "p50", found, other, "p50 (ms)", unit=1e3)
         _compare(table, "rate", found, other, "pages a second")
-    table.add("queries", ours, theirs, ratio=ours, at_most=8)
+    table.add("queries", ours, theirs, ratio=ours, at_most=8, goal=8)
     more = count_queries(odoo, in_installments)
-    table.add("queries, one of several installments", more, theirs, ratio=more, at_most=11, goal=8)
+    table.add("queries, one of several installments", more, theirs, ratio=more, at_most=10, goal=8)
     return table
 
 
@@ -83,7 +86,8 @@ def in_browser(odoo, pages):
     found = {name: [] for name in pages}
     with running_browser() as browser:
         if not browser:
-            print("Chromium is not installed: the pages were not opened in it.")
+            print("\nNOT MEASURED: Chromium is not installed, so the pages were not opened in it.")
+            table.failed += 1
             return table
         for _visit in range(VISITS):
             for name, path in pages.items():
@@ -92,12 +96,11 @@ def in_browser(odoo, pages):
     for other in ("odoo", "login"):
         theirs = found[other]
         ratio = statistics.median(they.seconds / own.seconds for own, they in zip(ours, theirs, strict=True))
-        bound = {"at_least": 10} if other == "odoo" else {}
         seconds = [statistics.median(one.seconds for one in visits) for visits in (ours, theirs)]
-        table.add(f"seconds, beside {PAGES[other]}", *seconds, ratio=ratio, **bound)
+        table.add(f"seconds, beside {PAGES[other]}", *seconds, ratio=ratio, **FASTER[other])
     for what, name, unit, most in (("kilobytes", "size", KILOBYTE, 60), ("requests", "requests", 1, 4)):
         worst = [max(getattr(one, name) for one in found[page]) / unit for page in ("ours", "odoo")]
-        table.add(what, *worst, ratio=worst[0], at_most=most)
+        table.add(what, *worst, ratio=worst[0], at_most=most, goal=most)
     return table
 
 
@@ -110,8 +113,7 @@ def _compare(table, name, found, other, what, unit=1):
         statistics.median(ours) * unit,
         statistics.median(theirs) * unit,
         ratio=statistics.median(ratios),
-        at_least=1.5 if other == "odoo" else None,
-        goal=3 if other == "odoo" else None,
+        **QUICKER[other],
     )
 
 

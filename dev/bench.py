@@ -7,6 +7,8 @@ from .system import ROOT, Failed, background, say
 
 # Each runs in a process of its own: Odoo is imported in it, and has one registry.
 RUN = "import sys, importlib; sys.exit(importlib.import_module('bench.{name}').main())"
+# What benchmarks share: they are none themselves.
+SHARED = {"common", "browser"}
 
 
 def main(arguments):
@@ -14,7 +16,7 @@ def main(arguments):
 
     :return: 1 if one failed or did not keep its bounds
     """
-    names = sorted(path.stem for path in (ROOT / "bench").glob("*.py") if path.stem != "common")
+    names = sorted({path.stem for path in (ROOT / "bench").glob("*.py")} - SHARED)
     if arguments.name:
         if arguments.name not in names:
             raise Failed(f"There is no benchmark {arguments.name}: choose from {', '.join(names)}")

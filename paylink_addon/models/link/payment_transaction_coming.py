@@ -127,8 +127,8 @@ class PaymentTransactionComing(models.Model):
         """What is registered by payments without an entry for all of an item, in the columns of the whole query; what
         is for a part of it is not due (see ``account.move.line._paylink_due``).
         """
-        shares = self.env["account.move.line"]._paylink_registered_shares(items)
-        wanted = shares.keys() if items is None else shares.keys() & set(items.ids)
+        every = self.env["account.move.line"]
+        shares = every._paylink_registered_shares() if items is None else items._paylink_registered()
         return SQL(
             """
             SELECT NULL::integer, NULL::integer, move_id, id, NULL::integer, TRUE, -id, amount_residual_currency,
@@ -136,7 +136,7 @@ class PaymentTransactionComing(models.Model):
               FROM account_move_line
              WHERE id IN %s
             """,
-            tuple(sorted(item_id for item_id in wanted if shares[item_id].is_whole)) or (0,),
+            tuple(sorted(item_id for item_id, share in shares.items() if share.is_whole)) or (0,),
         )
 
     @api.model

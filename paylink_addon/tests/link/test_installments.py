@@ -195,14 +195,14 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.assertTrue(qr is None or "300.00" in qr)
 
     def test_few_queries(self):
-        """Three more than other pages take, to know what else could be paid."""
+        """Two more than other pages take, to know what else could be paid."""
         link = self._sent(self._wizard(self._in_installments()))
         self._page(link)  # starts warm
         self.env.flush_all()
         self.env.invalidate_all()
         before = self.env.cr.sql_log_count
         self.assertEqual(len(self._page(link).xpath("//input[@name='part']")), 2)
-        self.assertLessEqual(self.env.cr.sql_log_count - before, 13)
+        self.assertLessEqual(self.env.cr.sql_log_count - before, 12)
 
     def test_page_of_what_somebody_has_chosen(self):
         """All that was chosen by the sender, or in the account, is proposed; what is due now can still be paid."""
