@@ -54,7 +54,7 @@ class LiveServer:
 def fresh_database(name, modules=ADDONS):
     """Yield the name of a database of this process with ``modules`` (all our add-ons), dropped after the block."""
     odoo = the_odoo()
-    source = odoo.with_addons() if list(modules) == ADDONS else odoo.base(sorted(modules))
+    source = odoo.for_browsers() if list(modules) == ADDONS else odoo.base(sorted(modules))
     with odoo.scratch(source, purpose=f"live_{name}") as database:
         yield database
 

@@ -53,7 +53,7 @@ def run_live_tests(found):
 
     :rtype: Outcome
     """
-    the_odoo().with_addons()  # what they start from; now, lest it be counted as a test's time
+    the_odoo().for_browsers()  # what they start from; now, lest it be counted as a test's time
     return run_plain_tests(found)
 
 

@@ -20,7 +20,13 @@ HERE = digest(ROOT)[:6]
 PROGRAM = ROOT / "dev/program/run_odoo.py"
 
 # What browsers load, in all its parts: else every run of tests, and every server, would make it anew, for 15 seconds.
-BUNDLES = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
+# Odoo leaves out what no page names.
+BUNDLES = """
+env["ir.qweb"]._pregenerate_assets_bundles()
+for name in ("bus.websocket_worker_assets", "web.assets_emoji"):
+    env["ir.qweb"]._get_asset_bundle(name, css=False, js=True).js()
+env.cr.commit()
+"""
 
 
 def base_modules():
@@ -120,10 +126,19 @@ class Odoo:
             said = self.install(name, ADDONS).stdout
             if found := [entry.text for entry in entries(said.splitlines()) if entry.is_complaint]:
                 raise Failed("\n".join(["Installing the add-ons was complained about:", *found]))
-            self.script(name, BUNDLES)
 
         key = digest(base, addons_digest())
         return self._cached("addons", key, "Installing the add-ons in a fresh database", make, keep_old=False)
+
+    def for_browsers(self):
+        """The name of a database with all our add-ons and :data:`BUNDLES`, likewise."""
+        addons = self.with_addons()
+
+        def make(name):
+            self.copy(addons, name)
+            self.script(name, BUNDLES)
+
+        return self._cached("bundles", digest(addons, BUNDLES), "Making what browsers load", make, keep_old=False)
 
     def _cached(self, kind, key, title, make, *, keep_old=True):
         prefix = f"paylink_{kind}_{HERE}_"

@@ -77,7 +77,7 @@ def _turn(name):
 
 def _run_everything(there, outcome):
     start = time.monotonic()
-    the_odoo().with_addons()  # what all start from; else each would make it
+    the_odoo().for_browsers()  # what all start from; else each would make it
     waiting = list(parts(there))
     say(f"{len(waiting)} parts, {WIDTH} at a time; each is shown when it ends")
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
@@ -135,7 +135,8 @@ def _run_targets(targets, outcome, name=""):
     """
     if inside := [target for target in targets if target.is_inside]:
         stems = "+".join(dict.fromkeys(target.place.stem for target in inside))
-        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60]))
+        source = the_odoo().for_browsers() if name else the_odoo().with_addons()
+        outcome.add(_run_in_odoo([target.tag for target in inside], name or stems[:60], source))
         miss(inside, outcome)
     _run_outside(targets, outcome)
 
@@ -148,14 +149,13 @@ def _run_outside(targets, outcome):
             outcome.add(run(found))
 
 
-def _run_in_odoo(tags, name):
-    """Run the tests of ``tags``, in a copy of a database with the add-ons.
+def _run_in_odoo(tags, name, source):
+    """Run the tests of ``tags``, in a copy of the database ``source``, which has the add-ons.
 
     :rtype: Outcome
     """
     odoo = the_odoo()
     log_path = LOGS / f"{name}.log"
-    source = odoo.with_addons()
     with odoo.scratch(source) as database, step(f"Odoo's tests: {name}"), log_path.open("w") as log:
         options = ["--test-enable", "--test-tags", ",".join(tags), "--stop-after-init"]
         options += ["--http-interface=127.0.0.1", f"--http-port={free_port()}", f"--gevent-port={free_port()}"]

@@ -33,7 +33,7 @@ ROLES = {
     ],
 }
 # How many records of a model are tried: one of each look, as far as its states tell; and what shows a button anyway.
-SAMPLES = int(os.environ.get("PAYLINK_SAMPLES") or 24)
+SAMPLES = int(os.environ.get("PAYLINK_SAMPLES") or 12)
 
 
 class Presser:
