@@ -8,6 +8,7 @@
     "depends": ["paylink_addon", "sale_loyalty"],
     "data": [
         "views/loyalty_program_views.xml",
+        "views/paylink_link_views.xml",
         "views/res_partner_views.xml",
         "wizards/paylink_send_views.xml",
     ],

@@ -1,6 +1,7 @@
 # Odoo looks for tests among the names of this package: the subjects give it theirs.
 from . import test_days
 from . import test_days_of_methods
+from . import test_filters
 from . import test_jobs
 from . import test_languages
 from . import test_ledgers

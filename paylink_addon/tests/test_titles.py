@@ -1,3 +1,5 @@
+import re
+
 from lxml import etree
 from odoo.tests import TransactionCase, tagged
 from reportlab.pdfbase.pdfmetrics import stringWidth
@@ -70,3 +72,13 @@ class TestTitles(TransactionCase):
                     self.assertTrue(
                         self.env["ir.ui.view"].search_count([("model", "=", model), ("type", "=", "kanban")])
                     )
+
+    def test_empty_lists_say_what_comes_there(self):
+        """A line that says so, and a sentence on where it comes from."""
+        data = self.env["ir.model.data"].search([("module", "=like", "paylink_addon%")])
+        ours = data.filtered(lambda row: row.model == "ir.actions.act_window")
+        actions = self.env["ir.actions.act_window"].browse(ours.mapped("res_id"))
+        actions -= self.env.ref("paylink_addon.res_partner_address_action")  # of what is ticked
+        lists = actions.filtered(lambda action: "list" in action.view_mode)
+        told = re.compile(r"o_view_nocontent.*</p>\s*<p>[\w“]", re.DOTALL)
+        self.assertFalse([action.xml_id for action in lists if not told.search(action.help or "")])

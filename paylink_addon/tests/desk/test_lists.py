@@ -4,10 +4,12 @@ from unittest.mock import patch
 from lxml import etree
 from odoo import fields
 from odoo.exceptions import AccessError
+from odoo.fields import Domain
 from odoo.tests import tagged
 from odoo.tools.safe_eval import safe_eval
 
 from ..common import PaylinkCommon
+from ..filters_common import asked_field, chosen, filter_groups
 
 
 @tagged("post_install", "-at_install")
@@ -75,6 +77,34 @@ class TestLists(PaylinkCommon):
                     Link.search_count(domain)
         grouped = "status kind channel last_provider_id last_method_id amount_range is_late has_chargeback consolidated"
         self.assertLessEqual({*grouped.split(), "unread", "user_id", "partner_id"}, groups)
+
+    def test_filters_narrow_each_other(self):
+        Link = self._as(self.seller)
+        arch = Link.get_view(view_type="search")["arch"]
+        own = self.late + self.late_and_paid + self.free
+        self.late.sudo().unread, self.late_and_paid.sudo().unread = True, False
+        table = [
+            (("mine",), own + self.draft),
+            (("mine", "unread"), self.late),
+            (("waiting", "overdue"), self.late),
+            (("waiting", "of_free"), self.free),
+            (("waiting", "of_free", "of_items"), self.late + self.free),
+            (("paid", "draft", "not_consolidated"), self.late_and_paid),
+            (("paid", "not_opened", "failed_attempts"), self.late_and_paid),
+            (("paid", "not_opened"), own),
+        ]
+        for names, expected in table:
+            with self.subTest(names):
+                found = Link.search(chosen(arch, names, self.seller.id) & Domain("id", "in", self.links.ids))
+                self.assertEqual(found.sorted("id"), expected.sorted("id"))
+
+    def test_each_kind_and_channel_can_be_filtered_by(self):
+        arch = self._as(self.seller).get_view(view_type="search")["arch"]
+        nodes = [node for group in filter_groups(arch) for node in group]
+        for name, more in (("kind", set()), ("channel", {"email_sms"})):
+            known = {value for field, values in map(asked_field, nodes) if field == name for value in values}
+            with self.subTest(name):
+                self.assertEqual(known | more, set(self.links._fields[name].get_values(self.env)))
 
     def test_customers_do_not_sort_by_what_staff_see(self):
         portal = self._user("portal", "base.group_portal")
