@@ -54,7 +54,7 @@ class PaylinkOpenItem(models.Model):
             *("amount_besides", "company_id", "currency_id", "due_on", "expires_on"),
             *("kind", "name", "partner_id", "state", "user_id"),
         ],
-        "paylink.link.line": ["link_id", "move_line_id"],
+        "paylink.link.line": ["is_invoice", "link_id", "move_line_id"],
         "paylink.plan": ["link_id", "state"],
         "paylink.plan.part": ["amount_after", "date_due", "number", "plan_id"],
         "paylink.reminder.hold": [
@@ -171,7 +171,7 @@ class PaylinkOpenItem(models.Model):
          LEFT JOIN (%(own)s) own ON own.customer = %(customer)s AND owed.move_id IS NOT NULL
          LEFT JOIN (%(every)s) every ON every.company = owed.company_id + 0 AND owed.move_id IS NOT NULL
          LEFT JOIN (%(of_moves)s) said ON said.move_id = owed.move_id
-         LEFT JOIN (%(of_links)s) said_of_link ON said_of_link.link_id = -owed.item_id
+         LEFT JOIN (%(of_links)s) said_of_link ON said_of_link.item_id = owed.item_id
          LEFT JOIN (%(of_all)s) said_of_all ON said_of_all.customer = %(customer)s
             """,
             currency=self.env.company.currency_id.id,
@@ -196,10 +196,10 @@ class PaylinkOpenItem(models.Model):
             own=self._delays_sql(self._customer_ids()),
             every=self._company_delays_sql(),
             customer=_customer_sql("owed"),
-            of_moves=self._said_sql("move_id", SQL("hold.move_id")),
-            of_links=self._said_sql("link_id", SQL("hold.link_id"), SQL("AND %s", OF_LINK)),
+            of_moves=self._said_sql("move_id", SQL("hold.move_id"), SQL("TRUE")),
+            of_links=self._said_sql("item_id", SQL("about.item_id"), OF_LINK, self._about_sql()),
             of_all=self._said_sql(
-                "customer", _customer_sql("hold"), SQL("AND hold.move_id IS NULL AND hold.link_id IS NULL")
+                "customer", _customer_sql("hold"), SQL("hold.move_id IS NULL AND hold.link_id IS NULL")
             ),
         )
 
@@ -290,25 +290,40 @@ class PaylinkOpenItem(models.Model):
         return SQL("CASE WHEN owed.amount < 0 THEN 'credit' %s ELSE '90_more' END", cases)
 
     @api.model
-    def _said_sql(self, name, key, condition=None):
+    def _about_sql(self):
+        """What a ``hold`` on a link is about, as ``paylink.reminder.hold`` has it: a join of ``about``."""
+        return SQL(
+            """
+            CROSS JOIN LATERAL (
+                  SELECT -hold.link_id AS item_id
+               UNION ALL
+                  SELECT line.move_line_id FROM paylink_link_line line
+                   WHERE line.link_id = hold.link_id AND line.is_invoice IS NOT TRUE) about
+            """
+        )
+
+    @api.model
+    def _said_sql(self, name, key, condition, about=None):
         """Until when customers have promised to pay, and what they dispute; plans have days of their own.
 
         :param str name: what the key of a ``hold`` is called
+        :param SQL about: a join of what it is told of
         :return: a query of the key, ``until`` and ``disputed``
         """
         return SQL(
             """
             SELECT %(key)s AS %(name)s, MAX(hold.date_until) FILTER (WHERE hold.kind = 'promise') AS until,
                    BOOL_OR(hold.kind = 'objection') AS disputed
-              FROM paylink_reminder_hold hold
+              FROM paylink_reminder_hold hold %(about)s
              WHERE hold.active AND (hold.date_until IS NULL OR hold.date_until >= %(today)s)
-               AND hold.plan_id IS NULL %(condition)s
+               AND hold.plan_id IS NULL AND %(condition)s
           GROUP BY %(key)s
             """,
             key=key,
             name=SQL.identifier(name),
             today=self._today_sql(SQL("hold.company_id")),
-            condition=condition or SQL(),
+            condition=condition,
+            about=about or SQL(),
         )
 
     # === HOW LATE CUSTOMERS PAY === #

@@ -7,8 +7,9 @@ from ...const import VOID_STATES
 
 
 class PaylinkOpenItemExpected(models.Model):
-    """As ``res.partner`` tells what somebody owes: credits, and money on its way, pay what was due first. Money that
-    went back to the customer is deducted from credits only; nobody is expected to pay it again.
+    """As ``res.partner`` tells what somebody owes: credits, and money on its way, pay what was due first; what is
+    registered, without an entry, for a part of an item pays that one. Money that went back to the customer is deducted
+    from credits only; nobody is expected to pay it again.
     """
 
     _inherit = "paylink.open.item"
@@ -18,7 +19,7 @@ class PaylinkOpenItemExpected(models.Model):
         """How much is left of what something is deducted from: a query of ``(id, expected)``, each ``id`` once."""
         return SQL(
             """
-              WITH coming AS (%(coming)s), gone AS (%(gone)s), item AS (%(items)s)
+              WITH coming AS (%(coming)s), registered AS (%(registered)s), gone AS (%(gone)s), item AS (%(items)s)
             SELECT id, MIN(expected) AS expected
               FROM (SELECT item.id,
                            CASE WHEN item.is_given_back THEN 0 ELSE LEAST(item.amount, GREATEST(
@@ -37,6 +38,7 @@ class PaylinkOpenItemExpected(models.Model):
           GROUP BY id
             """,
             coming=self.env["payment.transaction"].sudo()._paylink_coming_sql(),
+            registered=self._registered_sql(),
             items=self._owing_sql(
                 # Looked up first: these are few.
                 SQL(
@@ -49,15 +51,26 @@ class PaylinkOpenItemExpected(models.Model):
         )
 
     @api.model
+    def _registered_sql(self):
+        """What is registered for parts of items, as ``account.move.line._paylink_due`` deducts it: a query of
+        ``(item_id, amount)``.
+        """
+        shares = self.env["account.move.line"].sudo()._paylink_registered_shares()
+        parts = [SQL("(%s, %s)", item_id, share.amount) for item_id, share in shares.items() if not share.is_whole]
+        rows = SQL(", ").join(parts or [SQL("(0, 0.0)")])
+        return SQL("SELECT * FROM (VALUES %s) part (item_id, amount)", rows)
+
+    @api.model
     def _owing_sql(self, condition):
-        """Open items of customers, with whether they are money that went back to them."""
+        """What is open of items of customers, with whether they are money that went back to them."""
         return SQL(
             """
             SELECT item.id, item.company_id, partner.commercial_partner_id AS partner_id, item.currency_id,
-                   item.amount_residual_currency AS amount, COALESCE(item.date_maturity, item.date) AS date_due,
-                   given.id IS NOT NULL AS is_given_back
+                   item.amount_residual_currency - COALESCE(registered.amount, 0) AS amount,
+                   COALESCE(item.date_maturity, item.date) AS date_due, given.id IS NOT NULL AS is_given_back
               FROM account_move_line item
               JOIN res_partner partner ON partner.id = item.partner_id
+         LEFT JOIN registered ON registered.item_id = item.id
          LEFT JOIN account_payment given
                 ON given.id = item.payment_id AND given.payment_type = 'outbound' AND given.state NOT IN %s
              WHERE %s AND %s
@@ -69,7 +82,9 @@ class PaylinkOpenItemExpected(models.Model):
 
     @api.model
     def _gone_sql(self):
-        """What customers have paid, and no item knows: credits and money on its way, less what went back to them."""
+        """What customers have paid, and no item knows: credits and money on its way, less what went back to them; 0 of
+        those for whom there is only something registered.
+        """
         return SQL(
             """
             SELECT company_id, partner_id, currency_id, GREATEST(SUM(amount), 0) AS amount
@@ -82,7 +97,12 @@ class PaylinkOpenItemExpected(models.Model):
                               FROM coming
                               JOIN account_move_line item ON item.id = coming.item_id
                               JOIN res_partner partner ON partner.id = item.partner_id
-                             WHERE NOT coming.is_booked) money) paid
+                             WHERE NOT coming.is_booked) money
+                 UNION ALL
+                    SELECT item.company_id, partner.commercial_partner_id, item.currency_id, 0
+                      FROM registered
+                      JOIN account_move_line item ON item.id = registered.item_id
+                      JOIN res_partner partner ON partner.id = item.partner_id) paid
           GROUP BY company_id, partner_id, currency_id
             """,
             self._owing_sql(SQL("(item.amount_residual_currency < 0 OR item.payment_id IS NOT NULL)")),

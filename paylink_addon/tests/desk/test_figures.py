@@ -355,6 +355,18 @@ class TestFigures(FiguresCommon):
         items = self._as(self.accountant)["paylink.open.item"].search([("amount", ">", 0)])
         self.assertEqual(items.filtered(lambda item: item.basis == "promise").link_id, self.tried)
 
+    def test_what_is_said_of_a_link_is_said_of_its_opening_entries(self):
+        """Not of its invoices: what is said of those names them."""
+        self._entries(self.john, 1)
+        link = self._link(self.of_john + self.env["account.move"].search([], order="id desc", limit=1))
+        hold = {"partner_id": self.john.id, "link_id": link.id, "date_until": self.today + timedelta(days=9)}
+        items = self._as(self.accountant)["paylink.open.item"].search([("link_id", "=", link.id)])
+        for kind, basis in (("promise", "promise"), ("objection", "disputed")):
+            self.env["paylink.reminder.hold"].sudo().create({**hold, "kind": kind})
+            self.env.flush_all()
+            self.env.invalidate_all()
+            self.assertEqual({item.amount: item.basis for item in items}, {600: "company", 10: basis})
+
     def test_what_is_paid_in_parts_is_expected_part_by_part(self):
         """On the days of the parts, of the documents in the order in which they were due; nobody is late with it."""
         both = self._invoice(self.john, 60, **self._due(-40)) + self._invoice(self.john, 90, **self._due(-20))

@@ -230,6 +230,20 @@ class TestRegistered(PaylinkCommon, HttpCase):
                 for move, rest in zip(moves, left, strict=True):
                     self.assertEqual(set(self._items(move).ids) <= busy, not rest)
 
+    def test_part_is_expected_nowhere(self):
+        """Links, banners and figures agree: a part is deducted from the very item that it is for."""
+        before, after = self._invoice(amount=80, invoice_date="2026-01-01"), self._invoice(amount=250)
+        link = self._link(after)
+        self._register(after, 100)
+        credit = self._invoice(amount=30, move_type="out_refund")
+        self._register(credit, 10)
+        items = self.env["paylink.open.item"].search([("partner_id", "=", self.marie.id)])
+        self.assertEqual(
+            {item.move_id: (item.amount, item.expected) for item in items},
+            {before: (80, 60), after: (250, 150), credit: (-30, 0)},
+        )
+        self.assertEqual((link._payable_amount(), self.marie._paylink_owes(self.company).amount), (150, 210))
+
     def test_batch_with_a_credit_note(self):
         invoice, credit = self._invoice(amount=100), self._invoice(amount=30, move_type="out_refund")
         link = self._link(invoice | credit)

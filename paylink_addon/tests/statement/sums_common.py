@@ -122,7 +122,7 @@ class SumsCommon(ReminderCommon):
         return round(owed + self.reminding._open_credits({partner.id}).get((partner.id, currency.id), 0.0), 2)
 
     def _assert_asked(self, partner, amount, currency=None, discount=0.0):
-        """Everywhere the same is asked: in the account, on the statement, in the dialog, by reminders.
+        """Everywhere the same is asked: in the account, on the statement, in the dialog, by reminders, in figures.
 
         :param discount: what of it is deducted from whoever pays today, which reminders do not speak of
         """
@@ -144,3 +144,7 @@ class SumsCommon(ReminderCommon):
         netted = sum((items - items._paylink_owed()).mapped("amount_residual_currency"))
         asked = round(amount + discount - max(netted, 0), 2)
         self.assertEqual(self._reminded(partner, currency), asked, "reminders")
+        if not any(item._paylink_is_returned() for item in self._account_lines(partner) if not item.reconciled):
+            own = [("partner_id", "=", partner.id), ("currency_id", "=", currency.id), ("move_id", "!=", False)]
+            expected = sum(self.env["paylink.open.item"].search(own).mapped("expected"))
+            self.assertEqual(round(expected, 2), max(asked, 0), "figures")
