@@ -108,11 +108,14 @@ class PaylinkRequestMixin(models.AbstractModel):
             base = request.company_id.sudo()._paylink_base_url()
             request.url = f"{base}{self._page_path}/{request.access_token}" if request.access_token else False
 
-    @api.depends("user_id")
+    @api.depends("user_id.active")
     @api.depends_context("uid")
     def _compute_is_mine(self):
+        """The user's own; what is nobody's, or of somebody who has left, is payment managers' to read."""
+        is_manager = self.env.user.has_group("paylink_addon.group_payment_manager")
         for request in self:
-            request.is_mine = request.user_id == self.env.user
+            owner = request.user_id
+            request.is_mine = owner == self.env.user or (is_manager and not owner.sudo().active)
 
     # === FIELDS === #
 
@@ -136,7 +139,7 @@ class PaylinkRequestMixin(models.AbstractModel):
         return True
 
     def action_mark_read(self):
-        """Mark the user's own among these as read: nobody reads for somebody else."""
+        """Mark the user's own among these as read: nobody reads for somebody else who is still here."""
         mine = self.filtered("is_mine")
         if self and not mine:
             raise UserError(
@@ -343,11 +346,11 @@ class PaylinkRequestMixin(models.AbstractModel):
         return self.env(context=dict(self.env.context, lang=self._task_users().lang))
 
     def _notify_owner(self, subject, body):
-        """Tell the one owner of these in Odoo (inbox or e-mail, as the user prefers) and mark them as unread."""
+        """Tell the one owner of these, or who stands in for who has left, in Odoo (inbox or e-mail, as the user
+        prefers), and mark them as unread.
+        """
         self._mark_unread()
-        owner = self.user_id
-        if not owner or not owner.active:
-            return
+        owner = self[:1]._task_users()
         self[:1].message_notify(
             partner_ids=owner.partner_id.ids,
             subject=subject,

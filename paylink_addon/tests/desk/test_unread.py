@@ -104,6 +104,19 @@ class TestUnread(PaylinkCommon):
         self.assertFalse(foreign.unread)
         self.assertEqual(self._call(self.camille, "unread_latest"), [])
 
+    def test_what_is_nobody_s_is_managers_to_read(self):
+        """So is what belongs to somebody who has left."""
+        everyone = self._user("everyone", "paylink_addon.group_paylink_all")
+        left, nobodys = self.links[self.camille], self.links[self.paul]
+        nobodys.sudo().user_id = False
+        self.camille.sudo().active = False
+        for link in (left, nobodys):
+            with self.subTest(link.user_id.name), self.assertRaises(UserError):
+                self._call(everyone, "action_mark_read", link.ids)
+            self.assertTrue(link.unread)
+            self._call(self.manager, "action_mark_read", link.ids)
+            self.assertFalse(link.unread)
+
     def test_browser_is_told_of_payments_and_of_what_was_read(self):
         link = self._free_link(1200, user_id=self.camille.id)
         told = self._told(lambda: self._pay(link))

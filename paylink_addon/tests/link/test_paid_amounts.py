@@ -39,7 +39,9 @@ class TestPaidAmounts(PaylinkCommon, HttpCase):
     # === TOLD TO THE OWNER === #
 
     def test_toast_of_the_owner(self):
-        """Plain text in the owner's language, one for all that came at the same time; none for who has left."""
+        """Plain text in the owner's language, one for all that came at the same time; of who has left, and of nobody's,
+        an administrator is told.
+        """
         owner = self._user("camille", "paylink_addon.group_paylink_user", lang="fr_FR")
         sent = []
 
@@ -61,8 +63,13 @@ class TestPaidAmounts(PaylinkCommon, HttpCase):
         self.assertTrue(all(links.mapped("unread")))
         sent.clear()
         owner.active = False
-        self._pay(self._free_link(10, user_id=owner.id))
-        self.assertFalse([kind for _user, kind, _message in sent if kind == "paylink_addon.news"])
+        left, nobodys = self._free_link(10, user_id=owner.id), self._free_link(20, user_id=False)
+        transactions = self._attempt(left) + self._attempt(nobodys)
+        transactions._set_done()
+        transactions._post_process()
+        told = [user for user, kind, _message in sent if kind == "paylink_addon.news"]
+        self.assertEqual(told, [self.env["res.company"]._paylink_administrator()])
+        self.assertTrue(left.unread and nobodys.unread)
 
     def test_credit_that_was_used_is_not_counted(self):
         """A part of a contract was paid, and used for an invoice of something else."""
