@@ -16,6 +16,14 @@ KINDS = [
 REVERSED = ("returned", "undone")
 
 
+class KnownMonetary(fields.Monetary):
+    """An amount that is not known where it has no currency: it is not exported as 0."""
+
+    def convert_to_export(self, value, record):
+        """Empty, if it is not known."""
+        return super().convert_to_export(value, record) if record[self.get_currency_field(record)] else ""
+
+
 class PaylinkReceipt(models.Model):
     """What came in from customers, and went back to them: by which method, when, and whether the bank has shown it.
 
@@ -58,10 +66,10 @@ class PaylinkReceipt(models.Model):
     amount_company = fields.Monetary(
         string="In company currency", currency_field="company_currency_id", readonly=True, aggregator="sum"
     )
-    fee = fields.Monetary(
+    fee = KnownMonetary(
         currency_field="settled_currency_id", readonly=True, help="What Stripe, or the bank, has kept of it."
     )
-    net = fields.Monetary(currency_field="settled_currency_id", readonly=True)
+    net = KnownMonetary(currency_field="settled_currency_id", readonly=True)
     settled_currency_id = fields.Many2one("res.currency", string="Currency of the Account", readonly=True)
     payout_id = fields.Many2one("paylink.payout", readonly=True, groups=ACCOUNTANTS)
     is_matched = fields.Boolean(
@@ -126,6 +134,14 @@ class PaylinkReceipt(models.Model):
         for receipt in self:
             own = receipt.payment_id.reconciled_statement_line_ids[:1] or receipt.line_id
             receipt.bank_line_id = may_know and (receipt.payout_id.arrival_line_id or own)
+
+    # === TEXTS === #
+
+    def _unknown_text(self):
+        """What is told of fees that are not known: whether the provider will still tell them."""
+        if STRIPE_CODE in self.sudo().provider_id.mapped("code"):
+            return self.env._("not known yet")
+        return self.env._("not known")
 
     # === ACTIONS === #
 

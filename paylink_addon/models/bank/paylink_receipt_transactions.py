@@ -3,8 +3,11 @@
 from odoo import models
 from odoo.tools import SQL
 
-from ..stripe.const import STRIPE_CODE
 from .paylink_receipt_sql import IN_BOOKS, NO_MOMENT, ROW_ID
+from .payment_transaction_transfer import TRANSFER
+
+# Who keeps nothing of what customers pay; what other providers have not told is not known.
+WITHOUT_FEES = ("none", "custom", "demo", TRANSFER)
 
 FAILED_TX = "tx.operation = 'refund' AND tx.state IN ('error', 'cancel')"
 WITHDRAWN_TX = "tx.paylink_withdrawn_at IS NOT NULL"
@@ -157,7 +160,7 @@ class PaylinkReceiptTransactions(models.Model):
 
     def _transaction_costs(self, moves, match):
         """Fee and net: as Stripe's account says, where it is kept; else as the provider, or the bank's line, has said.
-        What costs nothing is kept as a whole. Of a payment by Stripe whose fee is not known yet, neither is known.
+        What costs nothing is kept as a whole. Where a provider has not told its fee, or never does, neither is known.
         """
         known = SQL(
             """FROM payment_transaction one WHERE one.paylink_fee_currency_id IS NOT NULL AND one.id IN (
@@ -180,10 +183,11 @@ class PaylinkReceiptTransactions(models.Model):
                                 tx.id, tx.source_transaction_id,
                                 (SELECT source.source_transaction_id FROM payment_transaction source
                                   WHERE source.id = tx.source_transaction_id))),
-                        CASE WHEN NOT EXISTS (SELECT FROM payment_provider provider
-                                               WHERE provider.id = tx.provider_id AND provider.code = %s)
+                        CASE WHEN tx.paylink_match_id IS NOT NULL
+                               OR EXISTS (SELECT FROM payment_provider provider
+                                           WHERE provider.id = tx.provider_id AND provider.code IN %s)
                              THEN tx.currency_id END)""",
-            STRIPE_CODE,
+            WITHOUT_FEES,
         )
         share = self._share_sql(SQL("move.transaction_id"))
         return {

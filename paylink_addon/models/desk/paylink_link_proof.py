@@ -58,19 +58,21 @@ class PaylinkLinkProof(models.Model):
         """
         self.ensure_one()
         rows = self.env["paylink.receipt"].search([("link_id", "=", self.id)], order="date, id")
+        others = self._settled_otherwise()
         sections = [
             self._proof_of_documents(),
             self._proof_of_messages(),
             self._proof_of_attempts(),
             self._proof_of_money(rows),
             *([self._proof_of_books(rows), self._proof_of_bank(rows)] if knows_books else []),
+            self._proof_of_others(others, knows_books),
         ]
         return {
             "link": self,
             "lang": self.env.lang,
             "facts": [(label, text) for label, text in self._proof_facts(knows_books) if text],
             "sections": [section for section in sections if section["rows"]],
-            "sums": self._proof_sums(rows, knows_books),
+            "sums": self._proof_sums(rows, knows_books) + self._proof_sum_of_others(others),
         }
 
     def _proof_facts(self, knows_books):
@@ -249,6 +251,82 @@ class PaylinkLinkProof(models.Model):
             ],
         }
 
+    # === WHAT ELSE HAS SETTLED IT === #
+
+    def _settled_otherwise(self):
+        """What has settled the documents besides payments by the link: the entries, the first one first, with how much
+        of each. What was settled before the link was made, it has not asked for: the last ones count.
+
+        :rtype: dict
+        """
+        received, items = self._received_transactions(), self.line_ids.move_line_id
+        own = received.payment_id.move_id | received.paylink_match_id.move_id
+        partials = items.matched_credit_ids.filtered(
+            lambda partial: partial.credit_move_id not in items and partial.credit_move_id.move_id not in own
+        )
+        left = self.amount - self.amount_paid + self.amount_taken_back - self._due_amounts()[self.id]
+        shares = defaultdict(float)
+        for partial in partials.sorted(lambda partial: (partial.max_date, partial.id), reverse=True):
+            if (share := self.currency_id.round(min(partial.debit_amount_currency, left))) > 0:
+                shares[partial.credit_move_id.move_id] += share
+                left -= share
+        return dict(sorted(shares.items(), key=lambda item: (item[0].date, item[0].id)))
+
+    def _proof_of_others(self, others, knows_books):
+        """:param dict others: see :meth:`_settled_otherwise`"""
+        bank = [self.env._("On the bank account on"), self.env._("Label of the Bank")]
+        return {
+            "title": self.env._("Settled another way"),
+            "head": [
+                self.env._("Date"),
+                self.env._("By"),
+                self.env._("Reference"),
+                *(bank if knows_books else []),
+                self.env._("Amount"),
+            ],
+            "amounts": 1,
+            "rows": [
+                [
+                    format_date(self.env, entry.date),
+                    self._proof_way(entry),
+                    entry.name if knows_books else self._proof_reference(entry),
+                    *(self._proof_bank_line(entry) if knows_books else []),
+                    self._amount_text(amount),
+                ]
+                for entry, amount in others.items()
+            ],
+        }
+
+    def _proof_way(self, entry):
+        """By what an entry settles documents: a text."""
+        payment, tx = entry.origin_payment_id, entry.origin_payment_id.payment_transaction_id
+        rules = (
+            (tx, lambda: tx.with_context(lang=self.env.lang).payment_method_id.name),
+            (payment, lambda: self.env._("Payment")),
+            (entry.journal_id.type == "cash", lambda: self.env._("Cash")),
+            (entry.statement_line_id, lambda: self.env._("Bank Transfer")),
+            (entry.move_type == "out_refund", lambda: self.env._("Credit note")),
+        )
+        return next((text() for holds, text in rules if holds), self.env._("Other"))
+
+    @staticmethod
+    def _proof_reference(entry):
+        """What the customer knows an entry by: the number of a credit note, the reference of an online payment."""
+        if entry.move_type == "out_refund":
+            return entry.name
+        return entry.origin_payment_id.payment_transaction_id.reference
+
+    def _proof_bank_line(self, entry):
+        """When the bank has shown the money of an entry, and its words."""
+        payment = entry.origin_payment_id
+        line = payment._paylink_bank_lines()[:1] if payment else entry.statement_line_id._paylink_of_banks()
+        day = payment._paylink_arrived_on() if payment else line.date
+        return format_date(self.env, day) or (bool(payment) and self.env._("not yet")), line.payment_ref
+
+    def _proof_sum_of_others(self, others):
+        amount = sum(others.values())
+        return [(self.env._("Settled another way"), self._amount_text(amount), True)] if others else []
+
     # === FOR ACCOUNTANTS === #
 
     def _proof_of_books(self, rows):
@@ -313,8 +391,8 @@ class PaylinkLinkProof(models.Model):
                     row.payout_id.name,
                     format_date(self.env, row.bank_line_id.date) if row.is_consolidated else self.env._("not yet"),
                     row.bank_line_id.payment_ref if row.is_consolidated else False,
-                    self._proof_amount(row.fee, row.settled_currency_id),
-                    self._proof_amount(row.net, row.settled_currency_id),
+                    self._proof_amount(row.fee, row.settled_currency_id) or row._unknown_text(),
+                    self._proof_amount(row.net, row.settled_currency_id) or row._unknown_text(),
                 ]
                 for row in rows
             ],
@@ -341,8 +419,8 @@ class PaylinkLinkProof(models.Model):
 
     def _proof_net(self, rows):
         """What the provider has kept, and what arrives, by currency of the account; unknown as long as a part is."""
-        if not all(row.settled_currency_id for row in rows):
-            return [(self.env._("Fees"), self.env._("not known yet"), False)]
+        if unknown := rows.filtered(lambda row: not row.settled_currency_id):
+            return [(self.env._("Fees"), unknown._unknown_text(), False)]
         sums = []
         for currency, own in rows.grouped("settled_currency_id").items():
             fee, net = sum(own.mapped("fee")), sum(own.mapped("net"))

@@ -300,6 +300,21 @@ class TestReceipts(BankCommon):
         )
         self.assertEqual([sum(rows.mapped(name)) for name in ("net", "amount_company")], [0, 0])
 
+    def test_fee_that_nobody_has_told(self):
+        """Neither it nor the net is known, also in Excel; who keeps nothing has brought all."""
+        tx = self._paid(100)
+        self._refund(tx, 30)
+        link = self._free_link(50)
+        self._bank_line(link.transfer_reference, 50)
+        for code, nets in (("demo", (100, -30, 50)), ("custom", (100, -30, 50)), ("adyen", ("", "", 50))):
+            with self.subTest(code):
+                self.cr.execute("UPDATE payment_provider SET code = %s WHERE id = %s", [code, self.provider.id])
+                rows = self._receipts().sorted("id")
+                known = [row.net if row.settled_currency_id else "" for row in rows]
+                self.assertEqual(sorted(known, key=str), sorted(nets, key=str))
+                exported = [row[0] for row in rows.sudo().export_data(["net"])["datas"]]
+                self.assertEqual(exported, known)
+
     def test_fee_of_what_was_captured_in_parts(self):
         """Each part has its share: the fee is Stripe's once."""
         tx = self._attempt(self._link(self._invoice(amount=100)))

@@ -178,6 +178,67 @@ class TestProof(BankCommon):
         self.assertEqual((bank[2], bank[5]), (f"{line.date:%m/%d/%Y}", text(100)))
         self.assertNotIn("120", str(values["sections"]) + str(values["sums"]))
 
+    def test_settled_another_way(self):
+        """By a transfer that somebody has reconciled, a registered payment, a credit note; not what came before it was
+        asked for. Customers read what they know of it.
+        """
+        invoice = self._invoice(amount=140)
+        item = self._items(invoice)
+        self._registered(invoice, 15)
+        link = self._link(invoice, user_id=self.seller.id)
+        line = self._bank_line("VIR DUBOIS 4711", 60)
+        suspense = line._seek_for_lines()[1]
+        suspense.write({"account_id": item.account_id.id, "partner_id": self.marie.id})
+        (suspense | item).reconcile()
+        entry = self._registered(invoice, 40).move_id
+        note = self._invoice(amount=25, move_type="out_refund")
+        (self._items(note) | item).reconcile()
+        text, title = link._amount_text, "Settled another way"
+        self.assertEqual((link.status, link.amount), ("settled", 125))
+        values = self._values(self.accountant, link)
+        day = f"{line.date:%m/%d/%Y}"
+        self.assertCountEqual(
+            [row[1:] for row in self._rows(values, title)],
+            [
+                ["Bank Transfer", line.move_id.name, day, "VIR DUBOIS 4711", text(60)],
+                ["Payment", entry.name, "not yet", False, text(40)],
+                ["Credit note", note.name, False, False, text(25)],
+            ],
+        )
+        self.assertEqual(values["sums"], [(title, text(125), True)])
+        self.assertCountEqual(
+            self._rows(self._values(self.seller, link), title),
+            [
+                [day, "Bank Transfer", False, text(60)],
+                [day, "Payment", False, text(40)],
+                [day, "Credit note", note.name, text(25)],
+            ],
+        )
+        for user, report in ((self.seller, "proof"), (self.accountant, "proof_customer")):
+            with self.subTest(report):
+                page = self._html(user, link, report)
+                self.assertIn(note.name, page)
+                for hidden in ("VIR DUBOIS", line.move_id.name, entry.name, "Nothing has been paid"):
+                    self.assertNotIn(hidden, page)
+
+    def test_settled_in_part(self):
+        link = self._link(self._invoice(), allow_partial=True, user_id=self.seller.id)
+        self._pay(link, 40)
+        self._registered(link.line_ids.move_id, 50)
+        text = link._amount_text
+        for rest in (10, 0):
+            values = self._values(self.seller, link)
+            self.assertEqual(
+                values["sums"],
+                [
+                    ("Paid", text(40), False),
+                    ("Received", text(40), True),
+                    ("Settled another way", text(60 - rest), True),
+                ],
+            )
+            if rest:
+                self._registered(link.line_ids.move_id, rest)
+
     def test_no_kind_of_money_is_lost(self):
         link = self._link(self._invoice(), user_id=self.seller.id)
         Receipt = self.env["paylink.receipt"]
@@ -215,10 +276,18 @@ class TestProof(BankCommon):
         self.assertEqual([row[3:] for row in rows], [[text(100), text(100), text(0)], [False, text(100), False]])
 
     def test_no_net_where_a_fee_is_not_known(self):
-        link, _tx = self._way()
-        rows = self.env["paylink.receipt"].search([("link_id", "=", link.id)])
-        rows += rows.new({"kind": "refund", "amount": -5})
-        self.assertEqual(link._proof_net(rows), [("Fees", "not known yet", False)])
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        self._pay(link)
+        for code, text in (("demo", False), ("adyen", "not known"), ("stripe_checkout", "not known yet")):
+            with self.subTest(code):
+                self.cr.execute("UPDATE payment_provider SET code = %s WHERE id = %s", [code, self.provider.id])
+                values = self._values(self.accountant, link)
+                [bank] = self._rows(values, "At the provider and at the bank")
+                if text:
+                    self.assertEqual(bank[-2:], [text, text])
+                    self.assertEqual(values["sums"][2:], [("Fees", text, False)])
+                else:
+                    self.assertEqual(values["sums"][-1], ("Net", link._amount_text(100), True))
 
     def test_what_is_unpaid_has_its_way_too(self):
         link = self._link(self._invoice(), user_id=self.seller.id)
