@@ -1,12 +1,13 @@
 """What those get who guess, pry, or bring too much: nothing, and no trace of a token in the log."""
 
 import contextlib
+import http.client
 import re
 import secrets
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 from support import TIMEOUT, Ledger, Payer, call, log_in, server
@@ -14,6 +15,14 @@ from support import TIMEOUT, Ledger, Payer, call, log_in, server
 GUESSES = 200
 KIBIBYTE = 1024
 PATHS = ("", "/help", "/status", "/qr", "/receipt")
+# What the forms of a page are sent to, and how a body of each kind begins.
+KINDS = ("promise", "transfer", "objection", "forward", "plan")
+FORMS = (
+    *("/opened", "/renew", "/pay", "/saved", "/saved/code", "/plan", "/plan/stop"),
+    *(f"/answer/{kind}{action}" for kind in KINDS for action in ("", "/undo")),
+)
+FILE = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n%PDF-1.7'
+BODIES = {"application/x-www-form-urlencoded": b"x=" + b"a" * KIBIBYTE, "multipart/form-data; boundary=x": FILE}
 # Who has locked lines of links.
 HELD = """
     SELECT count(*) FROM pg_locks JOIN pg_class ON pg_class.oid = relation
@@ -124,6 +133,18 @@ class TestStrangers(unittest.TestCase):
 
     # === TOO MUCH === #
 
+    def announce(self, url, kind):
+        """Announce 128 MiB and send no more than how they begin: who waits for the rest waits in vain.
+
+        :return: the status of the answer
+        """
+        address = urlsplit(url)
+        connection = http.client.HTTPConnection(address.netloc, timeout=TIMEOUT)
+        with contextlib.closing(connection):
+            headers = {"Content-Type": kind, "Content-Length": str(128 * KIBIBYTE**2)}
+            connection.request("POST", address.path, BODIES[kind], headers)
+            return connection.getresponse().status
+
     def test_large_bodies_are_refused(self):
         """More than 64 KiB is not read; nothing of it is logged as an error (see ``dev.log.complaints``)."""
         payer = self.payer(self.bert)
@@ -133,11 +154,14 @@ class TestStrangers(unittest.TestCase):
                 answer = payer.session.post(payer.page + path, data={"x": large}, timeout=TIMEOUT)
                 self.assertEqual(answer.status_code, 413)
         # The one form that takes a file takes no film.
-        for mebibytes in (7, 128):
-            film = {"file": ("a.pdf", b"%PDF-1.7".ljust(mebibytes * KIBIBYTE**2))}
-            answer = payer.session.post(f"{payer.page}/answer/objection", files=film, timeout=TIMEOUT)
-            self.assertEqual(answer.status_code, 413)
-            self.assertIn(f'{payer.page.removeprefix(payer.url)}/answer"', answer.text)
+        film = {"file": ("a.pdf", b"%PDF-1.7".ljust(7 * KIBIBYTE**2))}
+        answer = payer.session.post(f"{payer.page}/answer/objection", files=film, timeout=TIMEOUT)
+        self.assertEqual(answer.status_code, 413)
+        self.assertIn(f'{payer.page.removeprefix(payer.url)}/answer"', answer.text)
+        for path in FORMS:
+            for kind in BODIES:
+                with self.subTest(path, kind=kind):
+                    self.assertEqual(self.announce(payer.page + path, kind), 413)
         # Odoo answers errors of JSON routes with 200.
         answer = call(payer.session, f"{payer.page}/transaction", amount=self.bert["amount"], x=large)
         self.assertEqual(answer["name"], "werkzeug.exceptions.RequestEntityTooLarge")

@@ -9,7 +9,7 @@ from .common import PaylinkCommon
 
 PATIENCE = 20  # seconds
 # What a key is called and what it types: https://chromedevtools.github.io/devtools-protocol/tot/Input
-KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "ArrowDown": (40, "")}
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "ArrowDown": (40, "")}
 # Why it can't be seen where the focus is: what has it is not on the screen, or has no ring around it.
 UNSEEN = """(() => {
     const has = document.activeElement, box = has.getBoundingClientRect(), style = getComputedStyle(has);

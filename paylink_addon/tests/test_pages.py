@@ -79,7 +79,7 @@ class TestPages(PagesCommon, AxeCommon):
         self.assertEqual(link.state, "paid")
 
     def test_keyboard_answers(self):
-        """Each form opens; one is sent."""
+        """Each form opens; one that is filled in already, and one in which something is chosen, are sent."""
         link = self._link(self._invoice())
         kinds = [kind for kind, _form in link.sudo()._answer_forms()]
         with self._browse(self._path(link)) as evaluate:
@@ -90,10 +90,17 @@ class TestPages(PagesCommon, AxeCommon):
                 self._tab_to(evaluate, f"#pl-answer-{kind} summary")
                 self._press(evaluate, "Enter")
                 self._wait(evaluate, f"document.querySelector('#pl-answer-{kind}').open")
-            evaluate("location.search = '?kind=promise'")
-            self._wait(evaluate, "location.search && document.querySelector('#pl-answer-promise[open]')")
-            self._tab_to(evaluate, "#pl-answer-promise button")
-            self._press(evaluate, "Enter")
-            self._wait(evaluate, "document.querySelector('.pl-answer')")
+            for kind, choice in (("promise", None), ("objection", "[name=reason]")):
+                form = f"#pl-answer-{kind}"
+                evaluate(f"location.assign('{self._path(link, f'/answer?kind={kind}')}')")
+                self._wait(evaluate, f"location.search && document.querySelector('{form}[open]')")
+                if choice:
+                    self._tab_to(evaluate, f"{form} {choice}")
+                    self._press(evaluate, " ")
+                self._tab_to(evaluate, f"{form} button")
+                self._press(evaluate, "Enter")
+                self._wait(evaluate, "document.querySelector('[data-view=pay] .pl-answer')")
         self.assertIn("promise", kinds)
-        self.assertEqual(self.env["paylink.answer"].search([("link_id", "=", link.id)]).mapped("kind"), ["promise"])
+        answers = self.env["paylink.answer"].search([("link_id", "=", link.id)])
+        self.assertEqual(answers.mapped("kind"), ["objection", "promise"])
+        self.assertEqual(answers[0].reason, "amount")
