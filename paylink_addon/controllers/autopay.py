@@ -8,6 +8,8 @@ from odoo.addons.portal.controllers.portal import CustomerPortal
 from ..const import AUTOPAY_PATH
 from .page import FORM, FORM_PAGE, PAGE, PageMixin
 
+LONGEST_COUNT = 6
+
 
 class PaylinkAutopay(PageMixin, http.Controller):
     """A customer's page of automatic payments. Whoever holds the token sees this customer's and nothing else.
@@ -18,10 +20,13 @@ class PaylinkAutopay(PageMixin, http.Controller):
     _cookie_path = AUTOPAY_PATH
 
     @http.route(f"{AUTOPAY_PATH}/<string:token>", **PAGE)
-    def autopay_page(self, token, **_params):
-        """What will be charged, and when."""
+    def autopay_page(self, token, first=None, **_params):
+        """What will be charged, and when.
+
+        :param str first: how many rows were shown before: anything
+        """
         page = self._page(token)
-        return self._render_page(page) if page else self._render_unknown()
+        return self._render_page(page, first=_count(first)) if page else self._render_unknown()
 
     @http.route(f"{AUTOPAY_PATH}/<string:token>/object", **FORM_PAGE)
     def autopay_object(self, token, item=None, sure=None, **_params):
@@ -31,7 +36,7 @@ class PaylinkAutopay(PageMixin, http.Controller):
             return self._render_unknown()
         if not self._is_sent():
             return self._back(page)
-        row = next((row for row in page._page_rows() if str(row["id"]) == item), None)
+        row = page._row_of(item)
         if not row:
             return self._render_page(page, page._unplanned_text(item))
         if not sure:
@@ -68,12 +73,12 @@ class PaylinkAutopay(PageMixin, http.Controller):
     def _back(page):
         return request.redirect(f"{AUTOPAY_PATH}/{page.access_token}", code=HTTPStatus.SEE_OTHER)
 
-    def _values(self, page):
-        return page._page_values() | {"languages": self._languages(page), "lang": page.env.lang}
+    def _values(self, page, first=0):
+        return page._page_values(first) | {"languages": self._languages(page), "lang": page.env.lang}
 
-    def _render_page(self, page, notice=None):
+    def _render_page(self, page, notice=None, first=0):
         """:param str notice: what has just been done"""
-        return self._render("paylink_addon.page_autopay", self._values(page) | {"notice": notice})
+        return self._render("paylink_addon.page_autopay", self._values(page, first) | {"notice": notice})
 
     def _found(self, token):
         return self._page(token)
@@ -88,6 +93,11 @@ class PaylinkAutopay(PageMixin, http.Controller):
         request.update_context(lang=lang, allowed_company_ids=company_ids)
         own = page.with_user(SUPERUSER_ID)
         return self._noted(own.with_context(lang=lang, allowed_company_ids=company_ids, tz=page._timezone()))
+
+
+def _count(text):
+    """A number that a client has sent, or 0."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT else 0
 
 
 class PaylinkAutopayPortal(CustomerPortal):

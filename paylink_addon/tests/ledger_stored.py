@@ -145,7 +145,7 @@ class StoredMixin(AutopayMixin, CardStripeCommon):
     def object(self, item):
         """By the customer, on the page, to what it shows."""
         page = self.autopay_page(item.partner_id)
-        if row := next((row for row in page._page_rows() if row["id"] == item.id), None):
+        if row := page._row_of(str(item.id)):
             page._page_object(row)
             self.done["objection"] += 1
 
@@ -172,6 +172,7 @@ class StoredMixin(AutopayMixin, CardStripeCommon):
         :return: the charges
         """
         self.day += days
+        self._deliver_notices()
         before, items = self.rule_charges(), self._items(self.run_invoices)
         in_flight, barred = items._paylink_in_flight(), items._paylink_charged_back() | self.unwanted()
         rows = self.env["paylink.autopay.item"].sudo().search([])

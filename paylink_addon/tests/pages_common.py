@@ -213,7 +213,7 @@ class PagesCommon(AutopayCommon, OpenCommon, DepositCommon, HttpCase):
         self._rule()
         self._due_invoice(late=-2)
         page = self.env["paylink.autopay.page"]._for_customers(self.marie, self.company, self.manager)
-        item = self.env["paylink.autopay.page"]._find_by_token(page.access_token)._page_rows()[0]["id"]
+        item = self.env["paylink.autopay.page"]._find_by_token(page.access_token)._planned()[0].item_id
         path = f"/autopay/{page.access_token}"
         return {
             "autopay": path,

@@ -29,7 +29,7 @@ class TestDaysOfMethods(BankMixin, CardCommon, AutopayCommon, DaysCommon):
         page = self.env["paylink.autopay.page"]._for_customers(self.marie, self.company, self.manager)
         for zone, clock in TIMES:
             with self._company_at(zone, clock), self.env.cr.savepoint() as savepoint:
-                shown = [row["day"] for row in page._page_rows()]
+                shown = [row["day"] for row in page._page_values()["rows"]]
                 self.assertEqual(shown, [format_date(page.env, day) for day in (DAY, DAY + timedelta(days=1))])
                 self.assertIn(format_date(self.env, DAY), due.with_company(self.company).paylink_autopay_plan)
                 self._run_cron("ir_cron_paylink_autopay")

@@ -8,7 +8,7 @@ from odoo.tools import SQL, format_date
 
 from ...const import Task
 from ...tools.texts import said
-from ..messaging.paylink_sending_mixin import FAILED_STATUSES, NO_ADDRESS
+from ..messaging.paylink_sending_mixin import FAILED_STATUSES, NO_ADDRESS, UNSENT_STATUSES
 
 _logger = logging.getLogger(__name__)
 # Why a charge came to nothing, as far as the plan of further tries goes.
@@ -47,6 +47,8 @@ STATUSES = [
 ]
 # Of what of this the task on the customer is; the others have tasks of their own.
 TOLD = ("cap", "month_cap", "refused", "undelivered")
+# What the notification of a message says that has arrived nowhere, and will not.
+IN_VAIN = (*FAILED_STATUSES, "canceled")
 # After how long a notice that a mail server did not take is sent anew.
 TRY_AGAIN = timedelta(days=1)
 
@@ -238,18 +240,43 @@ class PaylinkAutopayItem(models.Model):
         self.write({"noticed_on": False, "charge_on": False, "announced_amount": 0, "announced_token_id": False})
 
     @api.model
-    def _failed_notices_sql(self):
-        """A query of the ids of the messages that were delivered to nobody."""
+    def _notices_sql(self):
+        """A query of ``(message_id, is_failed, is_unsent)``, of what was announced and not charged: whether its notice
+        was delivered to nobody, or has left to nobody until now.
+        """
         return SQL(
             """
-            SELECT n.mail_message_id FROM mail_notification n
-             WHERE n.notification_status IN %(failed)s
-               AND NOT EXISTS (SELECT 1 FROM mail_notification other
-                                WHERE other.mail_message_id = n.mail_message_id
-                                  AND other.notification_status NOT IN %(failed)s)
+            SELECT fate.mail_message_id AS message_id, bool_and(fate.notification_status IN %s) AS is_failed,
+                   bool_and(fate.notification_status IN %s) AS is_unsent
+              FROM paylink_autopay_item told
+              JOIN mail_notification fate ON fate.mail_message_id = told.notice_message_id
+             WHERE told.noticed_on IS NOT NULL AND told.is_charged IS NOT TRUE
+          GROUP BY fate.mail_message_id
             """,
-            failed=FAILED_STATUSES,
+            IN_VAIN,
+            (*IN_VAIN, *UNSENT_STATUSES),
         )
+
+    def _notice_is(self, *statuses):
+        """Whether there is a notice, and all of its addresses have one of these statuses."""
+        fates = set(self.notice_message_id.notification_ids.mapped("notification_status"))
+        return bool(fates) and fates <= set(statuses)
+
+    @api.model
+    def _take_back_unsent(self, item_ids, date):
+        """Notices about these items that have left nowhere by the day that they name, ``date`` or before, are not sent
+        anymore: the customers are told anew, of a later one.
+
+        :return: the ids of items whose notices leave just now
+        """
+        due = [("noticed_on", "!=", False), ("charge_on", "<=", date)]
+        told = self.sudo().search([("move_line_id", "in", list(item_ids)), *due])
+        late = told.filtered(lambda row: row._notice_is(*IN_VAIN, *UNSENT_STATUSES))
+        taken = late.notice_message_id._paylink_take_back()
+        leaving = late.filtered(lambda row: row.notice_message_id not in taken)
+        (late - leaving)._forget_notice()
+        (late - leaving).notice_message_id = False
+        return set(leaving.move_line_id.ids)
 
     @api.model
     def _addresses_in_vain(self, item_ids):
@@ -259,13 +286,8 @@ class PaylinkAutopayItem(models.Model):
 
         :return: a set of ``(customer id, addresses)``
         """
-        self.env.flush_all()
-        failed = self.sudo().search(
-            [
-                ("move_line_id", "in", list(item_ids)),
-                ("notice_message_id", "in", SQL("(%s)", self._failed_notices_sql())),
-            ]
-        )
+        rows = self.sudo().search([("move_line_id", "in", list(item_ids)), ("notice_message_id", "!=", False)])
+        failed = rows.filtered(lambda row: row._notice_is(*IN_VAIN))
         failed.filtered("noticed_on")._forget_notice()
         again = fields.Datetime.now() - TRY_AGAIN
         return {
@@ -314,8 +336,7 @@ class PaylinkAutopayItem(models.Model):
 
     def _is_notice_on_its_way(self):
         """Whether it was announced, and the mail server has not said anything of it yet."""
-        fates = set(self.notice_message_id.notification_ids.mapped("notification_status"))
-        return bool(self.noticed_on) and bool(fates) and fates <= {"ready", "process", "pending"}
+        return bool(self.noticed_on) and self._notice_is(*UNSENT_STATUSES, "pending")
 
     def _keep_no_mark(self):
         self.left_out = False

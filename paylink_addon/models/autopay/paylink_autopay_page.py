@@ -1,4 +1,7 @@
+from collections import Counter
+from datetime import date
 from functools import partial
+from typing import NamedTuple
 
 from markupsafe import Markup
 from odoo import api, fields, models
@@ -12,8 +15,17 @@ from .paylink_autopay_rule_pick import less_credits
 
 # How far the customer sees ahead, in days, at least.
 DAYS_AHEAD = 60
-# How many items a task names.
-MAX_NAMED = 20
+# How many items a task names, and the page shows at once.
+MAX_NAMED, MOST_ROWS = 20, 50
+
+
+class Planned(NamedTuple):
+    """What will be charged of an item: ``share``, in its currency, less credits, on ``day``, to a stored method."""
+
+    day: date
+    token_id: int
+    item_id: int
+    share: float
 
 
 class PaylinkAutopayPage(models.Model):
@@ -134,20 +146,49 @@ class PaylinkAutopayPage(models.Model):
         """The customer, with what is said in the page's company."""
         return self.partner_id.with_company(self.company_id)
 
-    def _page_values(self):
-        """The values of the page, in the language of the context."""
+    def _page_values(self, first=0):
+        """The values of the page, in the language of the context.
+
+        :param int first: how many rows come before those that are shown
+        """
         self.ensure_one()
+        planned = self._planned()
+        last = first + MOST_ROWS
         return {
             "link": None,
             "page": self,
             "company": self.company_id,
             "base": f"{self._page_path}/{self.access_token}",
             "is_on": self._customer().paylink_autopay and self.company_id.paylink_autopay,
-            "rows": self._page_rows(),
+            "rows": self._page_rows(planned[first:last]),
+            "before": bool(first),
+            "left": self._left_values(planned[last:], last),
         }
 
-    def _page_rows(self):
-        """What will be charged, a row for each document, the next day first; what is stored already before that."""
+    def _left_values(self, planned, first):
+        """What the page says of what it has no room for; nothing, where there is nothing."""
+        if not planned:
+            return None
+        items = {item.id: item for item in self._items_of(planned)}
+        totals = Counter()
+        for row in planned:
+            totals[items[row.item_id].currency_id] += row.share
+        texts = [
+            money._paylink_text(self.env, total, self.company_id, self.partner_id) for money, total in totals.items()
+        ]
+        text = self.env._(
+            "and %(count)s more until %(date)s: %(amount)s",
+            count=len(planned),
+            date=format_date(self.env, max(row.day for row in planned)),
+            amount=" + ".join(texts),
+        )
+        return {"first": first, "text": text}
+
+    def _items_of(self, planned):
+        return self.env["account.move.line"].browse([row.item_id for row in planned])
+
+    def _planned(self):
+        """What will be charged, the next day first; what is stored already before that: a list of :class:`Planned`."""
         company = self.company_id
         rules = self.env["paylink.autopay.rule"]._of_company(company)
         if not company.paylink_autopay or not rules:
@@ -155,17 +196,30 @@ class PaylinkAutopayPage(models.Model):
         today = company._paylink_today()
         ahead = max(DAYS_AHEAD, *(days + 1 for days in rules.mapped("notice_days")))  # what was announced is there
         charged, _left = rules._foresee(today, fields.Date.add(today, days=ahead), self.partner_id.ids)
-        Item, Token = self.env["account.move.line"], self.env["payment.token"]
         stored = [
-            self._page_row(today, tx.token_id, Item.browse(item_id), share)
+            Planned(today, tx.token_id.id, *share)
             for tx in self.partner_id._paylink_autopay_unsent(company)
-            for item_id, share in self._stored_shares(tx).items()
+            for share in self._stored_shares(tx).items()
         ]
         return stored + [
-            self._page_row(day, Token.browse(charge.token_id), Item.browse(item_id), share)
-            for day, charge in charged
-            for item_id, share in charge.shares().items()
+            Planned(day, charge.token_id, *share) for day, charge in charged for share in charge.shares().items()
         ]
+
+    def _page_rows(self, planned):
+        """What the page shows of these, a row for each document: in as many queries, however many they are."""
+        items, tokens = self._items_of(planned), self.env["payment.token"].browse([row.token_id for row in planned])
+        labels = items._paylink_labels()
+        return [
+            self._page_row(row, token, item, labels[item.id])
+            for row, token, item in zip(planned, tokens, items, strict=True)
+        ]
+
+    def _row_of(self, item_id):
+        """The row of an item that will be charged, or ``None``.
+
+        :param str item_id: what the form has sent: anything
+        """
+        return next(iter(self._page_rows([row for row in self._planned() if str(row.item_id) == item_id])), None)
 
     def _stored_shares(self, transaction):
         """How much of a charge that is stored is for each debt, by id of item."""
@@ -174,14 +228,14 @@ class PaylinkAutopayPage(models.Model):
         credit = -sum((items - debts).mapped("amount_residual_currency"))
         return less_credits({item.id: item.amount_residual_currency for item in debts}, credit)
 
-    def _page_row(self, day, token, item, share):
-        """:param float share: how much of the charge is for it, less credits"""
+    def _page_row(self, row, token, item, label):
+        covered = not row.share and self.env._("Covered by your credits")
         return {
             "id": item.id,
-            "name": item._paylink_customer_name(item._paylink_labels()[item.id], self.env),
-            "amount": item._paylink_amount_text(self.env, share) if share else self.env._("Covered by your credits"),
-            "is_charged": bool(share),
-            "day": format_date(self.env, day),
+            "name": item._paylink_customer_name(label, self.env),
+            "amount": covered or item._paylink_amount_text(self.env, row.share),
+            "is_charged": bool(row.share),
+            "day": format_date(self.env, row.day),
             "method": token._paylink_public_name(),
         }
 

@@ -40,6 +40,8 @@ class PaylinkAutopayRuleNotice(models.Model):
         :return: why others are left out: a name of a reason by id of item
         """
         wanted, customers = {due.item_id for due in dues}, {due.customer_id for due in dues}
+        useless = self.env["paylink.autopay.item"]._addresses_in_vain(wanted)
+        wanted -= self.env["paylink.autopay.item"]._take_back_unsent(wanted, date)
         last = date + timedelta(days=max(self.mapped("notice_days")))
         charged, left = self._foresee(date, last, customers, announcing=True)
         reasons = {plan.due.item_id: reason for plan, reason in left}
@@ -51,7 +53,6 @@ class PaylinkAutopayRuleNotice(models.Model):
         owner = self._responsible()[:1]
         pages = self.env["paylink.autopay.page"]._for_customers(partners, self.env.company, owner)
         pages = pages.grouped("partner_id")
-        useless = self.env["paylink.autopay.item"]._addresses_in_vain(wanted)
         for (customer_id, day), rows in told:
             page, charges = pages[partners.browse(customer_id)], [charge for _day, charge in rows]
             mine = [due for charge in charges for due in charge.dues if due.item_id in wanted]

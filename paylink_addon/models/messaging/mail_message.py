@@ -1,5 +1,8 @@
 from odoo import api, models
 
+from ...tools.locks import take_free
+from .paylink_sending_mixin import UNSENT_STATUSES
+
 QUOTING = ("subject", "body")
 
 
@@ -24,6 +27,21 @@ class MailMessage(models.Model):
             theirs = any(self._paylink_is_customers(message.message_type) for message in self.sudo())
             [vals] = self._paylink_without_addresses([vals], [theirs])
         return super().write(vals)
+
+    def _paylink_take_back(self):
+        """Have those not sent that have not left yet; what the mail queue is sending just now leaves.
+
+        It writes the notifications of an e-mail before it sends that: whoever holds them first has decided.
+
+        :return: those that will leave no more
+        """
+        waiting = self.sudo().notification_ids.filtered(lambda fate: fate.notification_status in UNSENT_STATUSES)
+        free = take_free(waiting)
+        taken = self - (waiting - free).mail_message_id.with_env(self.env)
+        kept_back = free.filtered(lambda fate: fate.mail_message_id in taken.sudo())
+        kept_back.mail_mail_id.cancel()
+        kept_back.notification_status = "canceled"
+        return taken
 
     @api.model
     def _paylink_is_customers(self, message_type):

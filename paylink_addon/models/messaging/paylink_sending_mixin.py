@@ -15,6 +15,8 @@ from ...tools.gsm import GSM_LIMITS, UCS2_LIMITS, fitting, sms_size, sms_text
 from ...tools.texts import one_line
 
 FAILED_STATUSES = ("exception", "bounce")
+# What the notification of a message says as long as it may still leave.
+UNSENT_STATUSES = ("ready", "process")
 NO_ADDRESS = ("mail_email_invalid", "mail_email_missing")
 CUSTOMER_MESSAGES = ("email_outgoing", "sms")
 # Less than this of what is paid would be a riddle in an SMS.
@@ -52,7 +54,7 @@ class PaylinkSendingMixin(models.AbstractModel):
         for request in self:
             rows = found.get(request.id, [])
             failed = [row for row in rows if row["status"] in FAILED_STATUSES]
-            waiting = [row for row in rows if row["status"] in ("ready", "process")]
+            waiting = [row for row in rows if row["status"] in UNSENT_STATUSES]
             request.delivery_state = "failed" if failed else "queued" if waiting else "sent" if rows else False
             request.delivery_error = (failed and (failed[0]["reason"] or labels.get(failed[0]["type"]))) or False
 

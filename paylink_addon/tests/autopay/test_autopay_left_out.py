@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
 from .autopay_common import AutopayCommon
@@ -235,7 +237,7 @@ class TestAutopayLeftOut(AutopayCommon):
         self._job()
         (mail,) = self._notices()
         fate = mail.mail_message_id.notification_ids
-        for status, again in (("bounce", False), ("exception", True)):
+        for status, again in (("bounce", False), ("exception", True), ("canceled", True)):
             with self.subTest(status), self.env.cr.savepoint() as savepoint:
                 fate.write({"notification_status": status, "failure_type": "mail_smtp"})
                 self.assertFalse(self._run_rules(days=3), "nobody was told")
@@ -269,6 +271,28 @@ class TestAutopayLeftOut(AutopayCommon):
                 savepoint.rollback()
             self.env.invalidate_all()
 
+    def test_notice_that_has_not_left(self):
+        """By the day that it names nobody was told: it is withdrawn, and a later day announced; unless it leaves just
+        then. What is foreseen says the same.
+        """
+        rule, invoice = self._rule(notice_days=3), self._due_invoice(late=5)
+        rules, day = rule._of_company(self.company), self._days(3)
+        self._job()
+        (mail,) = self._notices()
+        self.assertEqual(rules._foresee(self._days(2))[0][0][0], day)
+        self.assertEqual(rules._foresee(day)[0][0][0], self._days(6))
+        with patch("odoo.addons.paylink_addon.models.messaging.mail_message.take_free", lambda rows: rows.browse()):
+            rules._announce_to(day, self.marie)
+        self.assertEqual((self._notices(), mail.state), (mail, "outgoing"))
+        rules._announce_to(day, self.marie)
+        self.env.flush_all()
+        self.assertEqual(mail.mail_message_id.notification_ids.notification_status, "canceled")
+        self.assertEqual((mail.state, len(self._notices() - mail)), ("cancel", 1))
+        self.assertFalse(self._run_rules(days=3, has_left=False) | self._run_rules(days=6, has_left=False))
+        self.assertEqual((self._row(invoice).charge_on, self._left_out()), (self._days(6), self.env["mail.activity"]))
+        self.assertFalse(self._run_rules(days=5))
+        self.assertTrue(self._run_rules(days=6))
+
     def test_delivered_to_one_of_two(self):
         """The customer was told."""
         self._rule(notice_days=3)
@@ -290,7 +314,7 @@ class TestAutopayLeftOut(AutopayCommon):
             (first | second).invalidate_recordset()
             moves = (first | second).with_user(self.manager).with_context(lang="en_US")
             page = self.env["paylink.autopay.page"]._for_customers(self.marie, self.company, self.manager)
-            shown = [row["amount"] for row in page.with_context(lang="en_US")._page_rows()]
+            shown = [row["amount"] for row in page.with_context(lang="en_US")._page_values()["rows"]]
             return moves.mapped("paylink_autopay_plan"), shown
 
         (covered, planned), shown = texts()

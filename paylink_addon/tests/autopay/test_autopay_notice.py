@@ -1,3 +1,6 @@
+from unittest.mock import patch
+
+from lxml import html
 from odoo.tests import HttpCase, tagged
 
 from .autopay_common import AutopayCommon
@@ -169,6 +172,35 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
         self.assertTrue(self._announce())
         self.authenticate(None, None)
         self.assertIn(invoice.name, self._post("").text)
+
+    def test_page_of_many_charges(self):
+        """It shows the next ones, and how many come then, until when, of how much; each can be found."""
+        moves = self._due_invoice(late=-3)
+        for number in range(4, 9):
+            moves |= self._due_invoice(amount=number, late=-number)
+        page = self.env["paylink.autopay.page"]._for_customers(self.marie, self.company, self.manager)
+        self.authenticate(None, None)
+        counts, limit = [], "odoo.addons.paylink_addon.models.autopay.paylink_autopay_page.MOST_ROWS"
+        for most in (2, 4):
+            with self.subTest(most), patch(limit, most):
+                self.env.invalidate_all()
+                before = self.env.cr.sql_log_count
+                page._page_values()
+                counts.append(self.env.cr.sql_log_count - before)
+                told = " ".join(html.fromstring(self._post("?lang=en_US").text).text_content().split())
+                self.assertEqual([move.name in told for move in moves], [True] * most + [False] * (6 - most))
+                last = self._days(8).strftime("%m/%d/%Y")
+                self.assertIn(f"and {6 - most} more until {last}: ", told)
+                self.assertIn(f"{sum(range(most + 3, 9))}.00", told)
+                rest = self._post(f"?first={most}&lang=en_US").text
+                self.assertIn(moves[most].name, rest)
+                self.assertNotIn(moves[0].name, rest)
+        self.assertLessEqual(counts[1], counts[0])
+        with patch(limit, 2):
+            self._post("/object", item=self._items(moves[5]).id, sure="1")
+            self.assertTrue(self._row(moves[5]).is_skipped)
+            self.assertIn(moves[0].name, self._post("?first=x").text)
+            self.assertIn("Nothing is planned", self._post("?first=99&lang=en_US").text)
 
     def test_company_that_is_archived(self):
         """Its customers find out that nothing is planned, not an error."""

@@ -367,6 +367,6 @@ class TestSavedByCode(CardCommon, PayCommon):
         due = fields.Date.today() + timedelta(days=2)
         self._invoice(self.marie, invoice_date_due=due)
         page = self.env["paylink.autopay.page"]._for_customers(self.firm, self.company, self.env.user)
-        rows = page.sudo()._page_rows()
+        rows = page.sudo()._page_values()["rows"]
         self.assertTrue(rows)
         self.assertNotIn("1234", str(rows))
