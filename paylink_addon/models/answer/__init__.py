@@ -21,6 +21,7 @@ from . import paylink_link_transfer
 from . import paylink_reminder_hold
 from . import paylink_reminder_rule
 from . import paylink_statement
+from . import paylink_card_request
 from . import payment_token
 from . import payment_transaction
 from . import account_move

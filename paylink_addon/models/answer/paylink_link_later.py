@@ -1,7 +1,6 @@
 """Stage of ``paylink.link``: who pays a part agrees that the later ones are charged to the same method."""
 
 from odoo import api, models
-from odoo.tools import format_date
 
 
 class PaylinkLinkLater(models.Model):
@@ -25,14 +24,7 @@ class PaylinkLinkLater(models.Model):
 
     def _later_text(self):
         """What will be charged, and when, in the language of the context."""
-        return ", ".join(
-            self.env._(
-                "%(amount)s on %(date)s",
-                amount=self._amount_text(part.amount),
-                date=format_date(self.env, part.date_due),
-            )
-            for part in self._later_parts().with_env(self.env)
-        )
+        return self._later_parts().with_env(self.env)._when_text()
 
     def _payment_form_values(self, money, chosen, payer=None, option=None):
         """Also what can be agreed on with a payment of a part; and whether somebody else could, who proves to be the

@@ -84,6 +84,23 @@ class PaylinkPlanCharge(models.Model):
         text = self._agreed_text(transaction, self.company_id._paylink_env())
         self.link_id._log_events("plan_method", {self.link_id.id: text})
 
+    def _succeed_method(self, token):
+        """``token`` takes the place of their method, as the customer has agreed on its card request: what was announced
+        is announced anew.
+        """
+        for plan in self.filtered(lambda plan: plan._may_charge(token)):
+            env = plan.company_id._paylink_env()
+            text = env._(
+                "%(method)s in place of %(replaced)s, as agreed with card request %(request)s.",
+                method=token.display_name,
+                replaced=plan.token_id.display_name,
+                request=token.sudo().paylink_card_request_id.name,
+            )
+            plan.token_id = token
+            plan.part_ids._forget_notice()
+            plan.part_ids.link_id.transaction_ids._paylink_withdraw_from_plan()
+            plan.link_id._log_events("plan_method", {plan.link_id.id: text})
+
     @api.model
     def _agreed_text(self, transaction, env):
         """What was agreed on, in the language of ``env``: amounts and days as the page has shown them."""
@@ -169,6 +186,7 @@ class PaylinkPlanCharge(models.Model):
         if not agreed:
             return agreed
         unheard = agreed.part_ids.filtered(lambda part: part._has_notice_in_vain(today))
+        unheard.notice_message_id._paylink_take_back()
         parts = self.env["paylink.plan.part"].union(*(plan._next_to_charge(left[plan.id]) for plan in agreed)) - unheard
         told = parts.filtered(lambda part: part._is_told(left[part.plan_id.id], today))
         untold = parts - told
@@ -184,8 +202,8 @@ class PaylinkPlanCharge(models.Model):
         part = self._open_parts(left)[:1]
         since = self.consent_transaction_id.paylink_id.plan_part_id.number
         is_later = since and part.number > since
-        asked = self.currency_id.compare_amounts(left - part.amount_after, part.amount) > 0 or part.told_at
-        return part if is_later and not asked and not part.is_tried else part.browse()
+        has_rest = self.currency_id.compare_amounts(left - part.amount_after, part.amount) > 0
+        return part if is_later and not has_rest and part._may_be_charged() else part.browse()
 
     def _announce(self, part, left, today):
         """Tell the customer what will be charged, and when. What was announced of later parts, as long as this one was

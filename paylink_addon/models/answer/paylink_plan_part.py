@@ -1,10 +1,10 @@
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 from ...const import Task
+from ..messaging.paylink_sending_mixin import UNSENT_STATUSES
 from .paylink_plan_charge import LATE
 
-# What the notification of a message says as long as it may still leave.
-UNSENT = ("ready", "process")
 PROGRESS = [
     ("paid", "Paid"),
     ("in_progress", "In progress"),
@@ -159,6 +159,21 @@ class PaylinkPlanPart(models.Model):
 
     # === CHARGES === #
 
+    def _may_be_charged(self):
+        """Whether it was neither asked for nor tried yet."""
+        return not self.told_at and not self.is_tried
+
+    def _when_text(self):
+        """What is to be paid by these, and when, in the language of the context."""
+        return ", ".join(
+            self.env._(
+                "%(amount)s on %(date)s",
+                amount=part.plan_id.link_id._amount_text(part.amount),
+                date=format_date(self.env, part.date_due),
+            )
+            for part in self
+        )
+
     def _is_told(self, left, today):
         """Whether the customer was told of just this charge: not of less, nor of one that was to be made long ago."""
         if not self._is_told_for(today):
@@ -177,7 +192,7 @@ class PaylinkPlanPart(models.Model):
         fates = set(self.notice_message_id.notification_ids.mapped("notification_status"))
         if not self.charge_on or "sent" in fates:
             return False
-        return self.charge_on <= today or fates.isdisjoint(UNSENT)
+        return self.charge_on <= today or fates.isdisjoint(UNSENT_STATUSES)
 
     def _charge(self):
         """Store the wish to charge these, each once, with its link; the rows of their plans are held.

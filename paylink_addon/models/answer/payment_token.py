@@ -1,5 +1,6 @@
-from odoo import models
-from odoo.tools import LazyTranslate
+from odoo import api, models
+from odoo.fields import Domain
+from odoo.tools import SQL, LazyTranslate
 
 _lt = LazyTranslate(__name__)
 
@@ -15,6 +16,22 @@ class PaymentToken(models.Model):
         if vals.get("active") is False:
             self._paylink_plans()._charge_no_more(_lt("The payment method was removed."))
         return result
+
+    @api.model
+    def _paylink_relied_on(self):
+        """Also those that expire before the last part is charged to them."""
+        self.flush_model(["paylink_expires_on"])
+        self.env["paylink.plan"].flush_model(["state", "token_id", "date_last"])
+        charged = SQL(
+            """(SELECT plan.token_id FROM paylink_plan plan JOIN payment_token token ON token.id = plan.token_id
+                 WHERE plan.state = 'running' AND plan.date_last > token.paylink_expires_on)"""
+        )
+        return super()._paylink_relied_on() | Domain("id", "in", charged)
+
+    def _paylink_succeeded_by(self, new):
+        """What the customer has agreed to be charged to the new one when it was stored, is."""
+        super()._paylink_succeeded_by(new)
+        (self._paylink_plans() & new.sudo().paylink_card_request_id.plan_ids)._succeed_method(new)
 
     def _paylink_plans(self):
         """The plans whose parts are charged to these, in sudo mode."""

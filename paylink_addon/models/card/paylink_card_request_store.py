@@ -157,17 +157,19 @@ class PaylinkCardRequestStore(models.Model):
         self._check_usable()
         # First who it is: what is agreed to depends on it.
         self.write(self._person_values(person or {}))
-        self.write(
-            {
-                "consent_text": self._consent_words(),
-                "consent_version": self.template_id.consent_version,
-                "consent_lang": self.env.lang,
-                "consent_at": fields.Datetime.now(),
-                "consent_ip": ip,
-            }
-        )
+        self.write(self._consent_values(ip))
         self._mark_opened()
         self._log_events("agreed")
+
+    def _consent_values(self, ip):
+        """What is kept of that the customer agrees, in the language of the context, from ``ip``."""
+        return {
+            "consent_text": self._consent_words(),
+            "consent_version": self.template_id.consent_version,
+            "consent_lang": self.env.lang,
+            "consent_at": fields.Datetime.now(),
+            "consent_ip": ip,
+        }
 
     def _start_attempt(self, provider_id, method_id):
         """Check under lock that a method may be stored this way now; return the values of the transaction to make.

@@ -6,6 +6,7 @@ from dateutil.relativedelta import relativedelta
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
 from ...const import LIVE_STATES, Task
@@ -261,16 +262,22 @@ class PaymentTokenLife(models.Model):
         :param customer: of this ``res.partner`` only; else those of all whom nobody was asked to replace yet
         """
         today = company._paylink_today()
-        domain = [
-            *(("company_id", "=", company.id), ("active", "=", True), ("partner_id.active", "=", True)),
-            *(("paylink_expires_on", ">=", today - NOTICE), ("paylink_expires_on", "<=", today + NOTICE)),
-            *("|", ("paylink_consent_at", "!=", False), ("paylink_is_default", "=", True)),
-        ]
+        domain = self._paylink_relied_on() & Domain(
+            [
+                *(("company_id", "=", company.id), ("active", "=", True), ("partner_id.active", "=", True)),
+                *(("paylink_expires_on", ">=", today - NOTICE), ("paylink_expires_on", "<=", today + NOTICE)),
+            ]
+        )
         if customer:
-            return self.search([*domain, ("partner_id", "child_of", customer.id)])
+            return self.search(domain & Domain("partner_id", "child_of", customer.id))
         self.flush_model(["paylink_asked_for", "paylink_expires_on"])
         asked = SQL("(SELECT id FROM payment_token WHERE paylink_asked_for = paylink_expires_on)")
-        return self.search([*domain, ("id", "not in", asked)])
+        return self.search(domain & Domain("id", "not in", asked))
+
+    @api.model
+    def _paylink_relied_on(self):
+        """Hook: a domain of those that customers have agreed to be charged, or that are relied on."""
+        return Domain("paylink_consent_at", "!=", False) | Domain("paylink_is_default", "=", True)
 
     def _paylink_have_replaced(self):
         """Ask the customers, or propose it to people: of one company."""

@@ -17,6 +17,8 @@ from .test_plan import PlanCommon
 
 # Days from the plan to its second part, to its third, and from its notice to a charge.
 SECOND, THIRD, NOTICE = 31, 61, 3
+# An e-mail that is not sent anymore, and its notification.
+GONE = ("cancel", "canceled")
 
 
 class PlanStoredCommon(CardCommon, PlanCommon):
@@ -334,6 +336,8 @@ class TestPlanStored(PlanStoredCommon):
                 self.assertEqual(bool(part.told_at), expected in ("asked", "by link"))
                 written = part.link_id.ids if expected == "asked" else []
                 self.assertEqual(mails.filtered("email_to").mapped("res_id"), written)
+                if case == "still in the outbox":  # what it says is not true anymore
+                    self.assertEqual((told.state, told.mail_message_id.notification_ids.notification_status), GONE)
                 savepoint.rollback()
                 self.env.invalidate_all()
 
@@ -435,6 +439,43 @@ class TestPlanStored(PlanStoredCommon):
                 self.assertEqual(bool(self.plan.charged_to), case == "nobody")
                 is_told = case in ("customer", "colleague")
                 self.assertEqual(bool(self._time_line(self.link, "plan_by_links")), is_told)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_method_that_expires_before_the_last_part(self):
+        """(day, expiry) → whether it is to be replaced: as long as parts are charged to it after that."""
+        self._agree()
+        Token = self.env["payment.token"].sudo()
+        for day, days, expected in ((0, 20, True), (0, 45, False), (45, 60, True), (45, 61, False)):
+            with self.subTest(day=day, expires=days), self._on(day):
+                self.token.paylink_expires_on = TODAY + timedelta(days=days)
+                self.assertEqual(bool(Token._paylink_expiring(self.company)), expected)
+        self.token.paylink_expires_on = TODAY + timedelta(days=20)
+        self.link._stop_charges()
+        self.assertFalse(Token._paylink_expiring(self.company))
+
+    def test_method_that_is_replaced(self):
+        """The parts are charged to the new one, if the page has said so; else they are asked for by links."""
+        self._agree()
+        for case, told in (("said", True), ("not said", False)):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                self._follow(SECOND - NOTICE)
+                replacing = {"template_id": self.update_template.id, "replaces_id": self.token.id, "lang": "en_US"}
+                request = self._card_request(**replacing)
+                words = request.sudo().with_context(lang="en_US")._consent_words()
+                for day in ("04/18/2026", "05/18/2026"):
+                    self.assertIn(f"40.00 on {day}", words)
+                if not told:
+                    self.patch(type(request), "_plans_of_replaced", lambda _request: {})
+                new = self._store_card(request).token_id
+                self.assertEqual((self.token.active, self.plan.token_id), (False, new if told else new.browse()))
+                said = "".join(self._time_line(self.link, "plan_method").mapped("body"))
+                self.assertEqual(request.name in said, told)
+                self.assertEqual(bool(self._time_line(self.link, "plan_by_links")), not told)
+                mails = self._follow(SECOND)
+                self.assertEqual(mails.filtered("email_to").mapped("res_id") == self.link.ids, told)
+                self._follow(SECOND + NOTICE)
+                self.assertEqual(self._charges().token_id, new if told else new.browse())
                 savepoint.rollback()
                 self.env.invalidate_all()
 
