@@ -9,14 +9,12 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, LazyTranslate, format_date
 
 from ...const import LIVE_STATES
-from ...tools.addresses import mobile_e164
+from ...tools.addresses import mobile_e164, readable_phone
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, in_parts
-from .paylink_plan import ENDED_UNPAID
+from .paylink_plan import ENDED_UNPAID, LATELY
 
 _lt = LazyTranslate(__name__)
-# Customers choose no plan of what was to be paid in parts within this time, and was not.
-LATELY = timedelta(days=60)
 
 
 class Offer(NamedTuple):
@@ -52,11 +50,31 @@ class PaylinkLinkPlan(models.Model):
         help="This link asks for one part of a payment plan.",
     )
     is_in_parts = fields.Boolean(compute="_compute_is_in_parts", help="A payment plan runs.")
+    is_running_part = fields.Boolean(compute="_compute_is_running_part", help="It asks for a part of a plan that runs.")
+    can_view_plan = fields.Boolean(compute="_compute_can_view_plan", help="The plan is the user's to see.")
 
     @api.depends("plan_id.state")
     def _compute_is_in_parts(self):
         for link in self:
             link.is_in_parts = link.sudo().plan_id.state == "running"
+
+    @api.depends("plan_part_id.plan_id.state")
+    def _compute_is_running_part(self):
+        for link in self:
+            link.is_running_part = link.sudo().plan_part_id.plan_id.state == "running"
+
+    @api.depends("plan_id", "plan_part_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_can_view_plan(self):
+        """It is its owner's, also where the link of a part was given to a colleague."""
+        readable = self._plan_shown()._filtered_access("read")
+        for link in self:
+            link.can_view_plan = bool(link._plan_shown() & readable)
+
+    def _plan_shown(self):
+        """The plans in which these are paid, or were, or of which they are parts."""
+        links = self.sudo()
+        return (links.plan_id | links.plan_part_id.plan_id).with_env(self.env)
 
     # === ACTIONS === #
 
@@ -69,7 +87,10 @@ class PaylinkLinkPlan(models.Model):
     def action_view_plan(self):
         """Show the plan in which it is paid, or was, or of which it is a part."""
         self.ensure_one()
-        return (self.plan_id or self.sudo().plan_part_id.plan_id.sudo(False))._get_records_action()
+        self.check_access("read")
+        plan = self._plan_shown()
+        plan.check_access("read")
+        return plan._get_records_action()
 
     # === WHAT IS DUE === #
 
@@ -86,6 +107,11 @@ class PaylinkLinkPlan(models.Model):
         is_over = part.plan_id.state != "running" and part.link_id == self
         lost = self.transaction_ids._paylink_taken_back_amount() if is_over else 0.0
         return max(due - part.amount_after, min(due, lost))
+
+    def _is_lost_for_now(self):
+        """Parts are paid in their order: as long as the plan runs, what was lost of one is asked for with another."""
+        is_running = self.plan_part_id.plan_id.state == "running"
+        return super()._is_lost_for_now() or (is_running and self.settled_elsewhere and self._is_lost())
 
     @api.model
     def _asked_of_sql(self, items):
@@ -115,6 +141,48 @@ class PaylinkLinkPlan(models.Model):
     def _is_sent_in_parts(self):
         return super()._is_sent_in_parts() or self.is_in_parts
 
+    def _send_in_parts(self):
+        """The link of the part that the customer was asked for; where none is open, what was agreed on, and where."""
+        links = self.sudo()
+        if not links:
+            return
+        links._wait_and_hold()
+        if busy := links.plan_id._under_way()[:1]:
+            name = busy.link_id.name
+            raise UserError(self.env._("%(name)s: a payment is in progress: wait for its outcome.", name=name))
+        left = links.plan_id._left()
+        for link in links:
+            if not link._send_part_or_plan(left[link.plan_id.id]):
+                raise UserError(
+                    self.env._(
+                        "%(name)s is paid in parts, and there is no address to which that could be sent: add one.",
+                        name=link.name,
+                    )
+                )
+            link._note_sent()
+
+    def _asked_part(self, left=None):
+        """Of a plan that runs the last part that the customer was asked for and has not paid; none: nothing is."""
+        left = self.plan_id._left()[self.plan_id.id] if left is None else left
+        return self.plan_id._open_parts(left).filtered("told_at")[-1:]
+
+    def _sent_text(self):
+        """Where what is asked for now was sent."""
+        if len(self) != 1 or not self.is_in_parts:
+            return super()._sent_text()
+        if asked := self.sudo()._asked_part():
+            return asked.link_id._sent_text()
+        addresses = [self._receipt_addresses(), self.sudo()._is_texted() and readable_phone(self.phone)]
+        return self.env._("Sent to %(addresses)s", addresses=", ".join(filter(None, addresses)))
+
+    def _send_part_or_plan(self, left):
+        """:return: whether there was a way to"""
+        asked = self._asked_part(left)
+        if not asked:
+            return bool(self._tell_plan("plan", "plan_told"))
+        asked._ask()
+        return asked.link_id._is_sent_somehow()
+
     def _is_payable_part(self):
         """Whether the part that this is the link of can be paid by it, or is being paid."""
         return bool(self) and not self.cancelled_at and (self._is_live() or self.state == "draft")
@@ -122,6 +190,17 @@ class PaylinkLinkPlan(models.Model):
     def _sms_obstacle(self):
         """Why the customer can't be written to by SMS, or ``False``."""
         return self._recipient_problem(self.partner_id, False, self.phone, False, True)
+
+    @api.model
+    def _colleagues_texts(self, groups, live=None):
+        """Also that a plan runs, whoever has made it."""
+        texts = super()._colleagues_texts(groups, live)
+        plans = self.env["paylink.plan"]._running_of(self.env["account.move.line"].sudo().union(*groups.values()))
+        in_parts = plans.link_id.line_ids.move_line_id
+        said = self.env._("This, or some of it, is paid in parts: each part is asked for on its day.")
+        return texts | {
+            key: " ".join(filter(None, [said, texts.get(key)])) for key, items in groups.items() if items & in_parts
+        }
 
     # === WHAT IS OFFERED === #
 

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import LazyTranslate, format_date
@@ -6,6 +8,8 @@ from ...const import Task
 
 _lt = LazyTranslate(__name__)
 ENDED_UNPAID = ("broken", "ended")
+# Customers choose no plan of what was to be paid in parts within this time, and was not.
+LATELY = timedelta(days=60)
 
 STATES = [
     ("running", "Running"),
@@ -52,6 +56,11 @@ class PaylinkPlan(models.Model):
     date_last = fields.Date(string="Last Part", readonly=True)
     ended_on = fields.Date(readonly=True)
     followed_on = fields.Date(string="Looked at", readonly=True, help="The day on which the job has last looked at it.")
+    offered_from = fields.Date(
+        string="Offered again from",
+        compute="_compute_offered_from",
+        help="Until then the customer is offered no other plan for the same.",
+    )
     can_end = fields.Boolean(compute="_compute_can_end")
 
     _running_unique = models.UniqueIndex("(link_id) WHERE state = 'running'")
@@ -68,6 +77,14 @@ class PaylinkPlan(models.Model):
         left = self._left()
         for plan in self:
             plan.amount_due = left.get(plan.id, 0.0)
+
+    @api.depends("state", "ended_on")
+    def _compute_offered_from(self):
+        """The day on which the page offers a plan again of what is still due; none, where it would be offered now."""
+        for plan in self:
+            company, day = plan.company_id, plan.state in ENDED_UNPAID and plan.ended_on + LATELY
+            is_barred = day and day > company._paylink_today() and company.paylink_plan_parts
+            plan.offered_from = is_barred and plan.amount_due > 0 and day
 
     @api.depends("state")
     @api.depends_context("uid")

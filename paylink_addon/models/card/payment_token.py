@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, email_normalize
 
+from ...tools.access import openable
+
 
 class PaymentToken(models.Model):
     """A payment profile: what its owner has agreed to, and what may be done with it."""
@@ -12,6 +14,9 @@ class PaymentToken(models.Model):
 
     paylink_card_request_id = fields.Many2one(
         "paylink.card.request", string="Card Request", readonly=True, copy=False, index="btree_not_null"
+    )
+    paylink_can_open_request = fields.Boolean(
+        compute="_compute_paylink_can_open_request", help="The card request is the user's to see."
     )
     paylink_consent = fields.Text(string="Agreed to", readonly=True, copy=False)
     paylink_consent_version = fields.Integer(string="Version", readonly=True, copy=False)
@@ -64,6 +69,13 @@ class PaymentToken(models.Model):
     def _compute_paylink_waits(self):
         for token in self:
             token.paylink_waits = token.sudo().paylink_card_request_id.linking == "to_link"
+
+    @api.depends("paylink_card_request_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_paylink_can_open_request(self):
+        allowed = openable(self, "paylink_card_request_id")
+        for token in self:
+            token.paylink_can_open_request = token in allowed
 
     @api.depends("paylink_waits")
     @api.depends_context("uid")

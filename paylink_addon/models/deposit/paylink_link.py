@@ -4,6 +4,7 @@ from odoo.tools import SQL, LazyTranslate, format_amount, format_date, str2bool
 
 from ...const import Task
 from ...tools import days
+from ...tools.access import openable
 from ...tools.locks import hold_and_touch
 from ..messaging.paylink_life_mixin import BATCH
 
@@ -25,12 +26,20 @@ class PaylinkLink(models.Model):
     sale_order_id = fields.Many2one(
         "sale.order", string="Order", readonly=True, index="btree_not_null", ondelete="set null", check_company=True
     )
+    can_open_order = fields.Boolean(compute="_compute_can_open_order", help="The order is the user's to see.")
     # Made by us alone, and what the customer gets: nobody else reads or changes it.
     order_pdf = fields.Binary(
         string="PDF of the Order", attachment=True, copy=False, readonly=True, groups="base.group_system"
     )
 
     # === COMPUTE METHODS === #
+
+    @api.depends("sale_order_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_can_open_order(self):
+        allowed = openable(self, "sale_order_id")
+        for link in self:
+            link.can_open_order = link in allowed
 
     def _state_depends(self):
         return [*super()._state_depends(), "sale_order_id.state", "sale_order_id.amount_total"]

@@ -383,6 +383,7 @@ class PaylinkLink(models.Model):
         compare = self.currency_id.compare_amounts
         rules = (
             ("chargeback", self._is_contested()),
+            ("lost", self._is_lost_for_now()),
             ("settled", self.settled_elsewhere),
             ("refunded", self.amount_refunded and compare(self.amount_kept, 0) <= 0),
             ("partly_refunded", self.amount_refunded and compare(self.amount_kept, self._needed_amount()) < 0),
@@ -400,6 +401,10 @@ class PaylinkLink(models.Model):
 
     def _is_lost(self):
         """Hook: whether a customer's bank has taken a payment back for good."""
+        return False
+
+    def _is_lost_for_now(self):
+        """Hook: whether what a bank has taken back for good is due, although not by this link."""
         return False
 
     def _is_unpaid_again(self):
@@ -433,7 +438,9 @@ class PaylinkLink(models.Model):
             ", ".join(filter(None, (attempts, failed))),
             *(self._status_line(name, format_datetime(self.env, self[name])) for name in moments[2:] if self[name]),
             *(self._status_line(name, self._amount_text(self[name])) for name in sums if self[name]),
-            self._status_line("settlement_display", self.settlement_display) if self.settled_elsewhere else "",
+            self._status_line("settlement_display", self.settlement_display)
+            if self.settled_elsewhere and self.status != "lost"
+            else "",
         ]
 
     def _status_line(self, name, text):

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import float_repr
 
 from ...const import LIVE_STATES
+from ...tools.access import openable
 from ...tools.locks import hold_and_touch
 from ...tools.money import read_amount
 
@@ -40,6 +41,16 @@ class PaylinkLinkChoice(models.Model):
         help="On the page of that link the customer chose to pay all installments.",
     )
     widened_ids = fields.One2many("paylink.link", "widened_from_id", string="All installments", readonly=True)
+    can_open_origin = fields.Boolean(
+        compute="_compute_can_open_origin", help="The link that it was made from is the user's to see."
+    )
+
+    @api.depends("renewed_from_id", "widened_from_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_can_open_origin(self):
+        allowed = openable(self, "renewed_from_id", "widened_from_id")
+        for link in self:
+            link.can_open_origin = link in allowed
 
     def _offers(self, payable):
         """The amounts that can be chosen without typing one: ``now``, if that is less than all, and ``all``."""

@@ -61,11 +61,15 @@ class PaylinkLinkLife(models.Model):
     # === ACTIONS === #
 
     def action_send(self):
-        """Send (or send again) the messages of live links, by the channels chosen on each."""
+        """Send (or send again) the messages of live links, by the channels chosen on each; where other links ask for
+        it in their turn, what is asked for now.
+        """
         self.check_access("write")
         self._open_to_customers()
-        self._make_missing_pdfs()
-        self._send_out()
+        in_parts = self.filtered(lambda link: link._is_sent_in_parts())
+        (self - in_parts)._make_missing_pdfs()
+        (self - in_parts)._send_out()
+        in_parts._send_in_parts()
         return self._action_tell_sent()
 
     def action_renew(self):
@@ -202,6 +206,12 @@ class PaylinkLinkLife(models.Model):
         """Hook: whether other links ask for this in their turn: many at once are not sent, nor reminded of, with it."""
         self.ensure_one()
         return False
+
+    def _send_in_parts(self):
+        """Hook: send what is asked for now of these, of which :meth:`_is_sent_in_parts` holds.
+
+        :raises UserError: it can't be sent, and what to do
+        """
 
     def _check_askable(self):
         """Something has to be due."""

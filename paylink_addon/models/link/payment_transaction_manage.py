@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from odoo import SUPERUSER_ID, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_amount
 
 from ...const import AUTHORIZATION_DAYS, IN_FLIGHT_STATES
+from ...tools.access import openable
 from ...tools.locks import hold_and_touch
 from ...tools.money import MoneyError, exact_amount
 
@@ -29,6 +30,19 @@ class PaymentTransactionManage(models.Model):
         readonly=True,
         help="The customer gets a message once the provider has confirmed it.",
     )
+    paylink_can_open_link = fields.Boolean(
+        compute="_compute_paylink_can_open_link", help="The collection link is the user's to see."
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("paylink_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_paylink_can_open_link(self):
+        allowed = openable(self, "paylink_id")
+        for tx in self:
+            tx.paylink_can_open_link = tx in allowed
+
     # === ACTIONS === #
 
     # They need no rights on transactions for it; who has those, as accountants do, is none by them.

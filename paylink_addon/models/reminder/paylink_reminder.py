@@ -3,6 +3,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ...tools.access import openable
+
 STATES = [
     ("queued", "Waiting to be sent"),
     ("sent", "Sent"),
@@ -54,6 +56,8 @@ class PaylinkReminder(models.Model):
     amount = fields.Monetary(string="Due at creation", readonly=True)
     amount_asked = fields.Monetary(string="Asked for", readonly=True, help="What a message asked for; else nothing.")
     date_due = fields.Date(string="Due Date", readonly=True)
+    can_open_link = fields.Boolean(compute="_compute_can_open", help="The link is the user's to see.")
+    can_open_move = fields.Boolean(compute="_compute_can_open", help="The invoice is the user's to see.")
     message_id = fields.Many2one("paylink.reminder.message", readonly=True, index=True, ondelete="cascade")
     recipient = fields.Char(related="message_id.recipient")
     paylink_ids = fields.Many2many(related="message_id.link_ids", string="Link in the message")
@@ -96,6 +100,13 @@ class PaylinkReminder(models.Model):
         }
         for reminder in self:
             reminder.reason_display = texts.get(reminder.reason, False)
+
+    @api.depends("link_id", "move_id")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_can_open(self):
+        links, moves = openable(self, "link_id"), openable(self, "move_id")
+        for reminder in self:
+            reminder.can_open_link, reminder.can_open_move = reminder in links, reminder in moves
 
     def _search_state(self, operator, value):
         if operator != "in":

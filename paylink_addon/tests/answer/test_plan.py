@@ -366,6 +366,79 @@ class TestPlan(PlanCommon):
         self.assertEqual((first.status, first.amount_due, link.amount_due), ("lost", 60, 60))
         self.assertEqual(last.status, "paid")
 
+    def test_part_that_is_lost_while_the_plan_runs(self):
+        """What a bank takes back of an early part is asked for with a later one: its link says so until all is paid."""
+        link, plan = self._in_parts()
+        first, second = (self._pay(link.sudo()._link_of_plan("next")).paylink_id for _part in range(2))
+        dispute = self._dispute(first, amount=40)
+        payment = first.transaction_ids.payment_id
+        payment.move_id.line_ids.remove_move_reconcile()
+        dispute.withdrawal_id = payment.copy({"payment_type": "outbound"})
+        for status, expected in (("needs_response", "chargeback"), ("lost", "lost")):
+            dispute.status = status
+            self.env.invalidate_all()
+            self.assertEqual((plan.state, first.status, first.amount_due), ("running", expected, 0))
+        self.assertEqual((second.status, plan._left()[plan.id]), ("paid", 80))
+        self._pay(link.sudo()._link_of_plan("all"))
+        self.assertEqual((plan.state, first.status), ("kept", "settled"))
+
+    def test_when_another_one_is_offered(self):
+        """The plan says from which day on, as long as something is due and the page would offer one."""
+        link, plan = self._in_parts()
+        self.assertFalse(plan.offered_from)
+        plan.action_end()
+        day = plan.offered_from
+        self.assertEqual(day, TODAY + timedelta(days=60))
+        for today, is_offered in ((day - timedelta(days=1), False), (day, True)):
+            with freeze_time(f"{today} 10:00:00"):
+                self.env.invalidate_all()
+                self.assertEqual((bool(link.sudo()._plan_offers()), not plan.offered_from), (is_offered, is_offered))
+        self._pay(link)
+        self.env.invalidate_all()
+        self.assertFalse(plan.offered_from)
+
+    # === BY HAND === #
+
+    def _sent(self, link):
+        """What the customer gets as somebody sends the link again: of which link it is."""
+        before = self.env["mail.mail"].sudo().search([])
+        told = link.action_send()["params"]["message"]
+        mails = (self.env["mail.mail"].sudo().search([]) - before).filtered("email_to")
+        self.assertIn(mails.email_to, told)
+        return self.env["paylink.link"].browse(mails.mapped("res_id"))
+
+    def test_link_that_is_sent_again(self):
+        """What is asked for now: the part, else what was agreed on; not while it is being paid, nor to nowhere."""
+        link = self._in_parts()[0]
+        first = link.sudo()._link_of_plan("next")
+        link.sudo().is_address_new = True
+        self.assertEqual((self._sent(link), link.is_address_new), (first.sudo(False), False))
+        attempt = self._attempt(first)
+        attempt._set_pending()
+        with self.assertRaisesRegex(UserError, "in progress"):
+            link.action_send()
+        attempt._set_done()
+        attempt._post_process()
+        self.assertEqual(self._sent(link), link)
+        self.assertIn("40", self._customer_mails(link)[:1].body_html)
+        link.write({"email": False, "phone": False})
+        link.partner_id.write({"email": False, "phone": False})
+        with self.assertRaisesRegex(UserError, "no address"):
+            link.action_send()
+
+    def test_asked_for_by_hand(self):
+        """By a reminder, or by another link: the dialog says that the plan asks for it already."""
+        link, plan = self._in_parts()
+        invoice = link.line_ids.move_id
+        values = {"source_model": "account.move", "source_ids": invoice.ids}
+        dialog = self.env["paylink.reminder.send"].create(values)
+        for asking in (dialog, self._wizard(invoice).line_ids):
+            self.assertIn("in parts", asking.warning)
+        plan.action_end()
+        self.env.invalidate_all()
+        for asking in (dialog, self._wizard(invoice).line_ids):
+            self.assertNotIn("in parts", asking.warning or "")
+
     def _hold(self, link, kind, **values):
         self.env["paylink.reminder.hold"].create({"kind": kind, "move_id": link.line_ids.move_id.id, **values})
 
@@ -450,6 +523,11 @@ class TestPlan(PlanCommon):
         self.assertFalse(self.env["paylink.plan"].with_user(other).search([]))
         with self.assertRaises(AccessError):
             plan.with_user(other).action_end()
+        first.user_id = other  # who sees the part, and not the plan
+        self.assertEqual([first.with_user(user).can_view_plan for user in (owner, other, self.manager)], [1, 0, 1])
+        self.assertEqual([link.with_user(user).can_view_plan for user in (owner, self.manager)], [1, 1])
+        with self.assertRaises(AccessError):
+            first.with_user(other).action_view_plan()
         self.assertTrue(plan.with_user(owner).can_end)
         plan.with_user(owner).action_end()
         self.assertEqual((plan.state, first.state), ("ended", "cancelled"))

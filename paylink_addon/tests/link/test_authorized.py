@@ -123,23 +123,47 @@ class TestAuthorized(PaymentManagerCommon):
 
     def test_buttons_of_the_form(self):
         """One *Cancel*, whose question fits what is under way; what is the managers' is not shown to others."""
-        cases = [("open", 0, 1), ("pending", 0, 1), ("pending", 50, 1), ("paid", 0, 0), ("cancelled", 0, 0)]
+        cases = [("open", 0, 1, ""), ("pending", 0, 1, ""), ("pending", 50, 1, ""), ("paid", 0, 0, "")]
+        cases += [("cancelled", 0, 0, ""), ("open", 0, 1, "is_in_parts"), ("open", 0, 1, "is_running_part")]
         questions = set()
         for user, managed in ((self.manager, True), (self.colleague, False)):
             view = self.env["paylink.link"].with_user(user).get_view(view_type="form")
             buttons = etree.fromstring(view["arch"]).findall(".//header/button")
-            for state, authorized, count in cases:
+            for state, authorized, count, of_plan in cases:
                 values = {"state": state, "amount_authorized": authorized, "can_refund": False}
                 values |= {"unread": False, "can_cancel": True, "is_over": state == "cancelled", "consolidated": False}
-                values |= {"amount_paid": 0, "kind": "free"}
+                values |= {"amount_paid": 0, "kind": "free", "is_in_parts": False, "is_running_part": False}
+                values |= {of_plan: True} if of_plan else {}
                 shown = [b for b in buttons if not safe_eval(b.get("invisible", "False"), dict(values))]
                 cancel = [button for button in shown if button.get("name") == "action_cancel"]
                 questions |= {button.get("confirm") for button in cancel}
                 names = {button.get("name") for button in shown}
-                with self.subTest(user=user.login, state=state, authorized=authorized):
+                with self.subTest(user=user.login, state=state, authorized=authorized, of_plan=of_plan):
                     self.assertEqual(len(cancel), count)
+                    sending = [button for button in shown if button.get("name") == "action_send"]
+                    self.assertEqual(len(sending), state == "open")
                     self.assertEqual({"action_capture", "action_void"} <= names, managed and bool(authorized))
-        self.assertEqual(len(questions), 3)
+        self.assertEqual(len(questions), 5)
+
+    def test_what_of_a_link_can_be_opened(self):
+        """Its order of a colleague, what it replaces and what it was paid by: for who may read that."""
+        link = self._link(self._invoice(), user_id=self.colleague.id)
+        transaction = self._authorized(link)
+        accountant = self._user("accountant", "account.group_account_invoice")
+        successor = self._free_link(user_id=accountant.id)
+        successor.sudo().renewed_from_id = link
+        for user, is_open in ((accountant, False), (self.manager, True)):
+            with self.subTest(user.login):
+                own = successor.with_user(user)
+                self.assertEqual((own.can_open_origin, own.can_open_order), (is_open, True))
+                self.assertEqual(transaction.with_user(user).paylink_can_open_link, is_open)
+                for record, name in ((own, "renewed_from_id"), (transaction.with_user(user), "paylink_id")):
+                    view = record.get_view(view_type="form")["arch"]
+                    fields = etree.fromstring(view).xpath(f"//field[@name='{name}'][not(@column_invisible)]")
+                    flag = {"renewed_from_id": "can_open_origin"}.get(name, "paylink_can_open_link")
+                    facts = {name: 1, flag: record[flag]}
+                    shown = [one for one in fields if not safe_eval(one.get("invisible"), dict(facts))]
+                    self.assertEqual(["no_open" in (one.get("options") or "") for one in shown], [not is_open])
 
     def test_who_captures_and_voids(self):
         link = self._link(self._invoice())

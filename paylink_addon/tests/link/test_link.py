@@ -287,7 +287,7 @@ class TestLink(PaylinkCommon):
     def _send_buttons(self, link):
         """The buttons above the form of a link by which its customer is asked again."""
         facts = {name: link[name] for name in ("state", "is_over", "can_cancel", "unread", "is_mine", "consolidated")}
-        facts |= {name: link[name] for name in ("kind", "is_limited", "is_in_parts", "amount_paid")}
+        facts |= {name: link[name] for name in ("kind", "is_limited", "is_in_parts", "is_running_part", "amount_paid")}
         facts |= {"amount_authorized": 0, "can_refund": False}
         header = etree.fromstring(link.get_view(view_type="form")["arch"]).find("header")
         shown = [one.get("name") for one in header if not safe_eval(one.get("invisible") or "False", dict(facts))]

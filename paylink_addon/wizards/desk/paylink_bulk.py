@@ -77,8 +77,15 @@ class PaylinkBulk(models.TransientModel):
 
     def _warning_text(self, links):
         """What else comes of it, before it is done, or ``False``."""
-        count = len(links.filtered("is_in_parts")) if self.action == "cancel" else 0
-        return count > 0 and self.env._("Payment plans that end with them: %(count)s.", count=count)
+        if self.action != "cancel":
+            return False
+        plans = links.filtered("is_in_parts").sudo().plan_id
+        parts = links.filtered(lambda link: link.is_running_part and link.sudo().plan_part_id.plan_id not in plans)
+        texts = [
+            plans and self.env._("Payment plans that end with them: %(count)s.", count=len(plans)),
+            parts and self.env._("Parts of plans, asked for again by other links: %(count)s.", count=len(parts)),
+        ]
+        return " ".join(filter(None, texts)) or False
 
     # === ACTIONS === #
 

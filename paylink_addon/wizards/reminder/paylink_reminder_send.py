@@ -220,32 +220,41 @@ class PaylinkReminderSend(models.TransientModel):
         return self.env._("A payment is in progress") if is_busy else self.env._("Nothing is due")
 
     def _held_up(self, items, links):
-        """Why rules would not remind of these: by record, of those that chargebacks, objections or promises hold up."""
+        """Why rules would not remind of these: by record, of those that chargebacks, objections, promises or what else
+        was agreed on hold up.
+        """
         Hold = self.env["paylink.reminder.hold"]
         asked = items | links.line_ids.move_line_id
         customers = (items.partner_id | links.partner_id).commercial_partner_id
         by_customer = Hold._standing_of_customers(customers)
         by_move = Hold._standing([("move_id", "in", asked.move_id.ids)], "move_id")
         by_link = Hold._standing([("link_id", "in", links.ids), ("move_id", "=", False)], "link_id")
-        taken_back = asked._paylink_charged_back()
-        found = {}
+        taken_back, agreed, found = asked._paylink_charged_back(), self._agreed_texts(asked), {}
         for item in items:
             standing = by_customer.get(item.partner_id.commercial_partner_id.id), by_move.get(item.move_id.id)
-            found[item] = self._held_text(item in taken_back, standing)
+            found[item] = self._held_text(item in taken_back, standing, agreed.get(item))
         for link in links:
             standing = by_customer.get(link.partner_id.commercial_partner_id.id), by_link.get(link.id)
             own = link.line_ids.move_line_id
             is_taken = link.has_chargeback or bool(own & taken_back)
-            found[link] = self._held_text(is_taken, (*standing, *(by_move.get(move.id) for move in own.move_id)))
+            standing = *standing, *(by_move.get(move.id) for move in own.move_id)
+            found[link] = self._held_text(is_taken, standing, next(filter(None, map(agreed.get, own)), None))
         return {record: reason for record, reason in found.items() if reason}
 
-    def _held_text(self, is_taken, standing):
+    @api.model
+    def _agreed_texts(self, _items):
+        """Hook: what was agreed on of some of these items that speaks against reminding of them, by item."""
+        return {}
+
+    def _held_text(self, is_taken, standing, agreed=None):
         """:param standing: see ``paylink.reminder.hold._standing``; ``None`` of what nothing holds up"""
         standing = list(filter(None, standing))
         if is_taken:
             return self.env._("The bank has taken the payment back, or may.")
         if any(objected for _until, objected in standing):
             return self.env._("The customer objects to it.")
+        if agreed:
+            return agreed
         return any(until for until, _objected in standing) and self.env._("The customer has promised to pay.")
 
     def _moment(self, items, links):
