@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -23,6 +23,8 @@ from xlsxwriter.utility import xl_col_to_name
 MAX_ROWS = 1_048_576
 MAX_TEXT = 32_767
 TABLE_SHEET = "xl/worksheets/sheet1.xml"
+# It comes first: by it programs know what the file is.
+KINDS_OF_PARTS = "[Content_Types].xml"
 SAMPLE_ROW = 1
 # Of the compression: more takes longer than it saves.
 LEVEL = 4
@@ -67,7 +69,7 @@ class Table:
     are in all. ``totals``: rows that stand in bold below the others, outside of what is filtered; they are read after
     ``rows``. ``currencies``: the formats of numbers, such as ``#,##0.00 [$€]``, by the names that :class:`Money` uses.
     ``is_turned``: its columns are read from the right.
-    ``finish(workbook)`` adds further sheets.
+    ``finish(workbook)`` adds further sheets, once the rows are read; ``begin(workbook)`` the same ones, still empty.
     """
 
     title: str
@@ -77,6 +79,7 @@ class Table:
     totals: list = ()
     currencies: dict = field(default_factory=dict)
     is_turned: bool = False
+    begin: Callable = lambda workbook: None
     finish: Callable = lambda workbook: None
 
 
@@ -85,15 +88,12 @@ def stream(table):
 
     :param Table table: with the header and the totals, at most :data:`MAX_ROWS` rows
     """
-    skeleton, styles = _skeleton(table)
+    begun, styles = _skeleton(replace(table, finish=table.begin))
+    head, tail = _around_sample(_read(begun, TABLE_SHEET))
     sink = _Sink()
-    with (
-        zipfile.ZipFile(skeleton) as source,
-        zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as file,
-    ):
-        _copy_others(source, file)
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as file:
+        file.writestr(KINDS_OF_PARTS, _read(begun, KINDS_OF_PARTS))
         yield sink.take()
-        head, tail = _around_sample(source.read(TABLE_SHEET).decode())
         # Not always: Excel wants to repair what says so without need.
         is_huge = table.count * len(table.columns) * CELL > zipfile.ZIP64_LIMIT
         with file.open(TABLE_SHEET, "w", force_zip64=is_huge) as sheet:
@@ -105,6 +105,11 @@ def stream(table):
             writer.number += 1
             sheet.write(writer.rows(table.totals, bold=True).encode())
             sheet.write(tail.encode())
+        finished, finished_styles = _skeleton(table)
+        if finished_styles != styles:
+            raise ValueError("The styles of the file have changed.")
+        with zipfile.ZipFile(finished) as source:
+            _copy_others(source, file)
     yield sink.take()
 
 
@@ -192,8 +197,9 @@ def join(packer, skeleton, pieces):
 
 
 def _copy_others(source, file):
+    there = {TABLE_SHEET, *file.namelist()}
     for entry in source.infolist():
-        if entry.filename != TABLE_SHEET:
+        if entry.filename not in there:
             file.writestr(entry.filename, source.read(entry))
 
 

@@ -57,7 +57,8 @@ class PaylinkLink(models.Model):
     def _excel_frame(self, columns, rows, sums, currencies, count, months):
         """What is written around the rows, and the rows.
 
-        :param months: a function that returns the rows of the second sheet, once those of the first are read
+        :param months: a function that returns the rows of the second sheet, once those of the first are read: however
+            long that takes, the file has begun
         """
         return Table(
             title=self.env._("Collection Links"),
@@ -66,6 +67,7 @@ class PaylinkLink(models.Model):
             count=count,
             totals=self._excel_totals(sums, columns),
             currencies=currency_formats(currencies),
+            begin=functools.partial(self._add_months, list),
             finish=functools.partial(self._add_months, months),
         )
 

@@ -148,6 +148,19 @@ class TestExport(ExportCommon):
             )
             self.assertEqual(said, f"{invoice.name}-1, {invoice.name}-2")
 
+    def test_rows_come_before_the_second_sheet_is_read(self):
+        """It adds up all links: whoever waits for the file sees that it comes."""
+        asked = []
+        self.patch(type(self.env["paylink.link"]), "_months", lambda *_arguments: asked.append(True) or [])
+        parts = spreadsheet.stream(self._dialog(domain=[["id", "=", self._free(1).id]])._as_table())
+        begin = next(parts) + next(parts)
+        self.assertFalse(asked)
+        with zipfile.ZipFile(io.BytesIO(begin + b"".join(parts))) as file:
+            names = file.namelist()
+        self.assertTrue(asked)
+        self.assertEqual(names[:2], [spreadsheet.KINDS_OF_PARTS, spreadsheet.TABLE_SHEET])
+        self.assertEqual(len(names), len(set(names)))
+
     def test_own_amount_of_each_link(self):
         """As the list has it, which may be asked for by other links, too: there is no total of it."""
         link = self._link(self._invoice(amount=100), user_id=self.seller.id)
