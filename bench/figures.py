@@ -1,8 +1,9 @@
-"""Lists and figures of a company with many collection links: first pages beside 300 ms, the list of invoices filtered
-by each status of their links beside the same list without the filter.
+"""Lists and figures of a company with many collection links: first pages, cards, calendar, pivot and graph beside
+300 ms, the list of invoices filtered by each status of their links beside the same list without the filter.
 """
 
 import os
+from datetime import timedelta
 
 from lxml import etree
 
@@ -30,9 +31,13 @@ def main():
     table = Table(title)
     with fresh_database("bench_figures") as database, environment(database) as env:
         make_data(env)
-        ours = reader(env)
+        ours, seller = reader(env), env(user=env["res.users"].search([("login", "=", "seller1")]).id, su=False)
         lists(ours, table)
+        shapes(ours, table)
+        first_page(seller, table, "paylink.link", "paylink_addon.paylink_link_view_list", " of a seller's own")
         figures(ours, table)
+        read_whole(ours, table)
+        read_whole(seller, table, " of a seller's own")
         explain(ours)
     return table.show()
 
@@ -135,6 +140,9 @@ def make_data(env):
         amount_paid=f"CASE WHEN {paid} THEN amount ELSE 0 END",
         amount_kept=f"CASE WHEN {paid} THEN amount ELSE 0 END",
         cancelled_at=f"CASE WHEN n % 100 >= 96 THEN {asked} END",
+        expires_at=f"{asked} + INTERVAL '60 days'",
+        expires_on=f"{ago} + 60",
+        due_on=f"{ago} + 30",
         send_sms="n % 3 = 0",
         unread="n % 50 = 0",
     )
@@ -288,8 +296,8 @@ def make_one(env):
     }
 
 
-def copy(env, record, count, where="TRUE", **expressions):
-    """Insert ``count`` copies of a record, numbered ``n``.
+def copy(env, record, count, where="TRUE", first=1, **expressions):
+    """Insert copies of a record, numbered ``n``: from ``first`` to ``count``, where that holds.
 
     :param expressions: SQL of what differs, by column
     """
@@ -299,7 +307,7 @@ def copy(env, record, count, where="TRUE", **expressions):
     values = ", ".join(expressions.get(name, f'"{name}"') for name in names)
     env.cr.execute(
         f"""INSERT INTO {record._table} ({columns})
-            SELECT {values} FROM {record._table}, generate_series(1, {count}) n
+            SELECT {values} FROM {record._table}, generate_series({first}, {count}) n
              WHERE id = {record.id} AND {where}"""  # noqa: S608  SQL of this file
     )
 
@@ -317,7 +325,7 @@ def lists(env, table):
     """First pages, with their counters, as the web client asks for them."""
     first_page(env, table, "paylink.link", "paylink_addon.paylink_link_view_list")
     first_page(env, table, "paylink.open.item", "paylink_addon.paylink_open_item_view_list")
-    invoices, columns = env["account.move"], list_columns(env, "account.view_out_invoice_tree", "account.move")
+    invoices, columns = env["account.move"], columns_of(env, "account.view_out_invoice_tree", "account.move")
     for status in STATUSES:
         plain = timed(env, lambda: read_page(invoices, INVOICES, columns))
         domain = [*INVOICES, ("paylink_status", "=", status)]
@@ -326,17 +334,44 @@ def lists(env, table):
         table.add(what, ours, plain, ratio=ours / plain, at_most=3, goal=2)
 
 
-def first_page(env, table, model, view):
+def first_page(env, table, model, view, whose=""):
     """The first page of a list."""
-    columns = list_columns(env, view, model)
-    ours = timed(env, lambda: read_page(env[model], [], columns))
-    table.add(f"first page of {model}", ours, GOAL, ratio=ours / GOAL, at_most=BUSY, goal=1)
+    columns = columns_of(env, view, model)
+    within_goal(env, table, f"first page of {model}{whose}", lambda: read_page(env[model], [], columns))
 
 
-def list_columns(env, view, model):
+def shapes(env, table):
+    """The cards by status, the calendar of a month, pivot and graph of all links, as the web client asks for them."""
+    from odoo import fields  # noqa: PLC0415  only `make bench` has put Odoo's source on the path
+
+    links, today = env["paylink.link"].with_context(read_group_expand=True), fields.Date.today()
+    cards = columns_of(env, "paylink_addon.paylink_link_view_kanban", links._name, "kanban")
+    days = columns_of(env, "paylink_addon.paylink_link_view_calendar", links._name, "calendar")
+    month = [("expires_on", ">=", today.replace(day=1)), ("expires_on", "<", today.replace(day=1) + timedelta(days=31))]
+    month += [("state", "in", ["open", "pending", "failed", "expired"])]
+    rows, sums = ["sent_at:month", "status"], ["__count", "amount_asked:sum", "amount_kept:sum"]
+    ways = {
+        "cards by status": lambda: links.web_read_group(
+            [], ["status"], [], auto_unfold=True, unfold_read_specification=cards, unfold_read_default_limit=40
+        ),
+        "calendar of a month": lambda: links.search_read(month, list(days), limit=1000),
+        "pivot": lambda: links.formatted_read_grouping_sets([], [[], rows[:1], rows[1:], rows], sums),
+        "graph": lambda: links.formatted_read_group([], ["create_date:month", "status"], sums[:2]),
+    }
+    for what, read in ways.items():
+        within_goal(env, table, what, read)
+
+
+def within_goal(env, table, what, read):
+    """Add what it takes to read it."""
+    ours = timed(env, read)
+    table.add(what, ours, GOAL, ratio=ours / GOAL, at_most=BUSY, goal=1)
+
+
+def columns_of(env, view, model, kind="list"):
     """What the web client reads of each row."""
-    arch = etree.fromstring(env[model].get_views([(env.ref(view).id, "list")])["views"]["list"]["arch"])
-    names = {node.get("name") for node in arch.iter("field")}
+    arch = etree.fromstring(env[model].get_views([(env.ref(view).id, kind)])["views"][kind]["arch"])
+    names = {node.get("name") for node in arch.iter("field")} | ({arch.get("date_start")} - {None})
     fields = env[model]._fields
     return {name: {"fields": {"display_name": {}}} if fields[name].relational else {} for name in names}
 
@@ -357,6 +392,26 @@ def figures(env, table):
     for figure in model.board()["figures"]:
         ours = max(timed(env, lambda p=period, f=figure: model.read_figure(f, p)) for period in ("30", "year"))
         table.add(f"figure {figure}", ours, GOAL, ratio=ours / GOAL, at_most=BUSY, goal=1)
+
+
+def read_whole(env, table, whose=""):
+    """Pages of links for which the database does not have to read all links: whether it does."""
+    from odoo import fields  # noqa: PLC0415  only `make bench` has put Odoo's source on the path
+    from odoo.tools import SQL  # noqa: PLC0415  likewise
+
+    links, today = env["paylink.link"], fields.Date.today()
+    domains = {
+        "first page": [],
+        "page of a customer": [("partner_id", "=", FIRST)],
+        "page of what is unread": [("unread", "=", True), ("user_id", "=", env.uid)],
+        "page of what is due this week": [("due_on", ">=", today), ("due_on", "<", today + timedelta(days=7))],
+        "page of what expires this week": [("expires_on", ">=", today), ("expires_on", "<", today + timedelta(days=7))],
+    }
+    for what, domain in domains.items():
+        query = links._search(domain, limit=80, order=links._order)
+        plan = env.execute_query(SQL("EXPLAIN (COSTS OFF) %s", query.select()))
+        count = sum("Seq Scan on paylink_link" in line for (line,) in plan)
+        table.add(f"{what}{whose}: reads all links", count, ratio=count, at_most=0)
 
 
 def explain(env):

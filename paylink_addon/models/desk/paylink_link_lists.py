@@ -33,6 +33,8 @@ STATUS_COLORS = {
     "#8fd5e3": ("not_opened", "opened"),
 }
 OTHER_COLOR = "#cfcfcf"
+# More documents than this are counted.
+NAMES = 3
 
 
 class PaylinkLinkLists(models.Model):
@@ -104,6 +106,12 @@ class PaylinkLinkLists(models.Model):
         groups=STAFF,
     )
     calendar_title = fields.Char(compute="_compute_calendar", groups=STAFF)
+    calendar_documents = fields.Char(
+        string="Documents on the Calendar",
+        compute="_compute_calendar_documents",
+        help="What lists say in the words of each customer takes too long for a month.",
+        groups=STAFF,
+    )
     calendar_color = fields.Char(compute="_compute_calendar", groups=STAFF)
 
     # === VIEWS === #
@@ -251,3 +259,11 @@ class PaylinkLinkLists(models.Model):
             amount = format_amount(self.env, link.amount, link.currency_id)
             link.calendar_title = f"{link.sudo().partner_id.display_name} · {amount}"
             link.calendar_color = colors.get(link.status, OTHER_COLOR)
+
+    @api.depends("line_ids.name", "sale_order_id", "reference")
+    def _compute_calendar_documents(self):
+        for link in self:
+            names = list(filter(None, link.sudo().line_ids.mapped("name")))
+            more = f" +{len(names) - NAMES}" if len(names) > NAMES else ""
+            text = ", ".join(names[:NAMES]) + more
+            link.calendar_documents = text or link.sudo().sale_order_id.name or link.reference

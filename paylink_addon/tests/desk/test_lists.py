@@ -187,8 +187,10 @@ class TestLists(PaylinkCommon):
                 self.assertIn(said, told.splitlines()[-1])
 
     def test_list_shows_it_to_who_may_not_read_providers(self):
-        specification = {name: {} for name in ("attempt_count", "attempt_detail", "channel", "calendar_title")}
+        names = ("attempt_count", "attempt_detail", "channel", "calendar_title", "calendar_documents")
+        specification = {name: {} for name in names}
         specification |= {"last_provider_id": {"fields": {"display_name": {}}}}
         row = self.late_and_paid.with_user(self.seller).web_read(specification)[0]
         self.assertEqual(row["last_provider_id"]["display_name"], self.provider.name)
         self.assertIn("Marie Dubois", row["calendar_title"])
+        self.assertEqual(row["calendar_documents"], self.late_and_paid.line_ids.move_id.name)
