@@ -100,6 +100,7 @@ class Task:
     OVERTAKEN = "payment_overtaken"  # on its way, and not needed anymore; one for each payment, ever
     PLAN_BROKEN = "plan_broken"  # a part was not paid: its payment plan has ended
     PLAN_UNTOLD = "plan_untold"  # a part is due, and there is no address to ask for it; one for each link, ever
+    PLAN_UNREACHED = "plan_unreached"  # a part is due, and the message did not arrive; one for each link, ever
     DEPOSIT_AUTHORIZED = "deposit_authorized"  # its order ends: capture or release
     DEPOSIT_NOT_CONFIRMED = "deposit_not_confirmed"  # paid, and Odoo refuses to confirm or invoice the order
     DEPOSIT_CANCELLED = "deposit_cancelled"  # paid, and its order was cancelled

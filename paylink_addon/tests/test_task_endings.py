@@ -230,6 +230,14 @@ class TestTaskEndings(ReminderCommon, DepositCommon):
         link = self._link(self._invoice(), email="marie@example.com")
         return link, None, link.action_send
 
+    def case_plan_unreached(self):
+        """Its link was sent again."""
+        link = self._link(self._invoice(amount=100), email="marie@example.com").sudo()
+        part = link._agree_on_plan([(link._today(), 50), (link._today() + timedelta(days=30), 50)]).part_ids[0]
+        part.told_email_id.notification_ids.notification_status = "bounce"
+        asking = part._with_links().link_id.sudo(False)
+        return asking, None, asking.action_send
+
     def case_payment_not_booked(self):
         tx = self._attempt(self._link(self._invoice()))
         tx._set_done()

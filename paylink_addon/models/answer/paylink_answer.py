@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ...tools import limits
@@ -13,6 +14,8 @@ PER_LINK, EVER = 5, 20
 # In which order colleagues are told what stands, and how much of it at once.
 MATTERS = ("objection", "promise", "transfer", "plan", "forward")
 TOLD_AT_ONCE = 3
+# How many that were paid are ended in one transaction.
+BATCH = 50
 
 
 class PaylinkAnswer(models.Model):
@@ -76,6 +79,9 @@ class PaylinkAnswer(models.Model):
     text = fields.Char(string="In Words", compute="_compute_text")
     hold_ids = fields.One2many("paylink.reminder.hold", "answer_id", string="On Hold", readonly=True)
     lifted_at = fields.Datetime(string="Taken back on", readonly=True)
+    kept_at = fields.Datetime(
+        string="Paid on", readonly=True, help="It holds nothing up anymore, also if what was paid is due again."
+    )
     state = fields.Selection(
         [("standing", "Stands"), ("kept", "Paid"), ("over", "Over"), ("lifted", "Taken back")],
         compute="_compute_state",
@@ -104,20 +110,27 @@ class PaylinkAnswer(models.Model):
         for answer in self:
             answer.display_name = f"{labels.get(answer.kind)} – {answer.link_id.name}"
 
-    @api.depends("kind", "lifted_at", "date_until", "link_id.state", "line_ids.move_line_id.reconciled")
+    @api.depends(
+        *("kind", "lifted_at", "kept_at", "date_until", "link_id.state"),
+        *("line_ids.move_line_id.reconciled", "line_ids.move_line_id.parent_state"),
+    )
     def _compute_state(self):
         for answer in self:
             answer.state = answer._derive_state()
 
     def _derive_state(self):
         """Whether it stands, or else why not."""
-        items = self.sudo().line_ids.move_line_id
         rules = (
             ("lifted", self.lifted_at),
-            ("kept", self.sudo().link_id.state == "paid" or (items and all(items.mapped("reconciled")))),
+            ("kept", self.kept_at or self._is_paid()),
             ("standing", self._of_kind("stands")),
         )
         return next((state for state, holds in rules if holds), "over")
+
+    def _is_paid(self):
+        """Whether nothing of what it is about is to be paid anymore."""
+        items = self.sudo().line_ids.move_line_id
+        return self.sudo().link_id.state == "paid" or (items and not items._paylink_unsettled())
 
     @api.depends("state")
     @api.depends_context("uid")
@@ -182,16 +195,35 @@ class PaylinkAnswer(models.Model):
 
     def _lift(self):
         """Take these back, whoever says so."""
-        for answer in self.sudo().filtered(lambda one: not one.lifted_at):
+        for answer in self._not_ended():
             answer._end()
             link = answer.link_id
             link._log_events("answer_lifted", {link.id: answer._of_kind("text", link.company_id._paylink_env())})
 
     def _end(self):
         """They do not stand anymore, and nothing is on hold because of them."""
-        for answer in self.sudo().filtered(lambda one: not one.lifted_at):
+        for answer in self._not_ended():
             answer.lifted_at = fields.Datetime.now()
             answer._of_kind("undo")
+
+    def _not_ended(self):
+        return self.sudo().filtered(lambda answer: not answer.lifted_at and not answer.kept_at)
+
+    @api.model
+    def _keep_paid(self):
+        """What was paid, or credited in full, holds nothing up anymore, also if it is due again one day: a part of a
+        job, so that what somebody reconciles by mistake and undoes at once ends no answer.
+        """
+        Hold = self.env["paylink.reminder.hold"].sudo()
+        running = Hold._running_domain(self.env["res.company"].sudo().search([]))
+        answers = Hold.search(Domain("answer_id", "!=", False) & running).answer_id
+        paid = answers.filtered(lambda answer: answer.state == "kept")
+        return self.env["paylink.job.mixin"]._each(paid, lambda some: some._keep(), size=BATCH)
+
+    def _keep(self):
+        kept = self._not_ended().filtered(lambda answer: answer.state == "kept")
+        kept.kept_at = fields.Datetime.now()
+        kept.hold_ids.filtered("active")._lift()
 
     def _count_no_more(self):
         """Staff make room for further answers, which somebody else may have left none of."""

@@ -106,7 +106,7 @@ class PaylinkAnswerObjection(models.Model):
         """Who cannot open the link answers nothing."""
         link = self.sudo().link_id
         chosen = link.company_id.paylink_objection_user_id.filtered("active")
-        return chosen if chosen and link.with_user(chosen).has_access("read") else link._task_users()
+        return chosen if chosen and link._seen_by(chosen).has_access("read") else link._task_users()
 
     def _objection_texts(self, env):
         answer = self.sudo()
@@ -124,7 +124,7 @@ class PaylinkAnswerObjection(models.Model):
         return env._("Some of it is being charged already: that can't be stopped.")
 
     def _paylink_ends_tasks_by(self):
-        return super()._paylink_ends_tasks_by() | {"lifted_at"}
+        return super()._paylink_ends_tasks_by() | {"lifted_at", "kept_at"}
 
     def _paylink_done_answer_objection(self, _task):
         """It was taken back, or is paid."""

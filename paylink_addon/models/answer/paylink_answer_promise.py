@@ -13,6 +13,10 @@ _logger = logging.getLogger(__name__)
 
 # How many promises are done in one transaction.
 BATCH = 50
+# So many days late at most, whatever the company has set: reminders have long gone on since.
+MOST_LATE = 7
+# Of what nothing is said: see ``paylink.reminder.hold._standing``.
+NOTHING = (False, False)
 
 
 class PaylinkAnswerPromise(models.Model):
@@ -46,7 +50,8 @@ class PaylinkAnswerPromise(models.Model):
 
     @api.model
     def _remind_of_promises(self):
-        """Remind those customers who have promised to pay today, each once: a part of a job.
+        """Remind those customers who have promised to pay today, each once: a part of a job. What it has missed as it
+        stood still is told some days later, as reminders are.
 
         What was told is stored with the messages, so that neither a crash nor a second run tells it again.
         """
@@ -54,15 +59,25 @@ class PaylinkAnswerPromise(models.Model):
 
         def look(company):
             if self._is_told_now(company, now):
-                due.append(Domain("company_id", "=", company.id) & Domain("date_until", "=", company._paylink_today()))
+                due.append(self._due_domain(company, now))
 
         def unread(company, error):  # the reminders of that company have told it
             _logger.info("No promises of company %s: %s", company.id, error)
 
         companies = self.env["res.company"].search([("paylink_reminders", "=", True)])
         job._each(companies, look, take=False, tell=unread)
-        promised = Domain("kind", "=", "promise") & Domain("lifted_at", "=", False) & Domain("told_at", "=", False)
+        names = ("lifted_at", "kept_at", "told_at")
+        promised = Domain("kind", "=", "promise") & Domain.AND([(name, "=", False)] for name in names)
         return job._each(self.sudo().search(promised & Domain.OR(due)), self._remind_now, size=BATCH)
+
+    @api.model
+    def _due_domain(self, company, now):
+        """What was promised for today or, in the hours of reminders, some days ago."""
+        today = company._paylink_today()
+        late = min(company.paylink_reminder_catchup_days, MOST_LATE) if company._paylink_may_remind(now) else 0
+        since = fields.Date.subtract(today, days=late)
+        days_ = Domain("date_until", ">=", since) & Domain("date_until", "<=", today)
+        return Domain("company_id", "=", company.id) & days_
 
     @api.model
     def _is_told_now(self, company, now):
@@ -77,24 +92,57 @@ class PaylinkAnswerPromise(models.Model):
 
     @api.model
     def _remind_now(self, answers):
-        """Queue the messages; who has nothing to pay anymore, or has agreed on something else since, gets none."""
-        answers = answers.filtered(lambda answer: not answer.told_at and not answer.lifted_at)
-        links = (answers - answers._overtaken()).link_id
+        """Queue the messages; who has nothing to pay anymore, was reminded otherwise, or has agreed on something else
+        since, gets none.
+        """
+        answers = answers._not_ended().filtered(lambda answer: not answer.told_at)
+        links = (answers - answers._overtaken() - answers._reminded_since())._links_to_tell()
         payable = links._payable_amounts() if links else {}
         links.filtered(lambda link: link._awaits_customer() and payable[link.id] > 0)._send_promise_day()
         answers.told_at = fields.Datetime.now()
 
+    def _links_to_tell(self):
+        """The links by which it can be paid now: made of those of these, where they have ended. One that has lasted
+        through the promised day, which is over, lasts through this one.
+        """
+        links = self.env["paylink.link"].sudo()
+        for answer in self:
+            link = answer.link_id
+            asking = link if link._is_live() else link._live_successor() or link
+            if asking == link and answer.expiry_given and link.expires_at == answer.expiry_given:
+                link._last_through(link._today(), answer)
+            links |= asking
+        return links
+
+    def _reminded_since(self):
+        """Those whose day is over, and whose customers a rule has reminded since."""
+        late = self.filtered(lambda answer: answer.date_until < answer.company_id._paylink_today())
+        customers = late.partner_id.commercial_partner_id
+        last = {
+            (customer, company): day
+            for customer, company, day in self.env["paylink.reminder.message"]._read_group(
+                [("customer_id", "in", customers.ids)], ["customer_id", "company_id"], ["date:max"]
+            )
+        }
+
+        def is_reminded(answer):
+            day = last.get((answer.partner_id.commercial_partner_id, answer.company_id))
+            return day and day > answer.date_until
+
+        return late.filtered(is_reminded)
+
     def _overtaken(self):
-        """Those of whose documents something is objected to by now, or promised for a later day."""
+        """Those of whose open documents something is objected to by now, or all are promised for a later day."""
         Hold = self.env["paylink.reminder.hold"].with_context(allowed_company_ids=self.company_id.ids)
         of_moves = Hold._standing([("move_id", "in", self.line_ids.move_id.ids)], "move_id")
         of_customers = Hold._standing_of_customers(self.partner_id.commercial_partner_id)
 
         def is_overtaken(answer):
-            found = [of_moves.get(move.id) for move in answer.line_ids.move_id]
-            found.append(of_customers.get(answer.partner_id.commercial_partner_id.id))
-            return any(
-                objected or (promised and promised > answer.date_until) for promised, objected in filter(None, found)
-            )
+            moves = answer.line_ids.move_line_id._paylink_unsettled().move_id
+            promised, objected = of_customers.get(answer.partner_id.commercial_partner_id.id, NOTHING)
+            found = [of_moves.get(move.id, NOTHING) for move in moves]
+            days_of_moves = [max(filter(None, (day, promised)), default=answer.date_until) for day, _objected in found]
+            is_later = min(days_of_moves or [promised or answer.date_until]) > answer.date_until
+            return is_later or objected or any(of_move for _day, of_move in found)
 
         return self.filtered(is_overtaken)

@@ -79,7 +79,7 @@ class PaylinkLinkObjection(models.Model):
 
     def _lines_open(self):
         """What is paid, nothing is said of anymore."""
-        return self.line_ids.filtered(lambda line: not line.move_line_id.reconciled)
+        return self.line_ids._standing().filtered(lambda line: not line.move_line_id.reconciled)
 
     def _check_room_for_file(self):
         """Files take room for good: there are so many of a link, ever."""

@@ -348,8 +348,10 @@ class PaylinkLinkPlan(models.Model):
         if not by_customer:  # whose answer is told
             link._log_events("plan_made", {link.id: plan._text(link.company_id._paylink_env())})
         # Who has chosen it is led to the first part, to others the message says so; else the job asks for it.
-        if link._tell_plan("plan", "plan_told") or by_customer:
-            plan.part_ids.filtered(lambda part: part.date_due <= link._today()).told_at = fields.Datetime.now()
+        messages = link._tell_plan("plan", "plan_told")
+        if messages or by_customer:
+            due = plan.part_ids.filtered(lambda part: part.date_due <= link._today())
+            due._note_told(None if by_customer else messages)
         return plan
 
     def _end_with_plan(self, plan):
@@ -442,6 +444,10 @@ class PaylinkLinkPlan(models.Model):
     def _paylink_done_plan_untold(self, _task):
         """They have been asked, or it is not due by this link anymore."""
         return self.sent_at or self.state not in LIVE_STATES
+
+    def _paylink_done_plan_unreached(self, _task):
+        """It was sent again, or is not due by this link anymore."""
+        return self.state not in LIVE_STATES or not self.sudo().plan_part_id._is_unreached()
 
     def _paylink_done_plan_broken(self, _task):
         """It is paid after all, or there is another plan."""

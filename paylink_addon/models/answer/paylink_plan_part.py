@@ -2,9 +2,11 @@ from odoo import api, fields, models
 from odoo.tools import format_date
 
 from ...const import Task
-from ..messaging.paylink_sending_mixin import UNSENT_STATUSES
+from ..messaging.paylink_sending_mixin import CUSTOMER_MESSAGES, UNSENT_STATUSES
 from .paylink_plan_charge import LATE
 
+# What the notification of a message says once it has left, and was not sent back.
+LEFT = ("sent", "pending")
 PROGRESS = [
     ("paid", "Paid"),
     ("in_progress", "In progress"),
@@ -38,6 +40,12 @@ class PaylinkPlanPart(models.Model):
         "paylink.link", string="Link of the Part", readonly=True, index="btree_not_null", ondelete="set null"
     )
     told_at = fields.Datetime(string="Asked for on", readonly=True)
+    told_email_id = fields.Many2one(
+        "mail.message", string="Asked for by E-mail", readonly=True, ondelete="set null", index="btree_not_null"
+    )
+    told_sms_id = fields.Many2one(
+        "mail.message", string="Asked for by SMS", readonly=True, ondelete="set null", index="btree_not_null"
+    )
     charge_on = fields.Date(string="Charged on", readonly=True, help="For which day a charge was announced.")
     announced_amount = fields.Monetary(readonly=True)
     notice_message_id = fields.Many2one(
@@ -93,7 +101,7 @@ class PaylinkPlanPart(models.Model):
         groups = [
             (
                 part._link_values() | {"amount": asked[part]},
-                part.plan_id.link_id.line_ids.move_line_id.filtered(lambda item: not item.reconciled),
+                part.plan_id.link_id.line_ids.move_line_id._paylink_unsettled(),
             )
             for part in missing
         ]
@@ -138,24 +146,94 @@ class PaylinkPlanPart(models.Model):
             part.link_id._give_task(Task.PLAN_UNTOLD, part._untold_texts, ever=True)
 
     def _note_asked(self):
-        """A message with the addresses of the links of these goes out: what has come due until then is asked for."""
-        last = {part.plan_id: part.number for part in self.sorted("number")}
-        for part in self.plan_id.part_ids.filtered(lambda part: not part.told_at):
-            if part.number <= last[part.plan_id] and part.date_due <= part.company_id._paylink_today():
-                part.told_at = fields.Datetime.now()
+        """Messages with the addresses of the links of these go out: what has come due until then is asked for by them,
+        unless it was asked for already, by a message that has arrived.
+        """
+        messages = self._new_messages()
+        for plan, some in self.grouped("plan_id").items():
+            last, today = some.sorted("number")[-1:], plan.company_id._paylink_today()
+            due = plan.part_ids.filtered(
+                lambda part, until=last.number, today=today: (
+                    part.number <= until and part.date_due <= today and not part._was_asked_for()
+                )
+            )
+            due._note_told(messages.get(last.link_id.id))
+
+    def _note_told(self, messages=None):
+        """These are asked for now.
+
+        :param messages: the ``mail.message`` by which they are; none: the customer is on the page
+        """
+        ids = {message.message_type: message.id for message in messages or ()}
+        values = {"told_email_id": ids.get("email_outgoing"), "told_sms_id": ids.get("sms")}
+        self.write(values | {"told_at": fields.Datetime.now()})
+
+    def _new_messages(self):
+        """The messages by which customers were sent the links of these, by id of the link, the newest last: not those
+        by which something was asked for before.
+        """
+        links, known = self.link_id, self.plan_id.part_ids
+        subtypes = [links._event_subtype_id(event) for event in ("sent", "failure_told")]
+        found = (
+            self.env["mail.message"]
+            .sudo()
+            .search(
+                [
+                    ("model", "=", links._name),
+                    ("res_id", "in", links.ids),
+                    ("message_type", "in", CUSTOMER_MESSAGES),
+                    ("subtype_id", "in", subtypes),
+                    ("id", "not in", [*known.told_email_id.ids, *known.told_sms_id.ids]),
+                ],
+                order="id",
+            )
+        )
+        return found.grouped("res_id")
+
+    def _was_asked_for(self):
+        """Whether the customer was asked for it: by a message that has left, and was not sent back, or on the page."""
+        if not self.told_at:
+            return False
+        fates = self._fates()
+        return not fates or not fates.isdisjoint(LEFT)
+
+    def _is_unreached(self):
+        """Whether what was to ask for it has reached nobody."""
+        return bool(self.told_at) and not self._was_asked_for() and self._fates().isdisjoint(UNSENT_STATUSES)
+
+    def _fates(self):
+        """What has become of the messages that ask for it."""
+        messages = self.told_email_id | self.told_sms_id
+        return set(messages.notification_ids.mapped("notification_status"))
+
+    def _tell_unreached(self):
+        """A colleague calls whom no message has reached."""
+        unreached = self.filtered(lambda part: part._is_unreached())
+        for part in unreached and unreached._with_links():
+            part.link_id._give_task(Task.PLAN_UNREACHED, part._unreached_texts, ever=True)
 
     def _untold_texts(self, env):
-        facts = {
+        return env._("A part of a payment plan is due: call the customer"), env._(
+            "%(part)s of the plan of %(name)s is due, %(amount)s. %(partner)s has neither an e-mail address nor a "
+            "mobile number and was not asked for it: call them, or add an address. The plan goes on until then.",
+            **self._task_facts(env),
+        )
+
+    def _unreached_texts(self, env):
+        return env._("A part of a payment plan is due: the message did not arrive"), env._(
+            "%(part)s of the plan of %(name)s is due, %(amount)s. The message to %(partner)s did not arrive: call "
+            "them, or correct the address of %(link)s and send it again. The plan goes on until then.",
+            link=self.link_id.name,
+            **self._task_facts(env),
+        )
+
+    def _task_facts(self, env):
+        return {
             "partner": self.plan_id.partner_id.display_name,
             "amount": self.link_id._amount_text(self.link_id.amount_due, env),
             "part": self.with_env(env)._title(),
             "name": self.plan_id.link_id.name,
         }
-        return env._("A part of a payment plan is due: call the customer"), env._(
-            "%(part)s of the plan of %(name)s is due, %(amount)s. %(partner)s has neither an e-mail address nor a "
-            "mobile number and was not asked for it: call them, or add an address. The plan goes on until then.",
-            **facts,
-        )
 
     # === CHARGES === #
 

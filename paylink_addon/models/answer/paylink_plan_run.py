@@ -55,6 +55,7 @@ class PaylinkPlanRun(models.Model):
         left = plans._left()
         running = plans._end_kept(left)._end_gone()
         running._drop_useless_methods()
+        running.part_ids._fates()  # of all at once
         said = running._said()
         questioned = running.filtered(lambda plan: said[plan.id].is_in_question)
         promised = running.filtered(lambda plan: (said[plan.id].promised_until or date.min) >= today)
@@ -66,6 +67,7 @@ class PaylinkPlanRun(models.Model):
         questioned._all_open().told_at = False  # once that is settled they are asked for anew
         ready = running - missed - waiting
         due = [plan._due_part(left, today) for plan in ready - ready._charge_parts(left, today)]
+        self.env["paylink.plan.part"].union(*(plan._open_parts(left[plan.id]) for plan in ready))._tell_unreached()
         self.env["paylink.plan.part"].union(*due)._ask()
         (running - missed)._keep_promises(today)
         plans.followed_on = today
@@ -88,7 +90,7 @@ class PaylinkPlanRun(models.Model):
         promised meanwhile.
         """
         company = self.company_id
-        for part in self._open_parts(left).filtered("told_at"):
+        for part in self._open_parts(left).filtered(lambda part: part._was_asked_for()):
             days = [part.date_due, company._paylink_day(part.told_at), promised_until]
             if fields.Date.add(max(filter(None, days)), days=company.paylink_plan_grace_days) < today:
                 return True

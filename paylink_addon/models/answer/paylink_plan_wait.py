@@ -36,9 +36,13 @@ class PaylinkPlanWait(models.Model):
         return self.browse(plan.id for plan, own in items.items() if not coming.isdisjoint(own.ids))
 
     def _said(self):
-        """What is said of the documents, by whatever link or whoever noted it: :class:`Said` by id, in few queries."""
+        """What is said of the documents, by whatever link or whoever noted it: :class:`Said` by id, in few queries.
+
+        Of what is paid, or was credited, nothing is said anymore.
+        """
         plans = self.sudo()
-        items = plans.link_id.line_ids.move_line_id
+        every = plans.link_id.line_ids.move_line_id
+        items = every._paylink_unsettled()
         domain = [("move_line_id", "in", items.ids), ("link_id.cancelled_at", "=", False)]
         asking = self.env["paylink.link.line"].sudo().search(domain)
         about = (
@@ -48,12 +52,13 @@ class PaylinkPlanWait(models.Model):
         )
         others = Domain("plan_id", "=", False) & Domain("company_id", "in", plans.company_id.ids)
         holds = self.env["paylink.reminder.hold"].sudo().search(others & about)
-        lines, taken = asking.grouped("move_line_id"), items._paylink_charged_back()
+        lines, taken = asking.grouped("move_line_id"), every._paylink_charged_back()
         return {plan.id: plan._said_of_it(lines, holds, taken) for plan in plans}
 
     def _said_of_it(self, lines, holds, taken):
-        """:meth:`_said` of one: what is on hold, and announced transfers, which may be too many to put it on hold."""
-        items, customers = self.link_id.line_ids.move_line_id, self._customers()
+        """:meth:`_said` of one: what is on hold, also because transfers were announced, unless that was too often."""
+        every, customers = self.link_id.line_ids.move_line_id, self._customers()
+        items = every._paylink_unsettled()
         asking = self.env["paylink.link.line"].union(*(lines.get(item, ()) for item in items))
         named = {*items.move_id, *asking.filtered(lambda line: not line.is_invoice).link_id}
         own = holds.filtered(
@@ -63,9 +68,8 @@ class PaylinkPlanWait(models.Model):
             )
         )
         promises = own.filtered(lambda hold: hold.kind == "promise")
-        days = [*promises.mapped("date_until"), *filter(None, asking.link_id.mapped("transfer_claim_date"))]
         is_objected = any(not hold.is_over for hold in own - promises)
-        return Said(max(days, default=False), is_objected or bool(items & taken))
+        return Said(max(promises.mapped("date_until"), default=False), is_objected or bool(every & taken))
 
     def _customers(self):
         links = self.link_id

@@ -6,7 +6,8 @@ class PaylinkReminderRule(models.Model):
 
     @api.model
     def _cron_remind(self):
-        """Likewise of what customers have promised for today."""
+        """Likewise of what customers have promised for today; what was paid holds nothing up anymore."""
         result = super()._cron_remind()
-        self.env["paylink.job.mixin"]._in_turn(self.env["paylink.answer"]._remind_of_promises)
+        Answer = self.env["paylink.answer"]
+        self.env["paylink.job.mixin"]._in_turn(Answer._keep_paid, Answer._remind_of_promises)
         return result

@@ -134,7 +134,7 @@ class PaylinkAutopayRuleRun(models.Model):
         Link, Item = self.env["paylink.link"].sudo(), self.env["account.move.line"].sudo()
         tried = Link.browse({due.tried_link_id for charge in charges for due in charge.dues if due.tried_link_id})
         known = {
-            frozenset(link.line_ids.move_line_id.filtered(lambda item: not item.reconciled).ids): link
+            frozenset(link.line_ids.move_line_id._paylink_unsettled().ids): link
             for link in tried.exists()
             if link._is_live()
         }

@@ -179,7 +179,7 @@ class PaylinkBankMatch(models.Model):
         :param items: open items, besides those of the links
         :param partner: whose it is, where there is nothing that it pays
         """
-        asked = links.line_ids.move_line_id.filtered(lambda item: not item.reconciled)
+        asked = links.line_ids.move_line_id._paylink_unsettled()
         customers = (links.partner_id | items.partner_id).commercial_partner_id or partner.commercial_partner_id
         chosen = self.create(
             self._prepare_unknown(self.line_id, ["chosen"], links)

@@ -157,6 +157,11 @@ class PaylinkLinkTransfer(models.Model):
         return False
 
     def _claim_ends_on(self):
-        """The last day on which nobody is asked again because a transfer was announced."""
-        pause = timedelta(days=min(max(self.company_id.paylink_claim_days, 0), LONGEST_PAUSE))
-        return min(self.transfer_claim_date, self._today()) + pause
+        """The last day on which nobody is asked again because a transfer was announced: so long after it was made, or
+        will be.
+        """
+        days_after = min(max(self.company_id.paylink_claim_days, 0), LONGEST_PAUSE)
+        if not days_after:  # the word of a customer counts for nothing
+            return min(self.transfer_claim_date, self._today())
+        last = self._today() + timedelta(days=LONGEST_PAUSE)
+        return min(self.transfer_claim_date + timedelta(days=days_after), last)

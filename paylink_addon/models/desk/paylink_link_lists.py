@@ -156,6 +156,7 @@ class PaylinkLinkLists(models.Model):
 
     @api.depends(
         *("line_ids.date_due", "line_ids.amount", "line_ids.move_line_id.amount_residual"),
+        "line_ids.move_line_id.parent_state",
         *("plan_id.state", "plan_part_id"),
     )
     def _compute_due_on(self):
@@ -164,7 +165,8 @@ class PaylinkLinkLists(models.Model):
 
     def _oldest_day(self):
         """The day of a credit is none on which something was, or is, due."""
-        lines = self.line_ids.filtered(lambda line: line.amount > 0) or self.line_ids
+        lines = self.line_ids._standing()
+        lines = lines.filtered(lambda line: line.amount > 0) or lines
         still_open = lines.filtered(lambda line: line.move_line_id and not line.move_line_id.reconciled)
         return min(filter(None, (still_open or lines).mapped("date_due")), default=False)
 

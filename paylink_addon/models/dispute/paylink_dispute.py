@@ -295,7 +295,7 @@ class PaylinkDispute(models.Model):
         """Who has to know: the owner of the link and the payment managers, as far as they may see the chargeback."""
         owner = self.link_id._task_users() if self.link_id else self.env["res.users"]
         users = owner | self.company_id._paylink_managers()
-        return users.filtered(lambda user: self.with_user(user).has_access("read"))
+        return users.filtered(lambda user: self._seen_by(user).has_access("read"))
 
     def _deadline(self):
         """The day by which the evidence is to be given, where the company is."""

@@ -207,6 +207,13 @@ class AccountMove(models.Model):
         self.filtered("posted_before").line_ids._paylink_settled()
         return result
 
+    def button_cancel(self):
+        """Links leave out what is canceled, as long as they ask for something else."""
+        links = self.filtered("posted_before")._paylink_locked_links()
+        result = super().button_cancel()
+        links._leave_out_canceled()
+        return result
+
     def unlink(self):
         """The owners of links that asked for these documents get a task."""
         links = self.filtered("posted_before")._paylink_locked_links()

@@ -242,6 +242,10 @@ class AccountMoveLine(models.Model):
         shares = self._paylink_registered_shares(items)
         return {item.id: shares[item.id] for item in items if item.id in shares}
 
+    def _paylink_unsettled(self):
+        """Those of which it is still to be settled what they say: not paid, nor of documents that were canceled."""
+        return self.filtered(lambda item: not item.reconciled and item.parent_state != "cancel")
+
     def _paylink_left(self):
         """Those of which something is left to ask for: no payment without an entry is registered for all of them."""
         registered = self._paylink_registered()

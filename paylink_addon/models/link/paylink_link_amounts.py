@@ -85,7 +85,7 @@ class PaylinkLinkAmounts(models.Model):
             items = links.line_ids.move_line_id
             open_by_item, left = items._paylink_due(day), set(items._paylink_left().ids)
             for link in links:
-                own, transactions = link.line_ids.move_line_id.ids, link.transaction_ids
+                own, transactions = link.line_ids._standing().move_line_id.ids, link.transaction_ids
                 asked = [item_id for item_id in own if item_id in left]
                 if not asked and not transactions._paylink_received():
                     asked = own
@@ -274,8 +274,8 @@ class PaylinkLinkAmounts(models.Model):
         return True
 
     def _documents_stand_open_items(self):
-        """Whether its items are posted."""
-        lines = self.sudo().line_ids
+        """Whether its items are posted; what was canceled is left out, as long as something else is asked for."""
+        lines = self.sudo().line_ids._standing()
         return bool(lines) and all(line.move_line_id.parent_state == "posted" for line in lines)
 
     # === LINKS FROM OPEN ITEMS === #
@@ -349,7 +349,7 @@ class PaylinkLinkAmounts(models.Model):
             lambda link: not link.expires_at or link.expires_at > fields.Datetime.now()
         ).sorted("id", reverse=True)
         # Of an invoice in installments those that are paid are not asked for anymore.
-        return {link: set(link.line_ids.move_line_id.filtered(lambda item: not item.reconciled).ids) for link in links}
+        return {link: set(link.line_ids.move_line_id._paylink_unsettled().ids) for link in links}
 
     # === WHAT THE CUSTOMER READS === #
 
@@ -392,7 +392,7 @@ class PaylinkLinkAmounts(models.Model):
 
     def _due_on(self, lines):
         """Hook: the day on which what is asked for of these lines was due at first, or ``False``."""
-        return min(filter(None, lines.mapped("date_due")), default=False)
+        return min(filter(None, lines._standing().mapped("date_due")), default=False)
 
     def _amount_text(self, amount, language=None):
         """``amount`` as the customer reads it, in the language of the environment ``language``, by default our own."""
@@ -437,6 +437,7 @@ class PaylinkLinkAmounts(models.Model):
 
     def _documents_text_general(self, language, lines):
         """Names of up to three documents, then how many more there are; credits go without saying."""
+        lines = lines._standing()
         debts = [line for line in lines if line.amount > 0] or lines  # read with those of other links
         names = [name for name in dict.fromkeys(line._customer_name(language) for line in debts) if name]
         if not names:

@@ -188,7 +188,7 @@ class PaylinkLinkChoice(models.Model):
     def _widened(self, items):
         """The link for all of ``items``, by which the customer pays instead of by this one; made once."""
         hold_and_touch(self)
-        wanted = items.filtered(lambda item: not item.reconciled)
+        wanted = items._paylink_unsettled()
         live = self._live_links_by_items(wanted)
         same = self.widened_ids.filtered(lambda link: live.get(link.sudo()) == set(wanted.ids))[:1]
         if not same:

@@ -38,6 +38,12 @@ class PaylinkLinkDocuments(models.Model):
         changed = links.filtered(lambda link: link._asked() != before[link])
         changed._log_events("documents_changed")
 
+    def _leave_out_canceled(self):
+        """Ask for the rest, where there is any: documents of these were canceled."""
+        left = self.filtered(lambda link: link.line_ids._not_canceled())
+        left._refresh_amount()
+        left._log_events("documents_changed")
+
     def _asked(self):
         """What the link asks for, to compare."""
         return self.amount, {(line.move_line_id.id, line.name, line.amount) for line in self.line_ids}
@@ -147,7 +153,7 @@ class PaylinkLinkDocuments(models.Model):
         if among is not None:
             readable &= among
         if user and not user._is_superuser():
-            readable = readable.with_user(user)._filtered_access("read").sudo()
+            readable = readable._seen_by(user)._filtered_access("read").sudo()
         fitting = self._links_to_use_again({link: asked for link, asked in live.items() if link in readable})
         found = {move: fitting.get((frozenset(items.ids), move.partner_id)) for move, items in groups.items()}
         return {move: link for move, link in found.items() if link}

@@ -181,8 +181,8 @@ class PaylinkLinkLife(models.Model):
         None of so many that no mailbox takes them: all are on the page.
         """
         links = self.filtered("attach_pdf").sudo()
-        short = links.filtered(lambda link: len(link.line_ids.move_id) <= MOST_ATTACHED)
-        return {link.id: link.line_ids.move_id.invoice_pdf_report_id.ids for link in short}
+        moves = {link.id: link.line_ids._not_canceled().move_id for link in links}
+        return {link_id: own.invoice_pdf_report_id.ids for link_id, own in moves.items() if len(own) <= MOST_ATTACHED}
 
     def _make_missing_pdfs(self):
         """Make those that are attached to the e-mails of these links, unless there are many. The links are out: their
@@ -191,7 +191,8 @@ class PaylinkLinkLife(models.Model):
         In some countries Odoo commits meanwhile: no savepoint is open, and what is held has to be held anew.
         """
         links = self.filtered(lambda link: link.send_email and link.attach_pdf).sudo()
-        moves = links.line_ids.move_id.filtered(lambda move: move.is_sale_document(include_receipts=True))
+        moves = links.line_ids._not_canceled().move_id
+        moves = moves.filtered(lambda move: move.is_sale_document(include_receipts=True))
         missing = moves.filtered(lambda move: not move.invoice_pdf_report_id)
         if self._can_make_pdf() and len(missing) <= MAX_NEW_PDFS:
             # What is sent is these links, which last as long as somebody has chosen: no others are made or shown.
@@ -226,7 +227,7 @@ class PaylinkLinkLife(models.Model):
         due, found = self._due_amounts(), {}
         left = self.sudo().line_ids.move_line_id._paylink_left()
         for link in self:
-            items = link.sudo().line_ids.move_line_id
+            items = link.sudo().line_ids._standing().move_line_id
             if link.currency_id.compare_amounts(due[link.id], 0) <= 0:
                 found[link.id] = "settled"
             elif items and not items & left:
@@ -271,7 +272,7 @@ class PaylinkLinkLife(models.Model):
 
     def _successor_values(self):
         """The values of a successor that follow from this link."""
-        lines = self.line_ids.filtered("move_line_id")
+        lines = self.line_ids._standing().filtered("move_line_id")
         return {
             **self.copy_data()[0],
             "renewed_from_id": self.id,

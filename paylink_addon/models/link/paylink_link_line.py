@@ -74,6 +74,19 @@ class PaylinkLinkLine(models.Model):
         due = self.move_line_id._paylink_due(date)
         return {line.id: due.get(line.move_line_id.id, 0.0) for line in self}
 
+    def _not_canceled(self):
+        """Those whose documents were not canceled."""
+        canceled = {
+            line.id
+            for line in self.sudo()
+            if (line.move_line_id.parent_state if line.move_line_id else line.move_id.state) == "cancel"
+        }
+        return self.filtered(lambda line: line.id not in canceled)
+
+    def _standing(self):
+        """The same: what a link asks for, and tells of; where everything was canceled, all of it."""
+        return self._not_canceled() or self
+
     def _customer_name(self, env):
         """What the customer calls the item, in the language of ``env``; when it is gone, what it was called."""
         self.ensure_one()

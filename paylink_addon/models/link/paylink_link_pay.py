@@ -67,7 +67,7 @@ class PaylinkLinkPay(models.Model):
         return self._of_kind("closed_reason")
 
     def _closed_reason_general(self):
-        if self.state == "cancelled":
+        if self.state == "cancelled" or (self.line_ids and not self.line_ids._not_canceled()):
             return self._ended_reason("cancelled")
         if not self._documents_stand():
             return "changing"
@@ -144,7 +144,7 @@ class PaylinkLinkPay(models.Model):
 
     def _page_texts(self, due):
         self.ensure_one()
-        paid = self._paid_amount()
+        paid, lines = self._paid_amount(), self.line_ids._standing()
         return {
             "link": self,
             "company": self.company_id,
@@ -156,8 +156,8 @@ class PaylinkLinkPay(models.Model):
             "refunds": self._page_refunds() if self.amount_refunded else [],
             "lost": self._amount_text(self.amount_taken_back) if self.status == "lost" else False,
             "expires": self._expiry_text(self.env),
-            "documents": self._page_documents(self.line_ids[:FEW]),
-            "documents_left": max(len(self.line_ids) - FEW, 0),
+            "documents": self._page_documents(lines[:FEW]),
+            "documents_left": max(len(lines) - FEW, 0),
             "subject": self._of_kind("page_subject"),
             "purpose": self._purpose_text(),
             "transfer": self._transfer_values(),
@@ -232,7 +232,7 @@ class PaylinkLinkPay(models.Model):
 
         :param int number: which page: any number
         """
-        page, lines = page_of(self.line_ids, number)
+        page, lines = page_of(self.line_ids._standing(), number)
         return {
             "link": self,
             "company": self.company_id,
@@ -452,7 +452,7 @@ class PaylinkLinkPay(models.Model):
         }
 
     def _attempt_documents_general(self):
-        invoices = self.line_ids.filtered("is_invoice").move_id
+        invoices = self.line_ids._standing().filtered("is_invoice").move_id
         return {"invoice_ids": [fields.Command.set(invoices.ids)]}
 
     def _check_open(self):

@@ -17,7 +17,7 @@ class PaylinkLinkPortal(models.Model):
         left = items - items._paylink_in_flight()
         rows = []
         for link in links:
-            own = link.line_ids.move_line_id
+            own = link.line_ids._standing().move_line_id
             rows.append(link._portal_row(due[link.id], is_busy=bool(own) and not own & left))
         return rows
 

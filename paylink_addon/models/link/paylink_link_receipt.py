@@ -131,7 +131,7 @@ class PaylinkLinkReceipt(models.Model):
         """Each item by itself; what is not booked yet has paid none of them."""
         paid, left = self._paid_shares(received), self.line_ids._due()
         is_part = received != self.transaction_ids._paylink_received()
-        lines = self.line_ids
+        lines = self.line_ids._standing()
         if is_part:  # not those that other payments were for
             lines = lines.filtered(lambda line: paid.get(line.move_line_id.id))
         facts = [self._receipt_facts(line, paid.get(line.move_line_id.id, 0.0), left[line.id]) for line in lines]

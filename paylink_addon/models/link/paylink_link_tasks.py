@@ -55,7 +55,7 @@ class PaylinkLinkTasks(models.Model):
         items.
         """
         self.ensure_one()
-        items = self.line_ids.move_line_id.filtered(lambda item: not item.reconciled)
+        items = self.line_ids.move_line_id._paylink_unsettled()
         same = [link for link, asked in self._live_links_by_items(items).items() if set(items.ids) <= asked]
         found = (self._successors() | self.union(*same)).filtered(
             lambda link: link.sent_at and link._is_live() and link.partner_id == self.partner_id

@@ -26,6 +26,10 @@ class PaylinkTaskMixin(models.AbstractModel):
         """Hook: who gets the tasks of this record."""
         raise NotImplementedError
 
+    def _seen_by(self, user):
+        """These as ``user`` has them, in all of that person's companies: whose page or job this is may be in others."""
+        return self.with_user(user).with_context(allowed_company_ids=[])  # none are chosen: all
+
     def _give_task(self, key, texts, **options):
         """Give whoever it concerns a task on this record. See :meth:`_give`."""
         self.ensure_one()

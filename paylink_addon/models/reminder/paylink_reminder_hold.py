@@ -198,9 +198,11 @@ class PaylinkReminderHold(models.Model):
     # === BUSINESS METHODS === #
 
     def _lift(self):
-        for hold in self:
-            yesterday = hold.company_id._paylink_today() - timedelta(days=1)
-            hold.write({"active": False, "date_until": min(hold.date_until or yesterday, yesterday)})
+        for company, holds in self.grouped("company_id").items():
+            yesterday = company._paylink_today() - timedelta(days=1)
+            ends = holds.grouped(lambda hold, last=yesterday: min(hold.date_until or last, last))
+            for end, alike in ends.items():
+                alike.write({"active": False, "date_until": end})
 
     def _is_about(self):
         """The document, or the link, that is on hold; none: all of the customer."""

@@ -121,6 +121,11 @@ class TestObjection(ReminderCommon, AnswerCommon):
         self.assertEqual(self._answers(link).state, "kept")
         self.assertFalse(self._tasks(link))
         self.assertFalse(link.last_answer)
+        self.env.ref("paylink_addon.ir_cron_paylink_remind").method_direct_trigger()
+        wrong.line_ids.remove_move_reconcile()  # a bank has taken it back, say
+        self.env.invalidate_all()
+        self.assertEqual((self._answers(link).state, wrong.paylink_has_objection), ("kept", False))
+        self.assertFalse(self._time_line(link, "answer_lifted"), "Nobody has taken it back")
 
     def test_links_without_documents(self):
         """Are objected to as a whole, by customers who are asked for nothing but that."""
@@ -134,13 +139,25 @@ class TestObjection(ReminderCommon, AnswerCommon):
     def test_who_answers(self):
         """Whom the company has named, unless that person cannot see the link; the owner is told all the same."""
         stranger = self._user("stranger", "paylink_addon.group_paylink_user")
-        for chosen, asked in ((self.clerk, self.clerk), (stranger, self.seller), (self.env["res.users"], self.seller)):
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        gone = self._user("gone", "paylink_addon.group_paylink_all", elsewhere)
+        nobody = self.env["res.users"]
+        for chosen, asked in (
+            (self.clerk, self.clerk),
+            (stranger, self.seller),
+            (gone, self.seller),
+            (nobody, self.seller),
+        ):
             with self.subTest(chosen=chosen.login):
                 self.company.paylink_objection_user_id = chosen
                 link = self._link(self._late(), user_id=self.seller.id)
                 self._object(link)
                 self.assertEqual(self._tasks(link).user_id, asked)
                 self.assertIn(self.seller.partner_id, self._told(link).partner_ids)
+        link = self._link(self._late())
+        link.sudo().user_id = gone  # has left the company, and not Odoo
+        self._object(link)
+        self.assertTrue(self._tasks(link))
 
     def test_what_is_no_objection(self):
         """Answers 422, with what is wrong and what was typed, and stores nothing."""

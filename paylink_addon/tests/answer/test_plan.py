@@ -41,7 +41,8 @@ class PlanCommon(ReminderCommon):
             self.env.flush_all()
             self.env.invalidate_all()
         mails = self.env["mail.mail"].sudo().search([], order="id") - before
-        mails.mail_message_id.notification_ids.notification_status = "sent"  # they leave at once
+        waiting = self.env["mail.notification"].sudo().search([("notification_status", "=", "ready")])
+        waiting.notification_status = "sent"  # they leave at once
         return mails
 
     def _dispute(self, link, **values):
@@ -443,7 +444,7 @@ class TestPlan(PlanCommon):
         self.env["paylink.reminder.hold"].create({"kind": kind, "move_id": link.line_ids.move_id.id, **values})
 
     def _announce(self, link):
-        link.sudo().transfer_claim_date = TODAY + timedelta(days=3)
+        link.sudo()._claim_transfer(str(TODAY), "40")
 
     def test_what_the_job_waits_for(self):
         """(what speaks against it) → the plan after each day: nobody is asked, and nothing is missed, meanwhile."""
@@ -475,6 +476,84 @@ class TestPlan(PlanCommon):
                 if expected[-1] == "running":
                     self.assertFalse(plan.part_ids[1].told_at)
                     self.assertGreaterEqual(min(plan.hold_ids.mapped("date_until")), TODAY + timedelta(days=34))
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_transfers_announced_again_and_again(self):
+        """They put off a plan as often as reminders."""
+        _link, plan = self._in_parts()
+        first = plan.link_id.sudo()._link_of_plan("next")
+        for days in (0, 6, 12):
+            with freeze_time(f"{TODAY + timedelta(days=days)} 10:00:00"):
+                first._claim_transfer(str(TODAY + timedelta(days=days)), "40")
+        last = 6 + self.company.paylink_claim_days + self.company.paylink_plan_grace_days
+        for days, state in ((last, "running"), (last + 1, "broken")):
+            self._follow(days)
+            self.assertEqual(plan.state, state)
+
+    def test_documents_that_are_settled_hold_up_nothing(self):
+        """(what is said of one of two documents, what settles that) → the plan goes on for the other."""
+
+        def objects(link, line):
+            answer = link._note_answer("objection", "objected", reason="amount", line_ids=line.ids)
+            answer._pause("objection", link._paused_together(line))
+
+        def is_credited(line):
+            note = self._invoice(amount=60, move_type="out_refund", invoice_date=TODAY)
+            self._items(note | line.move_id).reconcile()
+
+        def is_canceled(line):
+            line.move_id.button_draft()
+            line.move_id.button_cancel()
+
+        def by_hand(_link, line):
+            self.env["paylink.reminder.hold"].create({"kind": "objection", "move_id": line.move_id.id})
+
+        for case, say, settle in (
+            ("credited", objects, is_credited),
+            ("canceled", objects, is_canceled),
+            ("noted by hand", by_hand, is_credited),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                invoice, wrong = self._due_invoice(10, amount=120), self._due_invoice(10, amount=60)
+                link = self._link(invoice | wrong).sudo()
+                plan = link._choose_plan(link._plan_offers()[1].key)
+                line = link.line_ids.filtered(lambda one, wrong=wrong: one.move_id == wrong)
+                say(link, line)
+                self.assertFalse(self._follow(20))
+                settle(line)
+                [mail] = self._follow(31)
+                part = self.env["paylink.link"].browse(mail.res_id)
+                self.assertEqual((plan.state, part.amount_due, part.sudo().line_ids.move_id), ("running", 60, invoice))
+                self._pay(link._link_of_plan("all"))
+                self._follow(32)
+                self.assertEqual((plan.state, link.state), ("kept", "paid"))
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_part_whose_message_did_not_arrive(self):
+        """(what became of it) → nothing is missed; a colleague is told of what came back, and sends it again."""
+        for status, tasks in (("bounce", 1), ("exception", 1), ("ready", 0)):
+            with self.subTest(status), self.env.cr.savepoint() as savepoint:
+                _link, plan = self._in_parts()
+                self._pay(plan.link_id.sudo()._link_of_plan("next"))
+                [mail] = self._follow(31)
+                notification = mail.mail_message_id.notification_ids
+                part = plan.part_ids[1].link_id
+                for days in (32, 40):
+                    notification.notification_status = status
+                    self._follow(days)
+                notification.notification_status = status
+                found = part.activity_ids.filtered(lambda task: task.paylink_key == "plan_unreached")
+                self.assertEqual((plan.state, len(found)), ("running", tasks))
+                with freeze_time(f"{TODAY + timedelta(days=41)} 10:00:00"):
+                    part.sudo(False).action_send()
+                    self.env.cr.flush()
+                self.assertFalse(found.exists())
+                self._follow(44)
+                self.assertEqual(plan.state, "running")
+                self._follow(45)
+                self.assertEqual(plan.state, "broken")
                 savepoint.rollback()
                 self.env.invalidate_all()
 

@@ -62,10 +62,11 @@ class TestPlanMake(PlanCommon):
                 plan = self.env["paylink.plan"].browse(self._dialog(invoice, self.seller).action_make()["res_id"])
                 plan, first = plan.sudo(), plan.sudo().part_ids[0]
                 self.assertEqual(bool(first.told_at), bool(asked))
+                self.assertFalse(first._was_asked_for(), "It has not left yet")
                 for _run in range(2):  # the task is given once
                     self._follow(0)
                     plan.followed_on = False
-                self.assertEqual(bool(first.told_at), bool(asked))
+                self.assertEqual((bool(first.told_at), first._was_asked_for()), (bool(asked),) * 2)
                 texts = ["payment plan agreed"] if asked == "sms" else []
                 self.assertEqual(self._texts(plan), texts)
                 tasks = first.link_id.activity_ids.filtered(lambda task: task.paylink_key == "plan_untold")

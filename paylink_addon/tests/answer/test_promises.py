@@ -172,6 +172,33 @@ class TestPromises(PromiseCommon):
         self.company.paylink_reminders = True
         self.assertEqual(self._tell(3), left)
 
+    def test_job_that_stood_still(self):
+        """It tells some days later, by the link that there is now; unless a rule has reminded the customer since."""
+        self.rule.active = False
+        customers = (self.marie, self.marie, self.john)
+        link, renewed, reminded = (self._link(self._due_invoice(partner=one)) for one in customers)
+        for one in (link, renewed, reminded):
+            self._promise(one, 3)
+        renewed.action_cancel()
+        successor = renewed.sudo()._renew(False, {})
+        successor._issue()
+        values = {"customer_id": self.john.id, "partner_id": self.john.id, "channel": "email", "slot": "john"}
+        values |= {"company_id": self.company.id, "date": TODAY + timedelta(days=4)}
+        self.env["paylink.reminder.message"].sudo().create(values)
+        self.assertEqual(self._tell(5), link | successor)
+        old = self._link(self._due_invoice())
+        self._promise(old, 2)
+        self.assertNotIn(old, self._tell(2 + self.company.paylink_reminder_catchup_days + 1))
+
+    def test_one_document_that_is_promised_for_a_later_day(self):
+        """By another link: of the rest the customer is told on the day of the first promise."""
+        invoice, other = self._due_invoice(), self._due_invoice()
+        both, link = self._link(invoice | other), self._link(invoice)
+        self._promise(both, 3)
+        self._promise(link, 5)
+        self.assertEqual(self._tell(3), both)
+        self.assertEqual(self._tell(5), both | link)
+
     def test_hours(self):
         """Those of reminders; on a day without any, which the customer has chosen, those of offices."""
         self.company.resource_calendar_id = self._calendar(weekdays=range(5), hours=(8, 12))

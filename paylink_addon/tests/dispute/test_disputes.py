@@ -119,6 +119,10 @@ class TestDisputes(EventCommon):
         self.assertTrue(dispute.with_user(owner).has_access("read"))
         self.assertFalse(dispute.with_user(stranger).has_access("read"))
         self.assertFalse(dispute.with_user(manager).has_access("write"))
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        tx.paylink_id.user_id = self._user("gone", "paylink_addon.group_paylink_all", elsewhere)
+        here = dispute.sudo().with_context(allowed_company_ids=self.company.ids)
+        self.assertNotIn(tx.paylink_id.user_id, here._task_users())
 
     def test_dispute_that_cannot_be_answered(self):
         tx = self.paid(100)

@@ -245,6 +245,28 @@ class TestDocuments(PaylinkCommon):
         self.assertEqual((link._closed_reason(), len(link.activity_ids)), ("changing", 1))
         self.assertEqual((both.amount_due, both._page_view(), len(both.activity_ids)), (30, "pay", 1))
 
+    def test_document_that_is_canceled_beside_another(self):
+        """It is left out everywhere; what is left pays the link. Posted again, it is asked for again."""
+        invoice, other = self._invoice(amount=100), self._invoice(amount=30)
+        link, later = self._link(invoice + other), self._link(invoice + other)
+        invoice.button_draft()
+        invoice.button_cancel()
+        for one in (link, later):
+            self.assertEqual((one.amount, one.amount_due, one._page_view()), (30, 30, "pay"))
+        self.assertEqual([row["name"] for row in link._page_values()["documents"]], [other.name])
+        self.assertEqual((link.documents_display, link._links_of_invoices(other)[other]), (other.name, later))
+        self.assertEqual(len(self._time_line(link, "documents_changed")), 1)
+        transaction = self._pay(link)
+        self.assertEqual((transaction.invoice_ids, link.status, link._page_view()), (other, "paid", "paid"))
+        self.assertEqual([row["name"] for row in link._receipt_rows_general(transaction)[0]], [other.name])
+        self.assertEqual((later.status, later._closed_reason()), ("settled", "settled"))
+        invoice.button_draft()
+        invoice.action_post()
+        self.assertEqual((later.amount_due, later._page_view()), (100, "pay"))
+        (invoice + other).button_draft()
+        (invoice + other).button_cancel()
+        self.assertEqual((later._page_view(), later._closed_reason()), ("closed", "cancelled"))
+
     def test_attempt_is_closed_when_its_document_is_changed(self):
         """The customer at the provider's page would pay an amount that nobody asks anymore."""
         invoice = self._invoice(amount=100)

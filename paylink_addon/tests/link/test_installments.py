@@ -155,7 +155,11 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.assertIn("300.00", mail.body_html.split(link.url)[1])
         self._pay(link, 300)
         self.assertEqual((link.state, link.status, link.amount_due), ("open", "partly_paid", 700))
-        self.assertEqual(self.env["paylink.link"]._links_for_invoices({invoice: self.env.user}), {invoice: link})
+        Link = self.env["paylink.link"].with_company(self.company)
+        self.assertEqual(Link._links_for_invoices({invoice: self.env.user}), {invoice: link})
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        gone = self._user("gone", "paylink_addon.group_paylink_all", elsewhere)
+        self.assertNotEqual(Link._links_for_invoices({invoice: gone}), {invoice: link}, "He may not read it anymore")
         self._pay(link)
         self.assertEqual((link.state, invoice.payment_state), ("paid", "paid"))
 

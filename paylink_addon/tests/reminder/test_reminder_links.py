@@ -107,6 +107,9 @@ class TestReminderLinks(ReminderCommon):
                 self.assertEqual(link._claim_pauses_until(), promised, "the third word pauses nothing")
                 if promised:
                     lift(link)
+            ahead = self._sent_link(user_id=owner.id)
+            ahead._claim_transfer(str(TODAY + timedelta(days=9)), "50")
+            self.assertEqual(ahead._claim_pauses_until(), end + timedelta(days=9), "it is not made before")
             hold = Hold.search([("link_id", "=", link.id)], limit=1)
             self.assertEqual(hold.user_id, owner)
             with self.assertRaisesRegex(UserError, "duplicated"):
