@@ -295,6 +295,7 @@ class TestObjection(ReminderCommon, AnswerCommon):
     def test_crash(self):
         """All of it is there, or nothing is."""
         link = self._link(self._late(), user_id=self.seller.id)
+        link.sudo()._mark_opened()  # as whoever sends the form has
         before = len(link.message_ids)
         with patch.object(type(self.env["paylink.answer"]), "_ask_about_objection", side_effect=RuntimeError):
             self.assertEqual(self._object(link, file=("a.pdf", PDF)).status_code, 500)
