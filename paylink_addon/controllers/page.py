@@ -83,7 +83,7 @@ class PageMixin:
 
         Nothing was done before; and that stays noted, whatever becomes of the form.
         """
-        if owner and not owner.opened_at and cls._is_by_person():
+        if cls._is_by_person() and owner and not owner.opened_at:  # which a page that is looked at does not read
             with unless_busy(owner.env):
                 hold(owner)
                 owner._mark_opened()

@@ -206,7 +206,7 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.env.invalidate_all()
         before = self.env.cr.sql_log_count
         self.assertEqual(len(self._page(link).xpath("//input[@name='part']")), 2)
-        self.assertLessEqual(self.env.cr.sql_log_count - before, 12)
+        self.assertLessEqual(self.env.cr.sql_log_count - before, 11)
 
     def test_page_of_what_somebody_has_chosen(self):
         """All that was chosen by the sender, or in the account, is proposed; what is due now can still be paid."""
