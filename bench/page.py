@@ -76,7 +76,9 @@ def on_server(odoo, pages, in_installments):
         _compare(table, "rate", found, other, "pages a second")
     table.add("queries", ours, theirs, ratio=ours, at_most=8, goal=8)
     more = count_queries(odoo, in_installments)
-    table.add("queries, one of several installments", more, theirs, ratio=more, at_most=10, goal=8)
+    # The later installments, whether their invoice is of an order, and what is under way for them.
+    what = "queries, one of several installments (three: can others be paid?)"
+    table.add(what, more, theirs, ratio=more, at_most=11, goal=10)
     return table
 
 

@@ -199,7 +199,7 @@ class TestInstallments(PaylinkCommon, HttpCase):
         self.assertTrue(qr is None or "300.00" in qr)
 
     def test_few_queries(self):
-        """Two more than other pages take, to know what else could be paid."""
+        """Three more than other pages take, to know what else could be paid."""
         link = self._sent(self._wizard(self._in_installments()))
         self._page(link)  # starts warm
         self.env.flush_all()
