@@ -300,12 +300,13 @@ class PaylinkLinkProof(models.Model):
     def _proof_way(self, entry):
         """By what an entry settles documents: a text."""
         payment, tx = entry.origin_payment_id, entry.origin_payment_id.payment_transaction_id
+        is_cash, is_credit = entry.journal_id.type == "cash", entry.move_type == "out_refund"
         rules = (
             (tx, lambda: tx.with_context(lang=self.env.lang).payment_method_id.name),
             (payment, lambda: self.env._("Payment")),
-            (entry.journal_id.type == "cash", lambda: self.env._("Cash")),
+            (is_cash, lambda: self.env._("Cash")),
             (entry.statement_line_id, lambda: self.env._("Bank Transfer")),
-            (entry.move_type == "out_refund", lambda: self.env._("Credit note")),
+            (is_credit, lambda: self.env._("Credit note")),
         )
         return next((text() for holds, text in rules if holds), self.env._("Other"))
 
