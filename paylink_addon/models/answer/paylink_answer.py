@@ -215,8 +215,11 @@ class PaylinkAnswer(models.Model):
         job, so that what somebody reconciles by mistake and undoes at once ends no answer.
         """
         Hold = self.env["paylink.reminder.hold"].sudo()
-        running = Hold._running_domain(self.env["res.company"].sudo().search([]))
-        answers = Hold.search(Domain("answer_id", "!=", False) & running).answer_id
+        answered = Domain("answer_id", "!=", False)
+        companies = self.env["res.company"].union(
+            *(company for (company,) in Hold._read_group(answered, ["company_id"]))
+        )
+        answers = Hold.search(answered & Hold._running_domain(companies)).answer_id
         paid = answers.filtered(lambda answer: answer.state == "kept")
         return self.env["paylink.job.mixin"]._each(paid, lambda some: some._keep(), size=BATCH)
 

@@ -30,8 +30,9 @@ class PaymentToken(models.Model):
 
     def _paylink_succeeded_by(self, new):
         """What the customer has agreed to be charged to the new one when it was stored, is."""
-        super()._paylink_succeeded_by(new)
+        result = super()._paylink_succeeded_by(new)
         (self._paylink_plans() & new.sudo().paylink_card_request_id.plan_ids)._succeed_method(new)
+        return result
 
     def _paylink_plans(self):
         """The plans whose parts are charged to these, in sudo mode."""
