@@ -5,6 +5,7 @@ from . import test_objection
 from . import test_plan
 from . import test_plan_browser
 from . import test_plan_make
-from . import test_plan_stored
-from . import test_promises
 from . import test_plan_page
+from . import test_plan_stored
+from . import test_plan_waits
+from . import test_promises

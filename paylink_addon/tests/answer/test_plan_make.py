@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, freeze_time, tagged
 
 from ..reminder.reminder_common import TODAY
-from .test_plan import PlanCommon
+from .plan_common import PlanCommon
 
 
 @tagged("post_install", "-at_install")

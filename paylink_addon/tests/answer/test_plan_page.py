@@ -1,6 +1,7 @@
 import re
 from datetime import timedelta
 
+from lxml import html
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import HttpCase, freeze_time, tagged
@@ -8,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from ...tools.money import in_parts
 from ..reminder.reminder_common import TODAY
-from .test_plan import PlanCommon
+from .plan_common import PlanCommon
 
 
 @tagged("post_install", "-at_install")
@@ -201,3 +202,41 @@ class TestPlanPageFor(PlanCommon, HttpCase):
                     asked.append(own.amount_due)
                     self._pay(own)
                 self.assertEqual((asked, plan.state), (expected, "kept"))
+
+
+@tagged("post_install", "-at_install")
+class TestPlanPage(PlanCommon, HttpCase):
+    """What the customer sees and does."""
+
+    def test_page_shows_the_plan_and_pays_its_parts(self):
+        """Chosen among the answers, then shown on the page of the link."""
+        link = self._link(self._due_invoice(10, amount=120))
+        form = html.fromstring(self.url_open(f"/pay/{link.access_token}/answer").text)
+        keys = form.xpath("//details[@id='pl-answer-plan']//input[@name='plan']/@value")
+        self.assertEqual(len(keys), 3)
+        led_to = []
+        for said in (keys[1], keys[1], keys[0]):
+            data = {"plan": said}
+            answer = self.url_open(f"/pay/{link.access_token}/answer/plan", data=data, allow_redirects=False)
+            self.assertEqual(answer.status_code, 303)
+            led_to.append(answer.headers["Location"].rpartition("/")[2].partition("?")[0])
+        first = link.sudo().plan_id.part_ids[0].link_id.access_token  # who has chosen pays it at once
+        self.assertEqual(led_to, [first] * 3)
+        self.env.invalidate_all()
+        plan = self.env["paylink.plan"].search([("link_id", "=", link.id)])
+        self.assertEqual(len(plan.part_ids), 3)
+        self.assertEqual(len(self._time_line(link, "plan_made")), 1)
+        self.assertIn("120.00", link.line_ids.move_id.paylink_last_answer)
+        page = self.url_open(f"/pay/{link.access_token}")
+        self.assertEqual(page.status_code, 200)
+        self.assertEqual(page.text.count("40,00"), 4)
+        for what, amount in (("1", 40), ("all", 120), ("2", 120), ("junk", 120)):
+            with self.subTest(what=what):
+                answer = self.url_open(f"/pay/{link.access_token}/plan", data={"what": what}, allow_redirects=False)
+                self.assertEqual(answer.status_code, 303)
+                token = answer.headers["Location"].rpartition("/")[2].partition("?")[0]
+                self.assertEqual(self.env["paylink.link"]._find_by_token(token).amount_due, amount)
+        self.assertEqual(len(plan.part_ids.link_id), 2)
+        part = self.url_open(f"/pay/{plan.part_ids[0].link_id.access_token}")
+        self.assertIn(link.access_token, part.text)
+        self.assertNotIn("pl-tag-danger", part.text)  # the invoice is not late as long as the plan runs

@@ -13,7 +13,7 @@ from ..card.card_common import CardCommon
 from ..link.pay_common import PayCommon
 from ..reminder.reminder_common import TODAY
 from ..stripe.stripe_common import StripeCommon
-from .test_plan import PlanCommon
+from .plan_common import PlanCommon
 
 # Days from the plan to its second part, to its third, and from its notice to a charge.
 SECOND, THIRD, NOTICE = 31, 61, 3
