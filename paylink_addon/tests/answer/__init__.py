@@ -7,5 +7,6 @@ from . import test_plan_browser
 from . import test_plan_make
 from . import test_plan_page
 from . import test_plan_stored
+from . import test_plan_stored_page
 from . import test_plan_waits
 from . import test_promises
