@@ -17,11 +17,11 @@ REVERSED = ("returned", "undone")
 
 
 class KnownMonetary(fields.Monetary):
-    """An amount that is not known where it has no currency: it is not exported as 0."""
+    """An amount that is known where the fee is: where it is not, it is not exported as 0."""
 
     def convert_to_export(self, value, record):
         """Empty, if it is not known."""
-        return super().convert_to_export(value, record) if record[self.get_currency_field(record)] else ""
+        return super().convert_to_export(value, record) if record.is_fee_known else ""
 
 
 class PaylinkReceipt(models.Model):
@@ -71,6 +71,7 @@ class PaylinkReceipt(models.Model):
     )
     net = KnownMonetary(currency_field="settled_currency_id", readonly=True)
     settled_currency_id = fields.Many2one("res.currency", string="Currency of the Account", readonly=True)
+    is_fee_known = fields.Boolean(string="Fee known", readonly=True)
     payout_id = fields.Many2one("paylink.payout", readonly=True, groups=ACCOUNTANTS)
     is_matched = fields.Boolean(
         string="Reconciled", readonly=True, help="A line of the bank, or of the account at Stripe, shows it."

@@ -9,7 +9,7 @@ COLUMNS = (
     *("id", "date", "moved_at", "booked_on", "name", "kind", "method", "partner_id", "user_id", "link_id", "link_name"),
     *("transaction_id", "payment_id", "line_id", "provider_id", "provider_name", "journal_id", "company_id"),
     *("currency_id", "company_currency_id", "amount", "amount_company", "fee", "net", "settled_currency_id"),
-    *("payout_id", "is_matched", "is_consolidated"),
+    *("is_fee_known", "payout_id", "is_matched", "is_consolidated"),
 )
 # Only of what the query reads, in its words.
 MOVED = "state = 'done' AND paylink_moved_on IS NOT NULL AND operation <> 'validation'"
@@ -172,7 +172,7 @@ class PaylinkReceiptSql(models.Model):
             "transaction_id": SQL("dispute.transaction_id"),
             "provider_id": SQL("dispute.provider_id"),
             "provider_name": self._provider_sql(SQL("dispute.provider_id")),
-            "fee": SQL("COALESCE((SELECT SUM(move.fee) %s), %s)", moves, fee),
+            "fee": SQL("COALESCE((SELECT SUM(move.fee) %s), %s, 0)", moves, fee),
             "net": SQL(
                 """COALESCE((SELECT SUM(move.net) %(moves)s), %(amount)s - CASE
                        WHEN dispute.fee_currency_id = payment.currency_id THEN COALESCE(%(fee)s, 0) ELSE 0 END)""",
@@ -242,9 +242,10 @@ class PaylinkReceiptSql(models.Model):
             "company_currency_id": self._company_currency_sql(SQL("payment.company_id")),
             "amount": self._signed_sql(),
             "amount_company": SQL("payment.amount_company_currency_signed"),
-            "fee": SQL("NULL::numeric"),
+            "fee": SQL("0::numeric"),
             "net": self._signed_sql(),
             "settled_currency_id": SQL("payment.currency_id"),
+            "is_fee_known": SQL("TRUE"),
             "payout_id": NO_ID,
             "is_matched": SQL("payment.is_matched"),
             "is_consolidated": SQL("payment.is_matched"),
@@ -289,9 +290,10 @@ class PaylinkReceiptSql(models.Model):
             "company_currency_id": self._company_currency_sql(SQL("item.company_id")),
             "amount": SQL("-item.amount_currency"),
             "amount_company": SQL("-item.balance"),
-            "fee": SQL("NULL::numeric"),
+            "fee": SQL("0::numeric"),
             "net": SQL("-item.amount_currency"),
             "settled_currency_id": SQL("item.currency_id"),
+            "is_fee_known": SQL("TRUE"),
             "payout_id": NO_ID,
             "is_matched": SQL("TRUE"),
             "is_consolidated": SQL("TRUE"),

@@ -53,10 +53,13 @@ class PaylinkReceiptTransactions(models.Model):
         """The same money, on the day on which it came back."""
         moves = self._moves_sql(SQL("move.category = 'refund_failure'"))
         columns = self._transaction_columns(moves) | self._reversal_columns("returned")
-        columns["fee"] = SQL("(SELECT SUM(move.fee) %s)", moves)  # that of the refund itself stands in its own row
+        known = columns["is_fee_known"]
+        # That of the refund itself stands in its own row.
+        columns["fee"] = SQL("COALESCE((SELECT SUM(move.fee) %s), CASE WHEN %s THEN 0 END)", moves, known)
         columns["net"] = SQL(
-            "COALESCE((SELECT SUM(move.net) %s), CASE WHEN %s = tx.currency_id THEN -tx.amount END)",
+            "COALESCE((SELECT SUM(move.net) %s), CASE WHEN %s AND %s = tx.currency_id THEN -tx.amount END)",
             moves,
+            known,
             columns["settled_currency_id"],
         )
         return self._rows_sql(columns, self._reversed_sql(SQL(FAILED_TX)))
@@ -70,7 +73,7 @@ class PaylinkReceiptTransactions(models.Model):
     def _taken_transfers_sql(self):
         """The same money, on the day on which it was taken out of the books."""
         columns = self._transaction_columns() | self._reversal_columns("undone")
-        columns |= {"fee": SQL("NULL::numeric"), "net": SQL("-tx.amount")}
+        columns |= {"fee": SQL("0::numeric"), "net": SQL("-tx.amount")}
         return self._rows_sql(columns, self._reversed_sql(SQL(WITHDRAWN_TX)))
 
     @staticmethod
@@ -160,7 +163,8 @@ class PaylinkReceiptTransactions(models.Model):
 
     def _transaction_costs(self, moves, match):
         """Fee and net: as Stripe's account says, where it is kept; else as the provider, or the bank's line, has said.
-        What costs nothing is kept as a whole. Where a provider has not told its fee, or never does, neither is known.
+        What costs nothing is kept as a whole. Where a provider has not told its fee, or never does, neither is known:
+        the currency is then that of the payment, as lists could not add up what has none.
         """
         known = SQL(
             """FROM payment_transaction one WHERE one.paylink_fee_currency_id IS NOT NULL AND one.id IN (
@@ -190,8 +194,12 @@ class PaylinkReceiptTransactions(models.Model):
             WITHOUT_FEES,
         )
         share = self._share_sql(SQL("move.transaction_id"))
+        settled = SQL("COALESCE((SELECT MIN(move.currency_id) %s), %s)", moves, currency)
+        is_known = SQL("%s IS NOT NULL", settled)
         return {
-            "fee": SQL("COALESCE((SELECT SUM(move.fee * %s) %s), %s)", share, moves, fee),
+            "fee": SQL(
+                "COALESCE((SELECT SUM(move.fee * %s) %s), %s, CASE WHEN %s THEN 0 END)", share, moves, fee, is_known
+            ),
             "net": SQL(
                 """COALESCE((SELECT SUM(move.net * %(share)s) %(moves)s),
                             CASE WHEN %(currency)s = tx.currency_id THEN tx.amount - COALESCE(%(fee)s, 0) END)""",
@@ -200,7 +208,8 @@ class PaylinkReceiptTransactions(models.Model):
                 currency=currency,
                 fee=fee,
             ),
-            "settled_currency_id": SQL("COALESCE((SELECT MIN(move.currency_id) %s), %s)", moves, currency),
+            "is_fee_known": is_known,
+            "settled_currency_id": SQL("COALESCE(%s, tx.currency_id)", settled),
         }
 
     @staticmethod

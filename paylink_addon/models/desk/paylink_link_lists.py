@@ -262,10 +262,16 @@ class PaylinkLinkLists(models.Model):
             link.calendar_title = f"{link.sudo().partner_id.display_name} · {amount}"
             link.calendar_color = colors.get(link.status, OTHER_COLOR)
 
-    @api.depends("line_ids.name", "sale_order_id", "reference")
+    @api.depends(
+        *("line_ids.name", "line_ids.amount", "line_ids.move_line_id.parent_state"),
+        *("sale_order_id", "reference"),
+    )
     def _compute_calendar_documents(self):
+        """As :meth:`_documents_text` names them: once, not what was canceled, nor credits beside debts."""
         for link in self:
-            names = list(filter(None, link.sudo().line_ids.mapped("name")))
+            lines = link.sudo().line_ids._standing()
+            lines = lines.filtered(lambda line: line.amount > 0) or lines
+            names = list(dict.fromkeys(filter(None, lines.mapped("name"))))
             more = f" +{len(names) - NAMES}" if len(names) > NAMES else ""
             text = ", ".join(names[:NAMES]) + more
             link.calendar_documents = text or link.sudo().sale_order_id.name or link.reference

@@ -262,15 +262,27 @@ class PaylinkLinkProof(models.Model):
         received, items = self._received_transactions(), self.line_ids.move_line_id
         own = received.payment_id.move_id | received.paylink_match_id.move_id
         partials = items.matched_credit_ids.filtered(
-            lambda partial: partial.credit_move_id not in items and partial.credit_move_id.move_id not in own
+            lambda partial: (
+                partial.create_date >= self.create_date
+                and partial.credit_move_id not in items
+                and partial.credit_move_id.move_id not in own
+            )
         )
-        left = self.amount - self.amount_paid + self.amount_taken_back - self._due_amounts()[self.id]
-        shares = defaultdict(float)
+        left, shares = self._amount_settled_otherwise(), defaultdict(float)
         for partial in partials.sorted(lambda partial: (partial.max_date, partial.id), reverse=True):
             if (share := self.currency_id.round(min(partial.debit_amount_currency, left))) > 0:
                 shares[partial.credit_move_id.move_id] += share
                 left -= share
         return dict(sorted(shares.items(), key=lambda item: (item[0].date, item[0].id)))
+
+    def _amount_settled_otherwise(self):
+        """How much of what was asked for is settled, in the books, and not by payments of the link: what these have
+        brought may have been given back, and the documents been open again.
+        """
+        # What is registered without an entry has settled nothing yet.
+        without_registered = self.with_context(paylink_registered=[(self.line_ids.move_id, {})])
+        by_link = sum(self._paid_shares().values()) + sum(self._received_unbooked().mapped("amount"))
+        return self.amount - by_link - without_registered._due_amounts()[self.id]
 
     def _proof_of_others(self, others, knows_books):
         """:param dict others: see :meth:`_settled_otherwise`"""
@@ -312,10 +324,13 @@ class PaylinkLinkProof(models.Model):
 
     @staticmethod
     def _proof_reference(entry):
-        """What the customer knows an entry by: the number of a credit note, the reference of an online payment."""
+        """What the customer knows an entry by: the number of a credit note, the reference of an online payment; not
+        that of one by another link, which the reader may not know.
+        """
         if entry.move_type == "out_refund":
             return entry.name
-        return entry.origin_payment_id.payment_transaction_id.reference
+        tx = entry.origin_payment_id.payment_transaction_id
+        return tx.reference if not tx.paylink_id or tx.paylink_id.sudo(False).has_access("read") else False
 
     def _proof_bank_line(self, entry):
         """When the bank has shown the money of an entry, and its words."""
@@ -392,8 +407,8 @@ class PaylinkLinkProof(models.Model):
                     row.payout_id.name,
                     format_date(self.env, row.bank_line_id.date) if row.is_consolidated else self.env._("not yet"),
                     row.bank_line_id.payment_ref if row.is_consolidated else False,
-                    self._proof_amount(row.fee, row.settled_currency_id) or row._unknown_text(),
-                    self._proof_amount(row.net, row.settled_currency_id) or row._unknown_text(),
+                    self._proof_cost(row, row.fee),
+                    self._proof_cost(row, row.net),
                 ]
                 for row in rows
             ],
@@ -420,7 +435,7 @@ class PaylinkLinkProof(models.Model):
 
     def _proof_net(self, rows):
         """What the provider has kept, and what arrives, by currency of the account; unknown as long as a part is."""
-        if unknown := rows.filtered(lambda row: not row.settled_currency_id):
+        if unknown := rows.filtered(lambda row: not row.is_fee_known):
             return [(self.env._("Fees"), unknown._unknown_text(), False)]
         sums = []
         for currency, own in rows.grouped("settled_currency_id").items():
@@ -431,9 +446,13 @@ class PaylinkLinkProof(models.Model):
             sums.append((self.env._("Net"), self._proof_amount(net, currency), True))
         return sums
 
+    def _proof_cost(self, row, amount):
+        """The fee, or the net, of a row, where it is known."""
+        return self._proof_amount(amount, row.settled_currency_id) if row.is_fee_known else row._unknown_text()
+
     def _proof_amount(self, amount, currency):
-        """An amount of another currency than the link's, or ``False`` where it is not known."""
-        return currency and currency._paylink_text(self.env, amount, self.company_id, self.partner_id)
+        """An amount of another currency than the link's."""
+        return currency._paylink_text(self.env, amount, self.company_id, self.partner_id)
 
     def _proof_moment(self, moment):
         return format_datetime(self.env, moment)

@@ -17,6 +17,7 @@ class PaylinkOpenItemExpected(models.Model):
     @api.model
     def _covered_sql(self):
         """How much is left of what something is deducted from: a query of ``(id, expected)``, each ``id`` once."""
+        shares = self.env["account.move.line"].sudo()._paylink_registered_shares()
         return SQL(
             """
               WITH coming AS (%(coming)s), registered AS (%(registered)s), gone AS (%(gone)s), item AS (%(items)s)
@@ -37,8 +38,8 @@ class PaylinkOpenItemExpected(models.Model):
                       JOIN paylink_link link ON link.id = own.link_id) left_over
           GROUP BY id
             """,
-            coming=self.env["payment.transaction"].sudo()._paylink_coming_sql(),
-            registered=self._registered_sql(),
+            coming=self.env["payment.transaction"].sudo()._paylink_coming_sql(shares=shares),
+            registered=self._registered_sql(shares),
             items=self._owing_sql(
                 # Looked up first: these are few.
                 SQL(
@@ -51,11 +52,12 @@ class PaylinkOpenItemExpected(models.Model):
         )
 
     @api.model
-    def _registered_sql(self):
+    def _registered_sql(self, shares):
         """What is registered for parts of items, as ``account.move.line._paylink_due`` deducts it: a query of
         ``(item_id, amount)``.
+
+        :param dict shares: what is registered of all items
         """
-        shares = self.env["account.move.line"].sudo()._paylink_registered_shares()
         parts = [SQL("(%s, %s)", item_id, share.amount) for item_id, share in shares.items() if not share.is_whole]
         rows = SQL(", ").join(parts or [SQL("(0, 0.0)")])
         return SQL("SELECT * FROM (VALUES %s) part (item_id, amount)", rows)

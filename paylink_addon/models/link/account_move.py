@@ -6,7 +6,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, LazyTranslate, format_date
 from odoo.tools.image import image_data_uri
 
-from ...const import VOID_STATES
+from ...const import LIVE_STATES, VOID_STATES
 from ...tools import qr
 from .account_move_line import IN_PAYMENT_STATES, ITEM_FIELDS
 
@@ -210,8 +210,9 @@ class AccountMove(models.Model):
     def button_cancel(self):
         """Links leave out what is canceled, as long as they ask for something else."""
         links = self.filtered("posted_before")._paylink_locked_links()
+        asked = {link: link._asked() for link in links if link.state in ("draft", *LIVE_STATES)}
         result = super().button_cancel()
-        links._leave_out_canceled()
+        links._leave_out_canceled(asked)
         return result
 
     def unlink(self):

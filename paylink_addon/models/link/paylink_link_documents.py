@@ -38,15 +38,19 @@ class PaylinkLinkDocuments(models.Model):
         changed = links.filtered(lambda link: link._asked() != before[link])
         changed._log_events("documents_changed")
 
-    def _leave_out_canceled(self):
-        """Ask for the rest, where there is any: documents of these were canceled."""
-        left = self.filtered(lambda link: link.line_ids._not_canceled())
+    def _leave_out_canceled(self, before):
+        """Ask for the rest, where there is any: documents of these were canceled.
+
+        :param dict before: what they asked for (see :meth:`_asked`); those that are over are left as they were
+        """
+        left = self.filtered(lambda link: link in before and link.line_ids._not_canceled())
         left._refresh_amount()
-        left._log_events("documents_changed")
+        left.filtered(lambda link: link._asked() != before[link])._log_events("documents_changed")
 
     def _asked(self):
         """What the link asks for, to compare."""
-        return self.amount, {(line.move_line_id.id, line.name, line.amount) for line in self.line_ids}
+        lines = self.line_ids._standing()
+        return self.amount, {(line.move_line_id.id, line.name, line.amount) for line in lines}
 
     def _fits(self, item):
         """Whether the link may ask for ``item``: a receivable, its customer's, in its currency."""

@@ -24,7 +24,7 @@ class PaymentTransactionComing(models.Model):
     _paylink_draft_index = models.Index("(paylink_id, provider_id) WHERE state = 'draft'")
 
     @api.model
-    def _paylink_coming_sql(self, items=None, links=None, orders=None):
+    def _paylink_coming_sql(self, items=None, links=None, orders=None, shares=None):
         """A query of what money on its way will settle: a row for each thing. It flushes what it reads.
 
         A transaction has a row for each thing that it settles: who sums amounts takes each ``money_id`` once.
@@ -33,6 +33,7 @@ class PaymentTransactionComing(models.Model):
             with them are left out
         :param links: by these links only
         :param orders: for these orders only
+        :param dict shares: what is registered, where the caller knows it (``account.move.line``)
         :return: SQL, with the columns ``money_id`` (of a transaction, or of what is registered for an item);
             ``transaction_id`` (NULL: of what is registered); ``link_id`` (by which it is paid; NULL: Odoo's portal);
             ``move_id`` and ``item_id`` (the document, and its journal item; NULL: of what has none); ``order_id``;
@@ -54,7 +55,7 @@ class PaymentTransactionComing(models.Model):
         ]
         registered = SQL()
         if orders is None and links is None and (items is None or items._paylink_maybe_registered()):
-            registered = SQL("UNION ALL %s", self._paylink_coming_registered_sql(items))
+            registered = SQL("UNION ALL %s", self._paylink_coming_registered_sql(items, shares))
         return SQL(
             """
             WITH moving AS (%(moving)s)
@@ -123,12 +124,13 @@ class PaymentTransactionComing(models.Model):
         )
 
     @api.model
-    def _paylink_coming_registered_sql(self, items):
+    def _paylink_coming_registered_sql(self, items, shares):
         """What is registered by payments without an entry for all of an item, in the columns of the whole query; what
         is for a part of it is not due (see ``account.move.line._paylink_due``).
         """
-        every = self.env["account.move.line"]
-        shares = every._paylink_registered_shares() if items is None else items._paylink_registered()
+        if shares is None:
+            every = self.env["account.move.line"]
+            shares = every._paylink_registered_shares() if items is None else items._paylink_registered()
         return SQL(
             """
             SELECT NULL::integer, NULL::integer, move_id, id, NULL::integer, TRUE, -id, amount_residual_currency,

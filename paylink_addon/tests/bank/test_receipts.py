@@ -301,16 +301,25 @@ class TestReceipts(BankCommon):
         self.assertEqual([sum(rows.mapped(name)) for name in ("net", "amount_company")], [0, 0])
 
     def test_fee_that_nobody_has_told(self):
-        """Neither it nor the net is known, also in Excel; who keeps nothing has brought all."""
+        """Neither it nor the net is known, also in Excel; who keeps nothing has brought all.
+
+        Lists take rows without a currency, and groups without an amount, for others in another currency: the totals
+        would be no numbers.
+        """
+        self._by_hand(self._invoice(partner=self.john, amount=20))
         tx = self._paid(100)
         self._refund(tx, 30)
         link = self._free_link(50)
         self._bank_line(link.transfer_reference, 50)
-        for code, nets in (("demo", (100, -30, 50)), ("custom", (100, -30, 50)), ("adyen", ("", "", 50))):
+        known = (100, -30, 50, 20)
+        for code, nets in (("demo", known), ("custom", known), ("adyen", ("", "", 50, 20))):
             with self.subTest(code):
                 self.cr.execute("UPDATE payment_provider SET code = %s WHERE id = %s", [code, self.provider.id])
                 rows = self._receipts().sorted("id")
-                known = [row.net if row.settled_currency_id else "" for row in rows]
+                self.assertFalse(rows.filtered(lambda row: not row.settled_currency_id))
+                sums = rows._read_group([("id", "in", rows.ids)], ["name", "is_fee_known"], ["fee:sum"])
+                self.assertFalse([name for name, is_known, fee in sums if is_known and fee is False])
+                known = [row.net if row.is_fee_known else "" for row in rows]
                 self.assertEqual(sorted(known, key=str), sorted(nets, key=str))
                 exported = [row[0] for row in rows.sudo().export_data(["net"])["datas"]]
                 self.assertEqual(exported, known)

@@ -132,6 +132,18 @@ class TestLists(PaylinkCommon):
         plan._end("ended", "")
         self.assertEqual((link.due_on, link.is_late), (ago, True))
 
+    def test_calendar_names_what_is_asked_for(self):
+        """As lists do: once, not what was canceled, nor credits."""
+        self._entries(self.marie, 2)
+        entries = self._items(self.env["account.move"].search([("line_ids.name", "=", "Opening")])).move_id
+        canceled, invoice = self._invoice(), self._invoice()
+        credit = self._invoice(amount=10, move_type="out_refund")
+        link = self._link(entries + canceled + invoice + credit, partner_id=self.marie.id)
+        self.assertIn(canceled.name, link.calendar_documents)
+        canceled.button_draft()
+        canceled.button_cancel()
+        self.assertEqual(sorted(link.calendar_documents.split(", ")), sorted([invoice.name, "Opening"]))
+
     def test_views_of_both_menus(self):
         for name in ("paylink_link_action", "paylink_link_action_all"):
             action = self.env.ref(f"paylink_addon.{name}")

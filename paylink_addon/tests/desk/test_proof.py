@@ -221,6 +221,59 @@ class TestProof(BankCommon):
                 for hidden in ("VIR DUBOIS", line.move_id.name, entry.name, "Nothing has been paid"):
                     self.assertNotIn(hidden, page)
 
+    def test_settled_before_it_was_asked_for(self):
+        """Nor does it count what somebody has registered, and the books do not have yet."""
+        invoice, other = self._invoice(amount=140), self._invoice(amount=30)
+        self._registered(invoice, 40)
+        self.env.flush_all()
+        self.cr.execute(
+            "UPDATE account_partial_reconcile SET create_date = create_date - INTERVAL '1 day' WHERE id IN %s",
+            [tuple(invoice.line_ids.matched_credit_ids.ids)],
+        )
+        own = {"user_id": self.seller.id}
+        canceled = self._link(invoice + other, amount=130, is_limited=True, **own)
+        other.button_draft()
+        other.button_cancel()
+        link, limited = self._link(invoice, **own), self._link(self._invoice(), amount=40, is_limited=True, **own)
+        self._registered(limited.line_ids.move_id, 60)
+        self._journal_without_entries()
+        self._register(invoice, 30)
+        self._register(limited.line_ids.move_id, 20)
+        for one, amount in ((canceled, 130), (link, 100), (limited, 40)):
+            with self.subTest(amount=amount):
+                self.assertEqual(one.amount, amount)
+                self.assertEqual(self._rows(self._values(self.accountant, one), "Settled another way"), [])
+
+    def test_given_back_and_settled_another_way(self):
+        link = self._link(self._invoice(), user_id=self.seller.id)
+        tx = self._pay(link)
+        refund = self._refund(tx, 100)
+        lines = (tx.payment_id | refund.payment_id).move_id.line_ids
+        lines = lines.filtered(lambda line: line.account_type == "asset_receivable")
+        lines.remove_move_reconcile()
+        lines.reconcile()
+        entry = self._registered(link.line_ids.move_id, 100).move_id
+        values, text = self._values(self.accountant, link), link._amount_text
+        [row] = self._rows(values, "Settled another way")
+        self.assertEqual((row[1:3], row[-1]), (["Payment", entry.name], text(100)))
+        self.assertIn(("Received", text(0), True), values["sums"])
+
+    def test_paid_by_the_link_of_a_colleague(self):
+        """Its number is told to who may read it only."""
+        invoice = self._invoice()
+        link, other = (self._link(invoice, user_id=user.id) for user in (self.seller, self.colleague))
+        tx = self._pay(other)
+        self.assertIn(other.name, tx.reference)
+        for user, report, is_told in (
+            (self.seller, "proof", False),
+            (self.seller, "proof_customer", False),
+            (self.accountant, "proof_customer", True),
+        ):
+            with self.subTest(report, user=user.login):
+                page = self._html(user, link, report)
+                self.assertRegex(page, r"100[.,]00")
+                self.assertEqual(other.name in page, is_told)
+
     def test_settled_in_part(self):
         link = self._link(self._invoice(), allow_partial=True, user_id=self.seller.id)
         self._pay(link, 40)

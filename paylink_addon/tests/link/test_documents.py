@@ -246,11 +246,17 @@ class TestDocuments(PaylinkCommon):
         self.assertEqual((both.amount_due, both._page_view(), len(both.activity_ids)), (30, "pay", 1))
 
     def test_document_that_is_canceled_beside_another(self):
-        """It is left out everywhere; what is left pays the link. Posted again, it is asked for again."""
+        """It is left out everywhere; what is left pays the link. Posted again, it is asked for again. What is over
+        stays as it was.
+        """
         invoice, other = self._invoice(amount=100), self._invoice(amount=30)
-        link, later = self._link(invoice + other), self._link(invoice + other)
+        dead, gone, link, later = (self._link(invoice + other) for _number in range(4))
+        dead.action_cancel()
+        gone.expires_at = fields.Datetime.now()
         invoice.button_draft()
         invoice.button_cancel()
+        for one in (dead, gone):
+            self.assertEqual((one.amount, len(self._time_line(one, "documents_changed"))), (130, 0))
         for one in (link, later):
             self.assertEqual((one.amount, one.amount_due, one._page_view()), (30, 30, "pay"))
         self.assertEqual([row["name"] for row in link._page_values()["documents"]], [other.name])

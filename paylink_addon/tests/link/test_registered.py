@@ -1,3 +1,4 @@
+from contextlib import ExitStack
 from unittest.mock import patch
 
 from odoo import Command, fields
@@ -237,11 +238,18 @@ class TestRegistered(PaylinkCommon, HttpCase):
         self._register(after, 100)
         credit = self._invoice(amount=30, move_type="out_refund")
         self._register(credit, 10)
-        items = self.env["paylink.open.item"].search([("partner_id", "=", self.marie.id)])
-        self.assertEqual(
-            {item.move_id: (item.amount, item.expected) for item in items},
-            {before: (80, 60), after: (250, 150), credit: (-30, 0)},
-        )
+        Item, Open = type(self.env["account.move.line"]), type(self.env["paylink.open.item"])
+        with ExitStack() as stack:
+            asked, queries = (
+                stack.enter_context(patch.object(model, name, autospec=True, side_effect=getattr(model, name)))
+                for model, name in ((Item, "_paylink_share_registered"), (Open, "_covered_sql"))
+            )
+            items = self.env["paylink.open.item"].search([("partner_id", "=", self.marie.id)])
+            self.assertEqual(
+                {item.move_id: (item.amount, item.expected) for item in items},
+                {before: (80, 60), after: (250, 150), credit: (-30, 0)},
+            )
+        self.assertEqual(asked.call_count, queries.call_count, "once in each query")
         self.assertEqual((link._payable_amount(), self.marie._paylink_owes(self.company).amount), (150, 210))
 
     def test_batch_with_a_credit_note(self):
