@@ -32,7 +32,7 @@ tours.add("paylink_card_create", {
 /** Asks a new customer and, in the same dialog, one who turns out to be known. */
 tours.add("paylink_card_ask_new", {
     steps: () => [
-        { trigger: ".o_control_panel button:contains('Demander à un nouveau client')", run: "click" },
+        { trigger: ".o_control_panel button:contains('Nouveau client')", run: "click" },
         { trigger: ".modal .o_field_x2many_list_row_add a", run: "click" },
         { trigger: ".modal .o_data_row .o_field_widget[name=email] input", run: "edit nouveau@example.com" },
         { trigger: ".modal .o_field_x2many_list_row_add a", run: "click" },
