@@ -185,6 +185,7 @@ class PaylinkPlan(models.Model):
         for plan in running:
             plan.write({"state": state, "ended_on": plan.company_id._paylink_today()})
         running.hold_ids.filtered("active")._lift()
+        running.part_ids.filtered(lambda part: not part.is_tried)._forget_notice()
         links = running.part_ids.link_id.filtered(lambda link: link.state != "paid" and not link.cancelled_at)
         links.filtered(lambda link: not link.amount_authorized)._cancel(reason)  # what is authorized may be captured
         if state in ENDED_UNPAID:

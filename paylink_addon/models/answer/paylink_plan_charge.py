@@ -185,15 +185,28 @@ class PaylinkPlanCharge(models.Model):
         agreed = self.filtered("token_id")
         if not agreed:
             return agreed
-        unheard = agreed.part_ids.filtered(lambda part: part._has_notice_in_vain(today))
-        unheard.notice_message_id._paylink_take_back()
-        parts = self.env["paylink.plan.part"].union(*(plan._next_to_charge(left[plan.id]) for plan in agreed)) - unheard
+        unheard, leaving = agreed._look_at_notices(today)
+        parts = self.env["paylink.plan.part"].union(*(plan._next_to_charge(left[plan.id]) for plan in agreed))
+        waiting, parts = parts & leaving, parts - unheard
         told = parts.filtered(lambda part: part._is_told(left[part.plan_id.id], today))
         untold = parts - told
         soon = untold.filtered(lambda part: part.date_due - NOTICE <= today)
         silent = soon.filtered(lambda part: not part.plan_id._announce(part, left[part.plan_id.id], today))
         due = told.filtered(lambda part: part.charge_on <= today)
-        return (parts - silent - (due - due._charge())).plan_id
+        return (waiting | parts - silent - (due - due._charge())).plan_id
+
+    def _look_at_notices(self, today):
+        """Note which notices have left; those that have not by the day of the charge are withdrawn.
+
+        :return: the parts of which nobody was told, and those of them whose notices leave just now
+        """
+        parts = self.part_ids
+        (parts & parts._newly_left())._note_left()
+        unheard = parts.filtered(lambda part: part._has_notice_in_vain(today))
+        taken = unheard.notice_message_id._paylink_take_back()
+        leaving = unheard.filtered(lambda part: part.notice_message_id - taken)
+        (unheard - leaving).filtered(lambda part: part.charge_on <= today)._forget_notice()
+        return unheard, leaving
 
     def _next_to_charge(self, left):
         """The first part that is open, if it is one of those that may be charged: later than the one with whose payment
@@ -206,13 +219,13 @@ class PaylinkPlanCharge(models.Model):
         return part if is_later and not has_rest and part._may_be_charged() else part.browse()
 
     def _announce(self, part, left, today):
-        """Tell the customer what will be charged, and when. What was announced of later parts, as long as this one was
-        paid, holds no more.
+        """Tell the customer what will be charged, and when. What was announced of it before holds no more, nor what was
+        of later parts as long as this one was paid.
 
         :return: whether that is possible
         """
         amount, day = self.currency_id.round(left - part.amount_after), max(part.date_due, today + NOTICE)
-        self.part_ids.filtered(lambda other: other.number > part.number)._forget_notice()
+        self.part_ids.filtered(lambda other: other.number >= part.number)._forget_notice()
         part.write({"charge_on": day, "announced_amount": amount})
         mail = self.link_id._mail_plan(
             "mail_template_plan_charge",

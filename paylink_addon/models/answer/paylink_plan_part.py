@@ -1,12 +1,12 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.tools import format_date
 
 from ...const import Task
-from ..messaging.paylink_sending_mixin import CUSTOMER_MESSAGES, UNSENT_STATUSES
-from .paylink_plan_charge import LATE
+from ..messaging.paylink_sending_mixin import CUSTOMER_MESSAGES, LEFT_STATUSES, UNSENT_STATUSES
+from .paylink_plan_charge import LATE, NOTICE
 
-# What the notification of a message says once it has left, and was not sent back.
-LEFT = ("sent", "pending")
 PROGRESS = [
     ("paid", "Paid"),
     ("in_progress", "In progress"),
@@ -51,6 +51,8 @@ class PaylinkPlanPart(models.Model):
     notice_message_id = fields.Many2one(
         "mail.message", readonly=True, ondelete="set null", index="btree_not_null", help="By which it was announced."
     )
+    # When the job has found that the announcement has left: it may have been before.
+    left_on = fields.Date(string="Sent on", readonly=True)
     is_tried = fields.Boolean(readonly=True, help="It was charged once: never again by itself.")
 
     # === COMPUTE METHODS === #
@@ -195,7 +197,7 @@ class PaylinkPlanPart(models.Model):
         if not self.told_at:
             return False
         fates = self._fates()
-        return not fates or not fates.isdisjoint(LEFT)
+        return not fates or not fates.isdisjoint(LEFT_STATUSES)
 
     def _is_unreached(self):
         """Whether what was to ask for it has reached nobody."""
@@ -262,13 +264,29 @@ class PaylinkPlanPart(models.Model):
         return bool(self.charge_on) and self.charge_on + LATE >= today
 
     def _forget_notice(self):
-        """What was announced of these does not hold anymore."""
-        self.write({"charge_on": False, "announced_amount": 0, "notice_message_id": False})
+        """What was announced of these does not hold anymore; what has not left yet is not sent."""
+        self.notice_message_id._paylink_take_back()
+        self.write({"charge_on": False, "announced_amount": 0, "notice_message_id": False, "left_on": False})
+
+    @api.model
+    def _newly_left(self):
+        """Those that are to be charged whose notices have left, where the job has not noted that."""
+        domain = [("charge_on", "!=", False), ("left_on", "=", False), ("is_tried", "=", False)]
+        return self.search([*domain, ("notice_message_id.notification_ids.notification_status", "in", LEFT_STATUSES)])
+
+    def _note_left(self):
+        """Their notices have left: from then on customers have the time that they are promised, however long the outbox
+        stood still. A day less, as the job may find out only after midnight.
+        """
+        for part in self:
+            today = part.company_id._paylink_today()
+            first = today + NOTICE - timedelta(days=1)
+            part.write({"left_on": today, "charge_on": max(part.charge_on, first)})
 
     def _has_notice_in_vain(self, today):
         """Whether its notice was delivered to nobody: it was not taken, or has not left by the day of the charge."""
         fates = set(self.notice_message_id.notification_ids.mapped("notification_status"))
-        if not self.charge_on or "sent" in fates:
+        if not self.charge_on or not fates.isdisjoint(LEFT_STATUSES):
             return False
         return self.charge_on <= today or fates.isdisjoint(UNSENT_STATUSES)
 

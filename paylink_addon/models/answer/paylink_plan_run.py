@@ -23,7 +23,18 @@ class PaylinkPlanRun(models.Model):
     def _cron_follow(self):
         """Follow the plans of the companies whose hours it is; not of those that are no more."""
         found = self.sudo()._read_group([("state", "=", "running"), ("company_id.active", "=", True)], ["company_id"])
-        self.env["paylink.job.mixin"]._in_turn(*(partial(self._follow_for, company) for (company,) in found))
+        companies = (partial(self._follow_for, company) for (company,) in found)
+        self.env["paylink.job.mixin"]._in_turn(self._note_left, *companies)
+
+    @api.model
+    def _note_left(self):
+        """Note which announcements have left, whatever hour it is: from then on customers have their time."""
+        return self.env["paylink.job.mixin"]._each(
+            self.env["paylink.plan.part"].sudo()._newly_left().plan_id,
+            lambda plans: (plans.part_ids & plans.part_ids._newly_left())._note_left(),
+            size=CHUNK,
+            place=lambda plan: plan.link_id,
+        )
 
     @api.model
     def _follow_for(self, company):

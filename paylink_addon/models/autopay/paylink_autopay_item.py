@@ -8,7 +8,7 @@ from odoo.tools import SQL, format_date
 
 from ...const import Task
 from ...tools.texts import said
-from ..messaging.paylink_sending_mixin import FAILED_STATUSES, NO_ADDRESS, UNSENT_STATUSES
+from ..messaging.paylink_sending_mixin import FAILED_STATUSES, LEFT_STATUSES, NO_ADDRESS, UNSENT_STATUSES
 
 _logger = logging.getLogger(__name__)
 # Why a charge came to nothing, as far as the plan of further tries goes.
@@ -95,6 +95,10 @@ class PaylinkAutopayItem(models.Model):
         "mail.message", readonly=True, ondelete="set null", index="btree_not_null", help="By which it was announced."
     )
     notice_email = fields.Char(string="Announced to", readonly=True)
+    # When a run has found that the announcement has left: it may have been before.
+    left_on = fields.Date(string="Sent on", readonly=True)
+    # How often in a row none has left by its day.
+    withdrawals = fields.Integer(readonly=True)
     left_out = fields.Selection(
         LEFT_OUT,
         string="Left out",
@@ -227,6 +231,7 @@ class PaylinkAutopayItem(models.Model):
         """The customer was told on ``date`` that these are charged on ``day``, as parts of ``charge``."""
         rule, shares = self.env["paylink.autopay.rule"].browse(charge.rule_id), charge.shares()
         self.write({"rule_id": rule.id, "noticed_on": date, "charge_on": day, "announced_token_id": charge.token_id})
+        self.left_on = False
         for row in self:
             row.announced_amount = shares[row.move_line_id.id]
         env = rule.sudo().company_id._paylink_env()
@@ -236,26 +241,57 @@ class PaylinkAutopayItem(models.Model):
         self.move_id._message_log_batch(dict.fromkeys(self.move_id.ids, text))
 
     def _forget_notice(self):
-        """What was said does not hold anymore: the customer is told anew before the charge."""
-        self.write({"noticed_on": False, "charge_on": False, "announced_amount": 0, "announced_token_id": False})
+        """What was said does not hold anymore: the customer is told anew before the charge. What has not left yet is
+        not sent, nor does it count for what else it tells of.
+        """
+        untold = self | self._withdraw_notices()
+        untold.write({"noticed_on": False, "charge_on": False, "announced_amount": 0, "announced_token_id": False})
+        untold.left_on = False
+
+    def _withdraw_notices(self):
+        """Have the notices about these not sent that have left nowhere yet.
+
+        :return: all that they tell of
+        """
+        messages = self.filtered("noticed_on").notice_message_id
+        waiting = messages._paylink_waiting()
+        taken = messages._paylink_take_back() & waiting
+        told = self.sudo().search([("notice_message_id", "in", taken.ids)]) if taken else self.sudo().browse()
+        told.notice_message_id = False
+        for company, rows in told.grouped("company_id").items():
+            text = company._paylink_env()._("The announcement of the automatic payment was withdrawn: it had not left.")
+            rows.move_id._message_log_batch(dict.fromkeys(rows.move_id.ids, text))
+        return told
 
     @api.model
-    def _notices_sql(self):
-        """A query of ``(message_id, is_failed, is_unsent)``, of what was announced and not charged: whether its notice
-        was delivered to nobody, or has left to nobody until now.
+    def _failed_notice_sql(self, message):
+        """Whether a notice was delivered to nobody.
+
+        :param SQL message: the id of its ``mail.message``
         """
         return SQL(
-            """
-            SELECT fate.mail_message_id AS message_id, bool_and(fate.notification_status IN %s) AS is_failed,
-                   bool_and(fate.notification_status IN %s) AS is_unsent
-              FROM paylink_autopay_item told
-              JOIN mail_notification fate ON fate.mail_message_id = told.notice_message_id
-             WHERE told.noticed_on IS NOT NULL AND told.is_charged IS NOT TRUE
-          GROUP BY fate.mail_message_id
-            """,
+            """(SELECT bool_and(fate.notification_status IN %s)
+                  FROM mail_notification fate WHERE fate.mail_message_id = %s)""",
             IN_VAIN,
-            (*IN_VAIN, *UNSENT_STATUSES),
+            message,
         )
+
+    @api.model
+    def _newly_left(self, company):
+        """The rows of what is to be charged whose notices have left, in sudo mode, where no run has noted that."""
+        domain = Domain("company_id", "=", company.id) & Domain("noticed_on", "!=", False)
+        domain &= Domain("left_on", "=", False) & Domain("is_charged", "=", False)
+        has_left = Domain("notice_message_id.notification_ids.notification_status", "in", LEFT_STATUSES)
+        return self.sudo().search(domain & has_left)
+
+    def _note_left(self, date):
+        """Their notices have left by ``date``: from then on customers have the time that was left, however long the
+        outbox stood still. A day less, as a run may find out only after midnight; never on the same day.
+        """
+        for row in self:
+            days = min(row.rule_id.notice_days, (row.charge_on - row.noticed_on).days)
+            first = date + timedelta(days=max(days - 1, 1))
+            row.write({"left_on": date, "charge_on": max(row.charge_on, first), "withdrawals": 0})
 
     def _notice_is(self, *statuses):
         """Whether there is a notice, and all of its addresses have one of these statuses."""
@@ -267,16 +303,15 @@ class PaylinkAutopayItem(models.Model):
         """Notices about these items that have left nowhere by the day that they name, ``date`` or before, are not sent
         anymore: the customers are told anew, of a later one.
 
-        :return: the ids of items whose notices leave just now
+        :return: the ids of items whose notices leave just now, or have since the run began: the next one notes that
         """
-        due = [("noticed_on", "!=", False), ("charge_on", "<=", date)]
+        due = [("noticed_on", "!=", False), ("charge_on", "<=", date), ("left_on", "=", False)]
         told = self.sudo().search([("move_line_id", "in", list(item_ids)), *due])
-        late = told.filtered(lambda row: row._notice_is(*IN_VAIN, *UNSENT_STATUSES))
-        taken = late.notice_message_id._paylink_take_back()
-        leaving = late.filtered(lambda row: row.notice_message_id not in taken)
-        (late - leaving)._forget_notice()
-        (late - leaving).notice_message_id = False
-        return set(leaving.move_line_id.ids)
+        withdrawn = told._withdraw_notices()
+        withdrawn._forget_notice()
+        for row in withdrawn:
+            row.withdrawals += 1
+        return set((told - withdrawn).filtered("notice_message_id.notification_ids").move_line_id.ids)
 
     @api.model
     def _addresses_in_vain(self, item_ids):
@@ -369,8 +404,7 @@ class PaylinkAutopayItem(models.Model):
         changed.write({"is_skipped": is_skipped, "by_customer": by_customer and is_skipped})
         if is_skipped:
             changed.link_id.transaction_ids._paylink_withdraw_autopay()
-        else:
-            changed._forget_notice()
+        changed._forget_notice()
         for move, _rows in changed.grouped("move_id").items():
             env = move.company_id._paylink_env()
             if by_customer:

@@ -99,11 +99,12 @@ class PaylinkAutopayRuleFilters(models.Model):
 
     def _told_sql(self, date):
         """The customer was told that ``c`` is charged to this method; not for a day long past on which nothing came of
-        it: somebody had objected, a limit was reached… Nor by what has not left by the day of the charge.
+        it: somebody had objected, a limit was reached… Nor by what was not known to have left before the day of the
+        charge: see :meth:`~.paylink_autopay_item.PaylinkAutopayItem._note_left`.
         """
         return SQL(
             """(c.noticed_on IS NOT NULL AND (c.charge_on >= %s OR COALESCE(c.tries, 0) > 0)
-                AND (c.charge_on > %s OR c.is_unsent IS NOT TRUE))""",
+                AND (c.charge_on > %s OR c.left_on IS NOT NULL))""",
             date - timedelta(days=NOTICE_LASTS),
             date,
         )
@@ -135,8 +136,7 @@ class PaylinkAutopayRuleFilters(models.Model):
         :param items: ids of journal items
         :return: SQL of a query with the columns of :meth:`_candidates_sql`, and ``is_on``, ``is_active``,
             ``cap`` (NULL: none), ``token_id``, ``token_fits``, ``token_expires_on``, ``token_refused_at``, and those of
-            the row of the item; ``noticed_on`` of a notice that named another method, or arrived nowhere, is NULL;
-            ``is_unsent``: the notice has left nowhere until now
+            the row of the item; ``noticed_on`` of a notice that named another method, or arrived nowhere, is NULL
         """
         company = self.company_id.ensure_one()
         # Who may be charged, once each: looked up for every item, it would take most of the time (bench/cards.py).
@@ -147,16 +147,16 @@ class PaylinkAutopayRuleFilters(models.Model):
                    payer.token_refused_at,
                    payer.token_fits, item.is_skipped, item.is_charged, item.is_ended, item.token_id AS tried_token_id,
                    item.link_id AS tried_link_id, item.charge_on, item.next_on, item.tries, item.left_out,
+                   item.left_on,
                    CASE WHEN item.announced_token_id = payer.token_id
-                         AND item.notice_message_id IS NOT NULL AND notice.is_failed IS NOT TRUE
-                        THEN item.noticed_on END AS noticed_on, notice.is_unsent
+                         AND item.notice_message_id IS NOT NULL AND %(failed)s IS NOT TRUE
+                        THEN item.noticed_on END AS noticed_on
               FROM (%(candidates)s) c
               JOIN payer ON payer.id = c.customer_id
          LEFT JOIN paylink_autopay_item item ON item.move_line_id = c.item_id
-         LEFT JOIN (%(notices)s) notice ON notice.message_id = item.notice_message_id
             """,
             payers=self._payers_sql(company, customers, items),
-            notices=self.env["paylink.autopay.item"]._notices_sql(),
+            failed=self.env["paylink.autopay.item"]._failed_notice_sql(SQL("item.notice_message_id")),
             candidates=self._candidates_sql(
                 company, customers, items, None if items is not None else self._within_sql(date)
             ),

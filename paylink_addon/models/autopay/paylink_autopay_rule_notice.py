@@ -18,6 +18,11 @@ class PaylinkAutopayRuleNotice(models.Model):
 
     _inherit = "paylink.autopay.rule"
 
+    def _note_left(self, date, customers):
+        """Note which notices to these customers, whose rows are held, have left by now."""
+        rows = self.env["paylink.autopay.item"]._newly_left(self.company_id)
+        rows.filtered(lambda row: row.partner_id in customers)._note_left(date)
+
     def _announce_to(self, date, customers):
         """Queue the notices for these customers, whose rows are held, and note that they were told.
 
@@ -80,12 +85,14 @@ class PaylinkAutopayRuleNotice(models.Model):
         mail = page._announce(self._notice_facts(env, page, day, charges, items), emails, template)
         rows = self.env["paylink.autopay.item"]._of_items(items)
         is_tried_again = emails in rows.filtered(lambda row: row.left_out == "undelivered").mapped("notice_email")
+        is_stuck = any(row.withdrawals > 1 for row in rows)
+        rows.filtered("noticed_on")._forget_notice()
         rows.write({"notice_message_id": mail.mail_message_id.id, "notice_email": emails})
         rows = rows.grouped(lambda row: row.move_line_id.id)
         for charge in charges:
             told = [rows[due.item_id].id for due in charge.dues if due.item_id in rows]
             self.env["paylink.autopay.item"].sudo().browse(told)._note_announced(charge, date, day, emails)
-        return "undelivered" if is_tried_again else None  # until it is delivered
+        return "undelivered" if is_tried_again or is_stuck else None  # until it is delivered
 
     def _notice_emails(self, page, dues):
         """Where a notice goes: to the customer, else to the contacts that were invoiced; as text."""

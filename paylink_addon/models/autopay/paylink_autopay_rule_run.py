@@ -44,6 +44,10 @@ class PaylinkAutopayRuleRun(models.Model):
             self.env["paylink.autopay.item"]._of_company_left_out(company, ())._keep_no_mark()
             return True
         date = date or company._paylink_today()
+        left = self.env["paylink.autopay.item"]._newly_left(company)
+        left = [Wanted(row.partner_id.id, row.move_line_id.id) for row in left]
+        if not rules._for_each_customer(left, partial(rules._note_left, date)):
+            return False
         announced = rules._pick_notices(date, form=Wanted)
         if not rules._for_each_customer(announced, partial(rules._announce_to, date)):
             return False

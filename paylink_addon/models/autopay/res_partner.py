@@ -84,10 +84,20 @@ class ResPartner(models.Model):
         may = self.env.su or not names or self.env.user.has_group(GROUP)
         if not may and any(partner[name] != vals[name] for partner in self for name in names):
             raise AccessError(self.env._("You need the right to send collection links: ask an administrator."))
-        off = self.filtered(lambda partner: not partner.paylink_autopay) if vals.get("paylink_autopay") else self[:0]
+        changed = self._paylink_charged_otherwise(vals)
         result = super().write(vals)
-        self.env["paylink.autopay.item"]._of_customers(off, self.env.company)._forget_notice()
+        rows = self.env["paylink.autopay.item"]._of_customers(changed, self.env.company)
+        rows.filtered(lambda row: row.noticed_on and not row.is_charged)._forget_notice()
         return result
+
+    def _paylink_charged_otherwise(self, vals):
+        """Those that with these values are charged from now on, or no more, or by another method."""
+        return self.filtered(
+            lambda partner: any(
+                name in vals and partner._fields[name].convert_to_write(partner.sudo()[name], partner) != vals[name]
+                for name in ("paylink_autopay", "paylink_token_id")
+            )
+        )
 
     # === BUSINESS METHODS === #
 

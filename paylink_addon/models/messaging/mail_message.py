@@ -1,7 +1,7 @@
 from odoo import api, models
 
 from ...tools.locks import take_free
-from .paylink_sending_mixin import UNSENT_STATUSES
+from .paylink_sending_mixin import LEFT_STATUSES, UNSENT_STATUSES
 
 QUOTING = ("subject", "body")
 
@@ -42,6 +42,12 @@ class MailMessage(models.Model):
         kept_back.mail_mail_id.cancel()
         kept_back.notification_status = "canceled"
         return taken
+
+    def _paylink_waiting(self):
+        """Those that have left nowhere, and may still leave."""
+        fates = {message: set(message.sudo().notification_ids.mapped("notification_status")) for message in self}
+        unsent = self.filtered(lambda message: fates[message].isdisjoint(LEFT_STATUSES))
+        return unsent.filtered(lambda message: not fates[message].isdisjoint(UNSENT_STATUSES))
 
     @api.model
     def _paylink_is_customers(self, message_type):

@@ -17,6 +17,8 @@ from ...tools.texts import one_line
 FAILED_STATUSES = ("exception", "bounce")
 # What the notification of a message says as long as it may still leave.
 UNSENT_STATUSES = ("ready", "process")
+# What it says once it has left, and was not sent back.
+LEFT_STATUSES = ("sent", "pending")
 NO_ADDRESS = ("mail_email_invalid", "mail_email_missing")
 CUSTOMER_MESSAGES = ("email_outgoing", "sms")
 # Less than this of what is paid would be a riddle in an SMS.

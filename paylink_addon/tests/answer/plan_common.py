@@ -33,6 +33,8 @@ class PlanCommon(ReminderCommon):
         mails = self.env["mail.mail"].sudo().search([], order="id") - before
         waiting = self.env["mail.notification"].sudo().search([("notification_status", "=", "ready")])
         waiting.notification_status = "sent"  # they leave at once
+        with freeze_time(f"{day} 10:00:00"):
+            self.env["paylink.plan.part"].sudo()._newly_left()._note_left()
         return mails
 
     def _dispute(self, link, **values):

@@ -301,6 +301,49 @@ class TestPlanStored(PlanStoredCommon):
         self._follow(SECOND - 1 + NOTICE + 8 + NOTICE)
         self.assertEqual(self._charges().amount, 40)
 
+    def test_notice_that_leaves_late(self):
+        """The customer has the days before a charge from then on, and what leaves just now is not asked for as well."""
+        self._agree()
+        with self._on(SECOND - NOTICE):
+            self.plan.with_company(self.company)._follow(TODAY + timedelta(days=SECOND - NOTICE))
+            self.env.flush_all()
+        part = self.plan.part_ids[1]
+        with patch("odoo.addons.paylink_addon.models.messaging.mail_message.take_free", lambda rows: rows.browse()):
+            self.assertFalse(self._follow(SECOND))  # after which it has left
+        for days in (SECOND, SECOND + 1):
+            self.assertFalse(self._follow(days) or self._charges() or part.told_at)
+        self.assertEqual(part.charge_on, TODAY + timedelta(days=SECOND + 2))
+        self._follow(SECOND + 2)
+        self.assertEqual(self._charges().amount, 40)
+
+    def test_notice_that_has_left_just_before(self):
+        """(as what has not been seen to leave on the days before)"""
+        self._agree()
+        with self._on(SECOND - NOTICE):
+            self.plan.with_company(self.company)._follow(TODAY + timedelta(days=SECOND - NOTICE))
+            self.env.flush_all()
+        self.plan.part_ids[1].notice_message_id.notification_ids.notification_status = "sent"
+        self.assertFalse(self._follow(SECOND) or self._charges())
+        self.assertFalse(self._follow(SECOND + 2))
+        self.assertEqual(self._charges().amount, 40)
+
+    def test_notice_that_holds_no_more(self):
+        """It does not leave anymore."""
+        new = self._saved(self.marie)
+        for case, change in (
+            ("links wanted", self.link._stop_charges),
+            ("another method", lambda: self.plan._succeed_method(new)),
+            ("ended", lambda: self.plan._end("ended", "")),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                self._agree()
+                told = self._follow(SECOND - NOTICE)
+                told.mail_message_id.notification_ids.notification_status = "ready"
+                change()
+                self.assertEqual((told.state, told.mail_message_id.notification_ids.notification_status), GONE)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_notice_of_a_part_that_is_open_again(self):
         """It tells what will be charged, although the next part was announced already; that one is announced anew."""
         self._agree()

@@ -41,6 +41,8 @@ class AutopayMixin:
         """
         domain = [("mail_message_id.model", "=", "paylink.autopay.page"), ("notification_status", "=", "ready")]
         self.env["mail.notification"].sudo().search(domain).notification_status = "sent"
+        for row in self.env["paylink.autopay.item"]._newly_left(self.company):
+            row._note_left(row.noticed_on)  # by the run after that
 
     def _run_rules(self, days=0, *, has_left=True):
         """Run the job of some days later; the transactions that it has made.

@@ -1,6 +1,7 @@
+from contextlib import nullcontext
 from unittest.mock import patch
 
-from odoo.tests import tagged
+from odoo.tests import freeze_time, tagged
 
 from .autopay_common import AutopayCommon
 
@@ -16,8 +17,9 @@ class TestAutopayLeftOut(AutopayCommon):
         )
         self.customer = self.marie.with_company(self.company)
 
-    def _job(self):
-        self._run_cron("ir_cron_paylink_autopay")
+    def _job(self, days=0):
+        with freeze_time(f"{self._days(days)} 10:00:00") if days else nullcontext():
+            self._run_cron("ir_cron_paylink_autopay")
 
     def _is_reminded(self, move):
         self.env.flush_all()
@@ -292,6 +294,63 @@ class TestAutopayLeftOut(AutopayCommon):
         self.assertEqual((self._row(invoice).charge_on, self._left_out()), (self._days(6), self.env["mail.activity"]))
         self.assertFalse(self._run_rules(days=5))
         self.assertTrue(self._run_rules(days=6))
+
+    def test_notice_that_leaves_on_the_day_of_the_charge(self):
+        """The customer has the time that the rule leaves them from then on, and is not told twice."""
+        self._rule(notice_days=3)
+        invoice = self._due_invoice(late=5)
+        self._job()
+        (mail,) = self._notices()
+        with patch("odoo.addons.paylink_addon.models.messaging.mail_message.take_free", lambda rows: rows.browse()):
+            self._job(days=3)
+        self.assertFalse(self._charged(), "it leaves just now")
+        mail.mail_message_id.notification_ids.notification_status = "sent"
+        for days in (3, 4):
+            self._job(days=days)
+            self.assertFalse(self._charged())
+        self.assertEqual((self._notices(), self._row(invoice).charge_on), (mail, self._days(5)))
+        self._job(days=5)
+        self.assertEqual(self._charged().amount, 100)
+
+    def test_outbox_that_stands_still(self):
+        """The second time somebody is told, and it is reminded of until a notice has left."""
+        self._rule(notice_days=3)
+        invoice = self._due_invoice(late=5)
+        self._job()
+        for days, mark in ((3, False), (6, "undelivered"), (7, "undelivered"), (9, "undelivered")):
+            self._job(days=days)
+            self.assertEqual((self._row(invoice).left_out, len(self._left_out())), (mark, int(bool(mark))))
+        self.assertTrue(self._is_reminded(invoice))
+        self.assertEqual(self._notices().mapped("state"), ["cancel"] * 3 + ["outgoing"])
+        withdrawn = invoice.message_ids.filtered(lambda message: "had not left" in message.body)
+        self.assertEqual(len(withdrawn), 3)
+        self._notices()[-1].mail_message_id.notification_ids.notification_status = "sent"
+        self._job(days=10)
+        self.assertFalse(self._row(invoice).left_out or self._left_out() or self._charged())
+        self._job(days=12)
+        self.assertEqual(self._charged().amount, 100)
+
+    def test_notice_that_holds_no_more(self):
+        """It does not leave anymore; whatever else it tells of is told anew, to the same address."""
+        Item, customer = self.env["paylink.autopay.item"], self.marie.with_company(self.company)
+        self._rule(notice_days=3)
+        first, second = self._due_invoice(late=5), self._due_invoice(late=4)
+        items = set(self._items(second).ids)
+        for name, change in (
+            ("not left by its day", lambda: Item._take_back_unsent(self._items(first).ids, self._days(3))),
+            ("another method", lambda: self._profile(self.marie)),
+            ("switched off", lambda: customer.write({"paylink_autopay": False})),
+            ("skipped", lambda: self._row(first).sudo()._skip(True)),
+        ):
+            with self.subTest(name), self.env.cr.savepoint() as savepoint:
+                self._job()
+                (mail,) = self._notices()
+                change()
+                self.env.flush_all()
+                self.assertEqual(mail.state, "cancel")
+                self.assertFalse(self._row(second).noticed_on or Item._addresses_in_vain(items))
+                savepoint.rollback()
+            self.env.invalidate_all()
 
     def test_delivered_to_one_of_two(self):
         """The customer was told."""

@@ -136,6 +136,7 @@ class TestAutopayNotice(AutopayCommon, HttpCase):
         """After a second question, and never by a GET: it is not charged, nor reminded; people are told."""
         invoice, other = self._due_invoice(late=-3), self._due_invoice(amount=60, late=-3)
         self._announce()
+        self._deliver_notices()
         self.authenticate(None, None)
         shown = self._post("")
         self._assert_nothing_leaks(shown)
