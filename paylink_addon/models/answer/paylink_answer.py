@@ -113,6 +113,7 @@ class PaylinkAnswer(models.Model):
     @api.depends(
         *("kind", "lifted_at", "kept_at", "date_until", "link_id.state"),
         *("line_ids.move_line_id.reconciled", "line_ids.move_line_id.parent_state"),
+        "hold_ids.move_id.amount_residual",
     )
     def _compute_state(self):
         for answer in self:
@@ -128,9 +129,17 @@ class PaylinkAnswer(models.Model):
         return next((state for state, holds in rules if holds), "over")
 
     def _is_paid(self):
-        """Whether nothing of what it is about is to be paid anymore."""
-        items = self.sudo().line_ids.move_line_id
-        return self.sudo().link_id.state == "paid" or (items and not items._paylink_unsettled())
+        """Whether nothing of what it is about, nor of what it holds up, is to be paid anymore: who has paid a part of
+        a document, or one installment, may still owe what is wrong with it.
+        """
+        answer = self.sudo()
+        link, items = answer.link_id, answer.line_ids.move_line_id
+        held = answer.hold_ids.move_id.filtered(
+            lambda move: move.state != "cancel" and not move.currency_id.is_zero(move.amount_residual)
+        )
+        if link.state == "paid" and not (link.is_limited and answer.hold_ids):
+            return not held - link.line_ids.filtered("is_whole").move_id
+        return bool(items) and not items._paylink_unsettled() and not held
 
     @api.depends("state")
     @api.depends_context("uid")

@@ -176,10 +176,16 @@ class PaylinkLinkPlan(models.Model):
         return self.env._("Sent to %(addresses)s", addresses=", ".join(filter(None, addresses)))
 
     def _send_part_or_plan(self, left):
-        """:return: whether there was a way to"""
+        """Where this one is sent now, whatever the part was sent to before.
+
+        :return: whether there was a way to
+        """
         asked = self._asked_part(left)
         if not asked:
             return bool(self._tell_plan("plan", "plan_told"))
+        channels = asked._channels()
+        if channels["send_email"] or channels["send_sms"]:
+            asked._with_links().link_id.write(channels)
         asked._ask()
         return asked.link_id._is_sent_somehow()
 

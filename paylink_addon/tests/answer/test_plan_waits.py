@@ -1,6 +1,7 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
@@ -40,6 +41,10 @@ class TestPlanWaits(PlanCommon):
         attempt._post_process()
         self.assertEqual(self._sent(link), link)
         self.assertIn("40", self._customer_mails(link)[:1].body_html)
+        self._follow(31)
+        link.write({"email": "new@example.com"})
+        self._sent(link)
+        self.assertEqual(link.sudo()._link_of_plan("next").email, "new@example.com", "The old one was wrong, say")
         link.write({"email": False, "phone": False})
         link.partner_id.write({"email": False, "phone": False})
         with self.assertRaisesRegex(UserError, "no address"):
@@ -146,6 +151,41 @@ class TestPlanWaits(PlanCommon):
                 self._pay(link._link_of_plan("all"))
                 self._follow(32)
                 self.assertEqual((plan.state, link.state), ("kept", "paid"))
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_objection_on_the_page_of_a_part(self):
+        """(by which link it was said) → it stands once that is paid, until nothing of the document is due."""
+        halves = [Command.create({"value": "percent", "value_amount": 50, "nb_days": days}) for days in (0, 30)]
+        terms = self.env["account.payment.term"].create({"name": "Halves", "line_ids": halves})
+
+        def asking_for(items, **values):
+            link = self.env["paylink.link"]._create_for_items([(values, items)], partner_id=self.marie.id)
+            link._issue()
+            return link
+
+        def installment():
+            invoice = self._invoice(amount=120, invoice_date=TODAY, invoice_payment_term_id=terms.id)
+            return asking_for(self._items(invoice)[0])
+
+        for case, make in (
+            ("part of a plan", lambda: self._in_parts()[0].sudo()._link_of_plan("next")),
+            ("installment", installment),
+            ("chosen amount", lambda: asking_for(self._items(self._due_invoice(10)), amount=40, is_limited=True)),
+        ):
+            with self.subTest(case), self.env.cr.savepoint() as savepoint:
+                link = make().sudo()
+                invoice = link.line_ids.move_id
+                answer = link._note_answer("objection", "objected", reason="amount", line_ids=link.line_ids.ids)
+                answer._pause("objection", link._paused_together())
+                self._pay(link)
+                answer._keep()
+                self.assertEqual((link.state, answer.state, answer.hold_ids.active), ("paid", "standing", True))
+                note = self._invoice(amount=invoice.amount_residual, move_type="out_refund", invoice_date=TODAY)
+                self._items(note | invoice).reconcile()
+                answer._keep()
+                self.env.invalidate_all()
+                self.assertEqual((answer.state, len(answer.hold_ids)), ("kept", 0))
                 savepoint.rollback()
                 self.env.invalidate_all()
 
