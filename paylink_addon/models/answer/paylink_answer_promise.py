@@ -93,26 +93,33 @@ class PaylinkAnswerPromise(models.Model):
     @api.model
     def _remind_now(self, answers):
         """Queue the messages; who has nothing to pay anymore, was reminded otherwise, or has agreed on something else
-        since, gets none.
+        since, gets none. What is promised for a later day is not asked for.
         """
         answers = answers._not_ended().filtered(lambda answer: not answer.told_at)
-        links = (answers - answers._overtaken() - answers._reminded_since())._links_to_tell()
+        links = self._links_to_tell((answers - answers._reminded_since())._put_off())
         payable = links._payable_amounts() if links else {}
         links.filtered(lambda link: link._awaits_customer() and payable[link.id] > 0)._send_promise_day()
         answers.told_at = fields.Datetime.now()
 
-    def _links_to_tell(self):
-        """The links by which it can be paid now: made of those of these, where they have ended. One that has lasted
-        through the promised day, which is over, lasts through this one.
+    @api.model
+    def _links_to_tell(self, put_off):
+        """The links by which it can be paid now.
+
+        :param dict put_off: see :meth:`_put_off`
         """
         links = self.env["paylink.link"].sudo()
-        for answer in self:
-            link = answer.link_id
-            asking = link if link._is_live() else link._live_successor() or link
-            if asking == link and answer.expiry_given and link.expires_at == answer.expiry_given:
-                link._last_through(link._today(), answer)
-            links |= asking
-        return links
+        return links.union(*(answer._asking_link()._without(later) for answer, later in put_off.items()))
+
+    def _asking_link(self):
+        """The link by which it can be paid now: the newest made of its own, where that has ended. One that has lasted
+        through the promised day, which is over, lasts through this one.
+        """
+        link = self.link_id
+        if not link._is_live() and (successor := link._successors().filtered(lambda one: one._is_live())):
+            return successor.sorted("id")[-1:]
+        if self.expiry_given and link.expires_at == self.expiry_given and not link.cancelled_at:
+            link._last_through(link._today(), self)
+        return link
 
     def _reminded_since(self):
         """Those whose day is over, and whose customers a rule has reminded since."""
@@ -131,18 +138,21 @@ class PaylinkAnswerPromise(models.Model):
 
         return late.filtered(is_reminded)
 
-    def _overtaken(self):
-        """Those of whose open documents something is objected to by now, or all are promised for a later day."""
+    def _put_off(self):
+        """What is promised for a later day by now, ``{answer: open items}``: of those of whose open documents nothing
+        is objected to, and something is still promised for their own day.
+        """
         Hold = self.env["paylink.reminder.hold"].with_context(allowed_company_ids=self.company_id.ids)
         of_moves = Hold._standing([("move_id", "in", self.line_ids.move_id.ids)], "move_id")
         of_customers = Hold._standing_of_customers(self.partner_id.commercial_partner_id)
-
-        def is_overtaken(answer):
-            moves = answer.line_ids.move_line_id._paylink_unsettled().move_id
-            promised, objected = of_customers.get(answer.partner_id.commercial_partner_id.id, NOTHING)
-            found = [of_moves.get(move.id, NOTHING) for move in moves]
-            days_of_moves = [max(filter(None, (day, promised)), default=answer.date_until) for day, _objected in found]
-            is_later = min(days_of_moves or [promised or answer.date_until]) > answer.date_until
-            return is_later or objected or any(of_move for _day, of_move in found)
-
-        return self.filtered(is_overtaken)
+        found = {}
+        for answer in self:
+            items = answer.line_ids.move_line_id._paylink_unsettled()
+            of_all = of_customers.get(answer.partner_id.commercial_partner_id.id, NOTHING)
+            said = {move: of_moves.get(move.id, NOTHING) for move in items.move_id}
+            days_ = {move: day for move, (day, _objected) in said.items() if day and day > answer.date_until}
+            later = items.filtered(lambda item, days_=days_: item.move_id in days_)
+            is_all_later = (of_all[0] or answer.date_until) > answer.date_until or (items and later == items)
+            if not is_all_later and not any(objected for _day, objected in [of_all, *said.values()]):
+                found[answer] = later
+        return found

@@ -53,7 +53,25 @@ class PaylinkLinkPromise(models.Model):
         end = days.beginning(day + timedelta(days=1), self._timezone())
         if self.expires_at and self.expires_at < end:
             before, self.sudo().expires_at = self.expires_at, self._of_kind("latest_expiry", end)
+            before = answer.sudo().expiry_before or before
             answer.sudo().write({"expiry_before": before, "expiry_given": self.expires_at})
+
+    def _without(self, items):
+        """One that asks for no ``items``: this link, else one that is made for the rest; none, where this one can't be
+        paid, or asks for a chosen amount of all together.
+        """
+        asked = self.line_ids.move_line_id._paylink_unsettled()
+        if not asked & items:
+            return self
+        if self.is_limited or not self._awaits_customer():
+            return self.browse()
+        names = ("partner_id", "user_id", "lang", "reference", "allow_partial", "bank_account_id", "expires_at")
+        channels = ("email", "send_email", "phone", "send_sms")
+        values = self._convert_to_write({name: self[name] for name in (*names, *channels)})
+        link = self._create_for_items([(values, asked - items)])
+        link._issue()
+        link._note_sent()
+        return link
 
     def _send_promise_day(self):
         """Write to customers on the day that they have promised: by e-mail and SMS, as their links are sent.

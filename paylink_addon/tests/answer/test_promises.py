@@ -190,14 +190,35 @@ class TestPromises(PromiseCommon):
         self._promise(old, 2)
         self.assertNotIn(old, self._tell(2 + self.company.paylink_reminder_catchup_days + 1))
 
+    def test_link_that_has_ended_by_the_time_of_the_job(self):
+        """It lasts longer, whatever draft was made of it; as long as before for who takes the promise back; not one
+        that somebody has canceled.
+        """
+        self.rule.active = False
+        link, canceled = (self._link(self._due_invoice()) for _number in range(2))
+        before = fields.Datetime.now() + timedelta(days=1)
+        (link | canceled).sudo().expires_at = before
+        answer = self._promise(link, 3)
+        self._promise(canceled, 3)
+        end = canceled.expires_at
+        link.sudo()._renew(False, {})
+        canceled.action_cancel()
+        self.assertEqual(self._tell(5), link)
+        self.assertGreater(link.expires_at.date(), TODAY + timedelta(days=4))
+        self.assertEqual(canceled.expires_at, end)
+        answer.action_lift()
+        self.assertEqual(link.expires_at, before)
+
     def test_one_document_that_is_promised_for_a_later_day(self):
-        """By another link: of the rest the customer is told on the day of the first promise."""
+        """By another link: the customer is told of the rest alone on the day of the first promise."""
         invoice, other = self._due_invoice(), self._due_invoice()
         both, link = self._link(invoice | other), self._link(invoice)
         self._promise(both, 3)
         self._promise(link, 5)
-        self.assertEqual(self._tell(3), both)
-        self.assertEqual(self._tell(5), both | link)
+        rest = self._tell(3)
+        self.assertEqual((rest.sudo().line_ids.move_id, rest.amount, rest.email), (other, 100, both.email))
+        self.assertTrue(rest.sent_at and rest.expires_at == both.expires_at)
+        self.assertEqual(self._tell(5), rest | link)
 
     def test_hours(self):
         """Those of reminders; on a day without any, which the customer has chosen, those of offices."""
@@ -223,6 +244,6 @@ class TestPromises(PromiseCommon):
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
-            answers._overtaken()
+            answers._put_off()
             counts.append(self.env.cr.sql_log_count - before)
         self.assertEqual(*counts)
