@@ -84,9 +84,9 @@ class PaylinkPlanCharge(models.Model):
         text = self._agreed_text(transaction, self.company_id._paylink_env())
         self.link_id._log_events("plan_method", {self.link_id.id: text})
 
-    def _succeed_method(self, token):
-        """``token`` takes the place of their method, as the customer has agreed on its card request: what was announced
-        is announced anew.
+    def _succeed_method(self, token, request):
+        """``token`` takes the place of their method, as the customer has agreed on this card request: what was
+        announced is announced anew.
         """
         for plan in self.filtered(lambda plan: plan._may_charge(token)):
             env = plan.company_id._paylink_env()
@@ -94,7 +94,7 @@ class PaylinkPlanCharge(models.Model):
                 "%(method)s in place of %(replaced)s, as agreed with card request %(request)s.",
                 method=token.display_name,
                 replaced=plan.token_id.display_name,
-                request=token.sudo().paylink_card_request_id.name,
+                request=request.name,
             )
             plan.token_id = token
             plan.part_ids._forget_notice()

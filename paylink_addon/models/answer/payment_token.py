@@ -28,10 +28,10 @@ class PaymentToken(models.Model):
         )
         return super()._paylink_relied_on() | Domain("id", "in", charged)
 
-    def _paylink_succeeded_by(self, new):
+    def _paylink_succeeded_by(self, new, request):
         """What the customer has agreed to be charged to the new one when it was stored, is."""
-        result = super()._paylink_succeeded_by(new)
-        (self._paylink_plans() & new.sudo().paylink_card_request_id.plan_ids)._succeed_method(new)
+        result = super()._paylink_succeeded_by(new, request)
+        (self._paylink_plans() & request.sudo().plan_ids)._succeed_method(new, request)
         return result
 
     def _paylink_plans(self):

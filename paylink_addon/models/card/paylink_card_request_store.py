@@ -244,7 +244,7 @@ class PaylinkCardRequestStore(models.Model):
         """What was to be replaced is not charged anymore, here and at its provider."""
         replaced = (self.replaces_id - token).filtered(lambda old: old._paylink_shares_owner(token))
         if replaced:
-            replaced._paylink_succeeded_by(token)
+            replaced._paylink_succeeded_by(token, self)
         if replaced.active:
             replaced._paylink_finish("replaced")
             self._log_events("retired", {self.id: replaced.display_name})

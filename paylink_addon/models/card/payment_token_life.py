@@ -160,8 +160,11 @@ class PaymentTokenLife(models.Model):
         used = self.filtered("active")
         used.write({"active": False, "paylink_end": end, "paylink_ended_at": fields.Datetime.now()})
 
-    def _paylink_succeeded_by(self, new):
-        """Hook: what uses this method uses ``new`` from now on, which the customer has stored in its place."""
+    def _paylink_succeeded_by(self, new, request):
+        """Hook: what uses this method uses ``new`` from now on, which the customer has stored in its place.
+
+        :param request: the ``paylink.card.request`` on whose page, with what the customer has agreed to there
+        """
         self.ensure_one()
         customer = self._paylink_customer()
         if customer.paylink_token_id == self:

@@ -444,7 +444,7 @@ class TestPlanStored(PlanStoredCommon):
     def test_method_that_is_replaced(self):
         """The parts are charged to the new one, if the page has said so; else they are asked for by links."""
         self._agree()
-        for case, told in (("said", True), ("not said", False)):
+        for case, told in (("said", True), ("not said", False), ("said, of a method that was stored before", True)):
             with self.subTest(case), self.env.cr.savepoint() as savepoint:
                 self._follow(SECOND - NOTICE)
                 replacing = {"template_id": self.update_template.id, "replaces_id": self.token.id, "lang": "en_US"}
@@ -454,7 +454,12 @@ class TestPlanStored(PlanStoredCommon):
                     self.assertIn(f"40.00 on {day}", words)
                 if not told:
                     self.patch(type(request), "_plans_of_replaced", lambda _request: {})
-                new = self._store_card(request).token_id
+                if "before" in case:
+                    new = self._store_card(self._card_request()).token_id
+                    request.sudo()._agree("192.0.2.7")
+                    request.sudo()._store(new)
+                else:
+                    new = self._store_card(request).token_id
                 self.assertEqual((self.token.active, self.plan.token_id), (False, new if told else new.browse()))
                 said = "".join(self._time_line(self.link, "plan_method").mapped("body"))
                 self.assertEqual(request.name in said, told)
