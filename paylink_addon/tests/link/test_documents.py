@@ -273,6 +273,17 @@ class TestDocuments(PaylinkCommon):
         (invoice + other).button_cancel()
         self.assertEqual((later._page_view(), later._closed_reason()), ("closed", "cancelled"))
 
+    def test_document_that_is_canceled_without_items(self):
+        """Somebody has taken everything off it before: the rest, which is paid, was all that the link asks for."""
+        invoice, other = self._invoice(amount=100), self._invoice(amount=30)
+        link = self._link(invoice + other)
+        self._pay(self._link(other))
+        invoice.button_draft()
+        invoice.invoice_line_ids.unlink()
+        self.assertEqual((len(link.line_ids.move_line_id), link.state), (1, "open"))
+        invoice.button_cancel()
+        self.assertEqual((link.state, link.status), ("paid", "settled"))
+
     def test_attempt_is_closed_when_its_document_is_changed(self):
         """The customer at the provider's page would pay an amount that nobody asks anymore."""
         invoice = self._invoice(amount=100)
