@@ -275,7 +275,6 @@ class PaylinkLink(models.Model):
             "kind",
             "line_ids.move_line_id.amount_residual_currency",
             "line_ids.move_line_id.parent_state",
-            "line_ids.move_id.state",
             "issued_at",
             "opened_at",
             "expires_at",

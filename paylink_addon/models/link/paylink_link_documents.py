@@ -45,6 +45,7 @@ class PaylinkLinkDocuments(models.Model):
         """
         left = self.filtered(lambda link: link in before and link.line_ids._not_canceled())
         left._refresh_amount()
+        self.env.add_to_compute(left._fields["state"], left)  # also where its items were gone before
         left.filtered(lambda link: link._asked() != before[link])._log_events("documents_changed")
 
     def _asked(self):

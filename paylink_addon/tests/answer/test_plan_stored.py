@@ -444,7 +444,7 @@ class TestPlanStored(PlanStoredCommon):
     def test_method_that_is_replaced(self):
         """The parts are charged to the new one, if the page has said so; else they are asked for by links."""
         self._agree()
-        for case, told in (("said", True), ("not said", False), ("said, of a method that was stored before", True)):
+        for case, told in (("said", True), ("said, of one stored before", True), ("not said", False)):
             with self.subTest(case), self.env.cr.savepoint() as savepoint:
                 self._follow(SECOND - NOTICE)
                 replacing = {"template_id": self.update_template.id, "replaces_id": self.token.id, "lang": "en_US"}

@@ -41,14 +41,15 @@ class TestPlanWaits(PlanCommon):
         attempt._post_process()
         self.assertEqual(self._sent(link), link)
         self.assertIn("40", self._customer_mails(link)[:1].body_html)
-        self._follow(31)
-        link.write({"email": "new@example.com"})
-        self._sent(link)
-        self.assertEqual(link.sudo()._link_of_plan("next").email, "new@example.com", "The old one was wrong, say")
         link.write({"email": False, "phone": False})
         link.partner_id.write({"email": False, "phone": False})
         with self.assertRaisesRegex(UserError, "no address"):
             link.action_send()
+        link.write({"email": "old@example.com"})
+        self._follow(31)
+        link.write({"email": "new@example.com"})
+        self._sent(link)
+        self.assertEqual(link.sudo()._link_of_plan("next").email, "new@example.com", "The old one was wrong, say")
 
     def test_asked_for_by_hand(self):
         """By a reminder, or by another link: the dialog says that the plan asks for it already."""
