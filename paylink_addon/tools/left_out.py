@@ -7,9 +7,9 @@ NAMES = 8
 
 
 def by_reason(reasons):
-    """The ids of what was left out, by why.
+    """The ids of what was left out (or its records), by why.
 
-    :param dict reasons: the reason (a text) by id of record
+    :param dict reasons: the reason (a text) by id, or by record
     :return: ``{reason: [ids]}``, in the order in which they come
     """
     found = {}

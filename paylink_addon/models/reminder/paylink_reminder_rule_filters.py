@@ -1,6 +1,6 @@
 """Stage of ``paylink.reminder.rule``: what rules choose from, and what they leave out."""
 
-from odoo import models
+from odoo import api, models
 from odoo.tools import SQL
 
 from ...tools import days
@@ -63,6 +63,24 @@ class PaylinkReminderRuleFilters(models.Model):
             links = SQL("SELECT line.link_id FROM paylink_link_line line WHERE line.move_id IN (%s)", moves)
             return SQL("%s AND c.link_id NOT IN (%s UNION %s)", condition, held, links)
         return SQL("%s AND c.move_id NOT IN (%s)", condition, moves)
+
+    @api.model
+    def _on_hold(self, kind, company, records):
+        """Those of open items, or of links, of ``company`` that holds of a ``kind`` keep its rules from today."""
+        is_link = records._name == "paylink.link"
+        rule = self.sudo().new({"company_id": company.id, "kind": "link" if is_link else "invoice"})
+        query = SQL(
+            """SELECT c.id FROM (
+                   SELECT one.id, contact.commercial_partner_id AS customer_id, %s
+                     FROM %s one JOIN res_partner contact ON contact.id = one.partner_id WHERE one.id IN %s) c
+                WHERE NOT (%s)""",
+            SQL("one.id AS link_id") if is_link else SQL("one.id AS item_id, one.move_id"),
+            SQL.identifier(records._table),
+            records._ids,
+            rule._hold_sql(kind, company._paylink_today()),
+        )
+        self.env.flush_all()
+        return records.browse(row[0] for row in self.env.execute_query(query))
 
     # === WHAT A RULE LEAVES OUT === #
 

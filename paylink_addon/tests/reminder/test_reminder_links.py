@@ -316,9 +316,9 @@ class TestReminderLinks(ReminderCommon):
             names = [f"{invoice.name} Marie Dubois" for invoice in invoices]
             objecting, nothing = "The customer objects to it.", "Nothing is due"
             cases = (
-                (objected + paid + owed, {objecting: names[:1], nothing: names[1:2]}),
-                (self.marie + self.john, {objecting: names[:1], nothing: ["John Smith"]}),
-                (self.marie, {objecting: names[:1]}),
+                (objected + paid + owed, [[objecting, names[:1]], [nothing, names[1:2]]]),
+                (self.marie + self.john, [[objecting, names[:1]], [nothing, ["John Smith"]]]),
+                (self.marie, [[objecting, names[:1]]]),
             )
             for records, expected in cases:
                 with self.subTest(records), self.cr.savepoint() as savepoint:
@@ -326,6 +326,64 @@ class TestReminderLinks(ReminderCommon):
                     self.assertFalse(wizard.problem or wizard.warning)
                     wizard.action_send()
                     self.assertEqual(wizard.sudo().message_ids.reminder_ids.move_id, owed)
+                    self.env.invalidate_all()
                     self.assertEqual(wizard.left_names, expected)
                     savepoint.rollback()
                     self.env.invalidate_all()
+
+    def _objection(self, **about):
+        Hold = self.env["paylink.reminder.hold"].sudo()
+        return Hold.create({"kind": "objection", "partner_id": self.marie.id, **about})
+
+    def test_by_hand_of_opening_entries_that_somebody_objects_to(self):
+        """Said on the page of a link: of the customer, of the same link and of another one; two have one name."""
+        objecting = "The customer objects to it."
+        with freeze_time(TODAY):
+            link = self._entry_link()
+            item = link.sudo().line_ids.move_line_id
+            other = self.env["paylink.link"]._create_for_items([({}, item)], partner_id=self.marie.id)
+            other._issue()
+            self._objection(link_id=link.id)
+            for record in (self.marie, link, other):
+                self.assertEqual(self._wizard_for(record).warning, objecting)
+            self._objection(link_id=self._entry_link().id)
+            owed = self._due_invoice(3)
+            wizard = self._wizard_for(self.marie)
+            self.assertIn("Left out: 2", wizard.left_out)
+            wizard.action_send()
+            self.assertEqual(wizard.sudo().message_ids.reminder_ids.move_id, owed)
+            self.assertEqual(wizard.left_names, [[objecting, ["Owed Marie Dubois"] * 2]])
+
+    def test_by_hand_of_what_a_bank_line_seems_to_pay(self):
+        with freeze_time(TODAY):
+            invoice = self._due_invoice(3)
+            link = self._link(invoice, allow_partial=False)
+            journal = self.company_data["default_journal_bank"]
+            line = self.env["account.bank.statement.line"].create(
+                {"journal_id": journal.id, "date": TODAY, "payment_ref": link.transfer_reference, "amount": 60}
+            )
+            for record in (invoice, self.marie, link):
+                self.assertEqual(self._wizard_for(record).warning, "A payment is in progress.")
+            line.paylink_match_ids.action_reject()
+            self.assertFalse(self._wizard_for(invoice).warning)
+
+    def test_by_hand_all_that_speaks_against_it_is_said(self):
+        """Of all that one customer owes, the worst first."""
+        with freeze_time(TODAY):
+            until = TODAY + timedelta(days=3)
+            self._objection(kind="promise", move_id=self._due_invoice(4).id, date_until=until)
+            self._objection(move_id=self._due_invoice(3).id)
+            said = "The customer objects to it. The customer has promised to pay."
+            self.assertEqual(self._wizard_for(self.marie).warning, said)
+
+    def test_by_hand_the_problem_is_what_keeps_it(self):
+        """Of one customer, something left out, and the rest without an address, or covered."""
+        with freeze_time(TODAY):
+            nobody = self._customer("Nobody")
+            for partner, said in ((nobody, "has no address"), (self.marie, "all that you have selected")):
+                objected, _owed = (self._due_invoice(3, partner=partner) for _number in range(2))
+                self._objection(partner_id=partner.id, move_id=objected.id)
+                if partner == self.marie:
+                    self._due_invoice(3, amount=150.0, move_type="out_refund")
+                with self.subTest(partner=partner.name):
+                    self.assertIn(said, self._wizard_for(partner).problem)

@@ -27,7 +27,7 @@ class PaylinkBulk(models.TransientModel):
 
     action = fields.Selection(ACTIONS, required=True, default="read")
     reason = fields.Char(help="The timeline of each link keeps it.")
-    # What was done, once it is: ids, and ids by reason.
+    # What was done, once it is: ids, and pairs of a reason and ids. The database sorts keys of objects.
     done_ids = fields.Json(readonly=True)
     left_ids = fields.Json(readonly=True)
     ready_count = fields.Integer(compute="_compute_texts")
@@ -42,13 +42,17 @@ class PaylinkBulk(models.TransientModel):
     def _compute_texts(self):
         for dialog in self:
             links = dialog._sources()
-            groups = dialog.left_ids if dialog.is_sent else by_reason(dialog._reasons(links))
-            left = {id_ for ids in (groups or {}).values() for id_ in ids}
+            groups = dialog._left_groups(links)
+            left = {id_ for ids in groups.values() for id_ in ids}
             count = len(dialog.done_ids or ()) if dialog.is_sent else len(links) - len(left)
             dialog.ready_count = 0 if dialog.is_sent else count
             dialog.summary = dialog._summary_text(count)
             dialog.warning = not dialog.is_sent and dialog._warning_text(links - links.browse(left))
-            dialog.left_out = as_html(self.env, groups or {}, dialog._names(links.browse(left)))
+            dialog.left_out = as_html(self.env, groups, dialog._names(links.browse(left)))
+
+    def _left_groups(self, links):
+        """The ids of links that are left out, or were, by reason."""
+        return dict(self.left_ids or ()) if self.is_sent else by_reason(self._reasons(links))
 
     def _reasons(self, links):
         return getattr(links, f"_left_out_{self.action}")()
@@ -133,8 +137,7 @@ class PaylinkBulk(models.TransientModel):
         """Show the links that were left out."""
         self.ensure_one()
         links = self._sources()
-        groups = self.left_ids if self.is_sent else by_reason(self._reasons(links))
-        left = links.browse(id_ for ids in (groups or {}).values() for id_ in ids)
+        left = links.browse(id_ for ids in self._left_groups(links).values() for id_ in ids)
         return left._get_records_action(name=self.env._("Left out"), view_mode="list,kanban,form")
 
     def _action_show(self):
@@ -162,7 +165,7 @@ class PaylinkBulk(models.TransientModel):
         ready = links.filtered(lambda link: link.id not in reasons)
         failed = self._in_halves(ready, getattr(type(links), f"_bulk_{self.action}"))
         done = [link_id for link_id in ready.ids if link_id not in failed]
-        self.sudo().write({"done_ids": done, "left_ids": by_reason(reasons | failed)})
+        self.sudo().write({"done_ids": done, "left_ids": list(by_reason(reasons | failed).items())})
 
     def _in_halves(self, links, work):
         """Do ``work`` with all; where that is refused, with each half, until those that can't be are found.

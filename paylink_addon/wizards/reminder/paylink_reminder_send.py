@@ -2,7 +2,7 @@ from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import groupby
+from odoo.tools import SQL, groupby
 
 from ...models.reminder.paylink_reminder_rule import TONES
 from ...models.reminder.paylink_reminder_rule_pick import Pick
@@ -11,7 +11,7 @@ from ...tools.left_out import as_html, by_reason
 
 class Chosen(NamedTuple):
     """What is reminded of: ``items`` and ``links``, in sudo mode. ``left``: why not of the rest of what was selected,
-    by its name; ``warning``: what speaks against it nevertheless, a text or ``False``.
+    by record; ``warning``: what speaks against it nevertheless, a text or ``False``.
     """
 
     items: object
@@ -70,7 +70,7 @@ class PaylinkReminderSend(models.TransientModel):
     body = fields.Html(string="Content", compute="_compute_preview", sanitize=False)
     sms_body = fields.Text(string="SMS text", compute="_compute_preview")
     message_ids = fields.Many2many("paylink.reminder.message", readonly=True)
-    # What was left out, once the others are reminded: names by reason.
+    # What was left out, once the others are reminded: pairs of a reason and names. The database sorts keys of objects.
     left_names = fields.Json(readonly=True)
     summary = fields.Char(compute="_compute_summary")
 
@@ -100,7 +100,7 @@ class PaylinkReminderSend(models.TransientModel):
             wizard.recipient = wizard._recipient_text(ready)
             wizard.problem = not wizard.is_sent and wizard._problem_text(ready, left)
             wizard.warning = warning
-            groups = (wizard.left_names or {}) if wizard.is_sent else by_reason(left)
+            groups = dict((wizard.left_names or ()) if wizard.is_sent else wizard._left_groups(left))
             wizard.left_out = as_html(self.env, groups, {name: name for names in groups.values() for name in names})
 
     @api.depends("is_sent")
@@ -149,19 +149,9 @@ class PaylinkReminderSend(models.TransientModel):
         items -= items._paylink_in_flight()
         left, held = self._of_source("left_out", sources, items, links), self._held_up(items, links)
         if len(sources) == 1 and len(held) == len(items) + len(links):
-            return Chosen(items, links, left, next(iter(held.values()), False))
-        held_items = items.filtered(lambda item: item in held)
-        held_links = links.filtered(lambda link: link in held)
-        names = self._names(held_items, held_links)
-        left |= {names[record]: reason for record, reason in held.items()}
-        return Chosen(items - held_items, links - held_links, left, False)
-
-    @api.model
-    def _names(self, items, links):
-        """What people call items and links, by record: with the customer, whom their lists name, too."""
-        labels = items._paylink_labels()
-        names = {item: f"{labels[item.id]} {item.partner_id.display_name}" for item in items}
-        return names | {link: f"{link.name} {link.partner_id.display_name}" for link in links}
+            return Chosen(items, links, left, " ".join(dict.fromkeys(held.values())) or False)
+        items, links = (records.filtered(lambda record: record not in held) for records in (items, links))
+        return Chosen(items, links, held | left, False)
 
     def _due_paylink_link(self, links):
         waiting = links.sudo().filtered(lambda link: link.state in ("open", "failed") and not link._is_sent_in_parts())
@@ -184,7 +174,7 @@ class PaylinkReminderSend(models.TransientModel):
         return items.filtered(lambda item: item in due or item.move_id not in due.move_id)
 
     # === WHAT IS LEFT OUT === #
-    # Why there is no reminder of what was selected, by its name: of what is not due, by the model of what was selected.
+    # Why there is no reminder of what was selected, by record: of what is not due, by the model of what was selected.
 
     @api.model
     def _left_out_general(self, _sources, _items, _links):
@@ -193,69 +183,114 @@ class PaylinkReminderSend(models.TransientModel):
     def _left_out_paylink_link(self, links, _items, reminded):
         texts = {
             "draft": self.env._("Not sent yet: send it instead"),
-            "paid": self.env._("Paid already"),
+            "paid": self._paid_text(),
             "expired": self.env._("Expired"),
             "cancelled": self.env._("Canceled"),
         }
-        in_parts, busy = self.env._("Paid in parts"), self.env._("A payment is in progress")
+        in_parts, busy = self.env._("Paid in parts"), self._idle_text(True)
         left = links.sudo() - reminded
-        names = self._names(self.env["account.move.line"].sudo(), left)
-        return {names[link]: texts.get(link.state) or (in_parts if link._is_sent_in_parts() else busy) for link in left}
+        return {link: texts.get(link.state) or (in_parts if link._is_sent_in_parts() else busy) for link in left}
 
     def _left_out_account_move(self, moves, items, _links):
         left = moves.sudo() - items.move_id
         busy = left._paylink_open_items()._paylink_in_flight().move_id
-        return {
-            f"{move.name or move.display_name} {move.partner_id.display_name}": self._idle_text(move in busy)
-            for move in left
-        }
+        return {move: self._idle_text(move in busy) for move in left}
 
     def _left_out_res_partner(self, partners, items, _links):
         owing = items.partner_id.commercial_partner_id
         left = partners.filtered(lambda partner: partner.commercial_partner_id not in owing)
         busy = left._paylink_open_items(self.env.companies)._paylink_in_flight().partner_id.commercial_partner_id
-        return {partner.display_name: self._idle_text(partner.commercial_partner_id in busy) for partner in left}
+        return {partner: self._idle_text(partner.commercial_partner_id in busy) for partner in left}
 
     def _idle_text(self, is_busy):
         return self.env._("A payment is in progress") if is_busy else self.env._("Nothing is due")
 
+    def _paid_text(self):
+        return self.env._("Paid already")
+
+    def _covered_text(self):
+        return self.env._("Covered by the customer's credits, or asked for by another one")
+
     def _held_up(self, items, links):
-        """Why rules would not remind of these: by record, of those that chargebacks, objections, promises or what else
-        was agreed on hold up.
+        """Why rules would not remind of these, by record: of those that chargebacks, objections, promises or what else
+        was agreed on hold up, or for which money has come, as it seems. The worst comes first.
         """
-        Hold = self.env["paylink.reminder.hold"]
         asked = items | links.line_ids.move_line_id
-        customers = (items.partner_id | links.partner_id).commercial_partner_id
-        by_customer = Hold._standing_of_customers(customers)
-        by_move = Hold._standing([("move_id", "in", asked.move_id.ids)], "move_id")
-        by_link = Hold._standing([("link_id", "in", links.ids), ("move_id", "=", False)], "link_id")
-        taken_back, agreed, found = asked._paylink_charged_back(), self._agreed_texts(asked), {}
-        for item in items:
-            standing = by_customer.get(item.partner_id.commercial_partner_id.id), by_move.get(item.move_id.id)
-            found[item] = self._held_text(item in taken_back, standing, agreed.get(item))
-        for link in links:
-            standing = by_customer.get(link.partner_id.commercial_partner_id.id), by_link.get(link.id)
-            own = link.line_ids.move_line_id
-            is_taken = link.has_chargeback or bool(own & taken_back)
-            standing = *standing, *(by_move.get(move.id) for move in own.move_id)
-            found[link] = self._held_text(is_taken, standing, next(filter(None, map(agreed.get, own)), None))
-        return {record: reason for record, reason in found.items() if reason}
+        taken_back, agreed, arrived = asked._paylink_charged_back(), self._agreed_texts(asked), self._arrived(asked)
+        objected, promised = (self._on_hold(kind, items, links) for kind in ("objection", "promise"))
+        found = []
+        for record in (*items, *links):
+            is_link = record._name == "paylink.link"
+            own = record.line_ids.move_line_id if is_link else record
+            reasons = (
+                (own & taken_back or (is_link and record.has_chargeback))
+                and self.env._("The bank has taken the payment back, or may."),
+                record in objected and self.env._("The customer objects to it."),
+                next(filter(None, map(agreed.get, own)), None),
+                own & arrived and self.env._("A payment is in progress."),
+                record in promised and self.env._("The customer has promised to pay."),
+            )
+            found += [(rank, record, reason) for rank, reason in enumerate(reasons) if reason][:1]
+        found.sort(key=lambda one: one[0])
+        return {record: reason for _rank, record, reason in found}
 
     @api.model
     def _agreed_texts(self, _items):
         """Hook: what was agreed on of some of these items that speaks against reminding of them, by item."""
         return {}
 
-    def _held_text(self, is_taken, standing, agreed=None):
-        """:param standing: see ``paylink.reminder.hold._standing``; ``None`` of what nothing holds up"""
-        standing = list(filter(None, standing))
-        if is_taken:
-            return self.env._("The bank has taken the payment back, or may.")
-        if any(objected for _until, objected in standing):
-            return self.env._("The customer objects to it.")
-        if agreed:
-            return agreed
-        return any(until for until, _objected in standing) and self.env._("The customer has promised to pay.")
+    @api.model
+    def _arrived(self, items):
+        """Those of items for whose documents money has come, as it seems: somebody has to decide on it."""
+        Match, found = self.env["paylink.bank.match"].sudo(), items.browse()
+        self.env.flush_all()
+        for company, own in items.grouped("company_id").items():
+            arrived = Match._arrived_sql(company, company._paylink_today())
+            query = SQL("SELECT move_id FROM (%s) found WHERE move_id IN %s", arrived, own.move_id._ids)
+            moves = {row[0] for row in self.env.execute_query(query)}
+            found |= own.filtered(lambda item, moves=moves: item.move_id.id in moves)
+        return found
+
+    @api.model
+    def _on_hold(self, kind, items, links):
+        """Those of items and links that holds of a ``kind`` keep rules from, each by those of its company: a set."""
+        Rule = self.env["paylink.reminder.rule"]
+        return {
+            record
+            for records in (items, links)
+            for company, own in records.grouped("company_id").items()
+            for record in Rule._on_hold(kind, company, own)
+        }
+
+    # === NAMES === #
+
+    def _left_groups(self, left):
+        """What was left out: pairs of a reason and what people call the records. Several may have one name."""
+        names = {}
+        for model, records in groupby(left, lambda record: record._name):
+            names |= self._of_source("names", self.env[model].sudo().browse(record.id for record in records))
+        return [(reason, [names[record] for record in records]) for reason, records in by_reason(left).items()]
+
+    # What people call records, by record: with the customer, whom their lists name, too.
+
+    @api.model
+    def _names_account_move_line(self, items):
+        labels = items._paylink_labels()
+        return {item: f"{labels[item.id]} {item.partner_id.display_name}" for item in items}
+
+    @api.model
+    def _names_account_move(self, moves):
+        return {move: f"{move.name or move.display_name} {move.partner_id.display_name}" for move in moves}
+
+    @api.model
+    def _names_paylink_link(self, links):
+        return {link: f"{link.name} {link.partner_id.display_name}" for link in links}
+
+    @api.model
+    def _names_res_partner(self, partners):
+        return {partner: partner.display_name for partner in partners}
+
+    # === TEXTS THAT FIT === #
 
     def _moment(self, items, links):
         """The supplied text that fits: by what is due first."""
@@ -274,15 +309,14 @@ class PaylinkReminderSend(models.TransientModel):
         items, links, left, warning = self._choose()
         drafts = self._drafts(items, links)
         hidden = self._hidden_people([draft for draft, _today in drafts])
-        names, labels, ready = self._names(items, links), self._reason_labels(), []
-        other = self.env._("Covered by the customer's credits, or asked for by another one")
-        reasons = dict.fromkeys(names, other)
+        labels, ready = self._reason_labels(), []
+        reasons = dict.fromkeys((*items, *links), self._covered_text())
         for draft, today in drafts:
             is_hidden = not hidden.isdisjoint(draft.people.ids)
             reason = self.env._("Its contact is hidden from you") if is_hidden else labels.get(draft.reason)
             ready += [] if reason else [(draft, today)]
-            reasons |= dict.fromkeys(draft.records, reason)
-        left = left | {names[record]: reason for record, reason in reasons.items() if reason and record in names}
+            reasons |= dict.fromkeys(reasons.keys() & set(draft.records), reason)
+        left = left | {record: reason for record, reason in reasons.items() if reason}
         return Prepared(ready, left, warning)
 
     def _reason_labels(self):
@@ -377,9 +411,12 @@ class PaylinkReminderSend(models.TransientModel):
             return self.env._("Choose how to send: e-mail, SMS or both.")
         if ready:
             return False
-        if set(left.values()) == {self._reason_labels()["address"]}:
+        reasons, no_address = set(left.values()), self._reason_labels()["address"]
+        is_one = len(self.source_ids or ()) < 2
+        if reasons == {no_address} or (is_one and no_address in reasons):
             return self.env._("The customer has no address to send it to: add one.")
-        if len(self.source_ids or ()) > 1 and left:
+        nothing = {self._idle_text(True), self._idle_text(False), self._paid_text(), self._covered_text()}
+        if reasons - nothing if is_one else reasons:
             return self.env._("There is nothing to send: all that you have selected is left out.")
         return self.env._(
             "There is nothing to remind of: it is paid, being paid, or covered by the customer's credits."
@@ -403,4 +440,4 @@ class PaylinkReminderSend(models.TransientModel):
         for (_company, today), pairs in groupby(prepared.ready, lambda pair: (pair[0].rule.company_id, pair[1])):
             made = Message._deliver([draft for draft, _today in pairs], today, automatic=False)
             self.sudo().message_ids |= made
-        self.sudo().left_names = by_reason(prepared.left)
+        self.sudo().left_names = self._left_groups(prepared.left)
