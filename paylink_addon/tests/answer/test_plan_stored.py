@@ -332,7 +332,7 @@ class TestPlanStored(PlanStoredCommon):
         new = self._saved(self.marie)
         for case, change in (
             ("links wanted", self.link._stop_charges),
-            ("another method", lambda: self.plan._succeed_method(new)),
+            ("another method", lambda: self.plan._succeed_method(new, new.paylink_card_request_id)),
             ("ended", lambda: self.plan._end("ended", "")),
         ):
             with self.subTest(case), self.env.cr.savepoint() as savepoint:
