@@ -13,8 +13,9 @@ from support import TIMEOUT, Ledger, Payer, call, log_in, server
 VISITS = 4
 # What an answer of ours takes at most while both workers would wait for Stripe, if they did.
 FAST = 3
-# As fast as ever: half of the pages take no longer than this many times what half of them took before, and a moment.
-TIMES, MOMENT = 3, 0.1
+# As fast as ever: half of the pages take no longer than this many times what half of them took before or after, and a
+# moment, as other tests may begin meanwhile.
+TIMES, MOMENT = 3, 0.5
 SCRIPT = """
 provider = env["payment.provider"].search([("code", "=", "stripe_checkout"), ("company_id", "=", company.id)], limit=1)
 provider.write({{"paylink_stripe_secret_key": "{key}", "state": "test", "is_published": True}})
@@ -80,7 +81,7 @@ class TestSilentStripe(unittest.TestCase):
 
         :return: their answers, how long the slowest page of somebody else took, and how often Stripe was asked
         """
-        usual = statistics.median(self.look() for _time in range(5))
+        usual = self.usual()
         before = len(self.fake.journal())
         self.fake.fault("timeout_before", times=99)
         times, holding = [], 0
@@ -93,8 +94,14 @@ class TestSilentStripe(unittest.TestCase):
                 time.sleep(0.1)
             answers = [one.result() for one in visits]
         self.assertLessEqual(holding, 1, "no row is held while Stripe is asked")
+        self.assertTrue(times, "all were answered before anybody else could look")
+        usual = max(usual, self.usual())
         self.assertLess(statistics.median(times), TIMES * usual + MOMENT, (usual, times))
         return answers, max(times), len(self.fake.journal()) - before
+
+    def usual(self):
+        """How long half of the pages of somebody else take at most while nobody asks Stripe."""
+        return statistics.median(self.look() for _time in range(5))
 
     def look(self):
         """How long a page of somebody else takes."""
