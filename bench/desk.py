@@ -24,6 +24,8 @@ from .figures import FIRST, SECOND, copy, make_one
 SIZES = [int(size) for size in os.environ.get("BD", "50000,500000").split(",")]
 MEGABYTE = 2**20
 CUSTOMERS = 500
+# The part in which rows begin, of a file and of what a job has made: there is more before them than the first part.
+ROWS, ROWS_OF_JOB = 1, 2
 COLUMNS = (
     "name",
     "partner_id",
@@ -55,7 +57,7 @@ CSV = "csv:Text - txt - csv (StarCalc):44,34,76,1,,1033,false,false,false,false,
 
 
 def main():
-    """Measure the file of all links; bounds are on its ratio to the floor, its first byte, and the memory it takes.
+    """Measure the file of all links; bounds are on its ratio to the floor, its first rows, and the memory it takes.
 
     Also of that which a job makes in steps: how long the longest of them takes, and putting them together. Both files
     of the first size are opened elsewhere: every amount has to be that of the database, to the cent.
@@ -82,12 +84,12 @@ def measure_files(env, size):
     ours, first, memory = export(env)
     plain = floor(env)
     table.add("whole file, beside XlsxWriter over SQL", ours, plain, ratio=ours / plain, at_most=1.3, goal=1)
-    table.add("first byte (s), beside 1 s", first, 1, ratio=first, at_most=3, goal=1)
+    table.add("first rows (s), beside 1 s", first, 1, ratio=first, at_most=1)
     table.add("more memory (MB), beside 10 MB", memory, 10, ratio=memory / 10, at_most=1)
     steps, longest, joined, memory = by_job(env)
     table.add("by the job, beside XlsxWriter over SQL", steps, plain, ratio=steps / plain, at_most=1.3, goal=1)
     table.add("its longest step (s), beside 10 s of a job", longest, 10, ratio=longest / 10, at_most=3, goal=1)
-    table.add("first byte of its download (s), beside 1 s", joined, 1, ratio=joined, at_most=3, goal=1)
+    table.add("first rows of its download (s), beside 1 s", joined, 1, ratio=joined, at_most=1)
     table.add("its more memory (MB), beside 10 MB", memory, 10, ratio=memory / 10, at_most=1)
     return table
 
@@ -158,13 +160,14 @@ def parts_of_all(env, domain=()):
 
 
 def export(env):
-    """Our file: the seconds that it takes, those until its first byte, and the memory (MB) that it adds."""
+    """Our file: the seconds that it takes, those until its first rows, and the memory (MB) that it adds."""
     process = psutil.Process()
     list(itertools.islice(parts_of_all(env, [("id", "<", 0)]), 3))
     before, peak, first, start = process.memory_info().rss, 0, None, time.perf_counter()
     with open(os.devnull, "wb") as file:
-        for part in parts_of_all(env):
-            first = first or time.perf_counter() - start
+        for number, part in enumerate(parts_of_all(env)):
+            if number == ROWS:
+                first = time.perf_counter() - start
             file.write(part)
             peak = max(peak, process.memory_info().rss)
     return time.perf_counter() - start, first, (peak - before) / MEGABYTE
@@ -178,7 +181,7 @@ def ask_job(env):
 
 
 def by_job(env):
-    """The file of the job: the seconds that its steps take, the longest of them, those until the first byte of its
+    """The file of the job: the seconds that its steps take, the longest of them, those until the first rows of its
     download, and the memory (MB) that all of it adds.
     """
     file, process, times, before, peak = ask_job(env), psutil.Process(), [], 0, 0
@@ -192,8 +195,9 @@ def by_job(env):
         peak = max(peak, process.memory_info().rss)
     start, first = time.perf_counter(), None
     with open(os.devnull, "wb") as out:
-        for part in file._parts():
-            first = first or time.perf_counter() - start
+        for number, part in enumerate(file._parts()):
+            if number == ROWS_OF_JOB:
+                first = time.perf_counter() - start
             out.write(part)
             peak = max(peak, process.memory_info().rss)
     file.unlink()
