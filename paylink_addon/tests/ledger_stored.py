@@ -172,13 +172,13 @@ class StoredMixin(AutopayMixin, CardStripeCommon):
         :return: the charges
         """
         self.day += days
-        self._deliver_notices()
         before, items = self.rule_charges(), self._items(self.run_invoices)
         in_flight, barred = items._paylink_in_flight(), items._paylink_charged_back() | self.unwanted()
         rows = self.env["paylink.autopay.item"].sudo().search([])
         announced = {row.move_line_id: row.announced_amount for row in rows if row.noticed_on}
         self.run_job("ir_cron_paylink_autopay")
         self.done["announced"] += len(rows.search([("noticed_on", "=", self.run_day())]))
+        self._deliver_notices()
         made = self.rule_charges() - before
         for tx in made:
             charged = tx.paylink_id.line_ids.move_line_id
